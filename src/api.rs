@@ -1,0 +1,3 @@
+//! The `RecordingCallback` resource, on the wire.
+
+pub mod status;

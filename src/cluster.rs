@@ -1,0 +1,1 @@
+//! Kubernetes, as far as the operator needs it. Knows nothing of the cloud.

@@ -1,0 +1,1 @@
+//! Flags and environment, validated. The only file that reads them.

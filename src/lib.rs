@@ -1,0 +1,14 @@
+//! A Kubernetes operator that keeps recording callbacks of Huawei Cloud Live equal to `RecordingCallback` objects.
+//!
+//! Dependencies point one way: `plan` <- `live`, `cluster` <- `controller` <- `main`; `docs/architecture.md` tells the way of
+//! an event through the modules.
+
+pub mod admin;
+pub mod api;
+pub mod cluster;
+pub mod config;
+pub mod controller;
+pub mod live;
+pub mod log;
+pub mod metrics;
+pub mod plan;

@@ -1,0 +1,1 @@
+//! The Live API of Huawei Cloud. Knows nothing of Kubernetes.

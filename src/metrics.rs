@@ -1,0 +1,1 @@
+//! All metrics, their names and help texts.
