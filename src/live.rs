@@ -1,1 +1,4 @@
 //! The Live API of Huawei Cloud. Knows nothing of Kubernetes.
+
+pub mod answer;
+pub mod quota;

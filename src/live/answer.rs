@@ -1,0 +1,27 @@
+//! What a successful call brings.
+
+use jiff::Timestamp;
+
+use crate::plan::row::Row;
+
+/// A 2xx answer that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What the body said.
+    pub value: T,
+    /// HTTP status.
+    pub http_status: u16,
+    /// `X-Request-Id`.
+    pub request_id: Option<String>,
+    /// When the answer came, in cloud time.
+    pub at: Timestamp,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// How many callbacks the whole list has, by the cloud's word.
+    pub total: u64,
+    /// The rows of this page.
+    pub rows: Vec<Row>,
+}
