@@ -1,1 +1,7 @@
 //! Kubernetes, as far as the operator needs it. Knows nothing of the cloud.
+
+pub mod client;
+pub mod crd_check;
+pub mod error;
+pub mod lease;
+pub mod pulse;

@@ -12,3 +12,5 @@ pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod plan;
+pub mod run;
+pub mod stop;

@@ -27,7 +27,13 @@ impl Row {
     /// Whether the row says these values. A field that the row lacks counts as equal, save the URL: absent is "nobody".
     pub fn holds(&self, values: &Values) -> bool {
         same_url(self.url.as_deref(), values.url.as_deref())
-            && self.events.as_ref().is_none_or(|events| *events == values.events)
-            && self.sign_type.as_ref().is_none_or(|sign_type| *sign_type == values.sign_type)
+            && self
+                .events
+                .as_ref()
+                .is_none_or(|events| *events == values.events)
+            && self
+                .sign_type
+                .as_ref()
+                .is_none_or(|sign_type| *sign_type == values.sign_type)
     }
 }
