@@ -13,7 +13,11 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Id of the remote callback, only of one that is ours.
-    #[serde(default, rename = "callbackID", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "callbackID",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub callback_id: Option<String>,
     /// Request id of the newest change at the cloud.
     #[serde(default, rename = "requestID", skip_serializing_if = "Option::is_none")]
@@ -37,7 +41,11 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<i64>,
     /// When the next attempt comes, while failing or queued.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub next_attempt_time: Option<Timestamp>,
     /// Id of the newest create attempt whose outcome is known.
@@ -101,7 +109,11 @@ pub struct OperationStatus {
     #[serde(default, rename = "requestID", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// When it ended, in cloud time.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub time: Option<Timestamp>,
     /// Which attempt in a row this was, from 1.
@@ -111,7 +123,11 @@ pub struct OperationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
     /// When the first of them ended.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub first_time: Option<Timestamp>,
 }
@@ -121,7 +137,11 @@ pub struct OperationStatus {
 #[serde(rename_all = "camelCase")]
 pub struct SentStatus {
     /// Callback URL.
-    #[serde(default, rename = "notifyCallbackURL", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "notifyCallbackURL",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub notify_callback_url: Option<String>,
     /// Subscribed events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -142,7 +162,11 @@ pub struct RemoteStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Callback URL.
-    #[serde(default, rename = "notifyCallbackURL", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "notifyCallbackURL",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub notify_callback_url: Option<String>,
     /// Subscribed events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -202,7 +226,11 @@ pub struct Condition {
     #[serde(default)]
     pub message: String,
     /// When `status` last changed.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub last_transition_time: Option<Timestamp>,
     /// The generation that this condition speaks of.
