@@ -19,23 +19,23 @@ use serde_json::json;
 #[command(version)]
 struct Arguments {
     /// Address of the simulated cloud; port 0 takes a free one.
-    #[arg(long, env, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Address of the control interface; port 0 takes a free one.
-    #[arg(long, env, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0")]
     control: SocketAddr,
     /// Serves TLS with a certificate of a throw-away authority, which is printed.
-    #[arg(long, env)]
+    #[arg(long)]
     tls: bool,
     /// A name for the certificate beside localhost and 127.0.0.1; may be repeated.
-    #[arg(long, env, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     name: Vec<String>,
     /// An access key with its secret key and project; may be repeated.
-    #[arg(long, env, value_name = "AK:SK:PROJECT_ID", value_delimiter = ',', value_parser = credential)]
+    #[arg(long, value_name = "AK:SK:PROJECT_ID", value_delimiter = ',', value_parser = credential)]
     credential: Vec<Credential>,
     /// Settings that differ from the defaults, as a JSON object.
-    #[arg(long, env, default_value = "{}")]
-    settings: Value,
+    #[arg(long, default_value = "{}", value_parser = settings)]
+    settings: Settings,
 }
 
 fn credential(text: &str) -> Result<Credential, String> {
@@ -43,6 +43,11 @@ fn credential(text: &str) -> Result<Credential, String> {
         [access_key, secret_key, project] => Ok(Credential::new(access_key, secret_key, project)),
         _ => Err("expected AK:SK:PROJECT_ID".to_owned()),
     }
+}
+
+fn settings(text: &str) -> Result<Settings, String> {
+    let changes: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Settings::default().merged(&changes)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -53,8 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tls: arguments.tls,
         names: arguments.name,
     };
-    let settings = Settings::default().merged(&arguments.settings)?;
-    let simulator = Simulator::start_on(&listen, settings)?;
+    let simulator = Simulator::start_on(&listen, arguments.settings)?;
     for credential in arguments.credential {
         simulator.add_credential(credential);
     }

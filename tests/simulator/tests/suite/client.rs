@@ -1,14 +1,6 @@
 //! A plain client for the tests: signs with code of its own, sends over a fresh connection for each
 //! request, and tells what came back, an answer or the lack of one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests"
-)]
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +12,6 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use live_simulator::Cloud;
 use live_simulator::Credential;
 use live_simulator::Settings;
 use live_simulator::Simulator;
@@ -233,7 +224,7 @@ impl Client {
         answer.unwrap_or_else(|_| Err("no answer".to_owned()))
     }
 
-    fn authorization(
+    pub(crate) fn authorization(
         &self,
         method: &str,
         target: &str,
@@ -302,9 +293,4 @@ pub(crate) async fn create_all(client: &Client, apps: &[&str]) -> Vec<String> {
         ids.push(client.create(&body(app)).await.id());
     }
     ids
-}
-
-/// Whether all calls have been answered.
-pub(crate) fn idle(cloud: &Cloud) -> bool {
-    cloud.calls().iter().all(live_simulator::Call::is_answered)
 }
