@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 
 use crate::cloud::Now;
 use crate::log::Operation;
@@ -23,7 +24,8 @@ const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(5);
 const DEFAULT_REGION: &str = "cn-north-4";
 
 /// A project of the account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Project {
     /// Its id.
     pub id: String,
@@ -32,15 +34,18 @@ pub struct Project {
 }
 
 /// What somebody may do, whatever they sign in with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rights {
     /// The user: calls are counted for each one.
     pub user: String,
     /// The projects that may be called.
     pub projects: Vec<Project>,
     /// The operations that are not permitted.
+    #[serde(default)]
     pub denied: BTreeSet<Operation>,
     /// The answer to every authenticated call, where the account itself is in trouble.
+    #[serde(default)]
     pub refusal: Option<Refusal>,
 }
 
@@ -61,15 +66,18 @@ impl Rights {
 }
 
 /// An access key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Credential {
     /// The access key (AK).
     pub access_key: String,
     /// The secret key (SK).
     pub secret_key: String,
     /// The security token that must come with a temporary key.
+    #[serde(default)]
     pub security_token: Option<String>,
     /// When a temporary key expires, by the cloud's clock.
+    #[serde(default)]
     pub expires_at: Option<Timestamp>,
     /// What it may do.
     pub rights: Rights,

@@ -1,5 +1,7 @@
 //! The control interface of the program: what the library's handle offers, over HTTP and JSON.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http::Response;
@@ -10,17 +12,27 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::auth::Rights;
 use crate::cloud::Cloud;
 use crate::faults::Fault;
 use crate::store::RowPatch;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewRow {
     project_id: String,
     publish_domain: String,
     app: String,
     #[serde(default)]
     fields: RowPatch,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    token: String,
+    rights: Rights,
+    lifetime_s: u64,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +108,27 @@ async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> Outcome {
         ("DELETE", ["rows"]) => {
             cloud.wipe();
             show(&cloud.rows())
+        }
+        ("POST", ["credentials"]) => {
+            cloud.add_credential(parse(request)?);
+            Ok(json!({}))
+        }
+        ("POST", ["tokens"]) => {
+            let NewToken {
+                token,
+                rights,
+                lifetime_s,
+            } = parse(request)?;
+            cloud.add_token(&token, rights, Duration::from_secs(lifetime_s));
+            Ok(json!({}))
+        }
+        ("POST", ["users"]) => {
+            cloud.add_user(parse(request)?);
+            Ok(json!({}))
+        }
+        ("PUT", ["workload"]) => {
+            cloud.set_workload(parse(request)?);
+            Ok(json!({}))
         }
         ("POST", ["notify", id]) => {
             let Notification {

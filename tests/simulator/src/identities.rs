@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::auth::Rights;
@@ -20,7 +21,8 @@ const THROTTLE_WINDOW: SignedDuration = SignedDuration::from_mins(1);
 const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// An IAM user who signs in with a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct User {
     /// The name.
     pub name: String,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use jiff::SignedDuration;
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -23,7 +24,8 @@ const METADATA_KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(6);
 const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
 
 /// A workload, and the ways in which it obtains temporary keys. A way that is `None` is closed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Workload {
     /// What its keys may do.
     pub rights: Rights,
@@ -36,7 +38,7 @@ pub struct Workload {
 }
 
 /// What the metadata service of a machine does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Metadata {
     /// It has no agency, and so no keys.
     NoAgency,
