@@ -3,5 +3,8 @@
 pub mod client;
 pub mod crd_check;
 pub mod error;
+pub mod event;
 pub mod lease;
+pub mod object;
 pub mod pulse;
+pub mod secret;
