@@ -54,7 +54,6 @@ impl Run<'_> {
         let reply = self.post(&account, &desired, token, deadline).await;
         let (status, row, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status).await?;
-        self.context.memories.with(&self.facts.object.uid, |memory| memory.posted = None);
         match landed {
             Landed::Written => Ok(next),
             Landed::Overtaken => {
@@ -94,8 +93,8 @@ impl Run<'_> {
             Ok(object) => {
                 self.remember(object);
                 self.facts.record = Some(record.clone());
-                let posted = record.clone();
-                self.context.memories.with(&self.facts.object.uid, |memory| memory.posted = Some(posted));
+                let written = record.clone();
+                self.context.memories.with(&self.facts.object.uid, |memory| memory.record = Some(written));
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {

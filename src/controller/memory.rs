@@ -26,8 +26,8 @@ pub(super) struct Memories(Mutex<HashMap<String, Memory>>);
 pub(super) struct Memory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,
-    /// The record of a POST whose outcome is not recorded yet.
-    pub(super) posted: Option<Record>,
+    /// The newest record that this process has seen or written; the object may have lost its own.
+    pub(super) record: Option<Record>,
     /// The newest attempt seen, and when it was first seen, in cloud time.
     pub(super) attempt_seen: Option<(String, Timestamp)>,
     /// The attempt after whose closing the place was looked at again.

@@ -157,7 +157,7 @@ impl Run<'_> {
 
     /// Puts finalizer and record back.
     async fn protect(&mut self) -> Result<Next, ClusterError> {
-        let record = self.facts.open_record().map(text);
+        let record = self.facts.claiming_record().map(text);
         let protected = self.context.objects.protect(&self.object, &Version::of(&self.object), record.as_deref()).await;
         match protected {
             Ok(object) => self.remember(object),
@@ -177,9 +177,8 @@ impl Run<'_> {
         };
         let told = outcome::Told { http_status: None, request_id: None, at: row.create_time.unwrap_or(attempt.at) };
         let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
-        match self.land(&record, status).await? {
-            Landed::Written => self.context.memories.with(&self.facts.object.uid, |memory| memory.posted = None),
-            Landed::Overtaken | Landed::Gone => self.refresh().await?,
+        if self.land(&record, status).await? != Landed::Written {
+            self.refresh().await?;
         }
         Ok(Next::Again)
     }

@@ -278,8 +278,9 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     context.memories.with(&uid, |memory| {
-        if facts.record.is_none() {
-            facts.record.clone_from(&memory.posted);
+        match &facts.record {
+            Some(record) => memory.record = Some(record.clone()),
+            None => facts.record.clone_from(&memory.record),
         }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
             if memory.attempt_seen.as_ref().is_none_or(|(id, _)| *id != newest.id) {

@@ -101,7 +101,7 @@ pub fn decide(facts: &Facts) -> Step {
         return delete::decide(facts);
     }
     let must_hold = facts.id().is_some() || facts.open_record().is_some();
-    let wiped = !facts.object.annotated && facts.open_record().is_some();
+    let wiped = !facts.object.annotated && facts.claiming_record().is_some();
     if must_hold && (!facts.object.finalizer || wiped) && !facts.policies.observe {
         return Step::Protect;
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{Death, Fate, SETTLE, World};
+use super::world::{Death, FOREIGN, Fate, SETTLE, World};
 use crate::plan::conditions;
 use crate::plan::facts::Adoption;
 
@@ -21,7 +21,8 @@ enum Event {
     Request,
 }
 
-fn event() -> impl Strategy<Value = Event> {
+/// `foreign` are the URLs of rows that somebody else makes.
+fn event(foreign: std::ops::Range<usize>) -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0..90_i64).prop_map(Event::Wait),
         2 => (0..3_usize).prop_map(Event::Edit),
@@ -32,13 +33,13 @@ fn event() -> impl Strategy<Value = Event> {
             Just(Fate::Empty),
             Just(Fate::Refused),
             Just(Fate::Throttled),
-            (0..SETTLE - 4).prop_map(Fate::Late),
+            (0..SETTLE / 2 - 2).prop_map(Fate::Late),
         ].prop_map(Event::Fate),
         4 => (0..5_usize, any::<bool>()).prop_map(|(effects, after)| Event::Die(Death { effects, after })),
-        1 => (0..3_usize).prop_map(Event::Foreign),
+        1 => foreign.prop_map(Event::Foreign),
         1 => Just(Event::RemoveRows),
         1 => Just(Event::Wipe),
-        1 => (0..SETTLE - 4).prop_map(Event::Lag),
+        1 => (0..SETTLE / 2 - 2).prop_map(Event::Lag),
         1 => Just(Event::Request),
     ]
 }
@@ -86,18 +87,19 @@ fn check(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_history_ends_right_where_places_are_unique(events in prop::collection::vec(event(), 1..14)) {
+    fn every_history_ends_right_where_places_are_unique(events in prop::collection::vec(event(0..FOREIGN + 1), 1..14)) {
         let mut world = World::new();
         play(&mut world, &events);
         check(&world);
     }
 
+    // Where places are not unique, an identical row may come beside ours at any time; so here theirs differ.
     #[test]
     fn every_history_ends_right_where_they_are_not(
-        events in prop::collection::vec(event(), 1..14),
+        events in prop::collection::vec(event(FOREIGN..FOREIGN + 1), 1..14),
         adoption in prop_oneof![Just(Adoption::Never), Just(Adoption::IfIdentical), Just(Adoption::Always)],
     ) {
         let mut world = World::new();

@@ -57,6 +57,7 @@ fn a_late_commit_within_the_settle_time_is_claimed() {
     let mut world = World::new();
     world.unique = false;
     world.fates = vec![Fate::Late(SETTLE - 5)];
+    world.run(1);
     world.quiet();
     assert_eq!((world.posts, world.rows.len()), (1, 1));
     assert!(conditions::is_ready(&world.status));
@@ -67,6 +68,7 @@ fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
     let mut world = World::new();
     world.unique = false;
     world.fates = vec![Fate::Late(SETTLE + 15)];
+    world.run(1);
     world.quiet();
     assert_eq!(world.posts, 2);
     assert_eq!(world.rows.len(), 1, "{:#?}", world.rows);
