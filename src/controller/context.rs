@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
@@ -17,9 +19,14 @@ use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::event::Events;
 use crate::cluster::lease::Leadership;
 use crate::cluster::object::Objects;
-use crate::live::clock::Clock;
+use crate::live::account::Account;
+use crate::live::client::{Client, Meter, MoreTokens};
+use crate::live::clock::{Clock, Wall};
+use crate::live::quota::{Lane, Quota, Token};
+use crate::live::transport::{Deadline, HttpTransport};
 use crate::metrics::Metrics;
 use crate::plan::facts::Settings;
+use crate::plan::failure::Operation;
 
 /// What every reconcile shares.
 pub(super) struct Context {
@@ -30,7 +37,8 @@ pub(super) struct Context {
     pub(super) crd: CrdCheck,
     pub(super) accesses: Accesses,
     pub(super) clock: Arc<Clock>,
-    pub(super) index: Index,
+    wall: Wall,
+    pub(super) index: Arc<Index>,
     pub(super) memories: Memories,
     pub(super) places: Places,
     pub(super) metrics: Arc<Metrics>,
@@ -53,7 +61,19 @@ impl Context {
         triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
         is_listed: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
-        let clock = Arc::new(Clock::new(wall()));
+        let wall: Wall = Arc::new(local_time);
+        let clock = Arc::new(Clock::new(Arc::clone(&wall)));
+        let (index, quota) = (Arc::new(Index::default()), Quota::new(config.requests_per_minute));
+        let transport = Arc::new(HttpTransport::new(Arc::clone(&wall))?);
+        let calls = Calls { metrics: Arc::clone(&metrics), quota: quota.clone() };
+        let calls = Arc::new(calls);
+        let cloud = Client {
+            transport,
+            clock: Arc::clone(&clock),
+            tokens: Arc::clone(&calls),
+            meter: calls,
+            request_timeout: config.request_timeout,
+        };
         Ok(Self {
             settings: Settings {
                 settle_time: config.settle_time,
@@ -64,9 +84,10 @@ impl Context {
             objects: Objects::new(client.clone()),
             events: Events::new(client.clone(), config.host_name.clone()),
             crd: CrdCheck::new(client.clone()),
-            accesses: Accesses::new(config, client, Arc::clone(&clock), Arc::clone(&metrics))?,
+            accesses: Accesses::new(config, client, Arc::new(cloud), quota, Arc::clone(&clock), Arc::clone(&index))?,
             clock,
-            index: Index::default(),
+            wall,
+            index,
             memories: Memories::default(),
             places: Places::default(),
             metrics,
@@ -85,10 +106,40 @@ impl Context {
         let _ = self.is_listed.clone().wait_for(|listed| *listed).await;
     }
 
+    /// Until when a call may be handed over and waited for that may take so long from now.
+    pub(super) fn deadline(&self, limit: Duration) -> Deadline {
+        Deadline::after(&self.wall, limit)
+    }
+
     /// Has an object reconciled, although it did not change itself.
     pub(super) fn trigger(&self, object: ObjectRef<RecordingCallback>) {
         // An error means that the controller has ended: nobody reconciles any more.
         let _ = self.triggers.send(object);
+    }
+}
+
+/// The one place where the local wall clock is read.
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn local_time() -> Timestamp {
+    Timestamp::now()
+}
+
+/// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.
+struct Calls {
+    metrics: Arc<Metrics>,
+    quota: Quota,
+}
+
+impl Meter for Calls {
+    fn call(&self, operation: Operation, status: Option<u16>, code: Option<&'static str>, elapsed: Duration) {
+        self.metrics.api_request(operation, status, code, elapsed);
+    }
+}
+
+impl MoreTokens for Calls {
+    fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
+        let bucket = self.quota.bucket(&format!("{:?}", account.identity()));
+        Box::pin(async move { bucket.acquire(Lane::Urgent, "").await })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::live::answer::Answer;
-use crate::live::looks::{Ask, Proof};
+use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
 use crate::plan::facts::{Deletion, Desired, Key, Observed, later};
@@ -36,13 +36,14 @@ impl Run<'_> {
         let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone()) else {
             return Ok(Next::Again);
         };
-        let alone = self.context.places.lock(account.target(), &desired.place);
-        let _alone = self.turn.pause(alone).await;
-        let Ok(token) = self.token(&account).await? else { return Ok(Next::Again) };
+        let places = &self.context.places;
+        let Ok(_alone) = self.wait(places.lock(account.target(), &desired.place)).await else {
+            return Ok(Next::Again);
+        };
+        let Some((token, creating)) = self.create_token(&account).await? else { return Ok(Next::Again) };
         if !self.may_create(&account, &desired) {
             return Ok(Next::Again);
         }
-        let _creating = self.turn.pause(account.looks().creating(&desired.place)).await;
         let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
             return Ok(Next::Again);
         };
@@ -52,6 +53,7 @@ impl Run<'_> {
         }
         let deadline = self.deadline(&account, attempt.at);
         let reply = self.post(&account, &desired, token, deadline).await;
+        drop(creating); // a look may wait for it
         let (status, row, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status).await?;
         match landed {
@@ -65,6 +67,17 @@ impl Run<'_> {
                 Ok(Next::OnChange)
             }
         }
+    }
+
+    /// The right to make one POST, at a moment when no sweep needs the project still.
+    async fn create_token(&mut self, account: &Arc<Account>) -> Result<Option<(Token, Creating)>, Error> {
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        self.tell_wait(account.bucket().estimate(lane, &namespace)).await?;
+        let granted = self.wait(account.looks().creating(lane, &namespace)).await.ok();
+        if let Some((token, _)) = &granted {
+            self.context.metrics.quota_waited(lane.as_str(), token.waited());
+        }
+        Ok(granted)
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
@@ -110,7 +123,7 @@ impl Run<'_> {
         let limit = MARGIN + self.context.request_timeout;
         let passed = self.context.clock.now(&account.target().endpoint).duration_since(planned);
         let passed = if passed.is_negative() { Duration::ZERO } else { passed.unsigned_abs() };
-        self.context.clock.deadline(limit.saturating_sub(passed))
+        self.context.deadline(limit.saturating_sub(passed))
     }
 
     async fn post(
@@ -191,7 +204,7 @@ impl Run<'_> {
         }
         let namespace = self.facts.object.namespace.clone();
         let token = self.turn.pause(account.bucket().acquire(Lane::Urgent, &namespace)).await;
-        let deadline = self.context.clock.deadline(self.context.request_timeout);
+        let deadline = self.context.deadline(self.context.request_timeout);
         match self.turn.pause(account.delete(token, &row.id, deadline)).await {
             Ok(_) => info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted"),
             Err(failure) => warn!(

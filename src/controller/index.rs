@@ -82,6 +82,16 @@ impl Index {
         others.filter_map(|other| tables.entries.get(other)).map(|entry| entry.object.clone()).collect()
     }
 
+    /// The domains that the objects name.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        self.lock().places.keys().map(|place| place.domain().to_owned()).collect()
+    }
+
+    /// Whether an object holds this id.
+    pub(super) fn is_held(&self, id: &str) -> bool {
+        self.lock().ids.contains_key(id)
+    }
+
     /// Whether the object is there and ours to serve.
     pub(super) fn has(&self, uid: &str) -> bool {
         self.lock().entries.contains_key(uid)

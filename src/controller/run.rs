@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
@@ -18,6 +17,7 @@ use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
 use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
+use crate::live::sign_key::SignKey;
 use crate::plan::decide::{self, Look, Proof, Urgency};
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rewrites, Shown, later};
 use crate::plan::outcome;
@@ -31,7 +31,7 @@ pub(super) struct Run<'a> {
     pub(super) object: Arc<RecordingCallback>,
     pub(super) facts: Facts,
     pub(super) account: Option<Arc<Account>>,
-    pub(super) sign_key: Option<SecretString>,
+    pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
     }
 
     /// Says once per wait that the object waits for its turn.
-    async fn tell_wait(&mut self, wait: Duration) -> Result<(), Error> {
+    pub(super) async fn tell_wait(&mut self, wait: Duration) -> Result<(), Error> {
         if wait <= TOLD_WAIT {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
     }
 
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
-    async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
+    pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
         self.turn
             .pause(async {

@@ -8,7 +8,9 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod architecture;
 mod crd;
 mod examples;
+mod lifecycle;
 mod manifests;
 mod support;

@@ -3,6 +3,9 @@
 mod control_plane;
 mod kubectl;
 mod namespace;
+pub(crate) mod operator;
+mod versions;
+pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
