@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use recording_callback_operator::api::crd;
 use recording_callback_operator::config::{self, Command, Early, RunConfig};
 use recording_callback_operator::{log, run};
 use tikv_jemallocator::Jemalloc;
@@ -14,13 +15,13 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 fn main() -> ExitCode {
     match config::parse(std::env::args_os()) {
         Ok(Command::Run(config)) => controller(*config),
-        Ok(Command::Crd) => print(""),
+        Ok(Command::Crd) => match crd::yaml() {
+            Ok(yaml) => print(&yaml),
+            Err(error) => fail(1, &format!("error: cannot write the CRD: {error}")),
+        },
         Ok(Command::Explain { code }) => print(&code),
         Err(Early::Told(text)) => print(&text),
-        Err(Early::Mistake(line)) => {
-            eprintln!("{line}");
-            ExitCode::from(2)
-        }
+        Err(Early::Mistake(line)) => fail(2, &line),
     }
 }
 
@@ -31,7 +32,7 @@ fn controller(config: RunConfig) -> ExitCode {
     let result = Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let result = runtime.block_on(run::run(config, |_| true));
+            let result = runtime.block_on(run::run(config, |_| "other"));
             runtime.shutdown_background();
             result
         });
@@ -50,4 +51,9 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn fail(code: u8, line: &str) -> ExitCode {
+    eprintln!("{line}");
+    ExitCode::from(code)
 }

@@ -57,7 +57,7 @@ impl Outcome {
 struct RequestLabels {
     operation: &'static str,
     http_status: Option<u16>,
-    error_code: String,
+    error_code: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,7 +99,7 @@ impl ProjectLabels {
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
-    is_known_code: fn(&str) -> bool,
+    error_label: fn(&str) -> &'static str,
     api_requests: Family<RequestLabels, Counter>,
     api_duration: Histogram,
     api_outcome_unknown: Counter,
@@ -116,11 +116,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero. An error code that is not known is counted as `other`: the cloud must not be able to make labels.
-    pub fn new(is_known_code: fn(&str) -> bool, read_only: bool) -> Self {
+    /// All at zero. `error_label` gives an error code's label, `other` for one that is not known: the cloud must not be able to
+    /// make labels.
+    pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix(table::PREFIX),
-            is_known_code,
+            error_label,
             api_requests: Family::default(),
             api_duration: seconds(),
             api_outcome_unknown: Counter::default(),
@@ -174,15 +175,12 @@ impl Metrics {
         error_code: Option<&str>,
         duration: Duration,
     ) {
-        let error_code = match error_code {
-            Some(code) if !(self.is_known_code)(code) => "other",
-            code => code.unwrap_or_default(),
-        };
+        let error_code = error_code.map_or("", self.error_label);
         let operation = operation.as_str();
         let labels = RequestLabels {
             operation,
             http_status,
-            error_code: error_code.to_owned(),
+            error_code,
         };
         self.api_requests.get_or_create(&labels).inc();
         self.api_duration.observe(duration.as_secs_f64());
