@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use http::HeaderMap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -153,6 +154,33 @@ pub(crate) struct Principal {
     pub(crate) rights: Rights,
 }
 
+impl Principal {
+    /// Whether it may call an operation in the project of the path. The request may name the project
+    /// once more, in a header.
+    pub(crate) fn check(
+        &self,
+        operation: Operation,
+        project_id: &str,
+        named: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let rights = &self.rights;
+        if let Some(refusal) = &rights.refusal {
+            return Err(refusal.clone());
+        }
+        if rights.projects.is_empty() {
+            return Err(Refusal::no_such_api());
+        }
+        let mut ids = rights.projects.iter().map(|project| project.id.as_str());
+        if named.is_some_and(|named| named != project_id) || !ids.any(|id| id == project_id) {
+            return Err(Refusal::wrong_project());
+        }
+        if rights.denied.contains(&operation) {
+            return Err(Refusal::permission_denied(operation));
+        }
+        Ok(())
+    }
+}
+
 /// What an IAM token stands for.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
@@ -226,8 +254,8 @@ impl Keyring {
         settings: &Settings,
     ) -> Result<Principal, Refusal> {
         match (
-            header(signed, "authorization"),
-            header(signed, "x-auth-token"),
+            text(signed.headers, "authorization"),
+            text(signed.headers, "x-auth-token"),
         ) {
             (Some(authorization), _) => self.verify(authorization, signed, now, settings),
             (None, Some(token)) => Ok(Principal {
@@ -261,7 +289,7 @@ impl Keyring {
             Some(_) => *strikes = Strikes::default(),
             None => {}
         }
-        let date = header(signed, sign::DATE_HEADER).unwrap_or_default();
+        let date = text(signed.headers, sign::DATE_HEADER).unwrap_or_default();
         check_date(date, now, settings)?;
         if let Err(cause) = check_signature(credential, &authorization, signed, date) {
             strikes.failures += 1;
@@ -279,11 +307,9 @@ impl Keyring {
     }
 }
 
-fn header<'a>(signed: &Signed<'a>, name: &str) -> Option<&'a str> {
-    signed
-        .headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
+/// A header, if it is text.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn check_date(date: &str, now: Now, settings: &Settings) -> Result<(), Refusal> {
@@ -319,7 +345,7 @@ fn check_security_token(
     signed: &Signed<'_>,
     now: Now,
 ) -> Result<(), Refusal> {
-    let sent = header(signed, "x-security-token");
+    let sent = text(signed.headers, "x-security-token");
     if sent != credential.security_token.as_deref() {
         return Err(Refusal::unauthenticated(
             "the security token is not that of the access key",

@@ -4,18 +4,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 use http::Request;
 use http::Response;
-use http::StatusCode;
-use http::header;
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::api::LiveCall;
-use crate::auth::Principal;
+use crate::auth;
 use crate::cloud::Cloud;
 use crate::cloud::Now;
 use crate::cloud::Phase;
@@ -23,14 +16,11 @@ use crate::cloud::State;
 use crate::faults::Answer;
 use crate::faults::Facts;
 use crate::faults::Fault;
-use crate::faults::Reply;
 use crate::iam::IamCall;
 use crate::log;
 use crate::log::Call;
-use crate::log::Operation;
 use crate::random;
 use crate::refusal::Refusal;
-use crate::reply;
 use crate::reply::Done;
 use crate::route::Route;
 use crate::settings::PlainHttp;
@@ -227,7 +217,8 @@ impl Exchange<'_> {
                 {
                     return Err(Refusal::too_many_concurrent_calls());
                 }
-                check_rights(&principal, project_id, *operation, self.request.headers())
+                let named = auth::text(self.request.headers(), "x-project-id");
+                principal.check(*operation, project_id, named)
             }
             Route::Iam(_) => Ok(()),
             Route::Unknown => Err(Refusal::no_such_api()),
@@ -284,7 +275,7 @@ impl Exchange<'_> {
                     project_id,
                     id: id.as_deref(),
                     query: signed.query,
-                    content_type: text(signed.headers, header::CONTENT_TYPE.as_str()),
+                    content_type: auth::text(signed.headers, "content-type"),
                     body: signed.body,
                     rewrite: fault.rewrite.as_ref(),
                 };
@@ -292,13 +283,11 @@ impl Exchange<'_> {
                     .carry_out(&call, now)
                     .unwrap_or_else(|refusal| Done::refused(&refusal, &self.request_id))
             }
-            Route::Iam(operation) => state.carry_out_iam(
-                &IamCall {
-                    operation: *operation,
-                    signed,
-                },
-                now,
-            ),
+            Route::Iam(operation) => {
+                let operation = *operation;
+                let done = state.carry_out_iam(&IamCall { operation, signed }, now);
+                done.header("x-iam-trace-id", &self.request_id)
+            }
             Route::Unknown => Done::refused(&Refusal::no_such_api(), &self.request_id),
         }
     }
@@ -311,104 +300,24 @@ impl Exchange<'_> {
 
     fn deliver(&self, state: &mut State, answer: Answer, done: Done, now: Now) -> Delivery {
         match answer {
-            Answer::Normal => Delivery::Whole(self.normal(state, done, now)),
-            Answer::Cut(after) => Delivery::Cut(self.normal(state, done, now), after),
-            Answer::Reply(reply) => Delivery::Whole(self.scripted(state, &reply, now)),
+            Answer::Normal => Delivery::Whole(self.answered(state, done, now)),
+            Answer::Cut(after) => Delivery::Cut(self.answered(state, done, now), after),
+            Answer::Reply(reply) => {
+                Delivery::Whole(self.answered(state, Done::scripted(reply), now))
+            }
             Answer::Raw(payload) => Delivery::Raw(payload.bytes()),
             Answer::Close => Delivery::Close,
             Answer::Hang => Delivery::Hang,
         }
     }
 
-    fn normal(&self, state: &mut State, done: Done, now: Now) -> Response<Bytes> {
+    fn answered(&self, state: &mut State, done: Done, now: Now) -> Response<Bytes> {
         state.log.update(self.seq, |call| {
             call.status = Some(done.status);
             call.error_code.clone_from(&done.error_code);
         });
-        let mut response = self.response(done.status, done.body, now);
-        for (name, value) in &done.headers {
-            set_header(response.headers_mut(), name, value);
-        }
-        response
+        done.into_response(&self.request_id, now)
     }
-
-    fn scripted(&self, state: &mut State, reply: &Reply, now: Now) -> Response<Bytes> {
-        let body = reply.body.bytes();
-        let code = serde_json::from_slice(&body)
-            .ok()
-            .as_ref()
-            .and_then(reply::error_code);
-        state.log.update(self.seq, |call| {
-            call.status = Some(reply.status);
-            call.error_code = code;
-        });
-        let mut response = self.response(reply.status, body, now);
-        for (name, value) in &reply.headers {
-            set_header(response.headers_mut(), name, value);
-        }
-        response
-    }
-
-    fn response(&self, status: u16, body: Bytes, now: Now) -> Response<Bytes> {
-        let empty = body.is_empty();
-        let mut response = Response::new(body);
-        *response.status_mut() =
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
-        set_header(headers, "date", &http_date(now.cloud));
-        set_header(headers, "x-request-id", &self.request_id);
-        if let Route::Iam(_) = self.route {
-            set_header(headers, "x-iam-trace-id", &self.request_id);
-        }
-        if !empty {
-            set_header(headers, "content-type", "application/json");
-        }
-        response
-    }
-}
-
-fn check_rights(
-    principal: &Principal,
-    project_id: &str,
-    operation: Operation,
-    headers: &HeaderMap,
-) -> Result<(), Refusal> {
-    let rights = &principal.rights;
-    if let Some(refusal) = &rights.refusal {
-        return Err(refusal.clone());
-    }
-    if rights.projects.is_empty() {
-        return Err(Refusal::no_such_api());
-    }
-    let named = text(headers, "x-project-id").is_none_or(|named| named == project_id);
-    if !named
-        || rights
-            .projects
-            .iter()
-            .all(|project| project.id != project_id)
-    {
-        return Err(Refusal::wrong_project());
-    }
-    if rights.denied.contains(&operation) {
-        return Err(Refusal::permission_denied(operation));
-    }
-    Ok(())
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn set_header(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        headers.insert(name, value);
-    }
-}
-
-fn http_date(time: Timestamp) -> String {
-    DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&time)
-        .unwrap_or_default()
 }
 
 async fn sleep(milliseconds: u64) {

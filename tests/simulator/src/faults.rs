@@ -90,7 +90,8 @@ pub enum Answer {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// Headers beside `Date`, `X-Request-Id` and the length; one of those names replaces it.
+    /// Headers beside `Date`, `X-Request-Id`, `Content-Type` and the length. A header of one of the
+    /// first three names replaces it, or with an empty value removes it.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The body.

@@ -1,7 +1,6 @@
 //! IAM: tokens for users, temporary keys for tokens and workloads, project look-up. Errors have the
 //! shapes of that service. No I/O.
 
-use http::HeaderMap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,6 +10,7 @@ use crate::auth::Credential;
 use crate::auth::Project;
 use crate::auth::Rights;
 use crate::auth::Token;
+use crate::auth::text;
 use crate::cloud::Now;
 use crate::cloud::State;
 use crate::log::Operation;
@@ -86,7 +86,7 @@ impl State {
             "roles": [],
             "catalog": [],
         }});
-        Ok(Done::new(201, Some(body)).header("X-Subject-Token", token))
+        Ok(Done::new(201, Some(body)).header("x-subject-token", &token))
     }
 
     fn list_projects(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
@@ -125,7 +125,7 @@ impl State {
             ));
         }
         let options = body.pointer("/auth/identity/token").unwrap_or(&Value::Null);
-        let token = header(call.signed.headers, "x-auth-token")
+        let token = text(call.signed.headers, "x-auth-token")
             .or_else(|| options.get("id").and_then(Value::as_str))
             .ok_or_else(|| flat(401, "IAM.0001", "The request requires authentication."))?;
         let rights = self
@@ -231,11 +231,6 @@ pub(crate) fn key_lifetime(seconds: Option<&Value>) -> Result<SignedDuration, Do
 pub(crate) fn json_body(call: &IamCall<'_>) -> Result<Value, Done> {
     serde_json::from_slice(call.signed.body)
         .map_err(|_| keystone(400, "Bad Request", "The request body is not valid JSON."))
-}
-
-/// A header of a call, if it is text.
-pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// An error in the shape of Keystone, with a number for a code.

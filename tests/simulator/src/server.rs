@@ -164,6 +164,7 @@ where
     // An error is a peer that left or a fault that ended the connection: nothing to report.
     let _ = http1::Builder::new()
         .title_case_headers(true)
+        .auto_date_header(false)
         .serve_connection(
             TokioIo::new(Wire::new(stream, replacement.clone())),
             service,

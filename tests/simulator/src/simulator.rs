@@ -66,7 +66,11 @@ impl Simulator {
 
     /// Starts one as described.
     pub fn start_on(listen: &Listen, settings: Settings) -> io::Result<Self> {
-        let cloud = Cloud::new(settings);
+        Self::serve(Cloud::new(settings), listen)
+    }
+
+    /// Serves a cloud that exists, for instance again at the address at which it was served before.
+    pub fn serve(cloud: Cloud, listen: &Listen) -> io::Result<Self> {
         let (listener, address) = server::listen(listen.address)?;
         let tls = if listen.tls {
             let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -101,6 +105,11 @@ impl Simulator {
             authority,
             _server: server,
         })
+    }
+
+    /// The address of the cloud.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The base URL of the recording-callback API.

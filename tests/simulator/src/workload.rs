@@ -9,11 +9,11 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::auth::Rights;
+use crate::auth::text;
 use crate::cloud::Now;
 use crate::cloud::State;
 use crate::iam::IamCall;
 use crate::iam::flat;
-use crate::iam::header;
 use crate::iam::json_body;
 use crate::iam::key_lifetime;
 use crate::iam::microseconds;
@@ -88,7 +88,7 @@ impl State {
         call: &IamCall<'_>,
         now: Now,
     ) -> Result<Done, Done> {
-        let sent = header(call.signed.headers, "authorization");
+        let sent = text(call.signed.headers, "authorization");
         let rights = self.workload_rights(sent, |workload| workload.pod_token.as_deref())?;
         let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);
         Ok(Done::new(200, Some(json!({"credential": key.json()}))))
@@ -109,7 +109,7 @@ impl State {
 
     /// `PUT /meta-data/latest/api/token`
     pub(crate) fn issue_metadata_token(&mut self, call: &IamCall<'_>) -> Result<Done, Done> {
-        if header(call.signed.headers, "x-metadata-token-ttl-seconds").is_none() {
+        if text(call.signed.headers, "x-metadata-token-ttl-seconds").is_none() {
             return Err(flat(
                 400,
                 "IAM.0072",
@@ -125,7 +125,7 @@ impl State {
     pub(crate) fn read_metadata_key(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
         let workload = self.identities.workload.as_ref();
         let metadata = workload.map_or(Metadata::NoAgency, |workload| workload.metadata);
-        let token = header(call.signed.headers, "x-metadata-token");
+        let token = text(call.signed.headers, "x-metadata-token");
         let known = token.is_some_and(|token| self.identities.metadata_tokens.contains(token));
         let rights = match (workload, metadata) {
             (None, _) | (_, Metadata::NoAgency) => {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use live_simulator::Cloud;
 use live_simulator::Credential;
+use live_simulator::Fault;
 use live_simulator::Operation;
 use live_simulator::Refusal;
 use live_simulator::Rights;
@@ -12,6 +14,7 @@ use live_simulator::settings::PlainHttp;
 
 use crate::client::ACCESS_KEY;
 use crate::client::Answer;
+use crate::client::BOUND;
 use crate::client::CALLBACKS;
 use crate::client::Client;
 use crate::client::PROJECT;
@@ -317,16 +320,22 @@ async fn calls_are_counted_for_each_user() {
 async fn too_many_calls_at_once_are_a_500() {
     let settings = Settings {
         concurrent_calls: Some(1),
-        latency_ms: 300,
         ..Settings::default()
     };
-    let (_simulator, client) = start(settings);
-    let (one, other) = tokio::join!(client.list(""), client.list(""));
-    let mut statuses = [one.status, other.status];
-    statuses.sort_unstable();
-    assert_eq!(statuses[1], 500);
-    let throttled = if one.status == 500 { one } else { other };
-    refused(&throttled, 500, "LIVE.100011007", "concurrent");
+    let (simulator, client) = start(settings);
+    assert_eq!(client.list("").await.status, 200);
+    simulator.fault(Fault::on(Operation::Create).delay_before(DAY));
+    let slow = tokio::spawn({
+        let client = client.clone();
+        async move { client.create(&body("live")).await }
+    });
+    let delayed = |cloud: &Cloud| cloud.calls().iter().any(|call| call.fault.is_some());
+    simulator
+        .wait_for("the slow call", BOUND, delayed)
+        .await
+        .unwrap();
+    refused(&client.list("").await, 500, "LIVE.100011007", "concurrent");
+    slow.abort();
 }
 
 #[tokio::test]

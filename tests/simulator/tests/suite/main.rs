@@ -13,5 +13,6 @@ mod auth;
 mod client;
 mod faults;
 mod iam;
+mod lifetime;
 mod program;
 mod switches;
