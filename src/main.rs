@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
 use recording_callback_operator::config::{self, Command, Early, RunConfig};
-use recording_callback_operator::{log, run};
+use recording_callback_operator::live::codes;
+use recording_callback_operator::{explain, log, run};
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 
@@ -19,7 +20,15 @@ fn main() -> ExitCode {
             Ok(yaml) => print(&yaml),
             Err(error) => fail(1, &format!("error: cannot write the CRD: {error}")),
         },
-        Ok(Command::Explain { code }) => print(&code),
+        Ok(Command::Explain { code }) => match explain::explain(&code) {
+            Some(text) => print(&text),
+            None => fail(
+                1,
+                &format!(
+                    "error: {code:?} is neither an error code nor a reason: they look like LIVE.100011001 and Conflict"
+                ),
+            ),
+        },
         Err(Early::Told(text)) => print(&text),
         Err(Early::Mistake(line)) => fail(2, &line),
     }
@@ -32,7 +41,7 @@ fn controller(config: RunConfig) -> ExitCode {
     let result = Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let result = runtime.block_on(run::run(config, |_| "other"));
+            let result = runtime.block_on(run::run(config, codes::label));
             runtime.shutdown_background();
             result
         });

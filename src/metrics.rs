@@ -28,27 +28,24 @@ pub use table::markdown;
 /// How a reconciliation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The object is settled, or let go.
-    Settled,
-    /// It goes on later by plan: something is awaited.
-    Waiting,
-    /// Something failed; it is tried again.
-    Failed,
-    /// The code panicked; it is tried again.
-    Panicked,
+    /// It did what it set out to do, be it to wait.
+    Success,
+    /// The API server could not be read or written.
+    Error,
+    /// The code panicked.
+    Panic,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Settled, Self::Waiting, Self::Failed, Self::Panicked];
+    pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Panic];
 
     /// The word in the label `result`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Settled => "settled",
-            Self::Waiting => "waiting",
-            Self::Failed => "failed",
-            Self::Panicked => "panicked",
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Panic => "panic",
         }
     }
 }

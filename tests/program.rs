@@ -121,6 +121,14 @@ fn the_crd_is_printed() {
     assert_eq!(stdout, crd::yaml().unwrap());
 }
 
+#[test]
+fn a_code_is_explained() {
+    let (status, stdout, stderr) = output(&mut program("explain LIVE.100011001"));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("Class:    rejected\n"), "{stdout}");
+    refused(&mut program("explain LIVE.0"), 1, &["LIVE.0", "Conflict"]);
+}
+
 /// An API server that has the CRD and a place for one Lease. A silent one takes requests and never answers.
 #[derive(Clone)]
 struct ApiServer {
