@@ -21,3 +21,6 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod situation;
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ fn head(crd: &CustomResourceDefinition, version: &str, root: &JSONSchemaProps) -
     let names = &crd.spec.names;
     format!(
         "<!-- Generated from the CustomResourceDefinition. Do not edit. -->\n\n# {kind}\n\n{description}\n\n\
-         `apiVersion: {group}/{version}`, `kind: {kind}`, {scope}; short name {short_names}, categories {categories}.\n",
+         `apiVersion: {group}/{version}`, `kind: {kind}`, {scope}; short name {short_names}, categories {categories}.",
         kind = names.kind,
         description = describe(root),
         group = crd.spec.group,
