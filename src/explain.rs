@@ -8,16 +8,22 @@ use crate::plan::reason::Reason;
 
 mod reasons;
 
-/// The explanation of a word, an error code or a reason in any case. `None` when it is neither.
-pub fn explain(word: &str) -> Option<String> {
+/// The explanation of a word, an error code or a reason in any case.
+pub fn explain(word: &str) -> Result<String, String> {
     let word = word.trim();
     let reason = Reason::ALL
         .into_iter()
         .find(|reason| reason.as_str().eq_ignore_ascii_case(word));
-    match reason {
-        Some(reason) => Some(of_reason(reason)),
-        None => codes::find(&word.to_ascii_uppercase()).map(of_code),
-    }
+    let code = codes::find(&word.to_ascii_uppercase());
+    reason
+        .map(of_reason)
+        .or_else(|| code.map(of_code))
+        .ok_or_else(|| {
+            format!(
+                "{word:?} is neither an error code nor a reason that is known here: \
+             they look like LIVE.100011001 and Conflict"
+            )
+        })
 }
 
 fn of_reason(reason: Reason) -> String {
@@ -138,7 +144,7 @@ mod tests {
                 .starts_with("Code:     APIG.0301\n")
         );
         for unknown in ["LIVE.2", "", "Reason"] {
-            assert_eq!(explain(unknown), None);
+            assert!(explain(unknown).unwrap_err().contains("LIVE.100011001"));
         }
     }
 
