@@ -104,7 +104,7 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let health = Arc::new(Health::new());
-        let metrics = Arc::new(Metrics::new(|_| true, false));
+        let metrics = Arc::new(Metrics::new(|_| "other", false));
         tokio::spawn(serve(listener, Arc::clone(&health), metrics));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));

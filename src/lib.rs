@@ -8,6 +8,7 @@ pub mod api;
 pub mod cluster;
 pub mod config;
 pub mod controller;
+pub mod explain;
 pub mod live;
 pub mod log;
 pub mod metrics;

@@ -28,27 +28,24 @@ pub use table::markdown;
 /// How a reconciliation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The object is settled, or let go.
-    Settled,
-    /// It goes on later by plan: something is awaited.
-    Waiting,
-    /// Something failed; it is tried again.
-    Failed,
-    /// The code panicked; it is tried again.
-    Panicked,
+    /// It did what it set out to do, be it to wait.
+    Success,
+    /// The API server could not be read or written.
+    Error,
+    /// The code panicked.
+    Panic,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Settled, Self::Waiting, Self::Failed, Self::Panicked];
+    pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Panic];
 
     /// The word in the label `result`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Settled => "settled",
-            Self::Waiting => "waiting",
-            Self::Failed => "failed",
-            Self::Panicked => "panicked",
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Panic => "panic",
         }
     }
 }
@@ -57,7 +54,7 @@ impl Outcome {
 struct RequestLabels {
     operation: &'static str,
     http_status: Option<u16>,
-    error_code: String,
+    error_code: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,7 +96,7 @@ impl ProjectLabels {
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
-    is_known_code: fn(&str) -> bool,
+    error_label: fn(&str) -> &'static str,
     api_requests: Family<RequestLabels, Counter>,
     api_duration: Histogram,
     api_outcome_unknown: Counter,
@@ -116,11 +113,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero. An error code that is not known is counted as `other`: the cloud must not be able to make labels.
-    pub fn new(is_known_code: fn(&str) -> bool, read_only: bool) -> Self {
+    /// All at zero. `error_label` gives an error code's label, `other` for one that is not known: the cloud must not be able to
+    /// make labels.
+    pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix(table::PREFIX),
-            is_known_code,
+            error_label,
             api_requests: Family::default(),
             api_duration: seconds(),
             api_outcome_unknown: Counter::default(),
@@ -174,15 +172,12 @@ impl Metrics {
         error_code: Option<&str>,
         duration: Duration,
     ) {
-        let error_code = match error_code {
-            Some(code) if !(self.is_known_code)(code) => "other",
-            code => code.unwrap_or_default(),
-        };
+        let error_code = error_code.map_or("", self.error_label);
         let operation = operation.as_str();
         let labels = RequestLabels {
             operation,
             http_status,
-            error_code: error_code.to_owned(),
+            error_code,
         };
         self.api_requests.get_or_create(&labels).inc();
         self.api_duration.observe(duration.as_secs_f64());

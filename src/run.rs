@@ -20,12 +20,12 @@ use crate::stop::Stop;
 /// How long work in flight may take to end. Together with the release of the Lease less than 10 s.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
-/// Runs the controller until it is asked to stop or loses its Lease. `is_known_code` tells the error codes that metrics may name.
-pub async fn run(config: RunConfig, is_known_code: fn(&str) -> bool) -> anyhow::Result<()> {
+/// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
+pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let access = access(&config.cluster)?;
     let health = Arc::new(Health::new());
-    let metrics = Arc::new(Metrics::new(is_known_code, config.read_only));
+    let metrics = Arc::new(Metrics::new(error_label, config.read_only));
     let listener = admin::bind(config.listen).await?;
     info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How old the newest beat of the main loop may be.
-pub const BEAT_LIMIT: Duration = Duration::from_secs(60);
+pub const BEAT_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a watch may be silent. The API server sends a bookmark about every minute.
-pub const WATCH_LIMIT: Duration = Duration::from_secs(300);
+pub const WATCH_LIMIT: Duration = Duration::from_mins(5);
 
 /// One thing that must be well for the process to be ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

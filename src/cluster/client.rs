@@ -71,10 +71,10 @@ pub enum AccessError {
     #[error("kubeconfig: {0}")]
     Kubeconfig(String),
     /// No context is chosen.
-    #[error("kubeconfig: no current-context: choose one with --context, of {0}")]
+    #[error("kubeconfig: no current-context: choose one with --context; there are: {0}")]
     NoContext(String),
     /// The chosen context is not there.
-    #[error("kubeconfig: no context {name:?}: choose one with --context, of {known}")]
+    #[error("kubeconfig: no context {name:?}: choose one with --context; there are: {known}")]
     UnknownContext {
         /// What was asked for.
         name: String,

@@ -11,15 +11,10 @@ use tracing::{info, warn};
 use super::client::call;
 use super::error::Error;
 use crate::admin::{Check, Health};
+use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 
 /// Name of the CRD.
 pub const CRD_NAME: &str = "recordingcallbacks.live.huaweicloud.com";
-
-/// Annotation of the CRD with the version of its schema.
-pub const SCHEMA_VERSION_ANNOTATION: &str = "live.huaweicloud.com/schema-version";
-
-/// The version that this program needs at least.
-pub const SCHEMA_VERSION: u32 = 1;
 
 const REMEDY: &str = "run kubectl apply -f crds/recordingcallbacks.live.huaweicloud.com.yaml";
 
@@ -27,7 +22,7 @@ const REMEDY: &str = "run kubectl apply -f crds/recordingcallbacks.live.huaweicl
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often it is read while it can: a person may delete it.
-const FOLLOW_INTERVAL: Duration = Duration::from_secs(60);
+const FOLLOW_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What is installed.
 #[derive(Debug)]

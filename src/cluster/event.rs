@@ -47,7 +47,8 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        let published = self.recorder.publish(&event, &object.object_ref(&()));
+        let about = object.object_ref(&());
+        let published = self.recorder.publish(&event, &about);
         if let Err(error) = call("publish an event", published).await {
             debug!(%error, reason = reason.as_str(), "an event was not published");
         }

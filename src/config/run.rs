@@ -20,8 +20,8 @@ const SETTLE_MARGIN: Duration = Duration::from_secs(5);
 
 const MILLISECONDS_100: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What the controller goes by. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ struct RunArgs {
     secret_poll_interval: Duration,
     /// Bound on one call to the cloud
     #[arg(long, env, value_name = "DURATION", default_value = "15s",
-          value_parser = between(MILLISECONDS_100, Duration::from_secs(120)))]
+          value_parser = between(MILLISECONDS_100, Duration::from_mins(2)))]
     request_timeout: Duration,
     /// How long a change may take to become visible at the cloud; at least --request-timeout + 5s
     #[arg(long, env, value_name = "DURATION", default_value = "30s",

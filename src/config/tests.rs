@@ -35,11 +35,11 @@ fn the_defaults() {
     assert_eq!(config.lease_duration, Duration::from_secs(15));
     assert_eq!(config.listen.to_string(), "[::]:8080");
     assert_eq!(config.requests_per_minute, 270);
-    assert_eq!(config.resync_interval, Duration::from_secs(600));
-    assert_eq!(config.secret_poll_interval, Duration::from_secs(60));
+    assert_eq!(config.resync_interval, Duration::from_mins(10));
+    assert_eq!(config.secret_poll_interval, Duration::from_mins(1));
     assert_eq!(config.request_timeout, Duration::from_secs(15));
     assert_eq!(config.settle_time, Duration::from_secs(30));
-    assert_eq!(config.stall_after, Duration::from_secs(600));
+    assert_eq!(config.stall_after, Duration::from_mins(10));
     assert!(!config.read_only);
     assert_eq!(config.allowed_endpoints.len(), 6);
     assert!(

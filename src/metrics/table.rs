@@ -70,7 +70,7 @@ pub(super) const QUOTA_LIMIT: Row = gauge(
 pub(super) const RECONCILE: Row = counter(
     "reconcile_total",
     &["result"],
-    "Reconciliations of an object: settled, waiting, failed or panicked",
+    "Reconciliations of an object: success, error (the API server could not be read or written) or panic",
 );
 pub(super) const RECONCILE_DURATION: Row = histogram(
     "reconcile_duration_seconds",
