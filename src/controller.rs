@@ -22,7 +22,6 @@ mod sweep;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Deletion, Desired, Key, Observed, later};
+use crate::plan::facts::{Deletion, Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};

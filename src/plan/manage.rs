@@ -235,7 +235,7 @@ pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// The row that is ours: the recorded id, else the oldest that an attempt made.
-pub(super) fn ours(facts: &Facts) -> Option<&Row> {
+pub fn ours(facts: &Facts) -> Option<&Row> {
     let rows = facts.observed.rows();
     let recorded = rows
         .iter()
@@ -314,7 +314,7 @@ pub(super) fn must_recheck(facts: &Facts) -> bool {
 }
 
 /// When a closed record with several attempts may be looked at: the settle time after it was closed.
-pub(super) fn recheck_at(facts: &Facts) -> Option<Timestamp> {
+pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
     let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
     let closed = ledger::last_change(&facts.status).filter(|_| several)?;
     Some(later(closed, facts.settings.settle_time))
