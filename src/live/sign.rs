@@ -35,7 +35,9 @@ struct Canonical {
 
 /// The value of `X-Sdk-Date`.
 pub fn date(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string()
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string()
 }
 
 /// The value of the `Authorization` header. `date` is that of the request's `X-Sdk-Date`.
@@ -68,11 +70,13 @@ pub fn query_string(parameters: &[(String, String)]) -> String {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn canonical(request: Unsigned<'_>) -> Canonical {
@@ -103,17 +107,26 @@ fn canonical(request: Unsigned<'_>) -> Canonical {
         &digest,
     ]
     .join("\n");
-    Canonical { request, signed_headers }
+    Canonical {
+        request,
+        signed_headers,
+    }
 }
 
 fn string_to_sign(date: &str, canonical_request: &str) -> String {
-    format!("{ALGORITHM}\n{date}\n{}", sha256(canonical_request.as_bytes()))
+    format!(
+        "{ALGORITHM}\n{date}\n{}",
+        sha256(canonical_request.as_bytes())
+    )
 }
 
 /// Every segment decoded and encoded anew, with a slash at the end that the wire does not have.
 fn canonical_path(path: &str) -> String {
     let decoded = percent_decode(path);
-    let segments: Vec<_> = decoded.split(|byte| *byte == b'/').map(encode_bytes).collect();
+    let segments: Vec<_> = decoded
+        .split(|byte| *byte == b'/')
+        .map(encode_bytes)
+        .collect();
     let mut path = segments.join("/");
     if !path.ends_with('/') {
         path.push('/');
@@ -143,18 +156,22 @@ fn percent_decode(text: &str) -> Vec<u8> {
 }
 
 fn nibble(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 fn encode_bytes(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len()), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-            text.push(char::from(*byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len()), |mut text, byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+                text.push(char::from(*byte));
+            } else {
+                let _ = write!(text, "%{byte:02X}");
+            }
+            text
+        })
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -217,7 +234,11 @@ mod tests {
             let date = input["x_sdk_date"].as_str().unwrap();
             let canonical = canonical(request);
             assert_eq!(canonical.request, expected["canonical_request"], "{name}");
-            assert_eq!(string_to_sign(date, &canonical.request), expected["string_to_sign"], "{name}");
+            assert_eq!(
+                string_to_sign(date, &canonical.request),
+                expected["string_to_sign"],
+                "{name}"
+            );
             let authorization = authorization(
                 input["ak"].as_str().unwrap(),
                 input["sk"].as_str().unwrap(),
@@ -236,7 +257,10 @@ mod tests {
 
     #[test]
     fn queries_on_the_wire_are_sorted_and_encoded() {
-        let parameters = [("b".to_owned(), "*".to_owned()), ("a".to_owned(), "x y".to_owned())];
+        let parameters = [
+            ("b".to_owned(), "*".to_owned()),
+            ("a".to_owned(), "x y".to_owned()),
+        ];
         assert_eq!(query_string(&parameters), "a=x%20y&b=%2A");
     }
 
