@@ -1,0 +1,234 @@
+//! From an unsuccessful answer to a `Failure`: what it means, in words that may be shown.
+//!
+//! Pure. Gone is decided first, then the error code, then the HTTP status. The text of a message decides nothing: it is not stable.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{
+    clock::{date, parse_http_date},
+    codes,
+    redact::{MAX_TEXT, Secrets},
+    transport::{Response, TransportError},
+};
+use crate::plan::failure::{Class, Failure, Operation};
+
+/// The longest code or request id that is taken over.
+const MAX_NAME: usize = 128;
+/// A longer `Retry-After` is not believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// The names that the families of the cloud give to code and message, in the order in which they are tried.
+const SPELLINGS: [(&str, &str); 3] = [
+    ("error_code", "error_msg"),
+    ("errorCode", "errorMsg"),
+    ("code", "message"),
+];
+const NOT_FOUND: &str = "LIVE.103011019";
+
+/// What the body of an unsuccessful answer says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Body {
+    code: Option<String>,
+    message: Option<String>,
+    detail: Option<String>,
+    request_id: Option<String>,
+}
+
+/// How a body can be read.
+enum Shape {
+    Empty,
+    Json(Body),
+    /// HTML, truncated or not UTF-8: whoever wrote it, it was not this API.
+    Foreign,
+}
+
+/// The failure that an answer other than 2xx is. `now` is what `Retry-After` dates are measured against.
+pub fn answered(
+    operation: Operation,
+    response: &Response,
+    secrets: &Secrets,
+    now: Timestamp,
+) -> Failure {
+    let shape = shape(&response.body);
+    let class = class(operation, response.status, &shape);
+    let body = match shape {
+        Shape::Json(body) => body,
+        Shape::Empty | Shape::Foreign => Body::default(),
+    };
+    let words = match (&body.message, &body.detail) {
+        (Some(message), Some(detail)) => format!("{message}: {detail}"),
+        (Some(text), None) | (None, Some(text)) => text.clone(),
+        (None, None) if response.body.trim_ascii().is_empty() => {
+            format!("HTTP {} without a message", response.status.as_u16())
+        }
+        (None, None) => String::from_utf8_lossy(&response.body).into_owned(),
+    };
+    Failure {
+        operation,
+        class,
+        http_status: Some(response.status.as_u16()),
+        code: body.code.map(|code| secrets.clean(&code, MAX_NAME)),
+        message: secrets.clean(&words, MAX_TEXT),
+        request_id: request_id(&response.headers, secrets)
+            .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
+        retry_after: retry_after(&response.headers, now),
+    }
+}
+
+/// The failure of a call that brought no answer, or none that could be read to its end.
+pub fn unanswered(operation: Operation, error: TransportError, secrets: &Secrets) -> Failure {
+    let (class, http_status, headers, message) = match error {
+        TransportError::NotSent(message) => (Class::NotSent, None, HeaderMap::new(), message),
+        TransportError::AfterHandOver(message) => {
+            (Class::CloudDown, None, HeaderMap::new(), message)
+        }
+        TransportError::Unreadable {
+            status,
+            headers,
+            message,
+        } => (Class::Protocol, Some(status.as_u16()), headers, message),
+    };
+    Failure {
+        operation,
+        class,
+        http_status,
+        code: None,
+        message: secrets.clean(&message, MAX_TEXT),
+        request_id: request_id(&headers, secrets),
+        retry_after: None,
+    }
+}
+
+/// The failure of a 2xx whose body is not what this operation answers.
+pub fn unreadable(
+    operation: Operation,
+    response: &Response,
+    problem: &str,
+    secrets: &Secrets,
+) -> Failure {
+    Failure {
+        operation,
+        class: Class::Protocol,
+        http_status: Some(response.status.as_u16()),
+        code: None,
+        message: secrets.clean(problem, MAX_TEXT),
+        request_id: request_id(&response.headers, secrets),
+        retry_after: None,
+    }
+}
+
+/// The id by which the cloud finds a call in its logs.
+pub fn request_id(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get("x-request-id")?.as_bytes()).into_owned();
+    Some(secrets.clean(&text, MAX_NAME)).filter(|id| !id.is_empty())
+}
+
+fn class(operation: Operation, status: StatusCode, shape: &Shape) -> Class {
+    let code = match shape {
+        Shape::Json(body) => body.code.as_deref(),
+        Shape::Empty | Shape::Foreign => None,
+    };
+    if is_gone(operation, status, code) {
+        return Class::Gone;
+    }
+    let known = code.and_then(codes::find).and_then(|row| row.class);
+    match known {
+        // A code of its own says where the refusal came from; whether something may have happened, the status.
+        Some(Class::Throttled | Class::Overloaded) if status.is_server_error() => Class::Overloaded,
+        Some(Class::Throttled | Class::Overloaded) => Class::Throttled,
+        // Not by id: something else, such as the ingest domain, does not exist.
+        Some(Class::Gone) => Class::Rejected,
+        Some(class) => class,
+        None => by_status(status, shape),
+    }
+}
+
+/// A 404 may also come from a wrong address (`APIG.0101`) or a proxy: only a code of Live says that a callback is gone.
+fn is_gone(operation: Operation, status: StatusCode, code: Option<&str>) -> bool {
+    let by_id = match operation {
+        Operation::Update | Operation::Delete | Operation::Get => true,
+        Operation::Create | Operation::List => false,
+    };
+    let Some(code) = code.filter(|_| by_id) else {
+        return false;
+    };
+    code == NOT_FOUND || (status == StatusCode::NOT_FOUND && code.starts_with("LIVE."))
+}
+
+fn by_status(status: StatusCode, shape: &Shape) -> Class {
+    let foreign = matches!(shape, Shape::Foreign);
+    match status.as_u16() {
+        401 => Class::Credential,
+        408 | 500..=599 => Class::CloudDown,
+        429 => Class::Throttled,
+        300..=399 => Class::Rejected,
+        _ if foreign => Class::Protocol,
+        403 => Class::Permission,
+        409 => Class::Exists,
+        400..=499 => Class::Rejected,
+        _ => Class::Protocol,
+    }
+}
+
+fn shape(bytes: &[u8]) -> Shape {
+    if bytes.trim_ascii().is_empty() {
+        return Shape::Empty;
+    }
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(value) => Shape::Json(find_body(&value).unwrap_or_default()),
+        Err(_) => Shape::Foreign,
+    }
+}
+
+/// The first object, from the outside in, that has a code and a message, else the first that has a code.
+fn find_body(value: &Value) -> Option<Body> {
+    let objects = objects(value);
+    let bodies: Vec<_> = objects.into_iter().filter_map(read_body).collect();
+    let complete = bodies.iter().position(|body| body.message.is_some());
+    bodies.into_iter().nth(complete.unwrap_or_default())
+}
+
+/// An object and those within it, the outer ones first. `serde_json` bounds the depth.
+fn objects(value: &Value) -> Vec<&Map<String, Value>> {
+    match value {
+        Value::Object(object) => std::iter::once(object)
+            .chain(object.values().flat_map(objects))
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(objects).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+fn read_body(object: &Map<String, Value>) -> Option<Body> {
+    let text = |name: &str| match object.get(name)? {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    SPELLINGS.iter().find_map(|(code, message)| {
+        Some(Body {
+            code: Some(text(code)?),
+            message: text(message),
+            detail: text("error_detail"),
+            request_id: text("request_id"),
+        })
+    })
+}
+
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let reference = date(headers).unwrap_or(now);
+            Duration::try_from(parse_http_date(text)?.duration_since(reference)).ok()?
+        }
+    };
+    (wait <= MAX_RETRY_AFTER && !wait.is_zero()).then_some(wait)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Time at the cloud: the local clock plus the offset that the newest `Date` header of an endpoint showed.
+//!
+//! The only place where cloud time is made. The local wall clock is a function that is handed in, so tests can set it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::{HeaderMap, header};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+
+/// The local wall clock.
+pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// `Date` has whole seconds, so what is below this is no offset.
+const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
+
+/// When a request left and when its answer came, by the local clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Just before the request was handed over.
+    pub sent: Timestamp,
+    /// When the whole answer was there.
+    pub received: Timestamp,
+}
+
+/// The clocks of all endpoints.
+pub struct Clock {
+    wall: Wall,
+    offsets: Mutex<HashMap<String, SignedDuration>>,
+}
+
+impl Clock {
+    /// A clock that trusts the local one until an answer tells otherwise.
+    pub fn new(wall: Wall) -> Self {
+        Self {
+            wall,
+            offsets: Mutex::default(),
+        }
+    }
+
+    /// The local wall clock.
+    pub fn local(&self) -> Timestamp {
+        (self.wall)()
+    }
+
+    /// Time at the cloud behind this endpoint.
+    pub fn now(&self, endpoint: &str) -> Timestamp {
+        self.at(endpoint, self.local())
+    }
+
+    /// What the cloud's clock showed when the local one showed `local`.
+    pub fn at(&self, endpoint: &str, local: Timestamp) -> Timestamp {
+        local.saturating_add(self.offset(endpoint)).unwrap_or(local)
+    }
+
+    /// How far the cloud's clock is ahead of the local one, negative when it is behind.
+    pub fn offset(&self, endpoint: &str) -> SignedDuration {
+        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        offsets.get(endpoint).copied().unwrap_or_default()
+    }
+
+    /// Takes over what a `Date` header says: the smallest offset that puts it between request and answer.
+    pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) {
+        let ahead = date.duration_since(span.received);
+        let behind = date.duration_since(span.sent);
+        let offset = if ahead >= RESOLUTION {
+            ahead
+        } else if behind <= -RESOLUTION {
+            behind
+        } else {
+            SignedDuration::ZERO
+        };
+        let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        offsets.insert(endpoint.to_owned(), offset);
+    }
+}
+
+/// The time in the `Date` header of an answer.
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    parse_http_date(headers.get(header::DATE)?.to_str().ok()?)
+}
+
+/// A time as HTTP headers write it, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDPOINT: &str = "https://live.cn-north-4.myhuaweicloud.com";
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn clock() -> Clock {
+        Clock::new(Arc::new(|| time("2026-11-25T02:00:00Z")))
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        for (text, expected) in [
+            (
+                "Sun, 06 Nov 1994 08:49:37 GMT",
+                Some("1994-11-06T08:49:37Z"),
+            ),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_http_date(text), expected.map(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_what_the_way_there_and_back_does_not_explain() {
+        let span = Span {
+            sent: time("2026-11-25T02:00:00Z"),
+            received: time("2026-11-25T02:00:08Z"),
+        };
+        for (date, offset) in [
+            ("2026-11-25T01:59:59Z", 0),
+            ("2026-11-25T02:00:05Z", 0),
+            ("2026-11-25T02:00:09Z", 0),
+            ("2026-11-25T02:00:10Z", 2),
+            ("2026-11-25T02:30:08Z", 1800),
+            ("2026-11-25T01:59:58Z", -2),
+            ("2026-11-25T01:30:00Z", -1800),
+        ] {
+            let clock = clock();
+            clock.observe(ENDPOINT, time(date), span);
+            assert_eq!(
+                clock.offset(ENDPOINT),
+                SignedDuration::from_secs(offset),
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_endpoint_has_its_own_offset_and_the_newest_date_counts() {
+        let clock = clock();
+        let now = clock.local();
+        let span = Span {
+            sent: now,
+            received: now,
+        };
+        clock.observe(ENDPOINT, time("2026-11-25T02:10:00Z"), span);
+        assert_eq!(clock.now(ENDPOINT), time("2026-11-25T02:10:00Z"));
+        assert_eq!(clock.now("https://live.eu-west-101.myhuaweicloud.eu"), now);
+        clock.observe(ENDPOINT, time("2026-11-25T02:00:01Z"), span);
+        assert_eq!(clock.now(ENDPOINT), now);
+    }
+}
