@@ -284,6 +284,34 @@ async fn rights_are_checked_for_each_operation() {
 }
 
 #[tokio::test]
+async fn projects_are_kept_apart() {
+    let (simulator, client) = start(Settings::default());
+    let second = "fedcba9876543210fedcba9876543210";
+    let both = Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT).project(second, "cn-east-3");
+    simulator.add_credential(both);
+    let id = client.create(&body("live")).await.id();
+    let elsewhere = format!("/v1/{second}/record/callbacks");
+    for (method, body) in [
+        ("GET", None),
+        ("PUT", Some(&body("live"))),
+        ("DELETE", None),
+    ] {
+        let target = format!("{elsewhere}/{id}");
+        let answer = client.send(method, &target, body).await.unwrap();
+        assert_eq!(answer.status, 404, "{method}");
+    }
+    let answer = client
+        .send("POST", &elsewhere, Some(&body("live")))
+        .await
+        .unwrap();
+    assert_eq!(
+        answer.status, 201,
+        "a place of another project is another place"
+    );
+    assert_eq!(client.list("").await.json()["total"], 1);
+}
+
+#[tokio::test]
 async fn calls_are_counted_for_each_user() {
     let settings = Settings {
         calls_per_minute: Some(3),
