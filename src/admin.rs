@@ -1,1 +1,142 @@
-//! `/livez`, `/readyz` and `/metrics`.
+//! `/livez`, `/readyz` and `/metrics`, over HTTP. Only tells what `Health` and `Metrics` know.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+pub mod health;
+
+pub use health::{Check, Health};
+
+use crate::metrics::Metrics;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The address can't be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}, choose another address with --listen")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Takes the address. Every IPv6 address means every IPv4 address where IPv6 is off.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let result = match TcpListener::bind(address).await {
+        Err(error) if address.is_ipv6() && address.ip().is_unspecified() && no_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        result => result,
+    };
+    result.map_err(|source| BindError { address, source })
+}
+
+/// Whether the failure may be for want of IPv6, for which systems have several words.
+fn no_ipv6(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    )
+}
+
+/// Serves until the future is dropped.
+pub async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+) -> io::Result<()> {
+    let health = Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .with_state(health);
+    let metrics = Router::new()
+        .route("/metrics", get(exposition))
+        .with_state(metrics);
+    axum::serve(listener, health.merge(metrics)).await
+}
+
+async fn livez(State(health): State<Arc<Health>>) -> impl IntoResponse {
+    match health.liveness() {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(text) => (StatusCode::SERVICE_UNAVAILABLE, format!("{text}\n")),
+    }
+}
+
+async fn readyz(State(health): State<Arc<Health>>) -> impl IntoResponse {
+    let (is_ready, text) = health.readiness();
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, text)
+}
+
+async fn exposition(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn health_and_metrics_are_served() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let health = Arc::new(Health::new());
+        let metrics = Arc::new(Metrics::new(|_| "other", false));
+        tokio::spawn(serve(listener, Arc::clone(&health), metrics));
+
+        assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
+        let unready = get(address, "/readyz").await;
+        assert!(
+            unready.starts_with("HTTP/1.1 503") && unready.contains("first list:"),
+            "{unready}"
+        );
+        for check in Check::ALL {
+            health.set(check, Ok(()));
+        }
+        health.watch_seen();
+        assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+
+        let metrics = get(address, "/metrics").await;
+        assert!(metrics.contains(OPEN_METRICS), "{metrics}");
+        assert!(
+            metrics.contains("recording_callback_build_info{"),
+            "{metrics}"
+        );
+        assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+        assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_named_with_the_remedy() {
+        let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let text = bind(address).await.unwrap_err().to_string();
+        assert!(
+            text.contains(&address.to_string()) && text.contains("--listen"),
+            "{text}"
+        );
+    }
+}

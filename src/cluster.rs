@@ -1,1 +1,10 @@
 //! Kubernetes, as far as the operator needs it. Knows nothing of the cloud.
+
+pub mod client;
+pub mod crd_check;
+pub mod error;
+pub mod event;
+pub mod lease;
+pub mod object;
+pub mod pulse;
+pub mod secret;

@@ -1,1 +1,156 @@
-//! Flags and environment, validated. The only file that reads them.
+//! Flags and environment, validated. The only file, with those in `config/`, that reads them.
+//!
+//! A command is one variant of `Command`. Whoever holds one holds values that were checked.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+pub mod duration;
+pub mod names;
+pub mod run;
+pub mod selector;
+
+pub use run::RunConfig;
+
+/// A Kubernetes operator that makes Huawei Cloud Live hold the recording callbacks declared as `RecordingCallback` objects.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = false,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the program is asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the controller
+    Run(Box<RunConfig>),
+    /// Print the CRD as YAML
+    Crd,
+    /// Tell class, meaning, reaction and remedy of an error code or a reason
+    Explain {
+        /// An error code such as LIVE.100011001, or a reason such as Conflict
+        code: String,
+    },
+}
+
+/// Which cluster, as kubectl is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ClusterArgs {
+    /// Kubeconfig file, or several to be merged, separated as in PATH
+    #[arg(long, env, value_name = "FILE")]
+    kubeconfig: Option<OsString>,
+    /// Context of the kubeconfig [default: its current-context]
+    #[arg(long, env, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl ClusterArgs {
+    /// The kubeconfig files that were named.
+    pub fn kubeconfigs(&self) -> Vec<PathBuf> {
+        let paths = self.kubeconfig.as_deref().map(std::env::split_paths);
+        paths
+            .into_iter()
+            .flatten()
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect()
+    }
+
+    /// The kubeconfig that is used when none was named.
+    pub fn usual_kubeconfig() -> Option<PathBuf> {
+        std::env::home_dir().map(|home| home.join(".kube").join("config"))
+    }
+
+    /// The context that was chosen.
+    pub fn context(&self) -> Option<&str> {
+        self.context
+            .as_deref()
+            .filter(|context| !context.is_empty())
+    }
+}
+
+/// Why the program ends before it begins.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Early {
+    /// Help or the version, asked for: for stdout.
+    Told(String),
+    /// A mistake in flags or environment, in one line: for stderr, with exit code 2.
+    Mistake(String),
+}
+
+/// Reads the command line, and the environment where it says nothing.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Early> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match Cli::try_parse_from(&args) {
+        Ok(cli) => Ok(cli.command),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            Err(Early::Told(error.to_string()))
+        }
+        Err(error) => Err(Early::Mistake(one_line(&error, &args))),
+    }
+}
+
+/// What clap says in several paragraphs, in one line, and naming the variable when the value came from one.
+fn one_line(error: &clap::Error, args: &[OsString]) -> String {
+    let text = error.to_string();
+    let said: Vec<&str> = text
+        .trim()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let said = said
+        .join(" ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    match variable(error, args) {
+        Some(name) => format!("error: environment variable {name}: {said}"),
+        None => format!("error: {said}"),
+    }
+}
+
+/// The environment variable that the error is about, if its flag is not on the command line.
+fn variable(error: &clap::Error, args: &[OsString]) -> Option<String> {
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        let is_bad =
+            |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+        let commands = Cli::command();
+        let mut flags = commands
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments);
+        return flags.find_map(|flag| flag.get_env()?.to_str().filter(is_bad).map(str::to_owned));
+    }
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = usage
+        .split([' ', '[', '='])
+        .next()
+        .filter(|flag| flag.starts_with("--"))?;
+    let is_given = |arg: &OsStr| {
+        let rest = arg.to_str().and_then(|arg| arg.strip_prefix(flag));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+    (!is_unknown && !args.iter().any(|arg| is_given(arg))).then(|| {
+        flag.trim_start_matches('-')
+            .to_uppercase()
+            .replace('-', "_")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ pub mod credentials;
 mod draft;
 pub mod endpoint;
 pub mod iam;
+pub mod looks;
 pub mod quota;
 pub mod redact;
 pub mod sign;

@@ -1,3 +1,54 @@
-//! The binary.
+//! The binary: allocator, TLS provider, command line, runtime, exit code. Everything else is in the library.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use recording_callback_operator::api::crd;
+use recording_callback_operator::config::{self, Command, Early, RunConfig};
+use recording_callback_operator::live::codes;
+use recording_callback_operator::{explain, log, run};
+use tikv_jemallocator::Jemalloc;
+use tokio::runtime::Runtime;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+fn main() -> ExitCode {
+    match config::parse(std::env::args_os()) {
+        Ok(Command::Run(config)) => controller(*config),
+        Ok(Command::Crd) => print(crd::yaml().map_err(|error| error.to_string())),
+        Ok(Command::Explain { code }) => print(explain::explain(&code)),
+        Err(Early::Told(text)) => print(Ok(text)),
+        Err(Early::Mistake(line)) => {
+            eprintln!("{line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn controller(config: RunConfig) -> ExitCode {
+    log::init(config.log_format, &config.log_level);
+    // Two clients use TLS, and neither may choose the provider. An error means that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let result = runtime.block_on(run::run(config, codes::label));
+        runtime.shutdown_background();
+        result
+    });
+    if let Err(error) = result {
+        tracing::error!("{error:#}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn print(result: Result<String, String>) -> ExitCode {
+    let printed = result.and_then(|text| {
+        std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
+    });
+    if let Err(text) = printed {
+        eprintln!("error: {text}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,1 +1,297 @@
-//! All metrics, their names and help texts.
+//! All metrics. Parts of the program call a method when something happened; nobody else names a metric or a label.
+//!
+//! No label is per object: their number must not grow with the number of objects.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::plan::failure::Operation;
+use crate::plan::reason::Reason;
+
+mod ages;
+mod table;
+
+use ages::Ages;
+pub use table::markdown;
+
+/// How a reconciliation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it set out to do, be it to wait.
+    Success,
+    /// The API server could not be read or written.
+    Error,
+    /// The code panicked.
+    Panic,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Panic];
+
+    /// The word in the label `result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    http_status: Option<u16>,
+    error_code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabel {
+    lane: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IdentityLabels {
+    region: String,
+    identity: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+struct ProjectLabels {
+    region: String,
+    project: String,
+}
+
+impl ProjectLabels {
+    fn new(region: &str, project: &str) -> Self {
+        Self {
+            region: region.to_owned(),
+            project: project.to_owned(),
+        }
+    }
+}
+
+/// Every metric of the process.
+pub struct Metrics {
+    registry: Registry,
+    error_label: fn(&str) -> &'static str,
+    api_requests: Family<RequestLabels, Counter>,
+    api_duration: Histogram,
+    api_outcome_unknown: Counter,
+    quota_wait: Family<LaneLabel, Histogram, fn() -> Histogram>,
+    quota_limit: Family<IdentityLabels, Gauge>,
+    reconcile: Family<ResultLabel, Counter>,
+    reconcile_duration: Histogram,
+    resources: Family<ReasonLabel, Gauge>,
+    drift_repaired: Counter,
+    unmanaged: Family<ProjectLabels, Gauge>,
+    inventory: Ages<ProjectLabels>,
+    clock_offset: Gauge<f64, AtomicU64>,
+    leader: Gauge,
+}
+
+impl Metrics {
+    /// All at zero. `error_label` gives an error code's label, `other` for one that is not known: the cloud must not be able to
+    /// make labels.
+    pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix(table::PREFIX),
+            error_label,
+            api_requests: Family::default(),
+            api_duration: seconds(),
+            api_outcome_unknown: Counter::default(),
+            quota_wait: Family::new_with_constructor(seconds),
+            quota_limit: Family::default(),
+            reconcile: Family::default(),
+            reconcile_duration: seconds(),
+            resources: Family::default(),
+            drift_repaired: Counter::default(),
+            unmanaged: Family::default(),
+            inventory: Ages::default(),
+            clock_offset: Gauge::default(),
+            leader: Gauge::default(),
+        };
+        metrics.register(read_only);
+        for outcome in Outcome::ALL {
+            drop(metrics.reconcile.get_or_create(&ResultLabel {
+                result: outcome.as_str(),
+            }));
+        }
+        metrics.set_resources(&BTreeMap::new());
+        metrics
+    }
+
+    fn register(&mut self, read_only: bool) {
+        let to = &mut self.registry;
+        table::API_REQUESTS.register(to, self.api_requests.clone());
+        table::API_DURATION.register(to, self.api_duration.clone());
+        table::API_OUTCOME_UNKNOWN.register(to, self.api_outcome_unknown.clone());
+        table::QUOTA_WAIT.register(to, self.quota_wait.clone());
+        table::QUOTA_LIMIT.register(to, self.quota_limit.clone());
+        table::RECONCILE.register(to, self.reconcile.clone());
+        table::RECONCILE_DURATION.register(to, self.reconcile_duration.clone());
+        table::RESOURCES.register(to, self.resources.clone());
+        table::DRIFT_REPAIRED.register(to, self.drift_repaired.clone());
+        table::UNMANAGED.register(to, self.unmanaged.clone());
+        table::INVENTORY_AGE.register(to, self.inventory.clone());
+        table::CLOCK_OFFSET.register(to, self.clock_offset.clone());
+        table::LEADER.register(to, self.leader.clone());
+        let constant: Gauge = Gauge::default();
+        constant.set(i64::from(read_only));
+        table::READ_ONLY.register(to, constant);
+        table::BUILD_INFO.register(to, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    }
+
+    /// A call to the cloud was answered, or ended without an answer.
+    pub fn api_request(
+        &self,
+        operation: Operation,
+        http_status: Option<u16>,
+        error_code: Option<&str>,
+        duration: Duration,
+    ) {
+        let error_code = error_code.map_or("", self.error_label);
+        let operation = operation.as_str();
+        let labels = RequestLabels {
+            operation,
+            http_status,
+            error_code,
+        };
+        self.api_requests.get_or_create(&labels).inc();
+        self.api_duration.observe(duration.as_secs_f64());
+    }
+
+    /// A change was sent and nobody knows whether it happened.
+    pub fn api_outcome_unknown(&self) {
+        self.api_outcome_unknown.inc();
+    }
+
+    /// A call waited for its turn in a lane.
+    pub fn quota_waited(&self, lane: &'static str, wait: Duration) {
+        self.quota_wait
+            .get_or_create(&LaneLabel { lane })
+            .observe(wait.as_secs_f64());
+    }
+
+    /// The quota that an identity keeps to now, in calls a minute. `identity` must not be secret: an AK by its first 4 characters.
+    pub fn set_quota_limit(&self, region: &str, identity: &str, per_minute: u32) {
+        let labels = IdentityLabels {
+            region: region.to_owned(),
+            identity: identity.to_owned(),
+        };
+        self.quota_limit
+            .get_or_create(&labels)
+            .set(per_minute.into());
+    }
+
+    /// No object uses this identity any more.
+    pub fn forget_quota_limit(&self, region: &str, identity: &str) {
+        let labels = IdentityLabels {
+            region: region.to_owned(),
+            identity: identity.to_owned(),
+        };
+        self.quota_limit.remove(&labels);
+    }
+
+    /// An object was reconciled.
+    pub fn reconciled(&self, outcome: Outcome, duration: Duration) {
+        self.reconcile
+            .get_or_create(&ResultLabel {
+                result: outcome.as_str(),
+            })
+            .inc();
+        self.reconcile_duration.observe(duration.as_secs_f64());
+    }
+
+    /// How many objects there are of each reason of Ready; a reason that is not among them has none.
+    pub fn set_resources(&self, counts: &BTreeMap<Reason, usize>) {
+        for reason in Reason::ALL {
+            if matches!(reason, Reason::Adopted | Reason::Drifted | Reason::Retained) {
+                continue; // of events only
+            }
+            let count = counts.get(&reason).copied().unwrap_or_default();
+            let gauge = self.resources.get_or_create(&ReasonLabel {
+                reason: reason.as_str(),
+            });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// A callback that somebody else had changed or removed was put right.
+    pub fn drift_repaired(&self) {
+        self.drift_repaired.inc();
+    }
+
+    /// A project was swept whole just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
+    pub fn inventory(&self, region: &str, project: &str, unmanaged: Option<usize>) {
+        let labels = ProjectLabels::new(region, project);
+        if let Some(count) = unmanaged {
+            let gauge = self.unmanaged.get_or_create(&labels);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.inventory.now(labels);
+    }
+
+    /// No object lies in this project any more.
+    pub fn forget_inventory(&self, region: &str, project: &str) {
+        let labels = ProjectLabels::new(region, project);
+        self.unmanaged.remove(&labels);
+        self.inventory.forget(&labels);
+    }
+
+    /// How far the cloud's clock is ahead of ours, in seconds; negative when it is behind.
+    pub fn set_clock_offset(&self, seconds: f64) {
+        self.clock_offset.set(seconds);
+    }
+
+    /// Whether this replica acts.
+    pub fn set_leader(&self, is_leader: bool) {
+        self.leader.set(i64::from(is_leader));
+    }
+
+    /// The exposition in the `OpenMetrics` text format.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string can't fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// From a fast call to a long wait for quota.
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    ])
+}
+
+#[cfg(test)]
+mod tests;

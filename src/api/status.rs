@@ -5,60 +5,68 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What the operator did and saw.
+/// What the operator did at the cloud and saw there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
+    /// The generation of the spec that this status tells of; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Id of the remote callback, only of one that is ours.
-    #[serde(default, rename = "callbackID", skip_serializing_if = "Option::is_none")]
+    /// Id of the remote callback; only of one that this object owns.
+    #[serde(
+        default,
+        rename = "callbackID",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub callback_id: Option<String>,
-    /// Request id of the newest change at the cloud.
+    /// The cloud's request id of the newest change; name it to the cloud's support.
     #[serde(default, rename = "requestID", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Where the callback was created or found.
+    /// Where the callback was created or found. The object keeps to this region and project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetStatus>,
-    /// Whether the callback existed before this object did.
+    /// Whether the callback was taken over rather than created by this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<bool>,
-    /// The deletion policy in force: `Delete` or `Retain`.
+    /// The deletion policy in force, `Delete` or `Retain`: that of the spec, else the one that follows from `adopted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<String>,
-    /// The newest change at the cloud, or the look that fails at present.
+    /// The newest change at the cloud; while a look that was waited for or asked for fails, that look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_operation: Option<OperationStatus>,
-    /// The newest 10 changes at the cloud, newest first; equal neighbours are folded into one with a count.
+    /// The newest 10 changes at the cloud, newest first; equal ones in a row are one entry with a count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<OperationStatus>,
-    /// Failures in a row; drives the backoff.
+    /// Failures in a row since the last success; the wait before the next attempt grows with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<i64>,
-    /// When the next attempt comes, while failing or queued.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    /// When the next attempt comes; only while failing or queued.
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub next_attempt_time: Option<Timestamp>,
-    /// Id of the newest create attempt whose outcome is known.
+    /// Id of the newest attempt to create whose outcome is known, as in the annotation `live.huaweicloud.com/pending-operation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_operation: Option<String>,
-    /// What was last sent with success.
+    /// What the operator last sent with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<SentStatus>,
-    /// The cloud's callback after our last write, or as last seen to differ.
+    /// The callback as the cloud told it after the operator's last write, or as last seen to differ from that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteStatus>,
-    /// What would be done at the cloud, for objects that only look.
+    /// What managing would do at the cloud; only where nothing is managed: under `Observe` and by a read-only operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
-    /// Digest of the credential that the cloud rejected, while it is rejected.
+    /// Digest of the credential that the cloud rejected; only while it is rejected. Not the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_credential: Option<String>,
-    /// The newest `live.huaweicloud.com/reconcile-requested-at` that was answered.
+    /// The newest token of the annotation `live.huaweicloud.com/reconcile-requested-at` that was answered, whatever the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// `Ready` always; `Reconciling` and `Stalled` only while true.
+    /// `Ready` is always there; `Reconciling` and `Stalled` only while they are true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
@@ -70,7 +78,7 @@ pub struct TargetStatus {
     /// Region, such as `cn-north-4`.
     #[serde(default)]
     pub region: String,
-    /// Project id.
+    /// Id of the project.
     #[serde(default, rename = "projectID")]
     pub project_id: String,
     /// Base URL of the Live API.
@@ -88,30 +96,38 @@ pub struct OperationStatus {
     /// `Succeeded`, `Rejected`, `Unknown` (a change that may have happened) or `Failed` (a look, or never sent).
     #[serde(default)]
     pub outcome: String,
-    /// HTTP status of the answer.
+    /// HTTP status of the answer; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<i64>,
-    /// The cloud's error code.
+    /// The cloud's error code, such as `LIVE.100011001`; absent on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// The cloud's words.
+    /// The cloud's own words, or what went wrong when it did not answer; absent on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// The cloud's request id, for its support.
+    /// The cloud's request id; name it to the cloud's support.
     #[serde(default, rename = "requestID", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// When it ended, in cloud time.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    /// When it ended, by the cloud's clock.
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub time: Option<Timestamp>,
-    /// Which attempt in a row this was, from 1.
+    /// Number of this attempt since the last success, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i64>,
-    /// How many equal calls are folded into this entry of `operations`.
+    /// How many equal calls in a row this entry of `operations` stands for; absent for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
-    /// When the first of them ended.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    /// When the first of these calls ended; absent for one.
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub first_time: Option<Timestamp>,
 }
@@ -120,16 +136,20 @@ pub struct OperationStatus {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SentStatus {
-    /// Callback URL.
-    #[serde(default, rename = "notifyCallbackURL", skip_serializing_if = "Option::is_none")]
+    /// URL that notifications go to; absent when nobody is notified.
+    #[serde(
+        default,
+        rename = "notifyCallbackURL",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub notify_callback_url: Option<String>,
-    /// Subscribed events.
+    /// Events that are told of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify_event_subscription: Vec<String>,
-    /// Signature type.
+    /// How notifications are signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_type: Option<String>,
-    /// A digest of the sign key, salted with the object's UID; absent when no key was sent.
+    /// Digest of the sign key, salted with the object's UID; absent when no key was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_digest: Option<String>,
 }
@@ -138,22 +158,26 @@ pub struct SentStatus {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteStatus {
-    /// Its id.
+    /// Id that the cloud gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Callback URL.
-    #[serde(default, rename = "notifyCallbackURL", skip_serializing_if = "Option::is_none")]
+    /// URL that notifications go to; absent when nobody is notified.
+    #[serde(
+        default,
+        rename = "notifyCallbackURL",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub notify_callback_url: Option<String>,
-    /// Subscribed events.
+    /// Events that are told of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify_event_subscription: Vec<String>,
-    /// Signature type.
+    /// How notifications are signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_type: Option<String>,
-    /// When it was created, in the cloud's words.
+    /// When it was created, as the cloud wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_time: Option<String>,
-    /// When it was last changed, in the cloud's words.
+    /// When it was last changed, as the cloud wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_time: Option<String>,
 }
@@ -165,7 +189,7 @@ pub struct PlanStatus {
     /// `Create`, `Update`, `Adopt` or `None`.
     #[serde(default)]
     pub action: String,
-    /// The fields that would change.
+    /// The fields that would change, with `Update` or `Adopt`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeStatus>,
 }
@@ -177,10 +201,10 @@ pub struct ChangeStatus {
     /// Name of the spec field.
     #[serde(default)]
     pub field: String,
-    /// The value at the cloud.
+    /// The value at the cloud; absent when it holds none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// The value of the spec.
+    /// The value of the spec; absent when it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -195,17 +219,21 @@ pub struct Condition {
     /// `True`, `False` or `Unknown`.
     #[serde(default)]
     pub status: String,
-    /// One word of the reasons table.
+    /// Why, in one word, such as `Available` or `RequestRejected`.
     #[serde(default)]
     pub reason: String,
     /// A sentence for a person: what is wrong, where, what to do.
     #[serde(default)]
     pub message: String,
     /// When `status` last changed.
-    #[serde(default, deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient_time",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub last_transition_time: Option<Timestamp>,
-    /// The generation that this condition speaks of.
+    /// The generation of the spec that this condition tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }

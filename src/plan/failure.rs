@@ -28,6 +28,11 @@ impl Operation {
             Self::List => "List",
         }
     }
+
+    /// Whether it changes something at the cloud.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
 }
 
 /// What an unsuccessful answer means for us. One class, one reaction.
@@ -86,6 +91,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// The cloud's words (`error_msg`, then `: ` and `error_detail`), or ours when there was no answer.
     pub message: String,
+    /// What a person can do about it, from the table of codes.
+    pub advice: Option<&'static str>,
     /// `X-Request-Id` of the answer.
     pub request_id: Option<String>,
     /// How long the cloud asks to wait, when that is sane (at most 10 min).

@@ -14,7 +14,10 @@ pub struct Place {
 impl Place {
     /// A place; domains have no case, applications have.
     pub fn new(domain: &str, app: &str) -> Self {
-        Self { domain: domain.to_ascii_lowercase(), app: app.to_owned() }
+        Self {
+            domain: domain.to_ascii_lowercase(),
+            app: app.to_owned(),
+        }
     }
 
     /// The ingest domain in lower case.
@@ -77,7 +80,11 @@ fn canonical_url(url: &str) -> String {
         return url.to_owned();
     };
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    format!("{}://{}{path}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase())
+    format!(
+        "{}://{}{path}",
+        scheme.to_ascii_lowercase(),
+        authority.to_ascii_lowercase()
+    )
 }
 
 #[cfg(test)]
@@ -87,21 +94,50 @@ mod tests {
     #[test]
     fn urls_compare_without_case_of_scheme_and_host_only() {
         for (a, b, same) in [
-            ("https://Hooks.example.com/Record", "HTTPS://hooks.EXAMPLE.com/Record", true),
-            ("https://hooks.example.com", "https://hooks.example.com/", true),
-            ("https://hooks.example.com/record", "https://hooks.example.com/Record", false),
-            ("https://hooks.example.com/record", "https://hooks.example.com/record/", false),
-            ("https://hooks.example.com", "http://hooks.example.com", false),
+            (
+                "https://Hooks.example.com/Record",
+                "HTTPS://hooks.EXAMPLE.com/Record",
+                true,
+            ),
+            (
+                "https://hooks.example.com",
+                "https://hooks.example.com/",
+                true,
+            ),
+            (
+                "https://hooks.example.com/record",
+                "https://hooks.example.com/Record",
+                false,
+            ),
+            (
+                "https://hooks.example.com/record",
+                "https://hooks.example.com/record/",
+                false,
+            ),
+            (
+                "https://hooks.example.com",
+                "http://hooks.example.com",
+                false,
+            ),
         ] {
             assert_eq!(same_url(Some(a), Some(b)), same, "{a} and {b}");
         }
-        assert!(same_url(None, Some("")), "the cloud may say empty for absent");
+        assert!(
+            same_url(None, Some("")),
+            "the cloud may say empty for absent"
+        );
         assert!(!same_url(None, Some("https://hooks.example.com")));
     }
 
     #[test]
     fn places_compare_domains_without_case() {
-        assert_eq!(Place::new("Push.Example.com", "live"), Place::new("push.example.com", "live"));
-        assert_ne!(Place::new("push.example.com", "live"), Place::new("push.example.com", "Live"));
+        assert_eq!(
+            Place::new("Push.Example.com", "live"),
+            Place::new("push.example.com", "live")
+        );
+        assert_ne!(
+            Place::new("push.example.com", "live"),
+            Place::new("push.example.com", "Live")
+        );
     }
 }

@@ -11,7 +11,7 @@ pub struct Row {
     pub id: String,
     /// Ingest domain and application.
     pub place: Place,
-    /// `None` when the cloud told none, null or an empty string.
+    /// `None` when the row had no such field; empty when the cloud told null or an empty string, which is "nobody is notified".
     pub url: Option<String>,
     /// `None` when the row had no such field.
     pub events: Option<Events>,
@@ -24,10 +24,18 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether the row says these values. A field that the row lacks counts as equal, save the URL: absent is "nobody".
+    /// Whether the row says these values. A field that the row lacks counts as equal.
     pub fn holds(&self, values: &Values) -> bool {
-        same_url(self.url.as_deref(), values.url.as_deref())
-            && self.events.as_ref().is_none_or(|events| *events == values.events)
-            && self.sign_type.as_ref().is_none_or(|sign_type| *sign_type == values.sign_type)
+        self.url
+            .as_ref()
+            .is_none_or(|url| same_url(Some(url), values.url.as_deref()))
+            && self
+                .events
+                .as_ref()
+                .is_none_or(|events| *events == values.events)
+            && self
+                .sign_type
+                .as_ref()
+                .is_none_or(|sign_type| *sign_type == values.sign_type)
     }
 }

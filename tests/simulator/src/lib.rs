@@ -1,1 +1,74 @@
-//! Simulator.
+//! A strict simulator of the recording-callback API of Huawei Cloud Live, and of the parts of IAM
+//! that its clients need. It verifies signatures and tokens with code of its own, keeps the
+//! documented limits, quotas and error codes, and makes every undocumented behaviour a switch.
+//!
+//! ```
+//! use live_simulator::Credential;
+//! use live_simulator::Fault;
+//! use live_simulator::Operation;
+//! use live_simulator::Settings;
+//! use live_simulator::Simulator;
+//!
+//! let simulator = Simulator::start(Settings::default())?;
+//! simulator.add_credential(Credential::new("AKTEST", "SKTEST", "0123456789abcdef0123456789abcdef"));
+//! simulator.fault(Fault::on(Operation::Create).nth(2).lose_reply());
+//! assert!(simulator.endpoint().starts_with("http://127.0.0.1:"));
+//! assert!(simulator.rows().is_empty());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub use auth::Credential;
+pub use auth::Project;
+pub use auth::Rights;
+pub use cloud::Cloud;
+pub use cloud::Phase;
+pub use cloud::TimedOut;
+pub use exchange::Delivery;
+pub use exchange::Transport;
+pub use faults::Answer;
+pub use faults::Fault;
+pub use faults::Payload;
+pub use faults::Reply;
+pub use identities::User;
+pub use log::Call;
+pub use log::Cause;
+pub use log::Change;
+pub use log::Counters;
+pub use log::Mutation;
+pub use log::Operation;
+pub use refusal::Refusal;
+pub use simulator::Listen;
+pub use simulator::Simulator;
+pub use store::Row;
+pub use store::RowPatch;
+pub use store::SignKey;
+pub use workload::Metadata;
+pub use workload::Workload;
+
+pub mod settings;
+
+pub use settings::Settings;
+
+mod api;
+mod auth;
+mod cloud;
+mod control;
+mod exchange;
+mod faults;
+mod iam;
+mod identities;
+mod log;
+mod notify;
+mod quota;
+mod random;
+mod refusal;
+mod reply;
+mod route;
+mod server;
+mod sign;
+mod simulator;
+mod store;
+mod tls;
+mod validate;
+mod wire;
+mod workload;

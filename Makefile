@@ -1,0 +1,53 @@
+# The project's commands; `make help` lists them. Each only says what runs in which order: the work is in cargo and in the
+# scripts. Needs Rust, Go, Python 3, a C compiler and make; the control plane and Helm are built here, once, into build/bin.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build build/bin/kube build/bin/helm demo test lint generate check-generated clean
+
+# Scripts that are started; those that they source are read with them.
+scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
+
+help: ## List the targets
+	@sed -n 's/^\([a-z/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
+
+build: ## Build the operator and the simulator of the cloud into target/debug
+	cargo build --workspace --locked
+
+build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes the first time)
+	@tests/cluster/build.sh
+
+build/bin/helm: ## Build Helm (minutes the first time)
+	@tests/tools/build.sh
+
+demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
+	@scripts/demo.sh
+
+test: build/bin/kube build/bin/helm ## Run all tests
+	@echo "== control plane"
+	cd tests/cluster && go test ./controlplane/...
+	@echo "== chart and install.yaml"
+	tests/deploy/check.sh
+	@echo "== simulator, called by the cloud's own SDK"
+	tests/simulator/sdk/run.sh
+	@echo "== operator and simulator"
+	cargo test --workspace --all-targets --locked
+
+lint: ## Check formatting, and lint; every warning is an error
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
+	cd tests/cluster && go vet ./controlplane/...
+	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
+
+generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
+	@scripts/generate.sh
+
+check-generated: generate ## Fail if a generated file is not what `make generate` writes
+	@changed=$$(git status --porcelain -- $$(scripts/generate.sh --list)); [[ -z $$changed ]] || { \
+		git diff -- $$(scripts/generate.sh --list); \
+		echo "error: generated files differ from what is committed; commit what 'make generate' has written:" >&2; \
+		echo "$$changed" >&2; exit 1; }
+
+clean: ## Remove all that was built
+	rm -rf build target

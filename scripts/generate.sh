@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Writes all generated files from what they are made of, in the order in which they depend on each other:
+#
+#   crds/                                   from the types in src/api, by `recording-callback-operator crd`
+#   chart: Chart.yaml's versions            from Cargo.toml
+#   chart: files/, a copy of the CRD        Helm cannot read outside of the chart
+#   chart: README.md's table of values      from values.yaml
+#   deploy/install.yaml                     from the chart, by `helm template`
+#
+# Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+crd=crds/recordingcallbacks.live.huaweicloud.com.yaml
+chart=deploy/helm/recording-callback-operator
+install=deploy/install.yaml
+
+if [[ ${1:-} == --list ]]; then
+    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install
+    exit
+fi
+
+# A failed command leaves the old file as it was.
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+
+mkdir -p crds $chart/files
+cargo run --quiet --locked -- crd >"$new/crd"
+cp "$new/crd" $crd
+cp "$new/crd" $chart/files/${crd##*/}
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
+sed "s/^\(version\|appVersion\): .*/\1: $version/" $chart/Chart.yaml >"$new/chart"
+cp "$new/chart" $chart/Chart.yaml
+
+awk -f scripts/values-table.awk $chart/values.yaml >"$new/table"
+{
+    sed '/<!-- values: begin/q' $chart/README.md
+    cat "$new/table"
+    sed -n '/<!-- values: end/,$p' $chart/README.md
+} >"$new/readme"
+cp "$new/readme" $chart/README.md
+
+scripts/render-install.sh $chart >"$new/install"
+cp "$new/install" $install

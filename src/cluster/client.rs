@@ -1,0 +1,298 @@
+//! The way to the API server, and the bound on every call. The only file that makes clients.
+//!
+//! The environment's proxies and certificate variables are for calls to the cloud; the API server is reached as the kubeconfig
+//! or the pod says, whatever stands in them.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Uri;
+use kube::client::ClientBuilder;
+use kube::config::{
+    AuthInfo, Cluster, Config, Context, ExecAuthCluster, InClusterError, Kubeconfig,
+    KubeconfigError,
+};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::error::Error;
+use super::pulse::Pulse;
+
+/// How long a call that is not a watch may take.
+pub const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the operating systems keep the certificate authorities that they trust, most common first.
+const SYSTEM_BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Awaits `future` for at most `CALL_LIMIT`. Every call but a watch goes through here: the client itself waits for ever.
+pub async fn call<T>(
+    op: impl Into<Cow<'static, str>>,
+    future: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    call_within(CALL_LIMIT, op, future).await
+}
+
+/// `call` with another bound.
+pub async fn call_within<T>(
+    bound: Duration,
+    op: impl Into<Cow<'static, str>>,
+    future: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(bound, future).await {
+        Ok(result) => result.map_err(|error| Error::new(op, error)),
+        Err(_) => Err(Error::timeout(op, bound)),
+    }
+}
+
+/// Why no way to a cluster is known.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// Neither a kubeconfig nor a pod.
+    #[error(
+        "no cluster is known: set KUBECONFIG or --kubeconfig, or run in a pod with a service account ({0})"
+    )]
+    NoCluster(InClusterError),
+    /// All files that were named are missing.
+    #[error("no kubeconfig at {0}: correct KUBECONFIG or --kubeconfig")]
+    NoFile(String),
+    /// `--context` without a kubeconfig.
+    #[error("--context {0} needs a kubeconfig: set KUBECONFIG or --kubeconfig")]
+    ContextWithoutFile(String),
+    /// A kubeconfig is unreadable or does not have what it refers to.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(String),
+    /// No context is chosen.
+    #[error("kubeconfig: no current-context: choose one with --context; there are: {0}")]
+    NoContext(String),
+    /// The chosen context is not there.
+    #[error("kubeconfig: no context {name:?}: choose one with --context; there are: {known}")]
+    UnknownContext {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Something else in the kubeconfig can't be used.
+    #[error("kubeconfig: cluster {cluster:?}: {what}")]
+    Cluster {
+        /// The cluster's name in the file.
+        cluster: String,
+        /// What is wrong, without the value: it may hold a password.
+        what: &'static str,
+    },
+    /// The client refuses the configuration, a client certificate for instance.
+    #[error("cannot set up the connection to the API server: {0}")]
+    Client(kube::Error),
+}
+
+impl From<KubeconfigError> for AccessError {
+    fn from(error: KubeconfigError) -> Self {
+        let KubeconfigError::Parse(error) = error else {
+            return Self::Kubeconfig(error.to_string());
+        };
+        // What the parser says quotes the lines around, tokens and keys included.
+        let place = error.location().map_or_else(String::new, |location| {
+            format!(" at line {} column {}", location.line(), location.column())
+        });
+        Self::Kubeconfig(format!("not YAML, or not a kubeconfig{place}"))
+    }
+}
+
+/// A cluster that is known how to reach. Makes as many clients, each with connections of its own, as are asked for.
+#[derive(Clone)]
+pub struct Access {
+    config: Config,
+}
+
+impl Access {
+    /// The cluster of the kubeconfig files in `named`, merged; when none is named, of the file `usual` if it exists; else the one
+    /// that this process is a pod of.
+    pub fn find(
+        named: &[PathBuf],
+        usual: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, AccessError> {
+        let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
+        if files.is_empty() {
+            files.extend(usual);
+        }
+        files.retain(|file| file.exists());
+        let mut config = if !files.is_empty() {
+            from_files(&files, context)?
+        } else if let Some(context) = context {
+            return Err(AccessError::ContextWithoutFile(context.to_owned()));
+        } else if named.is_empty() {
+            Config::incluster_env().map_err(AccessError::NoCluster)?
+        } else {
+            return Err(AccessError::NoFile(join(
+                named.iter().map(|file| file.display()),
+            )));
+        };
+        config.connect_timeout = Some(CONNECT_LIMIT);
+        config.default_retry = false;
+        Ok(Self { config })
+    }
+
+    /// A client with a connection pool of its own.
+    pub fn client(&self) -> Result<kube::Client, AccessError> {
+        let builder = ClientBuilder::try_from(self.config.clone()).map_err(AccessError::Client)?;
+        Ok(builder.build())
+    }
+
+    /// A client whose watches give signs of life.
+    pub fn client_with(&self, pulse: &Pulse) -> Result<kube::Client, AccessError> {
+        let builder = ClientBuilder::try_from(self.config.clone()).map_err(AccessError::Client)?;
+        Ok(builder.with_layer(pulse).build())
+    }
+
+    /// The address of the API server, for logs.
+    pub fn server(&self) -> String {
+        self.config.cluster_url.to_string()
+    }
+}
+
+/// As the client's own loader, save that no variable of the environment has a say: that loader takes `HTTPS_PROXY` for the API
+/// server, compares `NO_PROXY` with the address of the proxy, and fails on an entry of it that it can't read.
+fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, AccessError> {
+    let kubeconfig = files
+        .iter()
+        .try_fold(Kubeconfig::default(), |merged, file| {
+            Kubeconfig::read_from(file).and_then(|next| merged.merge(next))
+        })?;
+    let context = chosen_context(&kubeconfig, context)?;
+    let name = &context.cluster;
+    let bad = |what| AccessError::Cluster {
+        cluster: name.clone(),
+        what,
+    };
+    let cluster = kubeconfig
+        .clusters
+        .iter()
+        .find(|cluster| cluster.name == *name);
+    let cluster = cluster.and_then(|named| named.cluster.clone());
+    let cluster = cluster.ok_or_else(|| bad("is not in the file"))?;
+    let server = cluster.server.as_deref().unwrap_or_default();
+    let mut config = Config::new(server.parse().map_err(|_| bad("its server is not a URL"))?);
+    if config.cluster_url.scheme().is_none() {
+        return Err(bad("its server needs https:// in front"));
+    }
+    config.default_namespace = context
+        .namespace
+        .clone()
+        .unwrap_or_else(|| "default".to_owned());
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or_default();
+    config.root_cert = trusted(&cluster, &config, &bad)?;
+    config.proxy_url = proxy(&cluster, &bad)?;
+    config.auth_info = user(&kubeconfig, &context, &cluster)?;
+    config.disable_compression = cluster.disable_compression.unwrap_or_default();
+    config.tls_server_name = cluster.tls_server_name;
+    Ok(config)
+}
+
+fn chosen_context(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<Context, AccessError> {
+    let known = || join(kubeconfig.contexts.iter().map(|context| &context.name));
+    let current = kubeconfig
+        .current_context
+        .as_deref()
+        .filter(|name| !name.is_empty());
+    let name = wanted
+        .or(current)
+        .ok_or_else(|| AccessError::NoContext(known()))?;
+    let context = kubeconfig
+        .contexts
+        .iter()
+        .find(|context| context.name == name);
+    context
+        .and_then(|context| context.context.clone())
+        .ok_or_else(|| AccessError::UnknownContext {
+            name: name.to_owned(),
+            known: known(),
+        })
+}
+
+/// The certificate authorities of the cluster: those of the file, else those of the operating system. Where none is needed, an
+/// empty set: left unset, the client would go by `SSL_CERT_FILE` and end with an error when that is wrong.
+fn trusted(
+    cluster: &Cluster,
+    config: &Config,
+    bad: &impl Fn(&'static str) -> AccessError,
+) -> Result<Option<Vec<Vec<u8>>>, AccessError> {
+    if let Some(pem) = ExecAuthCluster::try_from(cluster)?.certificate_authority_data {
+        let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let certificates = certificates.map_err(|_| bad("its certificate authority is not PEM"))?;
+        if certificates.is_empty() {
+            return Err(bad("its certificate authority has no certificate"));
+        }
+        return Ok(Some(certificates.iter().map(|der| der.to_vec()).collect()));
+    }
+    let is_https = config.cluster_url.scheme_str() == Some("https");
+    if config.accept_invalid_certs || !is_https {
+        return Ok(Some(Vec::new()));
+    }
+    let bundle = SYSTEM_BUNDLES
+        .iter()
+        .find_map(|path| std::fs::read(path).ok());
+    Ok(bundle.map(|pem| {
+        let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+        let usable = |der: &CertificateDer<'_>| RootCertStore::empty().add(der.clone()).is_ok();
+        certificates
+            .filter(usable)
+            .map(|der| der.to_vec())
+            .collect()
+    }))
+}
+
+fn proxy(
+    cluster: &Cluster,
+    bad: &impl Fn(&'static str) -> AccessError,
+) -> Result<Option<Uri>, AccessError> {
+    let Some(url) = cluster.proxy_url.as_deref().filter(|url| !url.is_empty()) else {
+        return Ok(None);
+    };
+    let url: Uri = url.parse().map_err(|_| bad("its proxy-url is not a URL"))?;
+    match url.scheme_str() {
+        Some("http" | "https") => Ok(Some(url)),
+        _ => Err(bad("its proxy-url must start with http:// or https://")),
+    }
+}
+
+fn user(
+    kubeconfig: &Kubeconfig,
+    context: &Context,
+    cluster: &Cluster,
+) -> Result<AuthInfo, AccessError> {
+    let users = &kubeconfig.auth_infos;
+    let named = users
+        .iter()
+        .find(|user| Some(&user.name) == context.user.as_ref());
+    let mut user = named
+        .and_then(|user| user.auth_info.clone())
+        .unwrap_or_default();
+    if let Some(exec) = &mut user.exec
+        && exec.provide_cluster_info
+    {
+        exec.cluster = Some(cluster.try_into()?);
+    }
+    Ok(user)
+}
+
+fn join(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
+    let items: Vec<String> = items.map(|item| item.to_string()).collect();
+    if items.is_empty() {
+        "none".to_owned()
+    } else {
+        items.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Reads the `CustomResourceDefinition` that is installed: an older one silently prunes fields of the status, a missing one makes
+//! every call fail, and one that is being deleted means that the user uninstalls.
+
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Api;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::client::call;
+use super::error::Error;
+use crate::admin::{Check, Health};
+use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
+
+/// Name of the CRD.
+pub const CRD_NAME: &str = "recordingcallbacks.live.huaweicloud.com";
+
+const REMEDY: &str = "run kubectl apply -f crds/recordingcallbacks.live.huaweicloud.com.yaml";
+
+/// How often the CRD is read while it can't be used.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often it is read while it can: a person may delete it.
+const FOLLOW_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What is installed.
+#[derive(Debug)]
+pub enum CrdState {
+    /// Nothing.
+    Missing,
+    /// A schema that lacks fields we write. `found` is its version as it stands there.
+    TooOld {
+        /// The annotation's value, if there is one.
+        found: Option<String>,
+    },
+    /// It is being deleted, and all objects with it.
+    Terminating,
+    /// The API server does not serve it yet, or never will.
+    NotEstablished {
+        /// The API server's words.
+        message: String,
+    },
+    /// It can be used.
+    Usable,
+    /// It could not be read, which says nothing about it.
+    Unreadable(Error),
+}
+
+impl CrdState {
+    /// Well, or what is wrong and what to do.
+    pub fn readiness(&self) -> Result<(), String> {
+        match self {
+            Self::Usable => Ok(()),
+            Self::Missing => Err(format!("{CRD_NAME} is not installed: {REMEDY}")),
+            Self::TooOld { found: None } => Err(format!(
+                "{CRD_NAME} has no schema version, this operator needs {SCHEMA_VERSION}: {REMEDY}"
+            )),
+            Self::TooOld { found: Some(found) } => Err(format!(
+                "{CRD_NAME} has schema version {found:?}, this operator needs {SCHEMA_VERSION}: {REMEDY}"
+            )),
+            Self::Terminating => Err(format!(
+                "{CRD_NAME} is being deleted: objects are let go, their callbacks stay; to install again, {REMEDY} when it is gone"
+            )),
+            Self::NotEstablished { message } => Err(format!(
+                "{CRD_NAME} is not served by the API server: {message}"
+            )),
+            Self::Unreadable(error) if error.is_forbidden() => Err(format!(
+                "{error}; allow get on customresourcedefinitions.apiextensions.k8s.io, resourceName {CRD_NAME}"
+            )),
+            Self::Unreadable(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Reads the CRD.
+#[derive(Clone)]
+pub struct CrdCheck(Api<CustomResourceDefinition>);
+
+impl CrdCheck {
+    /// Reads with this client.
+    pub fn new(client: kube::Client) -> Self {
+        Self(Api::all(client))
+    }
+
+    /// What is installed now.
+    pub async fn read(&self) -> CrdState {
+        match call("read the CRD", self.0.get_opt(CRD_NAME)).await {
+            Ok(Some(crd)) => judge(&crd),
+            Ok(None) => CrdState::Missing,
+            Err(error) => CrdState::Unreadable(error),
+        }
+    }
+
+    /// Waits until the CRD can be used, telling `health` how it stands.
+    pub async fn usable(&self, health: &Health) {
+        let mut before = String::new();
+        while let Err(text) = self.tell(health).await {
+            if text != before {
+                warn!("{text}");
+                before = text;
+            }
+            sleep(RETRY_INTERVAL).await;
+        }
+        if !before.is_empty() {
+            info!("{CRD_NAME} can be used now");
+        }
+    }
+
+    /// Keeps telling `health` how the CRD stands; never ends.
+    pub async fn follow(&self, health: &Health) {
+        loop {
+            self.usable(health).await;
+            sleep(FOLLOW_INTERVAL).await;
+        }
+    }
+
+    async fn tell(&self, health: &Health) -> Result<(), String> {
+        let readiness = self.read().await.readiness();
+        health.set(Check::Crd, readiness.clone());
+        readiness
+    }
+}
+
+fn judge(crd: &CustomResourceDefinition) -> CrdState {
+    if crd.metadata.deletion_timestamp.is_some() {
+        return CrdState::Terminating;
+    }
+    let annotations = crd.metadata.annotations.as_ref();
+    let found = annotations
+        .and_then(|all| all.get(SCHEMA_VERSION_ANNOTATION))
+        .cloned();
+    let version: Option<u32> = found.as_ref().and_then(|text| text.parse().ok());
+    if version.is_none_or(|version| version < SCHEMA_VERSION) {
+        return CrdState::TooOld { found };
+    }
+    let conditions = crd
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref());
+    let conditions = conditions.unwrap_or_default();
+    let is = |kind: &str, status: &str| {
+        conditions
+            .iter()
+            .find(|condition| condition.type_ == kind && condition.status == status)
+    };
+    if is("Established", "True").is_some() {
+        return CrdState::Usable;
+    }
+    let reason = is("NamesAccepted", "False").or_else(|| is("Established", "False"));
+    let message = reason.and_then(|condition| condition.message.clone());
+    CrdState::NotEstablished {
+        message: message.unwrap_or_else(|| "not yet".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn crd(version: Option<&str>, conditions: &serde_json::Value) -> CustomResourceDefinition {
+        let mut crd = json!({
+            "metadata": {"name": CRD_NAME, "annotations": {}},
+            "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": []},
+            "status": {"conditions": conditions},
+        });
+        if let Some(version) = version {
+            crd["metadata"]["annotations"][SCHEMA_VERSION_ANNOTATION] = json!(version);
+        }
+        serde_json::from_value(crd).unwrap()
+    }
+
+    fn established() -> serde_json::Value {
+        json!([{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}])
+    }
+
+    #[test]
+    fn an_older_schema_is_not_used_and_the_file_is_named() {
+        for version in [None, Some("0"), Some("one"), Some("")] {
+            let text = judge(&crd(version, &established()))
+                .readiness()
+                .unwrap_err();
+            assert!(
+                text.contains("kubectl apply -f crds/"),
+                "{version:?} said {text}"
+            );
+        }
+        for version in ["1", "2"] {
+            assert!(matches!(
+                judge(&crd(Some(version), &established())),
+                CrdState::Usable
+            ));
+        }
+    }
+
+    #[test]
+    fn a_crd_that_is_being_deleted_is_told_before_all_else() {
+        let mut crd = crd(None, &established());
+        let when = serde_json::from_value(json!("2026-11-25T02:00:00Z")).unwrap();
+        crd.metadata.deletion_timestamp = Some(when);
+        assert!(matches!(judge(&crd), CrdState::Terminating));
+    }
+
+    #[test]
+    fn a_crd_that_is_not_served_says_why() {
+        let taken = json!([
+            {"type": "NamesAccepted", "status": "False", "message": "\"rcb\" is already in use"},
+            {"type": "Established", "status": "False", "message": "not all names are accepted"},
+        ]);
+        let text = judge(&crd(Some("1"), &taken)).readiness().unwrap_err();
+        assert!(text.contains("\"rcb\" is already in use"), "{text}");
+        let text = judge(&crd(Some("1"), &json!([]))).readiness().unwrap_err();
+        assert!(text.contains("not yet"), "{text}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a call to the API server failed, told so that a person can act on it. Makes no call.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
+const LONGEST_TEXT: usize = 512;
+
+/// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
+#[derive(Debug)]
+pub struct Error {
+    op: Cow<'static, str>,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Timeout(Duration),
+    Kube(Box<kube::Error>),
+}
+
+impl Error {
+    /// The call `op` ended with an error of the client.
+    pub fn new(op: impl Into<Cow<'static, str>>, source: kube::Error) -> Self {
+        Self {
+            op: op.into(),
+            cause: Cause::Kube(Box::new(source)),
+        }
+    }
+
+    /// The call `op` was given up after `bound`; whether it had an effect is unknown.
+    pub fn timeout(op: impl Into<Cow<'static, str>>, bound: Duration) -> Self {
+        Self {
+            op: op.into(),
+            cause: Cause::Timeout(bound),
+        }
+    }
+
+    /// No answer came in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.cause, Cause::Timeout(_))
+    }
+
+    /// The object (or, for a create, its namespace) does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_not_found)
+    }
+
+    /// The object is no longer at the version that the write was based on.
+    pub fn is_conflict(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_conflict)
+    }
+
+    /// An object of this name exists already.
+    pub fn is_already_exists(&self) -> bool {
+        self.status()
+            .is_some_and(kube::core::Status::is_already_exists)
+    }
+
+    /// The service account lacks a permission, or the namespace is being deleted.
+    pub fn is_forbidden(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_forbidden)
+    }
+
+    /// The API server refused the content (422): the schema does not allow it, or a `test` of a JSON patch failed. `has_causes`
+    /// tells them apart.
+    pub fn is_invalid(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_invalid)
+    }
+
+    /// Whether the refusal lists causes. A schema error does; a failed `test` of a JSON patch does not.
+    pub fn has_causes(&self) -> bool {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        details.is_some_and(|details| !details.causes.is_empty())
+    }
+
+    fn status(&self) -> Option<&kube::core::Status> {
+        let Cause::Kube(error) = &self.cause else {
+            return None;
+        };
+        let kube::Error::Api(status) = error.as_ref() else {
+            return None;
+        };
+        Some(status)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.op)?;
+        match (&self.cause, self.status()) {
+            (Cause::Timeout(bound), _) => write!(f, "no answer from the API server in {bound:?}"),
+            (Cause::Kube(_), Some(status)) => {
+                write!(f, "{} (HTTP {})", one_line(&status.message), status.code)
+            }
+            (Cause::Kube(error), None) => f.write_str(&one_line(&chain(error))),
+        }
+    }
+}
+
+/// The causes of a transport error from outside in: the outermost alone says only "client error (Connect)". The other variants
+/// of the client's error repeat their source by themselves.
+fn chain(error: &kube::Error) -> String {
+    let kube::Error::Service(error) = error else {
+        return error.to_string();
+    };
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Foreign text on one line and at a sane length.
+fn one_line(text: &str) -> String {
+    let clean: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    match clean.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}...", clean.get(..end).unwrap_or_default()),
+        None => clean,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::core::response::{StatusCause, StatusDetails};
+
+    use super::*;
+
+    fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> Error {
+        let details = StatusDetails {
+            name: "push-live".into(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes,
+            retry_after_seconds: 0,
+        };
+        let status = Status::failure("no such thing", reason)
+            .with_code(code)
+            .with_details(details);
+        Error::new("patch the status", kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn a_failed_test_of_a_patch_is_not_a_schema_error() {
+        let cause = StatusCause {
+            reason: "FieldValueInvalid".into(),
+            message: "must match".into(),
+            field: "spec.app".into(),
+        };
+        let schema = refused(422, "Invalid", vec![cause]);
+        let test = refused(422, "Invalid", Vec::new());
+        assert!(schema.is_invalid() && schema.has_causes());
+        assert!(test.is_invalid() && !test.has_causes());
+    }
+
+    #[test]
+    fn an_existing_name_is_not_a_conflict_of_versions() {
+        let exists = refused(409, "AlreadyExists", Vec::new());
+        let conflict = refused(409, "Conflict", Vec::new());
+        assert!(exists.is_already_exists() && !exists.is_conflict());
+        assert!(conflict.is_conflict() && !conflict.is_already_exists());
+    }
+
+    #[test]
+    fn the_sentence_says_what_and_why_on_one_line() {
+        let text = refused(404, "NotFound", Vec::new()).to_string();
+        assert_eq!(text, "patch the status: no such thing (HTTP 404)");
+
+        let text = Error::timeout("read the Lease", Duration::from_secs(10)).to_string();
+        assert_eq!(text, "read the Lease: no answer from the API server in 10s");
+
+        let page = Status::failure(&"<p>\n".repeat(400), "").with_code(502);
+        let text = Error::new("list", kube::Error::Api(page.boxed())).to_string();
+        assert!(text.len() < 600 && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn a_refused_connection_is_told_down_to_its_cause() {
+        let root = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let outer = std::io::Error::other(Error::new("connect", kube::Error::ReadEvents(root)));
+        let text = Error::new("list", kube::Error::Service(Box::new(outer))).to_string();
+        assert!(text.contains("refused"), "{text}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Leadership by a Lease: which of several replicas acts. Only availability and quota hang on it, correctness does not.
+//!
+//! `decide` says what to do, `campaign` does it. No time that stands in a Lease is ever compared with a clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use crate::admin::Health;
+use crate::metrics::Metrics;
+
+mod campaign;
+mod decide;
+
+use super::client::AccessError;
+use campaign::Campaign;
+
+/// How long `release` may take in all.
+const RELEASE_LIMIT: Duration = Duration::from_millis(1500);
+
+/// Whose Lease, and for how long.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Namespace of the Lease.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Who we are; no two processes may share it.
+    pub identity: String,
+    /// How long our Lease holds without being renewed.
+    pub duration: Duration,
+}
+
+impl std::fmt::Display for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// An identity that no other process has, nor this one after a restart: the pod's name and 8 random digits.
+pub fn identity(host_name: &str) -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(host_name);
+    format!("{host_name}_{:08x}", random >> 32)
+}
+
+/// Where a replica stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Candidate,
+    Leading,
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    phase: Phase,
+    /// Until when nobody else can take the Lease, by our clock; unset while it is not ours.
+    valid_until: Option<Instant>,
+}
+
+/// Whether this process may act. Clones share one standing.
+#[derive(Debug, Clone)]
+pub struct Leadership(Option<Elected>);
+
+#[derive(Debug, Clone)]
+struct Elected {
+    standing: watch::Receiver<Standing>,
+    release: Arc<Notify>,
+}
+
+impl Leadership {
+    /// Without election: this process always acts.
+    pub fn always(health: &Health, metrics: &Metrics) -> Self {
+        health.set(crate::admin::Check::Lease, Ok(()));
+        metrics.set_leader(true);
+        Self(None)
+    }
+
+    /// Starts to campaign, for as long as the runtime lives or until it is lost or released. `connect` makes clients with new
+    /// connections.
+    pub fn campaign(
+        settings: Settings,
+        connect: impl Fn() -> Result<kube::Client, AccessError> + Send + Sync + 'static,
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, AccessError> {
+        let (publish, standing) = watch::channel(Standing {
+            phase: Phase::Candidate,
+            valid_until: None,
+        });
+        let release = Arc::new(Notify::new());
+        let elected = Elected {
+            standing,
+            release: Arc::clone(&release),
+        };
+        let campaign = Campaign::new(settings, Box::new(connect), publish, health, metrics)?;
+        tokio::spawn(campaign.run(release));
+        Ok(Self(Some(elected)))
+    }
+
+    /// Waits until this process may act.
+    pub async fn acquired(&self) {
+        let Some(elected) = &self.0 else { return };
+        let mut standing = elected.standing.clone();
+        if standing
+            .wait_for(|standing| standing.phase == Phase::Leading)
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await; // the campaign is over; `lost` tells
+        }
+    }
+
+    /// Waits until this process may act no longer; for ever without election.
+    pub async fn lost(&self) {
+        let Some(elected) = &self.0 else {
+            return std::future::pending::<()>().await;
+        };
+        let mut standing = elected.standing.clone();
+        // An error is a campaign that ended: nobody renews any more.
+        let _ = standing
+            .wait_for(|standing| standing.phase == Phase::Lost)
+            .await;
+    }
+
+    /// Whether nobody else can have taken the Lease by now: it was renewed less than its duration ago. Always without election.
+    pub fn fresh(&self) -> bool {
+        let Some(elected) = &self.0 else { return true };
+        elected
+            .standing
+            .borrow()
+            .valid_until
+            .is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Lets another replica take over at once, if this one leads. Ends within 1.5 s.
+    pub async fn release(&self) {
+        let Some(elected) = &self.0 else { return };
+        elected.release.notify_one();
+        let mut standing = elected.standing.clone();
+        let over = async { while standing.changed().await.is_ok() {} };
+        let _ = timeout(RELEASE_LIMIT, over).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! Reads and writes the Lease. Every write names the version it is based on, so of several replicas one succeeds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ObjectMeta, PostParams};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use super::decide::{Action, View, decide, ours, released};
+use super::{Phase, Settings, Standing};
+use crate::admin::{Check, Health};
+use crate::cluster::client::{AccessError, CALL_LIMIT, call_within};
+use crate::cluster::error::Error;
+use crate::metrics::Metrics;
+
+/// How often a standby looks: a Lease that is let go is taken over within 2 s.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Each can meet one write of ours that was given up and lands late.
+const RELEASE_ATTEMPTS: usize = 3;
+
+pub(super) type Connect = Box<dyn Fn() -> Result<kube::Client, AccessError> + Send + Sync>;
+
+/// When to go on.
+enum Next {
+    InTime,
+    Soon,
+}
+
+/// What was last learnt of the Lease.
+enum Known {
+    /// Nothing, or something that a write showed to be outdated.
+    Nothing,
+    Absent,
+    Present(Box<ObjectMeta>),
+}
+
+pub(super) struct Campaign {
+    settings: Settings,
+    connect: Connect,
+    api: Api<Lease>,
+    known: Known,
+    /// What the Lease said when it last changed, and when we saw that.
+    seen: (LeaseSpec, Instant),
+    standing: watch::Sender<Standing>,
+    is_failing: bool,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+impl Campaign {
+    pub(super) fn new(
+        settings: Settings,
+        connect: Connect,
+        standing: watch::Sender<Standing>,
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, AccessError> {
+        Ok(Self {
+            api: Api::namespaced(connect()?, &settings.namespace),
+            settings,
+            connect,
+            known: Known::Nothing,
+            seen: (LeaseSpec::default(), Instant::now()),
+            standing,
+            is_failing: false,
+            health,
+            metrics,
+        })
+    }
+
+    /// Runs until the Lease is lost or let go.
+    pub(super) async fn run(mut self, release: Arc<Notify>) {
+        while self.phase() != Phase::Lost {
+            tokio::select! {
+                () = self.round() => {}
+                () = release.notified() => return self.release().await,
+            }
+        }
+    }
+
+    /// One look or write, and the wait for the next.
+    async fn round(&mut self) {
+        let begun = Instant::now();
+        let result = self.advance().await;
+        self.tell(result.as_ref().err());
+        if result.as_ref().is_err_and(Error::is_timeout) {
+            self.reconnect();
+        }
+        let interval = match (self.phase(), result) {
+            (Phase::Lost, _) => return,
+            (Phase::Leading, Ok(Next::InTime)) => self.settings.duration / 3,
+            (Phase::Candidate, Ok(Next::InTime)) => LOOK_INTERVAL,
+            (_, Ok(Next::Soon) | Err(_)) => self.settings.duration / 15,
+        };
+        let next = begun + interval;
+        sleep_until(self.valid_until().map_or(next, |until| next.min(until))).await;
+    }
+
+    async fn advance(&mut self) -> Result<Next, Error> {
+        if self
+            .valid_until()
+            .is_some_and(|until| Instant::now() >= until)
+        {
+            self.lose("it could not be renewed in time");
+            return Ok(Next::Soon);
+        }
+        let is_leading = self.phase() == Phase::Leading;
+        if !is_leading || matches!(self.known, Known::Nothing) {
+            self.look().await?;
+        }
+        let view = View {
+            is_leading,
+            lease: self.spec(),
+            since: self.seen.1,
+        };
+        match decide(&self.settings, view, Instant::now()) {
+            Action::Create | Action::Replace => self.write().await,
+            Action::Wait => {
+                self.health.standby(true);
+                Ok(Next::InTime)
+            }
+            Action::StepDown => {
+                self.lose("another replica took it");
+                Ok(Next::Soon)
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        let op = format!("read the Lease {}", self.settings);
+        let read = self.api.get_opt(&self.settings.name);
+        match call_within(self.call_limit(), op, read).await? {
+            Some(lease) => self.saw(lease),
+            None => self.known = Known::Absent,
+        }
+        Ok(())
+    }
+
+    /// Makes the Lease ours. Whether somebody else was faster, the API server tells; then the next round looks again.
+    async fn write(&mut self) -> Result<Next, Error> {
+        let spec = ours(&self.settings, self.spec(), stamp());
+        let begun = Instant::now();
+        match self.put(spec, self.call_limit()).await {
+            Ok(()) => {
+                self.hold(begun + self.settings.duration);
+                Ok(Next::InTime)
+            }
+            Err(error) if self.is_outdated(&error) => {
+                self.known = Known::Nothing;
+                Ok(Next::Soon)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the write failed because the Lease is no longer as it is known. A namespace that is missing is another matter.
+    fn is_outdated(&self, error: &Error) -> bool {
+        match self.known {
+            Known::Present(_) => error.is_conflict() || error.is_not_found(),
+            Known::Absent | Known::Nothing => error.is_already_exists(),
+        }
+    }
+
+    async fn put(&mut self, spec: LeaseSpec, limit: Duration) -> Result<(), Error> {
+        let params = PostParams::default();
+        let op = format!("write the Lease {}", self.settings);
+        let name = self.settings.name.clone();
+        let lease = match &self.known {
+            Known::Present(metadata) => {
+                let lease = Lease {
+                    metadata: metadata.as_ref().clone(),
+                    spec: Some(spec),
+                };
+                call_within(limit, op, self.api.replace(&name, &params, &lease)).await?
+            }
+            Known::Absent | Known::Nothing => {
+                let metadata = ObjectMeta {
+                    name: Some(name),
+                    ..ObjectMeta::default()
+                };
+                let lease = Lease {
+                    metadata,
+                    spec: Some(spec),
+                };
+                call_within(limit, op, self.api.create(&params, &lease)).await?
+            }
+        };
+        self.saw(lease);
+        Ok(())
+    }
+
+    fn saw(&mut self, lease: Lease) {
+        let spec = lease.spec.unwrap_or_default();
+        if self.seen.0 != spec {
+            self.seen = (spec, Instant::now());
+        }
+        self.known = Known::Present(Box::new(lease.metadata));
+    }
+
+    fn spec(&self) -> Option<&LeaseSpec> {
+        matches!(self.known, Known::Present(_)).then_some(&self.seen.0)
+    }
+
+    /// Short enough for two more attempts while the Lease holds.
+    fn call_limit(&self) -> Duration {
+        let limit = CALL_LIMIT.min(self.settings.duration / 5);
+        let left = self
+            .valid_until()
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(limit, |left| limit.min(left))
+    }
+
+    fn phase(&self) -> Phase {
+        self.standing.borrow().phase
+    }
+
+    fn valid_until(&self) -> Option<Instant> {
+        self.standing.borrow().valid_until
+    }
+
+    fn hold(&self, until: Instant) {
+        let is_new = self.phase() != Phase::Leading;
+        self.standing.send_replace(Standing {
+            phase: Phase::Leading,
+            valid_until: Some(until),
+        });
+        if is_new {
+            info!(lease = %self.settings, identity = self.settings.identity, "this replica acts now");
+            self.health.standby(false);
+            self.metrics.set_leader(true);
+        }
+    }
+
+    fn lose(&self, why: &str) {
+        error!(lease = %self.settings, identity = self.settings.identity, "the Lease is lost: {why}");
+        self.end();
+    }
+
+    fn end(&self) {
+        self.standing.send_replace(Standing {
+            phase: Phase::Lost,
+            valid_until: None,
+        });
+        self.metrics.set_leader(false);
+    }
+
+    /// Tells the probes how the Lease stands, and the log when that changes.
+    fn tell(&mut self, error: Option<&Error>) {
+        let Some(error) = error else {
+            if std::mem::take(&mut self.is_failing) {
+                info!(lease = %self.settings, "the Lease can be read and written again");
+            }
+            return self.health.set(Check::Lease, Ok(()));
+        };
+        let advice = if error.is_forbidden() {
+            "; allow get, create and update on leases.coordination.k8s.io there, \
+             or run one replica with --leader-elect=false"
+        } else {
+            ""
+        };
+        let text = format!("{error}{advice}");
+        if !std::mem::replace(&mut self.is_failing, true) {
+            warn!("{text}");
+        }
+        self.health.set(Check::Lease, Err(text));
+    }
+
+    /// A call that hung may have hung with its connection, so the next one gets another.
+    fn reconnect(&mut self) {
+        match (self.connect)() {
+            Ok(client) => self.api = Api::namespaced(client, &self.settings.namespace),
+            Err(error) => warn!("{error}"),
+        }
+    }
+
+    /// Writes the Lease as nobody's, if it is ours.
+    async fn release(&mut self) {
+        if self.phase() != Phase::Leading {
+            return;
+        }
+        self.end();
+        for _ in 0..RELEASE_ATTEMPTS {
+            let outcome = self.let_go().await;
+            match outcome {
+                Ok(()) => return info!(lease = %self.settings, "the Lease is released"),
+                Err(error) if self.is_outdated(&error) => self.known = Known::Nothing,
+                Err(error) => return warn!("{error}; it runs out by itself"),
+            }
+        }
+    }
+
+    async fn let_go(&mut self) -> Result<(), Error> {
+        if matches!(self.known, Known::Nothing) {
+            self.look().await?;
+        }
+        match self.spec() {
+            Some(spec) if spec.holder_identity.as_ref() == Some(&self.settings.identity) => {
+                self.put(released(spec, stamp()), self.call_limit()).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// For people who read the Lease; no replica judges by it.
+#[expect(clippy::disallowed_methods, reason = "decides nothing")]
+fn stamp() -> MicroTime {
+    MicroTime(Timestamp::now())
+}

@@ -1,0 +1,181 @@
+//! Reads and writes of `RecordingCallback` objects. Every write says what it relies on, so that none is based on something stale.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::client::call;
+use super::error::Error;
+use crate::api::status::Status;
+use crate::api::{FINALIZER, PENDING_OPERATION, RecordingCallback};
+
+/// Who we are to the API server.
+pub const FIELD_MANAGER: &str = "recording-callback-operator";
+
+/// The objects of every namespace.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+}
+
+/// Which version of an object a metadata patch was planned on.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// UID.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
+
+/// What the status patch of a create's outcome relies on, instead of a resourceVersion: a fresh id must never be lost to a conflict.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// UID.
+    pub uid: String,
+    /// The record's annotation, word for word; it names our attempt as the newest.
+    pub record: String,
+    /// `status.callbackID` as planned on.
+    pub callback_id: Option<String>,
+}
+
+impl Objects {
+    /// Uses this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The object as it is now, if it is there.
+    pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<RecordingCallback>, Error> {
+        call("read the RecordingCallback", self.api(namespace).get_opt(name)).await
+    }
+
+    /// Puts finalizer and record on the object, if it is still at this version.
+    pub async fn protect(
+        &self,
+        object: &RecordingCallback,
+        version: &Version,
+        record: Option<&str>,
+    ) -> Result<RecordingCallback, Error> {
+        let mut operations = guarded(version);
+        let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+        if finalizers.is_empty() {
+            operations.push(add(["metadata", "finalizers"], json!([FINALIZER])));
+        } else if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+            operations.push(add(["metadata", "finalizers", "-"], json!(FINALIZER)));
+        }
+        if let Some(record) = record {
+            if object.metadata.annotations.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
+                operations.push(add(["metadata", "annotations"], json!({ PENDING_OPERATION: record })));
+            } else {
+                operations.push(add(["metadata", "annotations", PENDING_OPERATION], json!(record)));
+            }
+        }
+        self.patch("write the finalizer and the record", object, operations).await
+    }
+
+    /// Takes the finalizer off the object, if it is still at this version.
+    pub async fn release(&self, object: &RecordingCallback, version: &Version) -> Result<(), Error> {
+        let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+        let Some(index) = finalizers.iter().position(|finalizer| finalizer == FINALIZER) else {
+            return Ok(());
+        };
+        let mut operations = guarded(version);
+        let path = PointerBuf::from_tokens(["metadata".to_owned(), "finalizers".to_owned(), index.to_string()]);
+        operations.push(PatchOperation::Remove(RemoveOperation { path }));
+        self.patch("take the finalizer off", object, operations).await.map(|_| ())
+    }
+
+    /// Writes a status, if the object is still at this version.
+    pub async fn write_status(
+        &self,
+        object: &RecordingCallback,
+        version: &Version,
+        status: &Status,
+    ) -> Result<RecordingCallback, Error> {
+        let mut operations = guarded(version);
+        operations.push(add(["status"], json!(status)));
+        self.patch_status(object, operations).await
+    }
+
+    /// Writes the outcome of a create, if what it is based on still holds, whatever else changed.
+    pub async fn write_outcome(
+        &self,
+        object: &RecordingCallback,
+        basis: &Basis,
+        status: &Status,
+    ) -> Result<RecordingCallback, Error> {
+        let operations = vec![
+            test(["metadata", "uid"], json!(basis.uid)),
+            test(["metadata", "annotations", PENDING_OPERATION], json!(basis.record)),
+            test(["status", "callbackID"], json!(basis.callback_id)),
+            add(["status"], json!(status)),
+        ];
+        self.patch_status(object, operations).await
+    }
+
+    async fn patch(
+        &self,
+        op: &'static str,
+        object: &RecordingCallback,
+        operations: Vec<PatchOperation>,
+    ) -> Result<RecordingCallback, Error> {
+        let (api, name) = self.addressed(object);
+        let patch = Patch::Json::<()>(json_patch::Patch(operations));
+        call(op, api.patch(&name, &params(), &patch)).await
+    }
+
+    async fn patch_status(
+        &self,
+        object: &RecordingCallback,
+        operations: Vec<PatchOperation>,
+    ) -> Result<RecordingCallback, Error> {
+        let (api, name) = self.addressed(object);
+        let patch = Patch::Json::<()>(json_patch::Patch(operations));
+        call("write the status", api.patch_status(&name, &params(), &patch)).await
+    }
+
+    fn addressed(&self, object: &RecordingCallback) -> (Api<RecordingCallback>, String) {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        (self.api(namespace), object.metadata.name.clone().unwrap_or_default())
+    }
+
+    fn api(&self, namespace: &str) -> Api<RecordingCallback> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}
+
+impl Version {
+    /// The version of an object that was read.
+    pub fn of(object: &RecordingCallback) -> Self {
+        Self {
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether a write was refused because the object is not as it was planned on.
+pub fn is_stale(error: &Error) -> bool {
+    error.is_conflict() || (error.is_invalid() && !error.has_causes())
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn guarded(version: &Version) -> Vec<PatchOperation> {
+    vec![
+        test(["metadata", "uid"], json!(version.uid)),
+        test(["metadata", "resourceVersion"], json!(version.resource_version)),
+    ]
+}
+
+fn test<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
+    PatchOperation::Test(TestOperation { path: PointerBuf::from_tokens(path), value })
+}
+
+fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path), value })
+}

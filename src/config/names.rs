@@ -1,0 +1,141 @@
+//! Names of Kubernetes objects and lists of them, as far as flags hold any. Pure.
+
+/// A DNS label: the form of a namespace's name.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    if is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not the name of a namespace: a-z, 0-9 and - inside, at most 63"
+        ))
+    }
+}
+
+/// DNS labels with dots between: the form of most names.
+pub(super) fn subdomain(text: &str) -> Result<String, String> {
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not a name: a-z, 0-9, and - and . inside, at most 253"
+        ))
+    }
+}
+
+/// Namespaces, separated by commas; none when the text is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Namespaces(pub Vec<String>);
+
+impl Namespaces {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim() == "*" {
+            return Err("to serve every namespace leave the list empty".to_owned());
+        }
+        Ok(Self(
+            items(text)?
+                .into_iter()
+                .map(label)
+                .collect::<Result<_, _>>()?,
+        ))
+    }
+}
+
+/// Namespaces that may use what the operator itself may: none, some or all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Every namespace: `*`.
+    All,
+    /// These and no other.
+    Only(Vec<String>),
+}
+
+impl Grant {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim() == "*" {
+            return Ok(Self::All);
+        }
+        Ok(Self::Only(
+            items(text)?
+                .into_iter()
+                .map(label)
+                .collect::<Result<_, _>>()?,
+        ))
+    }
+
+    /// Whether `namespace` is one of them.
+    pub fn covers(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(namespaces) => namespaces.iter().any(|name| name == namespace),
+        }
+    }
+}
+
+/// The items of a list separated by commas, each once.
+pub(super) fn items(text: &str) -> Result<Vec<&str>, String> {
+    let mut items = Vec::new();
+    if text.trim().is_empty() {
+        return Ok(items);
+    }
+    for item in text.split(',').map(str::trim) {
+        if item.is_empty() {
+            return Err(format!("{text:?} has an empty item between its commas"));
+        }
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    Ok(items)
+}
+
+fn is_label(text: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let ends = !text.starts_with('-') && !text.ends_with('-');
+    (1..=63).contains(&text.len()) && ends && text.bytes().all(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_namespaces() {
+        let names = |text: &str| Namespaces::parse(text).map(|namespaces| namespaces.0);
+        assert_eq!(names(""), Ok(vec![]));
+        assert_eq!(
+            names("media, live,media"),
+            Ok(vec!["media".to_owned(), "live".to_owned()])
+        );
+        for wrong in [
+            "*",
+            "a,,b",
+            "a,",
+            "Media",
+            "-a",
+            "a-",
+            "a.b",
+            "a b",
+            &"a".repeat(64),
+        ] {
+            assert!(names(wrong).is_err(), "{wrong} was accepted");
+        }
+        assert!(names(&"a".repeat(63)).is_ok());
+    }
+
+    #[test]
+    fn a_grant_covers_what_it_names() {
+        assert!(!Grant::parse("").unwrap().covers("media"));
+        assert!(Grant::parse("*").unwrap().covers("media"));
+        let some = Grant::parse("media,live").unwrap();
+        assert!(some.covers("live") && !some.covers("liv") && !some.covers("*"));
+        assert!(Grant::parse("media,*").is_err());
+    }
+
+    #[test]
+    fn names_with_dots() {
+        assert!(subdomain("recording-callback-operator.v2").is_ok());
+        for wrong in ["", ".", "a..b", "a_b", "A", &["a"; 128].join(".")] {
+            assert!(subdomain(wrong).is_err(), "{wrong} was accepted");
+        }
+    }
+}

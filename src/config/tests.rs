@@ -1,0 +1,201 @@
+//! Command lines in, configurations or one line out. The environment's part is tested on the binary, in `tests/program.rs`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::log::{Format, Level};
+
+fn parse_words(line: &str) -> Result<Command, Early> {
+    let words = std::iter::once("recording-callback-operator").chain(line.split_whitespace());
+    parse(words.map(OsString::from))
+}
+
+fn run(flags: &str) -> RunConfig {
+    match parse_words(&format!("run {flags}")) {
+        Ok(Command::Run(config)) => *config,
+        other => panic!("run {flags} gave {other:?}"),
+    }
+}
+
+fn mistake(line: &str) -> String {
+    match parse_words(line) {
+        Err(Early::Mistake(text)) => text,
+        other => panic!("{line} gave {other:?}"),
+    }
+}
+
+#[test]
+fn the_defaults() {
+    let config = run("");
+    assert_eq!(config.namespaces, Vec::<String>::new());
+    assert_eq!(config.label_selector, None);
+    assert!(config.leader_elect);
+    assert_eq!(config.lease_name, "recording-callback-operator");
+    assert_eq!(config.lease_namespace, None);
+    assert_eq!(config.lease_duration, Duration::from_secs(15));
+    assert_eq!(config.listen.to_string(), "[::]:8080");
+    assert_eq!(config.requests_per_minute, 270);
+    assert_eq!(config.resync_interval, Duration::from_mins(10));
+    assert_eq!(config.secret_poll_interval, Duration::from_mins(1));
+    assert_eq!(config.request_timeout, Duration::from_secs(15));
+    assert_eq!(config.settle_time, Duration::from_secs(30));
+    assert_eq!(config.stall_after, Duration::from_mins(10));
+    assert!(!config.read_only);
+    assert_eq!(config.allowed_endpoints.len(), 6);
+    assert!(
+        config
+            .allowed_endpoints
+            .contains(&"sts.*.myhuaweicloud.eu".to_owned())
+    );
+    assert!(!config.ambient_credentials_namespaces.covers("media"));
+    assert_eq!(config.log_format, Format::Json);
+    assert_eq!(config.log_level, Level::parse("info").unwrap());
+    assert_eq!(config.concurrency, 16);
+    assert!(!config.host_name.is_empty());
+}
+
+#[test]
+fn flags_say_otherwise() {
+    let config = run(
+        "--namespaces media,live --label-selector tier=gold --leader-elect=false \
+                      --lease-duration 3s --listen :9090 --read-only --settle-time 6s \
+                      --request-timeout=1s --allowed-endpoints http://127.0.0.1:9000 \
+                      --ambient-credentials-namespaces * --log-format text --context there",
+    );
+    assert_eq!(config.namespaces, ["media", "live"]);
+    assert_eq!(config.label_selector.as_deref(), Some("tier=gold"));
+    assert!(!config.leader_elect && config.read_only);
+    assert_eq!(config.listen.to_string(), "[::]:9090");
+    assert_eq!(config.allowed_endpoints, ["http://127.0.0.1:9000"]);
+    assert!(config.ambient_credentials_namespaces.covers("media"));
+    assert_eq!(config.log_format, Format::Text);
+    assert_eq!(config.cluster.context(), Some("there"));
+    assert!(run("--leader-elect true").leader_elect && run("--leader-elect").leader_elect);
+    assert!(!run("--read-only false").read_only);
+}
+
+#[test]
+fn every_mistake_is_one_line_that_names_its_place() {
+    for (line, words) in [
+        ("", &["subcommand"][..]),
+        ("walk", &["walk"]),
+        ("run --no-such-flag", &["--no-such-flag"]),
+        ("run extra", &["extra"]),
+        ("run --listen", &["--listen"]),
+        (
+            "run --listen nowhere",
+            &["--listen", "nowhere", "[::]:8080"],
+        ),
+        (
+            "run --listen localhost:8080",
+            &["--listen", "127.0.0.1:8080"],
+        ),
+        ("run --listen :70000", &["--listen"]),
+        ("run --resync-interval 10", &["--resync-interval", "10m"]),
+        (
+            "run --resync-interval 0s",
+            &["--resync-interval", "at least 100ms"],
+        ),
+        (
+            "run --resync-interval 25h",
+            &["--resync-interval", "at most 24h"],
+        ),
+        (
+            "run --resync-interval 1m --resync-interval 2m",
+            &["--resync-interval", "multiple"],
+        ),
+        (
+            "run --settle-time 19s",
+            &["--settle-time", "--request-timeout", "20s"],
+        ),
+        (
+            "run --request-timeout 26s",
+            &["--settle-time", "--request-timeout", "31s"],
+        ),
+        (
+            "run --requests-per-minute 281",
+            &["--requests-per-minute", "280"],
+        ),
+        ("run --requests-per-minute 0", &["--requests-per-minute"]),
+        (
+            "run --lease-duration 2s",
+            &["--lease-duration", "at least 3s"],
+        ),
+        (
+            "run --lease-duration 3500ms",
+            &["--lease-duration", "whole seconds"],
+        ),
+        (
+            "run --lease-name Not_A_Name",
+            &["--lease-name", "Not_A_Name"],
+        ),
+        ("run --lease-namespace a.b", &["--lease-namespace", "a.b"]),
+        ("run --leader-elect=yes", &["--leader-elect", "true, false"]),
+        ("run --namespaces media,,live", &["--namespaces", "empty"]),
+        ("run --namespaces *", &["--namespaces", "every namespace"]),
+        (
+            "run --label-selector a==b=c",
+            &["--label-selector", "a==b=c"],
+        ),
+        (
+            "run --allowed-endpoints ,",
+            &["--allowed-endpoints", "empty"],
+        ),
+        (
+            "run --ambient-credentials-namespaces media,*",
+            &["--ambient-credentials-namespaces"],
+        ),
+        ("run --log-format xml", &["--log-format", "json, text"]),
+        ("run --log-level inof", &["--log-level", "inof", "debug"]),
+        ("run --concurrency 0", &["--concurrency"]),
+        ("explain", &["CODE"]),
+        ("crd extra", &["extra"]),
+    ] {
+        let text = mistake(line);
+        assert!(
+            text.starts_with("error: ") && !text.contains('\n'),
+            "{line:?} said {text}"
+        );
+        assert!(
+            !text.contains("Usage") && !text.contains("environment"),
+            "{line:?} said {text}"
+        );
+        for word in words {
+            assert!(text.contains(word), "{line:?} said {text}");
+        }
+    }
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    for (line, word) in [
+        ("--help", "explain"),
+        ("run --help", "RESYNC_INTERVAL"),
+        ("--version", "0.1"),
+    ] {
+        match parse_words(line) {
+            Err(Early::Told(text)) => assert!(text.contains(word), "{line} said {text}"),
+            other => panic!("{line} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_flag_has_the_environment_twin_of_its_name() {
+    let mut count = 0;
+    for command in Cli::command().get_subcommands() {
+        for flag in command.get_arguments() {
+            let Some(long) = flag.get_long().filter(|long| *long != "help") else {
+                continue;
+            };
+            let twin = long.to_uppercase().replace('-', "_");
+            assert_eq!(
+                flag.get_env().and_then(|name| name.to_str()),
+                Some(twin.as_str()),
+                "{long}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 20, "only {count} flags were looked at");
+}

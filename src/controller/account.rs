@@ -1,0 +1,133 @@
+//! One credential at one project, with everything that its objects share: client, quota and looks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use crate::live::account::Account as Login;
+use crate::live::answer::{Answer, Page};
+use crate::live::client::Client;
+use crate::live::looks::{Gate, Inventory, Lister, Looks};
+use crate::live::quota::{Bucket, Token};
+use crate::live::sign_key::SignKey;
+use crate::live::transport::Deadline;
+use crate::plan::facts::Shown;
+use crate::plan::failure::{Class, Failure};
+use crate::plan::place::{Place, Target, Values};
+use crate::plan::row::Row;
+
+/// An account of the cloud in use.
+pub(super) struct Account {
+    login: Arc<Login>,
+    client: Arc<Client>,
+    bucket: Bucket,
+    looks: Arc<Looks>,
+    /// When the newest sweep ended, and how many rows it had.
+    inventory: Mutex<Option<(Instant, Arc<Inventory>)>>,
+}
+
+impl Account {
+    /// Brings together what one login uses. `gate` is shared by all that address the same project.
+    pub(super) fn new(login: Login, client: Arc<Client>, bucket: Bucket, gate: Arc<Gate>, domains: Domains) -> Self {
+        let login = Arc::new(login);
+        let lister = Arc::new(Listing { login: Arc::clone(&login), client: Arc::clone(&client) });
+        let looks = Looks::new(lister, bucket.clone(), gate, domains);
+        Self { login, client, bucket, looks, inventory: Mutex::default() }
+    }
+
+    /// Where.
+    pub(super) fn target(&self) -> &Target {
+        &self.login.target
+    }
+
+    /// The quota of whom the cloud counts the calls for.
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// The shared looks.
+    pub(super) fn looks(&self) -> &Arc<Looks> {
+        &self.looks
+    }
+
+    /// Who it is.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Stands for the credential in a status.
+    pub(super) fn digest(&self, uid: &str) -> String {
+        self.login.credential.digest(uid)
+    }
+
+    /// A sweep ended.
+    pub(super) fn note_inventory(&self, inventory: &Arc<Inventory>) {
+        let noted = Some((Instant::now(), Arc::clone(inventory)));
+        *self.inventory.lock().unwrap_or_else(PoisonError::into_inner) = noted;
+    }
+
+    /// The newest sweep, and when it ended.
+    pub(super) fn inventory(&self) -> Option<(Instant, Arc<Inventory>)> {
+        self.inventory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// POST.
+    pub(super) async fn create(
+        &self,
+        token: Token,
+        place: &Place,
+        values: &Values,
+        key: Option<&SignKey>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        self.client.create(token, &self.login, place, values, key, deadline).await
+    }
+
+    /// PUT.
+    pub(super) async fn update(
+        &self,
+        token: Token,
+        id: &str,
+        place: &Place,
+        values: &Values,
+        key: Option<&SignKey>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        self.client.update(token, &self.login, id, place, values, key, deadline).await
+    }
+
+    /// DELETE.
+    pub(super) async fn delete(&self, token: Token, id: &str, deadline: Deadline) -> Result<Answer<()>, Failure> {
+        self.client.delete(token, &self.login, id, deadline).await
+    }
+
+    /// GET by id, as the decisions take it.
+    pub(super) async fn show(&self, token: Token, id: &str) -> Shown {
+        match self.client.get(token, &self.login, id).await {
+            Ok(answer) => Shown::Row(answer.value),
+            Err(failure) if failure.class == Class::Gone => Shown::Gone,
+            Err(failure) => Shown::Unknown(failure),
+        }
+    }
+}
+
+/// The domains that the objects here name.
+pub(super) type Domains = Box<dyn Fn() -> std::collections::BTreeSet<String> + Send + Sync>;
+
+struct Listing {
+    login: Arc<Login>,
+    client: Arc<Client>,
+}
+
+impl Lister for Listing {
+    fn page<'a>(
+        &'a self,
+        token: Token,
+        domain: Option<&'a str>,
+        offset: u32,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Answer<Page>, Failure>> {
+        Box::pin(self.client.list(token, &self.login, domain, offset, limit))
+    }
+}

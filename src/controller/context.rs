@@ -1,0 +1,165 @@
+//! What every reconcile shares. Built once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+
+use super::access::Accesses;
+use super::index::Index;
+use super::memory::Memories;
+use super::places::Places;
+use crate::api::RecordingCallback;
+use crate::config::RunConfig;
+use crate::stop::Stop;
+use crate::cluster::crd_check::CrdCheck;
+use crate::cluster::event::Events;
+use crate::cluster::lease::Leadership;
+use crate::cluster::object::Objects;
+use crate::live::account::Account;
+use crate::live::client::{Client, Meter, MoreTokens};
+use crate::live::clock::{Clock, Wall};
+use crate::live::quota::{Lane, Quota, Token};
+use crate::live::transport::{Deadline, HttpTransport};
+use crate::metrics::Metrics;
+use crate::plan::facts::Settings;
+use crate::plan::failure::Operation;
+
+/// What every reconcile shares.
+pub(super) struct Context {
+    pub(super) settings: Settings,
+    pub(super) request_timeout: Duration,
+    pub(super) objects: Objects,
+    pub(super) events: Events,
+    pub(super) crd: CrdCheck,
+    pub(super) accesses: Accesses,
+    pub(super) clock: Arc<Clock>,
+    wall: Wall,
+    pub(super) index: Arc<Index>,
+    pub(super) memories: Memories,
+    pub(super) places: Places,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) leadership: Leadership,
+    pub(super) workers: Semaphore,
+    pub(super) stop: Stop,
+    pub(super) secret_poll_interval: Duration,
+    triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
+    is_listed: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// Everything that reconciles share, from the configuration.
+    pub(super) fn new(
+        config: &RunConfig,
+        client: &kube::Client,
+        metrics: Arc<Metrics>,
+        leadership: Leadership,
+        stop: Stop,
+        triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
+        is_listed: watch::Receiver<bool>,
+    ) -> anyhow::Result<Self> {
+        let wall: Wall = Arc::new(local_time);
+        let clock = Arc::new(Clock::new(Arc::clone(&wall)));
+        let (index, quota) = (Arc::new(Index::default()), Quota::new(config.requests_per_minute));
+        let transport = Arc::new(HttpTransport::new(Arc::clone(&wall))?);
+        let calls = Calls { metrics: Arc::clone(&metrics), quota: quota.clone() };
+        let calls = Arc::new(calls);
+        let cloud = Client {
+            transport,
+            clock: Arc::clone(&clock),
+            tokens: Arc::clone(&calls),
+            meter: calls,
+            request_timeout: config.request_timeout,
+        };
+        Ok(Self {
+            settings: Settings {
+                settle_time: config.settle_time,
+                stall_after: config.stall_after,
+                read_only: config.read_only,
+            },
+            request_timeout: config.request_timeout,
+            objects: Objects::new(client.clone()),
+            events: Events::new(client.clone(), config.host_name.clone()),
+            crd: CrdCheck::new(client.clone()),
+            accesses: Accesses::new(config, client, Arc::new(cloud), quota, Arc::clone(&clock), Arc::clone(&index))?,
+            clock,
+            wall,
+            index,
+            memories: Memories::default(),
+            places: Places::default(),
+            metrics,
+            leadership,
+            workers: Semaphore::new(config.concurrency),
+            stop,
+            secret_poll_interval: config.secret_poll_interval,
+            triggers,
+            is_listed,
+        })
+    }
+
+    /// Waits until all objects are known: who owns a place can't be told before.
+    pub(super) async fn listed(&self) {
+        // An error means that the controller has ended.
+        let _ = self.is_listed.clone().wait_for(|listed| *listed).await;
+    }
+
+    /// Until when a call may be handed over and waited for that may take so long from now.
+    pub(super) fn deadline(&self, limit: Duration) -> Deadline {
+        Deadline::after(&self.wall, limit)
+    }
+
+    /// Has an object reconciled, although it did not change itself.
+    pub(super) fn trigger(&self, object: ObjectRef<RecordingCallback>) {
+        // An error means that the controller has ended: nobody reconciles any more.
+        let _ = self.triggers.send(object);
+    }
+}
+
+/// The one place where the local wall clock is read.
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn local_time() -> Timestamp {
+    Timestamp::now()
+}
+
+/// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.
+struct Calls {
+    metrics: Arc<Metrics>,
+    quota: Quota,
+}
+
+impl Meter for Calls {
+    fn call(&self, operation: Operation, status: Option<u16>, code: Option<&'static str>, elapsed: Duration) {
+        self.metrics.api_request(operation, status, code, elapsed);
+    }
+}
+
+impl MoreTokens for Calls {
+    fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
+        let bucket = self.quota.bucket(&format!("{:?}", account.identity()));
+        Box::pin(async move { bucket.acquire(Lane::Urgent, "").await })
+    }
+}
+
+/// A worker's place. Given up while waiting, so that waiting costs no worker.
+pub(super) struct Turn<'a> {
+    workers: &'a Semaphore,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for a place.
+    pub(super) async fn take(workers: &'a Semaphore) -> Self {
+        Self { workers, permit: workers.acquire().await.ok() }
+    }
+
+    /// Waits for something without taking a place meanwhile.
+    pub(super) async fn pause<T>(&mut self, future: impl Future<Output = T>) -> T {
+        self.permit = None;
+        let value = future.await;
+        self.permit = self.workers.acquire().await.ok();
+        value
+    }
+}

@@ -1,0 +1,232 @@
+//! The create: write ahead, POST once, record the outcome. The only file that may POST.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::account::Account;
+use super::identifier;
+use super::record::{Landed, text};
+use super::run::{Next, Run};
+use crate::cluster::error::Error;
+use crate::cluster::event::Tone;
+use crate::cluster::object::{Version, is_stale};
+use crate::live::answer::Answer;
+use crate::live::looks::{Ask, Creating, Proof};
+use crate::live::quota::{Lane, Token};
+use crate::live::transport::Deadline;
+use crate::plan::facts::{Deletion, Desired, Key, Observed};
+use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::manage;
+use crate::plan::outcome::{self, Told};
+use crate::plan::reason::Reason;
+use crate::plan::record::{Attempt, Record};
+use crate::plan::row::Row;
+
+/// Beside the request timeout, how long an attempt may take from its record to its end.
+const MARGIN: Duration = Duration::from_secs(2);
+/// When an unknown outcome is looked at first.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+impl Run<'_> {
+    /// Creates the callback. The place was seen to be free.
+    pub(super) async fn create(&mut self) -> Result<Next, Error> {
+        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone()) else {
+            return Ok(Next::Again);
+        };
+        let places = &self.context.places;
+        let Ok(_alone) = self.wait(places.lock(account.target(), &desired.place)).await else {
+            return Ok(Next::Again);
+        };
+        let Some((token, creating)) = self.create_token(&account).await? else { return Ok(Next::Again) };
+        if !self.may_create(&account, &desired) {
+            return Ok(Next::Again);
+        }
+        let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
+            return Ok(Next::Again);
+        };
+        if self.facts.id().is_some() {
+            self.context.metrics.drift_repaired();
+            self.tell(Tone::Warning, Reason::Drifted, "The callback was removed at the cloud; it is created again.").await;
+        }
+        let deadline = self.deadline(&account, attempt.at);
+        let reply = self.post(&account, &desired, token, deadline).await;
+        drop(creating); // a look may wait for it
+        let (status, row, next) = self.judge(&account, &desired, &attempt, reply).await;
+        let landed = self.land(&record, status).await?;
+        match landed {
+            Landed::Written => Ok(next),
+            Landed::Overtaken => {
+                self.refresh().await?;
+                Ok(Next::Again)
+            }
+            Landed::Gone => {
+                self.clear_away(&account, row).await;
+                Ok(Next::OnChange)
+            }
+        }
+    }
+
+    /// The right to make one POST, at a moment when no sweep needs the project still.
+    async fn create_token(&mut self, account: &Arc<Account>) -> Result<Option<(Token, Creating)>, Error> {
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        self.tell_wait(account.bucket().estimate(lane, &namespace)).await?;
+        let granted = self.wait(account.looks().creating(lane, &namespace)).await.ok();
+        if let Some((token, _)) = &granted {
+            self.context.metrics.quota_waited(lane.as_str(), token.waited());
+        }
+        Ok(granted)
+    }
+
+    /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
+    fn may_create(&mut self, account: &Account, desired: &Desired) -> bool {
+        let now = self.moment(Instant::now());
+        let fresh = self.facts.observed.since(now - manage::FRESH);
+        let uid = &self.facts.object.uid;
+        let rival = self.context.index.rival(uid, &desired.place, account.target());
+        fresh && rival.is_none() && self.context.leadership.fresh()
+    }
+
+    /// Finalizer and record in one patch, guarded by the version that was planned on.
+    async fn write_ahead(&mut self, account: &Account, desired: &Desired) -> Result<Option<(Record, Attempt)>, Error> {
+        let key_digest = match &self.facts.key {
+            Key::Digest(digest) => Some(digest.clone()),
+            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+        };
+        let now = self.context.clock.now(&account.target().endpoint);
+        let attempt = Attempt::new(identifier::new(now), now, &desired.values, key_digest);
+        let record = match self.facts.open_record() {
+            Some(open) => open.clone().appended(attempt.clone()),
+            None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
+        };
+        let version = Version::of(&self.object);
+        match self.context.objects.protect(&self.object, &version, Some(&text(&record))).await {
+            Ok(object) => {
+                self.remember(object);
+                self.facts.record = Some(record.clone());
+                let written = record.clone();
+                self.context.memories.with(&self.facts.object.uid, |memory| memory.record = Some(written));
+                Ok(Some((record, attempt)))
+            }
+            Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.refresh().await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Until when a request may be handed over and waited for, from the moment that it was planned at.
+    pub(super) fn deadline(&self, account: &Account, planned: jiff::Timestamp) -> Deadline {
+        let limit = MARGIN + self.context.request_timeout;
+        let passed = self.context.clock.now(&account.target().endpoint).duration_since(planned);
+        let passed = if passed.is_negative() { Duration::ZERO } else { passed.unsigned_abs() };
+        self.context.deadline(limit.saturating_sub(passed))
+    }
+
+    async fn post(
+        &mut self,
+        account: &Arc<Account>,
+        desired: &Desired,
+        token: Token,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let call = account.create(token, &desired.place, &desired.values, self.sign_key.as_ref(), deadline);
+        let reply = self.turn.pause(call).await;
+        let made_nothing = reply.as_ref().is_err_and(|failure| {
+            !failure.class.may_have_happened() && failure.class != Class::Exists
+        });
+        if !made_nothing {
+            account.looks().wrote(&desired.place);
+        }
+        reply
+    }
+
+    /// The status that the reply leads to, the row that it named, and when to go on.
+    async fn judge(
+        &mut self,
+        account: &Arc<Account>,
+        desired: &Desired,
+        attempt: &Attempt,
+        reply: Result<Answer<Option<Row>>, Failure>,
+    ) -> (crate::api::status::Status, Option<Row>, Next) {
+        let failure = match reply {
+            Ok(answer) => {
+                let told = Told { http_status: Some(answer.http_status), request_id: answer.request_id, at: answer.at };
+                let row = match answer.value {
+                    Some(row) => Some(row),
+                    None => self.find(account, desired).await,
+                };
+                if let Some(row) = row {
+                    let status = outcome::created(&self.facts, desired, attempt, &row, told);
+                    return (status, Some(row), Next::Again);
+                }
+                nameless(told)
+            }
+            Err(failure) => failure,
+        };
+        let now = self.context.clock.now(&account.target().endpoint);
+        if failure.class.may_have_happened() {
+            self.context.metrics.api_outcome_unknown();
+        }
+        let (status, again) = outcome::failed(&self.facts, &failure, now);
+        let is_open = self.facts.record.as_ref().is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let wait = if is_open { FIRST_LOOK } else { again.duration_since(now).unsigned_abs() };
+        (status, None, if again <= now { Next::Again } else { Next::After(wait) })
+    }
+
+    /// The cloud took the create and named no id, as its first contract has it: one look finds it.
+    async fn find(&mut self, account: &Arc<Account>, desired: &Desired) -> Option<Row> {
+        let ask = Ask {
+            place: desired.place.clone(),
+            not_before: Instant::now(),
+            proof: Proof::Presence,
+            lane: Lane::Urgent,
+            namespace: self.facts.object.namespace.clone(),
+        };
+        let seen = self.turn.pause(account.looks().look(ask)).await.ok()?;
+        let ids = seen.rows.iter().map(|row| row.id.as_str());
+        self.facts.claimed_elsewhere = self.context.index.held_by_others(&self.facts.object.uid, ids);
+        self.facts.observed = Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
+        manage::ours(&self.facts).cloned()
+    }
+
+    /// The object went away while its create was under way: what the reply named goes, too, unless it is to stay.
+    async fn clear_away(&mut self, account: &Arc<Account>, row: Option<Row>) {
+        let Some(row) = row else { return };
+        let retained = self.facts.policies.deletion == Some(Deletion::Retain);
+        let held = self.context.index.held_by_others(&self.facts.object.uid, std::iter::once(row.id.as_str()));
+        if retained || !held.is_empty() {
+            info!(object = %self.name(), remote_id = row.id, "the object is gone; its callback stays at the cloud");
+            return;
+        }
+        let namespace = self.facts.object.namespace.clone();
+        let token = self.turn.pause(account.bucket().acquire(Lane::Urgent, &namespace)).await;
+        let deadline = self.context.deadline(self.context.request_timeout);
+        match self.turn.pause(account.delete(token, &row.id, deadline)).await {
+            Ok(_) => info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted"),
+            Err(failure) => warn!(
+                object = %self.name(),
+                remote_id = row.id,
+                "the object went while its callback was made, and deleting it failed: {}; delete it at the cloud",
+                failure.message
+            ),
+        }
+    }
+}
+
+/// A 2xx that names no id, and no look found it yet.
+fn nameless(told: Told) -> Failure {
+    Failure {
+        operation: Operation::Create,
+        class: Class::Protocol,
+        http_status: told.http_status,
+        code: None,
+        message: "the cloud accepted the create without naming an id, and the list does not show it yet".to_owned(),
+        advice: None,
+        request_id: told.request_id,
+        retry_after: None,
+    }
+}

@@ -1,0 +1,31 @@
+//! Gauges that are counted from what there is, not from what happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Objects;
+use super::context::Context;
+use crate::plan::conditions;
+use crate::plan::reason::Reason;
+
+/// How often they are counted.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Counts for ever.
+pub(super) async fn run(context: &Context, stores: &[Objects]) {
+    loop {
+        let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
+        for object in stores.iter().flat_map(Objects::state) {
+            let reason = object
+                .status
+                .as_ref()
+                .and_then(conditions::ready)
+                .and_then(|ready| Reason::parse(&ready.reason))
+                .unwrap_or(Reason::Creating);
+            *counts.entry(reason).or_default() += 1;
+        }
+        context.metrics.set_resources(&counts);
+        context.accesses.tell_gauges(&context.metrics);
+        tokio::time::sleep(INTERVAL).await;
+    }
+}

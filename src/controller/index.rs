@@ -1,0 +1,159 @@
+//! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kube::runtime::reflector::ObjectRef;
+
+use super::parse;
+use crate::api::RecordingCallback;
+use crate::plan::facts::Rival;
+use crate::plan::owner::{Candidate, owner};
+use crate::plan::place::{Place, Target};
+
+/// All objects that this operator serves, by place and by id.
+#[derive(Default)]
+pub(super) struct Index(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    entries: HashMap<String, Entry>,
+    places: HashMap<Place, BTreeSet<String>>,
+    ids: HashMap<String, BTreeSet<String>>,
+}
+
+/// What the index keeps of one object.
+#[derive(Clone)]
+struct Entry {
+    object: ObjectRef<RecordingCallback>,
+    place: Place,
+    id: Option<String>,
+    project: Option<(String, String)>,
+    observes: bool,
+    candidate: Candidate,
+}
+
+impl Index {
+    /// Takes note of an object as it is now.
+    pub(super) fn put(&self, object: &RecordingCallback) {
+        let uid = parse::uid(object);
+        let mut tables = self.lock();
+        let before = tables.take(&uid);
+        let status = object.status.clone().unwrap_or_default();
+        let record = parse::record(object);
+        let open = record.as_ref().is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let meta = parse::object(object);
+        let project = status
+            .target
+            .map(|target| (target.region, target.project_id))
+            .or_else(|| record.map(|record| (record.target.region, record.target.project_id)))
+            .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
+        tables.add(Entry {
+            object: ObjectRef::from_obj(object),
+            place: parse::place(&object.spec),
+            id: status.callback_id.clone(),
+            project,
+            observes: parse::policies(&object.spec).observe,
+            candidate: Candidate {
+                name: format!("{}/{}", meta.namespace, meta.name),
+                uid,
+                created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+                holds: status.callback_id.is_some(),
+                open,
+                looked: before.is_some_and(|entry| entry.candidate.looked),
+                deleting: meta.deleting,
+            },
+        });
+    }
+
+    /// A look with the object's own credentials succeeded in this project: from now on it takes part.
+    pub(super) fn looked(&self, uid: &str, target: &Target) {
+        if let Some(entry) = self.lock().entries.get_mut(uid) {
+            entry.candidate.looked = true;
+            entry.project = Some((target.region.clone(), target.project_id.clone()));
+        }
+    }
+
+    /// Forgets an object. Gives those that want the same place.
+    pub(super) fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
+        let mut tables = self.lock();
+        let Some(entry) = tables.take(uid) else { return Vec::new() };
+        let others = tables.places.get(&entry.place).into_iter().flatten();
+        others.filter_map(|other| tables.entries.get(other)).map(|entry| entry.object.clone()).collect()
+    }
+
+    /// The domains that the objects name.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        self.lock().places.keys().map(|place| place.domain().to_owned()).collect()
+    }
+
+    /// Whether an object holds this id.
+    pub(super) fn is_held(&self, id: &str) -> bool {
+        self.lock().ids.contains_key(id)
+    }
+
+    /// Whether the object is there and ours to serve.
+    pub(super) fn has(&self, uid: &str) -> bool {
+        self.lock().entries.contains_key(uid)
+    }
+
+    /// The object that owns the place of this one, if that is another.
+    pub(super) fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<Rival> {
+        let tables = self.lock();
+        let project = (target.region.clone(), target.project_id.clone());
+        let candidates: Vec<Candidate> = tables
+            .places
+            .get(place)?
+            .iter()
+            .filter_map(|other| tables.entries.get(other))
+            .filter(|entry| !entry.observes)
+            .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
+            .map(|entry| entry.candidate.clone())
+            .collect();
+        owner(&candidates)
+            .filter(|owner| owner.uid != uid)
+            .map(|owner| Rival { name: owner.name.clone(), deleting: owner.deleting })
+    }
+
+    /// The ids that the statuses of other objects hold, of those given.
+    pub(super) fn held_by_others<'a>(&self, uid: &str, ids: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+        let tables = self.lock();
+        ids.filter(|id| tables.ids.get(*id).is_some_and(|holders| holders.iter().any(|holder| holder != uid)))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn add(&mut self, entry: Entry) {
+        let uid = entry.candidate.uid.clone();
+        self.places.entry(entry.place.clone()).or_default().insert(uid.clone());
+        if let Some(id) = &entry.id {
+            self.ids.entry(id.clone()).or_default().insert(uid.clone());
+        }
+        self.entries.insert(uid, entry);
+    }
+
+    fn take(&mut self, uid: &str) -> Option<Entry> {
+        let entry = self.entries.remove(uid)?;
+        let without = |users: Option<&mut BTreeSet<String>>| {
+            users.is_some_and(|users| {
+                users.remove(uid);
+                users.is_empty()
+            })
+        };
+        if without(self.places.get_mut(&entry.place)) {
+            self.places.remove(&entry.place);
+        }
+        if let Some(id) = &entry.id
+            && without(self.ids.get_mut(id))
+        {
+            self.ids.remove(id);
+        }
+        Some(entry)
+    }
+}

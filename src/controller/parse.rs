@@ -1,0 +1,106 @@
+//! From the wire to domain types. After this nobody looks into a spec or an annotation any more.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt as _;
+
+use crate::api::{
+    AdoptionPolicy, DeletionPolicy, FINALIZER, ManagementPolicy, PENDING_OPERATION,
+    RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
+};
+use crate::plan::facts::{Adoption, Deletion, Desired, Object, Policies};
+use crate::plan::place::{Place, Values};
+use crate::plan::record::Record;
+
+/// What the cloud subscribes to when nothing is said.
+const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
+/// How the cloud signs when nothing is said.
+const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
+
+/// The metadata that decisions depend on.
+pub(super) fn object(object: &RecordingCallback) -> Object {
+    Object {
+        uid: uid(object),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        generation: object.metadata.generation.unwrap_or_default(),
+        finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        annotated: annotation(object, PENDING_OPERATION).is_some(),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        requested: annotation(object, RECONCILE_REQUESTED_AT).map(str::to_owned),
+    }
+}
+
+/// The UID.
+pub(super) fn uid(object: &RecordingCallback) -> String {
+    object.metadata.uid.clone().unwrap_or_default()
+}
+
+/// The write-ahead record of this very object.
+pub(super) fn record(object: &RecordingCallback) -> Option<Record> {
+    Record::parse(annotation(object, PENDING_OPERATION)?, &uid(object))
+}
+
+/// The place that the spec names, valid or not.
+pub(super) fn place(spec: &RecordingCallbackSpec) -> Place {
+    Place::new(&spec.publish_domain, &spec.app)
+}
+
+/// The policies that hold whatever else is wrong. An unknown word counts as the safe one.
+pub(super) fn policies(spec: &RecordingCallbackSpec) -> Policies {
+    Policies {
+        observe: spec.management_policy.as_ref().is_some_and(|policy| *policy != ManagementPolicy::Manage),
+        suspend: spec.suspend == Some(true),
+        deletion: spec.deletion_policy.as_ref().map(|policy| match policy {
+            DeletionPolicy::Delete => Deletion::Delete,
+            DeletionPolicy::Retain | DeletionPolicy::Unknown(_) => Deletion::Retain,
+        }),
+    }
+}
+
+/// What the spec wants, or what is wrong with it. The API server holds new specs to all rules; an old object may break one.
+pub(super) fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
+    if spec.publish_domain.is_empty() || spec.app.is_empty() || spec.app == "**" {
+        return Err("publishDomain and app are needed; write \"*\" as app for every app.".to_owned());
+    }
+    let adoption = match &spec.adoption_policy {
+        None | Some(AdoptionPolicy::IfIdentical) => Adoption::IfIdentical,
+        Some(AdoptionPolicy::Never) => Adoption::Never,
+        Some(AdoptionPolicy::Always) => Adoption::Always,
+        Some(AdoptionPolicy::Unknown(word)) => {
+            return Err(format!("adoptionPolicy {word:?} is not known: write Never, IfIdentical or Always."));
+        }
+    };
+    if let Some(ManagementPolicy::Unknown(word)) = &spec.management_policy {
+        return Err(format!("managementPolicy {word:?} is not known: write Manage or Observe."));
+    }
+    Ok(Desired {
+        place: place(spec),
+        values: Values {
+            url: url(spec)?,
+            events: spec.notify_event_subscription.clone().map_or_else(
+                || std::iter::once(DEFAULT_EVENT.to_owned()).collect(),
+                |events| events.into_iter().collect(),
+            ),
+            sign_type: spec.sign_type.clone().unwrap_or_else(|| DEFAULT_SIGN_TYPE.to_owned()),
+        },
+        wants_key: spec.sign_key_secret_ref.is_some(),
+        adoption,
+    })
+}
+
+/// The callback URL, held to what the cloud takes.
+fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
+    let Some(url) = &spec.notify_callback_url else { return Ok(None) };
+    let good = (url.starts_with("http://") || url.starts_with("https://"))
+        && !url.contains(['?', '#', '@'])
+        && !url.contains(char::is_whitespace);
+    if good {
+        return Ok(Some(url.clone()));
+    }
+    Err("notifyCallbackURL must be an http:// or https:// URL without user info, query, fragment and white space.".to_owned())
+}
+
+fn annotation<'a>(object: &'a RecordingCallback, name: &str) -> Option<&'a str> {
+    object.metadata.annotations.as_ref().and_then(|all: &BTreeMap<String, String>| all.get(name)).map(String::as_str)
+}

@@ -1,0 +1,215 @@
+//! One reconcile: observe, plan, act, record. `plan` says what to do; this file only does it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use kube::runtime::controller::Action;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::context::{Context, Turn};
+use super::parse;
+use super::run::{Next, Run};
+use crate::api::RecordingCallback;
+use crate::cluster::error::Error as ClusterError;
+use crate::cluster::event::Tone;
+use crate::cluster::object::{Version, is_stale};
+use crate::metrics::Outcome;
+use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::outcome;
+use crate::plan::reason::Reason;
+use crate::plan::row::Row;
+
+use super::record::{Landed, text};
+
+/// How often one reconcile plans anew before it gives others a turn.
+const ROUNDS: usize = 8;
+/// How many questions one plan may ask.
+const QUESTIONS: usize = 16;
+/// When to come back after the rounds were used up.
+const BREATHER: Duration = Duration::from_secs(1);
+
+/// Why a reconcile did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// The API server.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A mistake of ours.
+    #[error("panic: {0}")]
+    Panic(String),
+}
+
+/// Reconciles an object; a panic stays within it.
+pub(super) async fn reconcile(object: Arc<RecordingCallback>, context: Arc<Context>) -> Result<Action, Failed> {
+    context.listed().await;
+    let turn = Turn::take(&context.workers).await;
+    let began = Instant::now();
+    let work = AssertUnwindSafe(Box::pin(rounds(&context, object, turn))).catch_unwind();
+    let result = work.await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Failed::Panic(text.unwrap_or_default()))
+    });
+    let outcome = match &result {
+        Ok(_) => Outcome::Success,
+        Err(Failed::Cluster(_)) => Outcome::Error,
+        Err(Failed::Panic(_)) => Outcome::Panic,
+    };
+    context.metrics.reconciled(outcome, began.elapsed());
+    result.map(|next| match next {
+        Next::Again => Action::requeue(BREATHER),
+        Next::After(wait) => Action::requeue(wait),
+        Next::OnChange => Action::await_change(),
+    })
+}
+
+/// When to come back after an error of the API server: soon, since it says nothing about the cloud.
+pub(super) fn error_policy(object: Arc<RecordingCallback>, failed: &Failed, _: Arc<Context>) -> Action {
+    let meta = parse::object(&object);
+    let name = format!("{}/{}", meta.namespace, meta.name);
+    match failed {
+        Failed::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
+        Failed::Panic(text) => error!(object = name, "a mistake in this program: {text}; tried again in a minute"),
+    }
+    Action::requeue(match failed {
+        Failed::Cluster(_) => Duration::from_secs(5),
+        Failed::Panic(_) => Duration::from_mins(1),
+    })
+}
+
+/// Plans until there is nothing more to do at once.
+async fn rounds(context: &Context, object: Arc<RecordingCallback>, mut turn: Turn<'_>) -> Result<Next, Failed> {
+    let mut nudged = false;
+    for _ in 0..ROUNDS {
+        if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
+            return Ok(Next::OnChange);
+        }
+        let newest = newest(context, &object);
+        let mut run = Run::new(context, newest, turn);
+        run.facts.nudged |= nudged;
+        nudged = run.facts.nudged;
+        let next = run.questions().await?;
+        if next != Next::Again {
+            return Ok(next);
+        }
+        turn = run.turn;
+    }
+    Ok(Next::Again)
+}
+
+/// The object as the watch brought it, or as a later write of ours returned it.
+fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
+    let version = |object: &RecordingCallback| {
+        object.metadata.resource_version.as_deref().and_then(|version| version.parse::<u64>().ok())
+    };
+    context.memories.with(&parse::uid(seen), |memory| {
+        let later = memory.written.clone().filter(|written| version(written) > version(seen));
+        if later.is_none() {
+            memory.written = None;
+        }
+        later.unwrap_or_else(|| Arc::clone(seen))
+    })
+}
+
+impl Run<'_> {
+    /// Answers what the plan asks, until it says what to do.
+    async fn questions(&mut self) -> Result<Next, ClusterError> {
+        for _ in 0..QUESTIONS {
+            let next = match decide(&self.facts) {
+                Step::Access => {
+                    self.read_access().await?;
+                    None
+                }
+                Step::Look(look) => self.look(look).await?,
+                Step::Show => self.show().await?,
+                Step::Definition => {
+                    self.read_definition().await;
+                    None
+                }
+                Step::Delete { id } => self.delete(&id).await?,
+                step => Some(self.act(step).await?),
+            };
+            if let Some(next) = next {
+                return Ok(next);
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// The steps that end a plan.
+    async fn act(&mut self, step: Step) -> Result<Next, ClusterError> {
+        match step {
+            Step::Protect => self.protect().await,
+            Step::Unprotect => self.release(None).await.map(|_| Next::Again),
+            Step::Create => self.create().await,
+            Step::Update { id, drift } => self.update(&id, drift).await,
+            Step::Claim(row) => self.claim(row).await,
+            Step::Adopt(row) => self.adopt(row).await,
+            Step::Release { retained } => self.release(retained).await,
+            Step::Failed(failure) => self.failed(&failure).await,
+            Step::Rest(rest) => self.rest(rest).await,
+            Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => Ok(Next::Again),
+        }
+    }
+
+    /// Puts finalizer and record back.
+    async fn protect(&mut self) -> Result<Next, ClusterError> {
+        let record = self.facts.claiming_record().map(text);
+        let protected = self.context.objects.protect(&self.object, &Version::of(&self.object), record.as_deref()).await;
+        match protected {
+            Ok(object) => self.remember(object),
+            Err(error) if is_stale(&error) || error.is_not_found() => self.refresh().await?,
+            Err(error) => return Err(error),
+        }
+        Ok(Next::Again)
+    }
+
+    /// Records a row that an attempt of ours made.
+    async fn claim(&mut self, row: Row) -> Result<Next, ClusterError> {
+        let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone()) else {
+            return Ok(Next::Again);
+        };
+        let Some(attempt) = record.author_of(&row).or_else(|| record.newest()).cloned() else {
+            return Ok(Next::Again);
+        };
+        let told = outcome::Told { http_status: None, request_id: None, at: row.create_time.unwrap_or(attempt.at) };
+        let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
+        if self.land(&record, status).await? != Landed::Written {
+            self.refresh().await?;
+        }
+        Ok(Next::Again)
+    }
+
+    /// Records a foreign row that the policy lets us take over.
+    async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
+        let Ok(desired) = self.facts.desired.clone() else { return Ok(Next::Again) };
+        if !self.facts.object.finalizer {
+            let _ = self.protect().await?;
+            self.facts.object.finalizer = parse::object(&self.object).finalizer;
+            if !self.facts.object.finalizer {
+                return Ok(Next::Again);
+            }
+        }
+        let status = outcome::adopted(&self.facts, &desired, &row);
+        if self.write(status).await? {
+            let note = format!("The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.", row.id);
+            self.tell(Tone::Normal, Reason::Adopted, &note).await;
+        }
+        Ok(Next::Again)
+    }
+
+    /// Nothing to do at the cloud: tells how things are.
+    async fn rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
+        let status = outcome::rested(&self.facts, &rest);
+        let wait = rest.again.map(|again| again.duration_since(self.facts.now));
+        let next = match wait {
+            Some(wait) if wait.is_negative() => Next::After(Duration::ZERO),
+            Some(wait) => Next::After(wait.unsigned_abs()),
+            None => Next::OnChange,
+        };
+        self.end(status, next).await
+    }
+}

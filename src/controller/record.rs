@@ -1,0 +1,169 @@
+//! Writes what happened into the status, and tells it in an event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::parse;
+use super::run::{Next, Run};
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::cluster::error::Error;
+use crate::cluster::event::Tone;
+use crate::cluster::object::{Basis, Version, is_stale};
+use crate::plan::conditions;
+use crate::plan::reason::Reason;
+use crate::plan::record::Record;
+
+/// First and longest pause between two tries to write an outcome.
+const LANDING_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What became of the outcome of a create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Landed {
+    /// It is in the status.
+    Written,
+    /// Somebody else went on with the object meanwhile: plan again.
+    Overtaken,
+    /// The object is gone.
+    Gone,
+}
+
+impl Run<'_> {
+    /// Writes a status that differs from the one planned on. `false` when the object is not as it was planned on.
+    pub(super) async fn write(&mut self, status: Status) -> Result<bool, Error> {
+        if status == self.facts.status {
+            return Ok(true);
+        }
+        match self.context.objects.write_status(&self.object, &Version::of(&self.object), &status).await {
+            Ok(object) => {
+                self.took(object, status).await;
+                Ok(true)
+            }
+            Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.refresh().await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a status and ends the reconcile so, or plans again where the object has changed.
+    pub(super) async fn end(&mut self, status: Status, next: Next) -> Result<Next, Error> {
+        Ok(if self.write(status).await? { next } else { Next::Again })
+    }
+
+    /// Writes the outcome of our POST, until it lands or has no place any more.
+    pub(super) async fn land(&mut self, record: &Record, status: Status) -> Result<Landed, Error> {
+        let basis = Basis {
+            uid: self.facts.object.uid.clone(),
+            record: text(record),
+            callback_id: self.facts.status.callback_id.clone(),
+        };
+        let mut pause = LANDING_PAUSES.0;
+        loop {
+            let (context, object) = (self.context, Arc::clone(&self.object));
+            let written = context.objects.write_outcome(&object, &basis, &status).await;
+            let verdict = match written {
+                Ok(object) => {
+                    self.took(object, status).await;
+                    return Ok(Landed::Written);
+                }
+                Err(error) if error.is_not_found() => return Ok(Landed::Gone),
+                Err(error) if is_stale(&error) => self.restore(record, &basis).await,
+                Err(error) if error.is_invalid() => return Err(error),
+                Err(error) => Err(error),
+            };
+            match verdict {
+                Ok(None) => {}
+                Ok(Some(landed)) => return Ok(landed),
+                Err(error) => {
+                    warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
+                    self.turn.pause(tokio::time::sleep(pause)).await;
+                    pause = (pause * 2).min(LANDING_PAUSES.1);
+                }
+            }
+        }
+    }
+
+    /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.
+    async fn restore(&mut self, record: &Record, basis: &Basis) -> Result<Option<Landed>, Error> {
+        let meta = &self.facts.object;
+        let found = self.context.objects.get(&meta.namespace, &meta.name).await?;
+        let Some(object) = found.filter(|object| parse::uid(object) == basis.uid) else {
+            return Ok(Some(Landed::Gone));
+        };
+        let holds = object.status.as_ref().and_then(|status| status.callback_id.clone());
+        let wiped = !parse::object(&object).annotated;
+        if holds != basis.callback_id || (!wiped && parse::record(&object).as_ref() != Some(record)) {
+            return Ok(Some(Landed::Overtaken));
+        }
+        if wiped {
+            let protected = self.context.objects.protect(&object, &Version::of(&object), Some(&basis.record)).await;
+            protected.map(drop).or_else(|error| if is_stale(&error) { Ok(()) } else { Err(error) })?;
+        }
+        Ok(None)
+    }
+
+    /// A write of ours went through: remembers the object as it is now, and tells a transition.
+    async fn took(&mut self, object: RecordingCallback, status: Status) {
+        let before = std::mem::replace(&mut self.facts.status, status);
+        self.remember(object);
+        let (old, new) = (conditions::ready(&before), conditions::ready(&self.facts.status));
+        let Some(new) = new.filter(|new| old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason)))
+        else {
+            return;
+        };
+        let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
+        let tone = match (new.status.as_str(), reason) {
+            ("True", _) | (_, Reason::Suspended | Reason::ObserveOnly | Reason::Updating | Reason::RateLimited) => Tone::Normal,
+            _ => Tone::Warning,
+        };
+        let message = new.message.clone();
+        info!(
+            object = %self.name(),
+            generation = self.facts.object.generation,
+            ready = new.status,
+            reason = reason.as_str(),
+            remote_id = self.facts.status.callback_id.as_deref().unwrap_or_default(),
+            request_id = self.facts.status.request_id.as_deref().unwrap_or_default(),
+            "{message}"
+        );
+        self.tell(tone, reason, &message).await;
+    }
+
+    /// Publishes an event about the object.
+    pub(super) async fn tell(&self, tone: Tone, reason: Reason, note: &str) {
+        self.context.events.publish(&self.object, tone, reason, note).await;
+    }
+
+    /// The object as a write of ours, or a fresh read, returned it.
+    pub(super) fn remember(&mut self, object: RecordingCallback) {
+        self.object = Arc::new(object);
+        self.context.index.put(&self.object);
+        let written = Arc::clone(&self.object);
+        self.context.memories.with(&self.facts.object.uid, |memory| memory.written = Some(written));
+    }
+
+    /// Reads the object afresh, so that the next plan is made on what it is now.
+    pub(super) async fn refresh(&mut self) -> Result<(), Error> {
+        let meta = &self.facts.object;
+        if let Some(object) = self.context.objects.get(&meta.namespace, &meta.name).await?
+            && parse::uid(&object) == meta.uid
+        {
+            self.remember(object);
+        }
+        Ok(())
+    }
+
+    /// `namespace/name`, for logs.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.facts.object.namespace, self.facts.object.name)
+    }
+}
+
+/// The annotation of a record.
+pub(super) fn text(record: &Record) -> String {
+    serde_json::json!(record).to_string()
+}

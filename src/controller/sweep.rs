@@ -1,0 +1,178 @@
+//! Compares what is settled with what the cloud holds, for all objects of an account with one list, again and again.
+//!
+//! A sweep decides nothing: it hands what it saw to the reconciles of those objects for which it is news.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::{Instant, sleep};
+use tracing::{debug, info};
+
+use super::account::Account;
+use super::context::Context;
+use super::{Objects, parse};
+use crate::api::RecordingCallback;
+use crate::live::looks::Inventory;
+use crate::live::quota::Lane;
+use crate::plan::backoff::lengthened;
+use crate::plan::difference;
+use crate::plan::facts::{Observed, Shown};
+use crate::plan::failure::{Class, Failure};
+use crate::plan::row::Row;
+
+/// When more than one callback is missing, a second sweep has to agree, so much later.
+const SECOND_OPINION: Duration = Duration::from_secs(5);
+
+type Served = Vec<Arc<RecordingCallback>>;
+
+/// Sweeps every account once an interval, for ever.
+pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
+    context.listed().await;
+    let mut round = 0_u32;
+    loop {
+        round = round.wrapping_add(1);
+        sleep(lengthened(interval, round, "sweep")).await;
+        let accounts = accounts(context, stores).await;
+        let sweeps = accounts.values().map(|(account, served)| sweep(context, account, served));
+        futures::future::join_all(sweeps).await;
+    }
+}
+
+/// The accounts that have something to compare, each with its objects.
+async fn accounts(context: &Context, stores: &[Objects]) -> HashMap<String, (Arc<Account>, Served)> {
+    let mut accounts: HashMap<String, (Arc<Account>, Served)> = HashMap::new();
+    for object in stores.iter().flat_map(Objects::state).filter(|object| is_compared(object)) {
+        let uid = parse::uid(&object);
+        let known = context.memories.with(&uid, |memory| memory.account.clone());
+        let account = match known {
+            Some(account) => Some(account),
+            None => context.accesses.resolve(&object).await.ok().and_then(|resolved| resolved.account),
+        };
+        let Some(account) = account else { continue };
+        context.memories.with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
+        let (_, served) = accounts.entry(account.key().to_owned()).or_insert_with(|| (account, Served::new()));
+        served.push(object);
+    }
+    accounts
+}
+
+/// Settled objects, and those that only look.
+fn is_compared(object: &RecordingCallback) -> bool {
+    let policies = parse::policies(&object.spec);
+    let has_id = object.status.as_ref().is_some_and(|status| status.callback_id.is_some());
+    object.metadata.deletion_timestamp.is_none() && !policies.suspend && (has_id || policies.observe)
+}
+
+/// One sweep of one account.
+async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
+    match account.looks().sweep(Instant::now(), Lane::Background).await {
+        Ok(inventory) => {
+            for object in served {
+                context.memories.with(&parse::uid(object), |memory| memory.failed_sweeps = 0);
+            }
+            account.note_inventory(&inventory);
+            let missing = compare(context, account, served, &inventory);
+            confirm(context, account, missing, &inventory).await;
+        }
+        Err(failure) => failed(context, served, &failure),
+    }
+}
+
+/// Hands every row that is news to its object. Gives the objects whose row is missing.
+fn compare(context: &Context, account: &Account, served: &Served, inventory: &Inventory) -> Served {
+    let begun = cloud_time(context, account, inventory);
+    let mut missing = Served::new();
+    for object in served {
+        let place = parse::place(&object.spec);
+        if !inventory.covers(place.domain()) {
+            continue;
+        }
+        let rows = inventory.at_place(&place);
+        let status = object.status.as_ref();
+        let id = status.and_then(|status| status.callback_id.as_deref());
+        let is_missing = id.is_some_and(|id| !rows.iter().any(|row| row.id == id));
+        if is_missing {
+            missing.push(Arc::clone(object));
+        } else if is_news(object, rows) {
+            hand_over(context, object, Observed::seen(begun, rows.to_vec(), false), Shown::Unasked);
+        }
+    }
+    missing
+}
+
+/// Whether the rows at an object's place are not as its status has them.
+fn is_news(object: &RecordingCallback, rows: &[Row]) -> bool {
+    let Some(status) = &object.status else { return true };
+    let [row] = rows else { return status.callback_id.is_some() || !rows.is_empty() || status.remote.is_some() };
+    let same = status.remote.as_ref().is_some_and(|remote| {
+        difference::same_as_remote(row, remote) && remote.update_time.as_deref() == row.update_time.map(|t| t.to_string()).as_deref()
+    });
+    !same
+}
+
+/// An id that the list lacks is asked for by itself, one object at a time: the first that is still there voids the rest.
+async fn confirm(context: &Context, account: &Arc<Account>, mut missing: Served, inventory: &Inventory) {
+    let mut begun = cloud_time(context, account, inventory);
+    if missing.len() > 1 {
+        sleep(SECOND_OPINION).await;
+        let Ok(second) = account.looks().sweep(Instant::now(), Lane::Background).await else { return };
+        begun = cloud_time(context, account, &second);
+        missing.retain(|object| {
+            let id = object.status.as_ref().and_then(|status| status.callback_id.as_deref());
+            let rows = second.at_place(&parse::place(&object.spec));
+            !rows.iter().any(|row| Some(row.id.as_str()) == id)
+        });
+    }
+    for object in missing {
+        let Some(id) = object.status.as_ref().and_then(|status| status.callback_id.clone()) else { continue };
+        let token = account.bucket().acquire(Lane::Background, "").await;
+        match account.show(token, &id).await {
+            Shown::Gone => {
+                let rows = inventory.at_place(&parse::place(&object.spec)).to_vec();
+                hand_over(context, &object, Observed::seen(begun, rows, true), Shown::Gone);
+            }
+            Shown::Row(_) => {
+                info!(remote_id = id, "a list lacked a callback that is there: what it lacked is not believed");
+                return;
+            }
+            Shown::Unknown(failure) => {
+                debug!(remote_id = id, "a missing callback could not be asked for: {}", failure.message);
+                return;
+            }
+            Shown::Unasked => return,
+        }
+    }
+}
+
+/// Has the object reconciled with what was seen.
+fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
+    context.memories.with(&parse::uid(object), |memory| memory.swept = Some((observed, shown)));
+    context.trigger(ObjectRef::from_obj(object));
+}
+
+/// A sweep failed: that is news only when it says something about the credentials, and not at once.
+fn failed(context: &Context, served: &Served, failure: &Failure) {
+    debug!(code = failure.code, "a sweep failed: {}", failure.message);
+    if !matches!(failure.class, Class::Credential | Class::Permission | Class::Account) {
+        return;
+    }
+    for object in served {
+        let failures = context.memories.with(&parse::uid(object), |memory| {
+            memory.failed_sweeps += 1;
+            memory.failed_sweeps
+        });
+        if failures == 3 {
+            hand_over(context, object, Observed::Unknown(failure.clone()), Shown::Unasked);
+        }
+    }
+}
+
+/// When the inventory's look began, in cloud time.
+fn cloud_time(context: &Context, account: &Account, inventory: &Inventory) -> Timestamp {
+    let ago = SignedDuration::try_from(inventory.begun.elapsed()).unwrap_or_default();
+    let now = context.clock.now(&account.target().endpoint);
+    now.checked_sub(ago).unwrap_or(Timestamp::MIN)
+}

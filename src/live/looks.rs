@@ -1,0 +1,348 @@
+//! What the cloud holds, as seen by everybody who shares an account: one look answers all who wait for it.
+//!
+//! A look waits for its token; when it has it, it sees who else waits. Few domains: a filtered list of its own. Many: one sweep for all of
+//! them. No task runs here: a look is driven by those who wait for it, and ends with the last of them. A failed look tells nothing
+//! about what the cloud holds.
+
+mod board;
+mod gate;
+mod kept;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    board::{Board, Outcome, Own, Scope, Want},
+    gate::Pass,
+    kept::Kept,
+    reader::{LONGEST, PAGE, Reader},
+};
+pub use self::{gate::Gate, kept::Inventory};
+use super::{
+    answer::{Answer, Page},
+    quota::{Bucket, Lane, Token},
+};
+use crate::plan::{
+    failure::{Class, Failure},
+    place::Place,
+    row::Row,
+};
+
+/// How many pages a sweep is thought to have before the first one.
+const UNKNOWN_PAGES: u64 = 3;
+
+/// Lists callbacks, page by page.
+pub trait Lister: Send + Sync {
+    /// One page of the project's callbacks, or of one domain's. The token is for this call.
+    fn page<'a>(
+        &'a self,
+        token: Token,
+        domain: Option<&'a str>,
+        offset: u32,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Answer<Page>, Failure>>;
+}
+
+/// What somebody wants to know about a place.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Where to look.
+    pub place: Place,
+    /// The look must have begun then or later.
+    pub not_before: Instant,
+    /// What the look must be good for.
+    pub proof: Proof,
+    /// Who goes first, if the cloud has to be asked.
+    pub lane: Lane,
+    /// The namespace whose turn it takes, if the cloud has to be asked.
+    pub namespace: String,
+}
+
+/// What a look is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// Rows matter; that there is none is only a hint.
+    Presence,
+    /// That there is no row must be worth a first create.
+    Free,
+}
+
+/// What was seen of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The rows at exactly this place.
+    pub rows: Vec<Row>,
+    /// When the look began.
+    pub begun: Instant,
+    /// The cloud time of its first answer.
+    pub at: Timestamp,
+    /// Whether no row means that there was none.
+    pub proves_absence: bool,
+}
+
+/// The looks of one account: an endpoint, a project, a whole credential.
+pub struct Looks {
+    lister: Arc<dyn Lister>,
+    bucket: Bucket,
+    gate: Arc<Gate>,
+    known_domains: Box<dyn Fn() -> BTreeSet<String> + Send + Sync>,
+    board: Mutex<Board>,
+}
+
+impl Looks {
+    /// Nothing is seen yet. `known_domains` are those that a project is swept by which is too large to be listed whole.
+    pub fn new(
+        lister: Arc<dyn Lister>,
+        bucket: Bucket,
+        gate: Arc<Gate>,
+        known_domains: impl Fn() -> BTreeSet<String> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let (known_domains, board) = (Box::new(known_domains), Mutex::default());
+        Arc::new(Self {
+            lister,
+            bucket,
+            gate,
+            known_domains,
+            board,
+        })
+    }
+
+    /// Looks at a place, without a call if what was seen is good enough. Whoever no longer waits is left out.
+    pub async fn look(self: &Arc<Self>, ask: Ask) -> Result<Seen, Failure> {
+        let Ask {
+            place,
+            not_before,
+            proof,
+            lane,
+            namespace,
+        } = ask;
+        let scope = Scope::Domain(place.domain().to_owned());
+        let want = Want {
+            scope,
+            place: Some(place.clone()),
+            not_before,
+            proof,
+            lane,
+            namespace,
+        };
+        self.find(&want, |kept| kept.seen(&place, not_before, proof))
+            .await
+    }
+
+    /// Looks at the whole project, without a call if the newest sweep is good enough.
+    pub async fn sweep(
+        self: &Arc<Self>,
+        not_before: Instant,
+        lane: Lane,
+    ) -> Result<Arc<Inventory>, Failure> {
+        let (proof, namespace) = (Proof::Presence, String::new());
+        self.swept(Want {
+            scope: Scope::Project,
+            place: None,
+            not_before,
+            proof,
+            lane,
+            namespace,
+        })
+        .await
+    }
+
+    /// The newest sweep, whatever its age; what was written since is not in it.
+    pub fn newest_sweep(&self) -> Option<Arc<Inventory>> {
+        self.lock().kept.newest_sweep()
+    }
+
+    /// A write of ours at this place was handed over: what was seen of it before, or is being seen now, is void.
+    pub fn wrote(&self, place: &Place) {
+        self.lock().kept.wrote(place);
+    }
+
+    /// Waits for the token of a create at a moment when no sweep needs the project still. The token is held by nobody while a sweep runs,
+    /// so that the sweep gets its own. Whoever holds the result must not look.
+    pub async fn creating(
+        self: &Arc<Self>,
+        place: &Place,
+        lane: Lane,
+        namespace: &str,
+    ) -> (Token, Creating) {
+        loop {
+            self.gate.open().await;
+            let token = self.bucket.acquire(lane, namespace).await;
+            if let Some(pass) = self.gate.pass() {
+                let (looks, place) = (Arc::clone(self), place.clone());
+                return (
+                    token,
+                    Creating {
+                        looks,
+                        place,
+                        _pass: pass,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Tells what is wanted from what is kept, after as many looks as that takes.
+    async fn find<T>(
+        self: &Arc<Self>,
+        want: &Want,
+        known: impl Fn(&Kept) -> Option<T>,
+    ) -> Result<T, Failure> {
+        sleep_until(want.not_before).await;
+        loop {
+            let look = {
+                let mut board = self.lock();
+                if let Some(known) = known(&board.kept) {
+                    return Ok(known);
+                }
+                let under_way = board.join(want);
+                under_way.unwrap_or_else(|| self.line_up(&mut board, want))
+            };
+            look.await?;
+        }
+    }
+
+    async fn swept(self: &Arc<Self>, want: Want) -> Result<Arc<Inventory>, Failure> {
+        self.find(&want, |kept| kept.swept(want.not_before, want.proof))
+            .await
+    }
+
+    fn line_up(self: &Arc<Self>, board: &mut Board, want: &Want) -> Outcome {
+        board.wait(want, |own, sweep| {
+            Arc::clone(self).take_turn(own, sweep, want.scope.clone(), want.namespace.clone())
+        })
+    }
+
+    /// The work of a look: waits for a token and begins, by itself or in a sweep.
+    fn take_turn(
+        self: Arc<Self>,
+        mut own: Own,
+        mut sweep: oneshot::Receiver<Outcome>,
+        scope: Scope,
+        namespace: String,
+    ) -> BoxFuture<'static, Result<(), Failure>> {
+        async move {
+            let token = tokio::select! {
+                biased;
+                Ok(sweep) = &mut sweep => return sweep.await,
+                token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
+            };
+            match (self.begin(own.number, &scope, token), scope) {
+                (Some(token), Scope::Domain(domain)) => {
+                    self.list(own, &domain, namespace, token).await
+                }
+                _ => match sweep.await {
+                    Ok(sweep) => sweep.await,
+                    Err(_) => Ok(()),
+                },
+            }
+        }
+        .boxed()
+    }
+
+    /// Decides what a token is used for. It comes back for a look that begins by itself.
+    fn begin(self: &Arc<Self>, number: u64, scope: &Scope, token: Token) -> Option<Token> {
+        let pages = self.pages_of_sweep();
+        let mut board = self.lock();
+        if !board.is_waiting(number, scope) {
+            return None;
+        }
+        let many = board.domains_waiting() > pages;
+        if !many && *scope != Scope::Project {
+            board.start(scope.clone());
+            return Some(token);
+        }
+        board.start_sweep(
+            |scope| many || *scope == Scope::Project,
+            |own, proof, domains| {
+                let looks = Arc::clone(self);
+                async move {
+                    let mut reader = Reader::new(Arc::clone(&looks), own);
+                    let sweep = reader.project(proof, domains, token).await?;
+                    looks.lock().kept.keep_sweep(sweep);
+                    Ok(())
+                }
+                .boxed()
+            },
+        );
+        None
+    }
+
+    async fn list(
+        self: &Arc<Self>,
+        own: Own,
+        domain: &str,
+        namespace: String,
+        token: Token,
+    ) -> Result<(), Failure> {
+        let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
+        match Reader::new(Arc::clone(self), own)
+            .domain(domain, token)
+            .await
+        {
+            Ok(list) => {
+                self.lock().kept.keep_list(domain, list, Instant::now());
+                Ok(())
+            }
+            Err(refused) if refused.class == Class::Rejected => {
+                let proof = self.lock().proof(number);
+                let lane = *lane.borrow();
+                let scope = Scope::Project;
+                let want = Want {
+                    scope,
+                    place: None,
+                    not_before: asked,
+                    proof,
+                    lane,
+                    namespace,
+                };
+                let sweep = self.swept(want).await?;
+                if sweep.covers(domain) {
+                    Ok(())
+                } else {
+                    Err(refused)
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn pages_of_sweep(&self) -> usize {
+        let size = self.lock().size;
+        let pages = match size {
+            None => UNKNOWN_PAGES,
+            Some(size) if size <= LONGEST => size.div_ceil(PAGE.into()).max(1),
+            Some(_) => return 1 + (self.known_domains)().len(),
+        };
+        usize::try_from(pages).unwrap_or(usize::MAX)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A create on its way to the cloud. When it ends, however it does, what was seen of its place is void.
+pub struct Creating {
+    looks: Arc<Looks>,
+    place: Place,
+    _pass: Pass,
+}
+
+impl Drop for Creating {
+    fn drop(&mut self) {
+        self.looks.wrote(&self.place);
+    }
+}

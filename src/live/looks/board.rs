@@ -1,0 +1,276 @@
+//! Who looks for what: the looks that wait for their token, and those under way. Nothing here waits; the lock around it is held for moments.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    Proof,
+    kept::{Begun, Kept},
+};
+use crate::{
+    live::quota::Lane,
+    plan::{failure::Failure, place::Place},
+};
+
+/// A look at work. When it ends well, what it saw is kept.
+pub(super) type Work = BoxFuture<'static, Result<(), Failure>>;
+
+/// Everybody who waits for a look holds a clone and drives it; when all are dropped, so is the look.
+pub(super) type Outcome = Shared<Work>;
+
+/// What a look looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    Domain(String),
+    Project,
+}
+
+/// What somebody wants to know.
+#[derive(Debug, Clone)]
+pub(super) struct Want {
+    pub(super) scope: Scope,
+    /// The place in question; none when everything is.
+    pub(super) place: Option<Place>,
+    pub(super) not_before: Instant,
+    pub(super) proof: Proof,
+    pub(super) lane: Lane,
+    pub(super) namespace: String,
+}
+
+/// A look as its own work sees it.
+pub(super) struct Own {
+    pub(super) number: u64,
+    /// The highest lane of those who wait for it.
+    pub(super) lane: watch::Receiver<Lane>,
+}
+
+/// All looks of an account, and what they saw.
+#[derive(Default)]
+pub(super) struct Board {
+    pub(super) kept: Kept,
+    /// How many callbacks the project had when it was last asked.
+    pub(super) size: Option<u64>,
+    waiting: HashMap<Scope, Waiting>,
+    under_way: Vec<UnderWay>,
+    looks: u64,
+}
+
+struct Waiting {
+    look: Look,
+    swept: oneshot::Sender<Outcome>,
+}
+
+struct UnderWay {
+    look: Look,
+    scope: Scope,
+    begun: Option<Begun>,
+}
+
+/// A look as the board sees it.
+struct Look {
+    number: u64,
+    /// Its other end is held by the work: closed means that it ended or was dropped.
+    lane: watch::Sender<Lane>,
+    /// Whether what it sees must be worth a first create.
+    proof: Proof,
+    outcome: Option<WeakShared<Work>>,
+}
+
+impl Board {
+    /// A look that will tell what is wanted, if there is one.
+    pub(super) fn join(&mut self, want: &Want) -> Option<Outcome> {
+        self.tidy();
+        let Self {
+            kept,
+            waiting,
+            under_way,
+            ..
+        } = self;
+        under_way
+            .iter_mut()
+            .filter(|other| other.will_tell(want, kept))
+            .find_map(|other| other.look.join(want))
+            .or_else(|| {
+                waiting
+                    .get_mut(&want.scope)
+                    .and_then(|other| other.look.join(want))
+            })
+    }
+
+    /// A new look, whose work first waits for a token, or for a sweep that takes it along.
+    pub(super) fn wait(
+        &mut self,
+        want: &Want,
+        work: impl FnOnce(Own, oneshot::Receiver<Outcome>) -> Work,
+    ) -> Outcome {
+        let (swept, sweep) = oneshot::channel();
+        let (look, outcome) = self.new_look(want.lane, want.proof, |own| work(own, sweep));
+        self.waiting
+            .insert(want.scope.clone(), Waiting { look, swept });
+        outcome
+    }
+
+    /// How many domains wait for a look.
+    pub(super) fn domains_waiting(&mut self) -> usize {
+        self.tidy();
+        self.waiting
+            .keys()
+            .filter(|scope| **scope != Scope::Project)
+            .count()
+    }
+
+    /// Whether the look of that number waits still, and no sweep has taken it along.
+    pub(super) fn is_waiting(&self, number: u64, scope: &Scope) -> bool {
+        self.waiting
+            .get(scope)
+            .is_some_and(|waiting| waiting.look.number == number)
+    }
+
+    /// A look that waited is under way, by itself.
+    pub(super) fn start(&mut self, scope: Scope) {
+        if let Some(Waiting { look, .. }) = self.waiting.remove(&scope) {
+            self.under_way.push(UnderWay {
+                look,
+                scope,
+                begun: None,
+            });
+        }
+    }
+
+    /// A sweep is under way, which takes along those looks that wait.
+    pub(super) fn start_sweep(
+        &mut self,
+        takes_along: impl Fn(&Scope) -> bool,
+        work: impl FnOnce(Own, Proof, BTreeSet<String>) -> Work,
+    ) {
+        let taken: Vec<_> = self
+            .waiting
+            .extract_if(|scope, _| takes_along(scope))
+            .collect();
+        let lane = taken
+            .iter()
+            .map(|(_, waiting)| *waiting.look.lane.borrow())
+            .min();
+        let proof = taken.iter().map(|(_, waiting)| waiting.look.proof).max();
+        let proof = proof.unwrap_or(Proof::Presence);
+        let domains = taken
+            .iter()
+            .filter_map(|(scope, _)| scope.domain())
+            .collect();
+        let (look, outcome) = self.new_look(lane.unwrap_or(Lane::Background), proof, |own| {
+            work(own, proof, domains)
+        });
+        self.under_way.push(UnderWay {
+            look,
+            scope: Scope::Project,
+            begun: None,
+        });
+        for (_, waiting) in taken {
+            // Whoever is gone by now needs no answer.
+            drop(waiting.swept.send(outcome.clone()));
+        }
+    }
+
+    /// The look of that number asks the cloud from now on; again, when it has to repeat itself.
+    pub(super) fn begin(&mut self, number: u64, now: Instant) -> Begun {
+        let begun = self.kept.begin(now);
+        for other in self
+            .under_way
+            .iter_mut()
+            .filter(|other| other.look.number == number)
+        {
+            other.begun.get_or_insert(begun);
+        }
+        begun
+    }
+
+    /// What the waiters of the look of that number need it to prove.
+    pub(super) fn proof(&self, number: u64) -> Proof {
+        let look = self
+            .under_way
+            .iter()
+            .find(|other| other.look.number == number);
+        look.map_or(Proof::Presence, |other| other.look.proof)
+    }
+
+    fn new_look(
+        &mut self,
+        lane: Lane,
+        proof: Proof,
+        work: impl FnOnce(Own) -> Work,
+    ) -> (Look, Outcome) {
+        self.looks += 1;
+        let (sender, receiver) = watch::channel(lane);
+        let outcome = work(Own {
+            number: self.looks,
+            lane: receiver,
+        })
+        .shared();
+        let weak = outcome.downgrade();
+        (
+            Look {
+                number: self.looks,
+                lane: sender,
+                proof,
+                outcome: weak,
+            },
+            outcome,
+        )
+    }
+
+    fn tidy(&mut self) {
+        self.waiting
+            .retain(|_, waiting| !waiting.look.lane.is_closed());
+        self.under_way.retain(|other| !other.look.lane.is_closed());
+        let begun = self.under_way.iter().filter_map(|other| other.begun);
+        self.kept
+            .forget_old_writes(begun.map(|begun| begun.order).min());
+    }
+}
+
+impl UnderWay {
+    fn will_tell(&self, want: &Want, kept: &Kept) -> bool {
+        let in_time = self.begun.is_none_or(|begun| {
+            begun.at >= want.not_before
+                && want
+                    .place
+                    .as_ref()
+                    .is_none_or(|place| kept.counts(begun.order, place))
+        });
+        match &self.scope {
+            // A sweep that began with creates under way can't be made to prove more.
+            Scope::Project => in_time && self.look.proof >= want.proof,
+            Scope::Domain(_) => in_time && self.scope == want.scope,
+        }
+    }
+}
+
+impl Look {
+    fn join(&mut self, want: &Want) -> Option<Outcome> {
+        let outcome = self.outcome.as_ref()?.upgrade()?;
+        self.proof = self.proof.max(want.proof);
+        self.lane.send_if_modified(|lane| {
+            let raised = want.lane < *lane;
+            *lane = want.lane.min(*lane);
+            raised
+        });
+        Some(outcome)
+    }
+}
+
+impl Scope {
+    pub(super) fn domain(&self) -> Option<String> {
+        match self {
+            Self::Domain(domain) => Some(domain.clone()),
+            Self::Project => None,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What was seen of a project, and for how long it counts. Pure: nothing here asks the cloud or reads a clock.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Proof, Seen};
+use crate::plan::{place::Place, row::Row};
+
+/// A filtered list is of no use to a create after this time.
+const LIST_KEPT: Duration = Duration::from_secs(60);
+
+/// When a look began: its time, and its place among all looks and writes of the account, since two of them can share a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) at: Instant,
+    pub(super) order: u64,
+}
+
+/// Rows as the cloud listed them in one go: all of a project, or those of some domains.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Each id once, by place.
+    pub rows: Vec<Row>,
+    /// How many callbacks the project (of a filtered list: the domain) has, by the cloud's word.
+    pub total: u64,
+    /// When the look began.
+    pub begun: Instant,
+    /// The cloud time of its first answer.
+    pub at: Timestamp,
+    /// Whether these are all rows of the project. A project of more than 4,000 is seen only in the domains that are known here.
+    pub complete: bool,
+    pub(super) order: u64,
+    pub(super) domains: Option<BTreeSet<String>>,
+    pub(super) proves_absence: bool,
+}
+
+impl Inventory {
+    /// The rows at exactly this place.
+    pub fn at_place(&self, place: &Place) -> &[Row] {
+        let start = self.rows.partition_point(|row| row.place < *place);
+        let end = self.rows.partition_point(|row| row.place <= *place);
+        self.rows.get(start..end).unwrap_or_default()
+    }
+
+    /// Whether a callback of this domain would be among the rows.
+    pub fn covers(&self, domain: &str) -> bool {
+        self.domains
+            .as_ref()
+            .is_none_or(|domains| domains.contains(domain))
+    }
+
+    fn serves(&self, not_before: Instant, proof: Proof) -> bool {
+        self.begun >= not_before && (self.proves_absence || proof == Proof::Presence)
+    }
+}
+
+/// The newest sweep, the filtered lists of the last minute, and what our own writes made void.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    order: u64,
+    sweep: Option<Arc<Inventory>>,
+    lists: HashMap<String, Inventory>,
+    written: HashMap<Place, u64>,
+}
+
+impl Kept {
+    /// A look begins now.
+    pub(super) fn begin(&mut self, now: Instant) -> Begun {
+        self.order += 1;
+        Begun {
+            at: now,
+            order: self.order,
+        }
+    }
+
+    /// We wrote at this place: what was seen of it before is void.
+    pub(super) fn wrote(&mut self, place: &Place) {
+        self.order += 1;
+        self.written.insert(place.clone(), self.order);
+    }
+
+    /// Whether what a look that began then sees of this place counts.
+    pub(super) fn counts(&self, order: u64, place: &Place) -> bool {
+        self.written
+            .get(place)
+            .is_none_or(|written| *written < order)
+    }
+
+    /// What is known of a place, if that is good enough.
+    pub(super) fn seen(&self, place: &Place, not_before: Instant, proof: Proof) -> Option<Seen> {
+        let list = self.lists.get(place.domain());
+        let sweep = self
+            .sweep
+            .as_deref()
+            .filter(|sweep| sweep.covers(place.domain()));
+        let newest = list
+            .into_iter()
+            .chain(sweep)
+            .filter(|seen| seen.serves(not_before, proof) && self.counts(seen.order, place))
+            .max_by_key(|seen| seen.order)?;
+        Some(Seen {
+            rows: newest.at_place(place).to_vec(),
+            begun: newest.begun,
+            at: newest.at,
+            proves_absence: newest.proves_absence,
+        })
+    }
+
+    /// The newest sweep, if that is good enough.
+    pub(super) fn swept(&self, not_before: Instant, proof: Proof) -> Option<Arc<Inventory>> {
+        self.sweep
+            .as_ref()
+            .filter(|sweep| sweep.serves(not_before, proof))
+            .map(Arc::clone)
+    }
+
+    /// The newest sweep, whatever its age.
+    pub(super) fn newest_sweep(&self) -> Option<Arc<Inventory>> {
+        self.sweep.clone()
+    }
+
+    pub(super) fn keep_sweep(&mut self, sweep: Inventory) {
+        if self
+            .sweep
+            .as_ref()
+            .is_none_or(|newest| newest.order < sweep.order)
+        {
+            self.sweep = Some(Arc::new(sweep));
+        }
+    }
+
+    pub(super) fn keep_list(&mut self, domain: &str, list: Inventory, now: Instant) {
+        self.lists
+            .retain(|_, list| now.duration_since(list.begun) <= LIST_KEPT);
+        if self
+            .lists
+            .get(domain)
+            .is_none_or(|newest| newest.order < list.order)
+        {
+            self.lists.insert(domain.to_owned(), list);
+        }
+    }
+
+    /// Forgets the writes that are older than everything seen; `under_way` is the oldest look that is still going on.
+    pub(super) fn forget_old_writes(&mut self, under_way: Option<u64>) {
+        let lists = self.lists.values().map(|list| list.order);
+        let sweep = self.sweep.iter().map(|sweep| sweep.order);
+        let oldest = lists
+            .chain(sweep)
+            .chain(under_way)
+            .min()
+            .unwrap_or(u64::MAX);
+        self.written.retain(|_, written| *written > oldest);
+    }
+}

@@ -1,0 +1,270 @@
+//! Reads a list of the cloud page by page, as often as it takes until the list has held still all the while.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    Looks, Proof,
+    board::Own,
+    gate::Closed,
+    kept::{Begun, Inventory},
+};
+use crate::{
+    live::quota::{Bucket, Lane, Token},
+    plan::{
+        failure::{Class, Failure, Operation},
+        row::Row,
+    },
+};
+
+/// The largest page of the cloud.
+pub(super) const PAGE: u32 = 100;
+/// The cloud's offset ends at 4096, so that a longer list can't be read to its end.
+pub(super) const LONGEST: u64 = 4_000;
+/// How often a list is read that changes under the reader.
+const PASSES: usize = 3;
+
+/// Waits for a token in the highest lane of those who wait for it: in the turn of a namespace, or, to go on, before all of them.
+pub(super) async fn token(
+    bucket: &Bucket,
+    lane: &mut watch::Receiver<Lane>,
+    namespace: Option<&str>,
+) -> Token {
+    loop {
+        let highest = *lane.borrow_and_update();
+        let acquire = async {
+            match namespace {
+                Some(namespace) => bucket.acquire(highest, namespace).await,
+                None => bucket.acquire_next(highest).await,
+            }
+        };
+        tokio::select! {
+            token = acquire => return token,
+            Ok(()) = lane.changed() => {}
+        }
+    }
+}
+
+/// The reader of one look.
+pub(super) struct Reader {
+    looks: Arc<Looks>,
+    own: Own,
+    closed: Option<Closed>,
+}
+
+/// A list that was read, or can't be.
+enum Read {
+    Still(Inventory),
+    TooLong {
+        total: u64,
+        begun: Begun,
+        at: Timestamp,
+    },
+}
+
+/// One reading of a list.
+enum Pass {
+    Read(Read),
+    Moved {
+        total: u64,
+        found: usize,
+        request_id: Option<String>,
+    },
+}
+
+impl Reader {
+    pub(super) fn new(looks: Arc<Looks>, own: Own) -> Self {
+        Self {
+            looks,
+            own,
+            closed: None,
+        }
+    }
+
+    /// The callbacks of one domain.
+    pub(super) async fn domain(
+        &mut self,
+        domain: &str,
+        first: Token,
+    ) -> Result<Inventory, Failure> {
+        match self.read(Some(domain), first).await? {
+            Read::Still(inventory) => Ok(inventory),
+            Read::TooLong { total, .. } => Err(failure(
+                format!(
+                    "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
+                ),
+                None,
+            )),
+        }
+    }
+
+    /// The callbacks of the project; of one that is too large, those of the domains that are known and of `wanted`.
+    pub(super) async fn project(
+        &mut self,
+        proof: Proof,
+        mut wanted: BTreeSet<String>,
+        first: Token,
+    ) -> Result<Inventory, Failure> {
+        if proof == Proof::Free {
+            self.close_gate().await;
+        }
+        match self.read(None, first).await? {
+            Read::Still(inventory) => Ok(inventory),
+            Read::TooLong { total, begun, at } => {
+                wanted.extend((self.looks.known_domains)());
+                self.domains(wanted, total, begun, at).await
+            }
+        }
+    }
+
+    async fn domains(
+        &mut self,
+        wanted: BTreeSet<String>,
+        total: u64,
+        begun: Begun,
+        at: Timestamp,
+    ) -> Result<Inventory, Failure> {
+        let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
+        for domain in wanted {
+            let token = self.token().await;
+            match self.domain(&domain, token).await {
+                Ok(list) => {
+                    rows.extend(list.rows.into_iter().map(|row| (row.id.clone(), row)));
+                    domains.insert(domain);
+                }
+                // The cloud does not know the domain: that does not void what it tells of the others.
+                Err(refused) if refused.class == Class::Rejected => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(inventory(rows, total, begun, at, Some(domains), true))
+    }
+
+    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<Read, Failure> {
+        let mut first = Some(first);
+        let mut moved = String::new();
+        let mut last_request = None;
+        for _ in 0..PASSES {
+            let token = if let Some(first) = first.take() {
+                first
+            } else {
+                self.close_gate().await;
+                self.token().await
+            };
+            match self.pass(domain, token).await? {
+                Pass::Read(read) => return Ok(read),
+                Pass::Moved {
+                    total,
+                    found,
+                    request_id,
+                } => {
+                    moved = format!("the cloud told of {total} callbacks and listed {found}");
+                    last_request = request_id;
+                }
+            }
+        }
+        let message = format!(
+            "the list of callbacks changed while it was read, {PASSES} times in a row ({moved}): it is read again later"
+        );
+        Err(failure(message, last_request))
+    }
+
+    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<Pass, Failure> {
+        let begun = self.looks.lock().begin(self.own.number, Instant::now());
+        let lister = Arc::clone(&self.looks.lister);
+        let mut answer = lister.page(first, domain, 0, PAGE).await?;
+        let (total, at) = (answer.value.total, answer.at);
+        if domain.is_none() {
+            self.looks.lock().size = Some(total);
+        }
+        if total > LONGEST {
+            return Ok(Pass::Read(Read::TooLong { total, begun, at }));
+        }
+        let mut rows = BTreeMap::new();
+        let mut offset = 0;
+        loop {
+            let due = total.saturating_sub(offset.into()).min(PAGE.into());
+            let steady = answer.value.total == total && count(answer.value.rows.len()) == due;
+            rows.extend(
+                answer
+                    .value
+                    .rows
+                    .into_iter()
+                    .map(|row| (row.id.clone(), row)),
+            );
+            offset += PAGE;
+            let at_end = u64::from(offset) >= total;
+            if !steady || (at_end && count(rows.len()) != total) {
+                let (found, request_id) = (rows.len(), answer.request_id);
+                return Ok(Pass::Moved {
+                    total: answer.value.total,
+                    found,
+                    request_id,
+                });
+            }
+            if at_end {
+                break;
+            }
+            let token = self.token().await;
+            answer = lister.page(token, domain, offset, PAGE).await?;
+        }
+        let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
+        let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
+        Ok(Pass::Read(Read::Still(inventory(
+            rows, total, begun, at, domains, still,
+        ))))
+    }
+
+    async fn close_gate(&mut self) {
+        if self.closed.is_none() {
+            self.closed = Some(self.looks.gate.close().await);
+        }
+    }
+
+    async fn token(&mut self) -> Token {
+        token(&self.looks.bucket, &mut self.own.lane, None).await
+    }
+}
+
+fn inventory(
+    rows: BTreeMap<String, Row>,
+    total: u64,
+    begun: Begun,
+    at: Timestamp,
+    domains: Option<BTreeSet<String>>,
+    proves_absence: bool,
+) -> Inventory {
+    let mut rows: Vec<_> = rows.into_values().collect();
+    rows.sort_by(|a, b| a.place.cmp(&b.place));
+    Inventory {
+        rows,
+        total,
+        begun: begun.at,
+        at,
+        complete: domains.is_none(),
+        order: begun.order,
+        domains,
+        proves_absence,
+    }
+}
+
+fn failure(message: String, request_id: Option<String>) -> Failure {
+    Failure {
+        operation: Operation::List,
+        class: Class::CloudDown,
+        http_status: None,
+        code: None,
+        message,
+        request_id,
+        retry_after: None,
+    }
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,259 @@
+//! Looks in virtual time, against a cloud in memory.
+
+mod cloud;
+mod crowd;
+mod faults;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use self::cloud::Cloud;
+use super::{Ask, Gate, Looks, Proof, Seen};
+use crate::{
+    live::quota::{Bucket, Lane, Quota},
+    plan::{failure::Failure, place::Place},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An account of a cloud, ready to go at full speed.
+struct Account {
+    cloud: Arc<Cloud>,
+    bucket: Bucket,
+    gate: Arc<Gate>,
+    looks: Arc<Looks>,
+}
+
+impl Account {
+    fn new(cloud: Arc<Cloud>) -> Self {
+        Self::knowing(cloud, &[])
+    }
+
+    fn knowing(cloud: Arc<Cloud>, domains: &[&str]) -> Self {
+        let domains: BTreeSet<_> = domains.iter().map(|domain| (*domain).to_owned()).collect();
+        let (bucket, gate) = (Quota::new(270).bucket("AK"), Gate::new());
+        let lister = Arc::<Cloud>::clone(&cloud);
+        let looks = Looks::new(lister, bucket.clone(), Arc::clone(&gate), move || {
+            domains.clone()
+        });
+        Self {
+            cloud,
+            bucket,
+            gate,
+            looks,
+        }
+    }
+
+    /// Looks in the background, as a task.
+    fn look(&self, ask: Ask) -> JoinHandle<Result<Seen, Failure>> {
+        let looks = Arc::clone(&self.looks);
+        tokio::spawn(async move { looks.look(ask).await })
+    }
+
+    async fn look_at_all(&self, asks: impl IntoIterator<Item = Ask>) -> Vec<Result<Seen, Failure>> {
+        let looks = asks.into_iter().map(|ask| self.looks.look(ask));
+        join_all(looks).await
+    }
+}
+
+/// A place of one of many domains.
+fn place(number: usize) -> Place {
+    Place::new(&format!("push{number}.example.com"), "live")
+}
+
+/// What a create asks: a look at most a minute old that is worth a first create.
+fn ask(place: &Place) -> Ask {
+    Ask {
+        place: place.clone(),
+        not_before: Instant::now() - MINUTE,
+        proof: Proof::Free,
+        lane: Lane::Create,
+        namespace: "media".to_owned(),
+    }
+}
+
+fn ask_now(place: &Place) -> Ask {
+    Ask {
+        not_before: Instant::now(),
+        ..ask(place)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
+    let account = Account::new(Cloud::with((0..500).map(place)));
+    let seen = account.looks.look(ask(&place(7000))).await.unwrap();
+    assert!(seen.rows.is_empty() && seen.proves_absence);
+    assert_eq!(account.cloud.calls(), ["push7000.example.com 0"]);
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(account.looks.look(ask(&place(7000))).await.unwrap(), seen);
+    assert_eq!(account.cloud.calls().len(), 1);
+    sleep(Duration::from_secs(2)).await;
+    assert!(account.looks.look(ask(&place(7000))).await.unwrap().begun > seen.begun);
+    assert_eq!(account.cloud.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_matched_exactly() {
+    let wanted = Place::new("push.example.com", "live");
+    let others = [
+        Place::new("push.example.com", "*"),
+        Place::new("push.example.com", "Live"),
+        Place::new("push.example.com.cn", "live"),
+    ];
+    let cloud = Cloud::with(others);
+    let account = Account::new(Arc::clone(&cloud));
+    assert!(
+        account
+            .looks
+            .look(ask(&wanted))
+            .await
+            .unwrap()
+            .rows
+            .is_empty()
+    );
+    cloud.add(&Place::new("PUSH.example.com", "live"));
+    let seen = account.looks.look(ask_now(&wanted)).await.unwrap();
+    assert_eq!(
+        seen.rows.iter().map(|row| &row.place).collect::<Vec<_>>(),
+        [&wanted]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_domains_are_listed_and_many_are_swept() {
+    let account = Account::new(Cloud::with((0..450).map(place)));
+    account
+        .look_at_all((0..3).map(|number| ask(&place(number))))
+        .await;
+    assert_eq!(
+        account.cloud.calls().len(),
+        3,
+        "the size is unknown: as if of three pages"
+    );
+    account
+        .look_at_all((10..14).map(|number| ask(&place(number))))
+        .await;
+    let sweep = ["* 0", "* 100", "* 200", "* 300", "* 400"];
+    assert_eq!(account.cloud.calls()[3..], sweep);
+    account
+        .look_at_all((10..15).map(|number| ask_now(&place(number))))
+        .await;
+    assert_eq!(
+        account.cloud.calls().len(),
+        8 + 5,
+        "five domains of a project of five pages"
+    );
+    account
+        .look_at_all((10..16).map(|number| ask_now(&place(number))))
+        .await;
+    assert_eq!(account.cloud.calls()[13..], sweep);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_who_ask_for_one_domain_cost_what_one_costs() {
+    let places: Vec<_> = (0..1000)
+        .map(|app| Place::new("push.example.com", &format!("app{app}")))
+        .collect();
+    let account = Account::new(Cloud::with(places[..50].to_vec()));
+    let seen = account.look_at_all(places.iter().map(ask)).await;
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.as_ref().unwrap().rows.len() == 1)
+            .count(),
+        50
+    );
+    assert_eq!(account.cloud.calls(), ["push.example.com 0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_of_a_thousand_settled_objects_costs_ten_calls() {
+    let account = Account::new(Cloud::with((0..1000).map(place)));
+    let start = Instant::now();
+    let sweep = account.looks.sweep(start, Lane::Background).await.unwrap();
+    assert!(sweep.complete && sweep.total == 1000 && sweep.rows.len() == 1000);
+    assert_eq!(sweep.at_place(&place(421)).len(), 1);
+    let settled = (0..1000).map(|number| Ask {
+        not_before: start,
+        proof: Proof::Presence,
+        ..ask(&place(number))
+    });
+    for seen in account.look_at_all(settled).await {
+        assert_eq!(seen.unwrap().rows.len(), 1);
+    }
+    assert_eq!(account.cloud.calls().len(), 10);
+    let newest = account.looks.newest_sweep().unwrap();
+    assert!(Arc::ptr_eq(&newest, &sweep));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_write_voids_what_was_seen_of_that_place_only() {
+    let (written, other) = (
+        Place::new("push.example.com", "a"),
+        Place::new("push.example.com", "b"),
+    );
+    let account = Account::new(Cloud::with([]));
+    account.looks.look(ask(&written)).await.unwrap();
+    account.looks.wrote(&written);
+    account.cloud.add(&written);
+    account.looks.look(ask(&other)).await.unwrap();
+    assert_eq!(account.cloud.calls().len(), 1);
+    assert_eq!(
+        account.looks.look(ask(&written)).await.unwrap().rows.len(),
+        1
+    );
+    assert_eq!(account.cloud.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_voids_a_look_that_is_under_way() {
+    let (written, other) = (
+        Place::new("push.example.com", "a"),
+        Place::new("push.example.com", "b"),
+    );
+    let account = Account::new(Cloud::with([]));
+    let looks = [account.look(ask(&written)), account.look(ask(&other))];
+    sleep(cloud::WAY + Duration::from_millis(1)).await;
+    account.looks.wrote(&written);
+    account.cloud.add(&written);
+    let [written, other] = looks;
+    assert_eq!(written.await.unwrap().unwrap().rows.len(), 1);
+    assert!(other.await.unwrap().unwrap().rows.is_empty());
+    assert_eq!(account.cloud.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_during_a_look_is_answered_by_it_if_it_began_late_enough() {
+    let account = Account::new(Cloud::with([]));
+    let first = account.look(ask(&place(1)));
+    sleep(cloud::WAY).await;
+    let early_enough = account.look(ask(&place(1)));
+    let too_late = account.look(ask_now(&place(1)));
+    let asked = Instant::now();
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(early_enough.await.unwrap().unwrap(), first);
+    assert!(first.begun < asked);
+    assert!(too_late.await.unwrap().unwrap().begun >= asked);
+    assert_eq!(account.cloud.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_asked_for_later_waits_until_then() {
+    let account = Account::new(Cloud::with([]));
+    let later = Instant::now() + Duration::from_secs(30);
+    let seen = account
+        .looks
+        .look(Ask {
+            not_before: later,
+            ..ask(&place(1))
+        })
+        .await
+        .unwrap();
+    assert!(seen.begun >= later);
+    assert_eq!(account.cloud.calls().len(), 1);
+}

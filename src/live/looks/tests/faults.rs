@@ -1,0 +1,215 @@
+//! A cloud that fails, refuses, or changes while it is read.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{Account, ask, ask_now, cloud::Cloud, place};
+use crate::{
+    live::{looks::Proof, quota::Lane},
+    plan::{failure::Class, place::Place},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_fails_all_who_wait_for_it_with_one_call() {
+    let account = Account::new(Cloud::with([]));
+    let failure = account.cloud.fails_next(Class::CloudDown);
+    let one_domain = (0..100).map(|app| Place::new("push.example.com", &app.to_string()));
+    for seen in account
+        .look_at_all(one_domain.map(|place| ask(&place)))
+        .await
+    {
+        assert_eq!(seen.unwrap_err(), failure);
+    }
+    assert_eq!(account.cloud.calls().len(), 1);
+    let failure = account.cloud.fails_next(Class::Overloaded);
+    for seen in account
+        .look_at_all((0..100).map(|number| ask(&place(number))))
+        .await
+    {
+        assert_eq!(seen.unwrap_err(), failure);
+    }
+    assert_eq!(account.cloud.calls().len(), 2);
+    assert!(account.looks.newest_sweep().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_fails_the_whole_sweep() {
+    let account = Account::new(Cloud::with((0..500).map(place)));
+    let cloud = Arc::clone(&account.cloud);
+    let looks = account.look_at_all((0..100).map(|number| ask(&place(number))));
+    let fails = async {
+        sleep(Duration::from_millis(300)).await;
+        cloud.fails_next(Class::CloudDown)
+    };
+    let (seen, failure) = futures::join!(looks, fails);
+    assert!(seen.iter().all(|seen| seen.as_ref() == Err(&failure)));
+    assert!(account.cloud.calls().len() < 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_whose_total_moved_is_repeated() {
+    let account = Account::new(Cloud::with((0..250).map(place)));
+    let mut pages = 0;
+    let newcomer = account.cloud.row(&place(9000));
+    account.cloud.before_each_page(move |rows| {
+        pages += 1;
+        if pages == 2 {
+            rows.push(newcomer.clone());
+        }
+    });
+    let sweep = account
+        .looks
+        .sweep(Instant::now(), Lane::Background)
+        .await
+        .unwrap();
+    assert_eq!((sweep.total, sweep.rows.len()), (251, 251));
+    assert_eq!(
+        account.cloud.calls(),
+        ["* 0", "* 100", "* 0", "* 100", "* 200"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_a_row_slipped_out_of_is_repeated() {
+    let account = Account::new(Cloud::with((0..250).map(place)));
+    let mut pages = 0;
+    account.cloud.before_each_page(move |rows| {
+        pages += 1;
+        // The order changes between two pages: the total does not tell.
+        if pages == 2 {
+            rows.swap(0, 150);
+        }
+    });
+    let sweep = account
+        .looks
+        .sweep(Instant::now(), Lane::Background)
+        .await
+        .unwrap();
+    assert_eq!(sweep.rows.len(), 250);
+    assert_eq!(account.cloud.calls().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_never_holds_still_is_a_failure_that_says_so() {
+    let account = Account::new(Cloud::with((0..250).map(place)));
+    account.cloud.before_each_page(|rows| drop(rows.pop()));
+    for seen in account
+        .look_at_all((0..50).map(|number| ask(&place(number))))
+        .await
+    {
+        let failure = seen.unwrap_err();
+        assert_eq!(failure.class, Class::CloudDown);
+        assert!(
+            failure.message.contains("changed while it was read"),
+            "{}",
+            failure.message
+        );
+    }
+    assert_eq!(account.cloud.calls().len(), 6, "three times two pages");
+    assert!(
+        account.looks.newest_sweep().is_none(),
+        "an incomplete sweep is never used"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_refused_with_its_filter_is_repeated_without_once_for_all() {
+    let account = Account::new(Cloud::with((0..250).map(place)));
+    account.cloud.refuse_filters();
+    let seen = account
+        .look_at_all((0..3).map(|number| ask(&place(number))))
+        .await;
+    assert!(seen.into_iter().all(|seen| seen.unwrap().rows.len() == 1));
+    let calls = account.cloud.calls();
+    let filtered = calls.iter().filter(|call| !call.starts_with('*')).count();
+    assert_eq!(filtered, 3, "{calls:?}");
+    assert!(calls.len() <= 9, "{calls:?}");
+    let seen = account.looks.look(ask_now(&place(9000))).await.unwrap();
+    assert!(seen.rows.is_empty() && seen.proves_absence);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_of_more_than_4000_is_swept_by_the_domains_that_are_known() {
+    let place = |number: usize| {
+        Place::new(
+            &format!("push{}.example.com", number % 50),
+            &format!("app{number}"),
+        )
+    };
+    let known = [
+        "push1.example.com",
+        "push2.example.com",
+        "unknown.example.com",
+    ];
+    let account = Account::knowing(Cloud::with((0..4500).map(place)), &known);
+    account.cloud.refuse_domain("unknown.example.com");
+    let sweep = account
+        .looks
+        .sweep(Instant::now(), Lane::Background)
+        .await
+        .unwrap();
+    assert_eq!(
+        (sweep.total, sweep.rows.len(), sweep.complete),
+        (4500, 180, false)
+    );
+    assert_eq!(account.cloud.calls().len(), 1 + 3);
+    assert!(sweep.covers("push1.example.com") && !sweep.covers("unknown.example.com"));
+    assert!(
+        account
+            .looks
+            .look(ask(&place(9001)))
+            .await
+            .unwrap()
+            .proves_absence
+    );
+    assert_eq!(
+        account.cloud.calls().len(),
+        4,
+        "the sweep has listed that domain"
+    );
+    assert_eq!(
+        account.looks.look(ask(&place(7))).await.unwrap().rows.len(),
+        1
+    );
+    assert_eq!(account.cloud.calls()[4..], ["push7.example.com 0"]);
+    let many = (10..40).map(|number| ask(&place(number)));
+    assert!(
+        account
+            .look_at_all(many)
+            .await
+            .iter()
+            .all(|seen| seen.as_ref().unwrap().rows.len() == 1)
+    );
+    let refused = account
+        .looks
+        .look(ask(&Place::new("unknown.example.com", "live")))
+        .await;
+    assert_eq!(refused.unwrap_err().class, Class::Rejected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_too_large_to_be_listed_is_a_failure_that_says_so() {
+    let places = (0..4001).map(|app| Place::new("push.example.com", &app.to_string()));
+    let account = Account::new(Cloud::with(places));
+    let failure = account
+        .looks
+        .look(ask(&Place::new("push.example.com", "x")))
+        .await
+        .unwrap_err();
+    assert!(failure.message.contains("4001"), "{}", failure.message);
+    assert_eq!(account.cloud.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_project_proves_absence_in_one_page_whoever_asked() {
+    let account = Account::new(Cloud::with((0..100).map(place)));
+    account
+        .looks
+        .sweep(Instant::now(), Lane::Background)
+        .await
+        .unwrap();
+    let seen = account.looks.look(ask(&place(9000))).await.unwrap();
+    assert!(seen.proves_absence && account.cloud.calls().len() == 1);
+    assert!(Proof::Free > Proof::Presence);
+}

@@ -1,0 +1,172 @@
+//! Names, labels and meanings of the metrics: what is registered and what the docs say come from the same rows.
+
+use std::fmt::Write as _;
+
+use prometheus_client::registry::{Metric, Registry};
+
+pub(super) const PREFIX: &str = "recording_callback";
+
+/// One metric, by the name that it has on a dashboard, without the prefix.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
+    Row {
+        name,
+        kind: "counter",
+        labels,
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
+    Row {
+        name,
+        kind: "gauge",
+        labels,
+        help,
+    }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
+    Row {
+        name,
+        kind: "histogram",
+        labels,
+        help,
+    }
+}
+
+pub(super) const API_REQUESTS: Row = counter(
+    "api_requests_total",
+    &["operation", "http_status", "error_code"],
+    "Calls to the cloud; http_status is empty when there was no answer, error_code is empty on success and `other` for a code \
+     that the operator does not know",
+);
+pub(super) const API_DURATION: Row = histogram(
+    "api_request_duration_seconds",
+    &[],
+    "How long a call to the cloud took",
+);
+pub(super) const API_OUTCOME_UNKNOWN: Row = counter(
+    "api_outcome_unknown_total",
+    &[],
+    "Changes that were sent and may or may not have happened; each is looked for afterwards",
+);
+pub(super) const QUOTA_WAIT: Row = histogram(
+    "quota_wait_seconds",
+    &["lane"],
+    "How long a call waited for its turn: urgent, create or background",
+);
+pub(super) const QUOTA_LIMIT: Row = gauge(
+    "quota_limit",
+    &["region", "identity"],
+    "Calls a minute that the operator keeps to now; less than configured while the cloud throttles",
+);
+pub(super) const RECONCILE: Row = counter(
+    "reconcile_total",
+    &["result"],
+    "Reconciliations of an object: success, error (the API server could not be read or written) or panic",
+);
+pub(super) const RECONCILE_DURATION: Row = histogram(
+    "reconcile_duration_seconds",
+    &[],
+    "How long a reconciliation took",
+);
+pub(super) const RESOURCES: Row = gauge(
+    "resources",
+    &["reason"],
+    "RecordingCallback objects by the reason of their Ready condition",
+);
+pub(super) const DRIFT_REPAIRED: Row = counter(
+    "drift_repaired_total",
+    &[],
+    "Remote callbacks that somebody else had changed or removed and the operator put right",
+);
+pub(super) const UNMANAGED: Row = gauge(
+    "unmanaged_callbacks",
+    &["region", "project"],
+    "Remote callbacks that belong to no object; only without --namespaces and --label-selector",
+);
+pub(super) const INVENTORY_AGE: Row = gauge(
+    "inventory_age_seconds",
+    &["region", "project"],
+    "Seconds since all callbacks of the project were last listed",
+);
+pub(super) const CLOCK_OFFSET: Row = gauge(
+    "clock_offset_seconds",
+    &[],
+    "How far the cloud's clock is ahead of the local one",
+);
+pub(super) const LEADER: Row = gauge("leader", &[], "1 while this replica acts, else 0");
+pub(super) const READ_ONLY: Row = gauge(
+    "read_only",
+    &[],
+    "1 when the operator changes nothing at the cloud, else 0",
+);
+pub(super) const BUILD_INFO: Row = Row {
+    name: "build_info",
+    kind: "info",
+    labels: &["version"],
+    help: "Always 1",
+};
+
+pub(super) const ALL: [&Row; 15] = [
+    &API_REQUESTS,
+    &API_DURATION,
+    &API_OUTCOME_UNKNOWN,
+    &QUOTA_WAIT,
+    &QUOTA_LIMIT,
+    &RECONCILE,
+    &RECONCILE_DURATION,
+    &RESOURCES,
+    &DRIFT_REPAIRED,
+    &UNMANAGED,
+    &INVENTORY_AGE,
+    &CLOCK_OFFSET,
+    &LEADER,
+    &READ_ONLY,
+    &BUILD_INFO,
+];
+
+impl Row {
+    /// Registers under the name that the format wants: it adds `_total` and `_info` by itself.
+    pub(super) fn register(&self, registry: &mut Registry, metric: impl Metric) {
+        let name = self
+            .name
+            .trim_end_matches("_total")
+            .trim_end_matches("_info");
+        registry.register(name, self.help, metric);
+    }
+}
+
+/// The reference of the metrics, in Markdown.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Metrics\n\n\
+         Served at `/metrics` of `--listen` in the OpenMetrics text format. No label is per object; per-object state for dashboards \
+         comes from kube-state-metrics.\n\n\
+         | Metric | Type | Labels | Meaning |\n|---|---|---|---|\n",
+    );
+    for row in ALL {
+        let labels: Vec<String> = row
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "| `{PREFIX}_{}` | {} | {} | {} |",
+            row.name,
+            row.kind,
+            labels.join(", "),
+            row.help
+        );
+    }
+    text
+}

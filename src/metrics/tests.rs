@@ -1,0 +1,137 @@
+//! The exposition, read as Prometheus reads it, against the table that the docs are made of.
+
+use std::collections::BTreeSet;
+
+use tokio::time::advance;
+
+use super::*;
+
+fn used() -> Metrics {
+    let metrics = Metrics::new(
+        |code| if code == "LIVE.1" { "LIVE.1" } else { "other" },
+        true,
+    );
+    metrics.api_request(
+        Operation::Create,
+        Some(201),
+        None,
+        Duration::from_millis(80),
+    );
+    metrics.api_outcome_unknown();
+    metrics.quota_waited("create", Duration::from_secs(3));
+    metrics.set_quota_limit("cn-north-4", "AKIA", 270);
+    metrics.reconciled(Outcome::Success, Duration::from_millis(90));
+    metrics.drift_repaired();
+    metrics.inventory("cn-north-4", "0123", Some(2));
+    metrics.set_clock_offset(-1.5);
+    metrics.set_leader(true);
+    metrics
+}
+
+/// The samples of a metric: what follows its name.
+fn samples(text: &str, name: &str) -> Vec<String> {
+    let name = format!("recording_callback_{name}");
+    let lines = text.lines().filter_map(|line| line.strip_prefix(&name));
+    lines
+        .filter(|rest| rest.starts_with(['{', ' ']))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn every_metric_has_the_name_type_and_labels_of_the_table() {
+    let text = used().encode();
+    for row in table::ALL {
+        let family = row
+            .name
+            .trim_end_matches("_total")
+            .trim_end_matches("_info");
+        let kind = format!("# TYPE recording_callback_{family} {}\n", row.kind);
+        assert!(text.contains(&kind), "{kind} is not in\n{text}");
+        let sample = if row.kind == "histogram" {
+            format!("{}_count", row.name)
+        } else {
+            row.name.into()
+        };
+        let samples = samples(&text, &sample);
+        assert!(!samples.is_empty(), "{} has no sample in\n{text}", row.name);
+        for sample in samples {
+            let labels = sample
+                .strip_prefix('{')
+                .and_then(|rest| rest.split_once('}'));
+            let labels = labels.map_or("", |(labels, _)| labels);
+            let names: Vec<_> = labels
+                .split(',')
+                .filter_map(|pair| Some(pair.split_once('=')?.0))
+                .collect();
+            assert_eq!(names, row.labels, "{}", row.name);
+        }
+    }
+    let families = text
+        .lines()
+        .filter(|line| line.starts_with("# TYPE "))
+        .count();
+    assert_eq!(
+        families,
+        table::ALL.len(),
+        "a metric is not in the table:\n{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_error_code_makes_no_label() {
+    let metrics = used();
+    for code in ["LIVE.1", "XSS.1", "XSS.2"] {
+        metrics.api_request(Operation::Create, Some(400), Some(code), Duration::ZERO);
+    }
+    metrics.api_request(Operation::List, None, None, Duration::ZERO);
+    let found: BTreeSet<String> = samples(&metrics.encode(), "api_requests_total")
+        .into_iter()
+        .collect();
+    let expected = [
+        r#"{operation="Create",http_status="201",error_code=""} 1"#,
+        r#"{operation="Create",http_status="400",error_code="LIVE.1"} 1"#,
+        r#"{operation="Create",http_status="400",error_code="other"} 2"#,
+        r#"{operation="List",http_status="",error_code=""} 1"#,
+    ];
+    assert_eq!(found, expected.map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn a_reason_that_no_object_has_any_more_goes_to_zero() {
+    let metrics = used();
+    let conflict = |text: &str| {
+        samples(text, "resources")
+            .into_iter()
+            .find(|s| s.contains("Conflict"))
+    };
+    metrics.set_resources(&BTreeMap::from([(Reason::Conflict, 3)]));
+    assert_eq!(
+        conflict(&metrics.encode()).unwrap(),
+        r#"{reason="Conflict"} 3"#
+    );
+    metrics.set_resources(&BTreeMap::from([(Reason::Available, 3)]));
+    assert_eq!(
+        conflict(&metrics.encode()).unwrap(),
+        r#"{reason="Conflict"} 0"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_the_inventory_grows_by_itself_and_ends_with_the_project() {
+    let metrics = used();
+    advance(Duration::from_secs(90)).await;
+    let age = r#"{region="cn-north-4",project="0123"} 90.0"#;
+    assert_eq!(samples(&metrics.encode(), "inventory_age_seconds"), [age]);
+    metrics.inventory("cn-north-4", "0123", Some(2));
+    assert!(samples(&metrics.encode(), "inventory_age_seconds")[0].ends_with(" 0.0"));
+    metrics.forget_inventory("cn-north-4", "0123");
+    let text = metrics.encode();
+    assert!(samples(&text, "inventory_age_seconds").is_empty(), "{text}");
+    assert!(samples(&text, "unmanaged_callbacks").is_empty(), "{text}");
+}
+
+#[test]
+fn the_reference_is_current() {
+    crate::api::generated::assert_current("docs/metrics.md", &markdown());
+}

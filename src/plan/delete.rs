@@ -1,0 +1,141 @@
+//! The decision for an object that is being deleted: leave nothing of ours behind, touch nothing that is not ours.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{
+    decide::{Proof, Rest, Step, rest},
+    facts::{Access, Definition, Deletion, Facts, Observed, later},
+    manage::{backoff, home, look, target_changed, unusable},
+    reason::Reason,
+    record::Record,
+    situation::{Situation, Stage},
+};
+
+/// The next step.
+pub(super) fn decide(facts: &Facts) -> Step {
+    if !facts.object.finalizer {
+        return rest(Situation::unchanged());
+    }
+    let retained = facts.id().map(str::to_owned);
+    if facts.id().is_none() && facts.claiming_record().is_none() {
+        return Step::Release { retained: None };
+    }
+    let held_by_owner = facts.rival.is_some()
+        && retained
+            .as_ref()
+            .is_some_and(|id| facts.claimed_elsewhere.contains(id));
+    let retain = facts.policies.observe
+        || facts.deletion() == Deletion::Retain
+        || facts.definition == Definition::Going
+        || held_by_owner;
+    if retain {
+        return Step::Release { retained };
+    }
+    match waiting(facts) {
+        Some(situation) => rest(situation.with_way_out(facts)),
+        None => may_call(facts),
+    }
+}
+
+/// What the delete waits for, if a human has to do something.
+fn waiting(facts: &Facts) -> Option<Situation> {
+    if facts.policies.suspend {
+        let message = "The object is being deleted and suspended: its callback is deleted when spec.suspend is false.";
+        return Some(Situation::new(Reason::Suspended, Stage::Kept, message));
+    }
+    if facts.settings.read_only {
+        let message = "The operator runs with --read-only: deletes wait.";
+        return Some(Situation::new(
+            Reason::ObserveOnly,
+            Stage::NotReady,
+            message,
+        ));
+    }
+    match &facts.access {
+        Access::Unread => None,
+        Access::Unusable(reason, message) => Some(unusable(*reason, message)),
+        Access::Usable(target) => home(facts)
+            .filter(|home| !home.same_project(target))
+            .map(|home| target_changed(&home, target)),
+    }
+}
+
+/// The cloud can be called.
+fn may_call(facts: &Facts) -> Step {
+    if matches!(facts.access, Access::Unread) {
+        return Step::Access;
+    }
+    if let Some(next) = backoff(facts) {
+        return Step::Rest(Rest {
+            situation: Situation::unchanged(),
+            remote: None,
+            again: Some(next),
+        });
+    }
+    match facts.claiming_record() {
+        Some(record) => look_first(facts, record),
+        None => facts
+            .id()
+            .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
+    }
+}
+
+/// More than the recorded id may be ours: look, and delete all that is.
+fn look_first(facts: &Facts, record: &Record) -> Step {
+    let open = record.is_open(facts.status.closed_operation.as_deref());
+    let settled_at = facts.settled_at(record);
+    if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
+        return remove(facts, &row.id);
+    }
+    match &facts.observed {
+        Observed::Unasked => look(facts.now, Proof::Absence),
+        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Absent { proven: false, .. } => look(facts.now, Proof::Absence),
+        seen if !open || seen.since(settled_at) => facts
+            .id()
+            .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
+        _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let newest = record.newest().map_or(facts.now, |newest| newest.at);
+            let waited = facts
+                .now
+                .duration_since(newest)
+                .clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(8));
+            let again = (facts.now + waited).min(later(settled_at, Duration::from_millis(1)));
+            let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
+            let situation =
+                Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);
+            Step::Rest(Rest {
+                situation,
+                remote: None,
+                again: Some(again),
+            })
+        }
+    }
+}
+
+/// DELETE an id of ours, unless the product is being uninstalled.
+fn remove(facts: &Facts, id: &str) -> Step {
+    match &facts.definition {
+        Definition::Unread => Step::Definition,
+        Definition::Stays => Step::Delete { id: id.to_owned() },
+        Definition::Going => Step::Release {
+            retained: Some(id.to_owned()),
+        },
+        Definition::Unknown(problem) => {
+            let message = format!(
+                "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
+            );
+            let again = later(facts.now, Duration::from_secs(30));
+            let situation =
+                Situation::new(Reason::Deleting, Stage::Progressing, message).with_way_out(facts);
+            Step::Rest(Rest {
+                situation,
+                remote: None,
+                again: Some(again),
+            })
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Everything that a decision is made from. Values only; who gathered them does not matter here.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    failure::Failure,
+    place::{Place, Target, Values},
+    reason::Reason,
+    record::Record,
+    row::Row,
+};
+use crate::api::status::Status;
+
+/// What is known of one object at one moment.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Now, in the time of the object's cloud.
+    pub now: Timestamp,
+    /// How the operator was told to work.
+    pub settings: Settings,
+    /// The object's metadata.
+    pub object: Object,
+    /// The object's policies, read whatever else is wrong with the spec.
+    pub policies: Policies,
+    /// What the spec wants, or what is wrong with it.
+    pub desired: Result<Desired, String>,
+    /// The status as last read.
+    pub status: Status,
+    /// The write-ahead record of this object, from its annotation or from this process's own memory.
+    pub record: Option<Record>,
+    /// When this process first saw that record: one from the future counts from then.
+    pub record_seen: Timestamp,
+    /// Whether the rows of a closed record with several attempts were looked at again after it closed.
+    pub rechecked: bool,
+    /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
+    pub nudged: bool,
+    /// The object's credentials.
+    pub access: Access,
+    /// Digest of the object's credential, salted with its UID.
+    pub credential: Option<String>,
+    /// The object's sign key.
+    pub key: Key,
+    /// Another object that owns this place.
+    pub rival: Option<Rival>,
+    /// Ids that the statuses of other objects hold.
+    pub claimed_elsewhere: BTreeSet<String>,
+    /// Ids that this process deleted in the last 10 minutes.
+    pub deleted: BTreeSet<String>,
+    /// The state of the CRD, asked for before a DELETE only.
+    pub definition: Definition,
+    /// What a list showed at the place.
+    pub observed: Observed,
+    /// What a GET by the recorded id said.
+    pub shown: Shown,
+    /// Rewrites of our values by something else within the last hour, as this process saw them.
+    pub rewrites: Rewrites,
+}
+
+/// The operator's settings, as far as decisions depend on them.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long a POST may take to show in a list.
+    pub settle_time: Duration,
+    /// How long the same rejection lasts before the object counts as stalled.
+    pub stall_after: Duration,
+    /// Change nothing at the cloud.
+    pub read_only: bool,
+}
+
+/// Metadata of the object.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// UID.
+    pub uid: String,
+    /// Namespace, for messages.
+    pub namespace: String,
+    /// Name, for messages.
+    pub name: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Whether our finalizer is on it.
+    pub finalizer: bool,
+    /// Whether the annotation of the record is on it.
+    pub annotated: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// The look that somebody asked for by annotation.
+    pub requested: Option<String>,
+}
+
+/// The parts of a spec that hold even when the rest is invalid.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policies {
+    /// `managementPolicy: Observe`.
+    pub observe: bool,
+    /// `suspend: true`.
+    pub suspend: bool,
+    /// `deletionPolicy`, if given.
+    pub deletion: Option<Deletion>,
+}
+
+/// What happens to the remote callback when its object goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is deleted.
+    Delete,
+    /// It stays.
+    Retain,
+}
+
+impl Deletion {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "Delete",
+            Self::Retain => "Retain",
+        }
+    }
+}
+
+/// What may be done with a remote callback that is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Nothing.
+    Never,
+    /// It is taken over when it says what the spec says.
+    IfIdentical,
+    /// It is taken over and brought to the spec.
+    Always,
+}
+
+/// A valid spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Domain and application.
+    pub place: Place,
+    /// URL, events and signature type.
+    pub values: Values,
+    /// Whether a sign key is referenced.
+    pub wants_key: bool,
+    /// What may be done with a foreign callback.
+    pub adoption: Adoption,
+}
+
+/// Whether and where the cloud can be called for this object.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Nobody asked yet.
+    Unread,
+    /// It can be called.
+    Usable(Target),
+    /// It can't, and this is why.
+    Unusable(Reason, String),
+}
+
+/// The sign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// Nobody asked yet.
+    Unread,
+    /// The spec wants none.
+    Unwanted,
+    /// The Secret or its key is not there, or can't be read.
+    Missing(String),
+    /// It is not letters and digits, at least 32.
+    Invalid(String),
+    /// A good key, by its digest.
+    Digest(String),
+}
+
+/// Another object that owns the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    /// `namespace/name`.
+    pub name: String,
+    /// It is being deleted, so the place will be free.
+    pub deleting: bool,
+}
+
+/// The CRD, as far as a delete cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Definition {
+    /// Nobody asked yet.
+    Unread,
+    /// It is there to stay.
+    Stays,
+    /// It is being deleted: the product is being uninstalled.
+    Going,
+    /// It can't be read.
+    Unknown(String),
+}
+
+/// What lies at the object's place. *Absent* and *could not ask* are different things.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observed {
+    /// Nobody looked yet.
+    Unasked,
+    /// The look failed.
+    Unknown(Failure),
+    /// Nothing lies there; `proven` when the look could tell.
+    Absent {
+        /// When the look began, in cloud time.
+        begun: Timestamp,
+        /// Whether this look was of the kind that proves absence.
+        proven: bool,
+    },
+    /// One row lies there.
+    Present {
+        /// When the look began, in cloud time.
+        begun: Timestamp,
+        /// The row.
+        row: Row,
+    },
+    /// Several rows lie there.
+    Several {
+        /// When the look began, in cloud time.
+        begun: Timestamp,
+        /// The rows, oldest first.
+        rows: Vec<Row>,
+    },
+}
+
+impl Observed {
+    /// What a look that began at `begun` found.
+    pub fn seen(begun: Timestamp, mut rows: Vec<Row>, proven: bool) -> Self {
+        if rows.len() > 1 {
+            rows.sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
+            return Self::Several { begun, rows };
+        }
+        match rows.pop() {
+            Some(row) => Self::Present { begun, row },
+            None => Self::Absent { begun, proven },
+        }
+    }
+
+    /// The rows, oldest first.
+    pub fn rows(&self) -> &[Row] {
+        match self {
+            Self::Unasked | Self::Unknown(_) | Self::Absent { .. } => &[],
+            Self::Present { row, .. } => std::slice::from_ref(row),
+            Self::Several { rows, .. } => rows,
+        }
+    }
+
+    /// When the look began, if it was answered.
+    pub fn begun(&self) -> Option<Timestamp> {
+        match self {
+            Self::Unasked | Self::Unknown(_) => None,
+            Self::Absent { begun, .. }
+            | Self::Present { begun, .. }
+            | Self::Several { begun, .. } => Some(*begun),
+        }
+    }
+
+    /// Whether it was answered, by a look that began at or after `moment`.
+    pub fn since(&self, moment: Timestamp) -> bool {
+        self.begun().is_some_and(|begun| begun >= moment)
+    }
+}
+
+/// What a GET by id said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shown {
+    /// Nobody asked yet.
+    Unasked,
+    /// It failed.
+    Unknown(Failure),
+    /// The cloud says that there is no such id.
+    Gone,
+    /// The row.
+    Row(Row),
+}
+
+/// Rewrites of our values by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rewrites {
+    /// How many in the last hour.
+    pub count: usize,
+    /// When we last repaired one.
+    pub repaired: Option<Timestamp>,
+}
+
+impl Facts {
+    /// The id of the remote callback that is recorded as ours, unless we deleted it.
+    pub fn id(&self) -> Option<&str> {
+        self.status
+            .callback_id
+            .as_deref()
+            .filter(|id| !self.deleted.contains(*id))
+    }
+
+    /// The record, if the outcome of its newest attempt is not known.
+    pub fn open_record(&self) -> Option<&Record> {
+        self.record
+            .as_ref()
+            .filter(|record| record.is_open(self.status.closed_operation.as_deref()))
+    }
+
+    /// The record, if rows may be ours by it: it is open or has several attempts.
+    pub fn claiming_record(&self) -> Option<&Record> {
+        self.record
+            .as_ref()
+            .filter(|r| r.has_several() || r.is_open(self.status.closed_operation.as_deref()))
+    }
+
+    /// From when on a look tells for sure what the newest attempt left behind.
+    pub fn settled_at(&self, record: &Record) -> Timestamp {
+        let newest = record.newest().map_or(self.record_seen, |newest| newest.at);
+        let at = if newest > self.now {
+            self.record_seen.min(newest)
+        } else {
+            newest
+        };
+        later(at, self.settings.settle_time)
+    }
+
+    /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.
+    pub fn is_ours(&self, row: &Row) -> bool {
+        !self.deleted.contains(&row.id)
+            && (self.id() == Some(row.id.as_str())
+                || (!self.claimed_elsewhere.contains(&row.id)
+                    && self
+                        .claiming_record()
+                        .is_some_and(|record| record.author_of(row).is_some())))
+    }
+
+    /// The look that was asked for and not answered yet.
+    pub fn unanswered(&self) -> Option<&str> {
+        self.object
+            .requested
+            .as_deref()
+            .filter(|token| self.status.last_handled_reconcile_at.as_deref() != Some(token))
+    }
+
+    /// The deletion policy in force: what the spec says, else `Retain` for what was adopted and `Delete` for what was created.
+    pub fn deletion(&self) -> Deletion {
+        self.policies
+            .deletion
+            .unwrap_or(if self.status.adopted == Some(true) {
+                Deletion::Retain
+            } else {
+                Deletion::Delete
+            })
+    }
+
+    /// Whether the object is only looked at.
+    pub fn only_looks(&self) -> bool {
+        self.policies.observe || self.settings.read_only
+    }
+}
+
+/// `moment` plus `duration`, or the end of time.
+pub fn later(moment: Timestamp, duration: Duration) -> Timestamp {
+    SignedDuration::try_from(duration)
+        .ok()
+        .and_then(|duration| moment.checked_add(duration).ok())
+        .unwrap_or(Timestamp::MAX)
+}

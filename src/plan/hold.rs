@@ -1,0 +1,270 @@
+//! The decision for an object whose callback is known by id: keep the cloud equal to the spec.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    conditions,
+    decide::{Proof, Rest, Step, rest},
+    difference,
+    facts::{Desired, Facts, Observed, Shown, later},
+    ledger,
+    manage::{foreign, is_as_sent, look, must_recheck, recheck_at, several, target_changed},
+    place::Target,
+    reason::Reason,
+    row::Row,
+    situation::{Situation, Stage},
+};
+
+/// A row changed this much later than our last write was changed by somebody else.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// So many rewrites by somebody else within an hour are a contest.
+const CONTEST: usize = 2;
+/// How often a contested row is repaired.
+const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
+
+/// The next step.
+pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
+    let moved = facts
+        .status
+        .target
+        .as_ref()
+        .is_some_and(|home| home.endpoint != target.endpoint);
+    match &facts.observed {
+        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
+        Observed::Unasked if is_as_sent(facts, desired) => by_memory(facts, desired),
+        Observed::Unasked => Step::Update {
+            id: id.to_owned(),
+            drift: None,
+        },
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let shown = match &facts.shown {
+                Shown::Row(row) => Some(row),
+                Shown::Unasked | Shown::Unknown(_) | Shown::Gone => None,
+            };
+            match facts
+                .observed
+                .rows()
+                .iter()
+                .find(|row| row.id == id)
+                .or(shown)
+            {
+                Some(row) => by_row(facts, desired, row),
+                None if moved => rest(target_changed_address(facts, target)),
+                None => missing(facts, desired),
+            }
+        }
+    }
+}
+
+/// Whether the status alone can't tell how things are.
+fn must_look(facts: &Facts, desired: &Desired) -> bool {
+    let unsure = !conditions::is_ready(&facts.status) && is_as_sent(facts, desired);
+    facts.unanswered().is_some() || facts.shown == Shown::Gone || must_recheck(facts) || unsure
+}
+
+/// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
+fn by_memory(facts: &Facts, desired: &Desired) -> Step {
+    let told = conditions::ready(&facts.status).is_some_and(|c| {
+        [Reason::Available.as_str(), Reason::Normalized.as_str()].contains(&c.reason.as_str())
+    });
+    let situation = if told {
+        Situation::unchanged()
+    } else {
+        available(facts, desired)
+    };
+    Step::Rest(Rest {
+        situation,
+        remote: None,
+        again: recheck_at(facts),
+    })
+}
+
+/// The recorded row was seen.
+fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+    if let Some(step) = others(facts, row) {
+        return step;
+    }
+    let update = |drift| Step::Update {
+        id: row.id.clone(),
+        drift,
+    };
+    if !is_as_sent(facts, desired) && facts.status.sent.is_some()
+        || facts.status.sent.is_none() && desired.wants_key
+    {
+        return update(None);
+    }
+    let known = facts
+        .status
+        .remote
+        .as_ref()
+        .is_some_and(|remote| difference::same_as_remote(row, remote));
+    let holds = row.holds(&desired.values);
+    let rewritten = desired.wants_key && changed_after_us(facts, row, TOLERANCE);
+    match (holds, known) {
+        (true, true) if !rewritten => settled(facts, available(facts, desired), None),
+        (true, false) if !rewritten => settled(facts, available(facts, desired), Some(row)),
+        (false, true) if facts.status.sent.is_some() => {
+            settled(facts, normalized(row, desired), None)
+        }
+        (false, _) if facts.status.sent.is_none() => update(None),
+        _ => drifted(facts, desired, row),
+    }
+}
+
+/// Somebody else changed the row. It counts once our own last write can't be what is seen.
+fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+    let counts_at = counts_at(facts);
+    if !facts.observed.since(counts_at) && !changed_after_us(facts, row, SignedDuration::ZERO) {
+        return again_at(facts, counts_at);
+    }
+    let contested = facts
+        .rewrites
+        .repaired
+        .filter(|_| facts.rewrites.count >= CONTEST);
+    let hurry = facts.nudged || facts.unanswered().is_some();
+    if let Some(next) = contested
+        .map(|at| later(at, CONTESTED_REPAIR))
+        .filter(|next| *next > facts.now && !hurry)
+    {
+        let message = format!(
+            "Something else keeps rewriting the callback {}: it is repaired at most once in 10 minutes until that stops for an hour. Find who else writes it.",
+            row.id
+        );
+        let situation = Situation::new(Reason::Contended, Stage::Stalled, message).at(next);
+        return Step::Rest(Rest {
+            situation,
+            remote: Some(row.clone()),
+            again: Some(next),
+        });
+    }
+    let told = difference::sentence(&difference::of(row, &desired.values));
+    let told = if told.is_empty() {
+        "its update_time is later than our last write, so its key may have changed".to_owned()
+    } else {
+        told
+    };
+    Step::Update {
+        id: row.id.clone(),
+        drift: Some(told),
+    }
+}
+
+/// The recorded row was not in the list.
+fn missing(facts: &Facts, desired: &Desired) -> Step {
+    let counts_at = counts_at(facts);
+    let proven = matches!(
+        facts.observed,
+        Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
+    );
+    if !facts.observed.since(counts_at) || !proven {
+        return again_at(facts, counts_at);
+    }
+    match (&facts.shown, &facts.observed) {
+        (Shown::Unasked, _) => Step::Show,
+        (Shown::Unknown(failure), _) => Step::Failed(failure.clone()),
+        (Shown::Row(row), _) => by_row(facts, desired, row),
+        (Shown::Gone, Observed::Present { row, .. }) => foreign(facts, desired, row),
+        (Shown::Gone, Observed::Several { rows, .. }) => several(facts, rows),
+        (Shown::Gone, _) => Step::Create,
+    }
+}
+
+/// Other rows at the same place: provably ours they go, else a human must know.
+fn others(facts: &Facts, kept: &Row) -> Option<Step> {
+    let rows = facts.observed.rows();
+    let extra: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.id != kept.id && !facts.deleted.contains(&row.id))
+        .collect();
+    if let Some(ours) = extra.iter().find(|row| facts.is_ours(row)) {
+        return Some(Step::Delete {
+            id: ours.id.clone(),
+        });
+    }
+    (!extra.is_empty()).then(|| several(facts, rows))
+}
+
+/// From when on a look counts against our own last write.
+fn counts_at(facts: &Facts) -> Timestamp {
+    ledger::last_write(&facts.status)
+        .map_or(Timestamp::MIN, |at| later(at, facts.settings.settle_time))
+}
+
+/// A look came too soon after our own write: look again when it counts.
+fn again_at(facts: &Facts, moment: Timestamp) -> Step {
+    if facts.now >= moment {
+        return look(moment.max(facts.now), Proof::Absence);
+    }
+    Step::Rest(Rest {
+        situation: Situation::unchanged(),
+        remote: None,
+        again: Some(moment),
+    })
+}
+
+/// Whether the row says that it was changed later than our last write was answered.
+fn changed_after_us(facts: &Facts, row: &Row, tolerance: SignedDuration) -> bool {
+    match (row.update_time, ledger::last_write(&facts.status)) {
+        (Some(changed), Some(ours)) => changed > ours + tolerance,
+        _ => false,
+    }
+}
+
+/// The cloud holds the spec.
+pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
+    let mut message = "The cloud holds this spec.".to_owned();
+    if desired.values.url.is_none() {
+        message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
+    }
+    let keeps_key = facts
+        .status
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.key_digest.is_some());
+    if keeps_key && !desired.wants_key {
+        message.push_str(
+            " The sign key that was sent before stays at the cloud: its API can't clear a key. To be rid of it, delete this object and create it anew.",
+        );
+    }
+    Situation::new(Reason::Available, Stage::Ready, message)
+}
+
+/// The cloud keeps other values than we sent.
+pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
+    let fields = difference::sentence(&difference::of(row, &desired.values));
+    Situation::new(
+        Reason::Normalized,
+        Stage::Ready,
+        format!(
+            "The cloud accepted this spec and keeps it in other words ({fields}). That is not repaired."
+        ),
+    )
+}
+
+/// Settled, by what was seen.
+fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
+    Step::Rest(Rest {
+        situation,
+        remote: remote.cloned(),
+        again: recheck_at(facts),
+    })
+}
+
+/// The same project has another address now, and the callback is not found there.
+fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
+    let mut situation = target_changed(target, target);
+    let home = facts
+        .status
+        .target
+        .as_ref()
+        .map(|t| t.endpoint.as_str())
+        .unwrap_or_default();
+    situation.message = format!(
+        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
+        target.endpoint
+    );
+    situation
+}

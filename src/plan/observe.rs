@@ -1,0 +1,110 @@
+//! The decision for an object that only looks: what managing it would do.
+
+use super::{
+    conditions,
+    decide::{Proof, Rest, Step, rest},
+    difference,
+    facts::{Access, Adoption, Desired, Facts, Observed},
+    manage::{home, look, target_changed, unusable},
+    reason::Reason,
+    row::Row,
+    situation::{Situation, Stage},
+};
+use crate::api::status::PlanStatus;
+
+/// The next step. Never one that changes the cloud.
+pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    let told = facts.status.plan.is_some()
+        && facts.status.observed_generation == Some(facts.object.generation)
+        && conditions::ready(&facts.status)
+            .is_some_and(|c| c.reason == Reason::ObserveOnly.as_str())
+        && facts.unanswered().is_none()
+        && !facts.nudged;
+    if told && facts.observed == Observed::Unasked {
+        return rest(Situation::unchanged());
+    }
+    let target = match &facts.access {
+        Access::Unread => return Step::Access,
+        Access::Unusable(reason, message) => return rest(unusable(*reason, message)),
+        Access::Usable(target) => target,
+    };
+    if let Some(home) = home(facts)
+        && !home.same_project(target)
+    {
+        return rest(target_changed(&home, target));
+    }
+    match &facts.observed {
+        Observed::Unasked => look(facts.now, Proof::Absence),
+        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let row = seen(facts);
+            let (plan, message) = compare(facts, desired, row);
+            let holds = row.is_some_and(|row| row.holds(&desired.values));
+            let stage = if holds { Stage::Ready } else { Stage::NotReady };
+            let why = if facts.policies.observe {
+                "managementPolicy is Observe"
+            } else {
+                "The operator runs with --read-only"
+            };
+            let message = format!(
+                "{why}: nothing is changed at the cloud. {message} Managing it would do: {}.",
+                plan.action
+            );
+            let situation = Situation::new(Reason::ObserveOnly, stage, message);
+            Step::Rest(Rest {
+                situation,
+                remote: row.cloned(),
+                again: None,
+            })
+        }
+    }
+}
+
+/// The row that the object is about: the recorded id, else the oldest at the place.
+fn seen(facts: &Facts) -> Option<&Row> {
+    let rows = facts.observed.rows();
+    rows.iter()
+        .find(|row| facts.id() == Some(row.id.as_str()))
+        .or_else(|| rows.first())
+}
+
+/// What managing would do, for the status. Needs a look that was answered.
+pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
+    compare(facts, desired, seen(facts)).0
+}
+
+/// What managing would do, and why.
+fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
+    let Some(row) = row else {
+        return (
+            action("Create", Vec::new()),
+            "The cloud holds no callback for this domain and app.".to_owned(),
+        );
+    };
+    let changes = difference::of(row, &desired.values);
+    let told = if changes.is_empty() {
+        format!("The callback {} says what the spec says.", row.id)
+    } else {
+        format!(
+            "The callback {} differs ({}).",
+            row.id,
+            difference::sentence(&changes)
+        )
+    };
+    let plan = match (facts.is_ours(row), changes.is_empty(), desired.adoption) {
+        (true, true, _) => action("None", changes),
+        (true, false, _) => action("Update", changes),
+        (false, _, Adoption::Always) | (false, true, Adoption::IfIdentical) => {
+            action("Adopt", changes)
+        }
+        (false, _, Adoption::IfIdentical | Adoption::Never) => action("None", changes),
+    };
+    (plan, told)
+}
+
+fn action(action: &str, changes: Vec<crate::api::status::ChangeStatus>) -> PlanStatus {
+    PlanStatus {
+        action: action.to_owned(),
+        changes,
+    }
+}

@@ -1,0 +1,376 @@
+//! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    backoff, conditions,
+    decide::Rest,
+    facts::{Access, Deletion, Desired, Facts, Key, later},
+    failure::{Class, Failure, Operation},
+    hold, ledger, manage, observe,
+    place::{Target, Values},
+    reason::Reason,
+    record::Attempt,
+    row::Row,
+    situation::{Situation, Stage},
+};
+use crate::api::status::{RemoteStatus, SentStatus, Status, TargetStatus};
+
+/// What is told of a change that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// HTTP status; `None` when the reply was lost and a look found the outcome.
+    pub http_status: Option<u16>,
+    /// Request id.
+    pub request_id: Option<String>,
+    /// When the answer came, in cloud time.
+    pub at: Timestamp,
+}
+
+/// Nothing was changed at the cloud: how things are now.
+pub fn rested(facts: &Facts, rest: &Rest) -> Status {
+    let mut status = facts.status.clone();
+    let situation = &rest.situation;
+    let looked = facts.observed.begun().is_some();
+    if situation.reason == Reason::Conflict && situation.stage == Stage::Stalled {
+        status.failures = Some(failures(facts) + 1);
+    }
+    if situation.stage == Stage::Ready {
+        status.failures = Some(0);
+    }
+    if looked {
+        ledger::restore(&mut status);
+        status.rejected_credential = None;
+    }
+    if situation.stage != Stage::AsItWas {
+        status.next_attempt_time = situation.next;
+    }
+    if let Some(row) = &rest.remote {
+        status.remote = Some(row.into());
+    }
+    match (&facts.desired, facts.only_looks()) {
+        (Ok(desired), true) if looked => status.plan = Some(observe::plan(facts, desired)),
+        (_, true) => {}
+        (_, false) => status.plan = None,
+    }
+    if let (Access::Usable(target), Some(_), Stage::Ready) =
+        (&facts.access, facts.id(), situation.stage)
+    {
+        status.target = Some(target.into());
+    }
+    finish(facts, status, situation)
+}
+
+/// A call failed. Gives the status and when to come back.
+pub fn failed(facts: &Facts, failure: &Failure, at: Timestamp) -> (Status, Timestamp) {
+    let mut status = facts.status.clone();
+    let count = failures(facts) + 1;
+    let entry = ledger::failure(failure, at, count);
+    let mut situation = Situation::failed(facts, failure, next_attempt(facts, failure, at));
+    if failure.operation.is_change() {
+        ledger::record(&mut status, entry);
+    } else {
+        status.last_operation = Some(entry);
+        if holds_spec(facts) {
+            situation = Situation::unchanged();
+        }
+    }
+    if failure.operation == Operation::Create {
+        close_or_wait(facts, failure, &mut status, &mut situation);
+    }
+    if situation.stage != Stage::AsItWas {
+        status.failures = Some(count);
+        status.next_attempt_time = situation.next;
+    }
+    status.rejected_credential = facts
+        .credential
+        .clone()
+        .filter(|_| failure.class == Class::Credential);
+    if facts.object.deleting {
+        situation = situation.with_way_out(facts);
+    }
+    let again = situation
+        .next
+        .unwrap_or_else(|| next_attempt(facts, failure, at));
+    (finish(facts, status, &situation), again)
+}
+
+/// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
+fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situation: &mut Situation) {
+    let Some(record) = &facts.record else { return };
+    if closes(failure.class, record.has_several()) {
+        status.closed_operation = record.newest().map(|newest| newest.id.clone());
+        return;
+    }
+    situation.next = Some(facts.settled_at(record));
+    if !failure.class.is_throttling() {
+        situation.reason = Reason::OutcomeUnknown;
+    }
+}
+
+/// Whether this answer to a POST says that nothing was made by its record.
+fn closes(class: Class, several: bool) -> bool {
+    match class {
+        Class::Rejected
+        | Class::Gone
+        | Class::Maintenance
+        | Class::Throttled
+        | Class::Credential
+        | Class::ClockSkew
+        | Class::Permission
+        | Class::Account => true,
+        Class::Exists | Class::NotSent => !several,
+        Class::CloudDown | Class::Overloaded | Class::Protocol => false,
+    }
+}
+
+/// An attempt made this row, by its answer or by a look.
+pub fn created(
+    facts: &Facts,
+    desired: &Desired,
+    attempt: &Attempt,
+    row: &Row,
+    told: Told,
+) -> Status {
+    let mut status = owned(facts, row, false);
+    status.closed_operation = facts
+        .record
+        .as_ref()
+        .and_then(|r| r.newest())
+        .map(|newest| newest.id.clone());
+    status.sent = Some(sent(&attempt.values(), attempt.key_digest.clone()));
+    let unknown = status
+        .operations
+        .first()
+        .is_some_and(|newest| newest.type_ == "Create" && newest.outcome == "Unknown");
+    let mut entry = ledger::success(
+        Operation::Create,
+        told.http_status,
+        told.request_id,
+        told.at,
+        failures(facts) + 1,
+    );
+    if told.http_status.is_none() && unknown {
+        let newest = status.operations.remove(0);
+        entry.request_id = newest.request_id;
+        entry.attempt = newest.attempt;
+    }
+    ledger::record(&mut status, entry);
+    let situation = written(facts, desired, &status, Some(row));
+    finish(facts, status, &situation)
+}
+
+/// A foreign row was taken over, as the policy allows.
+pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
+    let mut status = owned(facts, row, true);
+    status.closed_operation = facts
+        .record
+        .as_ref()
+        .and_then(|r| r.newest())
+        .map(|newest| newest.id.clone());
+    status.sent = None;
+    ledger::restore(&mut status);
+    let as_wanted = row.holds(&desired.values) && !desired.wants_key;
+    let situation = if as_wanted {
+        hold::available(facts, desired)
+    } else {
+        updating()
+    };
+    finish(facts, status, &situation)
+}
+
+/// A PUT of the desired values succeeded. `row` is the cloud's answer, if it gave one.
+pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) -> Status {
+    let mut status = facts.status.clone();
+    let former = status.sent.take().and_then(|sent| sent.key_digest);
+    let digest = match &facts.key {
+        Key::Digest(digest) => Some(digest.clone()),
+        Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => former,
+    };
+    status.sent = Some(sent(&desired.values, digest));
+    status.remote = Some(row.map_or_else(
+        || RemoteStatus {
+            id: status.callback_id.clone(),
+            ..RemoteStatus::default()
+        },
+        RemoteStatus::from,
+    ));
+    ledger::record(
+        &mut status,
+        ledger::success(
+            Operation::Update,
+            told.http_status,
+            told.request_id,
+            told.at,
+            failures(facts) + 1,
+        ),
+    );
+    status.failures = Some(0);
+    status.next_attempt_time = None;
+    status.rejected_credential = None;
+    let situation = written(facts, desired, &status, row);
+    finish(facts, status, &situation)
+}
+
+/// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
+pub fn deleted(facts: &Facts, told: Told) -> Status {
+    let mut status = facts.status.clone();
+    ledger::record(
+        &mut status,
+        ledger::success(
+            Operation::Delete,
+            told.http_status,
+            told.request_id,
+            told.at,
+            failures(facts) + 1,
+        ),
+    );
+    status.callback_id = facts.id().map(str::to_owned);
+    finish(facts, status, &Situation::unchanged())
+}
+
+/// The object waits for its turn.
+pub fn queued(facts: &Facts, until: Timestamp) -> Status {
+    let mut status = facts.status.clone();
+    let situation = Situation::new(
+        Reason::RateLimited,
+        Stage::Progressing,
+        "Waiting for the cloud's quota of calls per minute; see --requests-per-minute.",
+    )
+    .at(until);
+    status.next_attempt_time = situation.next;
+    if holds_spec(facts) {
+        return facts.status.clone();
+    }
+    conditions::set(&mut status, &situation, facts.object.generation, facts.now);
+    status
+}
+
+/// When a call that failed is made again.
+fn next_attempt(facts: &Facts, failure: &Failure, at: Timestamp) -> Timestamp {
+    let before = failures(facts);
+    if failure.class == Class::Exists && before == 0 {
+        return at;
+    }
+    let count = u32::try_from(before + 1).unwrap_or(u32::MAX);
+    later(at, backoff::delay(failure, count, &facts.object.uid))
+}
+
+/// When a conflict is looked at again: like a rejection.
+pub(super) fn next_look(facts: &Facts) -> Timestamp {
+    let count = u32::try_from(failures(facts) + 1).unwrap_or(u32::MAX);
+    let delay = Duration::from_secs(5)
+        .saturating_mul(1 << (count - 1).min(16))
+        .min(Duration::from_mins(10));
+    later(
+        facts.now,
+        backoff::lengthened(delay, count, &facts.object.uid),
+    )
+}
+
+/// The status of an object that just got its callback.
+fn owned(facts: &Facts, row: &Row, adopted: bool) -> Status {
+    let mut status = facts.status.clone();
+    status.callback_id = Some(row.id.clone());
+    status.adopted = Some(adopted);
+    status.remote = Some(row.into());
+    if let Access::Usable(target) = &facts.access {
+        status.target = Some(target.into());
+    }
+    status.failures = Some(0);
+    status.next_attempt_time = None;
+    status.rejected_credential = None;
+    status.plan = None;
+    status
+}
+
+/// How things are after a write that succeeded.
+fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>) -> Situation {
+    let after = Facts {
+        status: status.clone(),
+        ..facts.clone()
+    };
+    if !manage::is_as_sent(&after, desired) {
+        return updating();
+    }
+    match row.filter(|row| !row.holds(&desired.values)) {
+        Some(row) => hold::normalized(row, desired),
+        None => hold::available(&after, desired),
+    }
+}
+
+/// More has to be written.
+fn updating() -> Situation {
+    Situation::new(
+        Reason::Updating,
+        Stage::Progressing,
+        "The callback is ours and is being brought to the spec.",
+    )
+}
+
+/// Whether the cloud was last seen to hold this very spec.
+fn holds_spec(facts: &Facts) -> bool {
+    conditions::is_ready(&facts.status)
+        && facts.id().is_some()
+        && facts
+            .desired
+            .as_ref()
+            .is_ok_and(|desired| manage::is_as_sent(facts, desired))
+}
+
+/// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
+fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
+    conditions::set(&mut status, situation, facts.object.generation, facts.now);
+    let policy = match (
+        facts.policies.observe,
+        facts.policies.deletion,
+        status.adopted,
+    ) {
+        (true, _, _) | (_, None, Some(true)) => Deletion::Retain,
+        (_, Some(policy), _) => policy,
+        (_, None, _) => Deletion::Delete,
+    };
+    status.deletion_policy = Some(policy.as_str().to_owned());
+    if let Some(token) = facts.unanswered() {
+        status.last_handled_reconcile_at = Some(token.to_owned());
+    }
+    status
+}
+
+fn failures(facts: &Facts) -> i64 {
+    facts.status.failures.unwrap_or_default().max(0)
+}
+
+fn sent(values: &Values, key_digest: Option<String>) -> SentStatus {
+    SentStatus {
+        notify_callback_url: values.url.clone(),
+        notify_event_subscription: values.events.iter().cloned().collect(),
+        sign_type: Some(values.sign_type.clone()),
+        key_digest,
+    }
+}
+
+impl From<&Row> for RemoteStatus {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: Some(row.id.clone()),
+            notify_callback_url: row.url.clone(),
+            notify_event_subscription: row.events.iter().flatten().cloned().collect(),
+            sign_type: row.sign_type.clone(),
+            create_time: row.create_time.map(|time| time.to_string()),
+            update_time: row.update_time.map(|time| time.to_string()),
+        }
+    }
+}
+
+impl From<&Target> for TargetStatus {
+    fn from(target: &Target) -> Self {
+        Self {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            endpoint: target.endpoint.clone(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The write-ahead record of creates: what was about to be posted, written to the object before the POST.
+//!
+//! A create has no idempotency key and no tag, so this record is all that tells our row from a foreign one. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    place::{Target, Values},
+    row::Row,
+};
+
+/// A row may be this much older than the attempt that made it: clocks have whole seconds.
+const OLDER: SignedDuration = SignedDuration::from_secs(5);
+/// A row younger than the newest attempt by more than this was made by somebody else.
+const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
+/// How many attempts a record keeps: the first and the newest.
+const KEPT: usize = 8;
+
+/// The record, as it stands in the annotation `live.huaweicloud.com/pending-operation`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// UID of the object it was written for; a copied manifest carries a foreign one.
+    pub uid: String,
+    /// Where the attempts went.
+    pub target: RecordTarget,
+    /// Oldest first. Never empty in a record that we wrote.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Region, project and address of the attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordTarget {
+    /// Region.
+    pub region: String,
+    /// Project id.
+    #[serde(rename = "projectID")]
+    pub project_id: String,
+    /// Base URL.
+    pub endpoint: String,
+}
+
+/// One POST that was sent or may have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Made by us, unique.
+    pub id: String,
+    /// When it was planned, in cloud time.
+    pub at: Timestamp,
+    /// Callback URL sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Events sent.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Signature type sent.
+    pub sign_type: String,
+    /// Digest of the key sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_digest: Option<String>,
+}
+
+impl Attempt {
+    /// An attempt to create these values.
+    pub fn new(id: String, at: Timestamp, values: &Values, key_digest: Option<String>) -> Self {
+        Self {
+            id,
+            at,
+            url: values.url.clone(),
+            events: values.events.iter().cloned().collect(),
+            sign_type: values.sign_type.clone(),
+            key_digest,
+        }
+    }
+
+    /// What it sent.
+    pub fn values(&self) -> Values {
+        Values {
+            url: self.url.clone(),
+            events: self.events.iter().cloned().collect(),
+            sign_type: self.sign_type.clone(),
+        }
+    }
+}
+
+impl Record {
+    /// A record of one attempt.
+    pub fn new(uid: &str, target: &Target, attempt: Attempt) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            target: target.into(),
+            attempts: vec![attempt],
+        }
+    }
+
+    /// The record of an annotation, if it is one of this object.
+    pub fn parse(annotation: &str, uid: &str) -> Option<Self> {
+        let record: Self = serde_json::from_str(annotation).ok()?;
+        (record.uid == uid && !record.attempts.is_empty()).then_some(record)
+    }
+
+    /// The same record with one more attempt; beyond the bound the second oldest goes.
+    #[must_use]
+    pub fn appended(mut self, attempt: Attempt) -> Self {
+        self.attempts.push(attempt);
+        if self.attempts.len() > KEPT {
+            self.attempts.remove(1);
+        }
+        self
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// Whether the outcome of the newest attempt is not known, given `status.closedOperation`.
+    pub fn is_open(&self, closed_operation: Option<&str>) -> bool {
+        self.newest()
+            .is_some_and(|newest| closed_operation != Some(newest.id.as_str()))
+    }
+
+    /// Whether more than one POST may have made something.
+    pub fn has_several(&self) -> bool {
+        self.attempts.len() > 1
+    }
+
+    /// The newest attempt that could have made this row: equal values, and an age that fits.
+    pub fn author_of(&self, row: &Row) -> Option<&Attempt> {
+        let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
+        let fits = row
+            .create_time
+            .is_none_or(|made| made >= first.at - OLDER && made <= newest.at + YOUNGER);
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| fits && row.holds(&attempt.values()))
+    }
+}
+
+impl From<&Target> for RecordTarget {
+    fn from(target: &Target) -> Self {
+        Self {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            endpoint: target.endpoint.clone(),
+        }
+    }
+}
+
+impl From<&RecordTarget> for Target {
+    fn from(target: &RecordTarget) -> Self {
+        Self {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            endpoint: target.endpoint.clone(),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! How things are with an object, in the words that its conditions will use.
+
+use jiff::Timestamp;
+
+use super::{
+    facts::{Facts, Rival, later},
+    failure::{Class, Failure},
+    reason::Reason,
+};
+
+/// One sentence about an object, and what it means for the three conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Situation {
+    /// The word.
+    pub reason: Reason,
+    /// The sentence: what is wrong, where, what to do.
+    pub message: String,
+    /// What it means for Ready, Reconciling and Stalled.
+    pub stage: Stage,
+    /// When the next attempt comes by itself.
+    pub next: Option<Timestamp>,
+}
+
+/// The rows of the table of states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Ready is True.
+    Ready,
+    /// Ready is False, Reconciling is True.
+    Progressing,
+    /// Ready is False, Stalled is True.
+    Stalled,
+    /// Ready is False and nobody works on it: the object only looks.
+    NotReady,
+    /// Ready keeps its status (Unknown when there was none), with this reason.
+    Kept,
+    /// Ready is Unknown.
+    Unknown,
+    /// Ready is Unknown, Stalled is True.
+    UnknownStalled,
+    /// All conditions stay as they are.
+    AsItWas,
+}
+
+impl Situation {
+    /// A situation without a time of its own.
+    pub fn new(reason: Reason, stage: Stage, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            stage,
+            next: None,
+        }
+    }
+
+    /// The same, with the time of the next attempt.
+    #[must_use]
+    pub fn at(mut self, next: Timestamp) -> Self {
+        self.next = Some(next);
+        self
+    }
+
+    /// Nothing to tell.
+    pub fn unchanged() -> Self {
+        Self::new(Reason::Available, Stage::AsItWas, "")
+    }
+
+    /// The spec can't be served.
+    pub fn invalid_spec(problem: &str) -> Self {
+        Self::new(
+            Reason::InvalidSpec,
+            Stage::Stalled,
+            format!("The spec can't be served: {problem}"),
+        )
+    }
+
+    /// The object is suspended.
+    pub fn suspended(stage: Stage) -> Self {
+        Self::new(
+            Reason::Suspended,
+            stage,
+            "spec.suspend is true: nothing is looked at or changed at the cloud until it is false or absent.",
+        )
+    }
+
+    /// Another object owns the place.
+    pub fn duplicate(facts: &Facts, rival: &Rival) -> Self {
+        let waits = rival.deleting || is_young(facts, Reason::Duplicate);
+        let message = format!(
+            "RecordingCallback {} owns this domain and app. Delete one of the two; this one takes over by itself when that one is gone.",
+            rival.name
+        );
+        Self::new(
+            Reason::Duplicate,
+            if waits {
+                Stage::Progressing
+            } else {
+                Stage::Stalled
+            },
+            message,
+        )
+    }
+
+    /// A call failed. `next` is when it is tried again.
+    pub fn failed(facts: &Facts, failure: &Failure, next: Timestamp) -> Self {
+        let reason = reason_of(failure);
+        let stage = match failure.class {
+            Class::Credential | Class::Permission | Class::Account => Stage::Stalled,
+            Class::Rejected | Class::Exists | Class::Gone if is_stalled(facts, failure) => {
+                Stage::Stalled
+            }
+            Class::Rejected
+            | Class::Exists
+            | Class::Gone
+            | Class::Maintenance
+            | Class::CloudDown
+            | Class::NotSent
+            | Class::Throttled
+            | Class::Overloaded
+            | Class::ClockSkew
+            | Class::Protocol => Stage::Progressing,
+        };
+        Self::new(reason, stage, sentence(failure)).at(next)
+    }
+
+    /// The way to let an object go whose delete waits for a human.
+    #[must_use]
+    pub fn with_way_out(mut self, facts: &Facts) -> Self {
+        self.message = format!(
+            "{} To let the object go and leave the callback at the cloud: kubectl patch rcb {} -n {} --type merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
+            self.message, facts.object.name, facts.object.namespace
+        );
+        self
+    }
+}
+
+/// The reason of a failed call.
+pub fn reason_of(failure: &Failure) -> Reason {
+    use super::failure::Operation::Create;
+    match failure.class {
+        Class::Rejected | Class::Gone => Reason::RequestRejected,
+        Class::Exists => Reason::Conflict,
+        Class::CloudDown | Class::Protocol if failure.operation == Create => Reason::OutcomeUnknown,
+        Class::Maintenance | Class::CloudDown | Class::NotSent | Class::Protocol => {
+            Reason::CloudUnavailable
+        }
+        Class::Throttled | Class::Overloaded => Reason::RateLimited,
+        Class::Credential => Reason::CredentialsRejected,
+        Class::ClockSkew => Reason::ClockSkew,
+        Class::Permission => Reason::PermissionDenied,
+        Class::Account => Reason::AccountProblem,
+    }
+}
+
+/// What the cloud said to which call, with everything that its support asks for.
+pub fn sentence(failure: &Failure) -> String {
+    let mut text = format!("{} ", failure.operation.as_str());
+    text.push_str(match failure.class {
+        Class::NotSent => "was not sent",
+        Class::CloudDown | Class::Overloaded | Class::Protocol if failure.operation.is_change() => {
+            "may or may not have happened"
+        }
+        _ => "failed",
+    });
+    match (failure.http_status, &failure.code) {
+        (Some(status), Some(code)) => text.push_str(&format!(" (HTTP {status}, {code})")),
+        (Some(status), None) => text.push_str(&format!(" (HTTP {status})")),
+        (None, _) => {}
+    }
+    text.push_str(&format!(": {}", failure.message.trim_end_matches('.')));
+    if let Some(id) = &failure.request_id {
+        text.push_str(&format!(" [request id {id}]"));
+    }
+    text.push('.');
+    if let Some(advice) = failure.advice {
+        text.push_str(&format!(" {advice}"));
+    }
+    text
+}
+
+/// Whether Ready took this reason less than the settle time ago, or does not have it yet.
+fn is_young(facts: &Facts, reason: Reason) -> bool {
+    let has = |type_: &str| {
+        facts
+            .status
+            .conditions
+            .iter()
+            .find(|c| c.type_ == type_ && c.reason == reason.as_str())
+    };
+    match (
+        has("Ready"),
+        has("Reconciling").and_then(|c| c.last_transition_time),
+    ) {
+        (None, _) => true,
+        (Some(_), Some(since)) => facts.now < later(since, facts.settings.settle_time),
+        (Some(_), None) => false,
+    }
+}
+
+/// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
+fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
+    let Some(newest) = facts.status.operations.first() else {
+        return false;
+    };
+    let same = newest.outcome == "Rejected" && newest.error_code == failure.code;
+    let first = newest.first_time.or(newest.time);
+    same && newest.count.unwrap_or(1) >= 4
+        && first.is_some_and(|first| facts.now >= later(first, facts.settings.stall_after))
+}

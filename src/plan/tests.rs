@@ -1,0 +1,5 @@
+//! The decisions against a small world: a cloud, an object, a process that can die between any two effects.
+
+mod histories;
+mod scenarios;
+mod world;

@@ -1,0 +1,134 @@
+//! Single stories, each with its count of calls.
+
+use super::world::{Death, Fate, SETTLE, World};
+use crate::plan::conditions;
+use crate::plan::facts::Adoption;
+
+#[test]
+fn a_create_is_one_look_one_post_two_writes() {
+    let mut world = World::new();
+    world.run(600);
+    assert_eq!((world.looks, world.posts, world.writes), (1, 1, 2));
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
+fn a_rejection_for_ever_costs_at_most_24_calls_in_an_hour() {
+    let mut world = World::new();
+    world.fates = vec![Fate::Refused; 100];
+    world.run(3600);
+    assert!(world.looks + world.posts <= 24, "{} looks, {} posts", world.looks, world.posts);
+    assert!(world.posts >= 10, "it is requeued, always: {}", world.posts);
+}
+
+#[test]
+fn an_edit_is_one_put_and_no_look() {
+    let mut world = World::new();
+    world.run(60);
+    let (looks, writes) = (world.looks, world.writes);
+    world.edit(1);
+    world.run(60);
+    assert_eq!((world.puts, world.looks - looks, world.writes - writes), (1, 0, 1));
+}
+
+#[test]
+fn a_lost_reply_is_claimed_even_if_the_policy_never_adopts() {
+    let mut world = World::new();
+    world.spec.adoption = Adoption::Never;
+    world.fates = vec![Fate::ReplyLost];
+    world.run(60);
+    assert_eq!((world.posts, world.rows.len()), (1, 1));
+    assert!(conditions::is_ready(&world.status));
+    assert_eq!(world.status.adopted, Some(false));
+}
+
+#[test]
+fn a_lost_create_is_made_anew_only_after_the_settle_time() {
+    let mut world = World::new();
+    world.fates = vec![Fate::Lost];
+    world.run(SETTLE - 1);
+    assert_eq!(world.posts, 1);
+    world.run(10);
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+}
+
+#[test]
+fn a_late_commit_within_the_settle_time_is_claimed() {
+    let mut world = World::new();
+    world.unique = false;
+    world.fates = vec![Fate::Late(SETTLE - 5)];
+    world.run(1);
+    world.quiet();
+    assert_eq!((world.posts, world.rows.len()), (1, 1));
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
+fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
+    let mut world = World::new();
+    world.unique = false;
+    world.fates = vec![Fate::Late(SETTLE + 15)];
+    world.run(1);
+    world.quiet();
+    assert_eq!(world.posts, 2);
+    assert_eq!(world.rows.len(), 1, "{:#?}", world.rows);
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
+fn a_delete_after_a_crash_finds_what_the_edited_spec_no_longer_describes() {
+    let mut world = World::new();
+    world.death = Some(Death { effects: 1, after: true });
+    world.run(0);
+    world.edit(2);
+    world.delete();
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
+}
+
+#[test]
+fn a_delete_with_an_unknown_outcome_waits_for_what_may_still_come() {
+    let mut world = World::new();
+    world.fates = vec![Fate::Late(SETTLE - 5)];
+    world.run(0);
+    world.delete();
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
+}
+
+#[test]
+fn a_foreign_row_is_a_conflict_that_is_never_touched() {
+    let mut world = World::new();
+    world.spec.adoption = Adoption::Never;
+    world.add_foreign(0);
+    world.run(3600);
+    assert_eq!((world.posts, world.puts, world.rows.len()), (0, 0, 1));
+    assert_eq!(conditions::ready(&world.status).unwrap().reason, "Conflict");
+    world.delete();
+    world.quiet();
+    assert_eq!(world.rows.len(), 1);
+    assert!(world.gone);
+}
+
+#[test]
+fn a_wiped_object_gets_its_finalizer_back() {
+    let mut world = World::new();
+    world.run(60);
+    world.wipe();
+    world.run(60);
+    assert!(world.finalizer);
+    world.delete();
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty());
+}
+
+#[test]
+fn a_retained_callback_stays_and_costs_no_call() {
+    let mut world = World::new();
+    world.run(60);
+    world.retain();
+    world.run(60);
+    world.delete();
+    world.quiet();
+    assert_eq!((world.rows.len(), world.deletes, world.looks), (1, 0, 1));
+}

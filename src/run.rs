@@ -1,0 +1,119 @@
+//! The process around the controller: cluster access, health, leadership, and an end in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::FutureExt as _;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::admin::{self, Health};
+use crate::cluster::client::Access;
+use crate::cluster::lease::{Leadership, Settings, identity};
+use crate::cluster::pulse::Pulse;
+use crate::config::{ClusterArgs, RunConfig};
+use crate::controller;
+use crate::metrics::Metrics;
+use crate::stop::Stop;
+
+/// How long work in flight may take to end. Together with the release of the Lease less than 10 s.
+const DRAIN_LIMIT: Duration = Duration::from_secs(8);
+
+/// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
+pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
+    let stop = Stop::on_signals().context("cannot listen for signals")?;
+    let access = access(&config.cluster)?;
+    let health = Arc::new(Health::new());
+    let metrics = Arc::new(Metrics::new(error_label, config.read_only));
+    let listener = admin::bind(config.listen).await?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server = access.server(),
+        listen = listener
+            .local_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        read_only = config.read_only,
+        "starting"
+    );
+    let seen = Arc::clone(&health);
+    let client = access.client_with(&Pulse::new(move || seen.watch_seen()))?;
+    let leadership = leadership(&config, access, &client, &health, &metrics)?;
+
+    let serve = admin::serve(listener, Arc::clone(&health), Arc::clone(&metrics));
+    let work = controller::run(
+        config,
+        client,
+        health,
+        metrics,
+        leadership.clone(),
+        stop.clone(),
+    );
+    let result = tokio::select! {
+        result = work => result,
+        result = serve => result.context("health and metrics are served no longer"),
+        () = stop_when_lost(&leadership, &stop) => Ok(()),
+        () = overdue(&stop) => {
+            warn!("work in flight did not end in time");
+            Ok(())
+        }
+        () = stop.forced() => bail!("ended by a second signal"),
+    };
+    if leadership.lost().now_or_never().is_some() {
+        bail!("ended because the Lease was lost");
+    }
+    leadership.release().await;
+    result
+}
+
+/// Without the Lease nothing new may begin; what is in flight may end. Never ends itself.
+async fn stop_when_lost(leadership: &Leadership, stop: &Stop) {
+    leadership.lost().await;
+    stop.request();
+    std::future::pending::<()>().await;
+}
+
+fn access(cluster: &ClusterArgs) -> anyhow::Result<Access> {
+    let usual = ClusterArgs::usual_kubeconfig();
+    Ok(Access::find(
+        &cluster.kubeconfigs(),
+        usual.as_deref(),
+        cluster.context(),
+    )?)
+}
+
+fn leadership(
+    config: &RunConfig,
+    access: Access,
+    client: &kube::Client,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Leadership> {
+    if !config.leader_elect {
+        return Ok(Leadership::always(health, metrics));
+    }
+    let namespace = config
+        .lease_namespace
+        .as_deref()
+        .unwrap_or(client.default_namespace());
+    let settings = Settings {
+        namespace: namespace.to_owned(),
+        name: config.lease_name.clone(),
+        identity: identity(&config.host_name),
+        duration: config.lease_duration,
+    };
+    let (health, metrics) = (Arc::clone(health), Arc::clone(metrics));
+    Ok(Leadership::campaign(
+        settings,
+        move || access.client(),
+        health,
+        metrics,
+    )?)
+}
+
+/// Ends when draining has lasted too long.
+async fn overdue(stop: &Stop) {
+    stop.requested().await;
+    sleep(DRAIN_LIMIT).await;
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Checks what users install, on a real API server: that every rendering of the chart and install.yaml are accepted whole
+# and without a warning, that wrong values are refused with a sentence that helps, that the rights are exactly those that
+# the README names, and that a release can be installed, upgraded, and uninstalled without losing the CRD.
+#
+# Needs build/bin/kube and build/bin/helm. Its control plane is its own and ends with it. HELM names another Helm.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source tests/deploy/lib.sh
+
+chart=deploy/helm/recording-callback-operator
+image=(--set image.repository=registry.example.com/recording-callback-operator)
+
+start_control_plane
+source tests/deploy/rendering.sh
+source tests/deploy/acceptance.sh
+source tests/deploy/rights.sh
+source tests/deploy/lifecycle.sh
+summary

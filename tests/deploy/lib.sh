@@ -1,0 +1,93 @@
+# Sourced by check.sh: a control plane of its own, and checks that are counted and reported as TAP.
+
+work=$(mktemp -d)
+# Neither plug-ins nor settings of whoever runs the checks may decide them.
+export HELM_CACHE_HOME=$work/helm/cache HELM_CONFIG_HOME=$work/helm/config HELM_DATA_HOME=$work/helm/data
+export KUBECACHEDIR=$work/kubectl-cache
+unset HELM_NAMESPACE HELM_KUBECONTEXT KUBECONFIG
+
+helm() {
+    "${HELM:-build/bin/helm}" "$@"
+}
+
+kubectl() {
+    build/bin/kube kubectl "$@"
+}
+
+# start_control_plane: it lives as long as this shell holds its standard input.
+start_control_plane() {
+    local ready
+    # The shell forgets a coprocess that has ended.
+    coproc KUBE { exec build/bin/kube run --stop-on-stdin-eof 2>"$work/kube.log"; }
+    control_plane=$KUBE_PID
+    trap stop EXIT
+    if ! read -r -t 180 -u "${KUBE[0]}" ready; then
+        cat "$work/kube.log" >&2
+        echo "error: the control plane did not become ready" >&2
+        exit 1
+    fi
+    KUBECONFIG=$(sed -n 's/.*"kubeconfig":"\([^"]*\)".*/\1/p' <<<"$ready")
+    export KUBECONFIG
+}
+
+stop() {
+    kill "$control_plane" 2>/dev/null || true
+    wait "$control_plane" 2>/dev/null || true
+    rm -rf "$work"
+}
+
+checks=0
+failures=0
+
+# check NAME COMMAND...: passes if the command succeeds; what it printed is shown if it does not.
+check() {
+    local name=$1 verdict=ok
+    shift
+    checks=$((checks + 1))
+    # In a shell of its own, where the first failing command ends a function.
+    if ! (set -e; "$@") >"$work/output" 2>&1; then
+        verdict="not ok"
+        failures=$((failures + 1))
+    fi
+    echo "$verdict $checks - $name"
+    [[ $verdict == ok ]] || sed 's/^/# /' "$work/output"
+}
+
+# refused SENTENCE COMMAND...: the command fails and says this.
+refused() {
+    local sentence=$1 said
+    shift
+    if said=$("$@" 2>&1); then
+        echo "succeeded: $*"
+        return 1
+    fi
+    grep -qF -- "$sentence" <<<"$said" || {
+        echo "did not say \"$sentence\" but: $said"
+        return 1
+    }
+}
+
+# eventually COMMAND...: the command succeeds within 30 s.
+eventually() {
+    local deadline=$((SECONDS + 30))
+    until "$@" >"$work/attempt" 2>&1; do
+        if ((SECONDS >= deadline)); then
+            cat "$work/attempt"
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# equal EXPECTED ACTUAL: shows the difference.
+equal() {
+    diff -u --label expected --label actual <(echo "$1") <(echo "$2")
+}
+
+summary() {
+    echo "1..$checks"
+    if ((failures > 0)); then
+        echo "error: $failures of $checks deployment checks failed" >&2
+        exit 1
+    fi
+}

@@ -1,0 +1,74 @@
+//! The arrows between the modules, as docs/architecture.md draws them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each module with what its files may not name.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "plan",
+        &[
+            "kube", "k8s_openapi", "tokio", "reqwest", "ring", "http", "SystemTime", "Timestamp::now",
+            "crate::live", "crate::cluster", "crate::controller", "crate::config", "crate::metrics",
+        ],
+    ),
+    ("live", &["kube", "k8s_openapi", "crate::cluster", "crate::controller", "crate::config", "crate::metrics"]),
+    ("cluster", &["reqwest", "crate::live", "crate::controller", "crate::config"]),
+    ("api", &["tokio", "reqwest", "crate::live", "crate::cluster", "crate::controller", "crate::plan"]),
+];
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn of_module(module: &str) -> Vec<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = files(&source.join(module));
+    all.push(source.join(format!("{module}.rs")));
+    all
+}
+
+/// The names in a `use` line or a path, without comments: `kube` does not match `kubectl`.
+fn names(line: &str, name: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    if name.contains("::") || name.starts_with(char::is_uppercase) {
+        return code.contains(name);
+    }
+    code.contains(&format!("{name}::")) && !code.contains(&format!("_{name}::")) && !code.contains(&format!("crate::{name}::"))
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let mut wrong = Vec::new();
+    for (module, forbidden) in FORBIDDEN {
+        let files = of_module(module);
+        assert!(files.len() > 1, "{module} has no files");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                for name in forbidden.iter().filter(|name| names(line, name)) {
+                    wrong.push(format!("{}:{} names {name}", file.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let source = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let tests = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/operator"));
+    let long: Vec<String> = source
+        .into_iter()
+        .chain(tests)
+        .map(|file| (fs::read_to_string(&file).unwrap().lines().count(), file))
+        .filter(|(lines, _)| *lines > 400)
+        .map(|(lines, file)| format!("{} has {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}

@@ -1,0 +1,16 @@
+//! Everything that is tested against a real Kubernetes control plane, in one binary, so that one control plane serves it all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod architecture;
+mod crd;
+mod examples;
+mod lifecycle;
+mod manifests;
+mod support;

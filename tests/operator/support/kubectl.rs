@@ -1,0 +1,57 @@
+//! kubectl, as a user calls it.
+
+use std::process::{Output, Stdio};
+
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use super::control_plane::{binary, kubeconfig};
+
+/// What a call of kubectl said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) succeeded: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    /// What it printed; panics unless it succeeded without a word on stderr, where warnings go.
+    pub(crate) fn without_warning(self) -> String {
+        assert!(self.succeeded && self.stderr.is_empty(), "{self:#?}");
+        self.stdout
+    }
+}
+
+/// Calls kubectl with the rights of an administrator.
+pub(crate) async fn kubectl(args: &[&str]) -> Said {
+    kubectl_with_input(args, "").await
+}
+
+/// Calls kubectl with `input` at its stdin.
+pub(crate) async fn kubectl_with_input(args: &[&str], input: &str) -> Said {
+    let kubeconfig = kubeconfig();
+    let mut process = Command::new(binary())
+        .arg("kubectl")
+        .args(args)
+        .env("KUBECONFIG", kubeconfig)
+        .env("KUBECACHEDIR", kubeconfig.with_file_name("cache"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
+    drop(stdin);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = process.wait_with_output().await.unwrap();
+    Said {
+        succeeded: status.success(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}

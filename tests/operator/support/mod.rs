@@ -1,0 +1,30 @@
+//! What tests on a real control plane share. Nothing here knows what is tested.
+
+mod control_plane;
+mod kubectl;
+mod namespace;
+pub(crate) mod operator;
+mod versions;
+pub(crate) mod world;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use control_plane::{client, install};
+pub(crate) use kubectl::{kubectl, kubectl_with_input};
+pub(crate) use namespace::Namespace;
+
+/// Asks again and again until there is an answer; panics when there is none within `limit`.
+pub(crate) async fn eventually<T>(
+    what: &str,
+    limit: Duration,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

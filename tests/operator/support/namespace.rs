@@ -1,0 +1,99 @@
+//! A namespace for one test.
+
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use k8s_openapi::api::core::v1;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    core::ObjectMeta,
+};
+use recording_callback_operator::api::RecordingCallback;
+use serde_json::json;
+
+use super::client;
+
+/// A fresh namespace, which goes with this value.
+pub(crate) struct Namespace {
+    name: String,
+    client: Client,
+}
+
+impl Namespace {
+    /// Makes one with a name that no other has.
+    pub(crate) async fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let client = client().await;
+        let name = format!(
+            "test-{}-{}",
+            process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let metadata = ObjectMeta {
+            name: Some(name.clone()),
+            ..ObjectMeta::default()
+        };
+        let namespace = v1::Namespace {
+            metadata,
+            ..v1::Namespace::default()
+        };
+        Api::all(client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        Self { name, client }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A client of this test.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The recording callbacks in it.
+    pub(crate) fn callbacks(&self) -> Api<RecordingCallback> {
+        Api::namespaced(self.client(), &self.name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // The test's runtime may be ending and can't be waited for here, so the deletion has one of its own.
+        let deleting = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(delete(&name))
+        });
+        match deleting.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("namespace {} stays: {error}", self.name),
+            Err(_) => eprintln!("namespace {} stays", self.name),
+        }
+    }
+}
+
+/// Deletes a namespace and lets its objects go, since no operator may be left to do that. Does not wait until it is gone.
+async fn delete(name: &str) -> kube::Result<()> {
+    let client = client().await;
+    let namespaces: Api<v1::Namespace> = Api::all(client.clone());
+    namespaces.delete(name, &DeleteParams::default()).await?;
+    let callbacks: Api<RecordingCallback> = Api::namespaced(client, name);
+    for callback in callbacks.list(&ListParams::default()).await? {
+        if !callback.finalizers().is_empty() {
+            let released = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+            callbacks
+                .patch_metadata(&callback.name_any(), &PatchParams::default(), &released)
+                .await?;
+        }
+    }
+    Ok(())
+}

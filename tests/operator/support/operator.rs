@@ -1,0 +1,179 @@
+//! The operator as users run it: the real program as a process of its own, with the rights that the installation gives it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+    config::Kubeconfig,
+    core::{ApiResource, GroupVersionKind},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+    sync::OnceCell,
+};
+
+use super::{client, control_plane::kubeconfig, eventually};
+
+const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
+const NAMESPACE: &str = "recording-callback-system";
+const NAME: &str = "recording-callback-operator";
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running operator. It is killed when this value goes.
+pub(crate) struct Operator {
+    process: Child,
+    log: PathBuf,
+    address: Option<SocketAddr>,
+    _directory: TempDir,
+}
+
+impl Operator {
+    /// Starts one with these flags, as the service account of the installation, and waits until it is ready.
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        let mut operator = Self::spawn(flags, &[]).await;
+        operator.ready().await;
+        operator
+    }
+
+    /// Starts one without waiting.
+    pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let kubeconfig = directory.path().join("kubeconfig");
+        fs::write(&kubeconfig, account().await).unwrap();
+        let log = directory.path().join("log");
+        let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
+            .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
+            .args(flags)
+            .env("KUBECONFIG", &kubeconfig)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&log).unwrap())
+            .stderr(fs::OpenOptions::new().append(true).open(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { process, log, address: None, _directory: directory }
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn ready(&mut self) {
+        self.address().await;
+        eventually("the operator is ready", LIMIT, async || {
+            (self.get("/readyz").await?.0 == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Where it serves health and metrics.
+    async fn address(&mut self) {
+        let log = self.log.clone();
+        let address = eventually("the operator listens", LIMIT, async || {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("the operator ended with {status}:\n{}", fs::read_to_string(&log).unwrap());
+            }
+            lines(&log).into_iter().find_map(|line| line["listen"].as_str()?.parse().ok())
+        })
+        .await;
+        self.address = Some(address);
+    }
+
+    /// Status and body of one of its pages.
+    pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.address?).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_to_string(&mut answer).await.ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// Everything that it wrote.
+    pub(crate) fn output(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Kills it as a machine's failure would.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
+        let id = self.process.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(sent.success());
+        tokio::time::timeout(LIMIT, self.process.wait()).await.expect("it ends in time").unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
+        tokio::time::timeout(LIMIT, self.process.wait()).await.expect("it ends in time").unwrap()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the operator wrote:\n{}", self.output());
+        }
+    }
+}
+
+/// The log's lines that are JSON.
+fn lines(log: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// A kubeconfig of the service account that the installation makes, with the rights that it grants.
+async fn account() -> String {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_init(install).await;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
+    let request = accounts.create_token_request(NAME, &PostParams::default(), &TokenRequest::default());
+    let token = request.await.unwrap().status.unwrap().token;
+    let mut kubeconfig = serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
+    for user in kubeconfig["users"].as_array_mut().unwrap() {
+        user["user"] = json!({ "token": token });
+    }
+    kubeconfig.to_string()
+}
+
+/// Applies the installation's account and rights; the operator itself runs beside the cluster.
+async fn install() {
+    let text = fs::read_to_string(INSTALL).unwrap();
+    for document in documents(&text) {
+        let kind = document["kind"].as_str().unwrap_or_default().to_owned();
+        if !["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].contains(&kind.as_str()) {
+            continue;
+        }
+        let object: DynamicObject = serde_json::from_value(document).unwrap();
+        let types = object.types.clone().unwrap();
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types).unwrap());
+        let name = object.metadata.name.clone().unwrap();
+        let api: Api<DynamicObject> = match &object.metadata.namespace {
+            Some(namespace) => Api::namespaced_with(client().await, namespace, &resource),
+            None => Api::all_with(client().await, &resource),
+        };
+        api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
+    }
+}
+
+/// The documents of a YAML file, as JSON.
+fn documents(text: &str) -> Vec<Value> {
+    let parsed = text.split("\n---").filter_map(|document| serde_saphyr::from_str::<Value>(document).ok());
+    parsed.filter(Value::is_object).collect()
+}

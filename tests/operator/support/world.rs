@@ -1,0 +1,185 @@
+//! One test's world: a namespace of the real control plane, a simulated cloud, the credentials for it, and the operator.
+
+use std::time::Duration;
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api,
+    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+};
+use live_simulator::{Call, Credential, Operation, Settings, Simulator};
+use recording_callback_operator::api::{
+    RecordingCallback,
+    status::{Condition, Status},
+};
+use serde_json::{Value, json};
+
+use super::{Namespace, eventually, operator::Operator};
+
+/// What a test waits for comes within this.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) const AK: &str = "AKTESTEXAMPLE0000001";
+pub(crate) const SK: &str = "sk-test-example-not-a-secret-0000000001";
+pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
+
+/// Everything that one test needs.
+pub(crate) struct World {
+    pub(crate) namespace: Namespace,
+    pub(crate) cloud: Simulator,
+}
+
+impl World {
+    /// A namespace with credentials for a fresh cloud.
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// The same with a cloud of these settings.
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let cloud = Simulator::start(settings).unwrap();
+        cloud.add_credential(Credential::new(AK, SK, PROJECT));
+        let world = Self { namespace: Namespace::new().await, cloud };
+        world.put_secret("huaweicloud", &world.credentials()).await;
+        world
+    }
+
+    /// The values of a good credentials Secret.
+    pub(crate) fn credentials(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("ak", AK.to_owned()),
+            ("sk", SK.to_owned()),
+            ("project_id", PROJECT.to_owned()),
+            ("region", "cn-north-4".to_owned()),
+            ("live_endpoint", self.cloud.endpoint()),
+        ]
+    }
+
+    /// Starts the operator for this namespace, with times that suit a test.
+    pub(crate) async fn operator(&self) -> Operator {
+        self.operator_with(&[]).await
+    }
+
+    /// The same with more flags; a later flag wins.
+    pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
+        let flags = self.flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        Operator::start(&flags).await
+    }
+
+    /// The flags of an operator for this world.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        vec![
+            format!("--namespaces={}", self.namespace.name()),
+            format!("--allowed-endpoints={}", self.cloud.endpoint()),
+            "--leader-elect=false".to_owned(),
+            "--request-timeout=1s".to_owned(),
+            "--settle-time=6s".to_owned(),
+            "--secret-poll-interval=1s".to_owned(),
+        ]
+    }
+
+    /// Creates or replaces a Secret.
+    pub(crate) async fn put_secret(&self, name: &str, values: &[(&str, String)]) {
+        let data = values.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
+        let secret = Secret {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            data: Some(data.collect()),
+            ..Secret::default()
+        };
+        let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        if api.get_opt(name).await.unwrap().is_some() {
+            api.replace(name, &PostParams::default(), &secret).await.unwrap();
+        } else {
+            api.create(&PostParams::default(), &secret).await.unwrap();
+        }
+    }
+
+    /// Creates an object: domain, app, URL and credentials, and whatever else the test wants in the spec.
+    pub(crate) async fn create(&self, name: &str, spec: Value) -> RecordingCallback {
+        let mut full = json!({
+            "publishDomain": format!("{name}.example.com"),
+            "app": "live",
+            "notifyCallbackURL": "https://hooks.example.com/record",
+            "credentialsSecretRef": { "name": "huaweicloud" },
+        });
+        full.as_object_mut().unwrap().extend(spec.as_object().cloned().unwrap_or_default());
+        let object = serde_json::from_value(json!({
+            "apiVersion": "live.huaweicloud.com/v1alpha1",
+            "kind": "RecordingCallback",
+            "metadata": { "name": name },
+            "spec": full,
+        }));
+        self.namespace.callbacks().create(&PostParams::default(), &object.unwrap()).await.unwrap()
+    }
+
+    /// Merges a change into an object.
+    pub(crate) async fn patch(&self, name: &str, change: Value) {
+        let callbacks = self.namespace.callbacks();
+        callbacks.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+    }
+
+    /// Deletes an object without waiting.
+    pub(crate) async fn delete(&self, name: &str) {
+        self.namespace.callbacks().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The object as it is now.
+    pub(crate) async fn get(&self, name: &str) -> Option<RecordingCallback> {
+        self.namespace.callbacks().get_opt(name).await.unwrap()
+    }
+
+    /// The status, once it is as the test wants it.
+    pub(crate) async fn status(&self, name: &str, what: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+        let mut last = None;
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                last = self.get(name).await.and_then(|object| object.status);
+                if let Some(status) = last.as_ref().filter(|status| is_so(status)) {
+                    return status.clone();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        found.unwrap_or_else(|_| panic!("{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}", self.calls()))
+    }
+
+    /// The status, once Ready is True for the present generation.
+    pub(crate) async fn ready(&self, name: &str) -> Status {
+        let generation = self.get(name).await.unwrap().metadata.generation;
+        self.status(name, "Ready is True", |status| {
+            status.observed_generation == generation && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
+        })
+        .await
+    }
+
+    /// The status, once Ready has this reason.
+    pub(crate) async fn reason(&self, name: &str, reason: &str) -> Status {
+        self.status(name, reason, |status| condition(status, "Ready").is_some_and(|ready| ready.reason == reason)).await
+    }
+
+    /// Waits until the object is gone.
+    pub(crate) async fn gone(&self, name: &str) {
+        eventually(&format!("{name} is gone"), LIMIT, async || {
+            self.get(name).await.is_none().then_some(())
+        })
+        .await;
+    }
+
+    /// The calls of the five operations, in order, each with the status of its answer.
+    pub(crate) fn calls(&self) -> Vec<(Operation, Option<u16>)> {
+        let live = self.cloud.calls().into_iter().filter(|call: &Call| call.operation.is_live());
+        live.map(|call| (call.operation, call.status)).collect()
+    }
+
+    /// How often the object was written: its distinct versions, as a watch that began with `first` saw them.
+    pub(crate) async fn writes_since(&self, object: &RecordingCallback) -> usize {
+        super::versions::count(&self.namespace, object).await
+    }
+}
+
+/// A condition of a status.
+pub(crate) fn condition<'a>(status: &'a Status, type_: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == type_)
+}

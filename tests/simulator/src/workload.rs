@@ -1,0 +1,142 @@
+//! Temporary keys for a workload by what it runs on: STS with an identity token, the metadata
+//! service of the machine, the pod-identity endpoint of a cluster. No I/O.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::auth::Rights;
+use crate::auth::text;
+use crate::cloud::Now;
+use crate::cloud::State;
+use crate::iam::IamCall;
+use crate::iam::flat;
+use crate::iam::json_body;
+use crate::iam::key_lifetime;
+use crate::iam::microseconds;
+use crate::random;
+use crate::reply::Done;
+
+const METADATA_KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(6);
+const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
+
+/// A workload, and the ways in which it obtains temporary keys. A way that is `None` is closed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// What its keys may do.
+    pub rights: Rights,
+    /// The identity token that STS accepts.
+    pub id_token: Option<String>,
+    /// The token that the pod-identity endpoint accepts.
+    pub pod_token: Option<String>,
+    /// What the metadata service does.
+    pub metadata: Metadata,
+}
+
+/// What the metadata service of a machine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Metadata {
+    /// It has no agency, and so no keys.
+    NoAgency,
+    /// It gives keys to everybody who asks.
+    Open,
+    /// It gives keys to those who bring one of its tokens.
+    TokenRequired,
+}
+
+impl fmt::Debug for Workload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Workload")
+            .field("rights", &self.rights)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// `POST /v5/agencies/assume-with-oidc`
+    pub(crate) fn assume_with_oidc(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+        let body = json_body(call)?;
+        for member in ["provider_urn", "agency_urn", "agency_session_name"] {
+            if body
+                .get(member)
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
+            {
+                return Err(flat(400, "IAM.0072", &format!("{member} is required")));
+            }
+        }
+        let sent = body.get("id_token").and_then(Value::as_str);
+        let rights = self.workload_rights(sent, |workload| workload.id_token.as_deref())?;
+        let key = self.temporary_key(rights, key_lifetime(body.get("duration_seconds"))?, now);
+        let body = json!({"credentials": {
+            "access_key_id": key.access,
+            "secret_access_key": key.secret,
+            "security_token": key.security_token,
+            "expiration": microseconds(key.expires_at),
+        }});
+        Ok(Done::new(200, Some(body)))
+    }
+
+    /// `POST /pod-identity/credentials`
+    pub(crate) fn assume_pod_identity(
+        &mut self,
+        call: &IamCall<'_>,
+        now: Now,
+    ) -> Result<Done, Done> {
+        let sent = text(call.signed.headers, "authorization");
+        let rights = self.workload_rights(sent, |workload| workload.pod_token.as_deref())?;
+        let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);
+        Ok(Done::new(200, Some(json!({"credential": key.json()}))))
+    }
+
+    fn workload_rights(
+        &self,
+        sent: Option<&str>,
+        expected: impl Fn(&Workload) -> Option<&str>,
+    ) -> Result<Rights, Done> {
+        self.identities
+            .workload
+            .as_ref()
+            .filter(|workload| sent.is_some() && expected(workload) == sent)
+            .map(|workload| workload.rights.clone())
+            .ok_or_else(|| flat(401, "IAM.0067", "The identity token is not accepted."))
+    }
+
+    /// `PUT /meta-data/latest/api/token`
+    pub(crate) fn issue_metadata_token(&mut self, call: &IamCall<'_>) -> Result<Done, Done> {
+        if text(call.signed.headers, "x-metadata-token-ttl-seconds").is_none() {
+            return Err(flat(
+                400,
+                "IAM.0072",
+                "X-Metadata-Token-Ttl-Seconds is required",
+            ));
+        }
+        let token = random::hex(20);
+        self.identities.metadata_tokens.insert(token.clone());
+        Ok(Done::text(200, token))
+    }
+
+    /// `GET /openstack/latest/securitykey`
+    pub(crate) fn read_metadata_key(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+        let workload = self.identities.workload.as_ref();
+        let metadata = workload.map_or(Metadata::NoAgency, |workload| workload.metadata);
+        let token = text(call.signed.headers, "x-metadata-token");
+        let known = token.is_some_and(|token| self.identities.metadata_tokens.contains(token));
+        let rights = match (workload, metadata) {
+            (None, _) | (_, Metadata::NoAgency) => {
+                return Err(Done::text(404, NO_AGENCY.to_owned()));
+            }
+            (Some(_), Metadata::TokenRequired) if !known => {
+                return Err(Done::text(401, "401 Unauthorized".to_owned()));
+            }
+            (Some(workload), Metadata::TokenRequired | Metadata::Open) => workload.rights.clone(),
+        };
+        let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);
+        Ok(Done::new(200, Some(json!({"credential": key.json()}))))
+    }
+}
