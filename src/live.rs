@@ -1,11 +1,19 @@
 //! The Live API of Huawei Cloud. Knows nothing of Kubernetes.
 
+pub mod account;
 pub mod answer;
 pub mod classify;
+pub mod client;
 pub mod clock;
 pub mod codes;
+pub mod credentials;
+mod draft;
+pub mod endpoint;
+pub mod iam;
 pub mod looks;
 pub mod quota;
 pub mod redact;
 pub mod sign;
+pub mod sign_key;
 pub mod transport;
+pub mod wire;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,6 +20,8 @@ use crate::plan::failure::{Class, Failure, Operation};
 const MAX_NAME: usize = 128;
 /// A longer `Retry-After` is not believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// A date that is further off explains a refused signature. The cloud allows 15 minutes.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The names that the families of the cloud give to code and message, in the order in which they are tried.
 const SPELLINGS: [(&str, &str); 3] = [
     ("error_code", "error_msg"),
@@ -43,6 +45,20 @@ enum Shape {
     Json(Body),
     /// HTML, truncated or not UTF-8: whoever wrote it, it was not this API.
     Foreign,
+}
+
+/// A 2xx, or the failure that the reply is. `now` is cloud time.
+pub fn judge(
+    operation: Operation,
+    reply: Result<Response, TransportError>,
+    secrets: &Secrets,
+    now: Timestamp,
+) -> Result<Response, Failure> {
+    let response = reply.map_err(|error| unanswered(operation, error, secrets))?;
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    Err(answered(operation, &response, secrets, now))
 }
 
 /// The failure that an answer other than 2xx is. `now` is what `Retry-After` dates are measured against.
@@ -118,6 +134,26 @@ pub fn unreadable(
         request_id: request_id(&response.headers, secrets),
         retry_after: None,
     }
+}
+
+/// The failure of a request that could not be made.
+pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure {
+    Failure {
+        operation,
+        class,
+        http_status: None,
+        code: None,
+        message: format!("not sent: {problem}"),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+/// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.
+pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Option<Timestamp>) -> bool {
+    failure.class == Class::Credential
+        && failure.http_status == Some(StatusCode::UNAUTHORIZED.as_u16())
+        && date.is_some_and(|date| date.duration_since(signed).abs() > SKEW)
 }
 
 /// The id by which the cloud finds a call in its logs.
@@ -220,12 +256,11 @@ fn read_body(object: &Map<String, Value>) -> Option<Body> {
 
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let reference = date(headers).unwrap_or(now);
-            Duration::try_from(parse_http_date(text)?.duration_since(reference)).ok()?
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let reference = date(headers).unwrap_or(now);
+        Duration::try_from(parse_http_date(text)?.duration_since(reference)).ok()?
     };
     (wait <= MAX_RETRY_AFTER && !wait.is_zero()).then_some(wait)
 }

@@ -40,6 +40,11 @@ impl Clock {
         }
     }
 
+    /// The local wall clock, for those who look at it later.
+    pub fn wall(&self) -> &Wall {
+        &self.wall
+    }
+
     /// The local wall clock.
     pub fn local(&self) -> Timestamp {
         (self.wall)()

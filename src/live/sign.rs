@@ -200,11 +200,10 @@ mod tests {
         let mut parameters = Vec::new();
         for pair in query.as_array().unwrap() {
             let name = pair[0].as_str().unwrap();
-            match &pair[1] {
-                Value::Array(values) => {
-                    parameters.extend(values.iter().map(|value| (name.to_owned(), text(value))));
-                }
-                value => parameters.push((name.to_owned(), text(value))),
+            if let Value::Array(values) = &pair[1] {
+                parameters.extend(values.iter().map(|value| (name.to_owned(), text(value))));
+            } else {
+                parameters.push((name.to_owned(), text(&pair[1])));
             }
         }
         parameters

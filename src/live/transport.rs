@@ -90,6 +90,16 @@ pub enum TransportError {
     },
 }
 
+/// The headers of a reply that had any, even if its body can't be read.
+pub fn reply_headers(reply: &Result<Response, TransportError>) -> Option<&HeaderMap> {
+    match reply {
+        Ok(Response { headers, .. }) | Err(TransportError::Unreadable { headers, .. }) => {
+            Some(headers)
+        }
+        Err(TransportError::NotSent(_) | TransportError::AfterHandOver(_)) => None,
+    }
+}
+
 /// Sends requests. The one seam between this program and the network of the cloud.
 pub trait Transport: Send + Sync {
     /// Sends once and reads the whole answer, both before the deadline.

@@ -1,6 +1,10 @@
 //! Whose certificates are accepted: those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, where set, instead of the system's.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use rustls::RootCertStore;
 use rustls_native_certs::{CertificateResult, load_certs_from_paths};
@@ -17,12 +21,15 @@ pub(super) struct Trust {
 
 impl Trust {
     pub(super) fn from_environment() -> Self {
-        Self::load(env::var_os(FILE), env::var_os(DIRECTORIES))
+        Self::load(
+            env::var_os(FILE).as_deref(),
+            env::var_os(DIRECTORIES).as_deref(),
+        )
     }
 
     /// An empty variable counts as unset. What can't be read is skipped, and told when nothing is left.
-    fn load(file: Option<OsString>, directories: Option<OsString>) -> Self {
-        let file = file.filter(|value| !value.is_empty()).map(PathBuf::from);
+    fn load(file: Option<&OsStr>, directories: Option<&OsStr>) -> Self {
+        let file = file.filter(|value| !value.is_empty()).map(Path::new);
         let directories: Vec<PathBuf> = directories
             .iter()
             .flat_map(env::split_paths)
@@ -30,7 +37,7 @@ impl Trust {
             .collect();
         let own = file.is_some() || !directories.is_empty();
         let found = if own {
-            read(file, directories)
+            read(file, &directories)
         } else {
             read_system()
         };
@@ -60,13 +67,13 @@ impl Trust {
 /// The system's own authorities. The probe looks at the same variables, but only at paths that exist, and those are empty here.
 fn read_system() -> CertificateResult {
     let probed = openssl_probe::probe();
-    read(probed.cert_file, probed.cert_dir)
+    read(probed.cert_file.as_deref(), &probed.cert_dir)
 }
 
-fn read(file: Option<PathBuf>, directories: Vec<PathBuf>) -> CertificateResult {
-    let mut found = load_certs_from_paths(file.as_deref(), None);
+fn read(file: Option<&Path>, directories: &[PathBuf]) -> CertificateResult {
+    let mut found = load_certs_from_paths(file, None);
     for directory in directories {
-        let mut more = load_certs_from_paths(None, Some(&directory));
+        let mut more = load_certs_from_paths(None, Some(directory));
         found.certs.append(&mut more.certs);
         found.errors.append(&mut more.errors);
     }
@@ -89,14 +96,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("own.pem");
         std::fs::write(&file, authority()).unwrap();
-        let trust = Trust::load(Some(file.clone().into()), None);
+        let trust = Trust::load(Some(file.as_os_str()), None);
         assert_eq!((trust.roots.len(), trust.problem), (1, None));
-        let trust = Trust::load(None, Some(directory.path().into()));
+        let trust = Trust::load(None, Some(directory.path().as_os_str()));
         assert_eq!((trust.roots.len(), trust.problem), (1, None));
 
         let second = tempfile::tempdir().unwrap();
         std::fs::write(second.path().join("other.pem"), authority()).unwrap();
-        let trust = Trust::load(Some(file.into()), Some(second.path().into()));
+        let trust = Trust::load(Some(file.as_os_str()), Some(second.path().as_os_str()));
         assert_eq!(
             (trust.roots.len(), trust.problem),
             (2, None),
@@ -111,7 +118,7 @@ mod tests {
         std::fs::write(&garbage, "no certificate").unwrap();
         let missing = directory.path().join("missing.pem");
         for path in [garbage, missing] {
-            let trust = Trust::load(Some(path.clone().into()), None);
+            let trust = Trust::load(Some(path.as_os_str()), None);
             assert!(trust.roots.is_empty());
             assert!(
                 trust.problem.unwrap().contains("SSL_CERT_FILE"),
@@ -126,8 +133,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("own.pem"), authority()).unwrap();
         let trust = Trust::load(
-            Some("/nonexistent.pem".into()),
-            Some(directory.path().into()),
+            Some(OsStr::new("/nonexistent.pem")),
+            Some(directory.path().as_os_str()),
         );
         assert_eq!((trust.roots.len(), trust.problem), (1, None));
     }
@@ -135,7 +142,7 @@ mod tests {
     #[test]
     fn empty_values_count_as_unset() {
         let unset = Trust::load(None, None);
-        let empty = Trust::load(Some(OsString::new()), Some(OsString::new()));
+        let empty = Trust::load(Some(OsStr::new("")), Some(OsStr::new("")));
         assert_eq!(unset.roots.len(), empty.roots.len());
     }
 }

@@ -1,0 +1,208 @@
+//! The five operations. The only caller of the transport for the Live API, and none of them can be called without a token of the quota.
+//!
+//! A call is made once. It is made once more only after a refusal that says why it can't have happened: a date that the
+//! cloud did not accept, or a token of ours that it did not know any more.
+
+mod call;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use http::Method;
+
+use self::call::Call;
+use super::{
+    account::Account,
+    answer::{Answer, Page},
+    classify,
+    clock::Clock,
+    iam::Iam,
+    quota::Token,
+    sign::percent_encode,
+    sign_key::SignKey,
+    transport::{Deadline, Transport},
+    wire,
+};
+use crate::plan::{
+    failure::{Class, Failure, Operation},
+    place::{Place, Values},
+    row::Row,
+};
+
+/// Gives the token for a call that is made once more. The first one comes with the call, in the lane that it belongs to.
+pub trait MoreTokens: Send + Sync {
+    /// Waits for a token of this account's quota.
+    fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token>;
+}
+
+/// Is told of every call that was made.
+pub trait Meter: Send + Sync {
+    /// `status` is that of an answer; `code` is one of the table of codes, or `other`.
+    fn call(
+        &self,
+        operation: Operation,
+        status: Option<u16>,
+        code: Option<&'static str>,
+        elapsed: Duration,
+    );
+}
+
+/// What a create or an update sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Content<'a> {
+    /// Ingest domain and app.
+    pub place: &'a Place,
+    /// URL, events and sign type.
+    pub values: &'a Values,
+    /// Sent only when given.
+    pub key: Option<&'a SignKey>,
+}
+
+/// A client for all accounts.
+pub struct Client {
+    /// Sends.
+    pub transport: Arc<dyn Transport>,
+    /// Knows what time it is at the cloud.
+    pub clock: Arc<Clock>,
+    /// Makes tokens for users.
+    pub iam: Arc<Iam>,
+    /// Gives second tokens of the quota.
+    pub tokens: Arc<dyn MoreTokens>,
+    /// Counts.
+    pub meter: Arc<dyn Meter>,
+    /// How long a look may take; a change brings its own deadline.
+    pub request_timeout: Duration,
+}
+
+impl Client {
+    /// `POST /record/callbacks`. `None` when the cloud told no id.
+    pub async fn create(
+        &self,
+        token: Token,
+        account: &Account,
+        content: Content<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let call = Call {
+            operation: Operation::Create,
+            method: Method::POST,
+            path: callbacks(account),
+            query: Vec::new(),
+            body: Some(wire::request(content.place, content.values, content.key)),
+            key: content.key,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |body| {
+            wire::written(body, content.place)
+        })
+        .await
+    }
+
+    /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
+    pub async fn update(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        content: Content<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let call = Call {
+            operation: Operation::Update,
+            method: Method::PUT,
+            path: callback(account, id, Operation::Update)?,
+            query: Vec::new(),
+            body: Some(wire::request(content.place, content.values, content.key)),
+            key: content.key,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |body| {
+            wire::written(body, content.place)
+        })
+        .await
+    }
+
+    /// `DELETE /record/callbacks/{id}`.
+    pub async fn delete(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Answer<()>, Failure> {
+        let call = Call {
+            operation: Operation::Delete,
+            method: Method::DELETE,
+            path: callback(account, id, Operation::Delete)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |_| Ok(())).await
+    }
+
+    /// `GET /record/callbacks/{id}`.
+    pub async fn get(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+    ) -> Result<Answer<Row>, Failure> {
+        let call = Call {
+            operation: Operation::Get,
+            method: Method::GET,
+            path: callback(account, id, Operation::Get)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, wire::shown).await
+    }
+
+    /// `GET /record/callbacks`: one page, of one ingest domain or of all. The filter by app is not offered: the cloud's is inexact.
+    pub async fn list(
+        &self,
+        token: Token,
+        account: &Account,
+        domain: Option<&str>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let filter = domain.map(|domain| ("publish_domain".to_owned(), domain.to_owned()));
+        let paging = [
+            ("offset".to_owned(), offset.to_string()),
+            ("limit".to_owned(), limit.to_string()),
+        ];
+        let call = Call {
+            operation: Operation::List,
+            method: Method::GET,
+            path: callbacks(account),
+            query: filter.into_iter().chain(paging).collect(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, wire::listed).await
+    }
+}
+
+fn callbacks(account: &Account) -> String {
+    format!(
+        "/v1/{}/record/callbacks",
+        percent_encode(&account.target.project_id)
+    )
+}
+
+/// The path of one callback. An id that would change the meaning of the path is refused: no cloud makes such a one.
+fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
+    if id.is_empty() || id.contains('/') || id == "." || id == ".." {
+        let problem = "the recorded id can't be part of an address";
+        return Err(classify::unsendable(operation, Class::Rejected, problem));
+    }
+    Ok(format!("{}/{}", callbacks(account), percent_encode(id)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, tell.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::Client;
+use crate::{
+    live::{
+        account::Account,
+        answer::Answer,
+        classify,
+        clock::{Span, date},
+        codes,
+        credentials::Credential,
+        draft::Draft,
+        quota::Token,
+        redact::Secrets,
+        sign_key::SignKey,
+        transport::{Deadline, Request, Response, reply_headers},
+    },
+    plan::failure::{Class, Failure, Operation},
+};
+
+const JSON: &str = "application/json";
+
+/// What an operation sends.
+pub(super) struct Call<'a> {
+    pub(super) operation: Operation,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Bytes>,
+    pub(super) key: Option<&'a SignKey>,
+    /// `None` for a look, which takes the client's own.
+    pub(super) deadline: Option<Deadline>,
+}
+
+/// What a request proved its identity with.
+enum Proof {
+    /// A signature with this date.
+    Signed(Timestamp),
+    /// A token out of the Secret.
+    GivenToken,
+    /// A token that IAM made for us.
+    MadeToken(SecretString),
+}
+
+/// A call that got an answer, or none.
+struct Outcome {
+    result: Result<Response, Failure>,
+    /// What the cloud's clock showed, by its `Date`.
+    date: Option<Timestamp>,
+    /// When the answer came, in cloud time.
+    at: Timestamp,
+    proof: Proof,
+    secrets: Secrets,
+}
+
+/// Why a refused call is made once more.
+enum Again {
+    /// It is dated anew.
+    Date,
+    /// It gets a new token from IAM.
+    Token,
+}
+
+impl Client {
+    /// Makes a call, at most once more after a refusal that a new date or a new token may cure.
+    pub(super) async fn make<T>(
+        &self,
+        token: Token,
+        account: &Account,
+        call: Call<'_>,
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Answer<T>, Failure> {
+        let mut outcome = self.attempt(token, account, &call).await?;
+        if let Some(again) = outcome.again() {
+            if let Proof::MadeToken(refused) = &outcome.proof {
+                self.iam.forget(account, refused).await;
+            }
+            let token = self.tokens.more(account).await;
+            outcome = self.attempt(token, account, &call).await?;
+            if let (Again::Date, Err(failure)) = (again, &mut outcome.result)
+                && failure.class == Class::Credential
+            {
+                failure.class = Class::ClockSkew;
+            }
+        }
+        let response = outcome.result?;
+        let value = read(&response.body).map_err(|problem| {
+            classify::unreadable(call.operation, &response, &problem, &outcome.secrets)
+        })?;
+        Ok(Answer {
+            value,
+            http_status: response.status.as_u16(),
+            request_id: classify::request_id(&response.headers, &outcome.secrets),
+            at: outcome.at,
+        })
+    }
+
+    /// Sends once. An error here means that the request could not be made; the token goes back.
+    async fn attempt(
+        &self,
+        token: Token,
+        account: &Account,
+        call: &Call<'_>,
+    ) -> Result<Outcome, Failure> {
+        let deadline = call
+            .deadline
+            .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
+        let mut secrets = Secrets::new();
+        account.credential.conceal(&mut secrets);
+        if let Some(key) = call.key {
+            secrets.hide(key.expose());
+        }
+        let (request, proof) = self.prepare(account, call, &mut secrets).await?;
+        let endpoint = &account.target.endpoint;
+        let spent = token.spend();
+        let (sent, started) = (self.clock.local(), Instant::now());
+        let reply = self.transport.send(request, deadline).await;
+        let (received, elapsed) = (self.clock.local(), started.elapsed());
+        let date = reply_headers(&reply).and_then(date);
+        if let Some(date) = date {
+            self.clock.observe(endpoint, date, Span { sent, received });
+        }
+        let at = self.clock.at(endpoint, received);
+        let answered = reply_headers(&reply).is_some();
+        let result = classify::judge(call.operation, reply, &secrets, at);
+        match &result {
+            Err(failure) if failure.class.is_throttling() => spent.throttled(failure.retry_after),
+            Ok(_) | Err(_) if answered => spent.accepted(),
+            Ok(_) | Err(_) => drop(spent),
+        }
+        self.tell(call.operation, &result, &secrets, elapsed);
+        Ok(Outcome {
+            result,
+            date,
+            at,
+            proof,
+            secrets,
+        })
+    }
+
+    /// The request, and what proves the identity in it.
+    async fn prepare(
+        &self,
+        account: &Account,
+        call: &Call<'_>,
+        secrets: &mut Secrets,
+    ) -> Result<(Request, Proof), Failure> {
+        let endpoint = &account.target.endpoint;
+        let draft = Draft {
+            method: call.method.clone(),
+            endpoint,
+            path: &call.path,
+            query: &call.query,
+            headers: vec![
+                ("content-type", JSON.to_owned()),
+                ("x-project-id", account.target.project_id.clone()),
+            ],
+            body: call.body.clone(),
+        };
+        let (request, proof) = match &account.credential {
+            Credential::AkSk(pair) => {
+                let now = self.clock.now(endpoint);
+                (draft.signed(pair, now, secrets), Proof::Signed(now))
+            }
+            Credential::Token(token) => (draft.with_token(token, secrets), Proof::GivenToken),
+            Credential::Password(user) => {
+                let token = self.iam.token(account, user, call.operation).await?;
+                (draft.with_token(&token, secrets), Proof::MadeToken(token))
+            }
+        };
+        let problem = "project id or credential has a character that a header can't hold";
+        let request = request
+            .ok_or_else(|| classify::unsendable(call.operation, Class::Rejected, problem))?;
+        Ok((request, proof))
+    }
+
+    fn tell(
+        &self,
+        operation: Operation,
+        result: &Result<Response, Failure>,
+        secrets: &Secrets,
+        elapsed: Duration,
+    ) {
+        let (status, code, request_id) = match result {
+            Ok(response) => (
+                Some(response.status.as_u16()),
+                None,
+                classify::request_id(&response.headers, secrets),
+            ),
+            Err(failure) => (
+                failure.http_status,
+                failure.code.as_deref(),
+                failure.request_id.clone(),
+            ),
+        };
+        let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            operation = operation.as_str(),
+            status,
+            code,
+            request_id,
+            ms,
+            "call"
+        );
+        self.meter
+            .call(operation, status, code.map(codes::label), elapsed);
+    }
+}
+
+impl Outcome {
+    /// Whether it is worth while to make the call once more.
+    fn again(&self) -> Option<Again> {
+        let failure = self.result.as_ref().err()?;
+        if failure.class != Class::Credential {
+            return None;
+        }
+        match &self.proof {
+            Proof::Signed(signed) => {
+                classify::is_skewed(failure, *signed, self.date).then_some(Again::Date)
+            }
+            Proof::MadeToken(_) => Some(Again::Token),
+            Proof::GivenToken => None,
+        }
+    }
+}

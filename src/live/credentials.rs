@@ -1,0 +1,263 @@
+//! Credentials as a Secret holds them.
+//!
+//! No I/O. Nothing here prints a secret: an access key id is shown by its first 4 characters, everything else not at all.
+
+use std::{collections::BTreeMap, fmt};
+
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    redact::{Secrets, shortened},
+    sign::hex,
+};
+
+/// How calls are authorised.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// An access key: requests are signed with it.
+    AkSk(KeyPair),
+    /// A token that somebody else made.
+    Token(SecretString),
+    /// A user of IAM, for whom tokens are made.
+    Password(User),
+}
+
+/// An access key, permanent or temporary.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    /// Names the key.
+    pub ak: AccessKey,
+    /// Signs.
+    pub sk: SecretString,
+    /// Goes with a temporary key.
+    pub security_token: Option<SecretString>,
+}
+
+/// A user of IAM.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The user's name.
+    pub username: String,
+    /// The user's password.
+    pub password: SecretString,
+    /// The account that the user belongs to.
+    pub domain_name: String,
+}
+
+/// The id of an access key. Not a secret, but shown by its first 4 characters only.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AccessKey(String);
+
+impl AccessKey {
+    /// All of it, as requests need it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shortened(&self.0))
+    }
+}
+
+/// What a Secret says. Keys of other names are ignored, white space at a value's ends is cut, an empty value is an absent one.
+#[derive(Debug, Clone)]
+pub struct CredentialSet {
+    /// The first full set of: access key, token, user.
+    pub credential: Credential,
+    /// `project_id`; to be looked up when absent.
+    pub project_id: Option<String>,
+    /// `region`.
+    pub region: Option<String>,
+    /// `live_endpoint`, when it is not the region's.
+    pub live_endpoint: Option<String>,
+    /// `iam_endpoint`, when it is not the region's.
+    pub iam_endpoint: Option<String>,
+}
+
+/// The sets of keys of which one must be full, in the order in which they count.
+const SETS: [&[&str]; 3] = [
+    &["ak", "sk"],
+    &["token"],
+    &["username", "password", "domain_name"],
+];
+/// Values that become part of a header.
+const IN_HEADERS: [&str; 3] = ["ak", "security_token", "token"];
+/// Every key that is looked at.
+const KEYS: [&str; 11] = [
+    "ak",
+    "sk",
+    "security_token",
+    "token",
+    "username",
+    "password",
+    "domain_name",
+    "project_id",
+    "region",
+    "live_endpoint",
+    "iam_endpoint",
+];
+
+impl CredentialSet {
+    /// Reads the data of a Secret; the problem is a sentence that names the keys and what to do.
+    pub fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        let values = values(data)?;
+        let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
+        let secret = |key: &str| values.get(key).map(|value| SecretString::from(*value));
+        let credential = if let (Some(ak), Some(sk)) = (text("ak"), secret("sk")) {
+            Credential::AkSk(KeyPair {
+                ak: AccessKey(ak),
+                sk,
+                security_token: secret("security_token"),
+            })
+        } else if let Some(token) = secret("token") {
+            Credential::Token(token)
+        } else if let (Some(username), Some(password), Some(domain_name)) =
+            (text("username"), secret("password"), text("domain_name"))
+        {
+            Credential::Password(User {
+                username,
+                password,
+                domain_name,
+            })
+        } else {
+            return Err(missing(&values));
+        };
+        let is_project = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_region =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let checked = |key: &str, longest: usize, fits: &dyn Fn(u8) -> bool, form: &str| {
+            let Some(value) = text(key) else {
+                return Ok(None);
+            };
+            if value.len() <= longest && value.bytes().all(fits) {
+                return Ok(Some(value));
+            }
+            Err(format!("the value of {key} is none: it must be {form}"))
+        };
+        Ok(Self {
+            credential,
+            project_id: checked("project_id", 64, &is_project, "1 to 64 of A-Z a-z 0-9 _ -")?,
+            region: checked("region", 32, &is_region, "written like cn-north-4")?,
+            live_endpoint: text("live_endpoint"),
+            iam_endpoint: text("iam_endpoint"),
+        })
+    }
+}
+
+/// The known, filled values as text.
+fn values(data: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<&'static str, &str>, String> {
+    let mut values = BTreeMap::new();
+    for key in KEYS {
+        let Some(bytes) = data.get(key) else { continue };
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| format!("the value of {key} is not UTF-8 text: write it anew"))?
+            .trim();
+        if IN_HEADERS.contains(&key) && !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "the value of {key} has a character that can't be sent, such as a blank or a line break: write it anew"
+            ));
+        }
+        if !text.is_empty() {
+            values.insert(key, text);
+        }
+    }
+    Ok(values)
+}
+
+/// Names what completes the sets that were begun.
+fn missing(values: &BTreeMap<&str, &str>) -> String {
+    let begun: Vec<_> = SETS
+        .iter()
+        .map(|set| {
+            set.iter()
+                .partition::<Vec<&str>, _>(|key| values.contains_key(*key))
+        })
+        .filter(|(present, _)| !present.is_empty())
+        .map(|(present, absent)| {
+            format!(
+                "it has {} but lacks {}",
+                present.join(" and "),
+                absent.join(" and ")
+            )
+        })
+        .collect();
+    let begun = if begun.is_empty() {
+        "it has none of them".to_owned()
+    } else {
+        begun.join(", ")
+    };
+    format!("it needs ak and sk, or token, or username, password and domain_name: {begun}")
+}
+
+impl Credential {
+    /// Marks what must not be shown.
+    pub fn conceal(&self, secrets: &mut Secrets) {
+        match self {
+            Self::AkSk(KeyPair {
+                ak,
+                sk,
+                security_token,
+            }) => {
+                secrets.shorten(ak.as_str());
+                secrets.hide(sk.expose_secret());
+                if let Some(token) = security_token {
+                    secrets.hide(token.expose_secret());
+                }
+            }
+            Self::Token(token) => secrets.hide(token.expose_secret()),
+            Self::Password(user) => secrets.hide(user.password.expose_secret()),
+        }
+    }
+
+    /// Tells whether a credential is the one that was meant, without being one: see [`keyed_digest`].
+    pub fn digest(&self, salt: &str) -> String {
+        keyed_digest(salt, &self.unambiguous())
+    }
+
+    /// The whole credential as bytes that no other one has.
+    pub(super) fn unambiguous(&self) -> Vec<u8> {
+        let parts = match self {
+            Self::AkSk(KeyPair {
+                ak,
+                sk,
+                security_token,
+            }) => [
+                "ak",
+                ak.as_str(),
+                sk.expose_secret(),
+                security_token
+                    .as_ref()
+                    .map_or("", ExposeSecret::expose_secret),
+            ],
+            Self::Token(token) => ["token", token.expose_secret(), "", ""],
+            Self::Password(User {
+                username,
+                password,
+                domain_name,
+            }) => ["password", username, password.expose_secret(), domain_name],
+        };
+        joined(&parts)
+    }
+}
+
+/// The first 16 bytes, in hex, of HMAC-SHA256 with this key.
+pub fn keyed_digest(key: &str, message: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    let tag = hmac::sign(&key, message);
+    let (start, _) = tag.as_ref().split_at(16);
+    hex(start)
+}
+
+/// Length-prefixed, so that no two lists of parts are alike.
+pub(super) fn joined(parts: &[&str]) -> Vec<u8> {
+    parts
+        .iter()
+        .flat_map(|part| format!("{}:{part}", part.len()).into_bytes())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

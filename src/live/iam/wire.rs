@@ -1,0 +1,223 @@
+//! The JSON of IAM. The only file that names a field of it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::live::{credentials::User, transport::Response};
+
+/// What a token lives when IAM does not say. Real ones live 24 hours.
+const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
+/// No token lives longer; a date that says so is wrong.
+const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// The project with this id, as Live needs it.
+    Project(&'a str),
+    /// The whole account of this name, to look for projects.
+    Domain(&'a str),
+}
+
+/// A project as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Project {
+    id: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Projects {
+    projects: Vec<Project>,
+}
+
+#[derive(Default, Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    token: Token,
+}
+
+#[derive(Default, Deserialize)]
+struct Token {
+    expires_at: Option<String>,
+}
+
+/// The body that asks for a token.
+pub(super) fn token_request(user: &User, scope: Scope<'_>) -> String {
+    let scope = match scope {
+        Scope::Project(id) => json!({"project": {"id": id}}),
+        Scope::Domain(name) => json!({"domain": {"name": name}}),
+    };
+    let user = json!({
+        "name": user.username,
+        "password": user.password.expose_secret(),
+        "domain": {"name": user.domain_name},
+    });
+    let identity = json!({"methods": ["password"], "password": {"user": user}});
+    json!({"auth": {"identity": identity, "scope": scope}}).to_string()
+}
+
+/// The token, which is in a header, and when it expires, if the body says.
+pub(super) fn issued_token(
+    response: &Response,
+) -> Result<(SecretString, Option<Timestamp>), String> {
+    let token = response
+        .headers
+        .get("x-subject-token")
+        .and_then(|token| token.to_str().ok());
+    let token = token.filter(|token| !token.is_empty());
+    let token = token.ok_or("the answer has no X-Subject-Token")?;
+    let envelope: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
+    let expires_at = envelope.token.expires_at.and_then(|text| text.parse().ok());
+    Ok((token.into(), expires_at))
+}
+
+/// How long a token lives from now on.
+pub(super) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
+    // What has expired already is used once and renewed at once.
+    Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
+}
+
+/// The projects of an answer.
+pub(super) fn projects(body: &[u8]) -> Result<Vec<Project>, String> {
+    let answer: Projects = serde_json::from_slice(body)
+        .map_err(|error| format!("the answer can't be read: {error}"))?;
+    Ok(answer.projects)
+}
+
+/// The id of the one project with exactly this name.
+pub(super) fn only_project(projects: &[Project], name: &str) -> Result<String, String> {
+    let remedy = "write the id of the project that is meant into project_id";
+    let named: Vec<_> = projects
+        .iter()
+        .filter(|project| project.name == name)
+        .collect();
+    match named.as_slice() {
+        [project] => Ok(project.id.clone()),
+        [] => {
+            let others: Vec<_> = projects
+                .iter()
+                .map(|project| project.name.as_str())
+                .collect();
+            let others = if others.is_empty() {
+                "none".to_owned()
+            } else {
+                others.join(", ")
+            };
+            Err(format!(
+                "IAM shows this credential no project named {name} (found: {others}): {remedy}"
+            ))
+        }
+        several => {
+            let ids: Vec<_> = several.iter().map(|project| project.id.as_str()).collect();
+            Err(format!(
+                "IAM shows this credential several projects named {name} ({}): {remedy}",
+                ids.join(", ")
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-25T02:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_token_is_asked_for_with_the_scope_that_it_is_for() {
+        let user = User {
+            username: "user".to_owned(),
+            password: "test-password".into(),
+            domain_name: "domain".to_owned(),
+        };
+        let body: Value = serde_json::from_str(&token_request(&user, Scope::Project("p"))).unwrap();
+        assert_eq!(
+            body,
+            json!({"auth": {
+                "identity": {"methods": ["password"], "password": {"user": {
+                    "name": "user", "password": "test-password", "domain": {"name": "domain"},
+                }}},
+                "scope": {"project": {"id": "p"}},
+            }})
+        );
+        let body: Value = serde_json::from_str(&token_request(&user, Scope::Domain("d"))).unwrap();
+        assert_eq!(body["auth"]["scope"], json!({"domain": {"name": "d"}}));
+    }
+
+    #[test]
+    fn a_token_comes_in_a_header_and_its_end_in_the_body() {
+        let mut response = Response {
+            status: StatusCode::CREATED,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(
+                br#"{"token":{"expires_at":"2026-11-26T02:00:00.701000Z","roles":[]}}"#,
+            ),
+        };
+        assert!(issued_token(&response).is_err());
+        response
+            .headers
+            .insert("X-Subject-Token", "test-token".parse().unwrap());
+        let (token, end) = issued_token(&response).unwrap();
+        assert_eq!(
+            (token.expose_secret(), end.unwrap().to_string().as_str()),
+            ("test-token", "2026-11-26T02:00:00.701Z")
+        );
+        response.body = Bytes::new();
+        assert_eq!(issued_token(&response).unwrap().1, None);
+    }
+
+    #[test]
+    fn a_life_is_sane() {
+        for (end, seconds) in [
+            (Some("2026-11-25T03:00:00Z"), 3600),
+            (Some("2030-01-01T00:00:00Z"), 24 * 3600),
+            (Some("2020-01-01T00:00:00Z"), 0),
+            (None, 1800),
+        ] {
+            let end = end.map(|text| text.parse().unwrap());
+            assert_eq!(life(end, now()), Duration::from_secs(seconds), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_project_of_exactly_that_name_is_one() {
+        let body = br#"{"projects":[{"id":"1","name":"cn-north-4","enabled":true},{"id":"2","name":"cn-north-4_media"}],"links":{}}"#;
+        let found = projects(body).unwrap();
+        assert_eq!(only_project(&found, "cn-north-4"), Ok("1".to_owned()));
+        let problem = only_project(&found, "cn-north-1").unwrap_err();
+        assert!(
+            problem.contains("cn-north-4, cn-north-4_media"),
+            "{problem}"
+        );
+        assert!(
+            only_project(&[], "cn-north-1")
+                .unwrap_err()
+                .contains("none")
+        );
+        let twice = [
+            found[0].clone(),
+            Project {
+                id: "3".to_owned(),
+                name: "cn-north-4".to_owned(),
+            },
+        ];
+        assert!(
+            only_project(&twice, "cn-north-4")
+                .unwrap_err()
+                .contains("1, 3")
+        );
+        assert!(projects(b"{}").is_err());
+    }
+}

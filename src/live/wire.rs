@@ -1,0 +1,236 @@
+//! The JSON of the five operations, and the rows that come of it. The only file that names a field of the API.
+//!
+//! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{answer::Page, sign_key::SignKey};
+use crate::plan::{
+    place::{Events, Place, Values},
+    row::Row,
+};
+
+/// A callback as the cloud writes it. Which fields a deployment leaves out is not documented.
+#[derive(Deserialize)]
+struct Callback {
+    id: Option<String>,
+    publish_domain: Option<String>,
+    app: Option<String>,
+    notify_callback_url: Option<String>,
+    notify_event_subscription: Option<Vec<String>>,
+    sign_type: Option<String>,
+    create_time: Option<Value>,
+    update_time: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    total: u64,
+    callback_config: Vec<Callback>,
+}
+
+/// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
+pub fn request(place: &Place, values: &Values, key: Option<&SignKey>) -> Bytes {
+    let fields = [
+        ("publish_domain", Some(json!(place.domain()))),
+        ("app", Some(json!(place.app()))),
+        (
+            "notify_callback_url",
+            values.url.as_ref().map(|url| json!(url)),
+        ),
+        ("notify_event_subscription", Some(json!(values.events))),
+        ("sign_type", Some(json!(values.sign_type))),
+        ("key", key.map(|key| json!(key.expose()))),
+    ];
+    let fields = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(fields.collect()).to_string().into()
+}
+
+/// The row in the answer of a create or an update; `None` when the body is empty or has no id, as the first deployments answer.
+pub fn written(body: &[u8], place: &Place) -> Result<Option<Row>, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let callback: Callback = parse(body)?;
+    if filled(callback.id.as_deref()).is_none() {
+        return Ok(None);
+    }
+    row(callback, Some(place)).map(Some)
+}
+
+/// The row in the answer of a GET.
+pub fn shown(body: &[u8]) -> Result<Row, String> {
+    row(parse(body)?, None)
+}
+
+/// The page in the answer of a list.
+pub fn listed(body: &[u8]) -> Result<Page, String> {
+    let list: List = parse(body)?;
+    let rows = list
+        .callback_config
+        .into_iter()
+        .map(|callback| row(callback, None));
+    Ok(Page {
+        total: list.total,
+        rows: rows.collect::<Result<_, _>>()?,
+    })
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the answer can't be read: {error}"))
+}
+
+fn row(callback: Callback, place: Option<&Place>) -> Result<Row, String> {
+    let lacks = |field: &str| format!("the answer can't be read: a callback has no {field}");
+    let id = filled(callback.id.as_deref())
+        .ok_or_else(|| lacks("id"))?
+        .to_owned();
+    let domain = filled(callback.publish_domain.as_deref()).or(place.map(Place::domain));
+    let app = filled(callback.app.as_deref()).or(place.map(Place::app));
+    let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
+    let app = app.ok_or_else(|| lacks("app"))?;
+    Ok(Row {
+        id,
+        place: Place::new(domain, app),
+        url: filled(callback.notify_callback_url.as_deref()).map(str::to_owned),
+        events: callback.notify_event_subscription.map(Events::from_iter),
+        sign_type: filled(callback.sign_type.as_deref()).map(str::to_owned),
+        create_time: time(callback.create_time),
+        update_time: time(callback.update_time),
+    })
+}
+
+/// Empty equals absent.
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// Times only help to tell rows apart, so one that can't be read counts as absent.
+fn time(value: Option<Value>) -> Option<Timestamp> {
+    value?.as_str()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"{"id":"e2fe84def7e476651034ec4b9e92bc30","publish_domain":"Push.example.com","app":"live",
+        "notify_callback_url":"https://hooks.example.com/record","on_demand_callback_url":"ignored",
+        "notify_event_subscription":["RECORD_START","RECORD_FILE_COMPLETE"],"sign_type":"MD5",
+        "create_time":"2020-03-02T08:59:45Z","update_time":"2020-03-09T08:59:45Z"}"#;
+
+    fn place() -> Place {
+        Place::new("push.example.com", "*")
+    }
+
+    #[test]
+    fn a_request_names_every_field_that_is_ours_and_no_other() {
+        let mut values = Values {
+            url: Some("https://hooks.example.com/record".to_owned()),
+            events: Events::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
+            sign_type: "HMACSHA256".to_owned(),
+        };
+        let sent = |values: &Values, key| -> Value {
+            serde_json::from_slice(&request(&place(), values, key)).unwrap()
+        };
+        let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
+        let mut expected = json!({
+            "publish_domain": "push.example.com",
+            "app": "*",
+            "notify_callback_url": "https://hooks.example.com/record",
+            "notify_event_subscription": ["RECORD_FAILED", "RECORD_OVER"],
+            "sign_type": "HMACSHA256",
+            "key": "0123456789abcdef0123456789abcdef",
+        });
+        assert_eq!(sent(&values, Some(&key)), expected);
+        values.url = None;
+        expected
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| name != "key" && name != "notify_callback_url");
+        assert_eq!(sent(&values, None), expected);
+    }
+
+    #[test]
+    fn a_full_row_is_read_and_unknown_fields_and_events_do_no_harm() {
+        let row = shown(FULL.as_bytes()).unwrap();
+        assert_eq!(row.id, "e2fe84def7e476651034ec4b9e92bc30");
+        assert_eq!(row.place, Place::new("push.example.com", "live"));
+        assert_eq!(row.url.as_deref(), Some("https://hooks.example.com/record"));
+        assert!(row.events.unwrap().contains("RECORD_START"));
+        assert_eq!(row.sign_type.as_deref(), Some("MD5"));
+        assert_eq!(row.create_time.unwrap().to_string(), "2020-03-02T08:59:45Z");
+        assert_eq!(row.update_time.unwrap().to_string(), "2020-03-09T08:59:45Z");
+    }
+
+    #[test]
+    fn nothing_but_the_place_and_the_id_is_needed() {
+        let body = r#"{"id":"1","publish_domain":"push.example.com","app":"*","notify_callback_url":"",
+            "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;
+        let row = shown(body.as_bytes()).unwrap();
+        let rest = (
+            row.url,
+            row.events,
+            row.sign_type,
+            row.create_time,
+            row.update_time,
+        );
+        assert_eq!(rest, (None, None, None, None, None));
+        for body in [
+            r#"{"publish_domain":"a.b","app":"*"}"#,
+            r#"{"id":"1","app":"*"}"#,
+            r#"{"id":"1","publish_domain":"a.b"}"#,
+            "",
+            "[]",
+        ] {
+            assert!(shown(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_write_may_be_answered_with_little() {
+        for body in [
+            "",
+            " \r\n",
+            "{}",
+            r#"{"id":""}"#,
+            r#"{"id":null,"app":"*"}"#,
+        ] {
+            assert_eq!(written(body.as_bytes(), &place()), Ok(None), "{body}");
+        }
+        let row = written(br#"{"id":"1"}"#, &place()).unwrap().unwrap();
+        assert_eq!((row.id.as_str(), row.place), ("1", place()));
+        for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {
+            assert!(written(body.as_bytes(), &place()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_list_needs_its_total_and_its_rows() {
+        let page =
+            listed(format!(r#"{{"total":41,"callback_config":[{FULL}]}}"#).as_bytes()).unwrap();
+        assert_eq!((page.total, page.rows.len()), (41, 1));
+        assert_eq!(
+            listed(br#"{"total":0,"callback_config":[]}"#).unwrap().rows,
+            []
+        );
+        for body in [
+            r#"{"callback_config":[]}"#,
+            r#"{"total":0}"#,
+            r#"{"total":0,"callback_config":null}"#,
+            r#"{"total":-1,"callback_config":[]}"#,
+            r#"{"total":1,"callback_config":[{"app":"*"}]}"#,
+            r#"{"total":0,"callback_configs":[]}"#,
+            "{}",
+            "",
+        ] {
+            assert!(listed(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}
