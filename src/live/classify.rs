@@ -19,7 +19,7 @@ use crate::plan::failure::{Class, Failure, Operation};
 /// The longest code or request id that is taken over.
 const MAX_NAME: usize = 128;
 /// A longer `Retry-After` is not believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 /// A date that is further off explains a refused signature. The cloud allows 15 minutes.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The names that the families of the cloud give to code and message, in the order in which they are tried.
