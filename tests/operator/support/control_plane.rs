@@ -15,7 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{Patch, PatchParams},
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use recording_callback_operator::api::crd::crd;
 use serde::Deserialize;
@@ -62,7 +62,18 @@ pub(crate) async fn install(client: Client, crd: CustomResourceDefinition) {
     .await;
 }
 
+/// A client for the control plane that has no rights of its own.
+pub(crate) async fn without_credentials() -> Client {
+    let mut config = config().await;
+    config.auth_info = AuthInfo::default();
+    Client::try_from(config).unwrap()
+}
+
 async fn connect() -> Client {
+    Client::try_from(config().await).unwrap()
+}
+
+async fn config() -> Config {
     // Fails when another test was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
@@ -72,7 +83,7 @@ async fn connect() -> Client {
         .unwrap();
     config.default_retry = false;
     config.proxy_url = None; // the environment's proxy is not for a control plane on this machine
-    Client::try_from(config).unwrap()
+    config
 }
 
 struct ControlPlane {

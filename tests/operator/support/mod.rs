@@ -4,6 +4,8 @@ mod control_plane;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;
+pub(crate) mod proxy;
+pub(crate) mod trap;
 mod versions;
 pub(crate) mod world;
 

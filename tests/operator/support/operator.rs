@@ -47,11 +47,26 @@ impl Operator {
         operator
     }
 
+    /// The same, with the API server at another address.
+    pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
+        let mut operator = Self::spawn_at(Some(api_server), flags, &[]).await;
+        operator.ready().await;
+        operator
+    }
+
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_at(None, flags, environment).await
+    }
+
+    async fn spawn_at(
+        api_server: Option<&str>,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account().await).unwrap();
+        fs::write(&kubeconfig, account(api_server).await).unwrap();
         let log = directory.path().join("log");
         let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
@@ -123,6 +138,19 @@ impl Operator {
         self.process.kill().await.unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// Waits until something has ended it.
+    pub(crate) async fn ended(&mut self) {
+        tokio::time::timeout(LIMIT, self.process.wait())
+            .await
+            .expect("it is ended in time")
+            .unwrap();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
@@ -156,7 +184,7 @@ fn lines(log: &Path) -> Vec<Value> {
 }
 
 /// A kubeconfig of the service account that the installation makes, with the rights that it grants.
-async fn account() -> String {
+async fn account(api_server: Option<&str>) -> String {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED.get_or_init(install).await;
     let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
@@ -170,6 +198,11 @@ async fn account() -> String {
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
         user["user"] = json!({ "token": token });
+    }
+    if let Some(api_server) = api_server {
+        for cluster in kubeconfig["clusters"].as_array_mut().unwrap() {
+            cluster["cluster"] = json!({ "server": api_server });
+        }
     }
     kubeconfig.to_string()
 }

@@ -109,6 +109,12 @@ impl World {
         }
     }
 
+    /// Deletes a Secret.
+    pub(crate) async fn remove_secret(&self, name: &str) {
+        let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
     /// Creates an object: domain, app, URL and credentials, and whatever else the test wants in the spec.
     pub(crate) async fn create(&self, name: &str, spec: Value) -> RecordingCallback {
         let mut full = json!({
