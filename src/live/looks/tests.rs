@@ -3,6 +3,7 @@
 mod cloud;
 mod crowd;
 mod faults;
+mod random;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use crate::{
     plan::{failure::Failure, place::Place},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// An account of a cloud, ready to go at full speed.
 struct Account {
