@@ -9,7 +9,6 @@ use tracing::{info, warn};
 use super::account::Account;
 use super::change::{advice, content};
 use super::identifier;
-use super::parse;
 use super::record::{Landed, text};
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
@@ -88,11 +87,11 @@ impl Run<'_> {
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Creating)>, Error> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        let (looks, place) = (account.looks(), parse::place(&self.object.spec));
+        let looks = account.looks();
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         let granted = self
-            .wait(looks.creating(&place, lane, &namespace))
+            .wait(looks.creating(lane, &namespace))
             .await
             .ok();
         if let Some((token, _)) = &granted {
