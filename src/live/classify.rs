@@ -19,7 +19,7 @@ use crate::plan::failure::{Class, Failure, Operation};
 /// The longest code or request id that is taken over.
 const MAX_NAME: usize = 128;
 /// A longer `Retry-After` is not believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 /// A date that is further off explains a refused signature. The cloud allows 15 minutes.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The names that the families of the cloud give to code and message, in the order in which they are tried.
@@ -82,12 +82,18 @@ pub fn answered(
         }
         (None, None) => String::from_utf8_lossy(&response.body).into_owned(),
     };
+    let advice = body
+        .code
+        .as_deref()
+        .and_then(codes::find)
+        .map(|row| row.advice);
     Failure {
         operation,
         class,
         http_status: Some(response.status.as_u16()),
         code: body.code.map(|code| secrets.clean(&code, MAX_NAME)),
         message: secrets.clean(&words, MAX_TEXT),
+        advice,
         request_id: request_id(&response.headers, secrets)
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
@@ -113,6 +119,7 @@ pub fn unanswered(operation: Operation, error: TransportError, secrets: &Secrets
         http_status,
         code: None,
         message: secrets.clean(&message, MAX_TEXT),
+        advice: None,
         request_id: request_id(&headers, secrets),
         retry_after: None,
     }
@@ -131,6 +138,7 @@ pub fn unreadable(
         http_status: Some(response.status.as_u16()),
         code: None,
         message: secrets.clean(problem, MAX_TEXT),
+        advice: None,
         request_id: request_id(&response.headers, secrets),
         retry_after: None,
     }
@@ -144,6 +152,7 @@ pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure 
         http_status: None,
         code: None,
         message: format!("not sent: {problem}"),
+        advice: None,
         request_id: None,
         retry_after: None,
     }

@@ -170,7 +170,7 @@ async fn a_wall_clock_that_jumps_past_the_deadline_holds_the_body_back() {
         if looks.fetch_add(1, Ordering::SeqCst) == 0 {
             noon()
         } else {
-            noon() + Duration::from_secs(3600)
+            noon() + Duration::from_hours(1)
         }
     });
     let transport = transport(wall);
