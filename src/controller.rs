@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -65,16 +65,29 @@ pub async fn run(
     let beside = async {
         tokio::join!(beat(&health), crd.follow(&health));
     };
-    let work = async {
+    let may_lead = async {
         crd.usable(&health).await;
         leadership.acquired().await;
+    };
+    let work = async {
+        tokio::select! {
+            () = may_lead => {}
+            () = stop.requested() => return Ok(()),
+        }
         info!("leading");
-        lead(&config, client, &health, metrics, leadership.clone(), stop.clone()).await
+        lead(
+            &config,
+            client,
+            &health,
+            metrics,
+            leadership.clone(),
+            stop.clone(),
+        )
+        .await
     };
     tokio::select! {
         result = work => result,
         () = beside => Ok(()),
-        () = stop.requested(), if !leadership.fresh() => Ok(()),
     }
 }
 
@@ -97,12 +110,25 @@ async fn lead(
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
     let (listed, is_listed) = watch::channel(false);
-    let context = Arc::new(Context::new(config, &client, metrics, leadership, stop.clone(), triggers, is_listed)?);
-    let watches: Vec<_> = apis(config, &client).into_iter().map(|api| watch(api, config, &context)).collect();
+    let context = Arc::new(Context::new(
+        config,
+        &client,
+        metrics,
+        leadership,
+        stop.clone(),
+        triggers,
+        is_listed,
+    )?);
+    let watches: Vec<_> = apis(config, &client)
+        .into_iter()
+        .map(|api| watch(api, config, &context))
+        .collect();
     let stores: Vec<Objects> = watches.iter().map(|(store, _)| store.clone()).collect();
     let mut inboxes = distribute(triggered, config);
     let controllers = join_all(watches.into_iter().map(|(store, stream)| {
-        let inbox = inboxes.pop().unwrap_or_else(|| futures::stream::pending().boxed());
+        let inbox = inboxes
+            .pop()
+            .unwrap_or_else(|| futures::stream::pending().boxed());
         let (context, stop) = (Arc::clone(&context), stop.clone());
         Controller::for_stream(stream, store)
             .reconcile_on(inbox)
@@ -135,11 +161,18 @@ async fn lead(
 }
 
 /// One API per namespace that is served, or one for all.
-fn apis(config: &RunConfig, client: &kube::Client) -> Vec<Api<DeserializeGuard<RecordingCallback>>> {
+fn apis(
+    config: &RunConfig,
+    client: &kube::Client,
+) -> Vec<Api<DeserializeGuard<RecordingCallback>>> {
     if config.namespaces.is_empty() {
         return vec![Api::all(client.clone())];
     }
-    config.namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    config
+        .namespaces
+        .iter()
+        .map(|namespace| Api::namespaced(client.clone(), namespace))
+        .collect()
 }
 
 /// The objects of one API: a store of them, and a stream of those that may need work.
@@ -147,7 +180,10 @@ fn watch(
     api: Api<DeserializeGuard<RecordingCallback>>,
     config: &RunConfig,
     context: &Arc<Context>,
-) -> (Objects, BoxStream<'static, watcher::Result<RecordingCallback>>) {
+) -> (
+    Objects,
+    BoxStream<'static, watcher::Result<RecordingCallback>>,
+) {
     let watched = match &config.label_selector {
         Some(selector) => watcher::Config::default().labels(selector),
         None => watcher::Config::default(),
@@ -208,7 +244,11 @@ struct Notes {
 
 impl Notes {
     fn new(context: Arc<Context>) -> Self {
-        Self { context, known: HashSet::new(), listing: HashSet::new() }
+        Self {
+            context,
+            known: HashSet::new(),
+            listing: HashSet::new(),
+        }
     }
 
     /// Takes an event in. What a new list does not show any more went while nobody watched.
@@ -251,9 +291,17 @@ fn what_matters(object: &RecordingCallback) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     object.metadata.generation.hash(&mut hasher);
     object.metadata.finalizers.hash(&mut hasher);
-    object.metadata.deletion_timestamp.is_some().hash(&mut hasher);
-    annotations.and_then(|all| all.get(RECONCILE_REQUESTED_AT)).hash(&mut hasher);
-    annotations.is_some_and(|all| all.contains_key(PENDING_OPERATION)).hash(&mut hasher);
+    object
+        .metadata
+        .deletion_timestamp
+        .is_some()
+        .hash(&mut hasher);
+    annotations
+        .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
+        .hash(&mut hasher);
+    annotations
+        .is_some_and(|all| all.contains_key(PENDING_OPERATION))
+        .hash(&mut hasher);
     Some(hasher.finish())
 }
 
@@ -277,7 +325,9 @@ fn distribute(
         .unzip();
     tokio::spawn(async move {
         while let Some(object) = triggers.recv().await {
-            let sender = senders.iter().find(|(namespace, _)| object.namespace.as_ref() == Some(namespace));
+            let sender = senders
+                .iter()
+                .find(|(namespace, _)| object.namespace.as_ref() == Some(namespace));
             if let Some((_, sender)) = sender {
                 let _ = sender.send(object);
             }

@@ -30,11 +30,13 @@ fn controller(config: RunConfig) -> ExitCode {
     log::init(config.log_format, &config.log_level);
     // Two clients use TLS, and neither may choose the provider. An error means that there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
-        let result = runtime.block_on(run::run(config, codes::label));
-        runtime.shutdown_background();
-        result
-    });
+    let result = Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let result = runtime.block_on(run::run(config, codes::label));
+            runtime.shutdown_background();
+            result
+        });
     if let Err(error) = result {
         tracing::error!("{error:#}");
         return ExitCode::FAILURE;
@@ -44,7 +46,9 @@ fn controller(config: RunConfig) -> ExitCode {
 
 fn print(result: Result<String, String>) -> ExitCode {
     let printed = result.and_then(|text| {
-        std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
+        std::io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(|error| error.to_string())
     });
     if let Err(text) = printed {
         eprintln!("error: {text}");

@@ -31,12 +31,23 @@ pub enum Tone {
 impl Events {
     /// Publishes with this client.
     pub fn new(client: Client, instance: String) -> Self {
-        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(instance) };
-        Self { recorder: Recorder::new(client, reporter) }
+        let reporter = Reporter {
+            controller: FIELD_MANAGER.to_owned(),
+            instance: Some(instance),
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+        }
     }
 
     /// Tells about an object.
-    pub async fn publish(&self, object: &RecordingCallback, tone: Tone, reason: Reason, note: &str) {
+    pub async fn publish(
+        &self,
+        object: &RecordingCallback,
+        tone: Tone,
+        reason: Reason,
+        note: &str,
+    ) {
         let event = Event {
             type_: match tone {
                 Tone::Normal => EventType::Normal,
@@ -57,6 +68,10 @@ impl Events {
 
 /// At most `LONGEST_NOTE` bytes, never cut inside a character.
 fn shortened(note: &str) -> String {
-    let end = (0..=note.len().min(LONGEST_NOTE)).rev().find(|end| note.is_char_boundary(*end));
-    note.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
+    let end = (0..=note.len().min(LONGEST_NOTE))
+        .rev()
+        .find(|end| note.is_char_boundary(*end));
+    note.get(..end.unwrap_or_default())
+        .unwrap_or_default()
+        .to_owned()
 }

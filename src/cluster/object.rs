@@ -47,8 +47,16 @@ impl Objects {
     }
 
     /// The object as it is now, if it is there.
-    pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<RecordingCallback>, Error> {
-        call("read the RecordingCallback", self.api(namespace).get_opt(name)).await
+    pub async fn get(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<RecordingCallback>, Error> {
+        call(
+            "read the RecordingCallback",
+            self.api(namespace).get_opt(name),
+        )
+        .await
     }
 
     /// Puts finalizer and record on the object, if it is still at this version.
@@ -66,25 +74,50 @@ impl Objects {
             operations.push(add(["metadata", "finalizers", "-"], json!(FINALIZER)));
         }
         if let Some(record) = record {
-            if object.metadata.annotations.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
-                operations.push(add(["metadata", "annotations"], json!({ PENDING_OPERATION: record })));
+            if object
+                .metadata
+                .annotations
+                .as_ref()
+                .is_none_or(std::collections::BTreeMap::is_empty)
+            {
+                operations.push(add(
+                    ["metadata", "annotations"],
+                    json!({ PENDING_OPERATION: record }),
+                ));
             } else {
-                operations.push(add(["metadata", "annotations", PENDING_OPERATION], json!(record)));
+                operations.push(add(
+                    ["metadata", "annotations", PENDING_OPERATION],
+                    json!(record),
+                ));
             }
         }
-        self.patch("write the finalizer and the record", object, operations).await
+        self.patch("write the finalizer and the record", object, operations)
+            .await
     }
 
     /// Takes the finalizer off the object, if it is still at this version.
-    pub async fn release(&self, object: &RecordingCallback, version: &Version) -> Result<(), Error> {
+    pub async fn release(
+        &self,
+        object: &RecordingCallback,
+        version: &Version,
+    ) -> Result<(), Error> {
         let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
-        let Some(index) = finalizers.iter().position(|finalizer| finalizer == FINALIZER) else {
+        let Some(index) = finalizers
+            .iter()
+            .position(|finalizer| finalizer == FINALIZER)
+        else {
             return Ok(());
         };
         let mut operations = guarded(version);
-        let path = PointerBuf::from_tokens(["metadata".to_owned(), "finalizers".to_owned(), index.to_string()]);
+        let path = PointerBuf::from_tokens([
+            "metadata".to_owned(),
+            "finalizers".to_owned(),
+            index.to_string(),
+        ]);
         operations.push(PatchOperation::Remove(RemoveOperation { path }));
-        self.patch("take the finalizer off", object, operations).await.map(|_| ())
+        self.patch("take the finalizer off", object, operations)
+            .await
+            .map(|_| ())
     }
 
     /// Writes a status, if the object is still at this version.
@@ -108,7 +141,10 @@ impl Objects {
     ) -> Result<RecordingCallback, Error> {
         let operations = vec![
             test(["metadata", "uid"], json!(basis.uid)),
-            test(["metadata", "annotations", PENDING_OPERATION], json!(basis.record)),
+            test(
+                ["metadata", "annotations", PENDING_OPERATION],
+                json!(basis.record),
+            ),
             test(["status", "callbackID"], json!(basis.callback_id)),
             add(["status"], json!(status)),
         ];
@@ -133,12 +169,19 @@ impl Objects {
     ) -> Result<RecordingCallback, Error> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
-        call("write the status", api.patch_status(&name, &params(), &patch)).await
+        call(
+            "write the status",
+            api.patch_status(&name, &params(), &patch),
+        )
+        .await
     }
 
     fn addressed(&self, object: &RecordingCallback) -> (Api<RecordingCallback>, String) {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        (self.api(namespace), object.metadata.name.clone().unwrap_or_default())
+        (
+            self.api(namespace),
+            object.metadata.name.clone().unwrap_or_default(),
+        )
     }
 
     fn api(&self, namespace: &str) -> Api<RecordingCallback> {
@@ -162,20 +205,32 @@ pub fn is_stale(error: &Error) -> bool {
 }
 
 fn params() -> PatchParams {
-    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
 }
 
 fn guarded(version: &Version) -> Vec<PatchOperation> {
     vec![
         test(["metadata", "uid"], json!(version.uid)),
-        test(["metadata", "resourceVersion"], json!(version.resource_version)),
+        test(
+            ["metadata", "resourceVersion"],
+            json!(version.resource_version),
+        ),
     ]
 }
 
 fn test<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
-    PatchOperation::Test(TestOperation { path: PointerBuf::from_tokens(path), value })
+    PatchOperation::Test(TestOperation {
+        path: PointerBuf::from_tokens(path),
+        value,
+    })
 }
 
 fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
-    PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path), value })
+    PatchOperation::Add(AddOperation {
+        path: PointerBuf::from_tokens(path),
+        value,
+    })
 }

@@ -36,7 +36,14 @@ impl Secrets {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = call("read the Secret", api.get_opt(name)).await?;
         Ok(secret.map(|secret| {
-            Values(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
+            Values(
+                secret
+                    .data
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(key, value)| (key, value.0))
+                    .collect(),
+            )
         }))
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Accesses {
     secrets: Cache,
     allowed: AllowList,
     client: Arc<Client>,
-    quota: Quota,
+    quota: Arc<Quota>,
     clock: Arc<Clock>,
     index: Arc<Index>,
     accounts: Mutex<HashMap<AccountKey, Weak<Account>>>,
@@ -54,13 +54,17 @@ impl Accesses {
         config: &RunConfig,
         kube: &kube::Client,
         client: Arc<Client>,
-        quota: Quota,
+        quota: Arc<Quota>,
         clock: Arc<Clock>,
         index: Arc<Index>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
-            allowed: config.allowed_endpoints.join(",").parse().map_err(anyhow::Error::msg)?,
+            allowed: config
+                .allowed_endpoints
+                .join(",")
+                .parse()
+                .map_err(anyhow::Error::msg)?,
             client,
             quota,
             clock,
@@ -82,38 +86,64 @@ impl Accesses {
             Ok(account) => (Access::Usable(account.target().clone()), Some(account)),
             Err((reason, sentence)) => (Access::Unusable(reason, sentence), None),
         };
-        Ok(Resolved { access, account, key, sign_key })
+        Ok(Resolved {
+            access,
+            account,
+            key,
+            sign_key,
+        })
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.
-    pub(super) async fn key_is_still(&self, object: &RecordingCallback, planned: &Key) -> Result<bool, Error> {
+    pub(super) async fn key_is_still(
+        &self,
+        object: &RecordingCallback,
+        planned: &Key,
+    ) -> Result<bool, Error> {
         if let Some(reference) = &object.spec.sign_key_secret_ref {
-            self.secrets.read(&(parse::object(object).namespace, reference.name.clone())).await?;
+            self.secrets
+                .read(&(parse::object(object).namespace, reference.name.clone()))
+                .await?;
         }
         Ok(self.sign_key(object).await?.0 == *planned)
     }
 
     async fn sign_key(&self, object: &RecordingCallback) -> Result<(Key, Option<SignKey>), Error> {
-        let Some(reference) = &object.spec.sign_key_secret_ref else { return Ok((Key::Unwanted, None)) };
+        let Some(reference) = &object.spec.sign_key_secret_ref else {
+            return Ok((Key::Unwanted, None));
+        };
         let meta = parse::object(object);
         let values = match self.values(&meta.namespace, &reference.name).await? {
             Ok(values) => values,
             Err(sentence) => return Ok((Key::Missing(sentence), None)),
         };
-        let Some(value) = values.0.get(&reference.key).filter(|value| !value.is_empty()) else {
-            let sentence = format!("Secret {} has no key {:?} for signing: add it.", reference.name, reference.key);
+        let Some(value) = values
+            .0
+            .get(&reference.key)
+            .filter(|value| !value.is_empty())
+        else {
+            let sentence = format!(
+                "Secret {} has no key {:?} for signing: add it.",
+                reference.name, reference.key
+            );
             return Ok((Key::Missing(sentence), None));
         };
         Ok(match SignKey::parse(value) {
             Ok(key) => (Key::Digest(key.digest(&meta.uid)), Some(key)),
             Err(problem) => {
-                let told = format!("Key {:?} of Secret {}: {problem}.", reference.key, reference.name);
+                let told = format!(
+                    "Key {:?} of Secret {}: {problem}.",
+                    reference.key, reference.name
+                );
                 (Key::Invalid(told), None)
             }
         })
     }
 
-    async fn account(&self, object: &RecordingCallback) -> Result<Result<Arc<Account>, Problem>, Error> {
+    async fn account(
+        &self,
+        object: &RecordingCallback,
+    ) -> Result<Result<Arc<Account>, Problem>, Error> {
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
             return Ok(Err((Reason::CredentialsMissing, no_reference(&namespace))));
@@ -122,12 +152,18 @@ impl Accesses {
             Ok(values) => values,
             Err(sentence) => return Ok(Err((Reason::CredentialsMissing, sentence))),
         };
-        Ok(self.login(object, &reference.name, &values.0).map(|login| self.shared(login)))
+        Ok(self
+            .login(object, &reference.name, &values.0)
+            .map(|login| self.shared(login)))
     }
 
     /// The values of a Secret, or the sentence that says why there are none.
     async fn values(&self, namespace: &str, name: &str) -> Result<Result<Values, String>, Error> {
-        match self.secrets.get(&(namespace.to_owned(), name.to_owned())).await {
+        match self
+            .secrets
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .await
+        {
             Ok(Some(values)) => Ok(Ok(values)),
             Ok(None) => Ok(Err(format!(
                 "Secret {name} does not exist in namespace {namespace}: create it; it is looked for again by itself."
@@ -140,24 +176,52 @@ impl Accesses {
     }
 
     /// Who calls, and where.
-    fn login(&self, object: &RecordingCallback, name: &str, data: &BTreeMap<String, Vec<u8>>) -> Result<Login, Problem> {
+    fn login(
+        &self,
+        object: &RecordingCallback,
+        name: &str,
+        data: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Login, Problem> {
         let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
         let refused = |sentence: String| (Reason::EndpointNotAllowed, sentence);
-        let set = CredentialSet::read(data).map_err(|problem| missing(format!("Secret {name}: {problem}")))?;
+        let set = CredentialSet::read(data)
+            .map_err(|problem| missing(format!("Secret {name}: {problem}")))?;
         let region = object.spec.region.clone().or(set.region).ok_or_else(|| {
-            missing(format!("No region is known: write region into Secret {name}, or spec.region."))
+            missing(format!(
+                "No region is known: write region into Secret {name}, or spec.region."
+            ))
         })?;
-        let project_id = object.spec.project_id.clone().or(set.project_id).ok_or_else(|| {
-            missing(format!("No project is known: write project_id into Secret {name}, or spec.projectID."))
-        })?;
-        let live = self.endpoint(Service::Live, set.live_endpoint.as_deref(), &region).map_err(refused)?;
-        let iam = self.endpoint(Service::Iam, set.iam_endpoint.as_deref(), &region).unwrap_or_default();
-        let target = Target { region, project_id, endpoint: live };
+        let project_id = object
+            .spec
+            .project_id
+            .clone()
+            .or(set.project_id)
+            .ok_or_else(|| {
+                missing(format!(
+                    "No project is known: write project_id into Secret {name}, or spec.projectID."
+                ))
+            })?;
+        let live = self
+            .endpoint(Service::Live, set.live_endpoint.as_deref(), &region)
+            .map_err(refused)?;
+        let iam = self
+            .endpoint(Service::Iam, set.iam_endpoint.as_deref(), &region)
+            .unwrap_or_default();
+        let target = Target {
+            region,
+            project_id,
+            endpoint: live,
+        };
         Ok(Login::new(target, set.credential, iam))
     }
 
     /// The address of a service: the given one or the region's, if it is allowed.
-    fn endpoint(&self, service: Service, given: Option<&str>, region: &str) -> Result<String, String> {
+    fn endpoint(
+        &self,
+        service: Service,
+        given: Option<&str>,
+        region: &str,
+    ) -> Result<String, String> {
         let endpoint = match given {
             Some(text) => Endpoint::parse(text)?,
             None => Endpoint::of_region(service, region)?,
@@ -178,7 +242,13 @@ impl Accesses {
         let gate = self.gate(&login.target);
         let index = Arc::clone(&self.index);
         let domains = Box::new(move || index.domains());
-        let account = Arc::new(Account::new(login, Arc::clone(&self.client), bucket, gate, domains));
+        let account = Arc::new(Account::new(
+            login,
+            Arc::clone(&self.client),
+            bucket,
+            gate,
+            domains,
+        ));
         accounts.insert(key, Arc::downgrade(&account));
         account
     }
@@ -198,10 +268,17 @@ impl Accesses {
 
     /// Sets the gauges of quotas, inventories and clocks.
     pub(super) fn tell_gauges(&self, metrics: &Metrics) {
-        let accounts: Vec<Arc<Account>> = lock(&self.accounts).values().filter_map(Weak::upgrade).collect();
+        let accounts: Vec<Arc<Account>> = lock(&self.accounts)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
         for account in accounts {
             let target = account.target();
-            metrics.set_quota_limit(&target.region, &account.login().identity().to_string(), account.bucket().limit());
+            metrics.set_quota_limit(
+                &target.region,
+                &account.login().identity().to_string(),
+                account.bucket().limit(),
+            );
             metrics.set_clock_offset(self.clock.offset(&target.endpoint).as_secs_f64());
         }
     }

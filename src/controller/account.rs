@@ -1,20 +1,18 @@
 //! One credential at one project, with everything that its objects share: client, quota and looks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::time::Instant;
 
 use crate::live::account::Account as Login;
 use crate::live::answer::{Answer, Page};
-use crate::live::client::Client;
-use crate::live::looks::{Gate, Inventory, Lister, Looks};
+use crate::live::client::{Client, Content};
+use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Token};
-use crate::live::sign_key::SignKey;
 use crate::live::transport::Deadline;
 use crate::plan::facts::Shown;
 use crate::plan::failure::{Class, Failure};
-use crate::plan::place::{Place, Target, Values};
+use crate::plan::place::Target;
 use crate::plan::row::Row;
 
 /// An account of the cloud in use.
@@ -23,17 +21,29 @@ pub(super) struct Account {
     client: Arc<Client>,
     bucket: Bucket,
     looks: Arc<Looks>,
-    /// When the newest sweep ended, and how many rows it had.
-    inventory: Mutex<Option<(Instant, Arc<Inventory>)>>,
 }
 
 impl Account {
     /// Brings together what one login uses. `gate` is shared by all that address the same project.
-    pub(super) fn new(login: Login, client: Arc<Client>, bucket: Bucket, gate: Arc<Gate>, domains: Domains) -> Self {
+    pub(super) fn new(
+        login: Login,
+        client: Arc<Client>,
+        bucket: Bucket,
+        gate: Arc<Gate>,
+        domains: Domains,
+    ) -> Self {
         let login = Arc::new(login);
-        let lister = Arc::new(Listing { login: Arc::clone(&login), client: Arc::clone(&client) });
+        let lister = Arc::new(Listing {
+            login: Arc::clone(&login),
+            client: Arc::clone(&client),
+        });
         let looks = Looks::new(lister, bucket.clone(), gate, domains);
-        Self { login, client, bucket, looks, inventory: Mutex::default() }
+        Self {
+            login,
+            client,
+            bucket,
+            looks,
+        }
     }
 
     /// Where.
@@ -61,27 +71,16 @@ impl Account {
         self.login.credential.digest(uid)
     }
 
-    /// A sweep ended.
-    pub(super) fn note_inventory(&self, inventory: &Arc<Inventory>) {
-        let noted = Some((Instant::now(), Arc::clone(inventory)));
-        *self.inventory.lock().unwrap_or_else(PoisonError::into_inner) = noted;
-    }
-
-    /// The newest sweep, and when it ended.
-    pub(super) fn inventory(&self) -> Option<(Instant, Arc<Inventory>)> {
-        self.inventory.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// POST.
     pub(super) async fn create(
         &self,
         token: Token,
-        place: &Place,
-        values: &Values,
-        key: Option<&SignKey>,
+        content: Content<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        self.client.create(token, &self.login, place, values, key, deadline).await
+        self.client
+            .create(token, &self.login, content, deadline)
+            .await
     }
 
     /// PUT.
@@ -89,16 +88,21 @@ impl Account {
         &self,
         token: Token,
         id: &str,
-        place: &Place,
-        values: &Values,
-        key: Option<&SignKey>,
+        content: Content<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        self.client.update(token, &self.login, id, place, values, key, deadline).await
+        self.client
+            .update(token, &self.login, id, content, deadline)
+            .await
     }
 
     /// DELETE.
-    pub(super) async fn delete(&self, token: Token, id: &str, deadline: Deadline) -> Result<Answer<()>, Failure> {
+    pub(super) async fn delete(
+        &self,
+        token: Token,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Answer<()>, Failure> {
         self.client.delete(token, &self.login, id, deadline).await
     }
 

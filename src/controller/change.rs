@@ -11,8 +11,11 @@ use super::run::{Next, Run};
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
+use crate::live::client::Content;
+use crate::live::codes;
 use crate::live::quota::Token;
-use crate::plan::facts::{Observed, Shown};
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::{Desired, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
@@ -20,12 +23,16 @@ use crate::plan::reason::Reason;
 impl Run<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
     pub(super) async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
-        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone()) else {
+        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
+        else {
             return Ok(Next::Again);
         };
-        let Some((token, planned)) = self.go_ahead(&account).await? else { return Ok(Next::Again) };
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
+            return Ok(Next::Again);
+        };
         let deadline = self.deadline(&account, planned);
-        let call = account.update(token, id, &desired.place, &desired.values, self.sign_key.as_ref(), deadline);
+        let key = self.sign_key.clone();
+        let call = account.update(token, id, content(&desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
         account.looks().wrote(&desired.place);
         let answer = match reply {
@@ -35,26 +42,48 @@ impl Run<'_> {
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, |memory| memory.note_repaired(answer.at));
-            let note = format!("Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec.");
+            self.context
+                .memories
+                .with(uid, |memory| memory.note_repaired(answer.at));
+            let note = format!(
+                "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
+            );
             self.tell(Tone::Warning, Reason::Drifted, &note).await;
         }
-        let told = Told { http_status: Some(answer.http_status), request_id: answer.request_id, at: answer.at };
+        let told = Told {
+            http_status: Some(answer.http_status),
+            request_id: answer.request_id,
+            at: answer.at,
+        };
         let status = outcome::updated(&self.facts, &desired, answer.value.as_ref(), told);
         self.end_change(status).await
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
     pub(super) async fn delete(&mut self, id: &str) -> Result<Option<Next>, Error> {
-        let Some(account) = self.account.clone() else { return Ok(Some(Next::Again)) };
-        let Some((token, planned)) = self.go_ahead(&account).await? else { return Ok(Some(Next::Again)) };
+        let Some(account) = self.account.clone() else {
+            return Ok(Some(Next::Again));
+        };
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
+            return Ok(Some(Next::Again));
+        };
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
         account.looks().wrote(&parse::place(&self.object.spec));
         let told = match reply {
-            Ok(answer) => Told { http_status: Some(answer.http_status), request_id: answer.request_id, at: answer.at },
-            Err(failure) if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? => {
-                Told { http_status: failure.http_status, request_id: failure.request_id, at: self.facts.now }
+            Ok(answer) => Told {
+                http_status: Some(answer.http_status),
+                request_id: answer.request_id,
+                at: answer.at,
+            },
+            Err(failure)
+                if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
+            {
+                Told {
+                    http_status: failure.http_status,
+                    request_id: failure.request_id,
+                    at: self.facts.now,
+                }
             }
             Err(failure) => return self.failed(&failure).await.map(Some),
         };
@@ -64,7 +93,11 @@ impl Run<'_> {
             request_id = told.request_id.as_deref().unwrap_or_default(),
             "the callback is deleted at the cloud"
         );
-        self.context.memories.with(&self.facts.object.uid, |memory| memory.note_deleted(id, told.at));
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.note_deleted(id, told.at)
+            });
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;
         if self.facts.object.deleting {
@@ -75,20 +108,39 @@ impl Run<'_> {
     }
 
     /// Waits for a token, then reads the object afresh. `None` when it is not as planned, or another process leads by now.
-    async fn go_ahead(&mut self, account: &Arc<Account>) -> Result<Option<(Token, Timestamp)>, Error> {
-        let Ok(token) = self.token(account).await? else { return Ok(None) };
+    async fn go_ahead(
+        &mut self,
+        account: &Arc<Account>,
+    ) -> Result<Option<(Token, Timestamp)>, Error> {
+        let Ok(token) = self.token(account).await? else {
+            return Ok(None);
+        };
         let planned = self.context.clock.now(&account.target().endpoint);
         let meta = self.facts.object.clone();
-        let Some(object) = self.context.objects.get(&meta.namespace, &meta.name).await? else {
+        let Some(object) = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?
+        else {
             return Ok(None);
         };
         let fresh = parse::object(&object);
-        let same = (&fresh.uid, fresh.generation, fresh.deleting) == (&meta.uid, meta.generation, meta.deleting)
-            && object.status.as_ref().and_then(|status| status.callback_id.as_deref())
+        let same = (&fresh.uid, fresh.generation, fresh.deleting)
+            == (&meta.uid, meta.generation, meta.deleting)
+            && object
+                .status
+                .as_ref()
+                .and_then(|status| status.callback_id.as_deref())
                 == self.facts.status.callback_id.as_deref();
         self.remember(object);
         let same_key = match &self.sign_key {
-            Some(_) if !meta.deleting => self.context.accesses.key_is_still(&self.object, &self.facts.key).await?,
+            Some(_) if !meta.deleting => {
+                self.context
+                    .accesses
+                    .key_is_still(&self.object, &self.facts.key)
+                    .await?
+            }
             Some(_) | None => true,
         };
         Ok((same && same_key && self.context.leadership.fresh()).then_some((token, planned)))
@@ -99,33 +151,51 @@ impl Run<'_> {
         let id = self.facts.id().unwrap_or_default().to_owned();
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
             let swept = (Observed::Unasked, Shown::Gone);
-            self.context.memories.with(&self.facts.object.uid, |memory| memory.swept = Some(swept));
+            self.context
+                .memories
+                .with(&self.facts.object.uid, |memory| memory.swept = Some(swept));
             return Ok(Next::Again);
         }
         self.failed(&failure).await
     }
 
     /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
-    async fn is_gone(&mut self, account: &Arc<Account>, id: &str, failure: &Failure) -> Result<bool, Error> {
+    async fn is_gone(
+        &mut self,
+        account: &Arc<Account>,
+        id: &str,
+        failure: &Failure,
+    ) -> Result<bool, Error> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let Ok(token) = self.token(account).await? else { return Ok(false) };
+        let Ok(token) = self.token(account).await? else {
+            return Ok(false);
+        };
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
     pub(super) async fn failed(&mut self, failure: &Failure) -> Result<Next, Error> {
         let now = self.moment(tokio::time::Instant::now());
-        let (status, again) = outcome::failed(&self.facts, failure, now);
-        self.end(status, Next::After(again.duration_since(now).unsigned_abs())).await
+        let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
+        self.end(
+            status,
+            Next::After(again.duration_since(now).unsigned_abs()),
+        )
+        .await
     }
 
     /// Writes the outcome of a change that succeeded. Where only metadata or spec changed meanwhile it holds all the same.
     async fn end_change(&mut self, status: crate::api::status::Status) -> Result<Next, Error> {
         let planned_on = self.facts.status.clone();
         for _ in 0..5 {
-            match self.context.objects.write_status(&self.object, &Version::of(&self.object), &status).await {
+            match self
+                .context
+                .objects
+                .write_status(&self.object, &Version::of(&self.object), &status)
+                .await
+            {
                 Ok(object) => {
                     self.took(object, status).await;
                     return Ok(Next::Again);
@@ -145,7 +215,12 @@ impl Run<'_> {
 
     /// Lets the object go.
     pub(super) async fn release(&mut self, retained: Option<String>) -> Result<Next, Error> {
-        match self.context.objects.release(&self.object, &Version::of(&self.object)).await {
+        match self
+            .context
+            .objects
+            .release(&self.object, &Version::of(&self.object))
+            .await
+        {
             Ok(()) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) if is_stale(&error) => {
@@ -161,4 +236,18 @@ impl Run<'_> {
         }
         Ok(Next::OnChange)
     }
+}
+
+/// What a create or an update sends.
+pub(super) fn content<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Content<'a> {
+    Content {
+        place: &desired.place,
+        values: &desired.values,
+        key,
+    }
+}
+
+/// What the table of codes advises a person to do.
+pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
+    codes::find(failure.code.as_deref()?).map(|code| code.advice)
 }

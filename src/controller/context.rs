@@ -13,20 +13,21 @@ use super::index::Index;
 use super::memory::Memories;
 use super::places::Places;
 use crate::api::RecordingCallback;
-use crate::config::RunConfig;
-use crate::stop::Stop;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::event::Events;
 use crate::cluster::lease::Leadership;
 use crate::cluster::object::Objects;
+use crate::config::RunConfig;
 use crate::live::account::Account;
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
+use crate::live::iam::Iam;
 use crate::live::quota::{Lane, Quota, Token};
-use crate::live::transport::{Deadline, HttpTransport};
+use crate::live::transport::{Deadline, HttpTransport, Transport};
 use crate::metrics::Metrics;
 use crate::plan::facts::Settings;
 use crate::plan::failure::Operation;
+use crate::stop::Stop;
 
 /// What every reconcile shares.
 pub(super) struct Context {
@@ -46,6 +47,8 @@ pub(super) struct Context {
     pub(super) workers: Semaphore,
     pub(super) stop: Stop,
     pub(super) secret_poll_interval: Duration,
+    /// Whether no object of the cluster is left to another operator.
+    pub(super) serves_all: bool,
     triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
     is_listed: watch::Receiver<bool>,
 }
@@ -63,14 +66,25 @@ impl Context {
     ) -> anyhow::Result<Self> {
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
-        let (index, quota) = (Arc::new(Index::default()), Quota::new(config.requests_per_minute));
-        let transport = Arc::new(HttpTransport::new(Arc::clone(&wall))?);
-        let calls = Calls { metrics: Arc::clone(&metrics), quota: quota.clone() };
+        let (index, quota) = (
+            Arc::new(Index::default()),
+            Arc::new(Quota::new(config.requests_per_minute)),
+        );
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(Arc::clone(&wall))?);
+        let calls = Calls {
+            metrics: Arc::clone(&metrics),
+            quota: Arc::clone(&quota),
+        };
         let calls = Arc::new(calls);
         let cloud = Client {
-            transport,
             clock: Arc::clone(&clock),
-            tokens: Arc::clone(&calls),
+            iam: Arc::new(Iam::new(
+                Arc::clone(&transport),
+                Arc::clone(&clock),
+                config.request_timeout,
+            )),
+            transport,
+            tokens: Arc::clone(&calls) as Arc<dyn MoreTokens>,
             meter: calls,
             request_timeout: config.request_timeout,
         };
@@ -84,7 +98,14 @@ impl Context {
             objects: Objects::new(client.clone()),
             events: Events::new(client.clone(), config.host_name.clone()),
             crd: CrdCheck::new(client.clone()),
-            accesses: Accesses::new(config, client, Arc::new(cloud), quota, Arc::clone(&clock), Arc::clone(&index))?,
+            accesses: Accesses::new(
+                config,
+                client,
+                Arc::new(cloud),
+                quota,
+                Arc::clone(&clock),
+                Arc::clone(&index),
+            )?,
             clock,
             wall,
             index,
@@ -95,6 +116,7 @@ impl Context {
             workers: Semaphore::new(config.concurrency),
             stop,
             secret_poll_interval: config.secret_poll_interval,
+            serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             triggers,
             is_listed,
         })
@@ -127,11 +149,17 @@ fn local_time() -> Timestamp {
 /// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.
 struct Calls {
     metrics: Arc<Metrics>,
-    quota: Quota,
+    quota: Arc<Quota>,
 }
 
 impl Meter for Calls {
-    fn call(&self, operation: Operation, status: Option<u16>, code: Option<&'static str>, elapsed: Duration) {
+    fn call(
+        &self,
+        operation: Operation,
+        status: Option<u16>,
+        code: Option<&'static str>,
+        elapsed: Duration,
+    ) {
         self.metrics.api_request(operation, status, code, elapsed);
     }
 }
@@ -152,7 +180,10 @@ pub(super) struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// Waits for a place.
     pub(super) async fn take(workers: &'a Semaphore) -> Self {
-        Self { workers, permit: workers.acquire().await.ok() }
+        Self {
+            workers,
+            permit: workers.acquire().await.ok(),
+        }
     }
 
     /// Waits for something without taking a place meanwhile.

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::account::Account;
+use super::change::{advice, content};
 use super::identifier;
+use super::parse;
 use super::record::{Landed, text};
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
@@ -33,14 +35,20 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 impl Run<'_> {
     /// Creates the callback. The place was seen to be free.
     pub(super) async fn create(&mut self) -> Result<Next, Error> {
-        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone()) else {
+        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
+        else {
             return Ok(Next::Again);
         };
         let places = &self.context.places;
-        let Ok(_alone) = self.wait(places.lock(account.target(), &desired.place)).await else {
+        let Ok(_alone) = self
+            .wait(places.lock(account.target(), &desired.place))
+            .await
+        else {
             return Ok(Next::Again);
         };
-        let Some((token, creating)) = self.create_token(&account).await? else { return Ok(Next::Again) };
+        let Some((token, creating)) = self.create_token(&account).await? else {
+            return Ok(Next::Again);
+        };
         if !self.may_create(&account, &desired) {
             return Ok(Next::Again);
         }
@@ -49,7 +57,12 @@ impl Run<'_> {
         };
         if self.facts.id().is_some() {
             self.context.metrics.drift_repaired();
-            self.tell(Tone::Warning, Reason::Drifted, "The callback was removed at the cloud; it is created again.").await;
+            self.tell(
+                Tone::Warning,
+                Reason::Drifted,
+                "The callback was removed at the cloud; it is created again.",
+            )
+            .await;
         }
         let deadline = self.deadline(&account, attempt.at);
         let reply = self.post(&account, &desired, token, deadline).await;
@@ -70,12 +83,22 @@ impl Run<'_> {
     }
 
     /// The right to make one POST, at a moment when no sweep needs the project still.
-    async fn create_token(&mut self, account: &Arc<Account>) -> Result<Option<(Token, Creating)>, Error> {
+    async fn create_token(
+        &mut self,
+        account: &Arc<Account>,
+    ) -> Result<Option<(Token, Creating)>, Error> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.tell_wait(account.bucket().estimate(lane, &namespace)).await?;
-        let granted = self.wait(account.looks().creating(lane, &namespace)).await.ok();
+        let (looks, place) = (account.looks(), parse::place(&self.object.spec));
+        self.tell_wait(account.bucket().estimate(lane, &namespace))
+            .await?;
+        let granted = self
+            .wait(looks.creating(&place, lane, &namespace))
+            .await
+            .ok();
         if let Some((token, _)) = &granted {
-            self.context.metrics.quota_waited(lane.as_str(), token.waited());
+            self.context
+                .metrics
+                .quota_waited(lane.as_str(), token.waited());
         }
         Ok(granted)
     }
@@ -85,12 +108,19 @@ impl Run<'_> {
         let now = self.moment(Instant::now());
         let fresh = self.facts.observed.since(now - manage::FRESH);
         let uid = &self.facts.object.uid;
-        let rival = self.context.index.rival(uid, &desired.place, account.target());
+        let rival = self
+            .context
+            .index
+            .rival(uid, &desired.place, account.target());
         fresh && rival.is_none() && self.context.leadership.fresh()
     }
 
     /// Finalizer and record in one patch, guarded by the version that was planned on.
-    async fn write_ahead(&mut self, account: &Account, desired: &Desired) -> Result<Option<(Record, Attempt)>, Error> {
+    async fn write_ahead(
+        &mut self,
+        account: &Account,
+        desired: &Desired,
+    ) -> Result<Option<(Record, Attempt)>, Error> {
         let key_digest = match &self.facts.key {
             Key::Digest(digest) => Some(digest.clone()),
             Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
@@ -102,12 +132,21 @@ impl Run<'_> {
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };
         let version = Version::of(&self.object);
-        match self.context.objects.protect(&self.object, &version, Some(&text(&record))).await {
+        match self
+            .context
+            .objects
+            .protect(&self.object, &version, Some(&text(&record)))
+            .await
+        {
             Ok(object) => {
                 self.remember(object);
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
-                self.context.memories.with(&self.facts.object.uid, |memory| memory.record = Some(written));
+                self.context
+                    .memories
+                    .with(&self.facts.object.uid, |memory| {
+                        memory.record = Some(written)
+                    });
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
@@ -121,8 +160,16 @@ impl Run<'_> {
     /// Until when a request may be handed over and waited for, from the moment that it was planned at.
     pub(super) fn deadline(&self, account: &Account, planned: jiff::Timestamp) -> Deadline {
         let limit = MARGIN + self.context.request_timeout;
-        let passed = self.context.clock.now(&account.target().endpoint).duration_since(planned);
-        let passed = if passed.is_negative() { Duration::ZERO } else { passed.unsigned_abs() };
+        let passed = self
+            .context
+            .clock
+            .now(&account.target().endpoint)
+            .duration_since(planned);
+        let passed = if passed.is_negative() {
+            Duration::ZERO
+        } else {
+            passed.unsigned_abs()
+        };
         self.context.deadline(limit.saturating_sub(passed))
     }
 
@@ -133,7 +180,8 @@ impl Run<'_> {
         token: Token,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        let call = account.create(token, &desired.place, &desired.values, self.sign_key.as_ref(), deadline);
+        let key = self.sign_key.clone();
+        let call = account.create(token, content(desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
         let made_nothing = reply.as_ref().is_err_and(|failure| {
             !failure.class.may_have_happened() && failure.class != Class::Exists
@@ -154,7 +202,11 @@ impl Run<'_> {
     ) -> (crate::api::status::Status, Option<Row>, Next) {
         let failure = match reply {
             Ok(answer) => {
-                let told = Told { http_status: Some(answer.http_status), request_id: answer.request_id, at: answer.at };
+                let told = Told {
+                    http_status: Some(answer.http_status),
+                    request_id: answer.request_id,
+                    at: answer.at,
+                };
                 let row = match answer.value {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
@@ -171,10 +223,26 @@ impl Run<'_> {
         if failure.class.may_have_happened() {
             self.context.metrics.api_outcome_unknown();
         }
-        let (status, again) = outcome::failed(&self.facts, &failure, now);
-        let is_open = self.facts.record.as_ref().is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
-        let wait = if is_open { FIRST_LOOK } else { again.duration_since(now).unsigned_abs() };
-        (status, None, if again <= now { Next::Again } else { Next::After(wait) })
+        let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        let is_open = self
+            .facts
+            .record
+            .as_ref()
+            .is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let wait = if is_open {
+            FIRST_LOOK
+        } else {
+            again.duration_since(now).unsigned_abs()
+        };
+        (
+            status,
+            None,
+            if again <= now {
+                Next::Again
+            } else {
+                Next::After(wait)
+            },
+        )
     }
 
     /// The cloud took the create and named no id, as its first contract has it: one look finds it.
@@ -188,8 +256,12 @@ impl Run<'_> {
         };
         let seen = self.turn.pause(account.looks().look(ask)).await.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
-        self.facts.claimed_elsewhere = self.context.index.held_by_others(&self.facts.object.uid, ids);
-        self.facts.observed = Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
+        self.facts.claimed_elsewhere = self
+            .context
+            .index
+            .held_by_others(&self.facts.object.uid, ids);
+        self.facts.observed =
+            Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
         manage::ours(&self.facts).cloned()
     }
 
@@ -197,16 +269,28 @@ impl Run<'_> {
     async fn clear_away(&mut self, account: &Arc<Account>, row: Option<Row>) {
         let Some(row) = row else { return };
         let retained = self.facts.policies.deletion == Some(Deletion::Retain);
-        let held = self.context.index.held_by_others(&self.facts.object.uid, std::iter::once(row.id.as_str()));
+        let held = self
+            .context
+            .index
+            .held_by_others(&self.facts.object.uid, std::iter::once(row.id.as_str()));
         if retained || !held.is_empty() {
             info!(object = %self.name(), remote_id = row.id, "the object is gone; its callback stays at the cloud");
             return;
         }
         let namespace = self.facts.object.namespace.clone();
-        let token = self.turn.pause(account.bucket().acquire(Lane::Urgent, &namespace)).await;
+        let token = self
+            .turn
+            .pause(account.bucket().acquire(Lane::Urgent, &namespace))
+            .await;
         let deadline = self.context.deadline(self.context.request_timeout);
-        match self.turn.pause(account.delete(token, &row.id, deadline)).await {
-            Ok(_) => info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted"),
+        match self
+            .turn
+            .pause(account.delete(token, &row.id, deadline))
+            .await
+        {
+            Ok(_) => {
+                info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted")
+            }
             Err(failure) => warn!(
                 object = %self.name(),
                 remote_id = row.id,
@@ -224,8 +308,9 @@ fn nameless(told: Told) -> Failure {
         class: Class::Protocol,
         http_status: told.http_status,
         code: None,
-        message: "the cloud accepted the create without naming an id, and the list does not show it yet".to_owned(),
-        advice: None,
+        message:
+            "the cloud accepted the create without naming an id, and the list does not show it yet"
+                .to_owned(),
         request_id: told.request_id,
         retry_after: None,
     }

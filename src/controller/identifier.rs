@@ -11,7 +11,9 @@ pub(super) fn new(now: Timestamp) -> String {
     // Without randomness the time alone must do; ids are compared within one object only.
     let _ = SystemRandom::new().fill(&mut random);
     let time = u128::try_from(now.as_millisecond()).unwrap_or_default();
-    let random = random.iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    let random = random
+        .iter()
+        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     encode((time << 80) | random)
 }
 

@@ -41,7 +41,9 @@ impl Index {
         let before = tables.take(&uid);
         let status = object.status.clone().unwrap_or_default();
         let record = parse::record(object);
-        let open = record.as_ref().is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let open = record
+            .as_ref()
+            .is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
         let meta = parse::object(object);
         let project = status
             .target
@@ -57,7 +59,11 @@ impl Index {
             candidate: Candidate {
                 name: format!("{}/{}", meta.namespace, meta.name),
                 uid,
-                created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+                created: object
+                    .metadata
+                    .creation_timestamp
+                    .as_ref()
+                    .map(|time| time.0),
                 holds: status.callback_id.is_some(),
                 open,
                 looked: before.is_some_and(|entry| entry.candidate.looked),
@@ -77,14 +83,23 @@ impl Index {
     /// Forgets an object. Gives those that want the same place.
     pub(super) fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
         let mut tables = self.lock();
-        let Some(entry) = tables.take(uid) else { return Vec::new() };
+        let Some(entry) = tables.take(uid) else {
+            return Vec::new();
+        };
         let others = tables.places.get(&entry.place).into_iter().flatten();
-        others.filter_map(|other| tables.entries.get(other)).map(|entry| entry.object.clone()).collect()
+        others
+            .filter_map(|other| tables.entries.get(other))
+            .map(|entry| entry.object.clone())
+            .collect()
     }
 
     /// The domains that the objects name.
     pub(super) fn domains(&self) -> BTreeSet<String> {
-        self.lock().places.keys().map(|place| place.domain().to_owned()).collect()
+        self.lock()
+            .places
+            .keys()
+            .map(|place| place.domain().to_owned())
+            .collect()
     }
 
     /// Whether an object holds this id.
@@ -112,15 +127,27 @@ impl Index {
             .collect();
         owner(&candidates)
             .filter(|owner| owner.uid != uid)
-            .map(|owner| Rival { name: owner.name.clone(), deleting: owner.deleting })
+            .map(|owner| Rival {
+                name: owner.name.clone(),
+                deleting: owner.deleting,
+            })
     }
 
     /// The ids that the statuses of other objects hold, of those given.
-    pub(super) fn held_by_others<'a>(&self, uid: &str, ids: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    pub(super) fn held_by_others<'a>(
+        &self,
+        uid: &str,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
         let tables = self.lock();
-        ids.filter(|id| tables.ids.get(*id).is_some_and(|holders| holders.iter().any(|holder| holder != uid)))
-            .map(str::to_owned)
-            .collect()
+        ids.filter(|id| {
+            tables
+                .ids
+                .get(*id)
+                .is_some_and(|holders| holders.iter().any(|holder| holder != uid))
+        })
+        .map(str::to_owned)
+        .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -131,7 +158,10 @@ impl Index {
 impl Tables {
     fn add(&mut self, entry: Entry) {
         let uid = entry.candidate.uid.clone();
-        self.places.entry(entry.place.clone()).or_default().insert(uid.clone());
+        self.places
+            .entry(entry.place.clone())
+            .or_default()
+            .insert(uid.clone());
         if let Some(id) = &entry.id {
             self.ids.entry(id.clone()).or_default().insert(uid.clone());
         }

@@ -36,8 +36,8 @@ pub(super) struct Memory {
     pub(super) nudged: bool,
     /// The credentials that served last.
     pub(super) account: Option<Arc<Account>>,
-    /// A look with the object's own credentials has succeeded.
-    pub(super) looked: bool,
+    /// When a look is to be made again that came too soon to count, in cloud time.
+    pub(super) look_at: Option<Timestamp>,
     /// What a sweep showed that needs a decision.
     pub(super) swept: Option<(Observed, Shown)>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
@@ -97,6 +97,9 @@ impl Memory {
     /// The rewrites of the last hour.
     pub(super) fn rewrites(&mut self, now: Timestamp) -> Rewrites {
         self.rewrites.retain(|at| later(*at, REWRITES_FOR) > now);
-        Rewrites { count: self.rewrites.len(), repaired: self.repaired }
+        Rewrites {
+            count: self.rewrites.len(),
+            repaired: self.repaired,
+        }
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn object(object: &RecordingCallback) -> Object {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
         generation: object.metadata.generation.unwrap_or_default(),
-        finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        finalizer: object
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER),
         annotated: annotation(object, PENDING_OPERATION).is_some(),
         deleting: object.metadata.deletion_timestamp.is_some(),
         requested: annotation(object, RECONCILE_REQUESTED_AT).map(str::to_owned),
@@ -49,7 +52,10 @@ pub(super) fn place(spec: &RecordingCallbackSpec) -> Place {
 /// The policies that hold whatever else is wrong. An unknown word counts as the safe one.
 pub(super) fn policies(spec: &RecordingCallbackSpec) -> Policies {
     Policies {
-        observe: spec.management_policy.as_ref().is_some_and(|policy| *policy != ManagementPolicy::Manage),
+        observe: spec
+            .management_policy
+            .as_ref()
+            .is_some_and(|policy| *policy != ManagementPolicy::Manage),
         suspend: spec.suspend == Some(true),
         deletion: spec.deletion_policy.as_ref().map(|policy| match policy {
             DeletionPolicy::Delete => Deletion::Delete,
@@ -61,18 +67,24 @@ pub(super) fn policies(spec: &RecordingCallbackSpec) -> Policies {
 /// What the spec wants, or what is wrong with it. The API server holds new specs to all rules; an old object may break one.
 pub(super) fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
     if spec.publish_domain.is_empty() || spec.app.is_empty() || spec.app == "**" {
-        return Err("publishDomain and app are needed; write \"*\" as app for every app.".to_owned());
+        return Err(
+            "publishDomain and app are needed; write \"*\" as app for every app.".to_owned(),
+        );
     }
     let adoption = match &spec.adoption_policy {
         None | Some(AdoptionPolicy::IfIdentical) => Adoption::IfIdentical,
         Some(AdoptionPolicy::Never) => Adoption::Never,
         Some(AdoptionPolicy::Always) => Adoption::Always,
         Some(AdoptionPolicy::Unknown(word)) => {
-            return Err(format!("adoptionPolicy {word:?} is not known: write Never, IfIdentical or Always."));
+            return Err(format!(
+                "adoptionPolicy {word:?} is not known: write Never, IfIdentical or Always."
+            ));
         }
     };
     if let Some(ManagementPolicy::Unknown(word)) = &spec.management_policy {
-        return Err(format!("managementPolicy {word:?} is not known: write Manage or Observe."));
+        return Err(format!(
+            "managementPolicy {word:?} is not known: write Manage or Observe."
+        ));
     }
     Ok(Desired {
         place: place(spec),
@@ -82,7 +94,10 @@ pub(super) fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
                 || std::iter::once(DEFAULT_EVENT.to_owned()).collect(),
                 |events| events.into_iter().collect(),
             ),
-            sign_type: spec.sign_type.clone().unwrap_or_else(|| DEFAULT_SIGN_TYPE.to_owned()),
+            sign_type: spec
+                .sign_type
+                .clone()
+                .unwrap_or_else(|| DEFAULT_SIGN_TYPE.to_owned()),
         },
         wants_key: spec.sign_key_secret_ref.is_some(),
         adoption,
@@ -91,7 +106,9 @@ pub(super) fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
 
 /// The callback URL, held to what the cloud takes.
 fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
-    let Some(url) = &spec.notify_callback_url else { return Ok(None) };
+    let Some(url) = &spec.notify_callback_url else {
+        return Ok(None);
+    };
     let good = (url.starts_with("http://") || url.starts_with("https://"))
         && !url.contains(['?', '#', '@'])
         && !url.contains(char::is_whitespace);
@@ -102,5 +119,10 @@ fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
 }
 
 fn annotation<'a>(object: &'a RecordingCallback, name: &str) -> Option<&'a str> {
-    object.metadata.annotations.as_ref().and_then(|all: &BTreeMap<String, String>| all.get(name)).map(String::as_str)
+    object
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|all: &BTreeMap<String, String>| all.get(name))
+        .map(String::as_str)
 }

@@ -19,7 +19,11 @@ impl Places {
         let lock = {
             let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             places.retain(|_, lock| lock.strong_count() > 0);
-            let key = (target.region.clone(), target.project_id.clone(), place.clone());
+            let key = (
+                target.region.clone(),
+                target.project_id.clone(),
+                place.clone(),
+            );
             let held = places.get(&key).and_then(Weak::upgrade);
             held.unwrap_or_else(|| {
                 let lock = Arc::new(Lock::default());

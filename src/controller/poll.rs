@@ -22,12 +22,17 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
     loop {
         let next = Instant::now() + context.secret_poll_interval;
         let users = users(stores);
-        context.accesses.secrets().retain(&users.keys().cloned().collect());
+        context
+            .accesses
+            .secrets()
+            .retain(&users.keys().cloned().collect());
         for (name, objects) in urgent_first(users) {
             match context.accesses.secrets().changed(&name).await {
                 Ok(true) => objects.iter().for_each(|object| nudge(context, object)),
                 Ok(false) => {}
-                Err(error) => debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read"),
+                Err(error) => {
+                    debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read")
+                }
             }
             sleep(SPACING).await;
         }
@@ -49,9 +54,21 @@ fn users(stores: &[Objects]) -> BTreeMap<Name, Vec<Arc<RecordingCallback>>> {
 /// The Secrets that an object refers to.
 fn names(object: &RecordingCallback) -> BTreeSet<Name> {
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
-    let credentials = object.spec.credentials_secret_ref.as_ref().map(|secret| &secret.name);
-    let key = object.spec.sign_key_secret_ref.as_ref().map(|secret| &secret.name);
-    credentials.into_iter().chain(key).map(|name| (namespace.clone(), name.clone())).collect()
+    let credentials = object
+        .spec
+        .credentials_secret_ref
+        .as_ref()
+        .map(|secret| &secret.name);
+    let key = object
+        .spec
+        .sign_key_secret_ref
+        .as_ref()
+        .map(|secret| &secret.name);
+    credentials
+        .into_iter()
+        .chain(key)
+        .map(|name| (namespace.clone(), name.clone()))
+        .collect()
 }
 
 /// Those first whose objects wait for something.
@@ -59,7 +76,8 @@ fn urgent_first(
     users: BTreeMap<Name, Vec<Arc<RecordingCallback>>>,
 ) -> Vec<(Name, Vec<Arc<RecordingCallback>>)> {
     let waits = |object: &Arc<RecordingCallback>| {
-        object.metadata.deletion_timestamp.is_some() || !object.status.as_ref().is_some_and(conditions::is_ready)
+        object.metadata.deletion_timestamp.is_some()
+            || !object.status.as_ref().is_some_and(conditions::is_ready)
     };
     let mut users: Vec<_> = users.into_iter().collect();
     users.sort_by_key(|(_, objects)| !objects.iter().any(waits));

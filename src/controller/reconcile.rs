@@ -43,7 +43,10 @@ pub(super) enum Failed {
 }
 
 /// Reconciles an object; a panic stays within it.
-pub(super) async fn reconcile(object: Arc<RecordingCallback>, context: Arc<Context>) -> Result<Action, Failed> {
+pub(super) async fn reconcile(
+    object: Arc<RecordingCallback>,
+    context: Arc<Context>,
+) -> Result<Action, Failed> {
     context.listed().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
@@ -67,12 +70,19 @@ pub(super) async fn reconcile(object: Arc<RecordingCallback>, context: Arc<Conte
 }
 
 /// When to come back after an error of the API server: soon, since it says nothing about the cloud.
-pub(super) fn error_policy(object: Arc<RecordingCallback>, failed: &Failed, _: Arc<Context>) -> Action {
+pub(super) fn error_policy(
+    object: Arc<RecordingCallback>,
+    failed: &Failed,
+    _: Arc<Context>,
+) -> Action {
     let meta = parse::object(&object);
     let name = format!("{}/{}", meta.namespace, meta.name);
     match failed {
         Failed::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
-        Failed::Panic(text) => error!(object = name, "a mistake in this program: {text}; tried again in a minute"),
+        Failed::Panic(text) => error!(
+            object = name,
+            "a mistake in this program: {text}; tried again in a minute"
+        ),
     }
     Action::requeue(match failed {
         Failed::Cluster(_) => Duration::from_secs(5),
@@ -81,7 +91,11 @@ pub(super) fn error_policy(object: Arc<RecordingCallback>, failed: &Failed, _: A
 }
 
 /// Plans until there is nothing more to do at once.
-async fn rounds(context: &Context, object: Arc<RecordingCallback>, mut turn: Turn<'_>) -> Result<Next, Failed> {
+async fn rounds(
+    context: &Context,
+    object: Arc<RecordingCallback>,
+    mut turn: Turn<'_>,
+) -> Result<Next, Failed> {
     let mut nudged = false;
     for _ in 0..ROUNDS {
         if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
@@ -103,10 +117,17 @@ async fn rounds(context: &Context, object: Arc<RecordingCallback>, mut turn: Tur
 /// The object as the watch brought it, or as a later write of ours returned it.
 fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
     let version = |object: &RecordingCallback| {
-        object.metadata.resource_version.as_deref().and_then(|version| version.parse::<u64>().ok())
+        object
+            .metadata
+            .resource_version
+            .as_deref()
+            .and_then(|version| version.parse::<u64>().ok())
     };
     context.memories.with(&parse::uid(seen), |memory| {
-        let later = memory.written.clone().filter(|written| version(written) > version(seen));
+        let later = memory
+            .written
+            .clone()
+            .filter(|written| version(written) > version(seen));
         if later.is_none() {
             memory.written = None;
         }
@@ -151,14 +172,20 @@ impl Run<'_> {
             Step::Release { retained } => self.release(retained).await,
             Step::Failed(failure) => self.failed(&failure).await,
             Step::Rest(rest) => self.rest(rest).await,
-            Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => Ok(Next::Again),
+            Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => {
+                Ok(Next::Again)
+            }
         }
     }
 
     /// Puts finalizer and record back.
     async fn protect(&mut self) -> Result<Next, ClusterError> {
         let record = self.facts.claiming_record().map(text);
-        let protected = self.context.objects.protect(&self.object, &Version::of(&self.object), record.as_deref()).await;
+        let protected = self
+            .context
+            .objects
+            .protect(&self.object, &Version::of(&self.object), record.as_deref())
+            .await;
         match protected {
             Ok(object) => self.remember(object),
             Err(error) if is_stale(&error) || error.is_not_found() => self.refresh().await?,
@@ -169,13 +196,18 @@ impl Run<'_> {
 
     /// Records a row that an attempt of ours made.
     async fn claim(&mut self, row: Row) -> Result<Next, ClusterError> {
-        let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone()) else {
+        let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
+        else {
             return Ok(Next::Again);
         };
         let Some(attempt) = record.author_of(&row).or_else(|| record.newest()).cloned() else {
             return Ok(Next::Again);
         };
-        let told = outcome::Told { http_status: None, request_id: None, at: row.create_time.unwrap_or(attempt.at) };
+        let told = outcome::Told {
+            http_status: None,
+            request_id: None,
+            at: row.create_time.unwrap_or(attempt.at),
+        };
         let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
         if self.land(&record, status).await? != Landed::Written {
             self.refresh().await?;
@@ -185,7 +217,9 @@ impl Run<'_> {
 
     /// Records a foreign row that the policy lets us take over.
     async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
-        let Ok(desired) = self.facts.desired.clone() else { return Ok(Next::Again) };
+        let Ok(desired) = self.facts.desired.clone() else {
+            return Ok(Next::Again);
+        };
         if !self.facts.object.finalizer {
             let _ = self.protect().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
@@ -195,7 +229,10 @@ impl Run<'_> {
         }
         let status = outcome::adopted(&self.facts, &desired, &row);
         if self.write(status).await? {
-            let note = format!("The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.", row.id);
+            let note = format!(
+                "The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.",
+                row.id
+            );
             self.tell(Tone::Normal, Reason::Adopted, &note).await;
         }
         Ok(Next::Again)
@@ -204,6 +241,11 @@ impl Run<'_> {
     /// Nothing to do at the cloud: tells how things are.
     async fn rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
         let status = outcome::rested(&self.facts, &rest);
+        if rest.look_again {
+            self.context
+                .memories
+                .with(&self.facts.object.uid, |memory| memory.look_at = rest.again);
+        }
         let wait = rest.again.map(|again| again.duration_since(self.facts.now));
         let next = match wait {
             Some(wait) if wait.is_negative() => Next::After(Duration::ZERO),

@@ -36,7 +36,12 @@ impl Run<'_> {
         if status == self.facts.status {
             return Ok(true);
         }
-        match self.context.objects.write_status(&self.object, &Version::of(&self.object), &status).await {
+        match self
+            .context
+            .objects
+            .write_status(&self.object, &Version::of(&self.object), &status)
+            .await
+        {
             Ok(object) => {
                 self.took(object, status).await;
                 Ok(true)
@@ -51,7 +56,11 @@ impl Run<'_> {
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
     pub(super) async fn end(&mut self, status: Status, next: Next) -> Result<Next, Error> {
-        Ok(if self.write(status).await? { next } else { Next::Again })
+        Ok(if self.write(status).await? {
+            next
+        } else {
+            Next::Again
+        })
     }
 
     /// Writes the outcome of our POST, until it lands or has no place any more.
@@ -64,7 +73,10 @@ impl Run<'_> {
         let mut pause = LANDING_PAUSES.0;
         loop {
             let (context, object) = (self.context, Arc::clone(&self.object));
-            let written = context.objects.write_outcome(&object, &basis, &status).await;
+            let written = context
+                .objects
+                .write_outcome(&object, &basis, &status)
+                .await;
             let verdict = match written {
                 Ok(object) => {
                     self.took(object, status).await;
@@ -90,34 +102,56 @@ impl Run<'_> {
     /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.
     async fn restore(&mut self, record: &Record, basis: &Basis) -> Result<Option<Landed>, Error> {
         let meta = &self.facts.object;
-        let found = self.context.objects.get(&meta.namespace, &meta.name).await?;
+        let found = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?;
         let Some(object) = found.filter(|object| parse::uid(object) == basis.uid) else {
             return Ok(Some(Landed::Gone));
         };
-        let holds = object.status.as_ref().and_then(|status| status.callback_id.clone());
+        let holds = object
+            .status
+            .as_ref()
+            .and_then(|status| status.callback_id.clone());
         let wiped = !parse::object(&object).annotated;
-        if holds != basis.callback_id || (!wiped && parse::record(&object).as_ref() != Some(record)) {
+        if holds != basis.callback_id || (!wiped && parse::record(&object).as_ref() != Some(record))
+        {
             return Ok(Some(Landed::Overtaken));
         }
         if wiped {
-            let protected = self.context.objects.protect(&object, &Version::of(&object), Some(&basis.record)).await;
-            protected.map(drop).or_else(|error| if is_stale(&error) { Ok(()) } else { Err(error) })?;
+            let protected = self
+                .context
+                .objects
+                .protect(&object, &Version::of(&object), Some(&basis.record))
+                .await;
+            protected
+                .map(drop)
+                .or_else(|error| if is_stale(&error) { Ok(()) } else { Err(error) })?;
         }
         Ok(None)
     }
 
     /// A write of ours went through: remembers the object as it is now, and tells a transition.
-    async fn took(&mut self, object: RecordingCallback, status: Status) {
+    pub(super) async fn took(&mut self, object: RecordingCallback, status: Status) {
         let before = std::mem::replace(&mut self.facts.status, status);
         self.remember(object);
-        let (old, new) = (conditions::ready(&before), conditions::ready(&self.facts.status));
-        let Some(new) = new.filter(|new| old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason)))
-        else {
+        let (old, new) = (
+            conditions::ready(&before),
+            conditions::ready(&self.facts.status),
+        );
+        let Some(new) = new.filter(|new| {
+            old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason))
+        }) else {
             return;
         };
         let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
         let tone = match (new.status.as_str(), reason) {
-            ("True", _) | (_, Reason::Suspended | Reason::ObserveOnly | Reason::Updating | Reason::RateLimited) => Tone::Normal,
+            ("True", _)
+            | (
+                _,
+                Reason::Suspended | Reason::ObserveOnly | Reason::Updating | Reason::RateLimited,
+            ) => Tone::Normal,
             _ => Tone::Warning,
         };
         let message = new.message.clone();
@@ -135,7 +169,10 @@ impl Run<'_> {
 
     /// Publishes an event about the object.
     pub(super) async fn tell(&self, tone: Tone, reason: Reason, note: &str) {
-        self.context.events.publish(&self.object, tone, reason, note).await;
+        self.context
+            .events
+            .publish(&self.object, tone, reason, note)
+            .await;
     }
 
     /// The object as a write of ours, or a fresh read, returned it.
@@ -143,13 +180,21 @@ impl Run<'_> {
         self.object = Arc::new(object);
         self.context.index.put(&self.object);
         let written = Arc::clone(&self.object);
-        self.context.memories.with(&self.facts.object.uid, |memory| memory.written = Some(written));
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.written = Some(written)
+            });
     }
 
     /// Reads the object afresh, so that the next plan is made on what it is now.
     pub(super) async fn refresh(&mut self) -> Result<(), Error> {
         let meta = &self.facts.object;
-        if let Some(object) = self.context.objects.get(&meta.namespace, &meta.name).await?
+        if let Some(object) = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?
             && parse::uid(&object) == meta.uid
         {
             self.remember(object);

@@ -54,7 +54,11 @@ pub(super) struct Changed;
 
 impl<'a> Run<'a> {
     /// Begins with what is known without asking anybody.
-    pub(super) fn new(context: &'a Context, object: Arc<RecordingCallback>, turn: Turn<'a>) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        object: Arc<RecordingCallback>,
+        turn: Turn<'a>,
+    ) -> Self {
         let uid = parse::uid(&object);
         let changed = Box::pin(context.memories.changes(&uid).notified_owned());
         let account = context.memories.with(&uid, |memory| memory.account.clone());
@@ -84,7 +88,10 @@ impl<'a> Run<'a> {
 
     fn use_access(&mut self, resolved: Resolved) {
         let uid = &self.facts.object.uid;
-        let last_good = self.context.memories.with(uid, |memory| memory.account.clone());
+        let last_good = self
+            .context
+            .memories
+            .with(uid, |memory| memory.account.clone());
         self.facts.access = resolved.access;
         self.facts.key = resolved.key;
         self.sign_key = resolved.sign_key;
@@ -98,23 +105,37 @@ impl<'a> Run<'a> {
         }
         self.facts.credential = self.account.as_ref().map(|account| account.digest(uid));
         if let Some(account) = &self.account {
-            self.context.memories.with(uid, |memory| memory.account = Some(Arc::clone(account)));
+            self.context
+                .memories
+                .with(uid, |memory| memory.account = Some(Arc::clone(account)));
         }
         self.find_rival();
     }
 
     /// Who else wants this place.
     fn find_rival(&mut self) {
-        let Access::Usable(target) = &self.facts.access else { return };
+        let Access::Usable(target) = &self.facts.access else {
+            return;
+        };
         let place = parse::place(&self.object.spec);
-        self.facts.rival = self.context.index.rival(&self.facts.object.uid, &place, target);
+        self.facts.rival = self
+            .context
+            .index
+            .rival(&self.facts.object.uid, &place, target);
     }
 
     /// Looks at the place.
     pub(super) async fn look(&mut self, look: Look) -> Result<Option<Next>, Error> {
-        let Some(account) = self.account.clone() else { return Ok(Some(Next::Again)) };
+        let Some(account) = self.account.clone() else {
+            return Ok(Some(Next::Again));
+        };
         let lane = self.lane();
-        self.tell_wait(account.bucket().estimate(lane, &self.facts.object.namespace)).await?;
+        self.tell_wait(
+            account
+                .bucket()
+                .estimate(lane, &self.facts.object.namespace),
+        )
+        .await?;
         let ask = Ask {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
@@ -125,16 +146,21 @@ impl<'a> Run<'a> {
             lane,
             namespace: self.facts.object.namespace.clone(),
         };
-        let Ok(answer) = self.wait(account.looks().look(ask)).await else { return Ok(Some(Next::Again)) };
+        let Ok(answer) = self.wait(account.looks().look(ask)).await else {
+            return Ok(Some(Next::Again));
+        };
         match answer {
             Ok(seen) => {
+                self.context
+                    .memories
+                    .with(&self.facts.object.uid, |memory| memory.look_at = None);
                 let begun = self.moment(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
-                let uid = &self.facts.object.uid;
-                self.facts.claimed_elsewhere = self.context.index.held_by_others(uid, ids);
+                let uid = self.facts.object.uid.clone();
+                self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
                 self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);
                 self.note_recheck();
-                self.context.index.looked(uid, account.target());
+                self.context.index.looked(&uid, account.target());
                 self.find_rival();
             }
             Err(failure) => self.facts.observed = Observed::Unknown(failure),
@@ -145,22 +171,31 @@ impl<'a> Run<'a> {
     /// A look after the closing of a record with several attempts need not be made twice.
     fn note_recheck(&mut self) {
         let due = crate::plan::manage::recheck_at(&self.facts);
-        let newest = self.facts.record.as_ref().and_then(|record| record.newest());
+        let newest = self
+            .facts
+            .record
+            .as_ref()
+            .and_then(|record| record.newest());
         if let (Some(due), Some(newest)) = (due, newest)
             && self.facts.observed.since(due)
         {
             let (uid, id) = (&self.facts.object.uid, newest.id.clone());
-            self.context.memories.with(uid, |memory| memory.rechecked = Some(id));
+            self.context
+                .memories
+                .with(uid, |memory| memory.rechecked = Some(id));
             self.facts.rechecked = true;
         }
     }
 
     /// GETs the recorded id.
     pub(super) async fn show(&mut self) -> Result<Option<Next>, Error> {
-        let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned)) else {
+        let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned))
+        else {
             return Ok(Some(Next::Again));
         };
-        let Ok(token) = self.token(&account).await? else { return Ok(Some(Next::Again)) };
+        let Ok(token) = self.token(&account).await? else {
+            return Ok(Some(Next::Again));
+        };
         self.facts.shown = self.turn.pause(account.show(token, &id)).await;
         Ok(None)
     }
@@ -171,17 +206,25 @@ impl<'a> Run<'a> {
         self.facts.definition = match &state {
             CrdState::Terminating | CrdState::Missing => Definition::Going,
             CrdState::Unreadable(error) => Definition::Unknown(error.to_string()),
-            CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => Definition::Stays,
+            CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => {
+                Definition::Stays
+            }
         };
     }
 
     /// Waits for the right to make one call; a long wait is told first.
-    pub(super) async fn token(&mut self, account: &Arc<Account>) -> Result<Result<Token, Changed>, Error> {
+    pub(super) async fn token(
+        &mut self,
+        account: &Arc<Account>,
+    ) -> Result<Result<Token, Changed>, Error> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.tell_wait(account.bucket().estimate(lane, &namespace)).await?;
+        self.tell_wait(account.bucket().estimate(lane, &namespace))
+            .await?;
         let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
         if let Ok(token) = &token {
-            self.context.metrics.quota_waited(lane.as_str(), token.waited());
+            self.context
+                .metrics
+                .quota_waited(lane.as_str(), token.waited());
         }
         Ok(token)
     }
@@ -191,8 +234,17 @@ impl<'a> Run<'a> {
         if wait <= TOLD_WAIT {
             return Ok(());
         }
-        let told = self.facts.status.next_attempt_time.is_some_and(|next| next > self.facts.now)
-            && self.facts.status.conditions.iter().any(|c| c.type_ == "Ready" && c.reason == "RateLimited");
+        let told = self
+            .facts
+            .status
+            .next_attempt_time
+            .is_some_and(|next| next > self.facts.now)
+            && self
+                .facts
+                .status
+                .conditions
+                .iter()
+                .any(|c| c.type_ == "Ready" && c.reason == "RateLimited");
         if !told {
             let status = outcome::queued(&self.facts, later(self.facts.now, wait));
             self.write(status).await?;
@@ -229,7 +281,8 @@ impl<'a> Run<'a> {
         match instant.checked_duration_since(self.started) {
             Some(after) => later(self.facts.now, after),
             None => {
-                let before = SignedDuration::try_from(self.started.duration_since(instant)).unwrap_or_default();
+                let before = SignedDuration::try_from(self.started.duration_since(instant))
+                    .unwrap_or_default();
                 self.facts.now.checked_sub(before).unwrap_or(Timestamp::MIN)
             }
         }
@@ -239,7 +292,9 @@ impl<'a> Run<'a> {
     fn instant(&self, moment: Timestamp) -> Instant {
         let after = moment.duration_since(self.facts.now);
         if after.is_negative() {
-            self.started.checked_sub(after.unsigned_abs()).unwrap_or(self.started)
+            self.started
+                .checked_sub(after.unsigned_abs())
+                .unwrap_or(self.started)
         } else {
             self.started + after.unsigned_abs()
         }
@@ -263,6 +318,7 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
         record: annotated,
         record_seen: now,
         rechecked: false,
+        look_due: false,
         nudged: false,
         access: Access::Unread,
         credential: None,
@@ -283,12 +339,17 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
             None => facts.record.clone_from(&memory.record),
         }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
-            if memory.attempt_seen.as_ref().is_none_or(|(id, _)| *id != newest.id) {
+            if memory
+                .attempt_seen
+                .as_ref()
+                .is_none_or(|(id, _)| *id != newest.id)
+            {
                 memory.attempt_seen = Some((newest.id.clone(), now));
             }
             facts.record_seen = memory.attempt_seen.as_ref().map_or(now, |(_, at)| *at);
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
+        facts.look_due = memory.look_at.is_some_and(|at| at <= now);
         facts.nudged = std::mem::take(&mut memory.nudged);
         facts.deleted = memory.deleted(now);
         facts.rewrites = memory.rewrites(now);

@@ -28,7 +28,11 @@ struct Read {
 impl Cache {
     /// A cache of Secrets that are young for so long.
     pub(super) fn new(secrets: Secrets, young_for: Duration) -> Self {
-        Self { secrets, young_for, read: Mutex::default() }
+        Self {
+            secrets,
+            young_for,
+            read: Mutex::default(),
+        }
     }
 
     /// The values of a Secret, read now unless that was done lately; `None` when there is no such Secret.
@@ -44,7 +48,13 @@ impl Cache {
     /// The values of a Secret as they are now.
     pub(super) async fn read(&self, name: &Name) -> Result<Option<Values>, Error> {
         let values = self.secrets.read(&name.0, &name.1).await?;
-        self.lock().insert(name.clone(), Read { values: values.clone(), at: Instant::now() });
+        self.lock().insert(
+            name.clone(),
+            Read {
+                values: values.clone(),
+                at: Instant::now(),
+            },
+        );
         Ok(values)
     }
 

@@ -15,13 +15,13 @@ use super::account::Account;
 use super::context::Context;
 use super::{Objects, parse};
 use crate::api::RecordingCallback;
+use crate::live::account::AccountKey;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::backoff::lengthened;
-use crate::plan::difference;
 use crate::plan::facts::{Observed, Shown};
 use crate::plan::failure::{Class, Failure};
-use crate::plan::row::Row;
+use crate::plan::hold;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
@@ -36,24 +36,42 @@ pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duratio
         round = round.wrapping_add(1);
         sleep(lengthened(interval, round, "sweep")).await;
         let accounts = accounts(context, stores).await;
-        let sweeps = accounts.values().map(|(account, served)| sweep(context, account, served));
+        let sweeps = accounts
+            .values()
+            .map(|(account, served)| sweep(context, account, served));
         futures::future::join_all(sweeps).await;
     }
 }
 
 /// The accounts that have something to compare, each with its objects.
-async fn accounts(context: &Context, stores: &[Objects]) -> HashMap<String, (Arc<Account>, Served)> {
-    let mut accounts: HashMap<String, (Arc<Account>, Served)> = HashMap::new();
-    for object in stores.iter().flat_map(Objects::state).filter(|object| is_compared(object)) {
+async fn accounts(
+    context: &Context,
+    stores: &[Objects],
+) -> HashMap<AccountKey, (Arc<Account>, Served)> {
+    let mut accounts: HashMap<AccountKey, (Arc<Account>, Served)> = HashMap::new();
+    for object in stores
+        .iter()
+        .flat_map(Objects::state)
+        .filter(|object| is_compared(object))
+    {
         let uid = parse::uid(&object);
         let known = context.memories.with(&uid, |memory| memory.account.clone());
         let account = match known {
             Some(account) => Some(account),
-            None => context.accesses.resolve(&object).await.ok().and_then(|resolved| resolved.account),
+            None => context
+                .accesses
+                .resolve(&object)
+                .await
+                .ok()
+                .and_then(|resolved| resolved.account),
         };
         let Some(account) = account else { continue };
-        context.memories.with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
-        let (_, served) = accounts.entry(account.key().to_owned()).or_insert_with(|| (account, Served::new()));
+        context
+            .memories
+            .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
+        let (_, served) = accounts
+            .entry(account.login().key().clone())
+            .or_insert_with(|| (account, Served::new()));
         served.push(object);
     }
     accounts
@@ -62,23 +80,51 @@ async fn accounts(context: &Context, stores: &[Objects]) -> HashMap<String, (Arc
 /// Settled objects, and those that only look.
 fn is_compared(object: &RecordingCallback) -> bool {
     let policies = parse::policies(&object.spec);
-    let has_id = object.status.as_ref().is_some_and(|status| status.callback_id.is_some());
-    object.metadata.deletion_timestamp.is_none() && !policies.suspend && (has_id || policies.observe)
+    let has_id = object
+        .status
+        .as_ref()
+        .is_some_and(|status| status.callback_id.is_some());
+    object.metadata.deletion_timestamp.is_none()
+        && !policies.suspend
+        && (has_id || policies.observe)
 }
 
 /// One sweep of one account.
 async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
-    match account.looks().sweep(Instant::now(), Lane::Background).await {
+    match account
+        .looks()
+        .sweep(Instant::now(), Lane::Background)
+        .await
+    {
         Ok(inventory) => {
             for object in served {
-                context.memories.with(&parse::uid(object), |memory| memory.failed_sweeps = 0);
+                context
+                    .memories
+                    .with(&parse::uid(object), |memory| memory.failed_sweeps = 0);
             }
-            account.note_inventory(&inventory);
+            tell(context, account, &inventory);
             let missing = compare(context, account, served, &inventory);
             confirm(context, account, missing, &inventory).await;
         }
         Err(failure) => failed(context, served, &failure),
     }
+}
+
+/// Sets the gauges of the project that was swept.
+fn tell(context: &Context, account: &Account, inventory: &Inventory) {
+    if !inventory.complete {
+        return;
+    }
+    let unmanaged = inventory
+        .rows
+        .iter()
+        .filter(|row| !context.index.is_held(&row.id))
+        .count();
+    let target = account.target();
+    let unmanaged = Some(unmanaged).filter(|_| context.serves_all);
+    context
+        .metrics
+        .inventory(&target.region, &target.project_id, unmanaged);
 }
 
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
@@ -96,50 +142,76 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
         let is_missing = id.is_some_and(|id| !rows.iter().any(|row| row.id == id));
         if is_missing {
             missing.push(Arc::clone(object));
-        } else if is_news(object, rows) {
-            hand_over(context, object, Observed::seen(begun, rows.to_vec(), false), Shown::Unasked);
+        } else if status.is_none_or(|status| hold::is_news(status, rows)) {
+            hand_over(
+                context,
+                object,
+                Observed::seen(begun, rows.to_vec(), false),
+                Shown::Unasked,
+            );
         }
     }
     missing
 }
 
-/// Whether the rows at an object's place are not as its status has them.
-fn is_news(object: &RecordingCallback, rows: &[Row]) -> bool {
-    let Some(status) = &object.status else { return true };
-    let [row] = rows else { return status.callback_id.is_some() || !rows.is_empty() || status.remote.is_some() };
-    let same = status.remote.as_ref().is_some_and(|remote| {
-        difference::same_as_remote(row, remote) && remote.update_time.as_deref() == row.update_time.map(|t| t.to_string()).as_deref()
-    });
-    !same
-}
-
 /// An id that the list lacks is asked for by itself, one object at a time: the first that is still there voids the rest.
-async fn confirm(context: &Context, account: &Arc<Account>, mut missing: Served, inventory: &Inventory) {
+async fn confirm(
+    context: &Context,
+    account: &Arc<Account>,
+    mut missing: Served,
+    inventory: &Inventory,
+) {
     let mut begun = cloud_time(context, account, inventory);
     if missing.len() > 1 {
         sleep(SECOND_OPINION).await;
-        let Ok(second) = account.looks().sweep(Instant::now(), Lane::Background).await else { return };
+        let Ok(second) = account
+            .looks()
+            .sweep(Instant::now(), Lane::Background)
+            .await
+        else {
+            return;
+        };
         begun = cloud_time(context, account, &second);
         missing.retain(|object| {
-            let id = object.status.as_ref().and_then(|status| status.callback_id.as_deref());
+            let id = object
+                .status
+                .as_ref()
+                .and_then(|status| status.callback_id.as_deref());
             let rows = second.at_place(&parse::place(&object.spec));
             !rows.iter().any(|row| Some(row.id.as_str()) == id)
         });
     }
     for object in missing {
-        let Some(id) = object.status.as_ref().and_then(|status| status.callback_id.clone()) else { continue };
+        let Some(id) = object
+            .status
+            .as_ref()
+            .and_then(|status| status.callback_id.clone())
+        else {
+            continue;
+        };
         let token = account.bucket().acquire(Lane::Background, "").await;
         match account.show(token, &id).await {
             Shown::Gone => {
                 let rows = inventory.at_place(&parse::place(&object.spec)).to_vec();
-                hand_over(context, &object, Observed::seen(begun, rows, true), Shown::Gone);
+                hand_over(
+                    context,
+                    &object,
+                    Observed::seen(begun, rows, true),
+                    Shown::Gone,
+                );
             }
             Shown::Row(_) => {
-                info!(remote_id = id, "a list lacked a callback that is there: what it lacked is not believed");
+                info!(
+                    remote_id = id,
+                    "a list lacked a callback that is there: what it lacked is not believed"
+                );
                 return;
             }
             Shown::Unknown(failure) => {
-                debug!(remote_id = id, "a missing callback could not be asked for: {}", failure.message);
+                debug!(
+                    remote_id = id,
+                    "a missing callback could not be asked for: {}", failure.message
+                );
                 return;
             }
             Shown::Unasked => return,
@@ -149,14 +221,19 @@ async fn confirm(context: &Context, account: &Arc<Account>, mut missing: Served,
 
 /// Has the object reconciled with what was seen.
 fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
-    context.memories.with(&parse::uid(object), |memory| memory.swept = Some((observed, shown)));
+    context.memories.with(&parse::uid(object), |memory| {
+        memory.swept = Some((observed, shown))
+    });
     context.trigger(ObjectRef::from_obj(object));
 }
 
 /// A sweep failed: that is news only when it says something about the credentials, and not at once.
 fn failed(context: &Context, served: &Served, failure: &Failure) {
     debug!(code = failure.code, "a sweep failed: {}", failure.message);
-    if !matches!(failure.class, Class::Credential | Class::Permission | Class::Account) {
+    if !matches!(
+        failure.class,
+        Class::Credential | Class::Permission | Class::Account
+    ) {
         return;
     }
     for object in served {
@@ -165,7 +242,12 @@ fn failed(context: &Context, served: &Served, failure: &Failure) {
             memory.failed_sweeps
         });
         if failures == 3 {
-            hand_over(context, object, Observed::Unknown(failure.clone()), Shown::Unasked);
+            hand_over(
+                context,
+                object,
+                Observed::Unknown(failure.clone()),
+                Shown::Unasked,
+            );
         }
     }
 }

@@ -58,7 +58,6 @@ mod tests {
             http_status: None,
             code: None,
             message: String::new(),
-            advice: None,
             request_id: None,
             retry_after: None,
         }

@@ -64,6 +64,8 @@ pub struct Rest {
     pub remote: Option<Row>,
     /// When to come back without having been told to; `None` when only a change matters.
     pub again: Option<Timestamp>,
+    /// Whether to look then: what was seen came too soon to count.
+    pub look_again: bool,
 }
 
 /// A look at the object's place.
@@ -144,6 +146,7 @@ pub(super) fn rest(situation: Situation) -> Step {
         situation,
         remote: None,
         again,
+        look_again: false,
     })
 }
 

@@ -72,6 +72,7 @@ fn may_call(facts: &Facts) -> Step {
             situation: Situation::unchanged(),
             remote: None,
             again: Some(next),
+            look_again: false,
         });
     }
     match facts.claiming_record() {
@@ -111,6 +112,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
                 situation,
                 remote: None,
                 again: Some(again),
+                look_again: false,
             })
         }
     }
@@ -135,6 +137,7 @@ fn remove(facts: &Facts, id: &str) -> Step {
                 situation,
                 remote: None,
                 again: Some(again),
+                look_again: false,
             })
         }
     }

@@ -34,6 +34,8 @@ pub struct Facts {
     pub record_seen: Timestamp,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
     pub rechecked: bool,
+    /// A look that came too soon to count is to be made again, and it is time.
+    pub look_due: bool,
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
     pub nudged: bool,
     /// The object's credentials.
@@ -349,6 +351,12 @@ impl Facts {
     pub fn only_looks(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
+}
+
+/// A moment as a status tells it: whole seconds, never earlier than it is.
+pub fn whole_second(moment: Timestamp) -> Timestamp {
+    let up = i64::from(moment.subsec_nanosecond() > 0);
+    Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
 }
 
 /// `moment` plus `duration`, or the end of time.

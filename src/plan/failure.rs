@@ -91,8 +91,6 @@ pub struct Failure {
     pub code: Option<String>,
     /// The cloud's words (`error_msg`, then `: ` and `error_detail`), or ours when there was no answer.
     pub message: String,
-    /// What a person can do about it, from the table of codes.
-    pub advice: Option<&'static str>,
     /// `X-Request-Id` of the answer.
     pub request_id: Option<String>,
     /// How long the cloud asks to wait, when that is sane (at most 10 min).

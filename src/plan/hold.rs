@@ -16,6 +16,7 @@ use super::{
     row::Row,
     situation::{Situation, Stage},
 };
+use crate::api::status::Status;
 
 /// A row changed this much later than our last write was changed by somebody else.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
@@ -23,6 +24,18 @@ const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 const CONTEST: usize = 2;
 /// How often a contested row is repaired.
 const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
+
+/// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
+pub fn is_news(status: &Status, rows: &[Row]) -> bool {
+    let (Some(remote), [row]) = (&status.remote, rows) else {
+        return status.remote.is_some() || !rows.is_empty();
+    };
+    let keyed = status
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.key_digest.is_some());
+    !difference::same_as_remote(row, remote) || (keyed && changed_after(status, row, TOLERANCE))
+}
 
 /// The next step.
 pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
@@ -62,7 +75,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
 /// Whether the status alone can't tell how things are.
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !conditions::is_ready(&facts.status) && is_as_sent(facts, desired);
-    facts.unanswered().is_some() || facts.shown == Shown::Gone || must_recheck(facts) || unsure
+    let asked = facts.unanswered().is_some() || facts.look_due;
+    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -79,6 +93,7 @@ fn by_memory(facts: &Facts, desired: &Desired) -> Step {
         situation,
         remote: None,
         again: recheck_at(facts),
+        look_again: false,
     })
 }
 
@@ -102,7 +117,7 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .as_ref()
         .is_some_and(|remote| difference::same_as_remote(row, remote));
     let holds = row.holds(&desired.values);
-    let rewritten = desired.wants_key && changed_after_us(facts, row, TOLERANCE);
+    let rewritten = desired.wants_key && changed_after(&facts.status, row, TOLERANCE);
     match (holds, known) {
         (true, true) if !rewritten => settled(facts, available(facts, desired), None),
         (true, false) if !rewritten => settled(facts, available(facts, desired), Some(row)),
@@ -117,7 +132,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let counts_at = counts_at(facts);
-    if !facts.observed.since(counts_at) && !changed_after_us(facts, row, SignedDuration::ZERO) {
+    if !facts.observed.since(counts_at) && !changed_after(&facts.status, row, SignedDuration::ZERO)
+    {
         return again_at(facts, counts_at);
     }
     let contested = facts
@@ -138,6 +154,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             situation,
             remote: Some(row.clone()),
             again: Some(next),
+            look_again: false,
         });
     }
     let told = difference::sentence(&difference::of(row, &desired.values));
@@ -202,12 +219,13 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(moment),
+        look_again: true,
     })
 }
 
 /// Whether the row says that it was changed later than our last write was answered.
-fn changed_after_us(facts: &Facts, row: &Row, tolerance: SignedDuration) -> bool {
-    match (row.update_time, ledger::last_write(&facts.status)) {
+fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool {
+    match (row.update_time, ledger::last_write(status)) {
         (Some(changed), Some(ours)) => changed > ours + tolerance,
         _ => false,
     }
@@ -250,6 +268,7 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
         situation,
         remote: remote.cloned(),
         again: recheck_at(facts),
+        look_again: false,
     })
 }
 

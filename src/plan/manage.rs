@@ -34,6 +34,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
             situation: Situation::unchanged(),
             remote: None,
             again: Some(next),
+            look_again: false,
         });
     }
     if let Some(record) = facts.open_record() {
@@ -182,6 +183,7 @@ fn unknown(facts: &Facts, desired: &Desired, record: &Record) -> Step {
                 situation: situation.at(settled_at),
                 remote: None,
                 again: Some(again),
+                look_again: false,
             })
         }
     }
@@ -278,6 +280,7 @@ pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
         && conditions::is_ready(&facts.status)
         && is_as_sent(facts, desired)
         && facts.unanswered().is_none()
+        && !facts.look_due
         && facts.observed == Observed::Unasked
         && !must_recheck(facts)
 }

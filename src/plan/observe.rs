@@ -55,6 +55,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
                 situation,
                 remote: row.cloned(),
                 again: None,
+                look_again: false,
             })
         }
     }

@@ -63,12 +63,17 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     finish(facts, status, situation)
 }
 
-/// A call failed. Gives the status and when to come back.
-pub fn failed(facts: &Facts, failure: &Failure, at: Timestamp) -> (Status, Timestamp) {
+/// A call failed. Gives the status and when to come back. `advice` is what the table of codes advises.
+pub fn failed(
+    facts: &Facts,
+    failure: &Failure,
+    advice: Option<&str>,
+    at: Timestamp,
+) -> (Status, Timestamp) {
     let mut status = facts.status.clone();
     let count = failures(facts) + 1;
     let entry = ledger::failure(failure, at, count);
-    let mut situation = Situation::failed(facts, failure, next_attempt(facts, failure, at));
+    let mut situation = Situation::failed(facts, failure, advice, next_attempt(facts, failure, at));
     if failure.operation.is_change() {
         ledger::record(&mut status, entry);
     } else {

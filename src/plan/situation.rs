@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Rival, later},
+    facts::{Facts, Rival, later, whole_second},
     failure::{Class, Failure},
     reason::Reason,
 };
@@ -56,7 +56,7 @@ impl Situation {
     /// The same, with the time of the next attempt.
     #[must_use]
     pub fn at(mut self, next: Timestamp) -> Self {
-        self.next = Some(next);
+        self.next = Some(whole_second(next));
         self
     }
 
@@ -101,8 +101,8 @@ impl Situation {
         )
     }
 
-    /// A call failed. `next` is when it is tried again.
-    pub fn failed(facts: &Facts, failure: &Failure, next: Timestamp) -> Self {
+    /// A call failed. `next` is when it is tried again, `advice` what a person can do.
+    pub fn failed(facts: &Facts, failure: &Failure, advice: Option<&str>, next: Timestamp) -> Self {
         let reason = reason_of(failure);
         let stage = match failure.class {
             Class::Credential | Class::Permission | Class::Account => Stage::Stalled,
@@ -120,7 +120,7 @@ impl Situation {
             | Class::ClockSkew
             | Class::Protocol => Stage::Progressing,
         };
-        Self::new(reason, stage, sentence(failure)).at(next)
+        Self::new(reason, stage, sentence(failure, advice)).at(next)
     }
 
     /// The way to let an object go whose delete waits for a human.
@@ -153,7 +153,7 @@ pub fn reason_of(failure: &Failure) -> Reason {
 }
 
 /// What the cloud said to which call, with everything that its support asks for.
-pub fn sentence(failure: &Failure) -> String {
+pub fn sentence(failure: &Failure, advice: Option<&str>) -> String {
     let mut text = format!("{} ", failure.operation.as_str());
     text.push_str(match failure.class {
         Class::NotSent => "was not sent",
@@ -172,8 +172,17 @@ pub fn sentence(failure: &Failure) -> String {
         text.push_str(&format!(" [request id {id}]"));
     }
     text.push('.');
-    if let Some(advice) = failure.advice {
-        text.push_str(&format!(" {advice}"));
+    if let Some(advice) = advice {
+        text.push(' ');
+        text.extend(
+            advice
+                .chars()
+                .next()
+                .into_iter()
+                .flat_map(char::to_uppercase),
+        );
+        text.push_str(advice.get(1..).unwrap_or_default().trim_end_matches('.'));
+        text.push('.');
     }
     text
 }

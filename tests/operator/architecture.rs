@@ -10,19 +10,68 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
-            "kube", "k8s_openapi", "tokio", "reqwest", "ring", "http", "SystemTime", "Timestamp::now",
-            "crate::live", "crate::cluster", "crate::controller", "crate::config", "crate::metrics",
+            "kube",
+            "k8s_openapi",
+            "tokio",
+            "reqwest",
+            "ring",
+            "http",
+            "SystemTime",
+            "Timestamp::now",
+            "crate::live",
+            "crate::cluster",
+            "crate::controller",
+            "crate::config",
+            "crate::metrics",
         ],
     ),
-    ("live", &["kube", "k8s_openapi", "crate::cluster", "crate::controller", "crate::config", "crate::metrics"]),
-    ("cluster", &["reqwest", "crate::live", "crate::controller", "crate::config"]),
-    ("api", &["tokio", "reqwest", "crate::live", "crate::cluster", "crate::controller", "crate::plan"]),
+    (
+        "live",
+        &[
+            "kube",
+            "k8s_openapi",
+            "crate::cluster",
+            "crate::controller",
+            "crate::config",
+            "crate::metrics",
+        ],
+    ),
+    (
+        "cluster",
+        &[
+            "reqwest",
+            "crate::live",
+            "crate::controller",
+            "crate::config",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "tokio",
+            "reqwest",
+            "crate::live",
+            "crate::cluster",
+            "crate::controller",
+            "crate::plan",
+        ],
+    ),
 ];
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
     let paths = entries.map(|entry| entry.unwrap().path());
-    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 fn of_module(module: &str) -> Vec<PathBuf> {
@@ -38,7 +87,9 @@ fn names(line: &str, name: &str) -> bool {
     if name.contains("::") || name.starts_with(char::is_uppercase) {
         return code.contains(name);
     }
-    code.contains(&format!("{name}::")) && !code.contains(&format!("_{name}::")) && !code.contains(&format!("crate::{name}::"))
+    code.contains(&format!("{name}::"))
+        && !code.contains(&format!("_{name}::"))
+        && !code.contains(&format!("crate::{name}::"))
 }
 
 #[test]

@@ -64,14 +64,20 @@ fn play(world: &mut World, events: &[Event]) {
 
 /// What must hold once nothing more happens.
 fn check(world: &World) {
-    assert!(world.wronged.is_empty(), "a foreign callback was deleted: {:#?}", world.wronged);
+    assert!(
+        world.wronged.is_empty(),
+        "a foreign callback was deleted: {:#?}",
+        world.wronged
+    );
     let ours = world.ours();
     assert!(ours.len() <= 1, "more than one callback of ours: {ours:#?}");
     if world.gone {
         assert!(ours.is_empty(), "a callback is left behind: {ours:#?}");
         return;
     }
-    let reason = conditions::ready(&world.status).map(|ready| ready.reason.clone()).unwrap_or_default();
+    let reason = conditions::ready(&world.status)
+        .map(|ready| ready.reason.clone())
+        .unwrap_or_default();
     assert!(
         ["Available", "Conflict"].contains(&reason.as_str()),
         "it does not settle: {reason}, {:#?}",
@@ -79,10 +85,19 @@ fn check(world: &World) {
     );
     if reason == "Available" {
         let held = world.status.callback_id.as_deref();
-        let row = world.rows.iter().find(|remote| Some(remote.row.id.as_str()) == held);
+        let row = world
+            .rows
+            .iter()
+            .find(|remote| Some(remote.row.id.as_str()) == held);
         let row = row.map(|remote| &remote.row);
-        assert!(row.is_some_and(|row| row.holds(&world.spec.values)), "Ready, but the cloud does not hold it: {row:#?}");
-        assert!(ours.iter().all(|row| Some(row.id.as_str()) == held), "an unknown callback of ours: {ours:#?}");
+        assert!(
+            row.is_some_and(|row| row.holds(&world.spec.values)),
+            "Ready, but the cloud does not hold it: {row:#?}"
+        );
+        assert!(
+            ours.iter().all(|row| Some(row.id.as_str()) == held),
+            "an unknown callback of ours: {ours:#?}"
+        );
     }
 }
 

@@ -17,7 +17,12 @@ fn a_rejection_for_ever_costs_at_most_24_calls_in_an_hour() {
     let mut world = World::new();
     world.fates = vec![Fate::Refused; 100];
     world.run(3600);
-    assert!(world.looks + world.posts <= 24, "{} looks, {} posts", world.looks, world.posts);
+    assert!(
+        world.looks + world.posts <= 24,
+        "{} looks, {} posts",
+        world.looks,
+        world.posts
+    );
     assert!(world.posts >= 10, "it is requeued, always: {}", world.posts);
 }
 
@@ -28,7 +33,10 @@ fn an_edit_is_one_put_and_no_look() {
     let (looks, writes) = (world.looks, world.writes);
     world.edit(1);
     world.run(60);
-    assert_eq!((world.puts, world.looks - looks, world.writes - writes), (1, 0, 1));
+    assert_eq!(
+        (world.puts, world.looks - looks, world.writes - writes),
+        (1, 0, 1)
+    );
 }
 
 #[test]
@@ -78,7 +86,10 @@ fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
 #[test]
 fn a_delete_after_a_crash_finds_what_the_edited_spec_no_longer_describes() {
     let mut world = World::new();
-    world.death = Some(Death { effects: 1, after: true });
+    world.death = Some(Death {
+        effects: 1,
+        after: true,
+    });
     world.run(0);
     world.edit(2);
     world.delete();

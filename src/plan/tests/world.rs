@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::api::status::Status;
 use crate::plan::decide::{Step, decide};
 use crate::plan::facts::{
-    Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies, Rewrites, Settings,
-    Shown, later,
+    Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
+    Rewrites, Settings, Shown, later,
 };
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::outcome::{self, Told};
@@ -20,8 +20,12 @@ use crate::plan::row::Row;
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
 const SWEEP: i64 = 600;
-const URLS: [&str; 4] =
-    ["https://a.example.com/", "https://b.example.com/", "https://c.example.com/", "https://foreign.example.com/"];
+const URLS: [&str; 4] = [
+    "https://a.example.com/",
+    "https://b.example.com/",
+    "https://c.example.com/",
+    "https://foreign.example.com/",
+];
 /// A URL that no spec of these tests names.
 pub(super) const FOREIGN: usize = 3;
 
@@ -76,6 +80,7 @@ pub(super) struct World {
     rechecked: Option<String>,
     shown: Shown,
     next_sweep: i64,
+    look_at: Option<Timestamp>,
     pub(super) posts: usize,
     pub(super) puts: usize,
     pub(super) deletes: usize,
@@ -111,13 +116,17 @@ impl World {
             annotation: None,
             deleting: false,
             gone: false,
-            status: Status { observed_generation: Some(-1), ..Status::default() },
+            status: Status {
+                observed_generation: Some(-1),
+                ..Status::default()
+            },
             requested: None,
             known: None,
             deleted: BTreeSet::new(),
             rechecked: None,
             shown: Shown::Unasked,
             next_sweep: 1_800_000_000 + SWEEP,
+            look_at: None,
             posts: 0,
             puts: 0,
             deletes: 0,
@@ -155,7 +164,9 @@ impl World {
     /// that is beyond help, so here it does not happen.
     pub(super) fn add_foreign(&mut self, url: usize) {
         let taken = self.unique && !self.rows.is_empty();
-        let claims = |record: &Record| record.has_several() || record.is_open(self.status.closed_operation.as_deref());
+        let claims = |record: &Record| {
+            record.has_several() || record.is_open(self.status.closed_operation.as_deref())
+        };
         let alike = url != FOREIGN && self.annotation.as_ref().is_some_and(claims);
         if !taken && !alike {
             self.insert(&values(url), false);
@@ -164,7 +175,11 @@ impl World {
 
     /// The rows that the operator made.
     pub(super) fn ours(&self) -> Vec<&Row> {
-        self.rows.iter().filter(|remote| remote.posted).map(|remote| &remote.row).collect()
+        self.rows
+            .iter()
+            .filter(|remote| remote.posted)
+            .map(|remote| &remote.row)
+            .collect()
     }
 
     /// Reconciles for so many seconds, as often as the decisions ask to come back. A process that dies starts again.
@@ -176,6 +191,7 @@ impl World {
                 self.known = None;
                 self.deleted.clear();
                 self.rechecked = None;
+                self.look_at = None;
                 self.shown = Shown::Unasked;
                 Some(0)
             });
@@ -199,11 +215,21 @@ impl World {
             match step {
                 Step::Access => facts.access = Access::Usable(target()),
                 Step::Look(look) => {
-                    assert!(look.not_before <= facts.now, "a look can't begin in the future");
+                    assert!(
+                        look.not_before <= facts.now,
+                        "a look can't begin in the future"
+                    );
                     self.looks += 1;
+                    self.look_at = None;
                     facts.observed = Observed::seen(facts.now, self.list(), true);
-                    let newest = facts.record.as_ref().and_then(|r| r.newest()).map(|newest| newest.id.clone());
-                    if crate::plan::manage::recheck_at(&facts).is_some_and(|due| facts.observed.since(due)) {
+                    let newest = facts
+                        .record
+                        .as_ref()
+                        .and_then(|r| r.newest())
+                        .map(|newest| newest.id.clone());
+                    if crate::plan::manage::recheck_at(&facts)
+                        .is_some_and(|due| facts.observed.since(due))
+                    {
                         self.rechecked = newest;
                         facts.rechecked = true;
                     }
@@ -243,7 +269,11 @@ impl World {
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record.author_of(&row).or_else(|| record.newest()).unwrap().clone();
+                    let attempt = record
+                        .author_of(&row)
+                        .or_else(|| record.newest())
+                        .unwrap()
+                        .clone();
                     let told = self.told(None);
                     self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
                     return Ok(Some(0));
@@ -261,13 +291,18 @@ impl World {
                     return Ok(None);
                 }
                 Step::Failed(failure) => {
-                    let (status, again) = outcome::failed(&facts, &failure, facts.now);
+                    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
                 Step::Rest(rest) => {
+                    if rest.look_again {
+                        self.look_at = rest.again;
+                    }
                     self.write(outcome::rested(&facts, &rest))?;
-                    return Ok(rest.again.map(|again| again.duration_since(facts.now).as_secs()));
+                    return Ok(rest
+                        .again
+                        .map(|again| again.duration_since(facts.now).as_secs()));
                 }
             }
         }
@@ -275,7 +310,12 @@ impl World {
     }
 
     fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
-        let attempt = Attempt::new(format!("attempt-{}", self.posts), facts.now, &self.spec.values, None);
+        let attempt = Attempt::new(
+            format!("attempt-{}", self.posts),
+            facts.now,
+            &self.spec.values,
+            None,
+        );
         let record = match facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new("uid", &target(), attempt.clone()),
@@ -296,8 +336,8 @@ impl World {
                 let told = self.told(Some(201));
                 outcome::created(facts, &self.spec, &attempt, &row, told)
             }
-            (_, Some(Err(class))) => outcome::failed(facts, &failure(class), facts.now).0,
-            (_, _) => outcome::failed(facts, &failure(Class::CloudDown), facts.now).0,
+            (_, Some(Err(class))) => outcome::failed(facts, &failure(class), None, facts.now).0,
+            (_, _) => outcome::failed(facts, &failure(Class::CloudDown), None, facts.now).0,
         };
         self.write(status)
     }
@@ -310,11 +350,13 @@ impl World {
         self.effect(|world| {
             let now = world.moment();
             let row = world.rows.iter_mut().find(|remote| remote.row.id == id);
-            found = row.filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused)).map(|remote| {
-                remote.row.url.clone_from(&wanted.url);
-                remote.row.update_time = Some(now);
-                remote.row.clone()
-            });
+            found = row
+                .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
+                .map(|remote| {
+                    remote.row.url.clone_from(&wanted.url);
+                    remote.row.update_time = Some(now);
+                    remote.row.clone()
+                });
         })?;
         let exists = self.rows.iter().any(|remote| remote.row.id == id);
         match (fate, found) {
@@ -328,9 +370,16 @@ impl World {
                 Ok(Some(0))
             }
             (fate, _) => {
-                let class = if fate == Some(Fate::Refused) { Class::Rejected } else { Class::CloudDown };
-                let failure = Failure { operation: Operation::Update, ..failure(class) };
-                let (status, again) = outcome::failed(facts, &failure, facts.now);
+                let class = if fate == Some(Fate::Refused) {
+                    Class::Rejected
+                } else {
+                    Class::CloudDown
+                };
+                let failure = Failure {
+                    operation: Operation::Update,
+                    ..failure(class)
+                };
+                let (status, again) = outcome::failed(facts, &failure, None, facts.now);
                 self.write(status)?;
                 Ok(Some(again.duration_since(facts.now).as_secs()))
             }
@@ -357,7 +406,8 @@ impl World {
 
     fn remove(&mut self, id: &str) {
         self.deletes += 1;
-        let adopted = self.status.adopted == Some(true) && self.status.callback_id.as_deref() == Some(id);
+        let adopted =
+            self.status.adopted == Some(true) && self.status.callback_id.as_deref() == Some(id);
         if let Some(at) = self.rows.iter().position(|remote| remote.row.id == id) {
             let remote = self.rows.remove(at);
             if !remote.posted && !adopted {
@@ -368,7 +418,11 @@ impl World {
 
     fn insert(&mut self, values: &Values, posted: bool) -> Row {
         let row = self.row(values);
-        self.rows.push(Remote { row: row.clone(), posted, visible_at: self.now + self.list_lag });
+        self.rows.push(Remote {
+            row: row.clone(),
+            posted,
+            visible_at: self.now + self.list_lag,
+        });
         row
     }
 
@@ -388,7 +442,9 @@ impl World {
     /// Carries out what was late. Where places are unique it finds its place taken.
     fn commit_late(&mut self) {
         let now = self.now;
-        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
         self.late = later;
         for (at, mut row) in due {
             if self.unique && !self.rows.is_empty() {
@@ -396,12 +452,20 @@ impl World {
             }
             let made = Timestamp::from_second(at).unwrap();
             (row.create_time, row.update_time) = (Some(made), Some(made));
-            self.rows.push(Remote { row, posted: true, visible_at: at + self.list_lag });
+            self.rows.push(Remote {
+                row,
+                posted: true,
+                visible_at: at + self.list_lag,
+            });
         }
     }
 
     fn list(&self) -> Vec<Row> {
-        self.rows.iter().filter(|remote| remote.visible_at <= self.now).map(|remote| remote.row.clone()).collect()
+        self.rows
+            .iter()
+            .filter(|remote| remote.visible_at <= self.now)
+            .map(|remote| remote.row.clone())
+            .collect()
     }
 
     fn write(&mut self, status: Status) -> Result<(), Dead> {
@@ -421,7 +485,10 @@ impl World {
             return Ok(());
         };
         if death.effects > 0 {
-            self.death = Some(Death { effects: death.effects - 1, ..death });
+            self.death = Some(Death {
+                effects: death.effects - 1,
+                ..death
+            });
             act(self);
             return Ok(());
         }
@@ -437,7 +504,10 @@ impl World {
             self.known.clone_from(&self.annotation);
         }
         let record = self.known.clone();
-        let newest = record.as_ref().and_then(|r| r.newest()).map(|newest| newest.id.clone());
+        let newest = record
+            .as_ref()
+            .and_then(|r| r.newest())
+            .map(|newest| newest.id.clone());
         Facts {
             now: self.moment(),
             settings: Settings {
@@ -461,6 +531,7 @@ impl World {
             record_seen: self.moment(),
             rechecked: newest.is_some() && self.rechecked == newest,
             record,
+            look_due: self.look_at.is_some_and(|at| at <= self.moment()),
             nudged: false,
             access: Access::Unread,
             credential: None,
@@ -476,7 +547,11 @@ impl World {
     }
 
     fn told(&self, http_status: Option<u16>) -> Told {
-        Told { http_status, request_id: Some("request-id".to_owned()), at: self.moment() }
+        Told {
+            http_status,
+            request_id: Some("request-id".to_owned()),
+            at: self.moment(),
+        }
     }
 
     pub(super) fn moment(&self) -> Timestamp {
@@ -521,7 +596,6 @@ fn failure(class: Class) -> Failure {
         http_status: None,
         code: None,
         message: "as the test has it".to_owned(),
-        advice: None,
         request_id: None,
         retry_after: None,
     }

@@ -64,7 +64,12 @@ impl Operator {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { process, log, address: None, _directory: directory }
+        Self {
+            process,
+            log,
+            address: None,
+            _directory: directory,
+        }
     }
 
     /// Waits until it says that it is ready.
@@ -81,9 +86,14 @@ impl Operator {
         let log = self.log.clone();
         let address = eventually("the operator listens", LIMIT, async || {
             if let Some(status) = self.process.try_wait().unwrap() {
-                panic!("the operator ended with {status}:\n{}", fs::read_to_string(&log).unwrap());
+                panic!(
+                    "the operator ended with {status}:\n{}",
+                    fs::read_to_string(&log).unwrap()
+                );
             }
-            lines(&log).into_iter().find_map(|line| line["listen"].as_str()?.parse().ok())
+            lines(&log)
+                .into_iter()
+                .find_map(|line| line["listen"].as_str()?.parse().ok())
         })
         .await;
         self.address = Some(address);
@@ -95,7 +105,10 @@ impl Operator {
         let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
-        BufReader::new(stream).read_to_string(&mut answer).await.ok()?;
+        BufReader::new(stream)
+            .read_to_string(&mut answer)
+            .await
+            .ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
@@ -113,14 +126,24 @@ impl Operator {
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .unwrap();
         assert!(sent.success());
-        tokio::time::timeout(LIMIT, self.process.wait()).await.expect("it ends in time").unwrap()
+        tokio::time::timeout(LIMIT, self.process.wait())
+            .await
+            .expect("it ends in time")
+            .unwrap()
     }
 
     /// Waits until it ends by itself.
     pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
-        tokio::time::timeout(LIMIT, self.process.wait()).await.expect("it ends in time").unwrap()
+        tokio::time::timeout(LIMIT, self.process.wait())
+            .await
+            .expect("it ends in time")
+            .unwrap()
     }
 }
 
@@ -135,7 +158,9 @@ impl Drop for Operator {
 /// The log's lines that are JSON.
 fn lines(log: &Path) -> Vec<Value> {
     let text = fs::read_to_string(log).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 /// A kubeconfig of the service account that the installation makes, with the rights that it grants.
@@ -143,9 +168,14 @@ async fn account() -> String {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED.get_or_init(install).await;
     let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
-    let request = accounts.create_token_request(NAME, &PostParams::default(), &TokenRequest::default());
-    let token = request.await.unwrap().status.unwrap().token;
-    let mut kubeconfig = serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
+    let (params, request) = (PostParams::default(), TokenRequest::default());
+    let granted = accounts
+        .create_token_request(NAME, &params, &request)
+        .await
+        .unwrap();
+    let token = granted.status.unwrap().token;
+    let mut kubeconfig =
+        serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
         user["user"] = json!({ "token": token });
     }
@@ -157,7 +187,16 @@ async fn install() {
     let text = fs::read_to_string(INSTALL).unwrap();
     for document in documents(&text) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
-        if !["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].contains(&kind.as_str()) {
+        if ![
+            "Namespace",
+            "ServiceAccount",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "Role",
+            "RoleBinding",
+        ]
+        .contains(&kind.as_str())
+        {
             continue;
         }
         let object: DynamicObject = serde_json::from_value(document).unwrap();
@@ -168,12 +207,20 @@ async fn install() {
             Some(namespace) => Api::namespaced_with(client().await, namespace, &resource),
             None => Api::all_with(client().await, &resource),
         };
-        api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
+        api.patch(
+            &name,
+            &PatchParams::apply("test").force(),
+            &Patch::Apply(&object),
+        )
+        .await
+        .unwrap();
     }
 }
 
 /// The documents of a YAML file, as JSON.
 fn documents(text: &str) -> Vec<Value> {
-    let parsed = text.split("\n---").filter_map(|document| serde_saphyr::from_str::<Value>(document).ok());
+    let parsed = text
+        .split("\n---")
+        .filter_map(|document| serde_saphyr::from_str::<Value>(document).ok());
     parsed.filter(Value::is_object).collect()
 }

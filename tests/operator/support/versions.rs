@@ -15,7 +15,11 @@ use super::Namespace;
 pub(crate) async fn count(namespace: &Namespace, object: &RecordingCallback) -> usize {
     let callbacks = namespace.callbacks();
     let version = object.resource_version().unwrap_or_default();
-    let newest = callbacks.get_opt(&object.name_any()).await.unwrap().and_then(|object| object.resource_version());
+    let newest = callbacks
+        .get_opt(&object.name_any())
+        .await
+        .unwrap()
+        .and_then(|object| object.resource_version());
     if newest.as_ref() == Some(&version) {
         return 0;
     }

@@ -39,7 +39,10 @@ impl World {
     pub(crate) async fn with(settings: Settings) -> Self {
         let cloud = Simulator::start(settings).unwrap();
         cloud.add_credential(Credential::new(AK, SK, PROJECT));
-        let world = Self { namespace: Namespace::new().await, cloud };
+        let world = Self {
+            namespace: Namespace::new().await,
+            cloud,
+        };
         world.put_secret("huaweicloud", &world.credentials()).await;
         world
     }
@@ -63,7 +66,11 @@ impl World {
     /// The same with more flags; a later flag wins.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
         let flags = self.flags();
-        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let flags: Vec<&str> = flags
+            .iter()
+            .map(String::as_str)
+            .chain(more.iter().copied())
+            .collect();
         Operator::start(&flags).await
     }
 
@@ -81,15 +88,22 @@ impl World {
 
     /// Creates or replaces a Secret.
     pub(crate) async fn put_secret(&self, name: &str, values: &[(&str, String)]) {
-        let data = values.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
+        let data = values
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
         let secret = Secret {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
             data: Some(data.collect()),
             ..Secret::default()
         };
         let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
         if api.get_opt(name).await.unwrap().is_some() {
-            api.replace(name, &PostParams::default(), &secret).await.unwrap();
+            api.replace(name, &PostParams::default(), &secret)
+                .await
+                .unwrap();
         } else {
             api.create(&PostParams::default(), &secret).await.unwrap();
         }
@@ -103,25 +117,38 @@ impl World {
             "notifyCallbackURL": "https://hooks.example.com/record",
             "credentialsSecretRef": { "name": "huaweicloud" },
         });
-        full.as_object_mut().unwrap().extend(spec.as_object().cloned().unwrap_or_default());
+        full.as_object_mut()
+            .unwrap()
+            .extend(spec.as_object().cloned().unwrap_or_default());
         let object = serde_json::from_value(json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": "RecordingCallback",
             "metadata": { "name": name },
             "spec": full,
         }));
-        self.namespace.callbacks().create(&PostParams::default(), &object.unwrap()).await.unwrap()
+        self.namespace
+            .callbacks()
+            .create(&PostParams::default(), &object.unwrap())
+            .await
+            .unwrap()
     }
 
     /// Merges a change into an object.
     pub(crate) async fn patch(&self, name: &str, change: Value) {
         let callbacks = self.namespace.callbacks();
-        callbacks.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+        callbacks
+            .patch(name, &PatchParams::default(), &Patch::Merge(change))
+            .await
+            .unwrap();
     }
 
     /// Deletes an object without waiting.
     pub(crate) async fn delete(&self, name: &str) {
-        self.namespace.callbacks().delete(name, &DeleteParams::default()).await.unwrap();
+        self.namespace
+            .callbacks()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// The object as it is now.
@@ -130,7 +157,12 @@ impl World {
     }
 
     /// The status, once it is as the test wants it.
-    pub(crate) async fn status(&self, name: &str, what: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) async fn status(
+        &self,
+        name: &str,
+        what: &str,
+        is_so: impl Fn(&Status) -> bool,
+    ) -> Status {
         let mut last = None;
         let found = tokio::time::timeout(LIMIT, async {
             loop {
@@ -142,21 +174,30 @@ impl World {
             }
         })
         .await;
-        found.unwrap_or_else(|_| panic!("{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}", self.calls()))
+        found.unwrap_or_else(|_| {
+            panic!(
+                "{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}",
+                self.calls()
+            )
+        })
     }
 
     /// The status, once Ready is True for the present generation.
     pub(crate) async fn ready(&self, name: &str) -> Status {
         let generation = self.get(name).await.unwrap().metadata.generation;
         self.status(name, "Ready is True", |status| {
-            status.observed_generation == generation && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
+            status.observed_generation == generation
+                && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
         })
         .await
     }
 
     /// The status, once Ready has this reason.
     pub(crate) async fn reason(&self, name: &str, reason: &str) -> Status {
-        self.status(name, reason, |status| condition(status, "Ready").is_some_and(|ready| ready.reason == reason)).await
+        self.status(name, reason, |status| {
+            condition(status, "Ready").is_some_and(|ready| ready.reason == reason)
+        })
+        .await
     }
 
     /// Waits until the object is gone.
@@ -169,7 +210,11 @@ impl World {
 
     /// The calls of the five operations, in order, each with the status of its answer.
     pub(crate) fn calls(&self) -> Vec<(Operation, Option<u16>)> {
-        let live = self.cloud.calls().into_iter().filter(|call: &Call| call.operation.is_live());
+        let live = self
+            .cloud
+            .calls()
+            .into_iter()
+            .filter(|call: &Call| call.operation.is_live());
         live.map(|call| (call.operation, call.status)).collect()
     }
 
@@ -181,5 +226,8 @@ impl World {
 
 /// A condition of a status.
 pub(crate) fn condition<'a>(status: &'a Status, type_: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == type_)
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == type_)
 }
