@@ -82,18 +82,12 @@ pub fn answered(
         }
         (None, None) => String::from_utf8_lossy(&response.body).into_owned(),
     };
-    let advice = body
-        .code
-        .as_deref()
-        .and_then(codes::find)
-        .map(|row| row.advice);
     Failure {
         operation,
         class,
         http_status: Some(response.status.as_u16()),
         code: body.code.map(|code| secrets.clean(&code, MAX_NAME)),
         message: secrets.clean(&words, MAX_TEXT),
-        advice,
         request_id: request_id(&response.headers, secrets)
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
@@ -119,7 +113,6 @@ pub fn unanswered(operation: Operation, error: TransportError, secrets: &Secrets
         http_status,
         code: None,
         message: secrets.clean(&message, MAX_TEXT),
-        advice: None,
         request_id: request_id(&headers, secrets),
         retry_after: None,
     }
@@ -138,7 +131,6 @@ pub fn unreadable(
         http_status: Some(response.status.as_u16()),
         code: None,
         message: secrets.clean(problem, MAX_TEXT),
-        advice: None,
         request_id: request_id(&response.headers, secrets),
         retry_after: None,
     }
@@ -152,7 +144,6 @@ pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure 
         http_status: None,
         code: None,
         message: format!("not sent: {problem}"),
-        advice: None,
         request_id: None,
         retry_after: None,
     }
