@@ -31,7 +31,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{Controller, WatchStreamExt as _, watcher};
+use kube::runtime::{Controller, PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
@@ -197,7 +197,7 @@ fn watch(
         .inspect_ok(move |event| notes.take(event))
         .reflect(writer)
         .applied_objects()
-        .predicate_filter(what_matters, Default::default())
+        .predicate_filter(what_matters, PredicateConfig::default())
         .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)));
     (store, stream.boxed())
 }
@@ -268,7 +268,9 @@ impl Notes {
                 let listed = std::mem::take(&mut self.listing);
                 let before = std::mem::replace(&mut self.known, listed);
                 let gone: Vec<String> = before.difference(&self.known).cloned().collect();
-                gone.iter().for_each(|uid| self.forget(uid));
+                for uid in gone {
+                    self.forget(&uid);
+                }
             }
         }
     }
@@ -286,6 +288,7 @@ impl Notes {
 }
 
 /// A hash of all that may give work: our own writes to the status do not.
+#[allow(clippy::unnecessary_wraps, reason = "the filter takes it so")]
 fn what_matters(object: &RecordingCallback) -> Option<u64> {
     let annotations = object.metadata.annotations.as_ref();
     let mut hasher = DefaultHasher::new();

@@ -1,6 +1,14 @@
 //! The binary as a child process: what it says when it is started in ways that can't work, how it stands up, and how it ends.
 //! The API server here knows the Lease and the CRD and nothing else.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt as _;

@@ -47,7 +47,8 @@ pub async fn call_within<T>(
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(bound, future).await {
+    // On the heap: a request's future is large, and every caller's would hold it.
+    match tokio::time::timeout(bound, Box::pin(future)).await {
         Ok(result) => result.map_err(|error| Error::new(op, error)),
         Err(_) => Err(Error::timeout(op, bound)),
     }

@@ -96,7 +96,7 @@ impl Run<'_> {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
-                memory.note_deleted(id, told.at)
+                memory.note_deleted(id, told.at);
             });
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;

@@ -145,7 +145,7 @@ impl Run<'_> {
                 self.context
                     .memories
                     .with(&self.facts.object.uid, |memory| {
-                        memory.record = Some(written)
+                        memory.record = Some(written);
                     });
                 Ok(Some((record, attempt)))
             }
@@ -289,7 +289,7 @@ impl Run<'_> {
             .await
         {
             Ok(_) => {
-                info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted")
+                info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted");
             }
             Err(failure) => warn!(
                 object = %self.name(),

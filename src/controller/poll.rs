@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
                 Ok(true) => objects.iter().for_each(|object| nudge(context, object)),
                 Ok(false) => {}
                 Err(error) => {
-                    debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read")
+                    debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
                 }
             }
             sleep(SPACING).await;

@@ -70,6 +70,10 @@ pub(super) async fn reconcile(
 }
 
 /// When to come back after an error of the API server: soon, since it says nothing about the cloud.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the controller hands it over so"
+)]
 pub(super) fn error_policy(
     object: Arc<RecordingCallback>,
     failed: &Failed,
@@ -105,7 +109,7 @@ async fn rounds(
         let mut run = Run::new(context, newest, turn);
         run.facts.nudged |= nudged;
         nudged = run.facts.nudged;
-        let next = run.questions().await?;
+        let next = Box::pin(run.questions()).await?;
         if next != Next::Again {
             return Ok(next);
         }
@@ -151,7 +155,15 @@ impl Run<'_> {
                     None
                 }
                 Step::Delete { id } => self.delete(&id).await?,
-                step => Some(self.act(step).await?),
+                step @ (Step::Protect
+                | Step::Unprotect
+                | Step::Create
+                | Step::Update { .. }
+                | Step::Claim(_)
+                | Step::Adopt(_)
+                | Step::Release { .. }
+                | Step::Failed(_)
+                | Step::Rest(_)) => Some(Box::pin(self.act(step)).await?),
             };
             if let Some(next) = next {
                 return Ok(next);
@@ -165,7 +177,7 @@ impl Run<'_> {
         match step {
             Step::Protect => self.protect().await,
             Step::Unprotect => self.release(None).await.map(|_| Next::Again),
-            Step::Create => self.create().await,
+            Step::Create => Box::pin(self.create()).await,
             Step::Update { id, drift } => self.update(&id, drift).await,
             Step::Claim(row) => self.claim(row).await,
             Step::Adopt(row) => self.adopt(row).await,

@@ -183,7 +183,7 @@ impl Run<'_> {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
-                memory.written = Some(written)
+                memory.written = Some(written);
             });
     }
 

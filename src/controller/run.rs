@@ -278,14 +278,12 @@ impl<'a> Run<'a> {
 
     /// A moment of the monotonic clock in cloud time.
     pub(super) fn moment(&self, instant: Instant) -> Timestamp {
-        match instant.checked_duration_since(self.started) {
-            Some(after) => later(self.facts.now, after),
-            None => {
-                let before = SignedDuration::try_from(self.started.duration_since(instant))
-                    .unwrap_or_default();
-                self.facts.now.checked_sub(before).unwrap_or(Timestamp::MIN)
-            }
+        if let Some(after) = instant.checked_duration_since(self.started) {
+            return later(self.facts.now, after);
         }
+        let before = SignedDuration::try_from(self.started.duration_since(instant));
+        let moment = self.facts.now.checked_sub(before.unwrap_or_default());
+        moment.unwrap_or(Timestamp::MIN)
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.

@@ -222,7 +222,7 @@ async fn confirm(
 /// Has the object reconciled with what was seen.
 fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
     context.memories.with(&parse::uid(object), |memory| {
-        memory.swept = Some((observed, shown))
+        memory.swept = Some((observed, shown));
     });
     context.trigger(ObjectRef::from_obj(object));
 }

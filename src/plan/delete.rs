@@ -91,9 +91,10 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
         return remove(facts, &row.id);
     }
     match &facts.observed {
-        Observed::Unasked => look(facts.now, Proof::Absence),
+        Observed::Unasked | Observed::Absent { proven: false, .. } => {
+            look(facts.now, Proof::Absence)
+        }
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
-        Observed::Absent { proven: false, .. } => look(facts.now, Proof::Absence),
         seen if !open || seen.since(settled_at) => facts
             .id()
             .map_or(Step::Release { retained: None }, |id| remove(facts, id)),

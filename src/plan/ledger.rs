@@ -30,11 +30,12 @@ pub fn success(
 
 /// The entry of a call that failed.
 pub fn failure(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatus {
-    let outcome = match failure.class {
-        Class::NotSent => "Failed",
-        _ if !failure.operation.is_change() => "Failed",
-        class if class.may_have_happened() => "Unknown",
-        _ => "Rejected",
+    let outcome = if failure.class == Class::NotSent || !failure.operation.is_change() {
+        "Failed"
+    } else if failure.class.may_have_happened() {
+        "Unknown"
+    } else {
+        "Rejected"
     };
     OperationStatus {
         type_: failure.operation.as_str().to_owned(),

@@ -93,12 +93,13 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         )
     };
     let plan = match (facts.is_ours(row), changes.is_empty(), desired.adoption) {
-        (true, true, _) => action("None", changes),
         (true, false, _) => action("Update", changes),
         (false, _, Adoption::Always) | (false, true, Adoption::IfIdentical) => {
             action("Adopt", changes)
         }
-        (false, _, Adoption::IfIdentical | Adoption::Never) => action("None", changes),
+        (true, true, _) | (false, _, Adoption::IfIdentical | Adoption::Never) => {
+            action("None", changes)
+        }
     };
     (plan, told)
 }

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 
 /// An object that wants the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub struct Candidate {
     /// `namespace/name`.
     pub name: String,

@@ -154,37 +154,41 @@ pub fn reason_of(failure: &Failure) -> Reason {
 
 /// What the cloud said to which call, with everything that its support asks for.
 pub fn sentence(failure: &Failure, advice: Option<&str>) -> String {
-    let mut text = format!("{} ", failure.operation.as_str());
-    text.push_str(match failure.class {
-        Class::NotSent => "was not sent",
-        Class::CloudDown | Class::Overloaded | Class::Protocol if failure.operation.is_change() => {
-            "may or may not have happened"
-        }
-        _ => "failed",
-    });
-    match (failure.http_status, &failure.code) {
-        (Some(status), Some(code)) => text.push_str(&format!(" (HTTP {status}, {code})")),
-        (Some(status), None) => text.push_str(&format!(" (HTTP {status})")),
-        (None, _) => {}
-    }
-    text.push_str(&format!(": {}", failure.message.trim_end_matches('.')));
-    if let Some(id) = &failure.request_id {
-        text.push_str(&format!(" [request id {id}]"));
-    }
-    text.push('.');
-    if let Some(advice) = advice {
-        text.push(' ');
-        text.extend(
-            advice
-                .chars()
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase),
-        );
-        text.push_str(advice.get(1..).unwrap_or_default().trim_end_matches('.'));
-        text.push('.');
-    }
-    text
+    let may_have_happened = failure.operation.is_change() && failure.class.may_have_happened();
+    let ended = match (failure.class, may_have_happened) {
+        (Class::NotSent, _) => "was not sent",
+        (_, true) => "may or may not have happened",
+        (_, false) => "failed",
+    };
+    let answer = match (failure.http_status, &failure.code) {
+        (Some(status), Some(code)) => format!(" (HTTP {status}, {code})"),
+        (Some(status), None) => format!(" (HTTP {status})"),
+        (None, _) => String::new(),
+    };
+    let request = failure
+        .request_id
+        .as_ref()
+        .map(|id| format!(" [request id {id}]"))
+        .unwrap_or_default();
+    let advice = advice
+        .map(|advice| format!(" {}.", capitalised(advice)))
+        .unwrap_or_default();
+    let (operation, message) = (
+        failure.operation.as_str(),
+        failure.message.trim_end_matches('.'),
+    );
+    format!("{operation} {ended}{answer}: {message}{request}.{advice}")
+}
+
+/// The start of a sentence.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(letters)
+        .collect()
 }
 
 /// Whether Ready took this reason less than the settle time ago, or does not have it yet.

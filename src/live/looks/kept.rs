@@ -13,7 +13,7 @@ use super::{Proof, Seen};
 use crate::plan::{place::Place, row::Row};
 
 /// A filtered list is of no use to a create after this time.
-const LIST_KEPT: Duration = Duration::from_secs(60);
+const LIST_KEPT: Duration = Duration::from_mins(1);
 
 /// When a look began: its time, and its place among all looks and writes of the account, since two of them can share a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::{
     plan::{failure::Failure, place::Place},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// An account of a cloud, ready to go at full speed.
 struct Account {

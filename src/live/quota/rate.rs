@@ -6,13 +6,13 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// The cloud counts calls in windows of this length.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// What a token costs, in nanoseconds times calls per minute: whole numbers, so that nothing is lost by rounding.
 const COST: u64 = 60_000_000_000;
 /// The pause after a throttled call, unless the cloud asks for a longer one.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 /// A cloud that asks for more is not believed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// The rate of one identity.
 #[derive(Debug)]

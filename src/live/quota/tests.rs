@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn bucket() -> Bucket {
     Quota::new(270).bucket("https://live.example.com AK")

@@ -56,6 +56,10 @@ pub(super) struct Remote {
     pub(super) visible_at: i64,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub(super) struct World {
     pub(super) now: i64,
     pub(super) rows: Vec<Remote>,
@@ -202,6 +206,10 @@ impl World {
     }
 
     /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one arm per step, in the order of the steps"
+    )]
     fn reconcile(&mut self) -> Result<Option<i64>, Dead> {
         let mut facts = self.facts();
         if self.now >= self.next_sweep {
@@ -563,7 +571,7 @@ impl World {
         self.fates.clear();
         self.death = None;
         self.list_lag = 0;
-        let last = later(self.moment(), Duration::from_secs(1800));
+        let last = later(self.moment(), Duration::from_mins(30));
         self.run(last.as_second() - self.now);
     }
 

@@ -137,14 +137,6 @@ impl Operator {
             .expect("it ends in time")
             .unwrap()
     }
-
-    /// Waits until it ends by itself.
-    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
-        tokio::time::timeout(LIMIT, self.process.wait())
-            .await
-            .expect("it ends in time")
-            .unwrap()
-    }
 }
 
 impl Drop for Operator {

@@ -115,7 +115,7 @@ impl Cloud {
     /// The most calls that any minute held.
     pub(super) fn busiest_minute(&self) -> usize {
         let log = self.log.lock().unwrap();
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let from = |first: usize| {
             log[first..]
                 .iter()
