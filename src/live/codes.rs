@@ -15,9 +15,9 @@ pub struct Code {
     pub code: &'static str,
     /// `None` where the HTTP status decides.
     pub class: Option<Class>,
-    /// What the cloud says with it.
+    /// What the cloud says with it, as a part of a sentence.
     pub meaning: &'static str,
-    /// What a person does.
+    /// What a person does, as a sentence.
     pub advice: &'static str,
 }
 
@@ -77,13 +77,14 @@ mod tests {
         let mut seen = BTreeSet::new();
         for row in FAMILIES.iter().flat_map(|(_, table)| *table) {
             assert!(seen.insert(row.code), "{} twice", row.code);
-            for text in [row.meaning, row.advice] {
-                assert!(
-                    !text.is_empty() && !text.ends_with('.'),
-                    "{}: {text}",
-                    row.code
-                );
-            }
+            assert!(
+                !row.meaning.is_empty() && !row.meaning.ends_with('.'),
+                "{}",
+                row.code
+            );
+            let is_sentence =
+                row.advice.starts_with(|c: char| c.is_uppercase()) && row.advice.ends_with('.');
+            assert!(is_sentence, "{}: {}", row.code, row.advice);
         }
         assert!(seen.len() > 90, "{}", seen.len());
     }

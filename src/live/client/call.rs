@@ -121,12 +121,19 @@ impl Client {
         let (request, proof) = self.prepare(account, call, &mut secrets).await?;
         let endpoint = &account.target.endpoint;
         let spent = token.spend();
-        let (sent, started) = (self.clock.local(), Instant::now());
+        let (before, started) = (self.clock.local(), Instant::now());
         let reply = self.transport.send(request, deadline).await;
         let (received, elapsed) = (self.clock.local(), started.elapsed());
         let date = reply_headers(&reply).and_then(date);
         if let Some(date) = date {
-            self.clock.observe(endpoint, date, Span { sent, received });
+            self.clock.observe(
+                endpoint,
+                date,
+                Span {
+                    sent: before,
+                    received,
+                },
+            );
         }
         let at = self.clock.at(endpoint, received);
         let answered = reply_headers(&reply).is_some();

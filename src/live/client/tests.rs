@@ -1,1 +1,371 @@
+//! The client against a scripted transport: what it sends, when it sends again, whom it tells.
 
+mod stage;
+
+use std::sync::atomic::Ordering;
+
+use http::{StatusCode, header};
+use serde_json::json;
+
+use self::stage::{DATE, Stage, answer, noon, refusal};
+use super::*;
+use crate::{live::transport::TransportError, plan::place::Events};
+
+const ROW: &str = r#"{"id":"id-1","publish_domain":"push.example.com","app":"live"}"#;
+const AK: [(&str, &str); 2] = [
+    ("ak", "TESTAK0123456789"),
+    ("sk", "test-secret-key-0123456789"),
+];
+const TOKEN: [(&str, &str); 1] = [("token", "test-token")];
+const USER: [(&str, &str); 3] = [
+    ("username", "user"),
+    ("password", "test-password"),
+    ("domain_name", "domain"),
+];
+
+fn place() -> Place {
+    Place::new("push.example.com", "live")
+}
+
+fn values() -> Values {
+    Values {
+        url: Some("https://hooks.example.com/record".to_owned()),
+        events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        sign_type: "HMACSHA256".to_owned(),
+    }
+}
+
+async fn create(stage: &Stage, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
+    let (place, values) = (place(), values());
+    let content = Content {
+        place: &place,
+        values: &values,
+        key: None,
+    };
+    stage
+        .client
+        .create(stage.token().await, account, content, stage.deadline())
+        .await
+}
+
+async fn list(stage: &Stage, account: &Account) -> Result<Answer<Page>, Failure> {
+    stage
+        .client
+        .list(
+            stage.token().await,
+            account,
+            Some("push.example.com"),
+            0,
+            100,
+        )
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_has_its_method_and_address() {
+    let stage = Stage::new(&AK);
+    let base = "https://live.example.com/v1/project/record/callbacks";
+    let (place, values) = (place(), values());
+    let content = Content {
+        place: &place,
+        values: &values,
+        key: None,
+    };
+
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
+    stage.reply(answer(200, ROW));
+    let token = stage.token().await;
+    stage
+        .client
+        .update(token, &stage.account, "id 1", content, stage.deadline())
+        .await
+        .unwrap();
+    stage.reply(answer(204, ""));
+    let token = stage.token().await;
+    stage
+        .client
+        .delete(token, &stage.account, "id-1", stage.deadline())
+        .await
+        .unwrap();
+    stage.reply(answer(200, ROW));
+    stage
+        .client
+        .get(stage.token().await, &stage.account, "id-1")
+        .await
+        .unwrap();
+    stage.reply(answer(200, r#"{"total":0,"callback_config":[]}"#));
+    list(&stage, &stage.account).await.unwrap();
+
+    let sent: Vec<_> = stage
+        .sent()
+        .iter()
+        .map(|sent| format!("{} {}", sent.method, sent.url))
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            format!("POST {base}"),
+            format!("PUT {base}/id%201"),
+            format!("DELETE {base}/id-1"),
+            format!("GET {base}/id-1"),
+            format!("GET {base}?limit=100&offset=0&publish_domain=push.example.com"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_signed_with_the_time_of_the_cloud() {
+    let stage = Stage::new(&AK);
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
+    let sent = stage.sent().remove(0);
+    assert_eq!(sent.headers["x-sdk-date"], "20261125T120000Z");
+    assert_eq!(sent.headers["x-project-id"], "project");
+    assert_eq!(sent.headers["content-type"], "application/json");
+    let authorization = sent.headers["authorization"].to_str().unwrap();
+    assert!(
+        authorization.starts_with(
+            "SDK-HMAC-SHA256 Access=TESTAK0123456789, SignedHeaders=content-type;host;x-project-id;x-sdk-date, Signature="
+        ),
+        "{authorization}"
+    );
+    assert!(sent.headers.values().all(http::HeaderValue::is_sensitive));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_carry_status_request_id_and_cloud_time() {
+    let stage = Stage::new(&TOKEN);
+    let mut reply = answer(201, ROW);
+    reply
+        .headers
+        .insert("X-Request-Id", "request-1".parse().unwrap());
+    reply.headers.insert(
+        header::DATE,
+        "Wed, 25 Nov 2026 12:30:00 GMT".parse().unwrap(),
+    );
+    stage.reply(reply);
+    let answer = create(&stage, &stage.account).await.unwrap();
+    assert_eq!(answer.value.unwrap().id, "id-1");
+    assert_eq!(
+        (answer.http_status, answer.request_id.as_deref()),
+        (201, Some("request-1"))
+    );
+    assert_eq!(answer.at, noon() + Duration::from_mins(30));
+    assert_eq!(stage.sent()[0].headers["x-auth-token"], "test-token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_is_fine_for_a_change_and_none_for_a_look() {
+    let stage = Stage::new(&TOKEN);
+    stage.reply(answer(201, ""));
+    assert_eq!(create(&stage, &stage.account).await.unwrap().value, None);
+    for body in ["", "<html>", r#"{"total":0}"#] {
+        stage.reply(answer(200, body));
+        let failure = list(&stage, &stage.account).await.unwrap_err();
+        assert_eq!(
+            (failure.class, failure.http_status),
+            (Class::Protocol, Some(200)),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_date_is_corrected_and_the_call_made_once_more() {
+    let stage = Stage::new(&AK);
+    let ahead = "Wed, 25 Nov 2026 12:20:00 GMT";
+    stage.reply(refusal(401, "APIG.0303", Some(ahead)));
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
+    let dates: Vec<_> = stage
+        .sent()
+        .iter()
+        .map(|sent| sent.headers["x-sdk-date"].clone())
+        .collect();
+    assert_eq!(dates, ["20261125T120000Z", "20261125T122000Z"]);
+    assert_eq!(
+        stage.more.load(Ordering::SeqCst),
+        1,
+        "the second call has a token of its own"
+    );
+
+    let stage = Stage::new(&AK);
+    stage.reply(refusal(401, "APIG.0303", Some(ahead)));
+    stage.reply(refusal(401, "APIG.0303", Some(ahead)));
+    let failure = create(&stage, &stage.account).await.unwrap_err();
+    assert_eq!((failure.class, stage.sent().len()), (Class::ClockSkew, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_with_a_right_date_or_for_another_cause_is_not_repeated() {
+    for (pairs, reply, class) in [
+        (
+            &AK[..],
+            refusal(401, "APIG.0301", Some(DATE)),
+            Class::Credential,
+        ),
+        (&AK, refusal(401, "APIG.0301", None), Class::Credential),
+        (
+            &AK,
+            refusal(401, "APIG.0301", Some("Wed, 25 Nov 2026 12:04:59 GMT")),
+            Class::Credential,
+        ),
+        (
+            &AK,
+            refusal(401, "LIVE.100011003", Some("Wed, 25 Nov 2026 13:00:00 GMT")),
+            Class::Permission,
+        ),
+        (
+            &TOKEN,
+            refusal(401, "APIG.0307", Some("Wed, 25 Nov 2026 13:00:00 GMT")),
+            Class::Credential,
+        ),
+    ] {
+        let stage = Stage::new(pairs);
+        stage.reply(reply);
+        let failure = create(&stage, &stage.account).await.unwrap_err();
+        assert_eq!((failure.class, stage.sent().len()), (class, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_users_token_is_made_once_and_renewed_once_when_refused() {
+    let stage = Stage::new(&USER);
+    stage.reply(stage::issued("made-1"));
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
+    stage.reply(refusal(401, "APIG.0307", None));
+    stage.reply(stage::issued("made-2"));
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
+    let tokens: Vec<_> = stage
+        .sent()
+        .iter()
+        .map(|sent| {
+            sent.headers
+                .get("x-auth-token")
+                .map(|token| token.to_str().unwrap().to_owned())
+        })
+        .collect();
+    let some = |token: &str| Some(token.to_owned());
+    assert_eq!(
+        tokens,
+        [None, some("made-1"), some("made-1"), None, some("made-2")]
+    );
+
+    stage.reply(refusal(401, "APIG.0307", None));
+    stage.reply(stage::issued("made-3"));
+    stage.reply(refusal(401, "APIG.0307", None));
+    let failure = create(&stage, &stage.account).await.unwrap_err();
+    assert_eq!(
+        (failure.class, stage.sent().len()),
+        (Class::Credential, 8),
+        "and no third time"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_token_could_not_be_made_was_not_sent() {
+    let cases: [(stage::Reply, Class); 6] = [
+        (refusal(500, "IAM.0006", None).into(), Class::NotSent),
+        (
+            TransportError::AfterHandOver("reset".to_owned()).into(),
+            Class::NotSent,
+        ),
+        (answer(201, "{}").into(), Class::NotSent),
+        (refusal(401, "IAM.0062", None).into(), Class::Credential),
+        (refusal(429, "IAM.0012", None).into(), Class::Throttled),
+        (refusal(409, "IAM.0005", None).into(), Class::Rejected),
+    ];
+    for (reply, class) in cases {
+        let stage = Stage::new(&USER);
+        stage.reply(reply);
+        let failure = create(&stage, &stage.account).await.unwrap_err();
+        assert_eq!(failure.class, class, "{failure:?}");
+        assert!(!failure.class.may_have_happened() && failure.message.starts_with("IAM: "));
+        assert_eq!(stage.sent().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_over_is_told_apart() {
+    let stage = Stage::new(&TOKEN);
+    for (error, class) in [
+        (TransportError::NotSent("dns".to_owned()), Class::NotSent),
+        (
+            TransportError::AfterHandOver("reset".to_owned()),
+            Class::CloudDown,
+        ),
+    ] {
+        stage.reply(error);
+        let failure = create(&stage, &stage.account).await.unwrap_err();
+        assert_eq!((failure.class, failure.http_status), (class, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_echo_of_secrets_is_not_shown() {
+    let stage = Stage::new(&AK);
+    stage.echo(401, |sent| {
+        let authorization = sent.headers["authorization"].to_str().unwrap();
+        let body = String::from_utf8(sent.body.clone().unwrap().to_vec()).unwrap();
+        json!({"error_code": "APIG.0301", "error_msg": format!("bad: {authorization} {body}")})
+            .to_string()
+    });
+    let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
+    let (place, values) = (place(), values());
+    let content = Content {
+        place: &place,
+        values: &values,
+        key: Some(&key),
+    };
+    let token = stage.token().await;
+    let result = stage
+        .client
+        .create(token, &stage.account, content, stage.deadline())
+        .await;
+    let message = result.unwrap_err().message;
+    assert!(message.starts_with("bad: [redacted] {"), "{message}");
+    assert!(!message.contains("0123456789"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_changes_the_address_is_refused() {
+    let stage = Stage::new(&TOKEN);
+    for id in ["", "a/b", ".", ".."] {
+        let token = stage.token().await;
+        let failure = stage
+            .client
+            .get(token, &stage.account, id)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.class, Class::Rejected, "{id}");
+    }
+    assert!(stage.sent().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_meter_hears_of_every_call() {
+    let stage = Stage::new(&AK);
+    stage.reply(refusal(
+        401,
+        "APIGW.0303",
+        Some("Wed, 25 Nov 2026 12:20:00 GMT"),
+    ));
+    stage.reply(refusal(400, "LIVE.made-up", None));
+    create(&stage, &stage.account).await.unwrap_err();
+    stage.reply(TransportError::NotSent("dns".to_owned()));
+    create(&stage, &stage.account).await.unwrap_err();
+    stage.reply(answer(StatusCode::CREATED.as_u16(), ROW));
+    create(&stage, &stage.account).await.unwrap();
+    assert_eq!(
+        *stage.metered.lock().unwrap(),
+        [
+            (Operation::Create, Some(401), Some("APIG.0303")),
+            (Operation::Create, Some(400), Some("other")),
+            (Operation::Create, None, None),
+            (Operation::Create, Some(201), None),
+        ]
+    );
+}

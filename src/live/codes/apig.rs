@@ -3,19 +3,19 @@
 use super::{Code, code};
 use crate::plan::failure::Class;
 
-const WAIT: &str = "nothing, it is tried again; if it lasts, open a ticket with the request id";
+const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the request id.";
 const REPORT: &str =
-    "report it with the request id: the gateway does not take the request as it is";
+    "Report it with the request id: the gateway does not take the request as it is.";
 const ADDRESS_LISTS: &str =
-    "let the address that this cluster calls from through the access control of the account";
-const GRANT: &str = "grant the identity the use of Live in this region";
+    "Let the address that this cluster calls from through the access control of the account.";
+const GRANT: &str = "Grant the identity the use of Live in this region.";
 
 pub(super) const TABLE: &[Code] = &[
     code(
         "APIG.0101",
         Class::Rejected,
         "no such API at this address, or a token that is not scoped to the project; it does not say that a callback is gone",
-        "check region and live_endpoint; scope a token to the project",
+        "Check region and live_endpoint; scope a token to the project.",
     ),
     code(
         "APIG.0103",
@@ -45,19 +45,19 @@ pub(super) const TABLE: &[Code] = &[
         code: "APIG.0201",
         class: None,
         meaning: "the request is bad or too large (4xx), or the backend failed or was too slow (5xx)",
-        advice: "by its HTTP status: 5xx is tried again, a 4xx is to be reported with the request id",
+        advice: "A 5xx is tried again by itself; report a 4xx with the request id.",
     },
     code(
         "APIG.0204",
         Class::Rejected,
         "the version of TLS is not supported",
-        "check what proxy or TLS inspection is between the operator and the cloud",
+        "Check what proxy or TLS inspection is between the operator and the cloud.",
     ),
     code(
         "APIG.0301",
         Class::Credential,
         "the signature or the token is wrong, or the access key is locked after too many failures",
-        "check ak and sk, or make a new token; a locked key is free again after 5 minutes",
+        "Check ak and sk, or make a new token; a locked key is free again after 5 minutes.",
     ),
     code(
         "APIG.0302",
@@ -69,7 +69,7 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0303",
         Class::Credential,
         "the signature is wrong, or the request's time is off by more than 15 minutes",
-        "check ak and sk, and the clock of the node",
+        "Check ak and sk, and the clock of the node.",
     ),
     code(
         "APIG.0304",
@@ -81,7 +81,7 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0305",
         Class::Credential,
         "the authentication is malformed",
-        "check the credential in the Secret",
+        "Check the credential in the Secret.",
     ),
     code(
         "APIG.0306",
@@ -93,25 +93,25 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0307",
         Class::Credential,
         "the token has to be renewed: expired, of another region, or from before arrears were paid",
-        "put a new token into the Secret; one made from username and password is renewed by itself",
+        "Put a new token into the Secret; one made from username and password is renewed by itself.",
     ),
     code(
         "APIG.0308",
         Class::Throttled,
         "the quota of requests is used up",
-        "nothing, the operator slows down; if it lasts, lower --requests-per-minute or look for what else calls the API",
+        "The operator slows down by itself; if it lasts, lower --requests-per-minute or look for what else calls the API.",
     ),
     code(
         "APIG.0310",
         Class::Permission,
         "the project is not available",
-        "check that the project is enabled and that its id is right",
+        "Check that the project is enabled and that its id is right.",
     ),
     code(
         "APIG.0311",
         Class::Credential,
         "the authentication for debugging failed",
-        "check the credential in the Secret",
+        "Check the credential in the Secret.",
     ),
     code(
         "APIG.0401",
@@ -135,13 +135,13 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0501",
         Class::Account,
         "the quota of the application is used up",
-        "raise the quota of the application",
+        "Raise the quota of the application.",
     ),
     code(
         "APIG.0502",
         Class::Account,
         "the application is frozen",
-        "settle the account in the console of Huawei Cloud",
+        "Settle the account in the console of Huawei Cloud.",
     ),
     code(
         "APIG.0601",
@@ -171,7 +171,7 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0607",
         Class::Rejected,
         "the protocol is not allowed",
-        "write https:// in live_endpoint",
+        "Write https:// in live_endpoint.",
     ),
     code(
         "APIG.0608",
@@ -219,12 +219,12 @@ pub(super) const TABLE: &[Code] = &[
         "APIG.0802",
         Class::Permission,
         "the user may not be used in this region",
-        "allow the user in this region at IAM",
+        "Allow the user in this region at IAM.",
     ),
     code(
         "APIG.1009",
         Class::Credential,
         "the access key or its secret is invalid",
-        "check ak and sk in the Secret",
+        "Check ak and sk in the Secret.",
     ),
 ];

@@ -3,13 +3,13 @@
 use super::{Code, code};
 use crate::plan::failure::Class;
 
-const WAIT: &str = "nothing, it is tried again; if it lasts, open a ticket with the trace id";
-const CHECK_USER: &str = "check username, password and domain_name in the Secret";
-const CHECK_KEY: &str = "check ak and sk in the Secret, or make a new access key";
-const CHECK_NAMES: &str = "check region, project_id and domain_name in the Secret";
-const NEW_TOKEN: &str = "put a new token into the Secret";
-const GRANT: &str = "grant the identity what it is to do at IAM";
-const ENABLE: &str = "enable the user at IAM";
+const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the trace id.";
+const CHECK_USER: &str = "Check username, password and domain_name in the Secret.";
+const CHECK_KEY: &str = "Check ak and sk in the Secret, or make a new access key.";
+const CHECK_NAMES: &str = "Check region, project_id and domain_name in the Secret.";
+const NEW_TOKEN: &str = "Put a new token into the Secret.";
+const GRANT: &str = "Grant the identity what it is to do at IAM.";
+const ENABLE: &str = "Enable the user at IAM.";
 
 pub(super) const TABLE: &[Code] = &[
     code(
@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Code] = &[
         "IAM.0012",
         Class::Throttled,
         "too many requests to IAM",
-        "nothing, it is tried again later",
+        "It is tried again by itself.",
     ),
     code(
         "IAM.0020",
@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Code] = &[
         "IAM.0061",
         Class::Credential,
         "the user is locked after too many failures",
-        "correct the password in the Secret and wait until IAM unlocks the user",
+        "Correct the password in the Secret and wait until IAM unlocks the user.",
     ),
     code(
         "IAM.0062",
@@ -131,7 +131,7 @@ pub(super) const TABLE: &[Code] = &[
         "IAM.0081",
         Class::Permission,
         "the user may use the console only",
-        "allow the user programmatic access at IAM",
+        "Allow the user programmatic access at IAM.",
     ),
     code(
         "IAM.0082",
@@ -143,7 +143,7 @@ pub(super) const TABLE: &[Code] = &[
         "IAM.0083",
         Class::Permission,
         "the region is private",
-        "use a region that is open to the account",
+        "Use a region that is open to the account.",
     ),
     code(
         "IAM.1104",
@@ -173,7 +173,7 @@ pub(super) const TABLE: &[Code] = &[
         "IAM.1108",
         Class::Credential,
         "the security token has expired",
-        "put new temporary credentials into the Secret",
+        "Put new temporary credentials into the Secret.",
     ),
     code(
         "IAM.1109",

@@ -3,9 +3,10 @@
 use super::{Code, code};
 use crate::plan::failure::Class;
 
-const FIX_ACCOUNT: &str = "settle the account in the console of Huawei Cloud";
-const REPORT: &str = "report it with the request id: the operator sent what this API does not take";
-const WAIT: &str = "nothing, it is tried again; if it lasts, open a ticket with the request id";
+const FIX_ACCOUNT: &str = "Settle the account in the console of Huawei Cloud.";
+const REPORT: &str =
+    "Report it with the request id: the operator sent what this API does not take.";
+const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the request id.";
 
 pub(super) const TABLE: &[Code] = &[
     code(
@@ -18,25 +19,25 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.100011001",
         Class::Rejected,
         "the request has an invalid parameter, or the ingest domain does not exist or is not ready yet",
-        "check that the ingest domain exists in Live, is enabled and belongs to this project and region; then the URL, the events and the app",
+        "Check that the ingest domain exists in Live, is enabled and belongs to this project and region; then the URL, the events and the app.",
     ),
     code(
         "LIVE.100011002",
         Class::Credential,
         "the identity could not be verified, mostly a wrong signature",
-        "check ak and sk (or the token) in the Secret: both of one access key, without line breaks inside",
+        "Check ak and sk (or the token) in the Secret: both of one access key, without line breaks inside.",
     ),
     code(
         "LIVE.100011003",
         Class::Permission,
         "the identity may not call this API",
-        "grant live:record:createCallback, listCallbacks, getCallback, updateCallback and deleteCallback, or the policy Live FullAccess",
+        "Grant live:record:createCallback, listCallbacks, getCallback, updateCallback and deleteCallback, or the policy Live FullAccess.",
     ),
     code(
         "LIVE.100011004",
         Class::Rejected,
         "only HTTPS is served",
-        "write https:// in live_endpoint",
+        "Write https:// in live_endpoint.",
     ),
     code(
         "LIVE.100011005",
@@ -54,7 +55,7 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.100011007",
         Class::Overloaded,
         "too many concurrent requests",
-        "nothing, the operator slows down; if it lasts, look for what else calls the API with this account",
+        "The operator slows down by itself; if it lasts, look for what else calls the API with this account.",
     ),
     code(
         "LIVE.100011008",
@@ -66,7 +67,7 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.100011009",
         Class::Credential,
         "the user of the request does not exist",
-        "make a new access key for an existing user and put it into the Secret",
+        "Make a new access key for an existing user and put it into the Secret.",
     ),
     code(
         "LIVE.100011011",
@@ -96,43 +97,43 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.100011015",
         Class::Permission,
         "the project id does not belong to the credential",
-        "write the project id of this account and region into project_id, or leave it out to have it looked up",
+        "Write the project id of this account and region into project_id, or leave it out to have it looked up.",
     ),
     code(
         "LIVE.100011022",
         Class::Rejected,
         "the record task exists already",
-        "nothing, it is tried again",
+        "It is tried again by itself.",
     ),
     code(
         "LIVE.103011016",
         Class::Rejected,
         "the content of the request is invalid",
-        "compare the spec with the description of its fields (kubectl explain rcb.spec)",
+        "Compare the spec with the description of its fields (kubectl explain rcb.spec).",
     ),
     code(
         "LIVE.103011017",
         Class::CloudDown,
         "the configuration could not be handed to the CDN",
-        "nothing, it is tried again; if it lasts, check that the ingest domain has its ICP licence",
+        "It is tried again by itself; if it lasts, check that the ingest domain has its ICP licence.",
     ),
     code(
         "LIVE.103011018",
         Class::Exists,
         "a callback exists for this ingest domain and app",
-        "set adoptionPolicy to IfIdentical or Always to take it over, or delete it in the console",
+        "Set adoptionPolicy to IfIdentical or Always to take it over, or delete it in the console.",
     ),
     code(
         "LIVE.103011019",
         Class::Gone,
         "the resource does not exist",
-        "nothing where a callback was removed; on a create, add the ingest domain to Live first",
+        "If a callback was removed it is made anew by itself; for a create, add the ingest domain to Live first.",
     ),
     code(
         "LIVE.103011020",
         Class::Rejected,
         "the quota of domains is used up",
-        "delete domains that are not needed, or ask for a higher quota",
+        "Delete domains that are not needed, or ask for a higher quota.",
     ),
     code(
         "LIVE.103011021",
@@ -144,7 +145,7 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.103011022",
         Class::Rejected,
         "the ingest domain's present state does not allow it",
-        "wait until the domain is configured, or enable it in the console",
+        "Wait until the domain is configured, or enable it in the console.",
     ),
     code(
         "LIVE.103011023",
@@ -156,25 +157,25 @@ pub(super) const TABLE: &[Code] = &[
         "LIVE.103011024",
         Class::Rejected,
         "the domain has no ICP number",
-        "have the domain licensed",
+        "Have the domain licensed.",
     ),
     code(
         "LIVE.103011025",
         Class::Rejected,
         "the domain's ICP number can't be changed",
-        "nothing to do for a callback; check the domain in the console",
+        "Check the domain in the console.",
     ),
     code(
         "LIVE.103011026",
         Class::Rejected,
         "the domain is blacklisted",
-        "open a ticket, or use another domain",
+        "Open a ticket, or use another domain.",
     ),
     code(
         "LIVE.103011027",
         Class::Rejected,
         "the domain is blacklisted",
-        "open a ticket, or use another domain",
+        "Open a ticket, or use another domain.",
     ),
     code(
         "LIVE.103011028",

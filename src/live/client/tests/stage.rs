@@ -1,0 +1,218 @@
+//! A client with everything around it scripted: replies in order, a clock that stands at noon, a quota that always gives.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::super::*;
+use crate::{
+    live::{
+        clock::Wall,
+        credentials::CredentialSet,
+        quota::{Bucket, Lane, Quota},
+        transport::{Request, Response, TransportError},
+    },
+    plan::place::Target,
+};
+
+/// Noon, as a `Date` header says it.
+pub(super) const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
+
+pub(super) fn noon() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+/// What the transport brings, made of an answer or of an error.
+pub(super) struct Reply(Result<Response, TransportError>);
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Self(Ok(response))
+    }
+}
+
+impl From<TransportError> for Reply {
+    fn from(error: TransportError) -> Self {
+        Self(Err(error))
+    }
+}
+
+type Metered = (Operation, Option<u16>, Option<&'static str>);
+type Script = Box<dyn FnOnce(&Request) -> Reply + Send>;
+
+pub(super) struct Stage {
+    pub(super) client: Client,
+    pub(super) account: Account,
+    /// How many second tokens were asked for.
+    pub(super) more: Arc<AtomicUsize>,
+    pub(super) metered: Arc<Mutex<Vec<Metered>>>,
+    script: Arc<Scripted>,
+    bucket: Bucket,
+}
+
+pub(super) fn answer(status: u16, body: &'static str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    Response {
+        status,
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(body.as_bytes()),
+    }
+}
+
+pub(super) fn refusal(status: u16, code: &str, date: Option<&str>) -> Response {
+    let mut response = answer(status, "");
+    response.body = json!({"error_code": code, "error_msg": "text"})
+        .to_string()
+        .into();
+    if let Some(date) = date {
+        response.headers.insert(header::DATE, date.parse().unwrap());
+    }
+    response
+}
+
+/// IAM's answer with a token that lives for a day.
+pub(super) fn issued(token: &str) -> Response {
+    let mut response = answer(
+        201,
+        r#"{"token":{"expires_at":"2026-11-26T12:00:00.000000Z"}}"#,
+    );
+    response
+        .headers
+        .insert("X-Subject-Token", token.parse().unwrap());
+    response
+}
+
+impl Stage {
+    pub(super) fn new(pairs: &[(&str, &str)]) -> Self {
+        let wall: Wall = Arc::new(noon);
+        let clock = Arc::new(Clock::new(wall));
+        let script = Arc::new(Scripted::default());
+        let timeout = Duration::from_secs(15);
+        let (more, metered) = (Arc::default(), Arc::default());
+        let bucket = Quota::new(6_000).bucket("test");
+        let client = Client {
+            transport: script.clone(),
+            clock: clock.clone(),
+            iam: Arc::new(Iam::new(script.clone(), clock, timeout)),
+            tokens: Arc::new(Counted {
+                more: Arc::clone(&more),
+                bucket: bucket.clone(),
+            }),
+            meter: Arc::new(Recorder(Arc::clone(&metered))),
+            request_timeout: timeout,
+        };
+        Self {
+            client,
+            account: account(pairs),
+            more,
+            metered,
+            script,
+            bucket,
+        }
+    }
+
+    pub(super) async fn token(&self) -> Token {
+        self.bucket.acquire(Lane::Create, "test").await
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline::after(self.client.clock.wall(), self.client.request_timeout)
+    }
+
+    pub(super) fn reply(&self, reply: impl Into<Reply>) {
+        let reply = reply.into();
+        self.script
+            .replies
+            .lock()
+            .unwrap()
+            .push_back(Box::new(|_| reply));
+    }
+
+    pub(super) fn echo(&self, status: u16, body: fn(&Request) -> String) {
+        self.script
+            .replies
+            .lock()
+            .unwrap()
+            .push_back(Box::new(move |sent| {
+                let mut response = answer(status, "");
+                response.body = body(sent).into();
+                response.into()
+            }));
+    }
+
+    pub(super) fn sent(&self) -> Vec<Request> {
+        self.script.sent.lock().unwrap().clone()
+    }
+}
+
+fn account(pairs: &[(&str, &str)]) -> Account {
+    let target = Target {
+        region: "cn-north-4".to_owned(),
+        project_id: "project".to_owned(),
+        endpoint: "https://live.example.com".to_owned(),
+    };
+    let data = pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
+    let credential = CredentialSet::read(&data.collect()).unwrap().credential;
+    Account::new(target, credential, "https://iam.example.com".to_owned())
+}
+
+#[derive(Default)]
+struct Scripted {
+    sent: Mutex<Vec<Request>>,
+    replies: Mutex<VecDeque<Script>>,
+}
+
+impl Transport for Scripted {
+    fn send(
+        &self,
+        request: Request,
+        _: Deadline,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        let script = self
+            .replies
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("an unexpected call");
+        let reply = script(&request);
+        self.sent.lock().unwrap().push(request);
+        Box::pin(async { reply.0 })
+    }
+}
+
+struct Counted {
+    more: Arc<AtomicUsize>,
+    bucket: Bucket,
+}
+
+impl MoreTokens for Counted {
+    fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
+        self.more.fetch_add(1, Ordering::SeqCst);
+        Box::pin(self.bucket.acquire_next(Lane::Urgent))
+    }
+}
+
+struct Recorder(Arc<Mutex<Vec<Metered>>>);
+
+impl Meter for Recorder {
+    fn call(
+        &self,
+        operation: Operation,
+        status: Option<u16>,
+        code: Option<&'static str>,
+        _: Duration,
+    ) {
+        self.0.lock().unwrap().push((operation, status, code));
+    }
+}
