@@ -18,7 +18,7 @@ use scene::Scene;
 /// How many worlds there are at once.
 const ABREAST: usize = 24;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
     let mut suites = Vec::new();
     for unique in [true, false] {
@@ -29,7 +29,7 @@ async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
     run("every change", suites).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn what_happens_between_a_kill_and_the_restart_changes_nothing_of_that() {
     let mut suites = Vec::new();
     for unique in [true, false] {
@@ -71,14 +71,14 @@ type Recovery = (String, Option<Duration>);
 
 async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -> Vec<Recovery> {
     let name = format!("{scene:?}, {case:?}, uniqueness {unique}");
-    let golden = in_place(Arc::clone(&places), Box::pin(golden(scene, unique, case)));
+    let golden = in_place(Arc::clone(&places), move || golden(scene, unique, case));
     let Some((points, told)) = golden.await else {
         return vec![(format!("{name}: without a kill"), None)];
     };
     println!("{name}: {} points ({told})", points.len());
     assert!(!points.is_empty(), "{name}: {told}");
     let runs = points.into_iter().map(|point| {
-        let run = Box::pin(crash(scene, unique, case, point));
+        let run = move || crash(scene, unique, case, point);
         let name = format!("{name}: {point:?}");
         let places = Arc::clone(&places);
         async move { (name, in_place(places, run).await) }
@@ -86,13 +86,17 @@ async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -
     join_all(runs).await
 }
 
-/// Runs it as a task once there is a place. `None` when it panicked.
-async fn in_place<T: Send + 'static>(
+/// Runs it in a thread and a runtime of its own, once there is a place. `None` when it panicked.
+async fn in_place<T: Send + 'static, F: Future<Output = T>>(
     places: Arc<Semaphore>,
-    run: impl Future<Output = T> + Send + 'static,
+    run: impl FnOnce() -> F + Send + 'static,
 ) -> Option<T> {
     let place = places.acquire_owned().await;
-    let result = tokio::spawn(run).await.ok();
+    let result = tokio::task::spawn_blocking(|| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(run())
+    });
+    let result = result.await.ok();
     drop(place);
     result
 }

@@ -64,8 +64,7 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     };
     let writes = parts.method != Method::GET;
     let (number, lost) = if writes {
-        way.trap
-            .write_begins(format!("{} {}", parts.method, parts.uri.path()))
+        way.trap.write_begins(what(&parts))
     } else {
         (0, false)
     };
@@ -74,7 +73,10 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     }
     let request = http::Request::from_parts(parts, KubeBody::from(body));
     let answer = way.api_server.send(request).await;
-    if writes && way.trap.write_ends(number) {
+    let told = answer
+        .as_ref()
+        .map_or_else(ToString::to_string, |answer| answer.status().to_string());
+    if writes && way.trap.write_ends(number, &format!(" -> {told}")) {
         return std::future::pending().await;
     }
     match answer {
@@ -85,4 +87,11 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
         }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
+}
+
+/// What a write is, for people: the method, and the last words of the path.
+fn what(parts: &http::request::Parts) -> String {
+    let words: Vec<&str> = parts.uri.path().rsplit('/').take(2).collect();
+    let words: Vec<&str> = words.into_iter().rev().collect();
+    format!("{} {}", parts.method, words.join("/"))
 }

@@ -136,9 +136,15 @@ impl Trap {
     }
 
     /// The API server has answered a write. Whether its answer is lost here.
-    pub(crate) fn write_ends(&self, number: usize) -> bool {
-        let blow = self.reached(&self.state(), Side::ApiServer, number, Moment::After);
-        blow == Some(Blow::Kill)
+    pub(crate) fn write_ends(&self, number: usize, answer: &str) -> bool {
+        let mut state = self.state();
+        if let Some(what) = number
+            .checked_sub(1)
+            .and_then(|index| state.api_server.get_mut(index))
+        {
+            what.push_str(answer);
+        }
+        self.reached(&state, Side::ApiServer, number, Moment::After) == Some(Blow::Kill)
     }
 
     fn cloud(&self, phase: Phase, seq: u64, what: &str) {
@@ -168,8 +174,8 @@ impl Trap {
             Blow::Kill => "-KILL",
             Blow::Stop => "-STOP",
         };
-        strike(signal, process);
         self.sprung.store(true, Ordering::SeqCst);
+        strike(signal, process);
         Some(blow)
     }
 
