@@ -185,15 +185,8 @@ fn lines(log: &Path) -> Vec<Value> {
 
 /// A kubeconfig of the service account that the installation makes, with the rights that it grants.
 async fn account(api_server: Option<&str>) -> String {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_init(install).await;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
-    let (params, request) = (PostParams::default(), TokenRequest::default());
-    let granted = accounts
-        .create_token_request(NAME, &params, &request)
-        .await
-        .unwrap();
-    let token = granted.status.unwrap().token;
+    static TOKEN: OnceCell<String> = OnceCell::const_new();
+    let token = TOKEN.get_or_init(install).await;
     let mut kubeconfig =
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
@@ -207,8 +200,8 @@ async fn account(api_server: Option<&str>) -> String {
     kubeconfig.to_string()
 }
 
-/// Applies the installation's account and rights; the operator itself runs beside the cluster.
-async fn install() {
+/// Applies the installation's account and rights, and returns a token of the account; the operator itself runs beside the cluster.
+async fn install() -> String {
     let text = fs::read_to_string(INSTALL).unwrap();
     for document in documents(&text) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
@@ -240,6 +233,13 @@ async fn install() {
         .await
         .unwrap();
     }
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
+    let (params, request) = (PostParams::default(), TokenRequest::default());
+    let granted = accounts
+        .create_token_request(NAME, &params, &request)
+        .await
+        .unwrap();
+    granted.status.unwrap().token
 }
 
 /// The documents of a YAML file, as JSON.
