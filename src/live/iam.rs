@@ -23,6 +23,7 @@ use super::{
     credentials::{Credential, User},
     draft::Draft,
     redact::{MAX_TEXT, Secrets},
+    strikes::{Strikes, Verdict},
     transport::{Deadline, Request, Response, Transport, reply_headers},
 };
 use crate::plan::failure::{Class, Failure, Operation};
@@ -40,6 +41,7 @@ type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 pub struct Iam {
     transport: Arc<dyn Transport>,
     clock: Arc<Clock>,
+    strikes: Arc<Strikes>,
     request_timeout: Duration,
     tokens: Slots<AccountKey, Issued>,
     projects: Slots<ProjectKey, LookedUp>,
@@ -96,12 +98,14 @@ impl Iam {
     pub fn new(
         transport: Arc<dyn Transport>,
         clock: Arc<Clock>,
+        strikes: Arc<Strikes>,
         request_timeout: Duration,
     ) -> Self {
         let (tokens, projects) = (Slots(Mutex::default()), Slots(Mutex::default()));
         Self {
             transport,
             clock,
+            strikes,
             request_timeout,
             tokens,
             projects,
@@ -164,11 +168,28 @@ impl Iam {
         {
             return known.result.clone();
         }
-        let result = self.look_up(&key, credential, operation).await;
+        let result = self.look_up_once(&key, credential, operation).await;
         let until = result
             .is_err()
             .then(|| Instant::now() + FAILED_LOOK_UP_KEEPS);
         known.insert(LookedUp { result, until }).result.clone()
+    }
+
+    /// Asks, unless the credential is stopped.
+    async fn look_up_once(
+        &self,
+        key: &ProjectKey,
+        credential: &Credential,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let pass = self.strikes.enter(credential).await;
+        let pass = pass.map_err(|stopped| NoProject::Failed(stopped.failure(operation)))?;
+        let result = self.look_up(key, credential, operation).await;
+        pass.end(match &result {
+            Ok(_) | Err(NoProject::Ambiguous(_)) => Verdict::Accepted,
+            Err(NoProject::Failed(failure)) => Verdict::of_failure(failure),
+        });
+        result
     }
 
     /// Asks, and once more when the date of the signature was refused.

@@ -70,7 +70,12 @@ impl Stage {
         let script = Arc::new(Script::default());
         let clock = Arc::new(Clock::new(wall));
         let stage = Self {
-            iam: Iam::new(script.clone(), clock, Duration::from_secs(15)),
+            iam: Iam::new(
+                script.clone(),
+                clock,
+                Arc::new(Strikes::new()),
+                Duration::from_secs(15),
+            ),
             script,
         };
         stage.script.replies.lock().unwrap().extend(replies);
