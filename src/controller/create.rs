@@ -9,7 +9,6 @@ use tracing::{info, warn};
 use super::account::Account;
 use super::change::{advice, content};
 use super::identifier;
-use super::parse;
 use super::record::{Landed, text};
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
@@ -88,13 +87,10 @@ impl Run<'_> {
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Creating)>, Error> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        let (looks, place) = (account.looks(), parse::place(&self.object.spec));
+        let looks = account.looks();
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let granted = self
-            .wait(looks.creating(&place, lane, &namespace))
-            .await
-            .ok();
+        let granted = self.wait(looks.creating(lane, &namespace)).await.ok();
         if let Some((token, _)) = &granted {
             self.context
                 .metrics
@@ -180,6 +176,9 @@ impl Run<'_> {
         token: Token,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
+        if !self.context.leadership.fresh() {
+            return Err(not_led());
+        }
         let key = self.sign_key.clone();
         let call = account.create(token, content(desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
@@ -298,6 +297,19 @@ impl Run<'_> {
                 failure.message
             ),
         }
+    }
+}
+
+/// Another process may lead by now: nothing was handed over.
+fn not_led() -> Failure {
+    Failure {
+        operation: Operation::Create,
+        class: Class::NotSent,
+        http_status: None,
+        code: None,
+        message: "the Lease was not renewed in time, so another operator may be at work".to_owned(),
+        request_id: None,
+        retry_after: None,
     }
 }
 

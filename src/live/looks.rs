@@ -25,11 +25,13 @@ use tokio::{
 
 use self::{
     board::{Board, Outcome, Own, Scope, Want},
-    gate::Pass,
     kept::Kept,
     reader::{LONGEST, PAGE, Reader},
 };
-pub use self::{gate::Gate, kept::Inventory};
+pub use self::{
+    gate::{Creating, Gate},
+    kept::Inventory,
+};
 use super::{
     answer::{Answer, Page},
     quota::{Bucket, Lane, Token},
@@ -119,7 +121,7 @@ impl Looks {
         })
     }
 
-    /// Looks at a place, without a call if what was seen is good enough. Whoever no longer waits is left out.
+    /// Looks at a place, without a call if what was seen is good enough. A look that nobody waits for any more is not made.
     pub async fn look(self: &Arc<Self>, ask: Ask) -> Result<Seen, Failure> {
         let Ask {
             place,
@@ -169,27 +171,14 @@ impl Looks {
         self.lock().kept.wrote(place);
     }
 
-    /// Waits for the token of a create at a moment when no sweep needs the project still. The token is held by nobody while a sweep runs,
-    /// so that the sweep gets its own. Whoever holds the result must not look.
-    pub async fn creating(
-        self: &Arc<Self>,
-        place: &Place,
-        lane: Lane,
-        namespace: &str,
-    ) -> (Token, Creating) {
+    /// Waits for the token of a create, and for a moment when no sweep needs the project still. While a sweep runs, no create holds a token:
+    /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
+    pub async fn creating(&self, lane: Lane, namespace: &str) -> (Token, Creating) {
         loop {
             self.gate.open().await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if let Some(pass) = self.gate.pass() {
-                let (looks, place) = (Arc::clone(self), place.clone());
-                return (
-                    token,
-                    Creating {
-                        looks,
-                        place,
-                        _pass: pass,
-                    },
-                );
+            if let Some(creating) = self.gate.pass() {
+                return (token, creating);
             }
         }
     }
@@ -288,10 +277,10 @@ impl Looks {
         token: Token,
     ) -> Result<(), Failure> {
         let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
-        match Reader::new(Arc::clone(self), own)
+        let listed = Reader::new(Arc::clone(self), own)
             .domain(domain, token)
-            .await
-        {
+            .await;
+        match listed {
             Ok(list) => {
                 self.lock().kept.keep_list(domain, list, Instant::now());
                 Ok(())
@@ -331,18 +320,5 @@ impl Looks {
 
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A create on its way to the cloud. When it ends, however it does, what was seen of its place is void.
-pub struct Creating {
-    looks: Arc<Looks>,
-    place: Place,
-    _pass: Pass,
-}
-
-impl Drop for Creating {
-    fn drop(&mut self) {
-        self.looks.wrote(&self.place);
     }
 }

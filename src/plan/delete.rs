@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use super::{
     decide::{Proof, Rest, Step, rest},
     facts::{Access, Definition, Deletion, Facts, Observed, later},
+    hold,
     manage::{backoff, home, look, target_changed, unusable},
+    place::Target,
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
@@ -75,11 +77,35 @@ fn may_call(facts: &Facts) -> Step {
             look_again: false,
         });
     }
+    if let Access::Usable(target) = &facts.access
+        && hold::has_moved(facts, target)
+    {
+        return through_another_address(facts, target);
+    }
     match facts.claiming_record() {
         Some(record) => look_first(facts, record),
         None => facts
             .id()
             .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
+    }
+}
+
+/// The project has another address now: it is believed once the recorded id is found there.
+fn through_another_address(facts: &Facts, target: &Target) -> Step {
+    match &facts.observed {
+        Observed::Unasked => look(facts.now, Proof::Presence),
+        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let found = facts
+                .observed
+                .rows()
+                .iter()
+                .find(|row| facts.id() == Some(row.id.as_str()));
+            match found {
+                Some(row) => remove(facts, &row.id),
+                None => rest(hold::target_changed_address(facts, target).with_way_out(facts)),
+            }
+        }
     }
 }
 

@@ -39,11 +39,7 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
 
 /// The next step.
 pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
-    let moved = facts
-        .status
-        .target
-        .as_ref()
-        .is_some_and(|home| home.endpoint != target.endpoint);
+    let moved = has_moved(facts, target);
     match &facts.observed {
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
         Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
@@ -70,6 +66,16 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
             }
         }
     }
+}
+
+/// Whether the credentials now name another address of the same project than the callback was made through.
+pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
+    let home = facts
+        .status
+        .target
+        .as_ref()
+        .filter(|_| facts.id().is_some());
+    home.is_some_and(|home| home.endpoint != target.endpoint)
 }
 
 /// Whether the status alone can't tell how things are.
@@ -273,7 +279,7 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
 }
 
 /// The same project has another address now, and the callback is not found there.
-fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
+pub(super) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
     let mut situation = target_changed(target, target);
     let home = facts
         .status

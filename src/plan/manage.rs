@@ -51,7 +51,7 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
     let settled = is_settled(facts, desired);
     let target = match &facts.access {
         Access::Usable(target) => target,
-        Access::Unread if settled => return Err(Box::new(as_it_was())),
+        Access::Unread if settled && !facts.nudged => return Err(Box::new(as_it_was())),
         Access::Unread => return Err(Box::new(Step::Access)),
         Access::Unusable(Reason::CredentialsMissing, _) if settled => {
             return Err(Box::new(as_it_was()));

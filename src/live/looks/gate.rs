@@ -34,13 +34,13 @@ impl Gate {
     }
 
     /// Lets a create pass, unless a sweep needs the project still.
-    pub(super) fn pass(self: &Arc<Self>) -> Option<Pass> {
+    pub(super) fn pass(self: &Arc<Self>) -> Option<Creating> {
         let passed = self.traffic.send_if_modified(|traffic| {
             let open = traffic.sweeps == 0;
             traffic.creates += usize::from(open);
             open
         });
-        passed.then(|| Pass {
+        passed.then(|| Creating {
             gate: Arc::clone(self),
         })
     }
@@ -57,13 +57,13 @@ impl Gate {
     }
 }
 
-/// A create on its way.
+/// A create on its way to the cloud. Dropped as soon as it is answered: sweeps wait for it.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub struct Creating {
     gate: Arc<Gate>,
 }
 
-impl Drop for Pass {
+impl Drop for Creating {
     fn drop(&mut self) {
         self.gate
             .traffic

@@ -2,7 +2,7 @@
 
 use super::world::{Death, Fate, SETTLE, World};
 use crate::plan::conditions;
-use crate::plan::facts::Adoption;
+use crate::plan::facts::{Adoption, Key};
 
 #[test]
 fn a_create_is_one_look_one_post_two_writes() {
@@ -142,4 +142,46 @@ fn a_retained_callback_stays_and_costs_no_call() {
     world.delete();
     world.quiet();
     assert_eq!((world.rows.len(), world.deletes, world.looks), (1, 0, 1));
+}
+
+#[test]
+fn a_rotated_key_is_noticed_although_the_object_is_settled() {
+    let mut world = World::new();
+    world.spec.wants_key = true;
+    world.key = Key::Digest("first".to_owned());
+    world.run(60);
+    assert!(conditions::is_ready(&world.status));
+    world.key = Key::Digest("second".to_owned());
+    world.nudged = true;
+    let looks = world.looks;
+    world.run(60);
+    assert_eq!((world.puts, world.looks - looks), (1, 0));
+    assert_eq!(
+        world.status.sent.as_ref().unwrap().key_digest.as_deref(),
+        Some("second")
+    );
+}
+
+#[test]
+fn another_address_of_the_project_is_believed_once_the_callback_is_found_there() {
+    let mut world = World::new();
+    world.run(60);
+    world.endpoint = "https://live.elsewhere.example.com".to_owned();
+    let rows = std::mem::take(&mut world.rows);
+    world.nudged = true;
+    world.run(60);
+    assert_eq!(
+        conditions::ready(&world.status).unwrap().reason,
+        "TargetChanged"
+    );
+    world.delete();
+    world.run(600);
+    assert!(
+        !world.gone,
+        "nothing is known to be gone through a strange address"
+    );
+    world.rows = rows;
+    world.nudged = true;
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty());
 }

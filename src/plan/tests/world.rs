@@ -85,6 +85,9 @@ pub(super) struct World {
     shown: Shown,
     next_sweep: i64,
     look_at: Option<Timestamp>,
+    pub(super) key: Key,
+    pub(super) nudged: bool,
+    pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
     pub(super) deletes: usize,
@@ -131,6 +134,9 @@ impl World {
             shown: Shown::Unasked,
             next_sweep: 1_800_000_000 + SWEEP,
             look_at: None,
+            key: Key::Unwanted,
+            nudged: false,
+            endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
             posts: 0,
             puts: 0,
             deletes: 0,
@@ -221,7 +227,10 @@ impl World {
         for _ in 0..40 {
             let step = decide(&facts);
             match step {
-                Step::Access => facts.access = Access::Usable(target()),
+                Step::Access => {
+                    facts.access = Access::Usable(self.target());
+                    facts.key = self.key.clone();
+                }
                 Step::Look(look) => {
                     assert!(
                         look.not_before <= facts.now,
@@ -318,15 +327,19 @@ impl World {
     }
 
     fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
+        let digest = match &facts.key {
+            Key::Digest(digest) => Some(digest.clone()),
+            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+        };
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
             facts.now,
             &self.spec.values,
-            None,
+            digest,
         );
         let record = match facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
-            None => Record::new("uid", &target(), attempt.clone()),
+            None => Record::new("uid", &self.target(), attempt.clone()),
         };
         self.effect(|world| {
             world.finalizer = true;
@@ -540,10 +553,10 @@ impl World {
             rechecked: newest.is_some() && self.rechecked == newest,
             record,
             look_due: self.look_at.is_some_and(|at| at <= self.moment()),
-            nudged: false,
+            nudged: std::mem::take(&mut self.nudged),
             access: Access::Unread,
             credential: None,
-            key: Key::Unwanted,
+            key: Key::Unread,
             rival: None,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
@@ -551,6 +564,14 @@ impl World {
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
             rewrites: Rewrites::default(),
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            region: "cn-north-4".to_owned(),
+            project_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            endpoint: self.endpoint.clone(),
         }
     }
 
@@ -586,14 +607,6 @@ fn values(url: usize) -> Values {
         url: Some(URLS[url % URLS.len()].to_owned()),
         events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),
         sign_type: "HMACSHA256".to_owned(),
-    }
-}
-
-fn target() -> Target {
-    Target {
-        region: "cn-north-4".to_owned(),
-        project_id: "0123456789abcdef0123456789abcdef".to_owned(),
-        endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
     }
 }
 
