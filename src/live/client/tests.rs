@@ -1,5 +1,6 @@
 //! The client against a scripted transport: what it sends, when it sends again, whom it tells.
 
+mod simulated;
 mod stage;
 
 use std::sync::atomic::Ordering;
@@ -237,8 +238,15 @@ async fn a_credential_that_was_refused_twice_is_held_back_with_its_token() {
         create(&stage, &stage.account).await.unwrap_err();
     }
     let failure = create(&stage, &stage.account).await.unwrap_err();
-    assert_eq!((failure.class, failure.http_status), (Class::Credential, None));
-    assert!(failure.message.starts_with("not sent: "), "{}", failure.message);
+    assert_eq!(
+        (failure.class, failure.http_status),
+        (Class::Credential, None)
+    );
+    assert!(
+        failure.message.starts_with("not sent: "),
+        "{}",
+        failure.message
+    );
     assert_eq!(stage.sent().len(), 2);
     tokio::time::advance(Duration::from_mins(5)).await;
     stage.reply(answer(201, ROW));
