@@ -3,9 +3,11 @@
 
 mod ground;
 mod hard;
+mod late;
+mod leader;
 mod scene;
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -53,12 +55,12 @@ async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
         .iter()
         .filter_map(|(_, outcome)| (*outcome)?)
         .collect();
-    println!(
+    tell(&format!(
         "{what}: killed at {} of {} points, slowest recovery {:?}",
         killed.len(),
         outcomes.len(),
         killed.iter().max()
-    );
+    ));
     assert!(
         failed.is_empty(),
         "{} of {} kill points failed:\n{}",
@@ -73,6 +75,12 @@ async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
     );
 }
 
+/// Says something that is read also when all goes well: the test's own output is shown only when it fails.
+fn tell(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{text}").unwrap();
+}
+
 /// The name of a run, and what came of it; `None` when it failed.
 type Outcome = (String, Option<Option<Duration>>);
 
@@ -82,7 +90,7 @@ async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -
     let Some((points, told)) = golden.await else {
         return vec![(format!("{name}: without a kill"), None)];
     };
-    println!("{name}: {} points ({told})", points.len());
+    eprintln!("{name}: {} points ({told})", points.len());
     assert!(!points.is_empty(), "{name}: {told}");
     let runs = points.into_iter().map(|point| {
         let run = move || crash(scene, unique, case, point);

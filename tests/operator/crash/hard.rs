@@ -63,9 +63,10 @@ impl Case {
 
     /// What it adds to the spec.
     pub(super) fn spec(self) -> Value {
-        match self {
-            Self::AdoptNever | Self::EditedNever => json!({ "adoptionPolicy": "Never" }),
-            _ => json!({}),
+        if matches!(self, Self::AdoptNever | Self::EditedNever) {
+            json!({ "adoptionPolicy": "Never" })
+        } else {
+            json!({})
         }
     }
 
@@ -99,43 +100,39 @@ impl Case {
     /// Happens once a process runs again.
     pub(super) async fn afterwards(self, ground: &Ground) {
         let world = &ground.world;
-        match self {
-            Self::SecretGone => {
-                if !is_ready(ground).await {
-                    world.reason(NAME, "CredentialsMissing").await;
-                }
-            }
-            Self::OtherProject => {
-                if knows_home(ground).await {
-                    world.reason(NAME, "TargetChanged").await;
-                } else {
-                    return;
-                }
-            }
-            Self::ForeignSame | Self::ForeignOther => {
-                // A settled object is looked at by the next sweep, or when somebody asks.
-                if is_ready(ground).await {
-                    let ask =
-                        json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
-                    world.patch(NAME, ask).await;
-                }
-                return;
-            }
-            _ => return,
+        let ready = is_ready(ground).await;
+        if matches!(self, Self::ForeignSame | Self::ForeignOther) && ready {
+            // A settled object is looked at by the next sweep, or when somebody asks.
+            let ask = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
+            world.patch(NAME, ask).await;
         }
-        world.put_secret("huaweicloud", &world.credentials()).await;
+        if self == Self::SecretGone {
+            if !ready {
+                world.reason(NAME, "CredentialsMissing").await;
+            }
+            world.put_secret("huaweicloud", &world.credentials()).await;
+        }
+        if self == Self::OtherProject && knows_home(ground).await {
+            world.reason(NAME, "TargetChanged").await;
+            world.put_secret("huaweicloud", &world.credentials()).await;
+        }
     }
 }
 
 /// Somebody else makes a row at the place, where the cloud lets him.
 async fn foreign(ground: &Ground, url: &str, held: Held) -> End {
-    let own = !ground.rows().is_empty();
-    if own && ground.world.cloud.settings(|settings| settings.uniqueness) {
+    let own = ground.rows().pop();
+    if own.is_some() && ground.world.cloud.settings(|settings| settings.uniqueness) {
         return End::Held(held);
     }
     let row = ground.intrude(DOMAIN, APP, url);
-    if own || url != URL {
-        return End::Conflict { own };
+    if own.is_some() || url != URL {
+        // Of two that say the same, made in one second, either may be taken for our own.
+        let id = own.as_ref().map(|own| own.id.clone());
+        return End::Conflict {
+            own: own.is_some(),
+            id: id.filter(|_| url != URL),
+        };
     }
     // It is what the object wants, so it is the one: taken for our own by the record where there is one, else adopted.
     ground.foreign.lock().unwrap().pop();
@@ -163,19 +160,24 @@ async fn other_project(ground: &Ground, held: Held) -> End {
     End::Held(Held { project, ..held })
 }
 
-/// What `kubectl replace` does. With the record goes the knowledge whose the row is, unless the status holds its id: then the
+/// Nobody puts it back: with the record goes the knowledge whose the row is, unless the status holds its id: then the
 /// row is found, and adopted.
 async fn wiped(ground: &Ground, held: Held) -> End {
     let object = ground.world.get(NAME).await.unwrap();
     let is_ours = object.status.unwrap_or_default().callback_id.is_some();
-    let wipe =
-        json!({ "metadata": { "annotations": { PENDING_OPERATION: null }, "finalizers": null } });
-    ground.world.patch(NAME, wipe).await;
+    wipe(ground).await;
     End::Held(Held {
         adopted: Some(!is_ours && !ground.rows().is_empty()),
         recorded: false,
         ..held
     })
+}
+
+/// Annotation and finalizer go.
+pub(super) async fn wipe(ground: &Ground) {
+    let wiped =
+        json!({ "metadata": { "annotations": { PENDING_OPERATION: null }, "finalizers": null } });
+    ground.world.patch(NAME, wiped).await;
 }
 
 /// Whether the object tells where its row is or may be.

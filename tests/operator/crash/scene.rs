@@ -37,9 +37,10 @@ impl Scene {
 
     /// The cloud that it takes place in.
     pub(super) fn settings(self, uniqueness: bool) -> Settings {
-        let contract = match self {
-            Self::CreateWithoutId => Contract::Original,
-            _ => Contract::Modern,
+        let contract = if self == Self::CreateWithoutId {
+            Contract::Original
+        } else {
+            Contract::Modern
         };
         Settings {
             uniqueness,
@@ -105,7 +106,11 @@ impl Scene {
             key: match self {
                 Self::CreateWithKey => Some(KEY),
                 Self::RotateKey => Some(NEXT_KEY),
-                _ => None,
+                Self::Create
+                | Self::CreateWithoutId
+                | Self::Update
+                | Self::Adopt
+                | Self::Delete => None,
             },
             // The first row that was ever there is the one that stays.
             id: former.map(|mutation| mutation.row.id),
@@ -121,7 +126,7 @@ impl Scene {
                 spec["signKeySecretRef"] = json!({ "name": "hooks", "key": "sign" });
             }
             Self::Adopt => spec["adoptionPolicy"] = json!("Always"),
-            _ => {}
+            Self::Create | Self::CreateWithoutId | Self::Update | Self::Delete => {}
         }
         spec
     }
