@@ -63,14 +63,10 @@ impl World {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags; a later flag wins.
+    /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let flags = self.flags();
-        let flags: Vec<&str> = flags
-            .iter()
-            .map(String::as_str)
-            .chain(more.iter().copied())
-            .collect();
+        let flags = self.flags_with(more);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start(&flags).await
     }
 
@@ -84,6 +80,15 @@ impl World {
             "--settle-time=6s".to_owned(),
             "--secret-poll-interval=1s".to_owned(),
         ]
+    }
+
+    /// The same with more flags, each in place of one of that name.
+    pub(crate) fn flags_with(&self, more: &[&str]) -> Vec<String> {
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let mut flags = self.flags();
+        flags.retain(|flag| more.iter().all(|other| name(other) != name(flag)));
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+        flags
     }
 
     /// Creates or replaces a Secret.
