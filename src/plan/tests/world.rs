@@ -209,12 +209,6 @@ impl World {
         self.commit_late();
     }
 
-    /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
-    #[allow(
-        clippy::too_many_lines,
-        reason = "one arm per step, in the order of the steps"
-    )]
-
     pub(super) fn moment(&self) -> Timestamp {
         Timestamp::from_second(self.now).unwrap()
     }

@@ -15,6 +15,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl World {
+    /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one arm per step, in the order of the steps"
+    )]
     pub(super) fn reconcile(&mut self) -> Result<Option<i64>, Dead> {
         let mut facts = self.facts();
         if self.now >= self.next_sweep {
