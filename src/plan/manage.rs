@@ -133,9 +133,11 @@ pub(super) fn home(facts: &Facts) -> Option<Target> {
         })
 }
 
-/// When a running backoff ends, unless something changed or somebody asked.
+/// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its
+/// turn in the queue comes.
 pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
-    let next = facts.status.next_attempt_time?;
+    let failed = facts.status.failures.is_some_and(|failures| failures > 0);
+    let next = facts.status.next_attempt_time.filter(|_| failed)?;
     let waits_for_look = facts.open_record().is_some()
         && facts
             .status

@@ -13,4 +13,5 @@ mod crd;
 mod examples;
 mod lifecycle;
 mod manifests;
+mod startup;
 mod support;

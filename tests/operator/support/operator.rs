@@ -49,9 +49,14 @@ impl Operator {
 
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_as(&account().await, flags, environment)
+    }
+
+    /// Starts one with this kubeconfig, without waiting.
+    pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account().await).unwrap();
+        fs::write(&kubeconfig, account).unwrap();
         let log = directory.path().join("log");
         let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
@@ -82,7 +87,7 @@ impl Operator {
     }
 
     /// Where it serves health and metrics.
-    async fn address(&mut self) {
+    pub(crate) async fn address(&mut self) {
         let log = self.log.clone();
         let address = eventually("the operator listens", LIMIT, async || {
             if let Some(status) = self.process.try_wait().unwrap() {
