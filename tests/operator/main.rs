@@ -12,5 +12,7 @@ mod architecture;
 mod crd;
 mod examples;
 mod lifecycle;
+mod management;
 mod manifests;
+mod ownership;
 mod support;

@@ -9,7 +9,7 @@ use crate::api::status::Status;
 use crate::plan::decide::{Step, decide};
 use crate::plan::facts::{
     Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
-    Rewrites, Settings, Shown, later,
+    Rewrites, Rival, Settings, Shown, later,
 };
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::outcome::{self, Told};
@@ -87,6 +87,7 @@ pub(super) struct World {
     look_at: Option<Timestamp>,
     pub(super) key: Key,
     pub(super) nudged: bool,
+    pub(super) rival: Option<Rival>,
     pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
@@ -136,6 +137,7 @@ impl World {
             look_at: None,
             key: Key::Unwanted,
             nudged: false,
+            rival: None,
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
             posts: 0,
             puts: 0,
@@ -520,7 +522,7 @@ impl World {
         Err(Dead)
     }
 
-    fn facts(&mut self) -> Facts {
+    pub(super) fn facts(&mut self) -> Facts {
         if self.annotation.is_some() {
             self.known.clone_from(&self.annotation);
         }
@@ -557,7 +559,7 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
-            rival: None,
+            rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,
@@ -567,7 +569,7 @@ impl World {
         }
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: "0123456789abcdef0123456789abcdef".to_owned(),
