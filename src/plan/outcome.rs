@@ -47,8 +47,8 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
-    if let Some(row) = &rest.remote {
-        status.remote = Some(row.into());
+    if rest.remote.is_some() || (looked && facts.only_looks()) {
+        status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_looks()) {
         (Ok(desired), true) if looked => status.plan = Some(observe::plan(facts, desired)),

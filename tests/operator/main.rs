@@ -12,6 +12,8 @@ mod architecture;
 mod crd;
 mod examples;
 mod lifecycle;
+mod management;
 mod manifests;
+mod ownership;
 mod startup;
 mod support;

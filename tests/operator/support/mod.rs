@@ -1,6 +1,7 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
 mod control_plane;
+mod kstatus;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString,
+    api::{core::v1::Secret, events::v1::Event},
+};
 use kube::{
     Api,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use live_simulator::{Call, Credential, Operation, Settings, Simulator};
+use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
     RecordingCallback,
     status::{Condition, Status},
@@ -109,6 +112,12 @@ impl World {
         }
     }
 
+    /// Deletes a Secret.
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
     /// Creates an object: domain, app, URL and credentials, and whatever else the test wants in the spec.
     pub(crate) async fn create(&self, name: &str, spec: Value) -> RecordingCallback {
         let mut full = json!({
@@ -167,6 +176,9 @@ impl World {
         let found = tokio::time::timeout(LIMIT, async {
             loop {
                 last = self.get(name).await.and_then(|object| object.status);
+                if let Some(status) = &last {
+                    super::kstatus::check(name, status);
+                }
                 if let Some(status) = last.as_ref().filter(|status| is_so(status)) {
                     return status.clone();
                 }
@@ -216,6 +228,53 @@ impl World {
             .into_iter()
             .filter(|call: &Call| call.operation.is_live());
         live.map(|call| (call.operation, call.status)).collect()
+    }
+
+    /// What happened to a row by calls; what the test itself did to it is left out.
+    pub(crate) fn changes(&self, id: &str) -> Vec<Change> {
+        let mutations = self.cloud.mutations().into_iter();
+        mutations
+            .filter(|mutation| mutation.row.id == id && mutation.cause != Cause::OutOfBand)
+            .map(|mutation| mutation.change)
+            .collect()
+    }
+
+    /// The reasons of the events about an object, in the order in which they were first published.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.sort_by_key(|event| event.event_time.clone());
+        let about = |event: &Event| {
+            event
+                .regarding
+                .as_ref()
+                .is_some_and(|object| object.name.as_deref() == Some(name))
+        };
+        events
+            .into_iter()
+            .filter(about)
+            .filter_map(|event| event.reason)
+            .collect()
+    }
+
+    /// Waits until there is an event with this reason.
+    pub(crate) async fn event(&self, name: &str, reason: &str) {
+        eventually(&format!("{name}: an event {reason}"), LIMIT, async || {
+            let events = self.events(name).await;
+            events.iter().any(|event| event == reason).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks for a look now, and waits for the answer.
+    pub(crate) async fn look(&self, name: &str, token: &str) -> Status {
+        let annotation = json!({ "live.huaweicloud.com/reconcile-requested-at": token });
+        self.patch(name, json!({ "metadata": { "annotations": annotation } }))
+            .await;
+        self.status(name, "the requested look is answered", |status| {
+            status.last_handled_reconcile_at.as_deref() == Some(token)
+        })
+        .await
     }
 
     /// How often the object was written: its distinct versions, as a watch that began with `first` saw them.

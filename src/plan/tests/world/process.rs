@@ -242,7 +242,7 @@ impl World {
         Err(Dead)
     }
 
-    pub(super) fn facts(&mut self) -> Facts {
+    pub(in crate::plan::tests) fn facts(&mut self) -> Facts {
         if self.annotation.is_some() {
             self.known.clone_from(&self.annotation);
         }
@@ -279,7 +279,7 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
-            rival: None,
+            rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    pub(super) fn target(&self) -> Target {
+    pub(in crate::plan::tests) fn target(&self) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: "0123456789abcdef0123456789abcdef".to_owned(),
