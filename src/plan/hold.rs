@@ -82,7 +82,11 @@ pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
-    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure
+    // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
+    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
+        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
+    });
+    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
 }
 
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
@@ -266,6 +270,18 @@ pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
         );
     }
     Situation::new(Reason::Available, Stage::Ready, message)
+}
+
+/// The row is ours, and what else lies at its place has to be judged before the object can be ready.
+pub(super) fn beside_others(row: &Row) -> Situation {
+    Situation::new(
+        Reason::Creating,
+        Stage::Progressing,
+        format!(
+            "The callback {} is ours; another one lies at the same place, and whose that is comes next.",
+            row.id
+        ),
+    )
 }
 
 /// The cloud keeps other values than we sent.

@@ -163,8 +163,18 @@ pub fn created(
         entry.attempt = newest.attempt;
     }
     ledger::record(&mut status, entry);
-    let situation = written(facts, desired, &status, Some(row));
+    let situation = if is_alone(facts, row) {
+        written(facts, desired, &status, Some(row))
+    } else {
+        hold::beside_others(row)
+    };
     finish(facts, status, &situation)
+}
+
+/// Whether nothing else was seen at the place of this row.
+fn is_alone(facts: &Facts, row: &Row) -> bool {
+    let mut others = facts.observed.rows().iter();
+    others.all(|other| other.id == row.id || facts.deleted.contains(&other.id))
 }
 
 /// A foreign row was taken over, as the policy allows.

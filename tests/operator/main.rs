@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod crash;
 mod crd;
 mod examples;
 mod lifecycle;

@@ -15,7 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{Patch, PatchParams},
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use recording_callback_operator::api::crd::crd;
 use serde::Deserialize;
@@ -62,12 +62,23 @@ pub(crate) async fn install(client: Client, crd: CustomResourceDefinition) {
     .await;
 }
 
+/// A client for the control plane that has no rights of its own.
+pub(crate) async fn without_credentials() -> Client {
+    let mut config = config(kubeconfig()).await;
+    config.auth_info = AuthInfo::default();
+    Client::try_from(config).unwrap()
+}
+
 async fn connect() -> Client {
     connect_to(kubeconfig()).await
 }
 
 /// A client for the cluster of a kubeconfig.
 pub(crate) async fn connect_to(kubeconfig: &Path) -> Client {
+    Client::try_from(config(kubeconfig).await).unwrap()
+}
+
+async fn config(kubeconfig: &Path) -> Config {
     // Fails when another test was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
@@ -77,7 +88,7 @@ pub(crate) async fn connect_to(kubeconfig: &Path) -> Client {
         .unwrap();
     config.default_retry = false;
     config.proxy_url = None; // the environment's proxy is not for a control plane on this machine
-    Client::try_from(config).unwrap()
+    config
 }
 
 /// A running control plane. One that was started here ends when this value goes, since the pipe at its stdin closes then.

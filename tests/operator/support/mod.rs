@@ -5,6 +5,8 @@ mod kstatus;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;
+pub(crate) mod proxy;
+pub(crate) mod trap;
 mod versions;
 pub(crate) mod world;
 
