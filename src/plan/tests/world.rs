@@ -16,6 +16,7 @@ use crate::plan::outcome::{self, Told};
 use crate::plan::place::{Place, Target, Values};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::unseen;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
@@ -312,6 +313,10 @@ impl World {
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
+                Step::Unseen(failure) => {
+                    self.write(unseen::told(&facts, &failure, None))?;
+                    return Ok(None);
+                }
                 Step::Rest(rest) => {
                     if rest.look_again {
                         self.look_at = rest.again;
@@ -520,7 +525,7 @@ impl World {
         Err(Dead)
     }
 
-    fn facts(&mut self) -> Facts {
+    pub(super) fn facts(&mut self) -> Facts {
         if self.annotation.is_some() {
             self.known.clone_from(&self.annotation);
         }
@@ -564,10 +569,12 @@ impl World {
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
             rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
         }
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: "0123456789abcdef0123456789abcdef".to_owned(),
