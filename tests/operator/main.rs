@@ -10,6 +10,7 @@
 
 mod architecture;
 mod crd;
+mod drift;
 mod examples;
 mod lifecycle;
 mod manifests;

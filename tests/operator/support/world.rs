@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString,
+    api::{core::v1::Secret, events::v1::Event},
+};
 use kube::{
     Api,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use live_simulator::{Call, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
@@ -176,7 +179,7 @@ impl World {
         .await;
         found.unwrap_or_else(|_| {
             panic!(
-                "{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}",
+                "{name}: not within {LIMIT:?}: {what}\n{last:?}\n{:?}",
                 self.calls()
             )
         })
@@ -196,6 +199,19 @@ impl World {
     pub(crate) async fn reason(&self, name: &str, reason: &str) -> Status {
         self.status(name, reason, |status| {
             condition(status, "Ready").is_some_and(|ready| ready.reason == reason)
+        })
+        .await
+    }
+
+    /// The note of an event of this reason, once there is one.
+    pub(crate) async fn event(&self, reason: &str) -> String {
+        let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        eventually(&format!("an event {reason}"), LIMIT, async || {
+            let found = events.list(&ListParams::default()).await.ok()?.items;
+            let event = found
+                .into_iter()
+                .find(|event| event.reason.as_deref() == Some(reason));
+            event?.note
         })
         .await
     }
