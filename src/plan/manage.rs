@@ -22,6 +22,15 @@ pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(failure) = &facts.blind
+        && is_settled(facts, desired)
+    {
+        match facts.access {
+            Access::Unread => return Step::Access,
+            Access::Usable(_) => return Step::Unseen(failure.clone()),
+            Access::Unusable(..) => {}
+        }
+    }
     let target = match gate(facts, desired) {
         Ok(target) => target,
         Err(step) => return *step,
@@ -160,7 +169,8 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
     let changed = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);
-    (next > facts.now && !changed && !waits_for_look).then_some(next)
+    let holds = !changed && !waits_for_look && !facts.queued && !hold::is_judged_anew(facts);
+    (next > facts.now && holds).then_some(next)
 }
 
 /// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.

@@ -11,6 +11,7 @@
 mod architecture;
 mod crash;
 mod crd;
+mod drift;
 mod examples;
 mod lifecycle;
 mod management;

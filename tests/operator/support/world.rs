@@ -188,7 +188,7 @@ impl World {
         .await;
         found.unwrap_or_else(|_| {
             panic!(
-                "{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}",
+                "{name}: not within {LIMIT:?}: {what}\n{last:?}\n{:?}",
                 self.calls()
             )
         })
@@ -239,31 +239,32 @@ impl World {
             .collect()
     }
 
-    /// The reasons of the events about an object, in the order in which they were first published.
-    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+    /// The events about an object, in the order in which they were first published.
+    async fn published(&self, name: &str) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
         let mut events = events.list(&ListParams::default()).await.unwrap().items;
         events.sort_by_key(|event| event.event_time.clone());
         let about = |event: &Event| {
-            event
-                .regarding
-                .as_ref()
-                .is_some_and(|object| object.name.as_deref() == Some(name))
+            let object = event.regarding.as_ref();
+            object.is_some_and(|object| object.name.as_deref() == Some(name))
         };
-        events
-            .into_iter()
-            .filter(about)
-            .filter_map(|event| event.reason)
-            .collect()
+        events.into_iter().filter(about).collect()
     }
 
-    /// Waits until there is an event with this reason.
-    pub(crate) async fn event(&self, name: &str, reason: &str) {
+    /// The reasons of the events about an object.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events = self.published(name).await.into_iter();
+        events.filter_map(|event| event.reason).collect()
+    }
+
+    /// The note of an event with this reason, once there is one.
+    pub(crate) async fn event(&self, name: &str, reason: &str) -> String {
         eventually(&format!("{name}: an event {reason}"), LIMIT, async || {
-            let events = self.events(name).await;
-            events.iter().any(|event| event == reason).then_some(())
+            let events = self.published(name).await.into_iter();
+            let mut wanted = events.filter(|event| event.reason.as_deref() == Some(reason));
+            wanted.next()?.note
         })
-        .await;
+        .await
     }
 
     /// Asks for a look now, and waits for the answer.
