@@ -11,7 +11,11 @@
 mod architecture;
 mod crash;
 mod crd;
+mod drift;
 mod examples;
 mod lifecycle;
+mod management;
 mod manifests;
+mod ownership;
+mod startup;
 mod support;

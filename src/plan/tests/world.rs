@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::status::Status;
-use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Shown, later};
+use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown, later};
 use crate::plan::place::{Place, Values};
 use crate::plan::record::Record;
 use crate::plan::row::Row;
@@ -84,6 +84,7 @@ pub(super) struct World {
     look_at: Option<Timestamp>,
     pub(super) key: Key,
     pub(super) nudged: bool,
+    pub(super) rival: Option<Rival>,
     pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
@@ -133,6 +134,7 @@ impl World {
             look_at: None,
             key: Key::Unwanted,
             nudged: false,
+            rival: None,
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
             posts: 0,
             puts: 0,
@@ -208,12 +210,6 @@ impl World {
         self.now = self.now.max(end);
         self.commit_late();
     }
-
-    /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
-    #[allow(
-        clippy::too_many_lines,
-        reason = "one arm per step, in the order of the steps"
-    )]
 
     pub(super) fn moment(&self) -> Timestamp {
         Timestamp::from_second(self.now).unwrap()

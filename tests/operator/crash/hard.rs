@@ -89,7 +89,7 @@ impl Case {
             Self::ForeignSame => foreign(ground, URL, held).await,
             Self::ForeignOther => foreign(ground, "https://foreign.example.com/record", held).await,
             Self::SecretGone => {
-                world.remove_secret("huaweicloud").await;
+                world.delete_secret("huaweicloud").await;
                 End::Held(held)
             }
             Self::OtherProject => other_project(ground, held).await,

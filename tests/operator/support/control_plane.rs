@@ -64,19 +64,24 @@ pub(crate) async fn install(client: Client, crd: CustomResourceDefinition) {
 
 /// A client for the control plane that has no rights of its own.
 pub(crate) async fn without_credentials() -> Client {
-    let mut config = config().await;
+    let mut config = config(kubeconfig()).await;
     config.auth_info = AuthInfo::default();
     Client::try_from(config).unwrap()
 }
 
 async fn connect() -> Client {
-    Client::try_from(config().await).unwrap()
+    connect_to(kubeconfig()).await
 }
 
-async fn config() -> Config {
+/// A client for the cluster of a kubeconfig.
+pub(crate) async fn connect_to(kubeconfig: &Path) -> Client {
+    Client::try_from(config(kubeconfig).await).unwrap()
+}
+
+async fn config(kubeconfig: &Path) -> Config {
     // Fails when another test was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
@@ -86,9 +91,10 @@ async fn config() -> Config {
     config
 }
 
-struct ControlPlane {
+/// A running control plane. One that was started here ends when this value goes, since the pipe at its stdin closes then.
+pub(crate) struct ControlPlane {
     kubeconfig: PathBuf,
-    /// Holds the pipe at its stdin open. Never dropped, since it lies in a static.
+    /// Holds the pipe at its stdin open.
     _process: Option<Child>,
 }
 
@@ -108,7 +114,13 @@ impl ControlPlane {
         }
     }
 
-    fn start() -> Result<Self, String> {
+    /// The kubeconfig, with all rights.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Starts one of its own, for a test that changes what all others share.
+    pub(crate) fn start() -> Result<Self, String> {
         let binary = binary();
         if !binary.exists() {
             return Err(format!(

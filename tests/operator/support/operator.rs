@@ -49,24 +49,21 @@ impl Operator {
 
     /// The same, with the API server at another address.
     pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
-        let mut operator = Self::spawn_at(Some(api_server), flags, &[]).await;
+        let mut operator = Self::spawn_as(&account(Some(api_server)).await, flags, &[]);
         operator.ready().await;
         operator
     }
 
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::spawn_at(None, flags, environment).await
+        Self::spawn_as(&account(None).await, flags, environment)
     }
 
-    async fn spawn_at(
-        api_server: Option<&str>,
-        flags: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Self {
+    /// Starts one with this kubeconfig, without waiting.
+    pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account(api_server).await).unwrap();
+        fs::write(&kubeconfig, account).unwrap();
         let log = directory.path().join("log");
         let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
@@ -97,7 +94,7 @@ impl Operator {
     }
 
     /// Where it serves health and metrics.
-    async fn address(&mut self) {
+    pub(crate) async fn address(&mut self) {
         let log = self.log.clone();
         let address = eventually("the operator listens", LIMIT, async || {
             if let Some(status) = self.process.try_wait().unwrap() {
