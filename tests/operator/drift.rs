@@ -1,7 +1,5 @@
 //! What somebody else does at the cloud: seen by a sweep or a requested look, repaired once, and never repaired wrongly.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use live_simulator::{Fault, Operation, Payload, RowPatch, Settings, SignKey, settings::Contract};
 use serde_json::json;

@@ -12,6 +12,7 @@ mod architecture;
 mod crd;
 mod drift;
 mod examples;
+mod figures;
 mod lifecycle;
 mod manifests;
 mod support;
