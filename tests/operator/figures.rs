@@ -51,14 +51,6 @@ fn live_calls(world: &World) -> Vec<Call> {
     calls.filter(|call| call.operation.is_live()).collect()
 }
 
-fn count(world: &World, operation: Operation) -> usize {
-    let calls = live_calls(world);
-    calls
-        .iter()
-        .filter(|call| call.operation == operation)
-        .count()
-}
-
 /// Waits until an operation was called so often.
 async fn called(world: &World, operation: Operation, times: usize) {
     let enough = |cloud: &live_simulator::Cloud| {
@@ -134,7 +126,7 @@ async fn a_rotated_sign_key_is_one_update_and_one_write_for_each_object() {
     }
     let _operator = world.operator_with(&["--requests-per-minute=280"]).await;
     let settled = ready(&world, 20).await;
-    assert_eq!(count(&world, Update), 0);
+    assert_eq!(world.count(Update), 0);
 
     world.put_secret("hooks", &[("sign", "n".repeat(32))]).await;
     let rotated = world.cloud.wait_for("the new key", LONG, |cloud| {
@@ -162,8 +154,8 @@ async fn a_rotated_sign_key_is_one_update_and_one_write_for_each_object() {
         .await;
         assert!(world.writes_since(object).await <= 2, "2 where it queues");
     }
-    assert_eq!(count(&world, Update), 20);
-    assert_eq!((count(&world, Create), count(&world, Delete)), (20, 0));
+    assert_eq!(world.count(Update), 20);
+    assert_eq!((world.count(Create), world.count(Delete)), (20, 0));
 }
 
 #[tokio::test]
@@ -182,7 +174,7 @@ async fn an_edit_that_has_to_queue_is_two_writes() {
     assert!(condition(&status, "Reconciling").is_some());
     world.ready("push").await;
 
-    assert_eq!(count(&world, Update), 1);
+    assert_eq!(world.count(Update), 1);
     assert_eq!(world.writes_since(&edited).await, 2);
 }
 
@@ -227,5 +219,5 @@ async fn a_queue_of_creates_holds_up_neither_edits_nor_deletes_nor_other_namespa
     let calls: Vec<Operation> = calls.iter().map(|call| call.operation).collect();
     assert!(edit <= 4 && delete <= 4, "{calls:?}");
     assert!(after(&alone) <= 9, "{calls:?}");
-    assert!(count(&world, Create) < 40, "the queue is still long");
+    assert!(world.count(Create) < 40, "the queue is still long");
 }

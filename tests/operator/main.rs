@@ -11,8 +11,10 @@
 mod architecture;
 mod crd;
 mod drift;
+mod errors;
 mod examples;
 mod figures;
 mod lifecycle;
 mod manifests;
 mod support;
+mod unseen;

@@ -66,7 +66,7 @@ impl World {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags; a later flag wins.
+    /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
         let flags = self.flags();
         let flags: Vec<&str> = flags
@@ -232,6 +232,28 @@ impl World {
             .into_iter()
             .filter(|call: &Call| call.operation.is_live());
         live.map(|call| (call.operation, call.status)).collect()
+    }
+
+    /// How often one of the five operations was called.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|(called, _)| *called == operation).count()
+    }
+
+    /// Asks for a look at an object.
+    pub(crate) async fn ask(&self, name: &str, token: &str) {
+        let annotation = "live.huaweicloud.com/reconcile-requested-at";
+        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
+        self.patch(name, asked).await;
+    }
+
+    /// The status, once the look that is asked for now is answered.
+    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
+        self.ask(name, token).await;
+        self.status(name, "the look is answered", |status| {
+            status.last_handled_reconcile_at.as_deref() == Some(token)
+        })
+        .await
     }
 
     /// How often the object was written: its distinct versions, as a watch that began with `first` saw them.
