@@ -10,6 +10,7 @@ mod create;
 mod gauges;
 mod identifier;
 mod index;
+mod login;
 mod memory;
 mod parse;
 mod places;

@@ -56,16 +56,10 @@ async fn accounts(
     {
         let uid = parse::uid(&object);
         let known = context.memories.with(&uid, |memory| memory.account.clone());
-        let account = match known {
-            Some(account) => Some(account),
-            None => context
-                .accesses
-                .resolve(&object)
-                .await
-                .ok()
-                .and_then(|resolved| resolved.account),
+        // Those of the moment first: what was known may have expired since.
+        let Some(account) = context.accesses.account(&object).await.or(known) else {
+            continue;
         };
-        let Some(account) = account else { continue };
         context
             .memories
             .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
@@ -91,11 +85,13 @@ fn is_compared(object: &RecordingCallback) -> bool {
 
 /// One sweep of one account.
 async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
-    match account
-        .looks()
-        .sweep(Instant::now(), Lane::Background)
-        .await
-    {
+    let swept = if let Some(failure) = account.stopped() {
+        Err(failure)
+    } else {
+        let looks = account.looks();
+        looks.sweep(Instant::now(), Lane::Background).await
+    };
+    match swept {
         Ok(inventory) => {
             for object in served {
                 context
