@@ -141,6 +141,9 @@ async fn lead(
         for store in &stores {
             let _ = store.wait_until_ready().await;
         }
+        for store in &stores {
+            Box::pin(context.accesses.recall(&store.state())).await;
+        }
         health.set(Check::FirstList, Ok(()));
         listed.send_replace(true);
         info!("all objects are listed");

@@ -114,10 +114,10 @@ impl Accesses {
             Ok(login) => login,
             Err((reason, sentence)) => return closed(Access::Unusable(reason, sentence)),
         };
-        let digest = Some(login.credential.digest(&parse::uid(object)));
-        self.inherit(object, &login.credential, digest.as_deref());
-        let result = self.identify(login).await;
-        match result {
+        let digest = login.credential.digest(&parse::uid(object));
+        self.inherit(object, &login.credential, &digest);
+        let digest = Some(digest);
+        match self.identify(login).await {
             Ok(identified) => {
                 let account = self.shared(identified);
                 Entry {
@@ -140,16 +140,29 @@ impl Accesses {
     }
 
     /// A refusal that an earlier process wrote into the status counts here, too.
-    fn inherit(&self, object: &RecordingCallback, credential: &Credential, digest: Option<&str>) {
+    fn inherit(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
         let Some(status) = &object.status else { return };
         let refused = status.last_operation.as_ref().and_then(|last| last.time);
         if let Some(refused) = refused
-            && status.rejected_credential.is_some()
-            && status.rejected_credential.as_deref() == digest
+            && status.rejected_credential.as_deref() == Some(digest)
         {
             let ago = self.clock.local().duration_since(refused);
             let ago = Duration::try_from(ago).unwrap_or_default();
             self.client.strikes.inherit(credential, ago);
+        }
+    }
+
+    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures.
+    pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
+        let refused = |object: &&Arc<RecordingCallback>| {
+            let status = object.status.as_ref();
+            status.is_some_and(|status| status.rejected_credential.is_some())
+        };
+        for object in objects.iter().filter(refused) {
+            if let Ok(Ok(login)) = self.login(object).await {
+                let digest = login.credential.digest(&parse::uid(object));
+                self.inherit(object, &login.credential, &digest);
+            }
         }
     }
 
