@@ -10,9 +10,13 @@
 
 mod architecture;
 mod crd;
+mod deletion;
+mod duplicates;
 mod examples;
+mod interference;
 mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
 mod support;
+mod uninstall;

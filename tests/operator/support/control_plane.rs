@@ -75,9 +75,10 @@ async fn connect() -> Client {
     Client::try_from(config).unwrap()
 }
 
-struct ControlPlane {
+/// A control plane. One that was started here ends when this value goes.
+pub(crate) struct ControlPlane {
     kubeconfig: PathBuf,
-    /// Holds the pipe at its stdin open. Never dropped, since it lies in a static.
+    /// Holds the pipe at its stdin open.
     _process: Option<Child>,
 }
 
@@ -97,7 +98,12 @@ impl ControlPlane {
         }
     }
 
-    fn start() -> Result<Self, String> {
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Starts one and waits until it is ready.
+    pub(crate) fn start() -> Result<Self, String> {
         let binary = binary();
         if !binary.exists() {
             return Err(format!(

@@ -10,7 +10,7 @@ pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use control_plane::{client, install};
+pub(crate) use control_plane::{ControlPlane, client, install};
 pub(crate) use kubectl::{kubectl, kubectl_with_input};
 pub(crate) use namespace::Namespace;
 

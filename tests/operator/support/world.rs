@@ -66,9 +66,12 @@ impl World {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags; a later flag wins.
+    /// The same with more flags, or others in place of the usual ones.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let flags = self.flags();
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let given: Vec<_> = more.iter().map(|flag| name(flag)).collect();
+        let mut flags = self.flags();
+        flags.retain(|flag| !given.contains(&name(flag)));
         let flags: Vec<&str> = flags
             .iter()
             .map(String::as_str)
