@@ -22,7 +22,9 @@ use crate::plan::outcome;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
+use crate::plan::unseen;
 
+use super::change::advice;
 use super::record::{Landed, text};
 
 /// How often one reconcile plans anew before it gives others a turn.
@@ -101,7 +103,7 @@ async fn rounds(
     object: Arc<RecordingCallback>,
     mut turn: Turn<'_>,
 ) -> Result<Next, Failed> {
-    let mut nudged = false;
+    let (mut nudged, mut queued) = (false, false);
     for _ in 0..ROUNDS {
         if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
             return Ok(Next::OnChange);
@@ -110,7 +112,9 @@ async fn rounds(
         let mut run = Run::new(context, newest, turn);
         run.facts.nudged |= nudged;
         nudged = run.facts.nudged;
+        run.facts.queued = queued;
         let next = Box::pin(run.questions()).await?;
+        queued = run.facts.queued;
         if next != Next::Again {
             return Ok(next);
         }
@@ -157,6 +161,7 @@ impl Run<'_> {
                 | Step::Adopt(_)
                 | Step::Release { .. }
                 | Step::Failed(_)
+                | Step::Unseen(_)
                 | Step::Rest(_)) => Some(Box::pin(self.act(step)).await?),
             };
             if let Some(next) = next {
@@ -177,6 +182,10 @@ impl Run<'_> {
             Step::Adopt(row) => self.adopt(row).await,
             Step::Release { retained } => self.release(retained).await,
             Step::Failed(failure) => self.failed(&failure).await,
+            Step::Unseen(failure) => {
+                let status = unseen::told(&self.facts, &failure, advice(&failure));
+                self.end(status, Next::OnChange).await
+            }
             Step::Rest(rest) => self.rest(rest).await,
             Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => {
                 Ok(Next::Again)

@@ -22,6 +22,15 @@ pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(failure) = &facts.blind
+        && is_settled(facts, desired)
+    {
+        match facts.access {
+            Access::Unread => return Step::Access,
+            Access::Usable(_) => return Step::Unseen(failure.clone()),
+            Access::Unusable(..) => {}
+        }
+    }
     let target = match gate(facts, desired) {
         Ok(target) => target,
         Err(step) => return *step,
@@ -146,9 +155,11 @@ pub(super) fn home(facts: &Facts) -> Option<Target> {
         })
 }
 
-/// When a running backoff ends, unless something changed or somebody asked.
+/// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its
+/// turn in the queue comes.
 pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
-    let next = facts.status.next_attempt_time?;
+    let failed = facts.status.failures.is_some_and(|failures| failures > 0);
+    let next = facts.status.next_attempt_time.filter(|_| failed)?;
     let waits_for_look = facts.open_record().is_some()
         && facts
             .status
@@ -158,7 +169,8 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
     let changed = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);
-    (next > facts.now && !changed && !waits_for_look).then_some(next)
+    let holds = !changed && !waits_for_look && !facts.queued && !hold::is_judged_anew(facts);
+    (next > facts.now && holds).then_some(next)
 }
 
 /// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.

@@ -21,7 +21,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && facts.unanswered().is_none()
         && !facts.nudged;
     if told && facts.observed == Observed::Unasked {
-        return rest(Situation::unchanged());
+        return match &facts.blind {
+            Some(failure) if conditions::is_ready(&facts.status) => Step::Unseen(failure.clone()),
+            _ => rest(Situation::unchanged()),
+        };
     }
     let target = match &facts.access {
         Access::Unread => return Step::Access,
@@ -34,7 +37,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         return rest(target_changed(&home, target));
     }
     match &facts.observed {
-        Observed::Unasked => look(facts.now, Proof::Absence),
+        // What a sweep lacks may be there all the same.
+        Observed::Unasked | Observed::Absent { proven: false, .. } => {
+            look(facts.now, Proof::Absence)
+        }
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);

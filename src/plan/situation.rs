@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     facts::{Facts, Rival, later, whole_second},
     failure::{Class, Failure},
+    ledger,
     reason::Reason,
 };
 
@@ -207,11 +208,7 @@ pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
 
 /// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
-    let Some(newest) = facts.status.operations.first() else {
-        return false;
-    };
-    let same = newest.outcome == "Rejected" && newest.error_code == failure.code;
-    let first = newest.first_time.or(newest.time);
-    same && newest.count.unwrap_or(1) >= 4
-        && first.is_some_and(|first| facts.now >= later(first, facts.settings.stall_after))
+    ledger::repeated(&facts.status, failure).is_some_and(|(count, since)| {
+        count >= 4 && facts.now >= later(since, facts.settings.stall_after)
+    })
 }

@@ -9,14 +9,20 @@
 )]
 
 mod architecture;
+mod crash;
 mod crd;
 mod deletion;
+mod drift;
 mod duplicates;
+mod errors;
 mod examples;
+mod figures;
 mod interference;
 mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod startup;
 mod support;
 mod uninstall;
+mod unseen;

@@ -66,17 +66,10 @@ impl World {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags, or others in place of the usual ones.
+    /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
-        let given: Vec<_> = more.iter().map(|flag| name(flag)).collect();
-        let mut flags = self.flags();
-        flags.retain(|flag| !given.contains(&name(flag)));
-        let flags: Vec<&str> = flags
-            .iter()
-            .map(String::as_str)
-            .chain(more.iter().copied())
-            .collect();
+        let flags = self.flags_with(more);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start(&flags).await
     }
 
@@ -90,6 +83,15 @@ impl World {
             "--settle-time=6s".to_owned(),
             "--secret-poll-interval=1s".to_owned(),
         ]
+    }
+
+    /// The same with more flags, each in place of one of that name.
+    pub(crate) fn flags_with(&self, more: &[&str]) -> Vec<String> {
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let mut flags = self.flags();
+        flags.retain(|flag| more.iter().all(|other| name(other) != name(flag)));
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+        flags
     }
 
     /// Creates or replaces a Secret.
@@ -191,7 +193,7 @@ impl World {
         .await;
         found.unwrap_or_else(|_| {
             panic!(
-                "{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}",
+                "{name}: not within {LIMIT:?}: {what}\n{last:?}\n{:?}",
                 self.calls()
             )
         })
@@ -242,39 +244,51 @@ impl World {
             .collect()
     }
 
-    /// The reasons of the events about an object, in the order in which they were first published.
-    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+    /// The events about an object, in the order in which they were first published.
+    async fn published(&self, name: &str) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
         let mut events = events.list(&ListParams::default()).await.unwrap().items;
         events.sort_by_key(|event| event.event_time.clone());
         let about = |event: &Event| {
-            event
-                .regarding
-                .as_ref()
-                .is_some_and(|object| object.name.as_deref() == Some(name))
+            let object = event.regarding.as_ref();
+            object.is_some_and(|object| object.name.as_deref() == Some(name))
         };
-        events
-            .into_iter()
-            .filter(about)
-            .filter_map(|event| event.reason)
-            .collect()
+        events.into_iter().filter(about).collect()
     }
 
-    /// Waits until there is an event with this reason.
-    pub(crate) async fn event(&self, name: &str, reason: &str) {
+    /// The reasons of the events about an object.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events = self.published(name).await.into_iter();
+        events.filter_map(|event| event.reason).collect()
+    }
+
+    /// The note of an event with this reason, once there is one.
+    pub(crate) async fn event(&self, name: &str, reason: &str) -> String {
         eventually(&format!("{name}: an event {reason}"), LIMIT, async || {
-            let events = self.events(name).await;
-            events.iter().any(|event| event == reason).then_some(())
+            let events = self.published(name).await.into_iter();
+            let mut wanted = events.filter(|event| event.reason.as_deref() == Some(reason));
+            wanted.next()?.note
         })
-        .await;
+        .await
     }
 
-    /// Asks for a look now, and waits for the answer.
-    pub(crate) async fn look(&self, name: &str, token: &str) -> Status {
-        let annotation = json!({ "live.huaweicloud.com/reconcile-requested-at": token });
-        self.patch(name, json!({ "metadata": { "annotations": annotation } }))
-            .await;
-        self.status(name, "the requested look is answered", |status| {
+    /// How often one of the five operations was called.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|(called, _)| *called == operation).count()
+    }
+
+    /// Asks for a look at an object.
+    pub(crate) async fn ask(&self, name: &str, token: &str) {
+        let annotation = "live.huaweicloud.com/reconcile-requested-at";
+        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
+        self.patch(name, asked).await;
+    }
+
+    /// The status, once the look that is asked for now is answered.
+    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
+        self.ask(name, token).await;
+        self.status(name, "the look is answered", |status| {
             status.last_handled_reconcile_at.as_deref() == Some(token)
         })
         .await

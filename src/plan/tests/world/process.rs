@@ -7,10 +7,10 @@ use crate::plan::facts::{
     Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::outcome;
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
+use crate::plan::{outcome, unseen};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -115,6 +115,10 @@ impl World {
                     let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
+                }
+                Step::Unseen(failure) => {
+                    self.write(unseen::told(&facts, &failure, None))?;
+                    return Ok(None);
                 }
                 Step::Rest(rest) => {
                     if rest.look_again {
@@ -286,6 +290,8 @@ impl World {
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
             rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
         }
     }
 
