@@ -10,6 +10,7 @@ mod create;
 mod gauges;
 mod identifier;
 mod index;
+mod leftover;
 mod login;
 mod memory;
 mod parse;
@@ -44,6 +45,7 @@ use crate::config::RunConfig;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::Context;
+use leftover::Leftover;
 
 /// kubectl's copy of what was applied; half of a small object's size, and of no use here.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -110,6 +112,7 @@ async fn lead(
     stop: Stop,
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
+    let (leftovers, left) = mpsc::unbounded_channel();
     let (listed, is_listed) = watch::channel(false);
     let context = Arc::new(Context::new(
         config,
@@ -117,7 +120,10 @@ async fn lead(
         metrics,
         leadership,
         stop.clone(),
-        triggers,
+        context::Senders {
+            triggers,
+            leftovers,
+        },
         is_listed,
     )?);
     let watches: Vec<_> = apis(config, &client)
@@ -155,6 +161,7 @@ async fn lead(
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
+            leftover::run(&context, left),
         );
     };
     tokio::select! {
@@ -262,7 +269,10 @@ impl Notes {
                 self.known.insert(parse::uid(object));
                 self.context.note(object);
             }
-            watcher::Event::Delete(object) => self.forget(&parse::uid(object)),
+            watcher::Event::Delete(object) => {
+                self.clear_away(object);
+                self.forget(&parse::uid(object));
+            }
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => {
                 self.listing.insert(parse::uid(object));
@@ -276,6 +286,22 @@ impl Notes {
                     self.forget(&uid);
                 }
             }
+        }
+    }
+
+    /// What an object left behind that went without having been let go.
+    fn clear_away(&self, object: &RecordingCallback) {
+        if let Some(id) = leftover::of(object) {
+            let uid = parse::uid(object);
+            let account = self
+                .context
+                .memories
+                .with(&uid, |memory| memory.account.clone());
+            self.context.clear_away(Leftover {
+                object: Arc::new(object.clone()),
+                id,
+                account,
+            });
         }
     }
 

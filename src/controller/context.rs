@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::access::Accesses;
 use super::index::Index;
+use super::leftover::Leftover;
 use super::memory::Memories;
 use super::places::Places;
 use crate::api::RecordingCallback;
@@ -50,8 +51,16 @@ pub(super) struct Context {
     pub(super) secret_poll_interval: Duration,
     /// Whether no object of the cluster is left to another operator.
     pub(super) serves_all: bool,
-    triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
+    senders: Senders,
     is_listed: watch::Receiver<bool>,
+}
+
+/// Ways to give work to what runs beside.
+pub(super) struct Senders {
+    /// Objects to reconcile.
+    pub(super) triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
+    /// Callbacks whose objects are gone.
+    pub(super) leftovers: mpsc::UnboundedSender<Leftover>,
 }
 
 impl Context {
@@ -62,7 +71,7 @@ impl Context {
         metrics: Arc<Metrics>,
         leadership: Leadership,
         stop: Stop,
-        triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
+        senders: Senders,
         is_listed: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let wall: Wall = Arc::new(local_time);
@@ -121,7 +130,7 @@ impl Context {
             stop,
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
-            triggers,
+            senders,
             is_listed,
         })
     }
@@ -144,10 +153,16 @@ impl Context {
         }
     }
 
+    /// Has a callback deleted whose object is gone.
+    pub(super) fn clear_away(&self, leftover: Leftover) {
+        // An error means that the controller has ended: the process can do no more for it.
+        let _ = self.senders.leftovers.send(leftover);
+    }
+
     /// Has an object reconciled, although it did not change itself.
     pub(super) fn trigger(&self, object: ObjectRef<RecordingCallback>) {
         // An error means that the controller has ended: nobody reconciles any more.
-        let _ = self.triggers.send(object);
+        let _ = self.senders.triggers.send(object);
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
 
 use super::account::Account;
 use super::change::{advice, content};
 use super::identifier;
+use super::leftover::Leftover;
 use super::record::{Landed, text};
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
@@ -18,7 +18,7 @@ use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Deletion, Desired, Key, Observed};
+use crate::plan::facts::{Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
@@ -75,7 +75,13 @@ impl Run<'_> {
                 Ok(Next::Again)
             }
             Landed::Gone => {
-                self.clear_away(&account, row).await;
+                if let Some(row) = row {
+                    self.context.clear_away(Leftover {
+                        object: Arc::clone(&self.object),
+                        id: row.id,
+                        account: Some(account),
+                    });
+                }
                 Ok(Next::OnChange)
             }
         }
@@ -262,41 +268,6 @@ impl Run<'_> {
         self.facts.observed =
             Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
         manage::ours(&self.facts).cloned()
-    }
-
-    /// The object went away while its create was under way: what the reply named goes, too, unless it is to stay.
-    async fn clear_away(&mut self, account: &Arc<Account>, row: Option<Row>) {
-        let Some(row) = row else { return };
-        let retained = self.facts.policies.deletion == Some(Deletion::Retain);
-        let held = self
-            .context
-            .index
-            .held_by_others(&self.facts.object.uid, std::iter::once(row.id.as_str()));
-        if retained || !held.is_empty() {
-            info!(object = %self.name(), remote_id = row.id, "the object is gone; its callback stays at the cloud");
-            return;
-        }
-        let namespace = self.facts.object.namespace.clone();
-        let token = self
-            .turn
-            .pause(account.bucket().acquire(Lane::Urgent, &namespace))
-            .await;
-        let deadline = self.context.deadline(self.context.request_timeout);
-        match self
-            .turn
-            .pause(account.delete(token, &row.id, deadline))
-            .await
-        {
-            Ok(_) => {
-                info!(object = %self.name(), remote_id = row.id, "the object went while its callback was made; it is deleted");
-            }
-            Err(failure) => warn!(
-                object = %self.name(),
-                remote_id = row.id,
-                "the object went while its callback was made, and deleting it failed: {}; delete it at the cloud",
-                failure.message
-            ),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The CRD on a real API server: accepted without a warning, explained, printed, and its status never refused.
 
-mod ratchet;
+pub(crate) mod ratchet;
 
 use std::time::Duration;
 

@@ -27,8 +27,8 @@ fn definition() -> CustomResourceDefinition {
     definition
 }
 
-fn without_rules() -> CustomResourceDefinition {
-    let mut definition = definition();
+/// A CRD as it would be if it had no rules yet.
+pub(crate) fn without_rules(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         let schema = version
             .schema
@@ -60,7 +60,7 @@ fn loosen(schema: &mut JSONSchemaProps) {
 #[tokio::test]
 async fn an_object_older_than_the_rules_can_be_let_go() {
     let namespace = Namespace::new().await;
-    install(namespace.client(), without_rules()).await;
+    install(namespace.client(), without_rules(definition())).await;
 
     let kind = GroupVersionKind::gvk(GROUP, "v1alpha1", "RecordingCallback");
     let kind = ApiResource::from_gvk(&kind);
