@@ -9,7 +9,7 @@ use live_simulator::Settings;
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{ABREAST, ground::Ground, hard::Case, in_place, scene::Scene, tell};
+use super::{ground::Ground, hard::Case, in_place, scene::Scene, tell};
 use crate::support::{
     eventually,
     operator::Operator,
