@@ -1,6 +1,6 @@
 //! What somebody else does at the cloud: seen by a sweep or a requested look, repaired once, and never repaired wrongly.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use live_simulator::{Fault, Operation, Payload, RowPatch, Settings, SignKey, settings::Contract};
 use serde_json::json;
 
@@ -19,18 +19,9 @@ async fn sweeping(world: &World) -> Operator {
     world.operator_with(&["--resync-interval=1s"]).await
 }
 
-/// How often an operation was called.
-fn count(world: &World, operation: Operation) -> usize {
-    world
-        .calls()
-        .iter()
-        .filter(|(called, _)| *called == operation)
-        .count()
-}
-
 /// Waits for so many more lists.
 async fn sweeps(world: &World, more: usize) {
-    let wanted = count(world, List) + more;
+    let wanted = world.count(List) + more;
     let lists = |cloud: &live_simulator::Cloud| {
         let calls = cloud.calls();
         calls.iter().filter(|call| call.operation == List).count()
@@ -55,10 +46,6 @@ fn rewrite(world: &World) -> RowPatch {
     }
 }
 
-fn ask(token: &str) -> serde_json::Value {
-    json!({ "metadata": { "annotations": { "live.huaweicloud.com/reconcile-requested-at": token } } })
-}
-
 /// Waits until a metric of the operator has this line.
 async fn metric(operator: &Operator, line: &str) {
     eventually(line, LIMIT, async || {
@@ -80,7 +67,7 @@ async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
     metric(&operator, "recording_callback_drift_repaired_total 1").await;
     sweeps(&world, 4).await;
 
-    assert_eq!(count(&world, Update), 1, "{:?}", world.calls());
+    assert_eq!(world.count(Update), 1, "{:?}", world.calls());
     assert_eq!(world.writes_since(&settled).await, 1);
     let row = world.cloud.row(&id).unwrap();
     let url = row.notify_callback_url.as_deref();
@@ -98,11 +85,7 @@ async fn an_edit_by_hand_is_repaired_by_a_requested_look() {
     world.cloud.edit_row(&id, &rewrite(&world));
     let before = world.calls().len();
 
-    world.patch("push", ask("once")).await;
-    let answered = |status: &recording_callback_operator::api::status::Status| {
-        status.last_handled_reconcile_at.as_deref() == Some("once")
-    };
-    world.status("push", "the look is answered", answered).await;
+    world.asked("push", "once").await;
 
     assert_eq!(
         world.calls()[before..],
@@ -125,7 +108,7 @@ async fn a_callback_deleted_by_hand_is_created_again_once_the_id_is_gone_too() {
     world.status("push", "a new callback", renewed).await;
     metric(&operator, "recording_callback_drift_repaired_total 1").await;
 
-    assert_eq!((count(&world, Get), count(&world, Create)), (1, 2));
+    assert_eq!((world.count(Get), world.count(Create)), (1, 2));
     assert_eq!(world.cloud.rows().len(), 1);
 }
 
@@ -148,7 +131,7 @@ async fn one_bad_empty_list_costs_one_get_and_creates_nothing() {
         .fault(Fault::on(List).times(1).reply(200, empty));
     sweeps(&world, 4).await;
 
-    assert_eq!((count(&world, Get), count(&world, Create)), (1, 3));
+    assert_eq!((world.count(Get), world.count(Create)), (1, 3));
     assert_eq!(world.writes_since(&settled).await, 0);
 }
 
@@ -174,11 +157,9 @@ async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
     let calls = world.calls().split_off(before);
     let asked = calls.iter().rposition(|(call, _)| *call == Get).unwrap();
     let created = calls.iter().position(|(call, _)| *call == Create).unwrap();
-    let second = calls[asked..created]
-        .iter()
-        .any(|call| *call == (List, Some(200)));
+    let second = calls[asked..created].contains(&(List, Some(200)));
     assert!(second, "{calls:?}");
-    assert_eq!(count(&world, Get), 2);
+    assert_eq!(world.count(Get), 2);
 }
 
 #[tokio::test]
@@ -199,8 +180,8 @@ async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
     world.ready("push").await;
     past_settle_time(&world).await;
 
-    assert_eq!(count(&world, Update), 1, "{:?}", world.calls());
-    assert_eq!(count(&world, Create), 1);
+    assert_eq!(world.count(Update), 1, "{:?}", world.calls());
+    assert_eq!(world.count(Create), 1);
     assert_eq!(world.writes_since(&edited).await, 1);
 }
 
@@ -233,7 +214,7 @@ async fn what_the_cloud_makes_of_our_words_is_told_once_and_left_alone() {
         let settled = world.get("push").await.unwrap();
         past_settle_time(&world).await;
 
-        assert_eq!(count(&world, Update), 1, "{:?}", world.calls());
+        assert_eq!(world.count(Update), 1, "{:?}", world.calls());
         assert_eq!(world.writes_since(&settled).await, 0);
     }
 }
@@ -251,14 +232,17 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
     world.cloud.edit_row(&id, &rewrite(&world));
     let status = world.reason("push", "Contended").await;
     assert!(condition(&status, "Stalled").is_some());
-    let wait = status.next_attempt_time.unwrap().duration_since(now());
+    let wait = status
+        .next_attempt_time
+        .unwrap()
+        .duration_since(world.cloud.now());
     assert!(wait > SignedDuration::from_mins(8), "{wait}");
     let told = world.get("push").await.unwrap();
     past_settle_time(&world).await;
-    assert_eq!(count(&world, Update), 1, "{:?}", world.calls());
+    assert_eq!(world.count(Update), 1, "{:?}", world.calls());
     assert_eq!(world.writes_since(&told).await, 0);
 
-    world.patch("push", ask("now")).await;
+    world.ask("push", "now").await;
     metric(&operator, "recording_callback_drift_repaired_total 2").await;
     world.ready("push").await;
 }
@@ -285,7 +269,7 @@ async fn a_sign_key_that_may_have_changed_is_sent_once() {
     again.await.unwrap();
     past_settle_time(&world).await;
 
-    assert_eq!(count(&world, Update), 1, "{:?}", world.calls());
+    assert_eq!(world.count(Update), 1, "{:?}", world.calls());
 }
 
 #[tokio::test]
@@ -322,8 +306,4 @@ async fn an_object_that_only_looks_follows_the_sweeps() {
     sweeps(&world, 3).await;
     assert_eq!(world.writes_since(&told).await, 0);
     assert_eq!(world.cloud.mutations().len(), 3, "only by hand");
-}
-
-fn now() -> Timestamp {
-    Timestamp::now()
 }

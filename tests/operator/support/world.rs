@@ -272,12 +272,23 @@ impl World {
         .await
     }
 
-    /// Asks for a look now, and waits for the answer.
-    pub(crate) async fn look(&self, name: &str, token: &str) -> Status {
-        let annotation = json!({ "live.huaweicloud.com/reconcile-requested-at": token });
-        self.patch(name, json!({ "metadata": { "annotations": annotation } }))
-            .await;
-        self.status(name, "the requested look is answered", |status| {
+    /// How often one of the five operations was called.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|(called, _)| *called == operation).count()
+    }
+
+    /// Asks for a look at an object.
+    pub(crate) async fn ask(&self, name: &str, token: &str) {
+        let annotation = "live.huaweicloud.com/reconcile-requested-at";
+        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
+        self.patch(name, asked).await;
+    }
+
+    /// The status, once the look that is asked for now is answered.
+    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
+        self.ask(name, token).await;
+        self.status(name, "the look is answered", |status| {
             status.last_handled_reconcile_at.as_deref() == Some(token)
         })
         .await
