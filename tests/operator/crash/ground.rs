@@ -28,7 +28,7 @@ pub(super) const APP: &str = "live";
 pub(super) const OTHER_PROJECT: &str = "fedcba9876543210fedcba9876543210";
 
 /// Settle time and a bound: within this a restarted process has found its way.
-pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 14);
+pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 20);
 
 /// How often the end is judged: many worlds wait at the same time.
 const POLL: Duration = Duration::from_millis(300);
