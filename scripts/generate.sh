@@ -6,6 +6,7 @@
 #   chart: files/, a copy of the CRD        Helm cannot read outside of the chart
 #   chart: README.md's table of values      from values.yaml
 #   deploy/install.yaml                     from the chart, by `helm template`
+#   docs/api.md, errors.md, metrics.md      from the CRD, the table of error codes and the metrics, by the tests that compare them
 #
 # Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.
 set -euo pipefail
@@ -16,7 +17,7 @@ chart=deploy/helm/recording-callback-operator
 install=deploy/install.yaml
 
 if [[ ${1:-} == --list ]]; then
-    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install
+    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install docs/{api,errors,metrics}.md
     exit
 fi
 
@@ -43,3 +44,5 @@ cp "$new/readme" $chart/README.md
 
 scripts/render-install.sh $chart >"$new/install"
 cp "$new/install" $install
+
+UPDATE_GENERATED=1 cargo test --quiet --locked --lib is_current

@@ -6,6 +6,8 @@ use crate::live::codes::{self, Code};
 use crate::plan::failure::Class;
 use crate::plan::reason::Reason;
 
+#[cfg(test)]
+mod page;
 mod reasons;
 
 /// The explanation of a word, an error code or a reason in any case.

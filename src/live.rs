@@ -15,5 +15,6 @@ pub mod quota;
 pub mod redact;
 pub mod sign;
 pub mod sign_key;
+pub mod strikes;
 pub mod transport;
 pub mod wire;

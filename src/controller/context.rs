@@ -23,6 +23,7 @@ use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
 use crate::live::iam::Iam;
 use crate::live::quota::{Lane, Quota, Token};
+use crate::live::strikes::Strikes;
 use crate::live::transport::{Deadline, HttpTransport, Transport};
 use crate::metrics::Metrics;
 use crate::plan::facts::Settings;
@@ -76,13 +77,16 @@ impl Context {
             quota: Arc::clone(&quota),
         };
         let calls = Arc::new(calls);
+        let strikes = Arc::new(Strikes::new());
         let cloud = Client {
             clock: Arc::clone(&clock),
             iam: Arc::new(Iam::new(
                 Arc::clone(&transport),
                 Arc::clone(&clock),
+                Arc::clone(&strikes),
                 config.request_timeout,
             )),
+            strikes,
             transport,
             tokens: Arc::clone(&calls) as Arc<dyn MoreTokens>,
             meter: calls,
@@ -131,6 +135,13 @@ impl Context {
     /// Until when a call may be handed over and waited for that may take so long from now.
     pub(super) fn deadline(&self, limit: Duration) -> Deadline {
         Deadline::after(&self.wall, limit)
+    }
+
+    /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
+    pub(super) fn note(&self, object: &RecordingCallback) {
+        for other in self.index.put(object) {
+            self.trigger(other);
+        }
     }
 
     /// Has an object reconciled, although it did not change itself.

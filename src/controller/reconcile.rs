@@ -19,6 +19,7 @@ use crate::cluster::object::{Version, is_stale};
 use crate::metrics::Outcome;
 use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::outcome;
+use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::unseen;
@@ -124,18 +125,11 @@ async fn rounds(
 
 /// The object as the watch brought it, or as a later write of ours returned it.
 fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
-    let version = |object: &RecordingCallback| {
-        object
-            .metadata
-            .resource_version
-            .as_deref()
-            .and_then(|version| version.parse::<u64>().ok())
-    };
     context.memories.with(&parse::uid(seen), |memory| {
         let later = memory
             .written
             .clone()
-            .filter(|written| version(written) > version(seen));
+            .filter(|written| parse::version(written) > parse::version(seen));
         if later.is_none() {
             memory.written = None;
         }
@@ -238,9 +232,20 @@ impl Run<'_> {
 
     /// Records a foreign row that the policy lets us take over.
     async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
-        let Ok(desired) = self.facts.desired.clone() else {
+        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
+        else {
             return Ok(Next::Again);
         };
+        let places = &self.context.places;
+        let Ok(_alone) = self
+            .wait(places.lock(account.target(), &desired.place))
+            .await
+        else {
+            return Ok(Next::Again);
+        };
+        if self.is_taken(account.target(), &desired.place, &row.id) {
+            return Ok(Next::Again);
+        }
         if !self.facts.object.finalizer {
             let _ = self.protect().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
@@ -257,6 +262,13 @@ impl Run<'_> {
             self.tell(Tone::Normal, Reason::Adopted, &note).await;
         }
         Ok(Next::Again)
+    }
+
+    /// Whether another object came first, to the place or to the callback.
+    fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
+        let (index, uid) = (&self.context.index, &self.facts.object.uid);
+        index.rival(uid, place, target).is_some()
+            || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
     /// Nothing to do at the cloud: tells how things are.

@@ -20,6 +20,7 @@ use super::{
     quota::Token,
     sign::percent_encode,
     sign_key::SignKey,
+    strikes::Strikes,
     transport::{Deadline, Transport},
     wire,
 };
@@ -66,6 +67,8 @@ pub struct Client {
     pub clock: Arc<Clock>,
     /// Makes tokens for users.
     pub iam: Arc<Iam>,
+    /// Holds back what the cloud would refuse.
+    pub strikes: Arc<Strikes>,
     /// Gives second tokens of the quota.
     pub tokens: Arc<dyn MoreTokens>,
     /// Counts.

@@ -34,6 +34,17 @@ pub struct KeyPair {
     pub security_token: Option<SecretString>,
 }
 
+impl KeyPair {
+    /// Marks what must not be shown.
+    pub(super) fn conceal(&self, secrets: &mut Secrets) {
+        secrets.shorten(self.ak.as_str());
+        secrets.hide(self.sk.expose_secret());
+        if let Some(token) = &self.security_token {
+            secrets.hide(token.expose_secret());
+        }
+    }
+}
+
 /// A user of IAM.
 #[derive(Debug, Clone)]
 pub struct User {
@@ -196,17 +207,7 @@ impl Credential {
     /// Marks what must not be shown.
     pub fn conceal(&self, secrets: &mut Secrets) {
         match self {
-            Self::AkSk(KeyPair {
-                ak,
-                sk,
-                security_token,
-            }) => {
-                secrets.shorten(ak.as_str());
-                secrets.hide(sk.expose_secret());
-                if let Some(token) = security_token {
-                    secrets.hide(token.expose_secret());
-                }
-            }
+            Self::AkSk(pair) => pair.conceal(secrets),
             Self::Token(token) => secrets.hide(token.expose_secret()),
             Self::Password(user) => secrets.hide(user.password.expose_secret()),
         }

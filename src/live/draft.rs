@@ -38,6 +38,7 @@ impl Draft<'_> {
         now: Timestamp,
         secrets: &mut Secrets,
     ) -> Option<Request> {
+        pair.conceal(secrets);
         let date = sign::date(now);
         self.headers.push((SDK_DATE, date.clone()));
         if let Some(token) = &pair.security_token {

@@ -2,6 +2,7 @@
 //!
 //! One token per account, asked for by one caller at a time, renewed before it expires. Nothing is tried again here.
 
+mod project;
 mod wire;
 
 use std::{
@@ -16,19 +17,20 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
+pub use self::project::NoProject;
+use self::project::{LookedUp, ProjectKey};
 use super::{
     account::{Account, AccountKey},
     classify,
     clock::{Clock, Span, date},
-    credentials::{Credential, User},
+    credentials::User,
     draft::Draft,
-    redact::{MAX_TEXT, Secrets},
+    redact::Secrets,
+    strikes::Strikes,
     transport::{Deadline, Request, Response, Transport, reply_headers},
 };
 use crate::plan::failure::{Class, Failure, Operation};
 
-/// How long a look-up that failed is not repeated: many objects may ask for the same project at once.
-const FAILED_LOOK_UP_KEEPS: Duration = Duration::from_secs(30);
 /// More slots than an installation has credentials.
 const MAX_SLOTS: usize = 1000;
 const JSON: &str = "application/json;charset=utf8";
@@ -40,6 +42,7 @@ type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 pub struct Iam {
     transport: Arc<dyn Transport>,
     clock: Arc<Clock>,
+    strikes: Arc<Strikes>,
     request_timeout: Duration,
     tokens: Slots<AccountKey, Issued>,
     projects: Slots<ProjectKey, LookedUp>,
@@ -53,20 +56,8 @@ struct Issued {
     token: SecretString,
     renew: Instant,
     expire: Instant,
-}
-
-/// What a look-up brought, and until when a failure counts.
-struct LookedUp {
-    result: Result<String, NoProject>,
-    until: Option<Instant>,
-}
-
-/// IAM's endpoint, the region, and the credential that asks.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct ProjectKey {
-    endpoint: String,
-    region: String,
-    credential: String,
+    /// The project that it is scoped to, as IAM tells it.
+    project: Option<String>,
 }
 
 /// What came of a call.
@@ -76,32 +67,19 @@ struct Reply {
     date: Option<Timestamp>,
 }
 
-impl Reply {
-    fn failure(&self) -> Option<&Failure> {
-        self.result.as_ref().err()
-    }
-}
-
-/// Why a region's project is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoProject {
-    /// None or several have the region's name; the sentence names them and says what to do.
-    Ambiguous(String),
-    /// IAM did not answer, or refused.
-    Failed(Failure),
-}
-
 impl Iam {
     /// A client that knows nothing yet.
     pub fn new(
         transport: Arc<dyn Transport>,
         clock: Arc<Clock>,
+        strikes: Arc<Strikes>,
         request_timeout: Duration,
     ) -> Self {
         let (tokens, projects) = (Slots(Mutex::default()), Slots(Mutex::default()));
         Self {
             transport,
             clock,
+            strikes,
             request_timeout,
             tokens,
             projects,
@@ -142,99 +120,6 @@ impl Iam {
         issued.take_if(|issued| same(&issued.token, refused));
     }
 
-    /// The id of the project that has the region's name.
-    pub async fn project(
-        &self,
-        endpoint: &str,
-        credential: &Credential,
-        region: &str,
-        operation: Operation,
-    ) -> Result<String, NoProject> {
-        let key = ProjectKey {
-            endpoint: endpoint.to_owned(),
-            region: region.to_owned(),
-            credential: credential.digest("project"),
-        };
-        let slot = self.projects.slot(&key);
-        let mut known = slot.lock().await;
-        let now = Instant::now();
-        if let Some(known) = known
-            .as_ref()
-            .filter(|known| known.until.is_none_or(|until| now < until))
-        {
-            return known.result.clone();
-        }
-        let result = self.look_up(&key, credential, operation).await;
-        let until = result
-            .is_err()
-            .then(|| Instant::now() + FAILED_LOOK_UP_KEEPS);
-        known.insert(LookedUp { result, until }).result.clone()
-    }
-
-    /// Asks, and once more when the date of the signature was refused.
-    async fn look_up(
-        &self,
-        key: &ProjectKey,
-        credential: &Credential,
-        operation: Operation,
-    ) -> Result<String, NoProject> {
-        let mut secrets = concealed(credential);
-        let signed = self.clock.now(&key.endpoint);
-        let mut reply = self
-            .ask_projects(key, credential, operation, &mut secrets)
-            .await?;
-        if reply
-            .failure()
-            .is_some_and(|failure| classify::is_skewed(failure, signed, reply.date))
-        {
-            reply = self
-                .ask_projects(key, credential, operation, &mut secrets)
-                .await?;
-            if let Err(failure) = &mut reply.result
-                && failure.class == Class::Credential
-            {
-                failure.class = Class::ClockSkew;
-            }
-        }
-        let response = reply.result.map_err(NoProject::Failed)?;
-        let projects = wire::projects(&response.body).map_err(|problem| {
-            let failure = classify::unreadable(operation, &response, &problem, &secrets);
-            NoProject::Failed(never_sent(failure))
-        })?;
-        wire::only_project(&projects, &key.region)
-            .map_err(|problem| NoProject::Ambiguous(secrets.clean(&problem, MAX_TEXT)))
-    }
-
-    async fn ask_projects(
-        &self,
-        key: &ProjectKey,
-        credential: &Credential,
-        operation: Operation,
-        secrets: &mut Secrets,
-    ) -> Result<Reply, NoProject> {
-        let query = [("name".to_owned(), key.region.clone())];
-        let draft = Draft {
-            method: Method::GET,
-            endpoint: &key.endpoint,
-            path: "/v3/projects",
-            query: &query,
-            headers: Vec::new(),
-            body: None,
-        };
-        let request = match credential {
-            Credential::AkSk(pair) => draft.signed(pair, self.clock.now(&key.endpoint), secrets),
-            Credential::Token(token) => draft.with_token(token, secrets),
-            Credential::Password(user) => {
-                let scope = wire::Scope::Domain(&user.domain_name);
-                let issued = self.issue(&key.endpoint, user, scope, operation).await;
-                draft.with_token(&issued.map_err(NoProject::Failed)?.token, secrets)
-            }
-        };
-        self.send(&key.endpoint, request, operation, secrets)
-            .await
-            .map_err(NoProject::Failed)
-    }
-
     async fn issue(
         &self,
         endpoint: &str,
@@ -257,17 +142,18 @@ impl Iam {
             .send(endpoint, draft.bare(), operation, &secrets)
             .await?
             .result?;
-        let (token, expires_at) = wire::issued_token(&response).map_err(|problem| {
+        let issued = wire::issued_token(&response).map_err(|problem| {
             never_sent(classify::unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })?;
-        let life = wire::life(expires_at, self.clock.now(endpoint));
+        let life = wire::life(issued.expires_at, self.clock.now(endpoint));
         let now = Instant::now();
         Ok(Issued {
-            token,
+            token: issued.token,
             renew: now + life * 3 / 4,
             expire: now + life,
+            project: issued.project,
         })
     }
 
@@ -312,12 +198,6 @@ impl<K: Clone + Eq + std::hash::Hash, T> Slots<K, T> {
         }
         slots.entry(key.clone()).or_default().clone()
     }
-}
-
-fn concealed(credential: &Credential) -> Secrets {
-    let mut secrets = Secrets::new();
-    credential.conceal(&mut secrets);
-    secrets
 }
 
 fn same(a: &SecretString, b: &SecretString) -> bool {

@@ -93,17 +93,33 @@ pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
 
 /// Whether the status alone can't tell how things are.
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
-    let unsure = !conditions::is_ready(&facts.status) && is_as_sent(facts, desired);
+    let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
-    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure
+    // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
+    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
+        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
+    });
+    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
+}
+
+/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
+/// looked, and the row that it remembers is as wanted.
+pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
+    let holds = |remote| difference::remote_holds(remote, &desired.values);
+    conditions::is_ready(&facts.status)
+        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
+}
+
+/// Whether Ready says that the cloud holds the spec.
+fn is_told(facts: &Facts) -> bool {
+    [Reason::Available, Reason::Normalized]
+        .iter()
+        .any(|reason| conditions::has_reason(&facts.status, *reason))
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
-fn by_memory(facts: &Facts, desired: &Desired) -> Step {
-    let told = conditions::ready(&facts.status).is_some_and(|c| {
-        [Reason::Available.as_str(), Reason::Normalized.as_str()].contains(&c.reason.as_str())
-    });
-    let situation = if told {
+pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
+    let situation = if is_told(facts) {
         Situation::unchanged()
     } else {
         available(facts, desired)
@@ -293,6 +309,18 @@ pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
         );
     }
     Situation::new(Reason::Available, Stage::Ready, message)
+}
+
+/// The row is ours, and what else lies at its place has to be judged before the object can be ready.
+pub(super) fn beside_others(row: &Row) -> Situation {
+    Situation::new(
+        Reason::Creating,
+        Stage::Progressing,
+        format!(
+            "The callback {} is ours; another one lies at the same place, and whose that is comes next.",
+            row.id
+        ),
+    )
 }
 
 /// The cloud keeps other values than we sent.

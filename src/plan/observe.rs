@@ -83,8 +83,13 @@ pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
 /// What managing would do, and why.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
+        let word = if facts.rival.is_some() {
+            "None"
+        } else {
+            "Create"
+        };
         return (
-            action("Create", Vec::new()),
+            action(word, Vec::new()),
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
@@ -98,16 +103,28 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
             difference::sentence(&changes)
         )
     };
-    let plan = match (facts.is_ours(row), changes.is_empty(), desired.adoption) {
-        (true, false, _) => action("Update", changes),
-        (false, _, Adoption::Always) | (false, true, Adoption::IfIdentical) => {
-            action("Adopt", changes)
-        }
-        (true, true, _) | (false, _, Adoption::IfIdentical | Adoption::Never) => {
-            action("None", changes)
-        }
+    let rows = facts.observed.rows();
+    let owner = facts.rival.as_ref();
+    let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
+    let may_adopt = match desired.adoption {
+        _ if owner.is_some() || held_elsewhere || rows.len() > 1 => false,
+        Adoption::Always => true,
+        Adoption::IfIdentical => changes.is_empty(),
+        Adoption::Never => false,
     };
-    (plan, told)
+    let ours = facts.is_ours(row);
+    let word = if ours && !changes.is_empty() && owner.is_none() {
+        "Update"
+    } else if !ours && may_adopt {
+        "Adopt"
+    } else {
+        "None"
+    };
+    let told = match owner {
+        Some(owner) => format!("{told} RecordingCallback {} owns it.", owner.name),
+        None => told,
+    };
+    (action(word, changes), told)
 }
 
 fn action(action: &str, changes: Vec<crate::api::status::ChangeStatus>) -> PlanStatus {

@@ -48,10 +48,8 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
-    if let Some(row) = &rest.remote {
-        status.remote = Some(row.into());
-    } else if looked && facts.only_looks() {
-        status.remote = None;
+    if rest.remote.is_some() || (looked && facts.only_looks()) {
+        status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_looks()) {
         (Ok(desired), true) if looked => status.plan = Some(observe::plan(facts, desired)),
@@ -164,8 +162,18 @@ pub fn created(
         entry.attempt = newest.attempt;
     }
     ledger::record(&mut status, entry);
-    let situation = written(facts, desired, &status, Some(row));
+    let situation = if is_alone(facts, row) {
+        written(facts, desired, &status, Some(row))
+    } else {
+        hold::beside_others(row)
+    };
     finish(facts, status, &situation)
+}
+
+/// Whether nothing else was seen at the place of this row.
+fn is_alone(facts: &Facts, row: &Row) -> bool {
+    let mut others = facts.observed.rows().iter();
+    others.all(|other| other.id == row.id || facts.deleted.contains(&other.id))
 }
 
 /// A foreign row was taken over, as the policy allows.

@@ -2,5 +2,6 @@
 
 mod drift;
 mod histories;
+mod ownership;
 mod scenarios;
 mod world;

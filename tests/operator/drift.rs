@@ -72,7 +72,7 @@ async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
     let row = world.cloud.row(&id).unwrap();
     let url = row.notify_callback_url.as_deref();
     assert_eq!(url, Some("https://hooks.example.com/record"));
-    let told = world.event("Drifted").await;
+    let told = world.event("push", "Drifted").await;
     assert!(told.contains(&id) && told.contains(ELSEWHERE), "{told}");
 }
 
@@ -85,7 +85,7 @@ async fn an_edit_by_hand_is_repaired_by_a_requested_look() {
     world.cloud.edit_row(&id, &rewrite(&world));
     let before = world.calls().len();
 
-    world.asked("push", "once").await;
+    world.look("push", "once").await;
 
     assert_eq!(
         world.calls()[before..],

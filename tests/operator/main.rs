@@ -9,12 +9,16 @@
 )]
 
 mod architecture;
+mod crash;
 mod crd;
 mod drift;
 mod errors;
 mod examples;
 mod figures;
 mod lifecycle;
+mod management;
 mod manifests;
+mod ownership;
+mod startup;
 mod support;
 mod unseen;

@@ -21,6 +21,7 @@ use crate::{
         quota::Token,
         redact::Secrets,
         sign_key::SignKey,
+        strikes::Verdict,
         transport::{Deadline, Request, Response, reply_headers},
     },
     plan::failure::{Class, Failure, Operation},
@@ -61,6 +62,14 @@ struct Outcome {
     secrets: Secrets,
 }
 
+/// A 2xx.
+struct Answered {
+    response: Response,
+    /// When it came, in cloud time.
+    at: Timestamp,
+    secrets: Secrets,
+}
+
 /// Why a refused call is made once more.
 enum Again {
     /// It is dated anew.
@@ -70,7 +79,7 @@ enum Again {
 }
 
 impl Client {
-    /// Makes a call, at most once more after a refusal that a new date or a new token may cure.
+    /// Makes a call, unless its credential is stopped.
     pub(super) async fn make<T>(
         &self,
         token: Token,
@@ -78,28 +87,50 @@ impl Client {
         call: Call<'_>,
         read: impl FnOnce(&[u8]) -> Result<T, String>,
     ) -> Result<Answer<T>, Failure> {
-        let mut outcome = self.attempt(token, account, &call).await?;
+        let pass = self.strikes.enter(&account.credential).await;
+        let pass = pass.map_err(|stopped| stopped.failure(call.operation))?;
+        let reply = self.prevail(token, account, &call).await;
+        pass.end(Verdict::of(&reply));
+        let Answered {
+            response,
+            at,
+            secrets,
+        } = reply?;
+        let value = read(&response.body).map_err(|problem| {
+            classify::unreadable(call.operation, &response, &problem, &secrets)
+        })?;
+        Ok(Answer {
+            value,
+            http_status: response.status.as_u16(),
+            request_id: classify::request_id(&response.headers, &secrets),
+            at,
+        })
+    }
+
+    /// Sends, and once more after a refusal that a new date or a new token may cure.
+    async fn prevail(
+        &self,
+        token: Token,
+        account: &Account,
+        call: &Call<'_>,
+    ) -> Result<Answered, Failure> {
+        let mut outcome = self.attempt(token, account, call).await?;
         if let Some(again) = outcome.again() {
             if let Proof::MadeToken(refused) = &outcome.proof {
                 self.iam.forget(account, refused).await;
             }
             let token = self.tokens.more(account).await;
-            outcome = self.attempt(token, account, &call).await?;
+            outcome = self.attempt(token, account, call).await?;
             if let (Again::Date, Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
             {
                 failure.class = Class::ClockSkew;
             }
         }
-        let response = outcome.result?;
-        let value = read(&response.body).map_err(|problem| {
-            classify::unreadable(call.operation, &response, &problem, &outcome.secrets)
-        })?;
-        Ok(Answer {
-            value,
-            http_status: response.status.as_u16(),
-            request_id: classify::request_id(&response.headers, &outcome.secrets),
+        Ok(Answered {
+            response: outcome.result?,
             at: outcome.at,
+            secrets: outcome.secrets,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The client against a scripted transport: what it sends, when it sends again, whom it tells.
 
+mod simulated;
 mod stage;
 
 use std::sync::atomic::Ordering;
@@ -227,6 +228,29 @@ async fn a_refusal_with_a_right_date_or_for_another_cause_is_not_repeated() {
         let failure = create(&stage, &stage.account).await.unwrap_err();
         assert_eq!((failure.class, stage.sent().len()), (class, 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_was_refused_twice_is_held_back_with_its_token() {
+    let stage = Stage::new(&AK);
+    for _ in 0..2 {
+        stage.reply(refusal(401, "APIG.0301", Some(DATE)));
+        create(&stage, &stage.account).await.unwrap_err();
+    }
+    let failure = create(&stage, &stage.account).await.unwrap_err();
+    assert_eq!(
+        (failure.class, failure.http_status),
+        (Class::Credential, None)
+    );
+    assert!(
+        failure.message.starts_with("not sent: "),
+        "{}",
+        failure.message
+    );
+    assert_eq!(stage.sent().len(), 2);
+    tokio::time::advance(Duration::from_mins(5)).await;
+    stage.reply(answer(201, ROW));
+    create(&stage, &stage.account).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,11 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::*;
 use crate::{
-    live::{clock::Wall, credentials::CredentialSet, transport::TransportError},
+    live::{
+        clock::Wall,
+        credentials::{Credential, CredentialSet},
+        transport::TransportError,
+    },
     plan::place::Target,
 };
 
@@ -70,7 +74,12 @@ impl Stage {
         let script = Arc::new(Script::default());
         let clock = Arc::new(Clock::new(wall));
         let stage = Self {
-            iam: Iam::new(script.clone(), clock, Duration::from_secs(15)),
+            iam: Iam::new(
+                script.clone(),
+                clock,
+                Arc::new(Strikes::new()),
+                Duration::from_secs(15),
+            ),
             script,
         };
         stage.script.replies.lock().unwrap().extend(replies);
@@ -233,12 +242,12 @@ async fn a_failed_look_up_is_not_repeated_for_a_while() {
             "{problem}"
         );
     }
-    tokio::time::advance(FAILED_LOOK_UP_KEEPS).await;
+    tokio::time::advance(Duration::from_secs(30)).await;
     let Err(NoProject::Failed(failure)) = stage.project(&key).await else {
         panic!()
     };
     assert_eq!(failure.class, Class::NotSent);
-    tokio::time::advance(FAILED_LOOK_UP_KEEPS).await;
+    tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(stage.project(&key).await, Ok("p-1".to_owned()));
     assert_eq!(stage.calls(), 3);
 }
@@ -286,4 +295,40 @@ async fn a_user_looks_up_with_a_token_of_the_whole_account() {
         "{body}"
     );
     assert_eq!(sent[1].headers["x-auth-token"], "domain-token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_sees_no_project_enters_it_by_name() {
+    let none = || Ok(answer(200, r#"{"projects":[]}"#));
+    let entered = || {
+        let mut response = issued("project-token");
+        response.body =
+            Bytes::from_static(br#"{"token":{"project":{"id":"p-2","name":"cn-north-4"}}}"#);
+        Ok(response)
+    };
+    let forbidden = Ok(answer(
+        403,
+        r#"{"error_code":"IAM.0003","error_msg":"policy"}"#,
+    ));
+    for list in [none(), forbidden] {
+        let stage = Stage::new([Ok(issued("domain-token")), list, entered()]);
+        assert_eq!(
+            stage.project(&credential(&USER)).await,
+            Ok("p-2".to_owned())
+        );
+    }
+    let refused = Ok(answer(
+        401,
+        r#"{"error":{"code":401,"message":"no such project"}}"#,
+    ));
+    let stage = Stage::new([Ok(issued("domain-token")), none(), refused]);
+    let Err(NoProject::Ambiguous(_)) = stage.project(&credential(&USER)).await else {
+        panic!()
+    };
+    let two = r#"{"projects":[{"id":"1","name":"cn-north-4"},{"id":"2","name":"cn-north-4"}]}"#;
+    let stage = Stage::new([Ok(issued("domain-token")), Ok(answer(200, two))]);
+    let Err(NoProject::Ambiguous(problem)) = stage.project(&credential(&USER)).await else {
+        panic!()
+    };
+    assert!(problem.contains("1, 2"), "{problem}");
 }

@@ -19,6 +19,8 @@ const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 pub(super) enum Scope<'a> {
     /// The project with this id, as Live needs it.
     Project(&'a str),
+    /// The project of this name.
+    ProjectName(&'a str),
     /// The whole account of this name, to look for projects.
     Domain(&'a str),
 }
@@ -28,6 +30,12 @@ pub(super) enum Scope<'a> {
 pub(super) struct Project {
     id: String,
     name: String,
+}
+
+impl Project {
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
 }
 
 #[derive(Deserialize)]
@@ -44,12 +52,23 @@ struct Envelope {
 #[derive(Default, Deserialize)]
 struct Token {
     expires_at: Option<String>,
+    project: Option<Project>,
+}
+
+/// What IAM gave.
+#[derive(Debug)]
+pub(super) struct Issued {
+    pub(super) token: SecretString,
+    pub(super) expires_at: Option<Timestamp>,
+    /// The id of the project that it is scoped to.
+    pub(super) project: Option<String>,
 }
 
 /// The body that asks for a token.
 pub(super) fn token_request(user: &User, scope: Scope<'_>) -> String {
     let scope = match scope {
         Scope::Project(id) => json!({"project": {"id": id}}),
+        Scope::ProjectName(name) => json!({"project": {"name": name}}),
         Scope::Domain(name) => json!({"domain": {"name": name}}),
     };
     let user = json!({
@@ -61,19 +80,22 @@ pub(super) fn token_request(user: &User, scope: Scope<'_>) -> String {
     json!({"auth": {"identity": identity, "scope": scope}}).to_string()
 }
 
-/// The token, which is in a header, and when it expires, if the body says.
-pub(super) fn issued_token(
-    response: &Response,
-) -> Result<(SecretString, Option<Timestamp>), String> {
+/// The token, which is in a header, and what the body says of it.
+pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     let token = response
         .headers
         .get("x-subject-token")
         .and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty());
-    let token = token.ok_or("the answer has no X-Subject-Token")?;
-    let envelope: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
-    let expires_at = envelope.token.expires_at.and_then(|text| text.parse().ok());
-    Ok((token.into(), expires_at))
+    let token = token.ok_or("the answer has no X-Subject-Token")?.into();
+    let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
+    let expires_at = told.token.expires_at.and_then(|text| text.parse().ok());
+    let project = told.token.project.map(|project| project.id);
+    Ok(Issued {
+        token,
+        expires_at,
+        project,
+    })
 }
 
 /// How long a token lives from now on.
@@ -95,7 +117,7 @@ pub(super) fn only_project(projects: &[Project], name: &str) -> Result<String, S
     let remedy = "write the id of the project that is meant into project_id";
     let named: Vec<_> = projects
         .iter()
-        .filter(|project| project.name == name)
+        .filter(|project| project.is_named(name))
         .collect();
     match named.as_slice() {
         [project] => Ok(project.id.clone()),
@@ -162,20 +184,23 @@ mod tests {
             status: StatusCode::CREATED,
             headers: HeaderMap::new(),
             body: Bytes::from_static(
-                br#"{"token":{"expires_at":"2026-11-26T02:00:00.701000Z","roles":[]}}"#,
+                br#"{"token":{"expires_at":"2026-11-26T02:00:00.701000Z","roles":[],"project":{"id":"p-1","name":"cn-north-4"}}}"#,
             ),
         };
         assert!(issued_token(&response).is_err());
         response
             .headers
             .insert("X-Subject-Token", "test-token".parse().unwrap());
-        let (token, end) = issued_token(&response).unwrap();
+        let issued = issued_token(&response).unwrap();
+        assert_eq!(issued.token.expose_secret(), "test-token");
         assert_eq!(
-            (token.expose_secret(), end.unwrap().to_string().as_str()),
-            ("test-token", "2026-11-26T02:00:00.701Z")
+            issued.expires_at.unwrap().to_string(),
+            "2026-11-26T02:00:00.701Z"
         );
+        assert_eq!(issued.project.as_deref(), Some("p-1"));
         response.body = Bytes::new();
-        assert_eq!(issued_token(&response).unwrap().1, None);
+        let issued = issued_token(&response).unwrap();
+        assert_eq!((issued.expires_at, issued.project), (None, None));
     }
 
     #[test]

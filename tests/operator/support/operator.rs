@@ -47,11 +47,23 @@ impl Operator {
         operator
     }
 
+    /// The same, with the API server at another address.
+    pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
+        let mut operator = Self::spawn_as(&account(Some(api_server)).await, flags, &[]);
+        operator.ready().await;
+        operator
+    }
+
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_as(&account(None).await, flags, environment)
+    }
+
+    /// Starts one with this kubeconfig, without waiting.
+    pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account().await).unwrap();
+        fs::write(&kubeconfig, account).unwrap();
         let log = directory.path().join("log");
         let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
@@ -82,7 +94,7 @@ impl Operator {
     }
 
     /// Where it serves health and metrics.
-    async fn address(&mut self) {
+    pub(crate) async fn address(&mut self) {
         let log = self.log.clone();
         let address = eventually("the operator listens", LIMIT, async || {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -123,6 +135,19 @@ impl Operator {
         self.process.kill().await.unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// Waits until something has ended it.
+    pub(crate) async fn ended(&mut self) {
+        tokio::time::timeout(LIMIT, self.process.wait())
+            .await
+            .expect("it is ended in time")
+            .unwrap();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
@@ -156,26 +181,24 @@ fn lines(log: &Path) -> Vec<Value> {
 }
 
 /// A kubeconfig of the service account that the installation makes, with the rights that it grants.
-async fn account() -> String {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_init(install).await;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
-    let (params, request) = (PostParams::default(), TokenRequest::default());
-    let granted = accounts
-        .create_token_request(NAME, &params, &request)
-        .await
-        .unwrap();
-    let token = granted.status.unwrap().token;
+async fn account(api_server: Option<&str>) -> String {
+    static TOKEN: OnceCell<String> = OnceCell::const_new();
+    let token = TOKEN.get_or_init(install).await;
     let mut kubeconfig =
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
         user["user"] = json!({ "token": token });
     }
+    if let Some(api_server) = api_server {
+        for cluster in kubeconfig["clusters"].as_array_mut().unwrap() {
+            cluster["cluster"] = json!({ "server": api_server });
+        }
+    }
     kubeconfig.to_string()
 }
 
-/// Applies the installation's account and rights; the operator itself runs beside the cluster.
-async fn install() {
+/// Applies the installation's account and rights, and returns a token of the account; the operator itself runs beside the cluster.
+async fn install() -> String {
     let text = fs::read_to_string(INSTALL).unwrap();
     for document in documents(&text) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
@@ -207,6 +230,13 @@ async fn install() {
         .await
         .unwrap();
     }
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
+    let (params, request) = (PostParams::default(), TokenRequest::default());
+    let granted = accounts
+        .create_token_request(NAME, &params, &request)
+        .await
+        .unwrap();
+    granted.status.unwrap().token
 }
 
 /// The documents of a YAML file, as JSON.

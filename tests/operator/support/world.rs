@@ -10,7 +10,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use live_simulator::{Call, Credential, Operation, Settings, Simulator};
+use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
     RecordingCallback,
     status::{Condition, Status},
@@ -112,6 +112,12 @@ impl World {
         }
     }
 
+    /// Deletes a Secret.
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
     /// Creates an object: domain, app, URL and credentials, and whatever else the test wants in the spec.
     pub(crate) async fn create(&self, name: &str, spec: Value) -> RecordingCallback {
         let mut full = json!({
@@ -170,6 +176,9 @@ impl World {
         let found = tokio::time::timeout(LIMIT, async {
             loop {
                 last = self.get(name).await.and_then(|object| object.status);
+                if let Some(status) = &last {
+                    super::kstatus::check(name, status);
+                }
                 if let Some(status) = last.as_ref().filter(|status| is_so(status)) {
                     return status.clone();
                 }
@@ -203,19 +212,6 @@ impl World {
         .await
     }
 
-    /// The note of an event of this reason, once there is one.
-    pub(crate) async fn event(&self, reason: &str) -> String {
-        let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
-        eventually(&format!("an event {reason}"), LIMIT, async || {
-            let found = events.list(&ListParams::default()).await.ok()?.items;
-            let event = found
-                .into_iter()
-                .find(|event| event.reason.as_deref() == Some(reason));
-            event?.note
-        })
-        .await
-    }
-
     /// Waits until the object is gone.
     pub(crate) async fn gone(&self, name: &str) {
         eventually(&format!("{name} is gone"), LIMIT, async || {
@@ -242,15 +238,52 @@ impl World {
 
     /// Asks for a look at an object.
     pub(crate) async fn ask(&self, name: &str, token: &str) {
-        let annotation = "live.huaweicloud.com/reconcile-requested-at";
-        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
-        self.patch(name, asked).await;
+        let annotation = json!({ "live.huaweicloud.com/reconcile-requested-at": token });
+        self.patch(name, json!({ "metadata": { "annotations": annotation } }))
+            .await;
     }
 
-    /// The status, once the look that is asked for now is answered.
-    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
+    /// What happened to a row by calls; what the test itself did to it is left out.
+    pub(crate) fn changes(&self, id: &str) -> Vec<Change> {
+        let mutations = self.cloud.mutations().into_iter();
+        mutations
+            .filter(|mutation| mutation.row.id == id && mutation.cause != Cause::OutOfBand)
+            .map(|mutation| mutation.change)
+            .collect()
+    }
+
+    /// The events about an object, in the order in which they were first published.
+    async fn published(&self, name: &str) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.sort_by_key(|event| event.event_time.clone());
+        let about = |event: &Event| {
+            let object = event.regarding.as_ref();
+            object.is_some_and(|object| object.name.as_deref() == Some(name))
+        };
+        events.into_iter().filter(about).collect()
+    }
+
+    /// The reasons of the events about an object.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events = self.published(name).await.into_iter();
+        events.filter_map(|event| event.reason).collect()
+    }
+
+    /// The note of an event with this reason, once there is one.
+    pub(crate) async fn event(&self, name: &str, reason: &str) -> String {
+        eventually(&format!("{name}: an event {reason}"), LIMIT, async || {
+            let events = self.published(name).await.into_iter();
+            let mut wanted = events.filter(|event| event.reason.as_deref() == Some(reason));
+            wanted.next()?.note
+        })
+        .await
+    }
+
+    /// Asks for a look now, and waits for the answer.
+    pub(crate) async fn look(&self, name: &str, token: &str) -> Status {
         self.ask(name, token).await;
-        self.status(name, "the look is answered", |status| {
+        self.status(name, "the requested look is answered", |status| {
             status.last_handled_reconcile_at.as_deref() == Some(token)
         })
         .await

@@ -96,13 +96,15 @@ impl Stage {
         let wall: Wall = Arc::new(noon);
         let clock = Arc::new(Clock::new(wall));
         let script = Arc::new(Scripted::default());
+        let strikes = Arc::new(Strikes::new());
         let timeout = Duration::from_secs(15);
         let (more, metered) = (Arc::default(), Arc::default());
         let bucket = Quota::new(6_000).bucket("test");
         let client = Client {
             transport: script.clone(),
             clock: clock.clone(),
-            iam: Arc::new(Iam::new(script.clone(), clock, timeout)),
+            iam: Arc::new(Iam::new(script.clone(), clock, strikes.clone(), timeout)),
+            strikes,
             tokens: Arc::new(Counted {
                 more: Arc::clone(&more),
                 bucket: bucket.clone(),

@@ -1,0 +1,198 @@
+//! The project that a region stands for, when the credentials name none. Asked once, kept for good.
+
+use std::time::Duration;
+
+use http::Method;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::{Iam, Reply, never_sent, wire};
+use crate::{
+    live::{
+        classify,
+        credentials::{Credential, KeyPair, User},
+        draft::Draft,
+        redact::{MAX_TEXT, Secrets},
+        strikes::Verdict,
+    },
+    plan::failure::{Class, Failure, Operation},
+};
+
+/// How long a look-up that failed is not repeated: many objects may ask for the same project at once.
+const FAILED_LOOK_UP_KEEPS: Duration = Duration::from_secs(30);
+
+/// What a look-up brought, and until when a failure counts.
+pub(super) struct LookedUp {
+    result: Result<String, NoProject>,
+    until: Option<Instant>,
+}
+
+/// IAM's endpoint, the region, and the credential that asks.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct ProjectKey {
+    endpoint: String,
+    region: String,
+    credential: String,
+}
+
+/// What a look-up proves its identity with.
+#[derive(Clone, Copy)]
+enum Proof<'a> {
+    Pair(&'a KeyPair),
+    Token(&'a SecretString),
+}
+
+/// Why a region's project is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoProject {
+    /// None or several have the region's name; the sentence names them and says what to do.
+    Ambiguous(String),
+    /// IAM did not answer, or refused.
+    Failed(Failure),
+}
+
+impl Iam {
+    /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.
+    pub async fn project(
+        &self,
+        endpoint: &str,
+        credential: &Credential,
+        region: &str,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let key = ProjectKey {
+            endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
+            credential: credential.digest("project"),
+        };
+        let slot = self.projects.slot(&key);
+        let mut known = slot.lock().await;
+        let now = Instant::now();
+        let is_current = |known: &&LookedUp| known.until.is_none_or(|until| now < until);
+        if let Some(known) = known.as_ref().filter(is_current) {
+            return known.result.clone();
+        }
+        let result = self.ask_once(&key, credential, operation).await;
+        let until = result
+            .is_err()
+            .then(|| Instant::now() + FAILED_LOOK_UP_KEEPS);
+        known.insert(LookedUp { result, until }).result.clone()
+    }
+
+    /// Asks, unless the credential is stopped.
+    async fn ask_once(
+        &self,
+        key: &ProjectKey,
+        credential: &Credential,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let pass = self.strikes.enter(credential).await;
+        let pass = pass.map_err(|stopped| NoProject::Failed(stopped.failure(operation)))?;
+        let result = match credential {
+            Credential::AkSk(pair) => self.ask(key, Proof::Pair(pair), operation).await,
+            Credential::Token(token) => self.ask(key, Proof::Token(token), operation).await,
+            Credential::Password(user) => self.ask_as_user(key, user, operation).await,
+        };
+        pass.end(match &result {
+            Ok(_) | Err(NoProject::Ambiguous(_)) => Verdict::Accepted,
+            Err(NoProject::Failed(failure)) => Verdict::of_failure(failure),
+        });
+        result
+    }
+
+    async fn ask(
+        &self,
+        key: &ProjectKey,
+        proof: Proof<'_>,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let projects = self
+            .list(key, proof, operation)
+            .await
+            .map_err(NoProject::Failed)?;
+        wire::only_project(&projects, &key.region).map_err(|problem| ambiguous(&problem))
+    }
+
+    /// Looks with a token of the whole account. Not everybody sees projects so, but whoever has a role in one may enter it by
+    /// its name, and IAM then tells its id.
+    async fn ask_as_user(
+        &self,
+        key: &ProjectKey,
+        user: &User,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let account = wire::Scope::Domain(&user.domain_name);
+        let issued = self.issue(&key.endpoint, user, account, operation).await;
+        let token = issued.map_err(NoProject::Failed)?.token;
+        let projects = match self.list(key, Proof::Token(&token), operation).await {
+            Err(failure) if matches!(failure.class, Class::Permission | Class::Rejected) => {
+                Vec::new()
+            }
+            listed => listed.map_err(NoProject::Failed)?,
+        };
+        let found = wire::only_project(&projects, &key.region);
+        if found.is_err() && !projects.iter().any(|project| project.is_named(&key.region)) {
+            let by_name = wire::Scope::ProjectName(&key.region);
+            let entered = self.issue(&key.endpoint, user, by_name, operation).await;
+            if let Some(id) = entered.ok().and_then(|issued| issued.project) {
+                return Ok(id);
+            }
+        }
+        found.map_err(|problem| ambiguous(&problem))
+    }
+
+    /// The projects of the region's name, asked for once more when the date of the signature was refused.
+    async fn list(
+        &self,
+        key: &ProjectKey,
+        proof: Proof<'_>,
+        operation: Operation,
+    ) -> Result<Vec<wire::Project>, Failure> {
+        let mut secrets = Secrets::new();
+        let signed = self.clock.now(&key.endpoint);
+        let mut reply = self.request(key, proof, operation, &mut secrets).await?;
+        if let (Proof::Pair(_), Err(failure)) = (proof, &reply.result)
+            && classify::is_skewed(failure, signed, reply.date)
+        {
+            reply = self.request(key, proof, operation, &mut secrets).await?;
+            if let Err(failure) = &mut reply.result
+                && failure.class == Class::Credential
+            {
+                failure.class = Class::ClockSkew;
+            }
+        }
+        let response = reply.result?;
+        wire::projects(&response.body).map_err(|problem| {
+            never_sent(classify::unreadable(
+                operation, &response, &problem, &secrets,
+            ))
+        })
+    }
+
+    async fn request(
+        &self,
+        key: &ProjectKey,
+        proof: Proof<'_>,
+        operation: Operation,
+        secrets: &mut Secrets,
+    ) -> Result<Reply, Failure> {
+        let query = [("name".to_owned(), key.region.clone())];
+        let draft = Draft {
+            method: Method::GET,
+            endpoint: &key.endpoint,
+            path: "/v3/projects",
+            query: &query,
+            headers: Vec::new(),
+            body: None,
+        };
+        let request = match proof {
+            Proof::Pair(pair) => draft.signed(pair, self.clock.now(&key.endpoint), secrets),
+            Proof::Token(token) => draft.with_token(token, secrets),
+        };
+        self.send(&key.endpoint, request, operation, secrets).await
+    }
+}
+
+fn ambiguous(problem: &str) -> NoProject {
+    NoProject::Ambiguous(Secrets::new().clean(problem, MAX_TEXT))
+}

@@ -1,0 +1,170 @@
+//! Keeps credentials that the cloud refuses from being tried until it locks them.
+//!
+//! Six refused signatures lock an access key for everybody who uses it. So a credential that was not accepted yet makes one
+//! call at a time, one that was refused twice makes none for a while, and all credentials of one access key together may be
+//! refused only a few times. `ledger` decides; here is who waits.
+
+mod ledger;
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use self::ledger::{Entry, Ledger, Who};
+use super::{classify, credentials::Credential};
+use crate::plan::failure::{Class, Failure, Operation};
+
+/// What an answer says of the credential that asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The cloud knows who it is.
+    Accepted,
+    /// The cloud does not believe it.
+    Refused,
+    /// The answer, if there was one, says nothing of it.
+    Unknown,
+}
+
+impl Verdict {
+    /// What the end of a call says.
+    pub fn of<T>(result: &Result<T, Failure>) -> Self {
+        result
+            .as_ref()
+            .err()
+            .map_or(Self::Accepted, Self::of_failure)
+    }
+
+    /// What a failure says.
+    pub fn of_failure(failure: &Failure) -> Self {
+        // Whoever is told so by Live itself has passed the gateway, which checks identities.
+        let by_live = failure
+            .code
+            .as_deref()
+            .is_some_and(|code| code.starts_with("LIVE."));
+        match failure.class {
+            Class::Credential => Self::Refused,
+            Class::Rejected | Class::Exists | Class::Gone | Class::Permission if by_live => {
+                Self::Accepted
+            }
+            Class::Rejected
+            | Class::Exists
+            | Class::Gone
+            | Class::Permission
+            | Class::Maintenance
+            | Class::CloudDown
+            | Class::NotSent
+            | Class::Throttled
+            | Class::Overloaded
+            | Class::ClockSkew
+            | Class::Account
+            | Class::Protocol => Self::Unknown,
+        }
+    }
+}
+
+/// Until when no call may be made with a credential, unless one of its values changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// When the next call may be made.
+    pub until: Instant,
+}
+
+impl Stopped {
+    /// The failure of a call that was held back.
+    pub fn failure(self, operation: Operation) -> Failure {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let problem = format!(
+            "the cloud refused this credential before; so that it is not locked, it is not used for {} s or until a value in its Secret changes",
+            left.as_secs() + 1
+        );
+        let mut failure = classify::unsendable(operation, Class::Credential, &problem);
+        failure.retry_after = Some(left);
+        failure
+    }
+}
+
+/// The strikes of all credentials of this process.
+#[derive(Default)]
+pub struct Strikes {
+    ledger: Mutex<Ledger>,
+    left: Notify,
+}
+
+impl Strikes {
+    /// Nobody was refused yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until a call may be made with this credential, or says that none may.
+    pub async fn enter(&self, credential: &Credential) -> Result<Pass<'_>, Stopped> {
+        let who = Who::of(credential);
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            // Whoever leaves between the question and the wait is heard.
+            left.as_mut().enable();
+            let entry = self.ledger().enter(&who, Instant::now());
+            match entry {
+                Entry::Go { probe } => {
+                    return Ok(Pass {
+                        strikes: self,
+                        who,
+                        probe,
+                        verdict: Verdict::Unknown,
+                    });
+                }
+                Entry::Wait => left.await,
+                Entry::Stopped { until } => return Err(Stopped { until }),
+            }
+        }
+    }
+
+    /// Takes over from an earlier process that this credential is stopped for so much longer.
+    pub fn stop(&self, credential: &Credential, rest: Duration) {
+        self.ledger()
+            .stop(&Who::of(credential), Instant::now() + rest);
+    }
+
+    /// Whether calls with this credential are stopped, and until when.
+    pub fn stopped(&self, credential: &Credential) -> Option<Stopped> {
+        let until = self
+            .ledger()
+            .stopped(&Who::of(credential), Instant::now())?;
+        Some(Stopped { until })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leave to make one call. Dropped without a verdict it says nothing of the credential.
+pub struct Pass<'a> {
+    strikes: &'a Strikes,
+    who: Who,
+    probe: bool,
+    verdict: Verdict,
+}
+
+impl Pass<'_> {
+    /// The call has ended.
+    pub fn end(mut self, verdict: Verdict) {
+        self.verdict = verdict;
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.strikes
+            .ledger()
+            .leave(&self.who, self.probe, self.verdict, Instant::now());
+        self.strikes.left.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests;

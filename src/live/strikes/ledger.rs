@@ -1,0 +1,184 @@
+//! Who was refused, how often and when. Pure: time comes as an argument.
+
+use std::{collections::HashMap, time::Duration};
+
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+
+use super::Verdict;
+use crate::live::credentials::{Credential, User, keyed_digest};
+
+/// So many refusals stop one credential.
+const OF_ONE: usize = 2;
+/// So many refusals stop all credentials of one principal that have not worked. The cloud locks it after more than 5.
+const OF_ALL: usize = 4;
+/// How long a refusal counts, and how long a credential is stopped.
+const MEMORY: Duration = Duration::from_mins(5);
+/// More credentials than an installation has. Beyond it, those of which nothing bad is known are forgotten.
+const MANY: usize = 1000;
+
+/// A credential, and the principal whom the cloud locks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    credential: String,
+    principal: String,
+}
+
+impl Who {
+    pub(super) fn of(credential: &Credential) -> Self {
+        let principal = match credential {
+            Credential::AkSk(pair) => format!("key {}", pair.ak.as_str()),
+            Credential::Password(User {
+                username,
+                domain_name,
+                ..
+            }) => {
+                format!("user {domain_name}/{username}")
+            }
+            Credential::Token(token) => {
+                format!(
+                    "token {}",
+                    keyed_digest("token", token.expose_secret().as_bytes())
+                )
+            }
+        };
+        Self {
+            credential: credential.digest("strikes"),
+            principal,
+        }
+    }
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Yes. A probe is the only call of a credential that has to prove itself.
+    Go { probe: bool },
+    /// Not before another call has ended.
+    Wait,
+    /// No.
+    Stopped { until: Instant },
+}
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    credentials: HashMap<String, Record>,
+    principals: HashMap<String, Principal>,
+}
+
+#[derive(Default)]
+struct Record {
+    /// Accepted, and not stopped since.
+    worked: bool,
+    probing: bool,
+    /// Refusals since it was last accepted.
+    refusals: usize,
+    stopped: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Principal {
+    /// Probes under way of credentials that have not worked: each may become a refusal.
+    probes: usize,
+    /// Newest last.
+    refusals: Vec<Instant>,
+}
+
+impl Ledger {
+    /// Asks for a call.
+    pub(super) fn enter(&mut self, who: &Who, now: Instant) -> Entry {
+        self.forget_old(now);
+        if let Some(until) = self.stopped(who, now) {
+            return Entry::Stopped { until };
+        }
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        let probe = !record.worked || record.refusals > 0;
+        if !probe {
+            return Entry::Go { probe };
+        }
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        let is_full = principal.probes + principal.refusals.len() >= OF_ALL;
+        if record.probing || (is_full && !record.worked) {
+            return Entry::Wait;
+        }
+        record.probing = true;
+        principal.probes += 1;
+        Entry::Go { probe }
+    }
+
+    /// A call has ended.
+    pub(super) fn leave(&mut self, who: &Who, probe: bool, verdict: Verdict, now: Instant) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        if probe {
+            record.probing = false;
+            principal.probes = principal.probes.saturating_sub(1);
+        }
+        match verdict {
+            Verdict::Unknown => {}
+            Verdict::Accepted => {
+                *record = Record {
+                    worked: true,
+                    probing: record.probing,
+                    ..Record::default()
+                };
+            }
+            Verdict::Refused => {
+                principal.refusals.push(now);
+                record.refusals += 1;
+                if record.refusals >= OF_ONE {
+                    *record = Record {
+                        probing: record.probing,
+                        stopped: Some(now + MEMORY),
+                        ..Record::default()
+                    };
+                }
+            }
+        }
+    }
+
+    /// Stops a credential, as another process had.
+    pub(super) fn stop(&mut self, who: &Who, until: Instant) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        record.stopped = record.stopped.max(Some(until));
+    }
+
+    /// Until when there is no call for this credential: it was refused itself, or has not worked and others of its principal were.
+    pub(super) fn stopped(&self, who: &Who, now: Instant) -> Option<Instant> {
+        let record = self.credentials.get(&who.credential);
+        let itself = record
+            .and_then(|record| record.stopped)
+            .filter(|until| now < *until);
+        let has_worked = record.is_some_and(|record| record.worked);
+        let refusals = self
+            .principals
+            .get(&who.principal)
+            .map_or(&[][..], |all| &all.refusals);
+        let mut counting = refusals
+            .iter()
+            .map(|at| *at + MEMORY)
+            .filter(|until| now < *until);
+        // With one refusal fewer there is room again.
+        let surplus = counting.clone().count().checked_sub(OF_ALL);
+        let others = surplus
+            .and_then(|surplus| counting.nth(surplus))
+            .filter(|_| !has_worked);
+        itself.max(others)
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        for principal in self.principals.values_mut() {
+            principal.refusals.retain(|at| now < *at + MEMORY);
+        }
+        self.principals
+            .retain(|_, principal| principal.probes > 0 || !principal.refusals.is_empty());
+        for record in self.credentials.values_mut() {
+            record.stopped = record.stopped.filter(|until| now < *until);
+        }
+        if self.credentials.len() >= MANY {
+            self.credentials.retain(|_, record| {
+                record.probing || record.refusals > 0 || record.stopped.is_some()
+            });
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The rules of strikes in virtual time, and that no order of events breaks them.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tokio::time::advance;
+
+use super::*;
+use crate::live::credentials::CredentialSet;
+
+const MINUTES_5: Duration = Duration::from_mins(5);
+
+fn credential(pairs: &[(&str, &str)]) -> Credential {
+    let data: BTreeMap<_, _> = pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    CredentialSet::read(&data).unwrap().credential
+}
+
+fn pair(ak: &str, sk: &str) -> Credential {
+    credential(&[("ak", ak), ("sk", sk)])
+}
+
+async fn call(strikes: &Strikes, credential: &Credential, verdict: Verdict) -> Result<(), Stopped> {
+    strikes
+        .enter(credential)
+        .await
+        .map(|pass| pass.end(verdict))
+}
+
+/// Whether entering would wait.
+async fn waits(strikes: &Strikes, credential: &Credential) -> bool {
+    tokio::time::timeout(Duration::from_millis(1), strikes.enter(credential))
+        .await
+        .is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_credential_makes_one_call_at_a_time_until_it_is_accepted() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    let first = strikes.enter(&key).await.unwrap();
+    assert!(waits(&strikes, &key).await);
+    assert!(!waits(&strikes, &pair("OTHER", "one")).await);
+    let (second, ()) = tokio::join!(strikes.enter(&key), async { first.end(Verdict::Unknown) });
+    assert!(
+        waits(&strikes, &key).await,
+        "an unknown verdict proves nothing"
+    );
+    second.unwrap().end(Verdict::Accepted);
+    let _many = [
+        strikes.enter(&key).await.unwrap(),
+        strikes.enter(&key).await.unwrap(),
+    ];
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_lets_the_next_one_in() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    drop(strikes.enter(&key).await.unwrap());
+    assert!(!waits(&strikes, &key).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_refusals_stop_a_credential_for_five_minutes() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    assert_eq!(strikes.stopped(&key), None);
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    let until = Instant::now() + MINUTES_5;
+    assert_eq!(
+        call(&strikes, &key, Verdict::Refused).await,
+        Err(Stopped { until })
+    );
+    assert_eq!(strikes.stopped(&key), Some(Stopped { until }));
+    let repaired = pair("TESTAK", "repaired");
+    call(&strikes, &repaired, Verdict::Accepted).await.unwrap();
+    advance(MINUTES_5).await;
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    assert!(call(&strikes, &key, Verdict::Refused).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_puts_one_that_has_worked_to_the_proof() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    call(&strikes, &key, Verdict::Accepted).await.unwrap();
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    let probe = strikes.enter(&key).await.unwrap();
+    assert!(waits(&strikes, &key).await);
+    probe.end(Verdict::Accepted);
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    assert_eq!(
+        strikes.stopped(&key),
+        None,
+        "the refusals before do not count"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_secrets_of_one_key_are_refused_four_times_at_most() {
+    let strikes = Strikes::new();
+    let wrong: Vec<_> = (0..6)
+        .map(|n| pair("TESTAK", &format!("wrong-{n}")))
+        .collect();
+    let good = pair("TESTAK", "good");
+    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    call(&strikes, &wrong[0], Verdict::Refused).await.unwrap();
+    let first = Instant::now();
+    advance(Duration::from_mins(1)).await;
+    for key in &wrong[1..4] {
+        call(&strikes, key, Verdict::Refused).await.unwrap();
+    }
+    let until = first + MINUTES_5;
+    assert_eq!(
+        call(&strikes, &wrong[4], Verdict::Refused).await,
+        Err(Stopped { until })
+    );
+    assert_eq!(
+        call(&strikes, &good, Verdict::Accepted).await,
+        Ok(()),
+        "it has worked"
+    );
+    assert_eq!(
+        call(&strikes, &pair("OTHER", "wrong"), Verdict::Refused).await,
+        Ok(())
+    );
+    advance(Duration::from_mins(4)).await;
+    call(&strikes, &wrong[4], Verdict::Refused).await.unwrap();
+    assert!(call(&strikes, &wrong[5], Verdict::Refused).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_count_as_the_refusals_that_they_may_become() {
+    let strikes = Strikes::new();
+    let keys: Vec<_> = (0..5)
+        .map(|n| pair("TESTAK", &format!("wrong-{n}")))
+        .collect();
+    let mut under_way = Vec::new();
+    for key in &keys[..4] {
+        under_way.push(strikes.enter(key).await.unwrap());
+    }
+    assert!(waits(&strikes, &keys[4]).await);
+    under_way.pop().unwrap().end(Verdict::Accepted);
+    assert!(!waits(&strikes, &keys[4]).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_and_tokens_are_stopped_too() {
+    let user = |password: &str| {
+        credential(&[
+            ("username", "user"),
+            ("password", password),
+            ("domain_name", "domain"),
+        ])
+    };
+    for key in [user("wrong"), credential(&[("token", "test-token")])] {
+        let strikes = Strikes::new();
+        call(&strikes, &key, Verdict::Refused).await.unwrap();
+        call(&strikes, &key, Verdict::Refused).await.unwrap();
+        assert!(call(&strikes, &key, Verdict::Refused).await.is_err());
+        assert!(
+            call(&strikes, &user("other"), Verdict::Refused)
+                .await
+                .is_ok()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_forgets_no_stop() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    strikes.stop(&key, Duration::from_mins(2));
+    let stopped = call(&strikes, &key, Verdict::Refused).await.unwrap_err();
+    let failure = stopped.failure(Operation::List);
+    assert_eq!(failure.class, Class::Credential);
+    assert_eq!(failure.retry_after, Some(Duration::from_mins(2)));
+    assert!(
+        failure.message.starts_with("not sent: "),
+        "{}",
+        failure.message
+    );
+    advance(Duration::from_mins(2)).await;
+    assert_eq!(call(&strikes, &key, Verdict::Accepted).await, Ok(()));
+}
+
+#[test]
+fn only_live_itself_vouches_for_a_credential() {
+    let verdict = |class, code: Option<&str>| {
+        let mut failure = classify::unsendable(Operation::List, class, "");
+        failure.code = code.map(str::to_owned);
+        Verdict::of::<()>(&Err(failure))
+    };
+    assert_eq!(Verdict::of(&Ok(())), Verdict::Accepted);
+    assert_eq!(
+        verdict(Class::Credential, Some("APIG.0301")),
+        Verdict::Refused
+    );
+    assert_eq!(
+        verdict(Class::Rejected, Some("LIVE.100011001")),
+        Verdict::Accepted
+    );
+    assert_eq!(
+        verdict(Class::Permission, Some("LIVE.100011003")),
+        Verdict::Accepted
+    );
+    assert_eq!(
+        verdict(Class::Rejected, Some("APIG.0101")),
+        Verdict::Unknown
+    );
+    assert_eq!(
+        verdict(Class::ClockSkew, Some("APIG.0303")),
+        Verdict::Unknown
+    );
+    assert_eq!(verdict(Class::CloudDown, None), Verdict::Unknown);
+}
+
+/// More refusals than all credentials of one key may have in 5 minutes.
+fn is_too_many(refusals: &[Instant]) -> bool {
+    refusals
+        .windows(5)
+        .any(|five| five[4].duration_since(five[0]) < MINUTES_5)
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_calls_locks_a_key(
+        steps in proptest::collection::vec((0_usize..8, 0_u64..120, any::<bool>()), 1..200),
+    ) {
+        let mut ledger = Ledger::default();
+        let start = Instant::now();
+        let mut now = start;
+        let keys: Vec<_> = (0..8).map(|n| Who::of(&pair("TESTAK", &n.to_string()))).collect();
+        let mut under_way: Vec<(usize, bool)> = Vec::new();
+        let mut refused = Vec::new();
+        for (key, seconds, ends) in steps {
+            now += Duration::from_secs(seconds);
+            if ends && !under_way.is_empty() {
+                let (key, probe) = under_way.remove(key % under_way.len());
+                ledger.leave(&keys[key], probe, Verdict::Refused, now);
+                refused.push(now);
+            } else if let Entry::Go { probe } = ledger.enter(&keys[key], now) {
+                prop_assert!(probe && !under_way.contains(&(key, true)));
+                under_way.push((key, probe));
+            }
+        }
+        prop_assert!(!is_too_many(&refused));
+    }
+}

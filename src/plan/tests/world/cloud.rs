@@ -1,0 +1,91 @@
+//! The cloud: rows, what becomes of changes, and what a list shows.
+
+use super::{Fate, Remote, World};
+use crate::plan::failure::Class;
+use crate::plan::place::Values;
+use crate::plan::row::Row;
+use jiff::Timestamp;
+
+impl World {
+    /// Carries a POST out as fate has it.
+    pub(super) fn post(&mut self, fate: Option<Fate>) -> Option<Result<Row, Class>> {
+        match fate {
+            Some(Fate::Refused) => return Some(Err(Class::Rejected)),
+            Some(Fate::Throttled) => return Some(Err(Class::Throttled)),
+            Some(Fate::Lost) => return None,
+            _ if self.unique && !self.rows.is_empty() => return Some(Err(Class::Exists)),
+            Some(Fate::Late(seconds)) => {
+                let row = self.row(&self.spec.values.clone());
+                self.late.push((self.now + seconds, row));
+                return None;
+            }
+            None | Some(Fate::ReplyLost | Fate::Empty) => {}
+        }
+        let row = self.insert(&self.spec.values.clone(), true);
+        (fate.is_none()).then_some(Ok(row))
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        self.deletes += 1;
+        let adopted =
+            self.status.adopted == Some(true) && self.status.callback_id.as_deref() == Some(id);
+        if let Some(at) = self.rows.iter().position(|remote| remote.row.id == id) {
+            let remote = self.rows.remove(at);
+            if !remote.posted && !adopted {
+                self.wronged.push(remote.row);
+            }
+        }
+    }
+
+    pub(super) fn insert(&mut self, values: &Values, posted: bool) -> Row {
+        let row = self.row(values);
+        self.rows.push(Remote {
+            row: row.clone(),
+            posted,
+            visible_at: self.now + self.list_lag,
+        });
+        row
+    }
+
+    pub(super) fn row(&mut self, values: &Values) -> Row {
+        self.next_id += 1;
+        Row {
+            id: format!("row-{}", self.next_id),
+            place: self.spec.place.clone(),
+            url: values.url.clone(),
+            events: Some(values.events.clone()),
+            sign_type: Some(values.sign_type.clone()),
+            create_time: Some(self.moment()),
+            update_time: Some(self.moment()),
+        }
+    }
+
+    /// Carries out what was late. Where places are unique it finds its place taken.
+    pub(super) fn commit_late(&mut self) {
+        let now = self.now;
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.late = later;
+        for (at, mut row) in due {
+            if self.unique && !self.rows.is_empty() {
+                continue;
+            }
+            let made = Timestamp::from_second(at).unwrap();
+            (row.create_time, row.update_time) = (Some(made), Some(made));
+            self.rows.push(Remote {
+                row,
+                posted: true,
+                visible_at: at + self.list_lag,
+            });
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<Row> {
+        self.rows
+            .iter()
+            .filter(|remote| remote.visible_at <= self.now)
+            .map(|remote| remote.row.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,325 @@
+//! The process: one reconcile at a time, step by step as the controller does it, and dead wherever the test says.
+
+use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
+use crate::api::status::Status;
+use crate::plan::decide::{Step, decide};
+use crate::plan::facts::{
+    Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
+};
+use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::outcome::Told;
+use crate::plan::place::Target;
+use crate::plan::record::{Attempt, Record};
+use crate::plan::{outcome, unseen};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+impl World {
+    /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one arm per step, in the order of the steps"
+    )]
+    pub(super) fn reconcile(&mut self) -> Result<Option<i64>, Dead> {
+        let mut facts = self.facts();
+        if self.now >= self.next_sweep {
+            self.next_sweep = self.now + SWEEP;
+            if facts.id().is_some() {
+                facts.observed = Observed::seen(facts.now, self.list(), true);
+            }
+        }
+        for _ in 0..40 {
+            let step = decide(&facts);
+            match step {
+                Step::Access => {
+                    facts.access = Access::Usable(self.target());
+                    facts.key = self.key.clone();
+                }
+                Step::Look(look) => {
+                    assert!(
+                        look.not_before <= facts.now,
+                        "a look can't begin in the future"
+                    );
+                    self.looks += 1;
+                    self.look_at = None;
+                    facts.observed = Observed::seen(facts.now, self.list(), true);
+                    let newest = facts
+                        .record
+                        .as_ref()
+                        .and_then(|r| r.newest())
+                        .map(|newest| newest.id.clone());
+                    if crate::plan::manage::recheck_at(&facts)
+                        .is_some_and(|due| facts.observed.since(due))
+                    {
+                        self.rechecked = newest;
+                        facts.rechecked = true;
+                    }
+                }
+                Step::Show => {
+                    let id = facts.id().unwrap_or_default().to_owned();
+                    let row = self.rows.iter().find(|remote| remote.row.id == id);
+                    facts.shown = row.map_or(Shown::Gone, |remote| Shown::Row(remote.row.clone()));
+                }
+                Step::Definition => facts.definition = Definition::Stays,
+                Step::Protect => {
+                    self.effect(|world| {
+                        world.finalizer = true;
+                        if world.annotation.is_none() {
+                            world.annotation.clone_from(&facts.record);
+                        }
+                        world.writes += 1;
+                    })?;
+                    return Ok(Some(0));
+                }
+                Step::Unprotect => {
+                    self.effect(|world| world.finalizer = false)?;
+                    return Ok(Some(0));
+                }
+                Step::Create => return self.create(&mut facts).map(|()| Some(0)),
+                Step::Update { id, .. } => return self.update(&facts, &id),
+                Step::Delete { id } => {
+                    self.effect(|world| world.remove(&id))?;
+                    self.deleted.insert(id.clone());
+                    facts.deleted.insert(id);
+                    facts.observed = Observed::Unasked;
+                    if !self.deleting {
+                        let told = self.told(None);
+                        self.write(outcome::deleted(&facts, told))?;
+                        return Ok(Some(0));
+                    }
+                }
+                Step::Claim(row) => {
+                    let record = facts.record.clone().unwrap();
+                    let attempt = record
+                        .author_of(&row)
+                        .or_else(|| record.newest())
+                        .unwrap()
+                        .clone();
+                    let told = self.told(None);
+                    self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
+                    return Ok(Some(0));
+                }
+                Step::Adopt(row) => {
+                    self.effect(|world| world.finalizer = true)?;
+                    self.write(outcome::adopted(&facts, &self.spec, &row))?;
+                    return Ok(Some(0));
+                }
+                Step::Release { .. } => {
+                    self.effect(|world| {
+                        world.finalizer = false;
+                        world.gone = true;
+                    })?;
+                    return Ok(None);
+                }
+                Step::Failed(failure) => {
+                    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+                    self.write(status)?;
+                    return Ok(Some(again.duration_since(facts.now).as_secs()));
+                }
+                Step::Unseen(failure) => {
+                    self.write(unseen::told(&facts, &failure, None))?;
+                    return Ok(None);
+                }
+                Step::Rest(rest) => {
+                    if rest.look_again {
+                        self.look_at = rest.again;
+                    }
+                    self.write(outcome::rested(&facts, &rest))?;
+                    return Ok(rest
+                        .again
+                        .map(|again| again.duration_since(facts.now).as_secs()));
+                }
+            }
+        }
+        panic!("the decisions go round in circles: {facts:#?}");
+    }
+
+    pub(super) fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
+        let digest = match &facts.key {
+            Key::Digest(digest) => Some(digest.clone()),
+            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+        };
+        let attempt = Attempt::new(
+            format!("attempt-{}", self.posts),
+            facts.now,
+            &self.spec.values,
+            digest,
+        );
+        let record = match facts.open_record() {
+            Some(open) => open.clone().appended(attempt.clone()),
+            None => Record::new("uid", &self.target(), attempt.clone()),
+        };
+        self.effect(|world| {
+            world.finalizer = true;
+            world.annotation = Some(record.clone());
+            world.writes += 1;
+        })?;
+        facts.record = Some(record.clone());
+        self.known = Some(record);
+        self.posts += 1;
+        let fate = self.fates.pop();
+        let mut made = None;
+        self.effect(|world| made = world.post(fate))?;
+        let status = match (fate, made) {
+            (None, Some(Ok(row))) => {
+                let told = self.told(Some(201));
+                outcome::created(facts, &self.spec, &attempt, &row, told)
+            }
+            (_, Some(Err(class))) => outcome::failed(facts, &failure(class), None, facts.now).0,
+            (_, _) => outcome::failed(facts, &failure(Class::CloudDown), None, facts.now).0,
+        };
+        self.write(status)
+    }
+
+    pub(super) fn update(&mut self, facts: &Facts, id: &str) -> Result<Option<i64>, Dead> {
+        self.puts += 1;
+        let fate = self.fates.pop();
+        let wanted = self.spec.values.clone();
+        let mut found = None;
+        self.effect(|world| {
+            let now = world.moment();
+            let row = world.rows.iter_mut().find(|remote| remote.row.id == id);
+            found = row
+                .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
+                .map(|remote| {
+                    remote.row.url.clone_from(&wanted.url);
+                    remote.row.update_time = Some(now);
+                    remote.row.clone()
+                });
+        })?;
+        let exists = self.rows.iter().any(|remote| remote.row.id == id);
+        match (fate, found) {
+            (None | Some(Fate::Empty), Some(row)) => {
+                let told = self.told(Some(200));
+                self.write(outcome::updated(facts, &self.spec, Some(&row), told))?;
+                Ok(Some(0))
+            }
+            _ if !exists => {
+                self.shown = Shown::Gone;
+                Ok(Some(0))
+            }
+            (fate, _) => {
+                let class = if fate == Some(Fate::Refused) {
+                    Class::Rejected
+                } else {
+                    Class::CloudDown
+                };
+                let failure = Failure {
+                    operation: Operation::Update,
+                    ..failure(class)
+                };
+                let (status, again) = outcome::failed(facts, &failure, None, facts.now);
+                self.write(status)?;
+                Ok(Some(again.duration_since(facts.now).as_secs()))
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, status: Status) -> Result<(), Dead> {
+        if status == self.status {
+            return Ok(());
+        }
+        self.effect(|world| {
+            world.status = status;
+            world.writes += 1;
+        })
+    }
+
+    /// An effect on the cloud or the object, before or after which the process may die.
+    pub(super) fn effect(&mut self, act: impl FnOnce(&mut Self)) -> Result<(), Dead> {
+        let Some(death) = self.death else {
+            act(self);
+            return Ok(());
+        };
+        if death.effects > 0 {
+            self.death = Some(Death {
+                effects: death.effects - 1,
+                ..death
+            });
+            act(self);
+            return Ok(());
+        }
+        self.death = None;
+        if death.after {
+            act(self);
+        }
+        Err(Dead)
+    }
+
+    pub(in crate::plan::tests) fn facts(&mut self) -> Facts {
+        if self.annotation.is_some() {
+            self.known.clone_from(&self.annotation);
+        }
+        let record = self.known.clone();
+        let newest = record
+            .as_ref()
+            .and_then(|r| r.newest())
+            .map(|newest| newest.id.clone());
+        Facts {
+            now: self.moment(),
+            settings: Settings {
+                settle_time: Duration::from_secs(u64::try_from(SETTLE).unwrap()),
+                stall_after: Duration::from_mins(10),
+                read_only: false,
+            },
+            object: Object {
+                uid: "uid".to_owned(),
+                namespace: "media".to_owned(),
+                name: "push".to_owned(),
+                generation: self.generation,
+                finalizer: self.finalizer,
+                annotated: self.annotation.is_some(),
+                deleting: self.deleting,
+                requested: self.requested.clone(),
+            },
+            policies: self.policies,
+            desired: Ok(self.spec.clone()),
+            status: self.status.clone(),
+            record_seen: self.moment(),
+            rechecked: newest.is_some() && self.rechecked == newest,
+            record,
+            look_due: self.look_at.is_some_and(|at| at <= self.moment()),
+            nudged: std::mem::take(&mut self.nudged),
+            access: Access::Unread,
+            credential: None,
+            key: Key::Unread,
+            rival: self.rival.clone(),
+            claimed_elsewhere: BTreeSet::new(),
+            deleted: self.deleted.clone(),
+            definition: Definition::Unread,
+            observed: Observed::Unasked,
+            shown: std::mem::replace(&mut self.shown, Shown::Unasked),
+            rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
+        }
+    }
+
+    pub(in crate::plan::tests) fn target(&self) -> Target {
+        Target {
+            region: "cn-north-4".to_owned(),
+            project_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            endpoint: self.endpoint.clone(),
+        }
+    }
+
+    pub(super) fn told(&self, http_status: Option<u16>) -> Told {
+        Told {
+            http_status,
+            request_id: Some("request-id".to_owned()),
+            at: self.moment(),
+        }
+    }
+}
+
+fn failure(class: Class) -> Failure {
+    Failure {
+        operation: Operation::Create,
+        class,
+        http_status: None,
+        code: None,
+        message: "as the test has it".to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
