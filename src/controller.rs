@@ -10,6 +10,7 @@ mod create;
 mod gauges;
 mod identifier;
 mod index;
+mod login;
 mod memory;
 mod parse;
 mod places;
@@ -139,6 +140,9 @@ async fn lead(
     let all_listed = async {
         for store in &stores {
             let _ = store.wait_until_ready().await;
+        }
+        for store in &stores {
+            Box::pin(context.accesses.recall(&store.state())).await;
         }
         health.set(Check::FirstList, Ok(()));
         listed.send_replace(true);

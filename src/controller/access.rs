@@ -1,36 +1,46 @@
 //! From an object's references to what calls need: the Secrets are read, judged, and become an account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::account::Account;
 use super::index::Index;
+use super::login::{Login, Problem};
+use super::parse;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Secrets, Values};
 use crate::config::RunConfig;
-use crate::live::account::{Account as Login, AccountKey};
+use crate::live::account::{Account as Identified, AccountKey};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
-use crate::live::credentials::CredentialSet;
-use crate::live::endpoint::{AllowList, Endpoint, Service};
+use crate::live::credentials::{Credential, CredentialSet};
+use crate::live::endpoint::AllowList;
+use crate::live::iam::NoProject;
 use crate::live::looks::Gate;
 use crate::live::quota::Quota;
 use crate::live::sign_key::SignKey;
 use crate::metrics::Metrics;
 use crate::plan::facts::{Access, Key};
+use crate::plan::failure::Operation;
 use crate::plan::place::Target;
 use crate::plan::reason::Reason;
 
-use super::parse;
-
-/// What an object's references amount to.
-pub(super) struct Resolved {
-    pub(super) access: Access,
-    pub(super) account: Option<Arc<Account>>,
+/// What the Secrets that an object refers to say.
+pub(super) struct Read {
     pub(super) key: Key,
     pub(super) sign_key: Option<SignKey>,
+    pub(super) login: Result<Login, Problem>,
+}
+
+/// Whether and as whom the cloud can be called.
+pub(super) struct Entry {
+    pub(super) access: Access,
+    pub(super) account: Option<Arc<Account>>,
+    /// Stands for the credential in a status.
+    pub(super) digest: Option<String>,
 }
 
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
@@ -43,10 +53,9 @@ pub(super) struct Accesses {
     index: Arc<Index>,
     accounts: Mutex<HashMap<AccountKey, Weak<Account>>>,
     gates: Mutex<HashMap<(String, String), Weak<Gate>>>,
+    /// The labels of the quotas that were told last.
+    told: Mutex<BTreeSet<(String, String)>>,
 }
-
-/// Why there is no access: the condition's reason and sentence.
-type Problem = (Reason, String);
 
 impl Accesses {
     /// Reads Secrets with this cluster client and calls the cloud as configured.
@@ -71,6 +80,7 @@ impl Accesses {
             index,
             accounts: Mutex::default(),
             gates: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -79,19 +89,115 @@ impl Accesses {
         &self.secrets
     }
 
-    /// What the references of an object amount to. An error is the API server's: it says nothing about the object.
-    pub(super) async fn resolve(&self, object: &RecordingCallback) -> Result<Resolved, Error> {
+    /// What the Secrets of an object say. An error is the API server's: it says nothing about the object.
+    pub(super) async fn read(&self, object: &RecordingCallback) -> Result<Read, Error> {
         let (key, sign_key) = self.sign_key(object).await?;
-        let (access, account) = match self.account(object).await? {
-            Ok(account) => (Access::Usable(account.target().clone()), Some(account)),
-            Err((reason, sentence)) => (Access::Unusable(reason, sentence), None),
-        };
-        Ok(Resolved {
-            access,
-            account,
+        Ok(Read {
             key,
             sign_key,
+            login: self.login(object).await?,
         })
+    }
+
+    /// Goes from who calls to the account, which may take a look-up at IAM.
+    pub(super) async fn enter(
+        &self,
+        object: &RecordingCallback,
+        login: Result<Login, Problem>,
+    ) -> Entry {
+        let closed = |access| Entry {
+            access,
+            account: None,
+            digest: None,
+        };
+        let login = match login {
+            Ok(login) => login,
+            Err((reason, sentence)) => return closed(Access::Unusable(reason, sentence)),
+        };
+        let digest = login.credential.digest(&parse::uid(object));
+        self.inherit(object, &login.credential, &digest);
+        let digest = Some(digest);
+        match self.identify(login).await {
+            Ok(identified) => {
+                let account = self.shared(identified);
+                Entry {
+                    access: Access::Usable(account.target().clone()),
+                    account: Some(account),
+                    digest,
+                }
+            }
+            Err(access) => Entry {
+                digest,
+                ..closed(access)
+            },
+        }
+    }
+
+    /// The account of an object, if it has one.
+    pub(super) async fn account(&self, object: &RecordingCallback) -> Option<Arc<Account>> {
+        let read = self.read(object).await.ok()?;
+        self.enter(object, read.login).await.account
+    }
+
+    /// A refusal that an earlier process wrote into the status counts here, too.
+    fn inherit(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
+        let Some(status) = &object.status else { return };
+        let refused = status.last_operation.as_ref().and_then(|last| last.time);
+        if let Some(refused) = refused
+            && status.rejected_credential.as_deref() == Some(digest)
+        {
+            let ago = self.clock.local().duration_since(refused);
+            let ago = Duration::try_from(ago).unwrap_or_default();
+            self.client.strikes.inherit(credential, ago);
+        }
+    }
+
+    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures.
+    pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
+        let refused = |object: &&Arc<RecordingCallback>| {
+            let status = object.status.as_ref();
+            status.is_some_and(|status| status.rejected_credential.is_some())
+        };
+        for object in objects.iter().filter(refused) {
+            if let Ok(Ok(login)) = self.login(object).await {
+                let digest = login.credential.digest(&parse::uid(object));
+                self.inherit(object, &login.credential, &digest);
+            }
+        }
+    }
+
+    /// Completes a login with its project. A credential that is stopped gets no further, so that it waits for no quota.
+    async fn identify(&self, login: Login) -> Result<Identified, Access> {
+        if let Some(stopped) = self.client.strikes.stopped(&login.credential) {
+            return Err(Access::Unknown(stopped.failure(Operation::List)));
+        }
+        let project_id = match login.project_id {
+            Some(id) => id,
+            None => self
+                .client
+                .iam
+                .project(
+                    &login.iam_endpoint,
+                    &login.credential,
+                    &login.region,
+                    Operation::List,
+                )
+                .await
+                .map_err(|problem| match problem {
+                    NoProject::Ambiguous(sentence) => Access::Ambiguous(format!("{sentence}.")),
+                    NoProject::Failed(failure) => Access::Unknown(failure),
+                })?,
+        };
+        let target = Target {
+            region: login.region,
+            project_id,
+            endpoint: login.live_endpoint,
+        };
+        Ok(Identified::new(
+            target,
+            login.credential,
+            login.iam_endpoint,
+        ))
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.
@@ -140,21 +246,21 @@ impl Accesses {
         })
     }
 
-    async fn account(
-        &self,
-        object: &RecordingCallback,
-    ) -> Result<Result<Arc<Account>, Problem>, Error> {
+    /// Who calls, by the Secret that the object names.
+    async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
+        let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(Err((Reason::CredentialsMissing, no_reference(&namespace))));
+            return Ok(Err(missing(no_reference(&namespace))));
         };
         let values = match self.values(&namespace, &reference.name).await? {
             Ok(values) => values,
-            Err(sentence) => return Ok(Err((Reason::CredentialsMissing, sentence))),
+            Err(sentence) => return Ok(Err(missing(sentence))),
         };
-        Ok(self
-            .login(object, &reference.name, &values.0)
-            .map(|login| self.shared(login)))
+        let source = format!("Secret {}", reference.name);
+        Ok(CredentialSet::read(&values.0)
+            .map_err(|problem| missing(format!("{source}: {problem}.")))
+            .and_then(|set| Login::new(&object.spec, set, &source, &self.allowed)))
     }
 
     /// The values of a Secret, or the sentence that says why there are none.
@@ -175,63 +281,8 @@ impl Accesses {
         }
     }
 
-    /// Who calls, and where.
-    fn login(
-        &self,
-        object: &RecordingCallback,
-        name: &str,
-        data: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<Login, Problem> {
-        let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
-        let refused = |sentence: String| (Reason::EndpointNotAllowed, sentence);
-        let set = CredentialSet::read(data)
-            .map_err(|problem| missing(format!("Secret {name}: {problem}")))?;
-        let region = object.spec.region.clone().or(set.region).ok_or_else(|| {
-            missing(format!(
-                "No region is known: write region into Secret {name}, or spec.region."
-            ))
-        })?;
-        let project_id = object
-            .spec
-            .project_id
-            .clone()
-            .or(set.project_id)
-            .ok_or_else(|| {
-                missing(format!(
-                    "No project is known: write project_id into Secret {name}, or spec.projectID."
-                ))
-            })?;
-        let live = self
-            .endpoint(Service::Live, set.live_endpoint.as_deref(), &region)
-            .map_err(refused)?;
-        let iam = self
-            .endpoint(Service::Iam, set.iam_endpoint.as_deref(), &region)
-            .unwrap_or_default();
-        let target = Target {
-            region,
-            project_id,
-            endpoint: live,
-        };
-        Ok(Login::new(target, set.credential, iam))
-    }
-
-    /// The address of a service: the given one or the region's, if it is allowed.
-    fn endpoint(
-        &self,
-        service: Service,
-        given: Option<&str>,
-        region: &str,
-    ) -> Result<String, String> {
-        let endpoint = match given {
-            Some(text) => Endpoint::parse(text)?,
-            None => Endpoint::of_region(service, region)?,
-        };
-        self.allowed.check(&endpoint)?;
-        Ok(endpoint.to_string())
-    }
-
     /// The one account for this login.
-    fn shared(&self, login: Login) -> Arc<Account> {
+    fn shared(&self, login: Identified) -> Arc<Account> {
         let mut accounts = lock(&self.accounts);
         accounts.retain(|_, account| account.strong_count() > 0);
         if let Some(account) = accounts.get(login.key()).and_then(Weak::upgrade) {
@@ -272,14 +323,16 @@ impl Accesses {
             .values()
             .filter_map(Weak::upgrade)
             .collect();
+        let mut present = BTreeSet::new();
         for account in accounts {
-            let target = account.target();
-            metrics.set_quota_limit(
-                &target.region,
-                &account.login().identity().to_string(),
-                account.bucket().limit(),
-            );
+            let (target, identity) = (account.target(), account.login().identity().to_string());
+            metrics.set_quota_limit(&target.region, &identity, account.bucket().limit());
             metrics.set_clock_offset(self.clock.offset(&target.endpoint).as_secs_f64());
+            present.insert((target.region.clone(), identity));
+        }
+        let before = std::mem::replace(&mut *lock(&self.told), present.clone());
+        for (region, identity) in before.difference(&present) {
+            metrics.forget_quota_limit(region, identity);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Token};
 use crate::live::transport::Deadline;
 use crate::plan::facts::Shown;
-use crate::plan::failure::{Class, Failure};
+use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::place::Target;
 use crate::plan::row::Row;
 
@@ -69,6 +69,12 @@ impl Account {
     /// Stands for the credential in a status.
     pub(super) fn digest(&self, uid: &str) -> String {
         self.login.credential.digest(uid)
+    }
+
+    /// Why no call may be made for a while, if so: the cloud refused this credential.
+    pub(super) fn stopped(&self) -> Option<Failure> {
+        let stopped = self.client.strikes.stopped(&self.login.credential)?;
+        Some(stopped.failure(Operation::List))
     }
 
     /// POST.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
@@ -178,7 +178,7 @@ impl Meter for Calls {
 impl MoreTokens for Calls {
     fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
         let bucket = self.quota.bucket(&format!("{:?}", account.identity()));
-        Box::pin(async move { bucket.acquire(Lane::Urgent, "").await })
+        Box::pin(async move { bucket.acquire_next(Lane::Urgent).await })
     }
 }
 
@@ -197,8 +197,12 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Waits for something without taking a place meanwhile.
+    /// Waits for something without taking a place meanwhile. What is there at once costs no place.
     pub(super) async fn pause<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        if let Some(value) = future.as_mut().now_or_never() {
+            return value;
+        }
         self.permit = None;
         let value = future.await;
         self.permit = self.workers.acquire().await.ok();

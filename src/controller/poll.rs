@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
 use super::context::Context;
-use super::secrets::Name;
+use super::secrets::{Change, Name};
 use super::{Objects, parse};
 use crate::api::RecordingCallback;
+use crate::live::credentials::CredentialSet;
 use crate::plan::conditions;
 
 /// No more than 10 reads a second.
@@ -27,9 +28,11 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
             .secrets()
             .retain(&users.keys().cloned().collect());
         for (name, objects) in urgent_first(users) {
-            match context.accesses.secrets().changed(&name).await {
-                Ok(true) => objects.iter().for_each(|object| nudge(context, object)),
-                Ok(false) => {}
+            match context.accesses.secrets().change(&name).await {
+                Ok(change) => objects
+                    .iter()
+                    .filter(|object| concerns(object, &name.1, &change))
+                    .for_each(|object| nudge(context, object)),
                 Err(error) => {
                     debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
                 }
@@ -69,6 +72,21 @@ fn names(object: &RecordingCallback) -> BTreeSet<Name> {
         .chain(key)
         .map(|name| (namespace.clone(), name.clone()))
         .collect()
+}
+
+/// Whether a value changed that the object uses.
+fn concerns(object: &RecordingCallback, secret: &str, change: &Change) -> bool {
+    let spec = &object.spec;
+    let credentials = spec
+        .credentials_secret_ref
+        .as_ref()
+        .is_some_and(|reference| {
+            reference.name == secret && change.concerns(|values| CredentialSet::digest(&values.0))
+        });
+    let key = spec.sign_key_secret_ref.as_ref().is_some_and(|reference| {
+        reference.name == secret && change.concerns(|values| values.0.get(&reference.key).cloned())
+    });
+    credentials || key
 }
 
 /// Those first whose objects wait for something.

@@ -142,10 +142,7 @@ impl Run<'_> {
     async fn questions(&mut self) -> Result<Next, ClusterError> {
         for _ in 0..QUESTIONS {
             let next = match decide(&self.facts) {
-                Step::Access => {
-                    self.read_access().await?;
-                    None
-                }
+                Step::Access => self.read_access().await?,
                 Step::Look(look) => self.look(look).await?,
                 Step::Show => self.show().await?,
                 Step::Definition => {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
-use super::access::Resolved;
+use super::access::Entry;
 use super::account::Account;
 use super::context::{Context, Turn};
 use super::parse;
@@ -80,30 +80,35 @@ impl<'a> Run<'a> {
     }
 
     /// Reads credentials and sign key, from the cache where that is young enough.
-    pub(super) async fn read_access(&mut self) -> Result<(), Error> {
-        let resolved = self.context.accesses.resolve(&self.object).await?;
-        self.use_access(resolved);
-        Ok(())
+    pub(super) async fn read_access(&mut self) -> Result<Option<Next>, Error> {
+        let (context, object) = (self.context, Arc::clone(&self.object));
+        let read = context.accesses.read(&object).await?;
+        let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
+            return Ok(Some(Next::Again));
+        };
+        self.facts.key = read.key;
+        self.sign_key = read.sign_key;
+        self.use_entry(entry);
+        Ok(None)
     }
 
-    fn use_access(&mut self, resolved: Resolved) {
+    fn use_entry(&mut self, entry: Entry) {
         let uid = &self.facts.object.uid;
         let last_good = self
             .context
             .memories
             .with(uid, |memory| memory.account.clone());
-        self.facts.access = resolved.access;
-        self.facts.key = resolved.key;
-        self.sign_key = resolved.sign_key;
-        self.account = resolved.account;
+        self.facts.access = entry.access;
+        self.facts.credential = entry.digest;
+        self.account = entry.account;
         if self.account.is_none()
             && self.facts.object.deleting
             && let Some(account) = last_good
         {
             self.facts.access = Access::Usable(account.target().clone());
+            self.facts.credential = Some(account.digest(uid));
             self.account = Some(account);
         }
-        self.facts.credential = self.account.as_ref().map(|account| account.digest(uid));
         if let Some(account) = &self.account {
             self.context
                 .memories

@@ -12,7 +12,7 @@ use crate::cluster::secret::{Secrets, Values};
 /// Namespace and name of a Secret.
 pub(super) type Name = (String, String);
 
-/// The Secrets in use.
+/// The Secrets in use. Whoever reads one anew does not keep the others who use it from being told.
 pub(super) struct Cache {
     secrets: Secrets,
     /// How long a Secret that was read is not read again.
@@ -23,6 +23,26 @@ pub(super) struct Cache {
 struct Read {
     values: Option<Values>,
     at: Instant,
+    /// What those who use it were last told of, or found at first.
+    told: Option<Values>,
+}
+
+/// A Secret as it is, and as its users know it.
+pub(super) enum Change {
+    /// Nobody has read it before.
+    Unknown,
+    /// From what its users were told to what it is.
+    Between(Option<Values>, Option<Values>),
+}
+
+impl Change {
+    /// Whether what somebody makes of the values changed, or may have.
+    pub(super) fn concerns<T: PartialEq>(&self, make: impl Fn(&Values) -> T) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Between(before, now) => before.as_ref().map(&make) != now.as_ref().map(&make),
+        }
+    }
 }
 
 impl Cache {
@@ -48,21 +68,32 @@ impl Cache {
     /// The values of a Secret as they are now.
     pub(super) async fn read(&self, name: &Name) -> Result<Option<Values>, Error> {
         let values = self.secrets.read(&name.0, &name.1).await?;
-        self.lock().insert(
-            name.clone(),
-            Read {
-                values: values.clone(),
-                at: Instant::now(),
-            },
-        );
+        let mut secrets = self.lock();
+        let told = secrets
+            .get(name)
+            .map_or_else(|| values.clone(), |read| read.told.clone());
+        let read = Read {
+            values: values.clone(),
+            at: Instant::now(),
+            told,
+        };
+        secrets.insert(name.clone(), read);
         Ok(values)
     }
 
-    /// Reads a Secret anew. Whether one of its values changed since it was last read.
-    pub(super) async fn changed(&self, name: &Name) -> Result<bool, Error> {
-        let before = self.lock().get(name).map(|read| read.values.clone());
+    /// Reads a Secret anew, to tell its users what changed since they were last told.
+    pub(super) async fn change(&self, name: &Name) -> Result<Change, Error> {
+        let is_known = self.lock().contains_key(name);
         let now = self.read(name).await?;
-        Ok(before.is_none_or(|before| before != now))
+        let mut secrets = self.lock();
+        let before = secrets
+            .get_mut(name)
+            .and_then(|read| std::mem::replace(&mut read.told, now.clone()));
+        Ok(if is_known {
+            Change::Between(before, now)
+        } else {
+            Change::Unknown
+        })
     }
 
     /// Forgets what is no longer in use.

@@ -58,11 +58,11 @@ async fn accounts(
         .filter(|object| is_compared(object))
     {
         let uid = parse::uid(&object);
-        let account = match context.accesses.resolve(&object).await {
-            Ok(resolved) => resolved.account,
-            Err(_) => context.memories.with(&uid, |memory| memory.account.clone()),
+        let known = context.memories.with(&uid, |memory| memory.account.clone());
+        // Those of the moment first: what was known may have expired since.
+        let Some(account) = context.accesses.account(&object).await.or(known) else {
+            continue;
         };
-        let Some(account) = account else { continue };
         context
             .memories
             .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
@@ -88,11 +88,13 @@ fn is_compared(object: &RecordingCallback) -> bool {
 
 /// One sweep of one account.
 async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
-    match account
-        .looks()
-        .sweep(Instant::now(), Lane::Background)
-        .await
-    {
+    let swept = if let Some(failure) = account.stopped() {
+        Err(failure)
+    } else {
+        let looks = account.looks();
+        looks.sweep(Instant::now(), Lane::Background).await
+    };
+    match swept {
         Ok(inventory) => {
             for object in served {
                 context.memories.with(&parse::uid(object), |memory| {

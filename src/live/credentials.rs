@@ -156,6 +156,20 @@ impl CredentialSet {
             iam_endpoint: text("iam_endpoint"),
         })
     }
+
+    /// Equal for data that say the same, or that are wrong in the same way.
+    pub fn digest(data: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
+        let set = Self::read(data)?;
+        let optional = [
+            &set.project_id,
+            &set.region,
+            &set.live_endpoint,
+            &set.iam_endpoint,
+        ];
+        let optional = optional.map(|value| value.as_deref().unwrap_or_default());
+        let whole = [set.credential.unambiguous(), joined(&optional)].concat();
+        Ok(keyed_digest("set", &whole))
+    }
 }
 
 /// The known, filled values as text.

@@ -123,10 +123,10 @@ impl Strikes {
         }
     }
 
-    /// Takes over from an earlier process that this credential is stopped for so much longer.
-    pub fn stop(&self, credential: &Credential, rest: Duration) {
+    /// Takes over from an earlier process that this credential was refused so long ago. What this process saw itself counts more.
+    pub fn inherit(&self, credential: &Credential, ago: Duration) {
         self.ledger()
-            .stop(&Who::of(credential), Instant::now() + rest);
+            .inherit(&Who::of(credential), ago, Instant::now());
     }
 
     /// Whether calls with this credential are stopped, and until when.

@@ -8,7 +8,7 @@ use super::{
     decide::{Proof, Rest, Step, rest},
     facts::{Access, Definition, Deletion, Facts, Observed, later},
     hold,
-    manage::{backoff, home, look, target_changed, unusable},
+    manage::{ambiguous, backoff, home, look, no_access, target_changed, until, unusable},
     place::Target,
     reason::Reason,
     record::Record,
@@ -56,7 +56,7 @@ fn waiting(facts: &Facts) -> Option<Situation> {
         ));
     }
     match &facts.access {
-        Access::Unread => None,
+        Access::Unread | Access::Ambiguous(_) | Access::Unknown(_) => None,
         Access::Unusable(reason, message) => Some(unusable(*reason, message)),
         Access::Usable(target) => home(facts)
             .filter(|home| !home.same_project(target))
@@ -66,20 +66,16 @@ fn waiting(facts: &Facts) -> Option<Situation> {
 
 /// The cloud can be called.
 fn may_call(facts: &Facts) -> Step {
-    if matches!(facts.access, Access::Unread) {
-        return Step::Access;
-    }
+    let target = match &facts.access {
+        Access::Usable(target) => target,
+        Access::Ambiguous(sentence) => return ambiguous(facts, sentence),
+        Access::Unknown(failure) => return no_access(facts, failure),
+        Access::Unread | Access::Unusable(..) => return Step::Access,
+    };
     if let Some(next) = backoff(facts) {
-        return Step::Rest(Rest {
-            situation: Situation::unchanged(),
-            remote: None,
-            again: Some(next),
-            look_again: false,
-        });
+        return until(next);
     }
-    if let Access::Usable(target) = &facts.access
-        && hold::has_moved(facts, target)
-    {
+    if hold::has_moved(facts, target) {
         return through_another_address(facts, target);
     }
     match facts.claiming_record() {

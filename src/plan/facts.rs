@@ -161,8 +161,12 @@ pub enum Access {
     Unread,
     /// It can be called.
     Usable(Target),
-    /// It can't, and this is why.
+    /// It can't, and this is why: a person has to change something, which is noticed.
     Unusable(Reason, String),
+    /// Nobody can tell the project: the sentence says why. IAM is asked again, since a project may come to be there.
+    Ambiguous(String),
+    /// It could not be found out, or the credential must not be used for a while.
+    Unknown(Failure),
 }
 
 /// The sign key.

@@ -9,6 +9,7 @@ use super::{
     decide::{Look, Proof, Rest, Step, rest},
     difference,
     facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later},
+    failure::Failure,
     hold, ledger, outcome,
     place::{Target, Values},
     reason::Reason,
@@ -27,8 +28,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
     {
         match facts.access {
             Access::Unread => return Step::Access,
-            Access::Usable(_) => return Step::Unseen(failure.clone()),
-            Access::Unusable(..) => {}
+            Access::Usable(_) | Access::Unknown(_) => return Step::Unseen(failure.clone()),
+            Access::Unusable(..) | Access::Ambiguous(_) => {}
         }
     }
     let target = match gate(facts, desired) {
@@ -39,12 +40,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         return step;
     }
     if let Some(next) = backoff(facts) {
-        return Step::Rest(Rest {
-            situation: Situation::unchanged(),
-            remote: None,
-            again: Some(next),
-            look_again: false,
-        });
+        return until(next);
     }
     if let Some(record) = facts.open_record() {
         return unknown(facts, desired, record);
@@ -64,12 +60,18 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
             return Err(Box::new(hold::by_memory(facts, desired)));
         }
         Access::Unread => return Err(Box::new(Step::Access)),
-        Access::Unusable(Reason::CredentialsMissing, _) if settled => {
+        Access::Unusable(Reason::CredentialsMissing, _)
+        | Access::Ambiguous(_)
+        | Access::Unknown(_)
+            if settled =>
+        {
             return Err(Box::new(hold::by_memory(facts, desired)));
         }
         Access::Unusable(reason, message) => {
             return Err(Box::new(rest(unusable(*reason, message))));
         }
+        Access::Ambiguous(sentence) => return Err(Box::new(ambiguous(facts, sentence))),
+        Access::Unknown(failure) => return Err(Box::new(no_access(facts, failure))),
     };
     if let Some(home) = home(facts)
         && !home.same_project(target)
@@ -120,6 +122,34 @@ pub(super) fn unusable(reason: Reason, message: &str) -> Situation {
         Stage::Stalled
     };
     Situation::new(reason, stage, message)
+}
+
+/// Nobody can tell the project: asked again like a rejected call.
+pub(super) fn ambiguous(facts: &Facts, sentence: &str) -> Step {
+    if let Some(next) = backoff(facts) {
+        return until(next);
+    }
+    let situation = unusable(Reason::CredentialsMissing, sentence).at(outcome::next_look(facts));
+    rest(if facts.object.deleting {
+        situation.with_way_out(facts)
+    } else {
+        situation
+    })
+}
+
+/// It could not be found out where to call, or as whom.
+pub(super) fn no_access(facts: &Facts, failure: &Failure) -> Step {
+    backoff(facts).map_or_else(|| Step::Failed(failure.clone()), until)
+}
+
+/// Nothing to do before a backoff ends.
+pub(super) fn until(next: Timestamp) -> Step {
+    Step::Rest(Rest {
+        situation: Situation::unchanged(),
+        remote: None,
+        again: Some(next),
+        look_again: false,
+    })
 }
 
 /// The object's callback lives somewhere else than spec and credentials say.

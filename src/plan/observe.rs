@@ -5,7 +5,7 @@ use super::{
     decide::{Proof, Rest, Step, rest},
     difference,
     facts::{Access, Adoption, Desired, Facts, Observed},
-    manage::{home, look, target_changed, unusable},
+    manage::{ambiguous, home, look, no_access, target_changed, unusable},
     reason::Reason,
     row::Row,
     situation::{Situation, Stage},
@@ -29,6 +29,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
     let target = match &facts.access {
         Access::Unread => return Step::Access,
         Access::Unusable(reason, message) => return rest(unusable(*reason, message)),
+        Access::Ambiguous(sentence) => return ambiguous(facts, sentence),
+        Access::Unknown(failure) => return no_access(facts, failure),
         Access::Usable(target) => target,
     };
     if let Some(home) = home(facts)

@@ -35,7 +35,8 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     let mut status = facts.status.clone();
     let situation = &rest.situation;
     let looked = facts.observed.begun().is_some();
-    if situation.reason == Reason::Conflict && situation.stage == Stage::Stalled {
+    let asked_again = situation.reason == Reason::CredentialsMissing && situation.next.is_some();
+    if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
         status.failures = Some(failures(facts) + 1);
     }
     if situation.stage == Stage::Ready {

@@ -154,7 +154,7 @@ async fn crash(scene: Scene, unique: bool, case: Case, point: Point) -> Option<D
     let end = case.meanwhile(&ground, scene.end(&ground)).await;
     let restarted = tokio::time::Instant::now();
     let mut second = ground.operator().await;
-    case.afterwards(&ground).await;
+    case.afterwards(&ground, &end).await;
     ground.converges(&end).await;
     let recovery = restarted.elapsed();
     assert!(second.terminate().await.success());

@@ -85,7 +85,7 @@ async fn an_edit_by_hand_is_repaired_by_a_requested_look() {
     world.cloud.edit_row(&id, &rewrite(&world));
     let before = world.calls().len();
 
-    world.look("push", "once").await;
+    world.asked("push", "once").await;
 
     assert_eq!(
         world.calls()[before..],

@@ -287,7 +287,7 @@ async fn the_same_rejection_five_times_stalls_and_maintenance_never_does() {
             // The interval of the test's own looks, so that more than a second passes between the first and the fifth.
             tokio::time::sleep(Duration::from_millis(500)).await;
             assert!(!has(&status, "Stalled"), "{attempt}");
-            status = world.look("push", &attempt.to_string()).await;
+            status = world.asked("push", &attempt.to_string()).await;
         }
         assert_eq!(has(&status, "Stalled"), stalls, "{status:?}");
         assert_eq!(has(&status, "Reconciling"), !stalls);
@@ -308,9 +308,9 @@ async fn the_ledger_keeps_the_newest_ten() {
     world.create("push", json!({})).await;
     world.reason("push", "RequestRejected").await;
     for number in 1..12 {
-        world.look("push", &number.to_string()).await;
+        world.asked("push", &number.to_string()).await;
     }
-    let status = world.look("push", "last").await;
+    let status = world.asked("push", "last").await;
     assert_eq!(status.operations.len(), 10);
     assert_eq!(
         short(&status.operations[0]),

@@ -78,13 +78,13 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
     let row = world
         .cloud
         .insert_row(PROJECT, "push.example.com", "live", &url(OURS));
-    let status = world.look("push", "same").await;
+    let status = world.asked("push", "same").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
     assert_eq!(told(status.plan.as_ref().unwrap()), ("Adopt", vec![]));
     assert_eq!(status.remote.unwrap().id.as_ref(), Some(&row.id));
 
     world.cloud.edit_row(&row.id, &url(OTHER));
-    let status = world.look("push", "other").await;
+    let status = world.asked("push", "other").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     let change = vec![("notifyCallbackURL", Some(OTHER), Some(OURS))];
     assert_eq!(
@@ -100,7 +100,7 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
     assert_eq!(status.callback_id, None, "it is not ours");
 
     world.cloud.delete_row(&row.id);
-    let status = world.look("push", "gone").await;
+    let status = world.asked("push", "gone").await;
     assert_eq!(told(status.plan.as_ref().unwrap()), ("Create", vec![]));
     assert_eq!(status.remote, None);
 
@@ -127,7 +127,7 @@ async fn an_object_that_observes_owns_nothing_and_its_plan_knows_the_owner() {
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
 
-    let status = world.look("looker", "now").await;
+    let status = world.asked("looker", "now").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
     assert_eq!(
         told(status.plan.as_ref().unwrap()),
@@ -216,7 +216,7 @@ async fn a_suspended_object_costs_no_call_and_keeps_its_word() {
         .await;
     let status = current(&world, "push").await;
     assert_eq!(ready(&status), ("True", "Suspended"));
-    let status = world.look("push", "suspended").await;
+    let status = world.asked("push", "suspended").await;
     assert_eq!(ready(&status), ("True", "Suspended"));
     assert_eq!(world.calls().len(), before);
 

@@ -148,11 +148,11 @@ async fn a_requested_look_ends_a_conflict_at_once() {
     world.create("push", json!({})).await;
     world.reason("push", "Conflict").await;
 
-    world.look("push", "still there").await;
+    world.asked("push", "still there").await;
     assert_eq!(world.calls(), [(List, Some(200)), (List, Some(200))]);
     world.cloud.delete_row(&row.id);
     let (asked, before) = (std::time::Instant::now(), world.calls().len());
-    world.look("push", "gone").await;
+    world.asked("push", "gone").await;
     world.ready("push").await;
     assert!(asked.elapsed() < Duration::from_secs(4), "{asked:?}");
     assert_eq!(
@@ -229,7 +229,7 @@ async fn several_callbacks_at_one_place_are_all_named_and_none_is_touched() {
         assert!(message(&status).contains(&row.id), "{}", message(&status));
     }
     world.cloud.delete_row(&rows[1].id);
-    let status = world.look("push", "one is left").await;
+    let status = world.asked("push", "one is left").await;
     assert_eq!(status.callback_id.as_ref(), Some(&rows[0].id));
     for row in &rows {
         assert!(!world.changes(&row.id).contains(&Change::Deleted));
@@ -248,7 +248,7 @@ async fn a_foreign_callback_beside_ours_is_told_and_ours_is_kept() {
     let id = world.ready("push").await.callback_id.unwrap();
     let row = foreign(&world, OURS);
 
-    world.look("push", "another").await;
+    world.asked("push", "another").await;
     let status = world.reason("push", "Conflict").await;
     assert_eq!(status.callback_id.as_ref(), Some(&id));
     for id in [&id, &row.id] {

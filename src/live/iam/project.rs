@@ -18,8 +18,10 @@ use crate::{
     plan::failure::{Class, Failure, Operation},
 };
 
-/// How long a look-up that failed is not repeated: many objects may ask for the same project at once.
-const FAILED_LOOK_UP_KEEPS: Duration = Duration::from_secs(30);
+/// How long an answer without a project is not asked for again: many objects may want the same one at once.
+const REFUSAL_KEEPS: Duration = Duration::from_secs(30);
+/// How long IAM is left alone that could not be asked.
+const OUTAGE_KEEPS: Duration = Duration::from_secs(2);
 
 /// What a look-up brought, and until when a failure counts.
 pub(super) struct LookedUp {
@@ -73,9 +75,7 @@ impl Iam {
             return known.result.clone();
         }
         let result = self.ask_once(&key, credential, operation).await;
-        let until = result
-            .is_err()
-            .then(|| Instant::now() + FAILED_LOOK_UP_KEEPS);
+        let until = keeps(&result).map(|keeps| Instant::now() + keeps);
         known.insert(LookedUp { result, until }).result.clone()
     }
 
@@ -190,6 +190,19 @@ impl Iam {
             Proof::Token(token) => draft.with_token(token, secrets),
         };
         self.send(&key.endpoint, request, operation, secrets).await
+    }
+}
+
+/// How long a look-up counts; for good when it found something.
+fn keeps(result: &Result<String, NoProject>) -> Option<Duration> {
+    match result {
+        Ok(_) => None,
+        Err(NoProject::Failed(failure))
+            if matches!(failure.class, Class::NotSent | Class::Maintenance) =>
+        {
+            Some(OUTAGE_KEEPS)
+        }
+        Err(NoProject::Failed(_) | NoProject::Ambiguous(_)) => Some(REFUSAL_KEEPS),
     }
 }
 

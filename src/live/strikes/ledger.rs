@@ -137,10 +137,21 @@ impl Ledger {
         }
     }
 
-    /// Stops a credential, as another process had.
-    pub(super) fn stop(&mut self, who: &Who, until: Instant) {
-        let record = self.credentials.entry(who.credential.clone()).or_default();
-        record.stopped = record.stopped.max(Some(until));
+    /// Stops a credential that another process saw refused, as if it had been so as often as may be.
+    pub(super) fn inherit(&mut self, who: &Who, ago: Duration, now: Instant) {
+        let left = MEMORY.saturating_sub(ago);
+        if left.is_zero() || self.credentials.contains_key(&who.credential) {
+            return;
+        }
+        let record = Record {
+            stopped: Some(now + left),
+            ..Record::default()
+        };
+        self.credentials.insert(who.credential.clone(), record);
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        let at = now.checked_sub(ago).unwrap_or(now);
+        principal.refusals.extend([at; OF_ONE]);
+        principal.refusals.sort();
     }
 
     /// Until when there is no call for this credential: it was refused itself, or has not worked and others of its principal were.

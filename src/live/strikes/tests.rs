@@ -170,7 +170,8 @@ async fn users_and_tokens_are_stopped_too() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_forgets_no_stop() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    strikes.stop(&key, Duration::from_mins(2));
+    advance(MINUTES_5).await;
+    strikes.inherit(&key, Duration::from_mins(3));
     let stopped = call(&strikes, &key, Verdict::Refused).await.unwrap_err();
     let failure = stopped.failure(Operation::List);
     assert_eq!(failure.class, Class::Credential);
@@ -182,6 +183,31 @@ async fn a_restart_forgets_no_stop() {
     );
     advance(Duration::from_mins(2)).await;
     assert_eq!(call(&strikes, &key, Verdict::Accepted).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_before_a_restart_counts_for_the_whole_key() {
+    let strikes = Strikes::new();
+    advance(MINUTES_5).await;
+    let wrong: Vec<_> = (0..3)
+        .map(|n| pair("TESTAK", &format!("wrong-{n}")))
+        .collect();
+    for key in &wrong[..2] {
+        strikes.inherit(key, Duration::from_mins(1));
+    }
+    assert!(call(&strikes, &wrong[2], Verdict::Refused).await.is_err());
+    advance(Duration::from_mins(4)).await;
+    call(&strikes, &wrong[2], Verdict::Refused).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_believes_itself_more_than_what_it_inherits() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    strikes.inherit(&key, Duration::ZERO);
+    assert_eq!(strikes.stopped(&key), None);
+    strikes.inherit(&pair("TESTAK", "two"), MINUTES_5);
+    assert_eq!(strikes.stopped(&pair("TESTAK", "two")), None);
 }
 
 #[test]

@@ -76,8 +76,7 @@ fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
     let mut world = World::new();
     world.unique = false;
     world.fates = vec![Fate::Late(SETTLE + 15)];
-    world.run(1);
-    world.quiet();
+    world.run(3 * SETTLE);
     assert_eq!(world.posts, 2);
     assert_eq!(world.rows.len(), 1, "{:#?}", world.rows);
     assert!(conditions::is_ready(&world.status));

@@ -205,7 +205,9 @@ impl World {
                 self.shown = Shown::Unasked;
                 Some(0)
             });
-            self.now += wait.unwrap_or(60).clamp(1, 60);
+            // Only what was asked for, and the sweep, bring the process back.
+            let until = self.next_sweep.min(end + 1) - self.now;
+            self.now += wait.unwrap_or(until).min(until).max(1);
         }
         self.now = self.now.max(end);
         self.commit_late();

@@ -30,6 +30,9 @@ pub(super) const OTHER_PROJECT: &str = "fedcba9876543210fedcba9876543210";
 /// Settle time and a bound: within this a restarted process has found its way.
 pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 14);
 
+/// How often the end is judged: many worlds wait at the same time.
+const POLL: Duration = Duration::from_millis(300);
+
 /// A world behind a trap.
 pub(super) struct Ground {
     pub(super) world: World,
@@ -96,14 +99,10 @@ impl Ground {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags; a later flag wins.
+    /// The same with more flags.
     pub(super) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let flags = self.world.flags();
-        let flags: Vec<&str> = flags
-            .iter()
-            .map(String::as_str)
-            .chain(more.iter().copied())
-            .collect();
+        let flags = self.world.flags_with(more);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start_at(self.proxy.url(), &flags).await
     }
 
@@ -131,7 +130,7 @@ impl Ground {
         let reached = tokio::time::timeout(RECOVERY, async {
             while let Err(why) = self.judge(end).await {
                 last = why;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(POLL).await;
             }
         });
         if reached.await.is_err() {

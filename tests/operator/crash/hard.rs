@@ -9,7 +9,7 @@ use super::{
     ground::{APP, DOMAIN, End, Ground, Held, NAME, OTHER_PROJECT},
     scene::{EDITED, URL},
 };
-use crate::support::world::condition;
+use crate::support::world::{PROJECT, condition};
 
 /// What goes on around the kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Case {
     }
 
     /// Happens once a process runs again.
-    pub(super) async fn afterwards(self, ground: &Ground) {
+    pub(super) async fn afterwards(self, ground: &Ground, end: &End) {
         let world = &ground.world;
         let ready = is_ready(ground).await;
         if matches!(self, Self::ForeignSame | Self::ForeignOther) && ready {
@@ -112,7 +112,8 @@ impl Case {
             }
             world.put_secret("huaweicloud", &world.credentials()).await;
         }
-        if self == Self::OtherProject && knows_home(ground).await {
+        let stays = matches!(end, End::Held(held) if held.project == PROJECT);
+        if self == Self::OtherProject && stays {
             world.reason(NAME, "TargetChanged").await;
             world.put_secret("huaweicloud", &world.credentials()).await;
         }
@@ -192,8 +193,8 @@ async fn is_ready(ground: &Ground) -> bool {
         .world
         .get(NAME)
         .await
-        .unwrap()
-        .status
-        .unwrap_or_default();
-    condition(&status, "Ready").is_some_and(|ready| ready.status == "True")
+        .and_then(|object| object.status);
+    status.is_some_and(|status| {
+        condition(&status, "Ready").is_some_and(|ready| ready.status == "True")
+    })
 }

@@ -94,7 +94,8 @@ async fn run(late: Late) {
     if late.killed {
         operator = ground.operator().await;
     }
-    let over = |cloud: &live_simulator::Cloud| first(cloud).is_some_and(|call| call.is_answered());
+    let over =
+        |cloud: &live_simulator::Cloud| first(cloud).is_some_and(|call| call.status.is_some());
     cloud
         .wait_for("the late create", RECOVERY, over)
         .await

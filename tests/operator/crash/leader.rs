@@ -86,12 +86,7 @@ async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
     let places = Arc::new(Semaphore::new(ABREAST));
     let mut runs = Vec::new();
     for unique in [true, false] {
-        for scene in [
-            Scene::Create,
-            Scene::CreateWithoutId,
-            Scene::Update,
-            Scene::Delete,
-        ] {
+        for scene in [Scene::Create, Scene::Update, Scene::Delete] {
             let golden = super::golden(scene, unique, Case::Nothing);
             let (points, _) = Box::pin(golden).await;
             runs.extend(points.into_iter().map(|point| (unique, scene, point)));
@@ -206,7 +201,7 @@ async fn leads(operator: &Operator) {
     eventually("it leads", LIMIT, async || {
         let (_, metrics) = operator.get("/metrics").await?;
         metrics
-            .contains("recording_callback_leader 1")
+            .contains("\nrecording_callback_leader 1\n")
             .then_some(())
     })
     .await;

@@ -68,12 +68,8 @@ impl World {
 
     /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let flags = self.flags();
-        let flags: Vec<&str> = flags
-            .iter()
-            .map(String::as_str)
-            .chain(more.iter().copied())
-            .collect();
+        let flags = self.flags_with(more);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start(&flags).await
     }
 
@@ -87,6 +83,15 @@ impl World {
             "--settle-time=6s".to_owned(),
             "--secret-poll-interval=1s".to_owned(),
         ]
+    }
+
+    /// The same with more flags, each in place of one of that name.
+    pub(crate) fn flags_with(&self, more: &[&str]) -> Vec<String> {
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let mut flags = self.flags();
+        flags.retain(|flag| more.iter().all(|other| name(other) != name(flag)));
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+        flags
     }
 
     /// Creates or replaces a Secret.
@@ -230,19 +235,6 @@ impl World {
         live.map(|call| (call.operation, call.status)).collect()
     }
 
-    /// How often one of the five operations was called.
-    pub(crate) fn count(&self, operation: Operation) -> usize {
-        let calls = self.calls().into_iter();
-        calls.filter(|(called, _)| *called == operation).count()
-    }
-
-    /// Asks for a look at an object.
-    pub(crate) async fn ask(&self, name: &str, token: &str) {
-        let annotation = json!({ "live.huaweicloud.com/reconcile-requested-at": token });
-        self.patch(name, json!({ "metadata": { "annotations": annotation } }))
-            .await;
-    }
-
     /// What happened to a row by calls; what the test itself did to it is left out.
     pub(crate) fn changes(&self, id: &str) -> Vec<Change> {
         let mutations = self.cloud.mutations().into_iter();
@@ -280,10 +272,23 @@ impl World {
         .await
     }
 
-    /// Asks for a look now, and waits for the answer.
-    pub(crate) async fn look(&self, name: &str, token: &str) -> Status {
+    /// How often one of the five operations was called.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|(called, _)| *called == operation).count()
+    }
+
+    /// Asks for a look at an object.
+    pub(crate) async fn ask(&self, name: &str, token: &str) {
+        let annotation = "live.huaweicloud.com/reconcile-requested-at";
+        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
+        self.patch(name, asked).await;
+    }
+
+    /// The status, once the look that is asked for now is answered.
+    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
         self.ask(name, token).await;
-        self.status(name, "the requested look is answered", |status| {
+        self.status(name, "the look is answered", |status| {
             status.last_handled_reconcile_at.as_deref() == Some(token)
         })
         .await
