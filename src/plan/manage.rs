@@ -229,19 +229,32 @@ fn unknown(facts: &Facts, desired: &Desired, record: &Record) -> Step {
                 .duration_since(newest)
                 .clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(8));
             let again = (facts.now + waited).min(later(settled_at, Duration::from_millis(1)));
-            let situation = Situation::new(
-                Reason::OutcomeUnknown,
-                Stage::Progressing,
-                "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.",
-            );
             Step::Rest(Rest {
-                situation: situation.at(settled_at),
+                situation: waits_for_settling(facts, settled_at),
                 remote: None,
                 again: Some(again),
                 look_again: false,
             })
         }
     }
+}
+
+/// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
+fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
+    let newest = facts.status.last_operation.as_ref();
+    let failed = newest.is_some_and(|entry| entry.type_ == "Create" && entry.outcome == "Unknown");
+    let told = conditions::ready(&facts.status).is_some_and(|ready| {
+        [
+            Reason::OutcomeUnknown.as_str(),
+            Reason::RateLimited.as_str(),
+        ]
+        .contains(&ready.reason.as_str())
+    });
+    if failed && told {
+        return Situation::unchanged();
+    }
+    let message = "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.";
+    Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at)
 }
 
 /// No id and nothing open: the first create, or the next one after a rejection.

@@ -60,7 +60,7 @@ impl Case {
         Self {
             reason: "OutcomeUnknown",
             outcome: "Unknown",
-            pause: 4..=7,
+            pause: 3..=7,
             closes: false,
             ..self
         }

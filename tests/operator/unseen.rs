@@ -12,7 +12,7 @@ use crate::support::{
     world::{LIMIT, World, condition},
 };
 
-use Operation::{List, Update};
+use Operation::{Create, List, Update};
 
 #[tokio::test]
 async fn a_cloud_that_does_not_listen_is_waited_for_and_settled_objects_stay_ready() {
@@ -112,4 +112,43 @@ async fn sweeps_that_may_not_list_make_ready_unknown_with_one_write_until_they_m
     world.cloud.clear_faults();
     world.ready("push").await;
     assert_eq!(world.writes_since(&settled).await, 2);
+}
+
+#[tokio::test]
+async fn an_access_key_with_another_secret_sees_nothing_of_what_the_right_one_sees() {
+    let world = World::new().await;
+    let mut values = world.credentials();
+    values[1].1 = "sk-test-example-of-somebody-else".to_owned();
+    world.put_secret("intruder", &values).await;
+    let _operator = world.operator_with(&["--resync-interval=1s"]).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+
+    let same = json!({
+        "publishDomain": "push.example.com",
+        "managementPolicy": "Observe",
+        "credentialsSecretRef": { "name": "intruder" },
+    });
+    world.create("intruder", same).await;
+    let status = world.reason("intruder", "CredentialsRejected").await;
+    assert_eq!((status.remote, status.plan), (None, None));
+    let ready = condition(&world.ready("push").await, "Ready").cloned();
+    assert_eq!(ready.unwrap().reason, "Available");
+}
+
+#[tokio::test]
+async fn an_account_without_settled_objects_is_not_swept() {
+    let world = World::new().await;
+    let always = Fault::on(Create).always();
+    world
+        .cloud
+        .fault(always.reply(400, refusal("LIVE.100011001")));
+    let _operator = world.operator_with(&["--resync-interval=1s"]).await;
+    world.create("push", json!({})).await;
+    world
+        .status("push", "two rejections", |status| {
+            status.failures == Some(2)
+        })
+        .await;
+    assert_eq!(world.count(List), 1, "{:?}", world.calls());
 }
