@@ -10,7 +10,12 @@
 
 mod architecture;
 mod crd;
+mod credentials;
+mod credentials_network;
+mod credentials_strikes;
+mod credentials_target;
 mod examples;
 mod lifecycle;
 mod manifests;
+mod sign_key;
 mod support;

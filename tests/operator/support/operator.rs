@@ -13,7 +13,7 @@ use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams, PostParams},
     config::Kubeconfig,
-    core::{ApiResource, GroupVersionKind},
+    core::{ApiResource, GroupVersionKind, ObjectMeta},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ use tokio::{
     sync::OnceCell,
 };
 
-use super::{client, control_plane::kubeconfig, eventually};
+use super::{Namespace, client, control_plane::kubeconfig, eventually};
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
 const NAMESPACE: &str = "recording-callback-system";
@@ -50,8 +50,48 @@ impl Operator {
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
+        Self::run(
+            directory,
+            account(NAMESPACE, NAME).await,
+            flags,
+            environment,
+        )
+    }
+
+    /// Starts one as a service account of a namespace, which is made for it.
+    pub(crate) async fn start_as(
+        namespace: &Namespace,
+        account_name: &str,
+        flags: &[String],
+    ) -> Self {
+        let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
+        let metadata = ObjectMeta {
+            name: Some(account_name.to_owned()),
+            ..ObjectMeta::default()
+        };
+        let made = ServiceAccount {
+            metadata,
+            ..ServiceAccount::default()
+        };
+        accounts
+            .create(&PostParams::default(), &made)
+            .await
+            .unwrap();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let kubeconfig = account(namespace.name(), account_name).await;
+        let mut operator = Self::run(TempDir::new().unwrap(), kubeconfig, &flags, &[]);
+        operator.ready().await;
+        operator
+    }
+
+    fn run(
+        directory: TempDir,
+        account: String,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account().await).unwrap();
+        fs::write(&kubeconfig, account).unwrap();
         let log = directory.path().join("log");
         let process = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", "debug"])
@@ -155,14 +195,14 @@ fn lines(log: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// A kubeconfig of the service account that the installation makes, with the rights that it grants.
-async fn account() -> String {
+/// A kubeconfig of a service account. The installation's has the rights that it grants.
+async fn account(namespace: &str, name: &str) -> String {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED.get_or_init(install).await;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, namespace);
     let (params, request) = (PostParams::default(), TokenRequest::default());
     let granted = accounts
-        .create_token_request(NAME, &params, &request)
+        .create_token_request(name, &params, &request)
         .await
         .unwrap();
     let token = granted.status.unwrap().token;
