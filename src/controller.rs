@@ -260,13 +260,13 @@ impl Notes {
         match event {
             watcher::Event::Apply(object) => {
                 self.known.insert(parse::uid(object));
-                self.context.index.put(object);
+                self.context.note(object);
             }
             watcher::Event::Delete(object) => self.forget(&parse::uid(object)),
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => {
                 self.listing.insert(parse::uid(object));
-                self.context.index.put(object);
+                self.context.note(object);
             }
             watcher::Event::InitDone => {
                 let listed = std::mem::take(&mut self.listing);

@@ -21,6 +21,7 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod situation;
+pub mod unseen;
 
 #[cfg(test)]
 mod tests;

@@ -137,6 +137,13 @@ impl Context {
         Deadline::after(&self.wall, limit)
     }
 
+    /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
+    pub(super) fn note(&self, object: &RecordingCallback) {
+        for other in self.index.put(object) {
+            self.trigger(other);
+        }
+    }
+
     /// Has an object reconciled, although it did not change itself.
     pub(super) fn trigger(&self, object: ObjectRef<RecordingCallback>) {
         // An error means that the controller has ended: nobody reconciles any more.

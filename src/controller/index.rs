@@ -31,13 +31,34 @@ struct Entry {
     project: Option<(String, String)>,
     observes: bool,
     candidate: Candidate,
+    /// The resourceVersion: the watch may be behind our own writes.
+    version: u64,
 }
 
+impl Entry {
+    /// What others who want the same place go by.
+    fn claim(&self) -> Claim<'_> {
+        let Candidate { open, deleting, .. } = self.candidate;
+        (self.id.as_deref(), open, deleting, self.observes)
+    }
+}
+
+/// Id, whether the record is open, whether the object is being deleted, whether it only looks.
+type Claim<'a> = (Option<&'a str>, bool, bool, bool);
+
 impl Index {
-    /// Takes note of an object as it is now.
-    pub(super) fn put(&self, object: &RecordingCallback) {
+    /// Takes note of an object as it is now. Gives those that want the same place, if this may make another the owner.
+    pub(super) fn put(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
         let uid = parse::uid(object);
+        let version = parse::version(object);
         let mut tables = self.lock();
+        if tables
+            .entries
+            .get(&uid)
+            .is_some_and(|entry| entry.version > version)
+        {
+            return Vec::new();
+        }
         let before = tables.take(&uid);
         let status = object.status.clone().unwrap_or_default();
         let record = parse::record(object);
@@ -50,7 +71,7 @@ impl Index {
             .map(|target| (target.region, target.project_id))
             .or_else(|| record.map(|record| (record.target.region, record.target.project_id)))
             .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
-        tables.add(Entry {
+        let entry = Entry {
             object: ObjectRef::from_obj(object),
             place: parse::place(&object.spec),
             id: status.callback_id.clone(),
@@ -66,10 +87,19 @@ impl Index {
                     .map(|time| time.0),
                 holds: status.callback_id.is_some(),
                 open,
-                looked: before.is_some_and(|entry| entry.candidate.looked),
+                looked: before.as_ref().is_some_and(|entry| entry.candidate.looked),
                 deleting: meta.deleting,
             },
-        });
+            version,
+        };
+        let claimed = before.as_ref().map_or(Claim::default(), Entry::claim);
+        let others = if entry.claim() == claimed {
+            Vec::new()
+        } else {
+            tables.at(&entry.place)
+        };
+        tables.add(entry);
+        others
     }
 
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
@@ -86,11 +116,7 @@ impl Index {
         let Some(entry) = tables.take(uid) else {
             return Vec::new();
         };
-        let others = tables.places.get(&entry.place).into_iter().flatten();
-        others
-            .filter_map(|other| tables.entries.get(other))
-            .map(|entry| entry.object.clone())
-            .collect()
+        tables.at(&entry.place)
     }
 
     /// The domains that the objects name.
@@ -156,6 +182,15 @@ impl Index {
 }
 
 impl Tables {
+    /// The objects that want this place.
+    fn at(&self, place: &Place) -> Vec<ObjectRef<RecordingCallback>> {
+        let users = self.places.get(place).into_iter().flatten();
+        users
+            .filter_map(|user| self.entries.get(user))
+            .map(|entry| entry.object.clone())
+            .collect()
+    }
+
     fn add(&mut self, entry: Entry) {
         let uid = entry.candidate.uid.clone();
         self.places

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::account::Account;
 use crate::api::RecordingCallback;
 use crate::plan::facts::{Observed, Rewrites, Shown, later};
+use crate::plan::failure::Failure;
 use crate::plan::record::Record;
 
 /// How long an id that we deleted counts as absent.
@@ -42,6 +43,8 @@ pub(super) struct Memory {
     pub(super) swept: Option<(Observed, Shown)>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
+    /// How they failed, when they were too many.
+    pub(super) blind: Option<Failure>,
     deleted: Vec<(String, Timestamp)>,
     rewrites: Vec<Timestamp>,
     repaired: Option<Timestamp>,

@@ -39,6 +39,14 @@ pub(super) fn uid(object: &RecordingCallback) -> String {
     object.metadata.uid.clone().unwrap_or_default()
 }
 
+/// The resourceVersion, by which the API server orders the versions of an object; 0 where it is no number.
+pub(super) fn version(object: &RecordingCallback) -> u64 {
+    let version = object.metadata.resource_version.as_deref();
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default()
+}
+
 /// The write-ahead record of this very object.
 pub(super) fn record(object: &RecordingCallback) -> Option<Record> {
     Record::parse(annotation(object, PENDING_OPERATION)?, &uid(object))

@@ -19,9 +19,12 @@ use crate::cluster::object::{Version, is_stale};
 use crate::metrics::Outcome;
 use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::outcome;
+use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
+use crate::plan::unseen;
 
+use super::change::advice;
 use super::record::{Landed, text};
 
 /// How often one reconcile plans anew before it gives others a turn.
@@ -100,7 +103,7 @@ async fn rounds(
     object: Arc<RecordingCallback>,
     mut turn: Turn<'_>,
 ) -> Result<Next, Failed> {
-    let mut nudged = false;
+    let (mut nudged, mut queued) = (false, false);
     for _ in 0..ROUNDS {
         if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
             return Ok(Next::OnChange);
@@ -109,7 +112,9 @@ async fn rounds(
         let mut run = Run::new(context, newest, turn);
         run.facts.nudged |= nudged;
         nudged = run.facts.nudged;
+        run.facts.queued = queued;
         let next = Box::pin(run.questions()).await?;
+        queued = run.facts.queued;
         if next != Next::Again {
             return Ok(next);
         }
@@ -120,18 +125,11 @@ async fn rounds(
 
 /// The object as the watch brought it, or as a later write of ours returned it.
 fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
-    let version = |object: &RecordingCallback| {
-        object
-            .metadata
-            .resource_version
-            .as_deref()
-            .and_then(|version| version.parse::<u64>().ok())
-    };
     context.memories.with(&parse::uid(seen), |memory| {
         let later = memory
             .written
             .clone()
-            .filter(|written| version(written) > version(seen));
+            .filter(|written| parse::version(written) > parse::version(seen));
         if later.is_none() {
             memory.written = None;
         }
@@ -160,6 +158,7 @@ impl Run<'_> {
                 | Step::Adopt(_)
                 | Step::Release { .. }
                 | Step::Failed(_)
+                | Step::Unseen(_)
                 | Step::Rest(_)) => Some(Box::pin(self.act(step)).await?),
             };
             if let Some(next) = next {
@@ -180,6 +179,10 @@ impl Run<'_> {
             Step::Adopt(row) => self.adopt(row).await,
             Step::Release { retained } => self.release(retained).await,
             Step::Failed(failure) => self.failed(&failure).await,
+            Step::Unseen(failure) => {
+                let status = unseen::told(&self.facts, &failure, advice(&failure));
+                self.end(status, Next::OnChange).await
+            }
             Step::Rest(rest) => self.rest(rest).await,
             Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => {
                 Ok(Next::Again)
@@ -226,9 +229,20 @@ impl Run<'_> {
 
     /// Records a foreign row that the policy lets us take over.
     async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
-        let Ok(desired) = self.facts.desired.clone() else {
+        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
+        else {
             return Ok(Next::Again);
         };
+        let places = &self.context.places;
+        let Ok(_alone) = self
+            .wait(places.lock(account.target(), &desired.place))
+            .await
+        else {
+            return Ok(Next::Again);
+        };
+        if self.is_taken(account.target(), &desired.place, &row.id) {
+            return Ok(Next::Again);
+        }
         if !self.facts.object.finalizer {
             let _ = self.protect().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
@@ -245,6 +259,13 @@ impl Run<'_> {
             self.tell(Tone::Normal, Reason::Adopted, &note).await;
         }
         Ok(Next::Again)
+    }
+
+    /// Whether another object came first, to the place or to the callback.
+    fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
+        let (index, uid) = (&self.context.index, &self.facts.object.uid);
+        index.rival(uid, place, target).is_some()
+            || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
     /// Nothing to do at the cloud: tells how things are.

@@ -178,7 +178,7 @@ impl Run<'_> {
     /// The object as a write of ours, or a fresh read, returned it.
     pub(super) fn remember(&mut self, object: RecordingCallback) {
         self.object = Arc::new(object);
-        self.context.index.put(&self.object);
+        self.context.note(&self.object);
         let written = Arc::clone(&self.object);
         self.context
             .memories

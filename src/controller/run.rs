@@ -250,6 +250,7 @@ impl<'a> Run<'a> {
                 .conditions
                 .iter()
                 .any(|c| c.type_ == "Ready" && c.reason == "RateLimited");
+        self.facts.queued = true;
         if !told {
             let status = outcome::queued(&self.facts, later(self.facts.now, wait));
             self.write(status).await?;
@@ -333,6 +334,8 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
         observed: Observed::Unasked,
         shown: Shown::Unasked,
         rewrites: Rewrites::default(),
+        blind: None,
+        queued: false,
     };
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
@@ -356,6 +359,7 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
         facts.nudged = std::mem::take(&mut memory.nudged);
         facts.deleted = memory.deleted(now);
         facts.rewrites = memory.rewrites(now);
+        facts.blind = memory.blind.take();
         if let Some((observed, shown)) = memory.swept.take() {
             facts.observed = observed;
             facts.shown = shown;

@@ -19,12 +19,15 @@ use crate::live::account::AccountKey;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::backoff::lengthened;
-use crate::plan::facts::{Observed, Shown};
+use crate::plan::conditions;
+use crate::plan::facts::{Access, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::hold;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
+/// So many sweeps in a row that fail for the credential, the permission or the account are told.
+const TOLERATED: u32 = 3;
 
 type Served = Vec<Arc<RecordingCallback>>;
 
@@ -55,11 +58,17 @@ async fn accounts(
         .filter(|object| is_compared(object))
     {
         let uid = parse::uid(&object);
-        let known = context.memories.with(&uid, |memory| memory.account.clone());
-        // Those of the moment first: what was known may have expired since.
-        let Some(account) = context.accesses.account(&object).await.or(known) else {
-            continue;
+        let known = || context.memories.with(&uid, |memory| memory.account.clone());
+        let account = match context.accesses.read(&object).await {
+            Ok(read) => {
+                let entry = context.accesses.enter(&object, read.login).await;
+                // A credential that is stopped shows by its sweeps, too.
+                let is_unknown = matches!(entry.access, Access::Unknown(_));
+                entry.account.or_else(|| known().filter(|_| is_unknown))
+            }
+            Err(_) => known(),
         };
+        let Some(account) = account else { continue };
         context
             .memories
             .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
@@ -94,13 +103,14 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
     match swept {
         Ok(inventory) => {
             for object in served {
-                context
-                    .memories
-                    .with(&parse::uid(object), |memory| memory.failed_sweeps = 0);
+                context.memories.with(&parse::uid(object), |memory| {
+                    memory.failed_sweeps = 0;
+                    memory.blind = None;
+                });
             }
             tell(context, account, &inventory);
             let missing = compare(context, account, served, &inventory);
-            confirm(context, account, missing, &inventory).await;
+            confirm(context, account, missing, inventory).await;
         }
         Err(failure) => failed(context, served, &failure),
     }
@@ -134,11 +144,12 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
         }
         let rows = inventory.at_place(&place);
         let status = object.status.as_ref();
-        let id = status.and_then(|status| status.callback_id.as_deref());
-        let is_missing = id.is_some_and(|id| !rows.iter().any(|row| row.id == id));
-        if is_missing {
+        let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
+        let counts = status
+            .is_none_or(|status| begun >= hold::counts_at(status, context.settings.settle_time));
+        if is_missing && counts {
             missing.push(Arc::clone(object));
-        } else if status.is_none_or(|status| hold::is_news(status, rows)) {
+        } else if is_missing || status.is_none_or(|status| hold::is_news(status, rows)) {
             hand_over(
                 context,
                 object,
@@ -150,69 +161,71 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
     missing
 }
 
-/// An id that the list lacks is asked for by itself, one object at a time: the first that is still there voids the rest.
+/// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
 async fn confirm(
     context: &Context,
     account: &Arc<Account>,
-    mut missing: Served,
-    inventory: &Inventory,
+    missing: Served,
+    inventory: Arc<Inventory>,
 ) {
-    let mut begun = cloud_time(context, account, inventory);
+    if missing.is_empty() || !are_gone(account, &missing).await {
+        return;
+    }
+    let mut inventory = inventory;
     if missing.len() > 1 {
         sleep(SECOND_OPINION).await;
-        let Ok(second) = account
+        match account
             .looks()
             .sweep(Instant::now(), Lane::Background)
             .await
-        else {
-            return;
-        };
-        begun = cloud_time(context, account, &second);
-        missing.retain(|object| {
-            let id = object
-                .status
-                .as_ref()
-                .and_then(|status| status.callback_id.as_deref());
-            let rows = second.at_place(&parse::place(&object.spec));
-            !rows.iter().any(|row| Some(row.id.as_str()) == id)
-        });
-    }
-    for object in missing {
-        let Some(id) = object
-            .status
-            .as_ref()
-            .and_then(|status| status.callback_id.clone())
-        else {
-            continue;
-        };
-        let token = account.bucket().acquire(Lane::Background, "").await;
-        match account.show(token, &id).await {
-            Shown::Gone => {
-                let rows = inventory.at_place(&parse::place(&object.spec)).to_vec();
-                hand_over(
-                    context,
-                    &object,
-                    Observed::seen(begun, rows, true),
-                    Shown::Gone,
-                );
+        {
+            Ok(second) => inventory = second,
+            Err(failure) => {
+                debug!("a second sweep failed: {}", failure.message);
+                return;
             }
+        }
+    }
+    let begun = cloud_time(context, account, &inventory);
+    for object in missing {
+        let rows = inventory.at_place(&parse::place(&object.spec));
+        if !rows.iter().any(|row| Some(row.id.as_str()) == id(&object)) {
+            let observed = Observed::seen(begun, rows.to_vec(), true);
+            hand_over(context, &object, observed, Shown::Gone);
+        }
+    }
+}
+
+/// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
+async fn are_gone(account: &Account, missing: &Served) -> bool {
+    for id in missing.iter().filter_map(|object| id(object)) {
+        let token = account.bucket().acquire(Lane::Background, "").await;
+        match account.show(token, id).await {
+            Shown::Gone => {}
             Shown::Row(_) => {
                 info!(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"
                 );
-                return;
+                return false;
             }
             Shown::Unknown(failure) => {
+                let problem = failure.message;
                 debug!(
                     remote_id = id,
-                    "a missing callback could not be asked for: {}", failure.message
+                    "a missing callback could not be asked for: {problem}"
                 );
-                return;
+                return false;
             }
-            Shown::Unasked => return,
+            Shown::Unasked => return false,
         }
     }
+    true
+}
+
+/// The recorded id.
+fn id(object: &RecordingCallback) -> Option<&str> {
+    object.status.as_ref()?.callback_id.as_deref()
 }
 
 /// Has the object reconciled with what was seen.
@@ -233,17 +246,15 @@ fn failed(context: &Context, served: &Served, failure: &Failure) {
         return;
     }
     for object in served {
-        let failures = context.memories.with(&parse::uid(object), |memory| {
+        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
+        let is_news = context.memories.with(&parse::uid(object), |memory| {
             memory.failed_sweeps += 1;
-            memory.failed_sweeps
+            let is_news = is_ready && memory.failed_sweeps >= TOLERATED;
+            memory.blind = is_news.then(|| failure.clone());
+            is_news
         });
-        if failures == 3 {
-            hand_over(
-                context,
-                object,
-                Observed::Unknown(failure.clone()),
-                Shown::Unasked,
-            );
+        if is_news {
+            context.trigger(ObjectRef::from_obj(object.as_ref()));
         }
     }
 }

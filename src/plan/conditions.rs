@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::situation::{Situation, Stage};
+use super::{
+    reason::Reason,
+    situation::{Situation, Stage},
+};
 use crate::api::status::{Condition, Status};
 
 /// The status word of Ready, if there is such a condition.
@@ -16,6 +19,11 @@ pub fn ready(status: &Status) -> Option<&Condition> {
 /// Whether Ready is True.
 pub fn is_ready(status: &Status) -> bool {
     ready(status).is_some_and(|condition| condition.status == "True")
+}
+
+/// Whether Ready has this reason.
+pub fn has_reason(status: &Status, reason: Reason) -> bool {
+    ready(status).is_some_and(|condition| condition.reason == reason.as_str())
 }
 
 /// Puts the conditions of a situation into the status, with the generation that they speak of.

@@ -51,6 +51,8 @@ pub enum Step {
     },
     /// A look or a GET failed: tell it and come back.
     Failed(Failure),
+    /// The sweeps fail: tell that nobody sees any more whether the cloud holds the spec.
+    Unseen(Failure),
     /// Nothing to do now: tell how things are, and come back when the situation says.
     Rest(Rest),
 }

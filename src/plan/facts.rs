@@ -15,6 +15,10 @@ use crate::api::status::Status;
 
 /// What is known of one object at one moment.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub struct Facts {
     /// Now, in the time of the object's cloud.
     pub now: Timestamp,
@@ -58,6 +62,10 @@ pub struct Facts {
     pub shown: Shown,
     /// Rewrites of our values by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
+    /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
+    pub blind: Option<Failure>,
+    /// The object stands in the quota's queue: the time in its status is when its turn comes, not when a backoff ends.
+    pub queued: bool,
 }
 
 /// The operator's settings, as far as decisions depend on them.
@@ -279,7 +287,7 @@ pub enum Shown {
     Row(Row),
 }
 
-/// Rewrites of our values by somebody else.
+/// Rewrites of our values by somebody else, those that were repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rewrites {
     /// How many in the last hour.

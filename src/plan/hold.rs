@@ -20,13 +20,14 @@ use crate::api::status::Status;
 
 /// A row changed this much later than our last write was changed by somebody else.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
-/// So many rewrites by somebody else within an hour are a contest.
-const CONTEST: usize = 2;
 /// How often a contested row is repaired.
 const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 pub fn is_news(status: &Status, rows: &[Row]) -> bool {
+    if is_unknown(status) || ledger::tells_a_look(status) {
+        return true;
+    }
     let (Some(remote), [row]) = (&status.remote, rows) else {
         return status.remote.is_some() || !rows.is_empty();
     };
@@ -35,6 +36,18 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
     !difference::same_as_remote(row, remote) || (keyed && changed_after(status, row, TOLERANCE))
+}
+
+/// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
+pub(super) fn is_judged_anew(facts: &Facts) -> bool {
+    let contended =
+        conditions::ready(&facts.status).is_some_and(|c| c.reason == Reason::Contended.as_str());
+    facts.observed.begun().is_some() && (contended || is_unknown(&facts.status))
+}
+
+/// Whether Ready is Unknown.
+fn is_unknown(status: &Status) -> bool {
+    conditions::ready(status).is_some_and(|condition| condition.status == "Unknown")
 }
 
 /// The next step.
@@ -80,17 +93,33 @@ pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
 
 /// Whether the status alone can't tell how things are.
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
-    let unsure = !conditions::is_ready(&facts.status) && is_as_sent(facts, desired);
+    let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
-    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure
+    // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
+    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
+        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
+    });
+    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
+}
+
+/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
+/// looked, and the row that it remembers is as wanted.
+pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
+    let holds = |remote| difference::remote_holds(remote, &desired.values);
+    conditions::is_ready(&facts.status)
+        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
+}
+
+/// Whether Ready says that the cloud holds the spec.
+fn is_told(facts: &Facts) -> bool {
+    [Reason::Available, Reason::Normalized]
+        .iter()
+        .any(|reason| conditions::has_reason(&facts.status, *reason))
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
-fn by_memory(facts: &Facts, desired: &Desired) -> Step {
-    let told = conditions::ready(&facts.status).is_some_and(|c| {
-        [Reason::Available.as_str(), Reason::Normalized.as_str()].contains(&c.reason.as_str())
-    });
-    let situation = if told {
+pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
+    let situation = if is_told(facts) {
         Situation::unchanged()
     } else {
         available(facts, desired)
@@ -131,26 +160,37 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             settled(facts, normalized(row, desired), None)
         }
         (false, _) if facts.status.sent.is_none() => update(None),
+        (false, false) if is_answer(&facts.status, row) => {
+            let counts_at = counts_at(&facts.status, facts.settings.settle_time);
+            if facts.observed.since(counts_at) {
+                settled(facts, normalized(row, desired), Some(row))
+            } else {
+                again_at(facts, counts_at)
+            }
+        }
         _ => drifted(facts, desired, row),
     }
 }
 
+/// Whether the row is what the cloud made of our last write, whose answer had no body.
+fn is_answer(status: &Status, row: &Row) -> bool {
+    let untold = status.remote.as_ref().is_some_and(|remote| {
+        remote.notify_callback_url.is_none()
+            && remote.notify_event_subscription.is_empty()
+            && remote.sign_type.is_none()
+    });
+    untold && !changed_after(status, row, SignedDuration::ZERO)
+}
+
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    let counts_at = counts_at(facts);
+    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
     if !facts.observed.since(counts_at) && !changed_after(&facts.status, row, SignedDuration::ZERO)
     {
         return again_at(facts, counts_at);
     }
-    let contested = facts
-        .rewrites
-        .repaired
-        .filter(|_| facts.rewrites.count >= CONTEST);
-    let hurry = facts.nudged || facts.unanswered().is_some();
-    if let Some(next) = contested
-        .map(|at| later(at, CONTESTED_REPAIR))
-        .filter(|next| *next > facts.now && !hurry)
-    {
+    if let Some(next) = truce(facts) {
+        // The row is not recorded: what is recorded counts as what the cloud made of our own write.
         let message = format!(
             "Something else keeps rewriting the callback {}: it is repaired at most once in 10 minutes until that stops for an hour. Find who else writes it.",
             row.id
@@ -158,7 +198,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         let situation = Situation::new(Reason::Contended, Stage::Stalled, message).at(next);
         return Step::Rest(Rest {
             situation,
-            remote: Some(row.clone()),
+            remote: None,
             again: Some(next),
             look_again: false,
         });
@@ -175,9 +215,25 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
 }
 
+/// Until when a row is left alone that was rewritten a second time within an hour. A restart keeps to what was told.
+fn truce(facts: &Facts) -> Option<Timestamp> {
+    let hurry = facts.nudged
+        || facts.unanswered().is_some()
+        || facts.status.observed_generation != Some(facts.object.generation);
+    let told = conditions::ready(&facts.status)
+        .filter(|c| c.reason == Reason::Contended.as_str())
+        .and(facts.status.next_attempt_time);
+    let repaired = facts
+        .rewrites
+        .repaired
+        .filter(|_| facts.rewrites.count > 0)
+        .map(|at| later(at, CONTESTED_REPAIR));
+    repaired.or(told).filter(|next| *next > facts.now && !hurry)
+}
+
 /// The recorded row was not in the list.
 fn missing(facts: &Facts, desired: &Desired) -> Step {
-    let counts_at = counts_at(facts);
+    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
@@ -211,9 +267,8 @@ fn others(facts: &Facts, kept: &Row) -> Option<Step> {
 }
 
 /// From when on a look counts against our own last write.
-fn counts_at(facts: &Facts) -> Timestamp {
-    ledger::last_write(&facts.status)
-        .map_or(Timestamp::MIN, |at| later(at, facts.settings.settle_time))
+pub fn counts_at(status: &Status, settle_time: Duration) -> Timestamp {
+    ledger::last_write(status).map_or(Timestamp::MIN, |at| later(at, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.
@@ -254,6 +309,18 @@ pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
         );
     }
     Situation::new(Reason::Available, Stage::Ready, message)
+}
+
+/// The row is ours, and what else lies at its place has to be judged before the object can be ready.
+pub(super) fn beside_others(row: &Row) -> Situation {
+    Situation::new(
+        Reason::Creating,
+        Stage::Progressing,
+        format!(
+            "The callback {} is ours; another one lies at the same place, and whose that is comes next.",
+            row.id
+        ),
+    )
 }
 
 /// The cloud keeps other values than we sent.

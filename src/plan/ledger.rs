@@ -71,13 +71,33 @@ pub fn record(status: &mut Status, entry: OperationStatus) {
     status.operations.truncate(KEPT);
 }
 
-/// Puts the newest change back into `lastOperation`, where a failed look had taken its place.
-pub fn restore(status: &mut Status) {
-    let is_change = status
+/// Tells a look that failed; the same failure again is counted.
+pub fn look_failed(status: &mut Status, entry: OperationStatus) {
+    let before = status
+        .last_operation
+        .take()
+        .filter(|before| same(before, &entry));
+    status.last_operation = Some(match before {
+        Some(before) => OperationStatus {
+            count: Some(before.count.unwrap_or(1) + 1),
+            first_time: before.first_time.or(before.time),
+            ..entry
+        },
+        None => entry,
+    });
+}
+
+/// Whether `lastOperation` is a failed look.
+pub fn tells_a_look(status: &Status) -> bool {
+    status
         .last_operation
         .as_ref()
-        .is_none_or(|entry| entry.type_ != "Get" && entry.type_ != "List");
-    if is_change {
+        .is_some_and(|entry| entry.type_ == "Get" || entry.type_ == "List")
+}
+
+/// Puts the newest change back into `lastOperation`, where a failed look had taken its place.
+pub fn restore(status: &mut Status) {
+    if !tells_a_look(status) {
         return;
     }
     status.last_operation = status.operations.first().map(|newest| OperationStatus {
@@ -101,6 +121,18 @@ pub fn last_write(status: &Status) -> Option<Timestamp> {
         .iter()
         .find(wrote)
         .and_then(|entry| entry.time)
+}
+
+/// How often the same failure was told in a row, and since when.
+pub fn repeated(status: &Status, failure: &Failure) -> Option<(i64, Timestamp)> {
+    let newest = if failure.operation.is_change() {
+        status.operations.first()
+    } else {
+        status.last_operation.as_ref()
+    }?;
+    let since = newest.first_time.or(newest.time)?;
+    let entry = self::failure(failure, since, 0);
+    same(newest, &entry).then_some((newest.count.unwrap_or(1), since))
 }
 
 /// Whether two entries tell the same.

@@ -8,14 +8,14 @@ use super::{
     conditions,
     decide::{Look, Proof, Rest, Step, rest},
     difference,
-    facts::{Access, Adoption, Desired, Facts, Key, Observed, later},
+    facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later},
     failure::Failure,
     hold, ledger, outcome,
     place::{Target, Values},
     reason::Reason,
     record::Record,
     row::Row,
-    situation::{Situation, Stage},
+    situation::{self, Situation, Stage},
 };
 
 /// How old a look may be that a create relies on.
@@ -23,6 +23,15 @@ pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(failure) = &facts.blind
+        && is_settled(facts, desired)
+    {
+        match facts.access {
+            Access::Unread => return Step::Access,
+            Access::Usable(_) | Access::Unknown(_) => return Step::Unseen(failure.clone()),
+            Access::Unusable(..) | Access::Ambiguous(_) => {}
+        }
+    }
     let target = match gate(facts, desired) {
         Ok(target) => target,
         Err(step) => return *step,
@@ -47,14 +56,16 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
     let settled = is_settled(facts, desired);
     let target = match &facts.access {
         Access::Usable(target) => target,
-        Access::Unread if settled && !facts.nudged => return Err(Box::new(as_it_was())),
+        Access::Unread if settled && !facts.nudged => {
+            return Err(Box::new(hold::by_memory(facts, desired)));
+        }
         Access::Unread => return Err(Box::new(Step::Access)),
         Access::Unusable(Reason::CredentialsMissing, _)
         | Access::Ambiguous(_)
         | Access::Unknown(_)
             if settled =>
         {
-            return Err(Box::new(as_it_was()));
+            return Err(Box::new(hold::by_memory(facts, desired)));
         }
         Access::Unusable(reason, message) => {
             return Err(Box::new(rest(unusable(*reason, message))));
@@ -68,16 +79,27 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
         return Err(Box::new(rest(target_changed(&home, target))));
     }
     if let Some(rival) = &facts.rival {
-        return Err(Box::new(rest(Situation::duplicate(facts, rival))));
+        return Err(Box::new(duplicate(facts, rival)));
     }
     Ok(target)
+}
+
+/// Another object owns the place: told at once, and once more when it has lasted.
+fn duplicate(facts: &Facts, rival: &Rival) -> Step {
+    let young_until = situation::young_until(facts, Reason::Duplicate);
+    Step::Rest(Rest {
+        situation: Situation::duplicate(facts, rival, young_until),
+        remote: None,
+        again: Some(young_until).filter(|until| *until > facts.now),
+        look_again: false,
+    })
 }
 
 /// What the sign key forbids, if anything.
 fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
         Key::Unread => Some(Step::Access),
-        Key::Missing(_) if is_settled(facts, desired) => Some(as_it_was()),
+        Key::Missing(_) if is_settled(facts, desired) => Some(hold::by_memory(facts, desired)),
         Key::Missing(problem) => Some(rest(Situation::new(
             Reason::SignKeyMissing,
             Stage::Progressing,
@@ -163,9 +185,11 @@ pub(super) fn home(facts: &Facts) -> Option<Target> {
         })
 }
 
-/// When a running backoff ends, unless something changed or somebody asked.
+/// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its
+/// turn in the queue comes.
 pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
-    let next = facts.status.next_attempt_time?;
+    let failed = facts.status.failures.is_some_and(|failures| failures > 0);
+    let next = facts.status.next_attempt_time.filter(|_| failed)?;
     let waits_for_look = facts.open_record().is_some()
         && facts
             .status
@@ -175,7 +199,8 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
     let changed = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);
-    (next > facts.now && !changed && !waits_for_look).then_some(next)
+    let holds = !changed && !waits_for_look && !facts.queued && !hold::is_judged_anew(facts);
+    (next > facts.now && holds).then_some(next)
 }
 
 /// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
@@ -224,7 +249,9 @@ fn first(facts: &Facts, desired: &Desired) -> Step {
     if let Some(row) = ours(facts) {
         return Step::Claim(row.clone());
     }
-    let asked = facts.unanswered().is_some();
+    // What was seen in the way may have gone: a conflict is over only by a look of its own.
+    let in_the_way = conditions::has_reason(&facts.status, Reason::Conflict);
+    let asked = facts.unanswered().is_some() || in_the_way;
     let not_before = if asked { facts.now } else { facts.now - FRESH };
     match &facts.observed {
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
@@ -307,8 +334,8 @@ fn stuck(facts: &Facts, message: String) -> Step {
 pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
     facts.id().is_some()
         && facts.open_record().is_none()
-        && conditions::is_ready(&facts.status)
         && is_as_sent(facts, desired)
+        && hold::is_remembered(facts, desired)
         && facts.unanswered().is_none()
         && !facts.look_due
         && facts.observed == Observed::Unasked
@@ -351,11 +378,6 @@ pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
     let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
     let closed = ledger::last_change(&facts.status).filter(|_| several)?;
     Some(later(closed, facts.settings.settle_time))
-}
-
-/// Nothing to do and nothing to tell but the generation.
-fn as_it_was() -> Step {
-    rest(Situation::unchanged())
 }
 
 /// A look that begins at or after a moment.

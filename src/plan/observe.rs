@@ -21,7 +21,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && facts.unanswered().is_none()
         && !facts.nudged;
     if told && facts.observed == Observed::Unasked {
-        return rest(Situation::unchanged());
+        return match &facts.blind {
+            Some(failure) if conditions::is_ready(&facts.status) => Step::Unseen(failure.clone()),
+            _ => rest(Situation::unchanged()),
+        };
     }
     let target = match &facts.access {
         Access::Unread => return Step::Access,
@@ -36,7 +39,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         return rest(target_changed(&home, target));
     }
     match &facts.observed {
-        Observed::Unasked => look(facts.now, Proof::Absence),
+        // What a sweep lacks may be there all the same.
+        Observed::Unasked | Observed::Absent { proven: false, .. } => {
+            look(facts.now, Proof::Absence)
+        }
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
@@ -79,8 +85,13 @@ pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
 /// What managing would do, and why.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
+        let word = if facts.rival.is_some() {
+            "None"
+        } else {
+            "Create"
+        };
         return (
-            action("Create", Vec::new()),
+            action(word, Vec::new()),
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
@@ -94,16 +105,28 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
             difference::sentence(&changes)
         )
     };
-    let plan = match (facts.is_ours(row), changes.is_empty(), desired.adoption) {
-        (true, false, _) => action("Update", changes),
-        (false, _, Adoption::Always) | (false, true, Adoption::IfIdentical) => {
-            action("Adopt", changes)
-        }
-        (true, true, _) | (false, _, Adoption::IfIdentical | Adoption::Never) => {
-            action("None", changes)
-        }
+    let rows = facts.observed.rows();
+    let owner = facts.rival.as_ref();
+    let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
+    let may_adopt = match desired.adoption {
+        _ if owner.is_some() || held_elsewhere || rows.len() > 1 => false,
+        Adoption::Always => true,
+        Adoption::IfIdentical => changes.is_empty(),
+        Adoption::Never => false,
     };
-    (plan, told)
+    let ours = facts.is_ours(row);
+    let word = if ours && !changes.is_empty() && owner.is_none() {
+        "Update"
+    } else if !ours && may_adopt {
+        "Adopt"
+    } else {
+        "None"
+    };
+    let told = match owner {
+        Some(owner) => format!("{told} RecordingCallback {} owns it.", owner.name),
+        None => told,
+    };
+    (action(word, changes), told)
 }
 
 fn action(action: &str, changes: Vec<crate::api::status::ChangeStatus>) -> PlanStatus {

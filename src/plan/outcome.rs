@@ -15,6 +15,7 @@ use super::{
     record::Attempt,
     row::Row,
     situation::{Situation, Stage},
+    unseen,
 };
 use crate::api::status::{RemoteStatus, SentStatus, Status, TargetStatus};
 
@@ -48,8 +49,8 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
-    if let Some(row) = &rest.remote {
-        status.remote = Some(row.into());
+    if rest.remote.is_some() || (looked && facts.only_looks()) {
+        status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_looks()) {
         (Ok(desired), true) if looked => status.plan = Some(observe::plan(facts, desired)),
@@ -78,10 +79,8 @@ pub fn failed(
     if failure.operation.is_change() {
         ledger::record(&mut status, entry);
     } else {
-        status.last_operation = Some(entry);
-        if holds_spec(facts) {
-            situation = Situation::unchanged();
-        }
+        ledger::look_failed(&mut status, entry);
+        situation = unseen::after_failed_look(facts, failure, situation);
     }
     if failure.operation == Operation::Create {
         close_or_wait(facts, failure, &mut status, &mut situation);
@@ -164,8 +163,18 @@ pub fn created(
         entry.attempt = newest.attempt;
     }
     ledger::record(&mut status, entry);
-    let situation = written(facts, desired, &status, Some(row));
+    let situation = if is_alone(facts, row) {
+        written(facts, desired, &status, Some(row))
+    } else {
+        hold::beside_others(row)
+    };
     finish(facts, status, &situation)
+}
+
+/// Whether nothing else was seen at the place of this row.
+fn is_alone(facts: &Facts, row: &Row) -> bool {
+    let mut others = facts.observed.rows().iter();
+    others.all(|other| other.id == row.id || facts.deleted.contains(&other.id))
 }
 
 /// A foreign row was taken over, as the policy allows.
@@ -318,16 +327,11 @@ fn updating() -> Situation {
 
 /// Whether the cloud was last seen to hold this very spec.
 fn holds_spec(facts: &Facts) -> bool {
-    conditions::is_ready(&facts.status)
-        && facts.id().is_some()
-        && facts
-            .desired
-            .as_ref()
-            .is_ok_and(|desired| manage::is_as_sent(facts, desired))
+    conditions::is_ready(&facts.status) && unseen::was_settled(facts)
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
-fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
+pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
     conditions::set(&mut status, situation, facts.object.generation, facts.now);
     let policy = match (
         facts.policies.observe,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     facts::{Facts, Rival, later, whole_second},
     failure::{Class, Failure},
+    ledger,
     reason::Reason,
 };
 
@@ -83,9 +84,9 @@ impl Situation {
         )
     }
 
-    /// Another object owns the place.
-    pub fn duplicate(facts: &Facts, rival: &Rival) -> Self {
-        let waits = rival.deleting || is_young(facts, Reason::Duplicate);
+    /// Another object owns the place. That may pass by itself until `young_until`, or when the owner goes.
+    pub fn duplicate(facts: &Facts, rival: &Rival, young_until: Timestamp) -> Self {
+        let waits = rival.deleting || facts.now < young_until;
         let message = format!(
             "RecordingCallback {} owns this domain and app. Delete one of the two; this one takes over by itself when that one is gone.",
             rival.name
@@ -191,32 +192,23 @@ fn capitalised(text: &str) -> String {
         .collect()
 }
 
-/// Whether Ready took this reason less than the settle time ago, or does not have it yet.
-fn is_young(facts: &Facts, reason: Reason) -> bool {
-    let has = |type_: &str| {
-        facts
-            .status
-            .conditions
-            .iter()
-            .find(|c| c.type_ == type_ && c.reason == reason.as_str())
+/// Until when a reason is new: the settle time after Ready took it. It is over where the object is stalled for it already.
+pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
+    let since = |type_: &str| {
+        let mut conditions = facts.status.conditions.iter();
+        let found = conditions.find(|c| c.type_ == type_ && c.reason == reason.as_str())?;
+        found.last_transition_time
     };
-    match (
-        has("Ready"),
-        has("Reconciling").and_then(|c| c.last_transition_time),
-    ) {
-        (None, _) => true,
-        (Some(_), Some(since)) => facts.now < later(since, facts.settings.settle_time),
-        (Some(_), None) => false,
+    match (since("Ready"), since("Reconciling")) {
+        (None, _) => later(facts.now, facts.settings.settle_time),
+        (Some(_), Some(since)) => later(since, facts.settings.settle_time),
+        (Some(since), None) => since,
     }
 }
 
 /// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
-    let Some(newest) = facts.status.operations.first() else {
-        return false;
-    };
-    let same = newest.outcome == "Rejected" && newest.error_code == failure.code;
-    let first = newest.first_time.or(newest.time);
-    same && newest.count.unwrap_or(1) >= 4
-        && first.is_some_and(|first| facts.now >= later(first, facts.settings.stall_after))
+    ledger::repeated(&facts.status, failure).is_some_and(|(count, since)| {
+        count >= 4 && facts.now >= later(since, facts.settings.stall_after)
+    })
 }

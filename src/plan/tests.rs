@@ -1,5 +1,7 @@
 //! The decisions against a small world: a cloud, an object, a process that can die between any two effects.
 
+mod drift;
 mod histories;
+mod ownership;
 mod scenarios;
 mod world;

@@ -81,15 +81,26 @@ fn of_module(module: &str) -> Vec<PathBuf> {
     all
 }
 
-/// The names in a `use` line or a path, without comments: `kube` does not match `kubectl`.
+/// Whether a line of code names this crate, module or function as a path of its own: `String::new` does not name `ring`.
 fn names(line: &str, name: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    if name.contains("::") || name.starts_with(char::is_uppercase) {
-        return code.contains(name);
-    }
-    code.contains(&format!("{name}::"))
-        && !code.contains(&format!("_{name}::"))
-        && !code.contains(&format!("crate::{name}::"))
+    let path = if name.contains("::") || name == "SystemTime" {
+        name.to_owned()
+    } else {
+        format!("{name}::")
+    };
+    code.match_indices(&path).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_' || letter == ':')
+    })
+}
+
+#[test]
+fn paths_are_told_from_words() {
+    assert!(names("use ring::hmac;", "ring"));
+    assert!(names("    let now = Timestamp::now();", "Timestamp::now"));
+    assert!(!names("    let text = String::new();", "ring"));
+    assert!(!names("use crate::http::thing; // kube::Client", "kube"));
 }
 
 #[test]

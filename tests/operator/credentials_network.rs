@@ -213,7 +213,9 @@ async fn a_secret_that_may_not_be_read_is_told_and_heals_when_it_may() {
             .await
             .unwrap();
     }
-    let _limited = Operator::start_as(&world.namespace, "limited", &world.flags()).await;
+    let flags = world.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let _limited = Operator::start_in(&world.namespace, "limited", &flags).await;
 
     world.create("push", json!({})).await;
     let status = world.reason("push", "CredentialsMissing").await;

@@ -9,13 +9,21 @@
 )]
 
 mod architecture;
+mod crash;
 mod crd;
 mod credentials;
 mod credentials_network;
 mod credentials_strikes;
 mod credentials_target;
+mod drift;
+mod errors;
 mod examples;
+mod figures;
 mod lifecycle;
+mod management;
 mod manifests;
+mod ownership;
 mod sign_key;
+mod startup;
 mod support;
+mod unseen;

@@ -1,6 +1,6 @@
 //! Single stories, each with its count of calls.
 
-use super::world::{Death, Fate, SETTLE, World};
+use super::world::{Death, FOREIGN, Fate, SETTLE, World};
 use crate::plan::conditions;
 use crate::plan::facts::{Adoption, Key};
 
@@ -76,8 +76,7 @@ fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
     let mut world = World::new();
     world.unique = false;
     world.fates = vec![Fate::Late(SETTLE + 15)];
-    world.run(1);
-    world.quiet();
+    world.run(3 * SETTLE);
     assert_eq!(world.posts, 2);
     assert_eq!(world.rows.len(), 1, "{:#?}", world.rows);
     assert!(conditions::is_ready(&world.status));
@@ -105,6 +104,27 @@ fn a_delete_with_an_unknown_outcome_waits_for_what_may_still_come() {
     world.delete();
     world.quiet();
     assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
+}
+
+#[test]
+fn a_foreign_row_beside_what_a_crash_left_is_told_at_once_and_never_touched() {
+    for edited in [false, true] {
+        let mut world = World::new();
+        world.unique = false;
+        world.fates = vec![Fate::ReplyLost];
+        world.run(0);
+        world.add_foreign(FOREIGN);
+        if edited {
+            world.edit(1);
+        }
+        world.run(60);
+        assert_eq!(conditions::ready(&world.status).unwrap().reason, "Conflict");
+        assert_eq!((world.puts, world.deletes, world.rows.len()), (0, 0, 2));
+        assert_eq!(
+            world.status.callback_id.as_deref(),
+            Some(world.ours()[0].id.as_str())
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::status::Status;
-use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Shown, later};
+use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown, later};
 use crate::plan::place::{Place, Values};
 use crate::plan::record::Record;
 use crate::plan::row::Row;
@@ -84,6 +84,7 @@ pub(super) struct World {
     look_at: Option<Timestamp>,
     pub(super) key: Key,
     pub(super) nudged: bool,
+    pub(super) rival: Option<Rival>,
     pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
@@ -133,6 +134,7 @@ impl World {
             look_at: None,
             key: Key::Unwanted,
             nudged: false,
+            rival: None,
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
             posts: 0,
             puts: 0,
@@ -203,7 +205,9 @@ impl World {
                 self.shown = Shown::Unasked;
                 Some(0)
             });
-            self.now += wait.unwrap_or(60).clamp(1, 60);
+            // Only what was asked for, and the sweep, bring the process back.
+            let until = self.next_sweep.min(end + 1) - self.now;
+            self.now += wait.unwrap_or(until).min(until).max(1);
         }
         self.now = self.now.max(end);
         self.commit_late();

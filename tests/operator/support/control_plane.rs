@@ -15,7 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{Patch, PatchParams},
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use recording_callback_operator::api::crd::crd;
 use serde::Deserialize;
@@ -62,22 +62,39 @@ pub(crate) async fn install(client: Client, crd: CustomResourceDefinition) {
     .await;
 }
 
+/// A client for the control plane that has no rights of its own.
+pub(crate) async fn without_credentials() -> Client {
+    let mut config = config(kubeconfig()).await;
+    config.auth_info = AuthInfo::default();
+    Client::try_from(config).unwrap()
+}
+
 async fn connect() -> Client {
+    connect_to(kubeconfig()).await
+}
+
+/// A client for the cluster of a kubeconfig.
+pub(crate) async fn connect_to(kubeconfig: &Path) -> Client {
+    Client::try_from(config(kubeconfig).await).unwrap()
+}
+
+async fn config(kubeconfig: &Path) -> Config {
     // Fails when another test was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .unwrap();
     config.default_retry = false;
     config.proxy_url = None; // the environment's proxy is not for a control plane on this machine
-    Client::try_from(config).unwrap()
+    config
 }
 
-struct ControlPlane {
+/// A running control plane. One that was started here ends when this value goes, since the pipe at its stdin closes then.
+pub(crate) struct ControlPlane {
     kubeconfig: PathBuf,
-    /// Holds the pipe at its stdin open. Never dropped, since it lies in a static.
+    /// Holds the pipe at its stdin open.
     _process: Option<Child>,
 }
 
@@ -97,7 +114,13 @@ impl ControlPlane {
         }
     }
 
-    fn start() -> Result<Self, String> {
+    /// The kubeconfig, with all rights.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Starts one of its own, for a test that changes what all others share.
+    pub(crate) fn start() -> Result<Self, String> {
         let binary = binary();
         if !binary.exists() {
             return Err(format!(

@@ -1,15 +1,18 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
 mod control_plane;
+mod kstatus;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;
+pub(crate) mod proxy;
+pub(crate) mod trap;
 mod versions;
 pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use control_plane::{client, install};
+pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
 pub(crate) use kubectl::{kubectl, kubectl_with_input};
 pub(crate) use namespace::Namespace;
 

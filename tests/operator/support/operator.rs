@@ -13,7 +13,7 @@ use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams, PostParams},
     config::Kubeconfig,
-    core::{ApiResource, GroupVersionKind, ObjectMeta},
+    core::{ApiResource, GroupVersionKind},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -47,49 +47,35 @@ impl Operator {
         operator
     }
 
-    /// Starts one without waiting.
-    pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let directory = TempDir::new().unwrap();
-        Self::run(
-            directory,
-            account(NAMESPACE, NAME).await,
-            flags,
-            environment,
-        )
-    }
-
-    /// Starts one as a service account of a namespace, which is made for it.
-    pub(crate) async fn start_as(
-        namespace: &Namespace,
-        account_name: &str,
-        flags: &[String],
-    ) -> Self {
-        let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
-        let metadata = ObjectMeta {
-            name: Some(account_name.to_owned()),
-            ..ObjectMeta::default()
-        };
-        let made = ServiceAccount {
-            metadata,
-            ..ServiceAccount::default()
-        };
-        accounts
-            .create(&PostParams::default(), &made)
-            .await
-            .unwrap();
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let kubeconfig = account(namespace.name(), account_name).await;
-        let mut operator = Self::run(TempDir::new().unwrap(), kubeconfig, &flags, &[]);
+    /// The same, with the API server at another address.
+    pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
+        let mut operator = Self::spawn_as(&account(Some(api_server)).await, flags, &[]);
         operator.ready().await;
         operator
     }
 
-    fn run(
-        directory: TempDir,
-        account: String,
-        flags: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Self {
+    /// The same, as a service account of a namespace, which is made for it.
+    pub(crate) async fn start_in(namespace: &Namespace, name: &str, flags: &[&str]) -> Self {
+        let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
+        let account = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+        accounts
+            .create(&PostParams::default(), &account)
+            .await
+            .unwrap();
+        let token = token(namespace.name(), name).await;
+        let mut operator = Self::spawn_as(&kubeconfig_with(&token, None), flags, &[]);
+        operator.ready().await;
+        operator
+    }
+
+    /// Starts one without waiting.
+    pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_as(&account(None).await, flags, environment)
+    }
+
+    /// Starts one with this kubeconfig, without waiting.
+    pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
         fs::write(&kubeconfig, account).unwrap();
         let log = directory.path().join("log");
@@ -122,7 +108,7 @@ impl Operator {
     }
 
     /// Where it serves health and metrics.
-    async fn address(&mut self) {
+    pub(crate) async fn address(&mut self) {
         let log = self.log.clone();
         let address = eventually("the operator listens", LIMIT, async || {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -163,6 +149,19 @@ impl Operator {
         self.process.kill().await.unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// Waits until something has ended it.
+    pub(crate) async fn ended(&mut self) {
+        tokio::time::timeout(LIMIT, self.process.wait())
+            .await
+            .expect("it is ended in time")
+            .unwrap();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
@@ -195,27 +194,29 @@ fn lines(log: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// A kubeconfig of a service account. The installation's has the rights that it grants.
-async fn account(namespace: &str, name: &str) -> String {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_init(install).await;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, namespace);
-    let (params, request) = (PostParams::default(), TokenRequest::default());
-    let granted = accounts
-        .create_token_request(name, &params, &request)
-        .await
-        .unwrap();
-    let token = granted.status.unwrap().token;
+/// A kubeconfig of the service account that the installation makes, with the rights that it grants.
+async fn account(api_server: Option<&str>) -> String {
+    static TOKEN: OnceCell<String> = OnceCell::const_new();
+    kubeconfig_with(TOKEN.get_or_init(install).await, api_server)
+}
+
+/// A kubeconfig of whoever has this token.
+fn kubeconfig_with(token: &str, api_server: Option<&str>) -> String {
     let mut kubeconfig =
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
         user["user"] = json!({ "token": token });
     }
+    if let Some(api_server) = api_server {
+        for cluster in kubeconfig["clusters"].as_array_mut().unwrap() {
+            cluster["cluster"] = json!({ "server": api_server });
+        }
+    }
     kubeconfig.to_string()
 }
 
-/// Applies the installation's account and rights; the operator itself runs beside the cluster.
-async fn install() {
+/// Applies the installation's account and rights, and returns a token of the account; the operator itself runs beside the cluster.
+async fn install() -> String {
     let text = fs::read_to_string(INSTALL).unwrap();
     for document in documents(&text) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
@@ -247,6 +248,18 @@ async fn install() {
         .await
         .unwrap();
     }
+    token(NAMESPACE, NAME).await
+}
+
+/// A token of a service account.
+async fn token(namespace: &str, name: &str) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, namespace);
+    let (params, request) = (PostParams::default(), TokenRequest::default());
+    let granted = accounts
+        .create_token_request(name, &params, &request)
+        .await
+        .unwrap();
+    granted.status.unwrap().token
 }
 
 /// The documents of a YAML file, as JSON.

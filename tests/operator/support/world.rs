@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString,
+    api::{core::v1::Secret, events::v1::Event},
+};
 use kube::{
     Api,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use live_simulator::{Call, Credential, Operation, Settings, Simulator};
+use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
     RecordingCallback,
     status::{Condition, Status},
@@ -63,14 +66,10 @@ impl World {
         self.operator_with(&[]).await
     }
 
-    /// The same with more flags; a later flag wins.
+    /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
-        let flags = self.flags();
-        let flags: Vec<&str> = flags
-            .iter()
-            .map(String::as_str)
-            .chain(more.iter().copied())
-            .collect();
+        let flags = self.flags_with(more);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start(&flags).await
     }
 
@@ -84,6 +83,15 @@ impl World {
             "--settle-time=6s".to_owned(),
             "--secret-poll-interval=1s".to_owned(),
         ]
+    }
+
+    /// The same with more flags, each in place of one of that name.
+    pub(crate) fn flags_with(&self, more: &[&str]) -> Vec<String> {
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let mut flags = self.flags();
+        flags.retain(|flag| more.iter().all(|other| name(other) != name(flag)));
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+        flags
     }
 
     /// Creates or replaces a Secret.
@@ -107,6 +115,12 @@ impl World {
         } else {
             api.create(&PostParams::default(), &secret).await.unwrap();
         }
+    }
+
+    /// Deletes a Secret.
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        api.delete(name, &DeleteParams::default()).await.unwrap();
     }
 
     /// Creates an object: domain, app, URL and credentials, and whatever else the test wants in the spec.
@@ -167,6 +181,9 @@ impl World {
         let found = tokio::time::timeout(LIMIT, async {
             loop {
                 last = self.get(name).await.and_then(|object| object.status);
+                if let Some(status) = &last {
+                    super::kstatus::check(name, status);
+                }
                 if let Some(status) = last.as_ref().filter(|status| is_so(status)) {
                     return status.clone();
                 }
@@ -176,7 +193,7 @@ impl World {
         .await;
         found.unwrap_or_else(|_| {
             panic!(
-                "{name}: not within {LIMIT:?}: {what}\n{last:#?}\n{:#?}",
+                "{name}: not within {LIMIT:?}: {what}\n{last:?}\n{:?}",
                 self.calls()
             )
         })
@@ -216,6 +233,65 @@ impl World {
             .into_iter()
             .filter(|call: &Call| call.operation.is_live());
         live.map(|call| (call.operation, call.status)).collect()
+    }
+
+    /// What happened to a row by calls; what the test itself did to it is left out.
+    pub(crate) fn changes(&self, id: &str) -> Vec<Change> {
+        let mutations = self.cloud.mutations().into_iter();
+        mutations
+            .filter(|mutation| mutation.row.id == id && mutation.cause != Cause::OutOfBand)
+            .map(|mutation| mutation.change)
+            .collect()
+    }
+
+    /// The events about an object, in the order in which they were first published.
+    async fn published(&self, name: &str) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.namespace.client(), self.namespace.name());
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.sort_by_key(|event| event.event_time.clone());
+        let about = |event: &Event| {
+            let object = event.regarding.as_ref();
+            object.is_some_and(|object| object.name.as_deref() == Some(name))
+        };
+        events.into_iter().filter(about).collect()
+    }
+
+    /// The reasons of the events about an object.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events = self.published(name).await.into_iter();
+        events.filter_map(|event| event.reason).collect()
+    }
+
+    /// The note of an event with this reason, once there is one.
+    pub(crate) async fn event(&self, name: &str, reason: &str) -> String {
+        eventually(&format!("{name}: an event {reason}"), LIMIT, async || {
+            let events = self.published(name).await.into_iter();
+            let mut wanted = events.filter(|event| event.reason.as_deref() == Some(reason));
+            wanted.next()?.note
+        })
+        .await
+    }
+
+    /// How often one of the five operations was called.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|(called, _)| *called == operation).count()
+    }
+
+    /// Asks for a look at an object.
+    pub(crate) async fn ask(&self, name: &str, token: &str) {
+        let annotation = "live.huaweicloud.com/reconcile-requested-at";
+        let asked = json!({ "metadata": { "annotations": { annotation: token } } });
+        self.patch(name, asked).await;
+    }
+
+    /// The status, once the look that is asked for now is answered.
+    pub(crate) async fn asked(&self, name: &str, token: &str) -> Status {
+        self.ask(name, token).await;
+        self.status(name, "the look is answered", |status| {
+            status.last_handled_reconcile_at.as_deref() == Some(token)
+        })
+        .await
     }
 
     /// How often the object was written: its distinct versions, as a watch that began with `first` saw them.

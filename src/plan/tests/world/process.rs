@@ -7,10 +7,10 @@ use crate::plan::facts::{
     Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::outcome;
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
+use crate::plan::{outcome, unseen};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -115,6 +115,10 @@ impl World {
                     let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
+                }
+                Step::Unseen(failure) => {
+                    self.write(unseen::told(&facts, &failure, None))?;
+                    return Ok(None);
                 }
                 Step::Rest(rest) => {
                     if rest.look_again {
@@ -242,7 +246,7 @@ impl World {
         Err(Dead)
     }
 
-    pub(super) fn facts(&mut self) -> Facts {
+    pub(in crate::plan::tests) fn facts(&mut self) -> Facts {
         if self.annotation.is_some() {
             self.known.clone_from(&self.annotation);
         }
@@ -279,17 +283,19 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
-            rival: None,
+            rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
             rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
         }
     }
 
-    pub(super) fn target(&self) -> Target {
+    pub(in crate::plan::tests) fn target(&self) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: "0123456789abcdef0123456789abcdef".to_owned(),

@@ -1,0 +1,214 @@
+//! What becomes of a settled object when the cloud's row changes, or nobody can look at it any more.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::plan::conditions;
+use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, later};
+use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::outcome;
+use crate::plan::row::Row;
+use crate::plan::unseen;
+
+/// A settled object, long after its create, and its row.
+fn settled() -> (World, Row) {
+    let mut world = World::new();
+    world.run(3600);
+    let row = world.rows.first().unwrap().row.clone();
+    (world, row)
+}
+
+/// The facts when a sweep shows this row.
+fn swept(world: &mut World, row: &Row) -> Facts {
+    let mut facts = world.facts();
+    facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
+    facts.access = Access::Usable(world.target());
+    facts.key = Key::Unwanted;
+    facts
+}
+
+fn rewritten(row: &Row) -> Row {
+    Row {
+        url: Some("https://elsewhere.example.com/".to_owned()),
+        ..row.clone()
+    }
+}
+
+fn rest(facts: &Facts) -> Rest {
+    let step = decide(facts);
+    let Step::Rest(rest) = step else {
+        panic!("{step:?}");
+    };
+    rest
+}
+
+fn failure(class: Class) -> Failure {
+    Failure {
+        operation: Operation::List,
+        class,
+        http_status: Some(401),
+        code: Some("LIVE.100011003".to_owned()),
+        message: "no permission".to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+#[test]
+fn the_first_rewrite_is_repaired_and_the_second_within_an_hour_is_a_contest() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &rewritten(&row));
+    assert!(matches!(
+        decide(&facts),
+        Step::Update { drift: Some(_), .. }
+    ));
+
+    let repaired = facts.now - Duration::from_mins(1);
+    facts.rewrites = Rewrites {
+        count: 1,
+        repaired: Some(repaired),
+    };
+    let told = rest(&facts);
+    assert_eq!(told.again, Some(later(repaired, Duration::from_mins(10))));
+    let status = outcome::rested(&facts, &told);
+    assert_eq!(conditions::ready(&status).unwrap().reason, "Contended");
+
+    // The foreign values are never taken for what the cloud made of ours.
+    facts.status = status;
+    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+    facts.now = later(repaired, Duration::from_mins(11));
+    assert!(matches!(
+        decide(&facts),
+        Step::Update { drift: Some(_), .. }
+    ));
+}
+
+#[test]
+fn a_contest_is_kept_to_after_a_restart_and_ends_when_the_row_is_ours_again() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &rewritten(&row));
+    facts.rewrites = Rewrites {
+        count: 1,
+        repaired: Some(facts.now),
+    };
+    facts.status = outcome::rested(&facts, &rest(&facts));
+
+    facts.rewrites = Rewrites::default();
+    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+
+    facts.observed = Observed::seen(facts.now, vec![row], false);
+    let healed = outcome::rested(&facts, &rest(&facts));
+    assert!(conditions::is_ready(&healed));
+}
+
+#[test]
+fn a_requested_look_and_an_edit_repair_a_contested_row_at_once() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &rewritten(&row));
+    facts.rewrites = Rewrites {
+        count: 5,
+        repaired: Some(facts.now),
+    };
+    let mut asked = facts.clone();
+    asked.object.requested = Some("now".to_owned());
+    assert!(matches!(
+        decide(&asked),
+        Step::Update { drift: Some(_), .. }
+    ));
+    facts.object.generation += 1;
+    assert!(matches!(
+        decide(&facts),
+        Step::Update { drift: Some(_), .. }
+    ));
+}
+
+#[test]
+fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &rewritten(&row));
+    let told = outcome::Told {
+        http_status: Some(200),
+        request_id: None,
+        at: facts.now,
+    };
+    let desired = facts.desired.clone().unwrap();
+    facts.status = outcome::updated(&facts, &desired, None, told);
+    assert!(rest(&facts).look_again, "too soon to tell");
+
+    facts.now = later(facts.now, Duration::from_mins(2));
+    facts.observed = Observed::seen(facts.now, facts.observed.rows().to_vec(), false);
+    facts.status = outcome::rested(&facts, &rest(&facts));
+    assert_eq!(
+        conditions::ready(&facts.status).unwrap().reason,
+        "Normalized"
+    );
+
+    let changed = Row {
+        url: Some("https://third.example.com/".to_owned()),
+        update_time: Some(facts.now),
+        ..row
+    };
+    facts.observed = Observed::seen(facts.now, vec![changed], false);
+    assert!(matches!(
+        decide(&facts),
+        Step::Update { drift: Some(_), .. }
+    ));
+}
+
+#[test]
+fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &row);
+    facts.observed = Observed::Unasked;
+    facts.blind = Some(failure(Class::Permission));
+    let Step::Unseen(failed) = decide(&facts) else {
+        panic!("{:?}", decide(&facts));
+    };
+    facts.status = unseen::told(&facts, &failed, None);
+    let ready = conditions::ready(&facts.status).unwrap();
+    assert_eq!(
+        (ready.status.as_str(), ready.reason.as_str()),
+        ("Unknown", "PermissionDenied")
+    );
+
+    // A look of its own that fails in the same way does not make it False, and a sweep that works heals it.
+    facts.blind = None;
+    let (after, _) = outcome::failed(&facts, &failed, None, facts.now);
+    assert_eq!(conditions::ready(&after).unwrap().status, "Unknown");
+    facts.status = after;
+    facts.observed = Observed::seen(facts.now, vec![row], false);
+    assert!(conditions::is_ready(&outcome::rested(
+        &facts,
+        &rest(&facts)
+    )));
+}
+
+#[test]
+fn a_place_in_the_queue_is_no_backoff() {
+    let mut world = World::new();
+    let mut facts = world.facts();
+    facts.access = Access::Usable(world.target());
+    facts.key = Key::Unwanted;
+    facts.status = outcome::queued(&facts, later(facts.now, Duration::from_secs(30)));
+    facts.queued = true;
+    assert!(matches!(decide(&facts), Step::Look(_)));
+}
+
+#[test]
+fn looks_that_are_refused_for_long_stall_like_changes() {
+    let mut world = World::new();
+    let mut facts = world.facts();
+    let refused = failure(Class::Rejected);
+    for _ in 0..5 {
+        let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+        assert!(!status.conditions.iter().any(|c| c.type_ == "Stalled"));
+        facts.status = status;
+        facts.now = later(facts.now, Duration::from_mins(2));
+    }
+    let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+    assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
+    let told = status.last_operation.unwrap();
+    assert_eq!((told.outcome.as_str(), told.count), ("Failed", Some(6)));
+    assert!(status.operations.is_empty(), "looks are no changes");
+}

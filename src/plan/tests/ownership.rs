@@ -1,0 +1,106 @@
+//! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
+
+use super::world::{FOREIGN, SETTLE, World};
+use crate::plan::conditions;
+use crate::plan::decide::{Look, Proof, Step, decide};
+use crate::plan::facts::{Access, Adoption, Facts, Key, Observed, Rival};
+use crate::plan::observe;
+
+/// What is known once the credentials were read.
+fn facts(world: &mut World) -> Facts {
+    let mut facts = world.facts();
+    facts.access = Access::Usable(world.target());
+    facts.key = Key::Unwanted;
+    facts
+}
+
+fn ready(world: &World) -> (&str, &str) {
+    let ready = conditions::ready(&world.status).unwrap();
+    (&ready.status, &ready.reason)
+}
+
+fn has(world: &World, type_: &str) -> bool {
+    world.status.conditions.iter().any(|c| c.type_ == type_)
+}
+
+#[test]
+fn a_conflict_ends_only_by_a_look_of_its_own() {
+    let mut world = World::new();
+    world.add_foreign(FOREIGN);
+    world.run(0);
+    assert_eq!(ready(&world), ("False", "Conflict"));
+    world.now += 30;
+    let facts = facts(&mut world);
+    let anew = Look {
+        not_before: facts.now,
+        proof: Proof::Absence,
+    };
+    assert_eq!(decide(&facts), Step::Look(anew));
+}
+
+#[test]
+fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
+    let mut world = World::new();
+    world.rival = Some(Rival {
+        name: "media/owner".to_owned(),
+        deleting: false,
+    });
+    world.run(SETTLE - 2);
+    assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Reconciling"));
+    world.run(4);
+    assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Stalled"));
+    assert_eq!((world.looks, world.posts, world.writes), (0, 0, 2));
+
+    world.rival = world.rival.map(|owner| Rival {
+        deleting: true,
+        ..owner
+    });
+    world.run(1);
+    assert!(has(&world, "Reconciling"), "its owner goes");
+    world.rival = None;
+    world.run(10);
+    assert_eq!((ready(&world), world.posts), (("True", "Available"), 1));
+}
+
+#[test]
+fn what_was_suspended_is_available_again_without_a_look() {
+    let mut world = World::new();
+    world.run(60);
+    let looks = world.looks;
+    for (suspend, reason) in [(true, "Suspended"), (false, "Available")] {
+        world.policies.suspend = suspend;
+        world.generation += 1;
+        world.run(60);
+        assert_eq!(ready(&world), ("True", reason));
+    }
+    assert_eq!((world.looks - looks, world.puts), (0, 0));
+}
+
+#[test]
+fn the_plan_of_an_observer_is_what_managing_it_would_do() {
+    let mut world = World::new();
+    world.spec.adoption = Adoption::Always;
+    world.policies.observe = true;
+    world.unique = false;
+    let plan = |world: &mut World| {
+        let mut facts = facts(world);
+        let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
+        facts.observed = Observed::seen(facts.now, rows, true);
+        facts.rival = world.rival.clone();
+        let desired = facts.desired.clone().unwrap();
+        observe::plan(&facts, &desired).action
+    };
+    assert_eq!(plan(&mut world), "Create");
+    world.add_foreign(FOREIGN);
+    assert_eq!(plan(&mut world), "Adopt");
+    world.add_foreign(0);
+    assert_eq!(plan(&mut world), "None", "a conflict of several");
+    world.rows.pop();
+    world.rival = Some(Rival {
+        name: "media/owner".to_owned(),
+        deleting: false,
+    });
+    assert_eq!(plan(&mut world), "None", "a duplicate");
+    world.rows.clear();
+    assert_eq!(plan(&mut world), "None", "still a duplicate");
+}

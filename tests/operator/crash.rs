@@ -1,0 +1,173 @@
+//! Exactly one, whatever dies: the real program is killed at every call that it makes, started again, and must find its way by
+//! itself. Where it can die is found by counting the calls of a run without a kill.
+
+mod ground;
+mod hard;
+mod late;
+mod leader;
+mod scene;
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+
+use crate::support::trap::{Blow, Point};
+use ground::{Ground, RECOVERY};
+use hard::Case;
+use scene::Scene;
+
+/// How many worlds there are at once.
+const ABREAST: usize = 24;
+
+#[tokio::test]
+async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
+    let mut suites = Vec::new();
+    for unique in [true, false] {
+        for scene in Scene::ALL {
+            suites.push((scene, unique, Case::Nothing));
+        }
+    }
+    run("every change", suites).await;
+}
+
+#[tokio::test]
+async fn what_happens_between_a_kill_and_the_restart_changes_nothing_of_that() {
+    let mut suites = Vec::new();
+    for unique in [true, false] {
+        for case in Case::HARD {
+            suites.push((Scene::Create, unique, case));
+        }
+    }
+    run("the hard cases", suites).await;
+}
+
+/// Runs each suite without a kill, and then with one at each of its points. Panics when one fails.
+async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
+    let places = Arc::new(Semaphore::new(ABREAST));
+    let suites = suites
+        .into_iter()
+        .map(|(scene, unique, case)| suite(Arc::clone(&places), scene, unique, case));
+    let outcomes: Vec<Outcome> = join_all(suites).await.into_iter().flatten().collect();
+    let failed = outcomes.iter().filter(|(_, outcome)| outcome.is_none());
+    let failed: Vec<&str> = failed.map(|(name, _)| name.as_str()).collect();
+    let killed: Vec<Duration> = outcomes
+        .iter()
+        .filter_map(|(_, outcome)| (*outcome)?)
+        .collect();
+    tell(&format!(
+        "{what}: killed at {} of {} points, slowest recovery {:?}",
+        killed.len(),
+        outcomes.len(),
+        killed.iter().max()
+    ));
+    assert!(
+        failed.is_empty(),
+        "{} of {} kill points failed:\n{}",
+        failed.len(),
+        outcomes.len(),
+        failed.join("\n")
+    );
+    let missed = outcomes.len() - killed.len();
+    assert!(
+        missed * 20 <= outcomes.len(),
+        "{missed} points were not met"
+    );
+}
+
+/// Says something that is read also when all goes well: the test's own output is shown only when it fails.
+fn tell(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{text}").unwrap();
+}
+
+/// The name of a run, and what came of it; `None` when it failed.
+type Outcome = (String, Option<Option<Duration>>);
+
+async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -> Vec<Outcome> {
+    let name = format!("{scene:?}, {case:?}, uniqueness {unique}");
+    let golden = in_place(Arc::clone(&places), move || golden(scene, unique, case));
+    let Some((points, told)) = golden.await else {
+        return vec![(format!("{name}: without a kill"), None)];
+    };
+    eprintln!("{name}: {} points ({told})", points.len());
+    assert!(!points.is_empty(), "{name}: {told}");
+    let runs = points.into_iter().map(|point| {
+        let run = move || crash(scene, unique, case, point);
+        let name = format!("{name}: {point:?}");
+        let places = Arc::clone(&places);
+        async move { (name, in_place(places, run).await) }
+    });
+    join_all(runs).await
+}
+
+/// Runs it in a thread and a runtime of its own, once there is a place. `None` when it panicked.
+async fn in_place<T: Send + 'static, F: Future<Output = T>>(
+    places: Arc<Semaphore>,
+    run: impl FnOnce() -> F + Send + 'static,
+) -> Option<T> {
+    let place = places.acquire_owned().await;
+    let result = tokio::task::spawn_blocking(|| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(run())
+    });
+    let result = result.await.ok();
+    drop(place);
+    result
+}
+
+/// A run without a kill: the points, and what was counted.
+async fn golden(scene: Scene, unique: bool, case: Case) -> (Vec<Point>, String) {
+    let ground = Ground::new(case.settings(scene.settings(unique))).await;
+    prepare(&ground, scene, case).await;
+    let mut operator = ground.operator().await;
+    ground.trap.count();
+    scene.act(&ground, case.spec()).await;
+    ground.converges(&scene.end(&ground)).await;
+    // What is under way is brought to its end, so that nothing escapes the count.
+    assert!(operator.terminate().await.success());
+    (ground.trap.points(), ground.trap.told())
+}
+
+/// A run with a kill at a point: how long the recovery took. `None` when this run did not come by that point: after a delete, for
+/// one, a look at an object that is gone may come or not.
+async fn crash(scene: Scene, unique: bool, case: Case, point: Point) -> Option<Duration> {
+    let ground = Ground::new(case.settings(scene.settings(unique))).await;
+    prepare(&ground, scene, case).await;
+    let mut first = ground.operator().await;
+    let process = first.process();
+    ground
+        .trap
+        .set(point, Blow::Kill, process, &ground.world.cloud);
+    scene.act(&ground, case.spec()).await;
+    let end = scene.end(&ground);
+    tokio::select! {
+        () = first.ended() => {}
+        () = ground.converges(&end) => drop(first.terminate().await),
+    }
+    if !ground.trap.has_sprung() {
+        ground.still(&end).await;
+        return None;
+    }
+    ground.trap.count();
+
+    let end = case.meanwhile(&ground, scene.end(&ground)).await;
+    let restarted = tokio::time::Instant::now();
+    let mut second = ground.operator().await;
+    case.afterwards(&ground, &end).await;
+    ground.converges(&end).await;
+    let recovery = restarted.elapsed();
+    assert!(second.terminate().await.success());
+    ground.still(&end).await;
+    assert!(recovery < RECOVERY, "the recovery took {recovery:?}");
+    Some(recovery)
+}
+
+/// Brings the world to where the scene begins. The process that did so ends, so that none of its calls is counted.
+async fn prepare(ground: &Ground, scene: Scene, case: Case) {
+    if scene.prepare(ground, case.spec()).await {
+        let mut operator = ground.operator().await;
+        ground.world.ready(ground::NAME).await;
+        assert!(operator.terminate().await.success());
+    }
+}

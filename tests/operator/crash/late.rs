@@ -1,0 +1,123 @@
+//! Creates that the cloud carries out when nobody waits for their answer any more.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use live_simulator::{Fault, Operation, Settings};
+use tokio::sync::Semaphore;
+
+use super::{
+    ABREAST,
+    ground::{End, Ground, NAME, RECOVERY},
+    hard::{Case, wipe},
+    in_place,
+    scene::Scene,
+    tell,
+};
+
+/// Beyond the client's patience, within the settle time.
+const WITHIN: Duration = Duration::from_secs(3);
+/// Beyond the settle time, when it was created anew already.
+const AFTER: Duration = Duration::from_secs(9);
+
+/// One run.
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    unique: bool,
+    delay: Duration,
+    case: Case,
+    /// Whether the process is killed when the create has arrived; else its patience ends.
+    killed: bool,
+}
+
+#[tokio::test]
+async fn a_create_that_is_carried_out_late_ends_with_exactly_one_callback() {
+    let mut lates = Vec::new();
+    for unique in [true, false] {
+        for killed in [true, false] {
+            let late = |delay, case| Late {
+                unique,
+                delay,
+                case,
+                killed,
+            };
+            for case in [Case::Nothing, Case::AdoptNever, Case::Edited] {
+                lates.extend([late(WITHIN, case), late(AFTER, case)]);
+            }
+            // A create that comes after the settle time, and after its object, is beyond what anybody can know.
+            lates.push(late(WITHIN, Case::Deleted));
+            if !killed {
+                // Nobody can know what a dead process knew.
+                lates.push(late(WITHIN, Case::Wiped));
+            }
+        }
+    }
+    let places = Arc::new(Semaphore::new(ABREAST));
+    let runs = lates
+        .iter()
+        .copied()
+        .map(|late| in_place(Arc::clone(&places), move || run(late)));
+    let outcomes = join_all(runs).await;
+    let failed: Vec<_> = lates
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+        .collect();
+    tell(&format!("late creates: {} runs", lates.len()));
+    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+}
+
+async fn run(late: Late) {
+    let settings = Settings {
+        uniqueness: late.unique,
+        ..Settings::default()
+    };
+    let mut ground = Ground::new(settings).await;
+    let outlives = late.delay == AFTER && !late.unique;
+    ground.at_once = if outlives { 2 } else { 1 };
+    let cloud = &ground.world.cloud;
+    cloud.fault(Fault::on(Operation::Create).delay_before(late.delay));
+
+    let mut operator = ground.operator().await;
+    Scene::Create.act(&ground, late.case.spec()).await;
+    let arrived = |cloud: &live_simulator::Cloud| first(cloud).is_some();
+    cloud
+        .wait_for("the create", RECOVERY, arrived)
+        .await
+        .unwrap();
+    if late.killed {
+        operator.kill().await;
+    } else {
+        ground.world.reason(NAME, "OutcomeUnknown").await;
+    }
+    let end = meanwhile(&ground, late.case).await;
+    if late.killed {
+        operator = ground.operator().await;
+    }
+    let over =
+        |cloud: &live_simulator::Cloud| first(cloud).is_some_and(|call| call.status.is_some());
+    cloud
+        .wait_for("the late create", RECOVERY, over)
+        .await
+        .unwrap();
+    ground.converges(&end).await;
+    assert!(operator.terminate().await.success());
+    ground.still(&end).await;
+}
+
+/// What happens before the create is carried out, and how it must end then.
+async fn meanwhile(ground: &Ground, case: Case) -> End {
+    let end = Scene::Create.end(ground);
+    if case == Case::Wiped {
+        // The process lives: it puts the record back, and the row is known to be ours.
+        wipe(ground).await;
+        return end;
+    }
+    case.meanwhile(ground, end).await
+}
+
+/// The first create.
+fn first(cloud: &live_simulator::Cloud) -> Option<live_simulator::Call> {
+    let mut calls = cloud.calls().into_iter();
+    calls.find(|call| call.operation == Operation::Create)
+}

@@ -1,0 +1,208 @@
+//! Several operators: with a Lease one acts at a time, and without one they still keep exactly one callback for each object.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use kube::api::{Api, DynamicObject, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use live_simulator::Settings;
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::{ABREAST, ground::Ground, hard::Case, in_place, scene::Scene, tell};
+use crate::support::{
+    eventually,
+    operator::Operator,
+    trap::{Blow, Point, strike},
+    world::{LIMIT, World},
+};
+
+/// How long the Lease of these tests holds.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// Within this a leader comes by the point at which it is to be stopped, if it does at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn two_operators_without_a_lease_make_one_callback_for_each_object() {
+    for uniqueness in [true, false] {
+        let world = World::with(Settings {
+            uniqueness,
+            ..Settings::default()
+        })
+        .await;
+        let _operators = (world.operator().await, world.operator().await);
+        let names: Vec<String> = (0..10).map(|number| format!("push-{number}")).collect();
+        join_all(names.iter().map(|name| world.create(name, json!({})))).await;
+        for name in &names {
+            let id = world.ready(name).await.callback_id;
+            let rows = world.cloud.rows().into_iter();
+            let domain = format!("{name}.example.com");
+            let ids: Vec<_> = rows
+                .filter(|row| row.publish_domain == domain)
+                .map(|row| row.id)
+                .collect();
+            assert_eq!(ids, Vec::from_iter(id), "{name}, uniqueness {uniqueness}");
+        }
+        let made = world.cloud.mutations().len();
+        assert_eq!(made, names.len(), "uniqueness {uniqueness}");
+
+        join_all(names.iter().map(|name| world.delete(name))).await;
+        for name in &names {
+            world.gone(name).await;
+        }
+        assert_eq!(world.cloud.rows(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_standby_takes_over_in_time() {
+    let ground = ground(true).await;
+    let mut first = leader(&ground).await;
+    let mut second = standby(&ground).await;
+
+    let stopped = Instant::now();
+    assert!(first.terminate().await.success());
+    leads(&second).await;
+    let graceful = stopped.elapsed();
+    assert!(graceful < Duration::from_secs(2), "{graceful:?}");
+
+    let third = standby(&ground).await;
+    let killed = Instant::now();
+    second.kill().await;
+    leads(&third).await;
+    let sudden = killed.elapsed();
+    assert!(sudden < LEASE + Duration::from_secs(2), "{sudden:?}");
+    tell(&format!(
+        "take-over: {graceful:?} after SIGTERM, {sudden:?} after kill -9 with a Lease of {LEASE:?}"
+    ));
+
+    Scene::Create.act(&ground, json!({})).await;
+    ground.converges(&Scene::Create.end(&ground)).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
+    let places = Arc::new(Semaphore::new(ABREAST));
+    let mut runs = Vec::new();
+    for unique in [true, false] {
+        for scene in [Scene::Create, Scene::Update, Scene::Delete] {
+            let golden = super::golden(scene, unique, Case::Nothing);
+            let (points, _) = Box::pin(golden).await;
+            runs.extend(points.into_iter().map(|point| (unique, scene, point)));
+        }
+    }
+    let outcomes = runs.iter().map(|(unique, scene, point)| {
+        let (unique, scene, point) = (*unique, *scene, *point);
+        in_place(Arc::clone(&places), move || {
+            superseded(unique, scene, point)
+        })
+    });
+    let outcomes = join_all(outcomes).await;
+    let failed: Vec<_> = runs
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+        .collect();
+    let stopped = outcomes
+        .iter()
+        .flatten()
+        .filter(|stopped| **stopped)
+        .count();
+    tell(&format!(
+        "stopped leaders: stopped at {stopped} of {} points",
+        runs.len()
+    ));
+    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+    assert!(
+        (runs.len() - stopped) * 10 <= runs.len(),
+        "{stopped} of {}",
+        runs.len()
+    );
+}
+
+/// The leader is stopped at a point, another one takes over and finishes, and the first one goes on. Whether it came by the point.
+async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
+    let ground = ground_of(scene.settings(unique)).await;
+    super::prepare(&ground, scene, Case::Nothing).await;
+    let mut first = leader(&ground).await;
+    let second = standby(&ground).await;
+    let process = first.process();
+    ground
+        .trap
+        .set(point, Blow::Stop, process, &ground.world.cloud);
+    scene.act(&ground, json!({})).await;
+    let sprung = async {
+        while !ground.trap.has_sprung() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let stopped = tokio::time::timeout(PATIENCE, sprung).await.is_ok();
+    if stopped {
+        leads(&second).await;
+        ground.converges(&scene.end(&ground)).await;
+        strike("-CONT", process);
+        // It sees that it leads no longer, and ends.
+        first.ended().await;
+    }
+    ground.converges(&scene.end(&ground)).await;
+    stopped
+}
+
+async fn ground(unique: bool) -> Ground {
+    ground_of(Scene::Create.settings(unique)).await
+}
+
+/// A world in which the operator may keep a Lease, too.
+async fn ground_of(settings: Settings) -> Ground {
+    let ground = Ground::new(settings).await;
+    let rules = json!([{ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "update"] }]);
+    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "lease" }, "rules": rules });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "lease" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "recording-callback-operator", "namespace": "recording-callback-system" }],
+    });
+    for (kind, object) in [("Role", role), ("RoleBinding", binding)] {
+        add(&ground, kind, object).await;
+    }
+    ground
+}
+
+async fn add(ground: &Ground, kind: &str, object: Value) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "rbac.authorization.k8s.io",
+        "v1",
+        kind,
+    ));
+    let namespace = &ground.world.namespace;
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(namespace.client(), namespace.name(), &resource);
+    let object: DynamicObject = serde_json::from_value(object).unwrap();
+    api.create(&PostParams::default(), &object).await.unwrap();
+}
+
+async fn leader(ground: &Ground) -> Operator {
+    let operator = standby(ground).await;
+    leads(&operator).await;
+    operator
+}
+
+/// One that waits while another one leads.
+async fn standby(ground: &Ground) -> Operator {
+    let namespace = format!("--lease-namespace={}", ground.world.namespace.name());
+    let duration = format!("--lease-duration={}s", LEASE.as_secs());
+    ground
+        .operator_with(&["--leader-elect=true", &namespace, &duration])
+        .await
+}
+
+async fn leads(operator: &Operator) {
+    eventually("it leads", LIMIT, async || {
+        let (_, metrics) = operator.get("/metrics").await?;
+        metrics
+            .contains("\nrecording_callback_leader 1\n")
+            .then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,416 @@
+//! Whose a remote callback is: what is adopted, what is left alone, and which of two objects owns a place.
+
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams, PostParams};
+use live_simulator::{Change, Operation, Row, RowPatch, Settings};
+use recording_callback_operator::api::{RecordingCallback, status::Status};
+use serde_json::{Value, json};
+
+use crate::support::{
+    eventually,
+    world::{LIMIT, PROJECT, World, condition},
+};
+
+use Operation::{Create, Delete, Get, List, Update};
+
+const OURS: &str = "https://hooks.example.com/record";
+const FOREIGN: &str = "https://elsewhere.example.com/record";
+
+/// A callback that somebody else made for `push.example.com`.
+fn foreign(world: &World, url: &str) -> Row {
+    let fields = RowPatch {
+        notify_callback_url: Some(url.to_owned()),
+        ..RowPatch::default()
+    };
+    world
+        .cloud
+        .insert_row(PROJECT, "push.example.com", "live", &fields)
+}
+
+/// A second object for the place of `push`.
+fn same_place(more: Value) -> Value {
+    let mut spec = json!({ "publishDomain": "push.example.com" });
+    let more = more.as_object().cloned().unwrap_or_default();
+    spec.as_object_mut().unwrap().extend(more);
+    spec
+}
+
+fn message(status: &Status) -> &str {
+    &condition(status, "Ready").unwrap().message
+}
+
+fn finalizers(object: &RecordingCallback) -> &[String] {
+    object.metadata.finalizers.as_deref().unwrap_or_default()
+}
+
+/// Waits until an object that is made now is the younger one: ages have whole seconds, and of equal ones the lower UID owns.
+async fn second_after(older: &RecordingCallback) {
+    let made = older.metadata.creation_timestamp.clone().unwrap().0;
+    eventually("the next second", LIMIT, async || {
+        (jiff::Timestamp::now().as_second() > made.as_second()).then_some(())
+    })
+    .await;
+}
+
+/// Waits until the object was looked at so often in vain.
+async fn tried(world: &World, name: &str, times: i64) -> Status {
+    world
+        .status(name, "tried again", |status| {
+            status.failures.is_some_and(|failures| failures >= times)
+        })
+        .await
+}
+
+#[tokio::test]
+async fn never_means_never_and_says_whose_the_callback_is() {
+    let world = World::new().await;
+    let row = foreign(&world, OURS);
+    let _operator = world.operator().await;
+    world
+        .create("push", json!({ "adoptionPolicy": "Never" }))
+        .await;
+
+    let status = world.reason("push", "Conflict").await;
+    assert!(message(&status).contains(&row.id), "{}", message(&status));
+    assert!(message(&status).contains("Never"), "{}", message(&status));
+    assert!(condition(&status, "Stalled").is_some());
+    assert_eq!(status.callback_id, None);
+    assert_eq!(status.plan, None);
+    assert!(status.next_attempt_time.is_some(), "it is looked at again");
+    assert!(finalizers(&world.get("push").await.unwrap()).is_empty());
+    assert_eq!(world.calls(), [(List, Some(200))]);
+
+    world.delete("push").await;
+    world.gone("push").await;
+    assert_eq!(world.calls(), [(List, Some(200))]);
+    assert_eq!(world.changes(&row.id), []);
+}
+
+#[tokio::test]
+async fn what_says_the_same_is_adopted_without_a_write_at_the_cloud() {
+    let world = World::new().await;
+    let row = foreign(&world, "HTTPS://Hooks.Example.com/record");
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+
+    let status = world.ready("push").await;
+    assert_eq!(status.callback_id.as_ref(), Some(&row.id));
+    assert_eq!(status.adopted, Some(true));
+    assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
+    assert_eq!(finalizers(&world.get("push").await.unwrap()).len(), 1);
+    world.event("push", "Adopted").await;
+    assert_eq!(world.calls(), [(List, Some(200))]);
+
+    world.delete("push").await;
+    world.gone("push").await;
+    world.event("push", "Retained").await;
+    assert_eq!(world.calls(), [(List, Some(200))]);
+    assert_eq!(world.cloud.rows(), [row]);
+}
+
+#[tokio::test]
+async fn what_differs_is_a_conflict_that_names_the_fields_and_heals_by_itself() {
+    let world = World::new().await;
+    let row = foreign(&world, FOREIGN);
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+
+    let status = world.reason("push", "Conflict").await;
+    for part in [&row.id, "notifyCallbackURL", OURS, FOREIGN] {
+        assert!(message(&status).contains(part), "{}", message(&status));
+    }
+    assert!(
+        !message(&status).contains("signType"),
+        "{}",
+        message(&status)
+    );
+    tried(&world, "push", 2).await;
+
+    world.cloud.delete_row(&row.id);
+    let status = world.ready("push").await;
+    assert_ne!(status.callback_id.as_ref(), Some(&row.id));
+    assert_eq!(status.adopted, Some(false));
+    assert_eq!(world.changes(&row.id), []);
+    let creates = world
+        .calls()
+        .iter()
+        .filter(|(call, _)| *call == Create)
+        .count();
+    assert_eq!(creates, 1, "{:?}", world.calls());
+}
+
+#[tokio::test]
+async fn a_requested_look_ends_a_conflict_at_once() {
+    let world = World::new().await;
+    let row = foreign(&world, FOREIGN);
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.reason("push", "Conflict").await;
+
+    world.asked("push", "still there").await;
+    assert_eq!(world.calls(), [(List, Some(200)), (List, Some(200))]);
+    world.cloud.delete_row(&row.id);
+    let (asked, before) = (std::time::Instant::now(), world.calls().len());
+    world.asked("push", "gone").await;
+    world.ready("push").await;
+    assert!(asked.elapsed() < Duration::from_secs(4), "{asked:?}");
+    assert_eq!(
+        world.calls()[before..],
+        [(List, Some(200)), (Create, Some(201))]
+    );
+}
+
+#[tokio::test]
+async fn always_takes_over_and_writes_once() {
+    let world = World::new().await;
+    let row = foreign(&world, FOREIGN);
+    let _operator = world.operator().await;
+    world
+        .create("push", json!({ "adoptionPolicy": "Always" }))
+        .await;
+
+    let status = world.ready("push").await;
+    assert_eq!(status.callback_id.as_ref(), Some(&row.id));
+    assert_eq!(status.adopted, Some(true));
+    assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
+    assert_eq!(world.calls(), [(List, Some(200)), (Update, Some(200))]);
+    assert_eq!(world.changes(&row.id), [Change::Updated]);
+    let held = world.cloud.row(&row.id).unwrap();
+    assert_eq!(held.notify_callback_url.as_deref(), Some(OURS));
+    world.event("push", "Adopted").await;
+
+    // Whoever wants an adopted callback to go says so.
+    world
+        .patch("push", json!({ "spec": { "deletionPolicy": "Delete" } }))
+        .await;
+    world.delete("push").await;
+    world.gone("push").await;
+    assert_eq!(world.calls()[2..], [(Delete, Some(204))]);
+}
+
+#[tokio::test]
+async fn an_adopted_callback_gets_the_key_once_since_nobody_can_see_its_own() {
+    let world = World::new().await;
+    let row = foreign(&world, OURS);
+    world
+        .put_secret("hooks", &[("sign", "testonly".repeat(5))])
+        .await;
+    let _operator = world.operator().await;
+    world
+        .create(
+            "push",
+            json!({ "signKeySecretRef": { "name": "hooks", "key": "sign" } }),
+        )
+        .await;
+
+    let status = world.ready("push").await;
+    assert!(status.sent.unwrap().key_digest.is_some());
+    assert_eq!(world.calls(), [(List, Some(200)), (Update, Some(200))]);
+    let key = world.cloud.row(&row.id).unwrap().key.unwrap();
+    assert_eq!(key.reveal(), "testonly".repeat(5));
+}
+
+#[tokio::test]
+async fn several_callbacks_at_one_place_are_all_named_and_none_is_touched() {
+    let world = World::with(Settings {
+        uniqueness: false,
+        ..Settings::default()
+    })
+    .await;
+    let rows = [foreign(&world, OURS), foreign(&world, FOREIGN)];
+    let _operator = world.operator().await;
+    world
+        .create("push", json!({ "adoptionPolicy": "Always" }))
+        .await;
+
+    let status = world.reason("push", "Conflict").await;
+    for row in &rows {
+        assert!(message(&status).contains(&row.id), "{}", message(&status));
+    }
+    world.cloud.delete_row(&rows[1].id);
+    let status = world.asked("push", "one is left").await;
+    assert_eq!(status.callback_id.as_ref(), Some(&rows[0].id));
+    for row in &rows {
+        assert!(!world.changes(&row.id).contains(&Change::Deleted));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_callback_beside_ours_is_told_and_ours_is_kept() {
+    let world = World::with(Settings {
+        uniqueness: false,
+        ..Settings::default()
+    })
+    .await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let id = world.ready("push").await.callback_id.unwrap();
+    let row = foreign(&world, OURS);
+
+    world.asked("push", "another").await;
+    let status = world.reason("push", "Conflict").await;
+    assert_eq!(status.callback_id.as_ref(), Some(&id));
+    for id in [&id, &row.id] {
+        assert!(message(&status).contains(id), "{}", message(&status));
+    }
+    world.delete("push").await;
+    world.gone("push").await;
+    assert_eq!(world.cloud.rows(), [row.clone()]);
+    assert_eq!(world.changes(&row.id), []);
+}
+
+#[tokio::test]
+async fn of_two_objects_the_one_that_holds_the_id_owns_and_the_other_takes_over() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let owner = world.ready("push").await;
+    let before = world.calls().len();
+
+    world
+        .create("second", same_place(json!({ "adoptionPolicy": "Always" })))
+        .await;
+    let status = world.reason("second", "Duplicate").await;
+    assert!(message(&status).contains("/push"), "{}", message(&status));
+    assert!(condition(&status, "Reconciling").is_some(), "at first");
+    assert_eq!(status.callback_id, None);
+    let status = world
+        .status("second", "it is not over by itself", |status| {
+            condition(status, "Stalled").is_some()
+        })
+        .await;
+    assert_eq!(condition(&status, "Ready").unwrap().reason, "Duplicate");
+    assert_eq!(world.calls().len(), before, "{:?}", world.calls());
+    let second = world.get("second").await.unwrap();
+    assert!(finalizers(&second).is_empty());
+
+    world.delete("push").await;
+    world.gone("push").await;
+    let status = world.ready("second").await;
+    assert_ne!(status.callback_id, owner.callback_id);
+    assert_eq!(status.adopted, Some(false));
+    assert_eq!(world.cloud.rows().len(), 1);
+    assert_eq!(
+        world.calls()[before..],
+        [(Delete, Some(204)), (List, Some(200)), (Create, Some(201))]
+    );
+}
+
+#[tokio::test]
+async fn a_duplicate_goes_without_a_call() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    world.create("second", same_place(json!({}))).await;
+    world.reason("second", "Duplicate").await;
+    let before = world.calls().len();
+
+    world.delete("second").await;
+    world.gone("second").await;
+    assert_eq!(world.calls().len(), before);
+    assert_eq!(world.cloud.rows().len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_new_objects_the_older_creates_and_only_one_callback_is_made() {
+    let world = World::with(Settings {
+        uniqueness: false,
+        ..Settings::default()
+    })
+    .await;
+    let older = world.create("push", json!({})).await;
+    second_after(&older).await;
+    world.create("second", same_place(json!({}))).await;
+    let _operator = world.operator().await;
+
+    world
+        .status("push", "one of the two", |status| {
+            condition(status, "Ready")
+                .is_some_and(|ready| ready.status == "True" || ready.reason == "Duplicate")
+        })
+        .await;
+    let (ready, duplicate) = match world.get("push").await.unwrap().status.unwrap() {
+        status if status.callback_id.is_some() => ("push", "second"),
+        _ => ("second", "push"),
+    };
+    world.ready(ready).await;
+    let status = world.reason(duplicate, "Duplicate").await;
+    assert_eq!(status.callback_id, None);
+    let made = world.cloud.mutations();
+    assert_eq!(made.len(), 1, "{made:#?}");
+}
+
+#[tokio::test]
+async fn two_statuses_with_one_id_are_one_owner_and_one_that_keeps_its_hands_off() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    let older = world.create("push", json!({})).await;
+    let status = world.ready("push").await;
+    operator.kill().await;
+    second_after(&older).await;
+
+    // As when an object was restored from a copy beside the original.
+    let made = world.create("second", same_place(json!({}))).await;
+    let copy = json!({ "status": serde_json::to_value(&status).unwrap() });
+    world
+        .namespace
+        .callbacks()
+        .patch_status("second", &PatchParams::default(), &Patch::Merge(copy))
+        .await
+        .unwrap();
+    assert!(finalizers(&made).is_empty());
+    let before = world.calls().len();
+    let _operator = world.operator().await;
+    world
+        .patch(
+            "second",
+            json!({ "spec": { "notifyCallbackURL": FOREIGN } }),
+        )
+        .await;
+    world.reason("second", "Duplicate").await;
+    world.delete("second").await;
+    world.gone("second").await;
+    assert_eq!(world.calls().len(), before, "{:?}", world.calls());
+    assert_eq!(
+        world.cloud.rows().pop().map(|row| row.id),
+        status.callback_id
+    );
+    assert_eq!(world.cloud.mutations().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cluster_restored_without_status_finds_its_callback_again() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let id = world.ready("push").await.callback_id.unwrap();
+    operator.kill().await;
+
+    // The restore makes a new object of the old manifest: its record and finalizer come back, the UID and the status do not.
+    let mut copy = world.get("push").await.unwrap();
+    let released = json!({ "metadata": { "finalizers": null } });
+    world.patch("push", released).await;
+    world.delete("push").await;
+    world.gone("push").await;
+    copy.metadata.uid = None;
+    copy.metadata.resource_version = None;
+    copy.metadata.creation_timestamp = None;
+    copy.metadata.managed_fields = None;
+    copy.status = None;
+    let callbacks = world.namespace.callbacks();
+    callbacks
+        .create(&PostParams::default(), &copy)
+        .await
+        .unwrap();
+    let before = world.calls().len();
+    let _operator = world.operator().await;
+
+    let status = world.ready("push").await;
+    assert_eq!(status.callback_id, Some(id));
+    assert_eq!(status.adopted, Some(true));
+    assert_eq!(world.calls()[before..], [(List, Some(200))]);
+    assert_eq!(world.cloud.rows().len(), 1);
+    assert!(!world.calls().contains(&(Get, Some(404))));
+}
