@@ -180,11 +180,12 @@ async fn a_redirect_is_not_followed() {
     let world = World::new().await;
     let trap = Trap::new().await;
     let elsewhere = format!("http://{}/v1/", trap.address);
-    let moved = Fault::on(List).times(1).reply(307, Payload::default());
+    let moved = Fault::on(List).always().reply(307, Payload::default());
     world.cloud.fault(moved.header("location", &elsewhere));
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.reason("push", "RequestRejected").await;
+    world.cloud.clear_faults();
     world.ready("push").await;
     assert_eq!(trap.visitors(), 0);
 }

@@ -236,12 +236,15 @@ async fn a_key_that_is_lost_does_not_disturb_what_is_settled() {
     let settled = world.get("push").await.unwrap();
     let before = world.calls().len();
 
-    world.put_secret("hooks", &[]).await;
-    // An object that needs the key shows that the loss was noticed.
-    world.create("other", wants()).await;
+    // An object that needs another key shows when the Secret was read anew.
+    let other = json!({ "signKeySecretRef": { "name": "hooks", "key": "later" } });
+    world.create("other", other).await;
     world.reason("other", "SignKeyMissing").await;
+    let values = [("later", FIRST.to_owned())];
+    world.put_secret("hooks", &values).await;
+    world.ready("other").await;
     assert_eq!(world.writes_since(&settled).await, 0);
-    assert_eq!(world.calls().len(), before);
+    assert_eq!(world.calls().len(), before + 2, "those of the other one");
 }
 
 #[tokio::test]
