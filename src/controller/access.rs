@@ -133,12 +133,6 @@ impl Accesses {
         }
     }
 
-    /// The account of an object, if it has one.
-    pub(super) async fn account(&self, object: &RecordingCallback) -> Option<Arc<Account>> {
-        let read = self.read(object).await.ok()?;
-        self.enter(object, read.login).await.account
-    }
-
     /// A refusal that an earlier process wrote into the status counts here, too.
     fn inherit(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
         let Some(status) = &object.status else { return };

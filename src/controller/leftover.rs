@@ -108,9 +108,10 @@ impl Leftover {
         if let Some(account) = &self.account {
             return Ok(Arc::clone(account));
         }
-        let resolved = context.accesses.resolve(&self.object).await;
-        let resolved = resolved.map_err(|error| error.to_string())?;
-        resolved
+        let read = context.accesses.read(&self.object).await;
+        let login = read.map_err(|error| error.to_string())?.login;
+        let entry = context.accesses.enter(&self.object, login).await;
+        entry
             .account
             .ok_or_else(|| "its credentials can't be used".to_owned())
     }

@@ -20,7 +20,7 @@ use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::backoff::lengthened;
 use crate::plan::conditions;
-use crate::plan::facts::{Observed, Shown};
+use crate::plan::facts::{Access, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::hold;
 
@@ -58,11 +58,17 @@ async fn accounts(
         .filter(|object| is_compared(object))
     {
         let uid = parse::uid(&object);
-        let known = context.memories.with(&uid, |memory| memory.account.clone());
-        // Those of the moment first: what was known may have expired since.
-        let Some(account) = context.accesses.account(&object).await.or(known) else {
-            continue;
+        let known = || context.memories.with(&uid, |memory| memory.account.clone());
+        let account = match context.accesses.read(&object).await {
+            Ok(read) => {
+                let entry = context.accesses.enter(&object, read.login).await;
+                // A credential that is stopped shows by its sweeps, too.
+                let is_unknown = matches!(entry.access, Access::Unknown(_));
+                entry.account.or_else(|| known().filter(|_| is_unknown))
+            }
+            Err(_) => known(),
         };
+        let Some(account) = account else { continue };
         context
             .memories
             .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));

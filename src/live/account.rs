@@ -24,7 +24,7 @@ pub struct Account {
     identity: Identity,
 }
 
-/// Equal for the same endpoint, project and whole credential.
+/// Equal for the same target and whole credential.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountKey(Vec<u8>);
 
@@ -45,7 +45,7 @@ pub struct Identity {
 impl Account {
     /// Derives what tells accounts apart.
     pub fn new(target: Target, credential: Credential, iam_endpoint: String) -> Self {
-        let whole = joined(&[&target.endpoint, &target.project_id]);
+        let whole = joined(&[&target.endpoint, &target.region, &target.project_id]);
         let whole = [whole, credential.unambiguous()].concat();
         let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().to_vec());
         let identity = Identity::new(&target.endpoint, &credential);
@@ -150,6 +150,16 @@ mod tests {
         ] {
             assert_ne!(first.key(), other.key(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_serves_two_regions_has_two_accounts() {
+        let first = account("https://a", "project", &[("ak", "TESTAK"), ("sk", SK)]);
+        let mut target = first.target.clone();
+        target.region = "cn-east-3".to_owned();
+        let second = Account::new(target, first.credential.clone(), String::new());
+        assert_ne!(first.key(), second.key());
+        assert_eq!(first.identity(), second.identity());
     }
 
     #[test]

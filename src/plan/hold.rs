@@ -119,7 +119,7 @@ fn is_told(facts: &Facts) -> bool {
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
 pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
-    let situation = if is_told(facts) {
+    let situation = if conditions::has_reason(&facts.status, Reason::Normalized) {
         Situation::unchanged()
     } else {
         available(facts, desired)

@@ -11,6 +11,10 @@
 mod architecture;
 mod crash;
 mod crd;
+mod credentials;
+mod credentials_network;
+mod credentials_strikes;
+mod credentials_target;
 mod deletion;
 mod drift;
 mod duplicates;
@@ -22,6 +26,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod sign_key;
 mod startup;
 mod support;
 mod uninstall;

@@ -24,7 +24,7 @@ use tokio::{
     sync::OnceCell,
 };
 
-use super::{client, control_plane::kubeconfig, eventually};
+use super::{Namespace, client, control_plane::kubeconfig, eventually};
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
 const NAMESPACE: &str = "recording-callback-system";
@@ -50,6 +50,20 @@ impl Operator {
     /// The same, with the API server at another address.
     pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
         let mut operator = Self::spawn_as(&account(Some(api_server)).await, flags, &[]);
+        operator.ready().await;
+        operator
+    }
+
+    /// The same, as a service account of a namespace, which is made for it.
+    pub(crate) async fn start_in(namespace: &Namespace, name: &str, flags: &[&str]) -> Self {
+        let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
+        let account = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+        accounts
+            .create(&PostParams::default(), &account)
+            .await
+            .unwrap();
+        let token = token(namespace.name(), name).await;
+        let mut operator = Self::spawn_as(&kubeconfig_with(&token, None), flags, &[]);
         operator.ready().await;
         operator
     }
@@ -183,7 +197,11 @@ fn lines(log: &Path) -> Vec<Value> {
 /// A kubeconfig of the service account that the installation makes, with the rights that it grants.
 async fn account(api_server: Option<&str>) -> String {
     static TOKEN: OnceCell<String> = OnceCell::const_new();
-    let token = TOKEN.get_or_init(install).await;
+    kubeconfig_with(TOKEN.get_or_init(install).await, api_server)
+}
+
+/// A kubeconfig of whoever has this token.
+fn kubeconfig_with(token: &str, api_server: Option<&str>) -> String {
     let mut kubeconfig =
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {
@@ -230,10 +248,15 @@ async fn install() -> String {
         .await
         .unwrap();
     }
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, NAMESPACE);
+    token(NAMESPACE, NAME).await
+}
+
+/// A token of a service account.
+async fn token(namespace: &str, name: &str) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, namespace);
     let (params, request) = (PostParams::default(), TokenRequest::default());
     let granted = accounts
-        .create_token_request(NAME, &params, &request)
+        .create_token_request(name, &params, &request)
         .await
         .unwrap();
     granted.status.unwrap().token

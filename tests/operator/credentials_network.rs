@@ -1,0 +1,244 @@
+//! TLS with an authority of one's own, proxies, and a Secret that may not be read.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::{
+    Api,
+    api::{DeleteParams, PostParams},
+};
+use live_simulator::{Credential, Listen, Operation, Settings, Simulator};
+use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::support::{
+    Namespace,
+    operator::Operator,
+    world::{AK, PROJECT, SK, World, condition},
+};
+
+const HOST: &str = "live.test-1.myhuaweicloud.com";
+
+/// A world whose cloud speaks TLS, also under the names of a region that does not exist.
+async fn tls() -> (World, NamedTempFile) {
+    let names = [HOST, "iam.test-1.myhuaweicloud.com"];
+    let listen = Listen {
+        tls: true,
+        names: names.map(str::to_owned).to_vec(),
+        ..Listen::default()
+    };
+    let cloud = Simulator::start_on(&listen, Settings::default()).unwrap();
+    let key = Credential::new(AK, SK, PROJECT).project("0123-test-1", "test-1");
+    cloud.add_credential(key);
+    let authority = NamedTempFile::new().unwrap();
+    fs::write(&authority, cloud.authority_pem().unwrap()).unwrap();
+    let namespace = Namespace::new().await;
+    let world = World { namespace, cloud };
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    (world, authority)
+}
+
+/// Starts an operator with these flags and variables.
+async fn operator(flags: &[String], environment: &[(&str, &str)]) -> Operator {
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let mut operator = Operator::spawn(&flags, environment).await;
+    operator.ready().await;
+    operator
+}
+
+/// A proxy that sends whatever is asked for to one address, and remembers for whom it was asked.
+struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    async fn to(cloud: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(tunnel(client, cloud, Arc::clone(&log)));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let mut asked = self.asked.lock().unwrap().clone();
+        asked.sort();
+        asked.dedup();
+        asked
+    }
+}
+
+async fn tunnel(client: TcpStream, cloud: SocketAddr, log: Arc<Mutex<Vec<String>>>) {
+    let mut client = BufReader::new(client);
+    let mut first = String::new();
+    client.read_line(&mut first).await.unwrap();
+    log.lock().unwrap().push(first.trim().to_owned());
+    let mut line = String::new();
+    while client.read_line(&mut line).await.unwrap() > 2 {
+        line.clear();
+    }
+    let mut server = TcpStream::connect(cloud).await.unwrap();
+    let connected = b"HTTP/1.1 200 Connection established\r\n\r\n";
+    client.write_all(connected).await.unwrap();
+    let _ = copy_bidirectional(&mut client, &mut server).await;
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+    let (world, authority) = tls().await;
+    let untrusting = operator(&world.flags(), &[]).await;
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CloudUnavailable").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    assert!(
+        told.contains("certificate") && told.contains("SSL_CERT_FILE"),
+        "{told}"
+    );
+    assert_eq!(world.calls(), []);
+    drop(untrusting);
+
+    let path = authority.path().to_str().unwrap();
+    let _operator = operator(&world.flags(), &[("SSL_CERT_FILE", path)]).await;
+    world.ready("push").await;
+}
+
+#[tokio::test]
+async fn the_proxy_is_for_the_cloud_and_the_list_judges_the_target() {
+    let (world, authority) = tls().await;
+    let proxy = Proxy::to(world.cloud.address()).await;
+    let values = [
+        ("ak", AK.to_owned()),
+        ("sk", SK.to_owned()),
+        ("region", "test-1".to_owned()),
+    ];
+    world.put_secret("huaweicloud", &values).await;
+    let mut flags = world.flags();
+    flags.retain(|flag| !flag.starts_with("--allowed-endpoints"));
+    let proxied = format!("http://{}", proxy.address);
+    let environment = [
+        ("SSL_CERT_FILE", authority.path().to_str().unwrap()),
+        ("HTTPS_PROXY", proxied.as_str()),
+    ];
+    let _operator = operator(&flags, &environment).await;
+    world.create("push", json!({})).await;
+    let target = world.ready("push").await.target.unwrap();
+    assert_eq!(target.endpoint, format!("https://{HOST}"));
+    assert_eq!(
+        proxy.asked(),
+        [
+            "CONNECT iam.test-1.myhuaweicloud.com:443 HTTP/1.1",
+            "CONNECT live.test-1.myhuaweicloud.com:443 HTTP/1.1",
+        ],
+        "the API server is reached without it"
+    );
+}
+
+#[tokio::test]
+async fn what_needs_no_proxy_is_called_without() {
+    let (world, authority) = tls().await;
+    let proxy = Proxy::to(world.cloud.address()).await;
+    let proxied = format!("http://{}", proxy.address);
+    let environment = [
+        ("SSL_CERT_FILE", authority.path().to_str().unwrap()),
+        ("HTTPS_PROXY", proxied.as_str()),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    let _operator = operator(&world.flags(), &environment).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    assert_eq!(proxy.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn variables_that_make_no_sense_do_not_stop_the_start() {
+    let world = World::new().await;
+    let environment = [
+        ("HTTPS_PROXY", "not a proxy"),
+        ("SSL_CERT_FILE", "/does/not/exist"),
+        ("SSL_CERT_DIR", "/does/not/exist"),
+    ];
+    let _operator = operator(&world.flags(), &environment).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_may_not_be_read_is_told_and_heals_when_it_may() {
+    let world = World::new().await;
+    let installed = "recording-callback-system:recording-callback-operator";
+    // Whoever starts first installs the rights.
+    drop(world.operator().await);
+    let roles: Api<ClusterRole> = Api::all(world.namespace.client());
+    let bindings: Api<ClusterRoleBinding> = Api::all(world.namespace.client());
+    let name = format!("{}-without-secrets", world.namespace.name());
+    let mut role = roles.get(installed).await.unwrap();
+    role.metadata = kube::core::ObjectMeta {
+        name: Some(name.clone()),
+        ..Default::default()
+    };
+    let full = role.clone();
+    role.rules.as_mut().unwrap().retain(|rule| {
+        !rule
+            .resources
+            .as_ref()
+            .is_some_and(|resources| resources.contains(&"secrets".to_owned()))
+    });
+    roles.create(&PostParams::default(), &role).await.unwrap();
+    let account = json!([{ "kind": "ServiceAccount", "name": "limited", "namespace": world.namespace.name() }]);
+    for (name, role) in [
+        (name.clone(), name.clone()),
+        (format!("{name}-crd"), format!("{installed}-crd")),
+    ] {
+        let binding = serde_json::from_value(json!({
+            "metadata": { "name": name },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+            "subjects": account,
+        }));
+        bindings
+            .create(&PostParams::default(), &binding.unwrap())
+            .await
+            .unwrap();
+    }
+    let flags = world.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let _limited = Operator::start_in(&world.namespace, "limited", &flags).await;
+
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CredentialsMissing").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    assert!(
+        told.contains("huaweicloud")
+            && told.contains(world.namespace.name())
+            && told.contains("get"),
+        "{told}"
+    );
+    assert_eq!(world.calls(), Vec::<(Operation, Option<u16>)>::new());
+
+    let present = roles.get(&name).await.unwrap();
+    let mut full = full;
+    full.metadata.resource_version = present.metadata.resource_version;
+    roles
+        .replace(&name, &PostParams::default(), &full)
+        .await
+        .unwrap();
+    world.ready("push").await;
+    let delete = DeleteParams::default();
+    roles.delete(&name, &delete).await.unwrap();
+    for name in [name.clone(), format!("{name}-crd")] {
+        bindings.delete(&name, &delete).await.unwrap();
+    }
+}

@@ -1,0 +1,107 @@
+//! Wrong keys are held back before the cloud locks them for everybody.
+
+use serde_json::json;
+
+use crate::support::world::{AK, SK, World};
+
+/// Refused signatures that the cloud has counted.
+fn refused(world: &World) -> usize {
+    let calls = world.cloud.calls();
+    calls.iter().filter(|call| call.status == Some(401)).count()
+}
+
+/// Makes an object with a Secret of its own that has a wrong key.
+async fn wrong(world: &World, name: &str) {
+    let mut values = world.credentials();
+    values[1].1 = format!("sk-test-example-wrong-{name}");
+    world.put_secret(name, &values).await;
+    world
+        .create(name, json!({ "credentialsSecretRef": { "name": name } }))
+        .await;
+}
+
+/// Changes an object that has another credential, and waits until the cloud holds that.
+async fn edit(world: &World, name: &str, path: &str) {
+    let url = format!("https://hooks.example.com/{path}");
+    world
+        .patch(name, json!({ "spec": { "notifyCallbackURL": url } }))
+        .await;
+    world.ready(name).await;
+}
+
+#[tokio::test]
+async fn many_objects_with_one_wrong_key_are_refused_twice_and_a_repair_serves_them_all() {
+    let world = World::new().await;
+    let mut values = world.credentials();
+    values[1].1 = "sk-test-example-wrong".to_owned();
+    world.put_secret("huaweicloud", &values).await;
+    let operator = world.operator().await;
+    let names = ["one", "two", "three", "four", "five", "six", "seven"];
+    for name in names {
+        world.create(name, json!({})).await;
+    }
+    for name in names {
+        let status = world.reason(name, "CredentialsRejected").await;
+        assert!(status.rejected_credential.is_some());
+        assert!(status.next_attempt_time.is_some());
+    }
+    assert!(refused(&world) <= 2, "{:?}", world.calls());
+
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    for name in names {
+        let status = world.ready(name).await;
+        assert_eq!(status.rejected_credential, None);
+    }
+    assert!(refused(&world) <= 2, "{:?}", world.calls());
+    assert!(!operator.output().contains("sk-test-example"));
+}
+
+#[tokio::test]
+async fn many_secrets_with_one_key_are_refused_four_times_and_do_not_stop_one_that_works() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    world.create("good", json!({})).await;
+    world.ready("good").await;
+    let names = ["one", "two", "three", "four", "five", "six", "seven"];
+    for name in names {
+        wrong(&world, name).await;
+    }
+    for name in names {
+        world.reason(name, "CredentialsRejected").await;
+    }
+    assert!(refused(&world) <= 4, "{:?}", world.calls());
+    edit(&world, "good", "after").await;
+
+    operator.kill().await;
+    let operator = world.operator().await;
+    wrong(&world, "eight").await;
+    world.reason("eight", "CredentialsRejected").await;
+    assert!(
+        refused(&world) <= 4,
+        "a restart forgets nothing: {:?}",
+        world.calls()
+    );
+    assert!(!operator.output().contains(SK) && !operator.output().contains(AK));
+}
+
+#[tokio::test]
+async fn a_restart_does_not_try_a_rejected_key_again() {
+    let world = World::new().await;
+    let mut values = world.credentials();
+    values[1].1 = "sk-test-example-wrong".to_owned();
+    world.put_secret("huaweicloud", &values).await;
+    let mut operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.reason("push", "CredentialsRejected").await;
+    let before = refused(&world);
+    operator.kill().await;
+
+    let _operator = world.operator().await;
+    world.create("other", json!({})).await;
+    world.reason("other", "CredentialsRejected").await;
+    assert_eq!(refused(&world), before, "{:?}", world.calls());
+
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    world.ready("push").await;
+    world.ready("other").await;
+}
