@@ -137,9 +137,8 @@ impl Leftover {
         let deadline = context.deadline(context.request_timeout);
         let reply = account.delete(token, &self.id, deadline).await;
         account.looks().wrote(&place);
-        let failure = match reply {
-            Ok(_) => return Ok("the object went without being let go; its callback is deleted"),
-            Err(failure) => failure,
+        let Err(failure) = reply else {
+            return Ok("the object went without being let go; its callback is deleted");
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && {

@@ -13,11 +13,8 @@ use crate::support::{
 use Operation::{Create, Delete, List};
 
 /// A second object for the place of `push`.
-fn same_place(more: Value) -> Value {
-    let mut spec = json!({ "publishDomain": "push.example.com" });
-    let more = more.as_object().cloned().unwrap_or_default();
-    spec.as_object_mut().unwrap().extend(more);
-    spec
+fn same_place() -> Value {
+    json!({ "publishDomain": "push.example.com", "adoptionPolicy": "Always" })
 }
 
 fn message(status: &Status) -> &str {
@@ -29,10 +26,10 @@ fn finalizers(object: &RecordingCallback) -> &[String] {
 }
 
 /// Waits until an object that is made now is the younger one: ages have whole seconds, and of equal ones the lower UID owns.
-async fn second_after(older: &RecordingCallback) {
+async fn second_after(world: &World, older: &RecordingCallback) {
     let made = older.metadata.creation_timestamp.clone().unwrap().0;
     eventually("the next second", LIMIT, async || {
-        (jiff::Timestamp::now().as_second() > made.as_second()).then_some(())
+        (world.cloud.now().as_second() > made.as_second()).then_some(())
     })
     .await;
 }
@@ -45,9 +42,7 @@ async fn of_two_objects_the_one_that_holds_the_id_owns_and_the_other_takes_over(
     let owner = world.ready("push").await;
     let before = world.calls().len();
 
-    world
-        .create("second", same_place(json!({ "adoptionPolicy": "Always" })))
-        .await;
+    world.create("second", same_place()).await;
     let status = world.reason("second", "Duplicate").await;
     assert!(message(&status).contains("/push"), "{}", message(&status));
     assert!(condition(&status, "Reconciling").is_some(), "at first");
@@ -80,7 +75,7 @@ async fn a_duplicate_goes_without_a_call() {
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
-    world.create("second", same_place(json!({}))).await;
+    world.create("second", same_place()).await;
     world.reason("second", "Duplicate").await;
     let before = world.calls().len();
 
@@ -98,8 +93,8 @@ async fn of_two_new_objects_the_older_creates_and_only_one_callback_is_made() {
     })
     .await;
     let older = world.create("push", json!({})).await;
-    second_after(&older).await;
-    world.create("second", same_place(json!({}))).await;
+    second_after(&world, &older).await;
+    world.create("second", same_place()).await;
     let _operator = world.operator().await;
 
     world
@@ -126,10 +121,10 @@ async fn two_statuses_with_one_id_are_one_owner_and_one_that_keeps_its_hands_off
     let older = world.create("push", json!({})).await;
     let status = world.ready("push").await;
     operator.kill().await;
-    second_after(&older).await;
+    second_after(&world, &older).await;
 
     // As when an object was restored from a copy beside the original.
-    let made = world.create("second", same_place(json!({}))).await;
+    let made = world.create("second", same_place()).await;
     let copy = json!({ "status": serde_json::to_value(&status).unwrap() });
     world
         .namespace

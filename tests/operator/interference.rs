@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::{DeleteParams, PostParams};
-use live_simulator::{Cloud, Fault, Operation, Payload};
+use live_simulator::{Call, Cloud, Fault, Operation, Payload};
 use recording_callback_operator::api::PENDING_OPERATION;
 use serde_json::json;
 
@@ -67,7 +67,7 @@ async fn is_protected(world: &World) -> bool {
 /// Waits until the cloud holds nothing, and has said so.
 async fn nothing_is_left(world: &World) {
     let deleted = |cloud: &Cloud| {
-        let answered = cloud.calls().iter().all(|call| call.is_answered());
+        let answered = cloud.calls().iter().all(Call::is_answered);
         cloud.rows().is_empty() && answered
     };
     let cloud = &world.cloud;

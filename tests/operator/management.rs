@@ -26,8 +26,11 @@ fn url(url: &str) -> RowPatch {
     }
 }
 
-/// Action, and field, from, to of each change.
-fn told(plan: &PlanStatus) -> (&str, Vec<(&str, Option<&str>, Option<&str>)>) {
+/// Field, from, to.
+type Told<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+/// The action, and each change.
+fn told(plan: &PlanStatus) -> (&str, Vec<Told<'_>>) {
     let changes = plan.changes.iter().map(|change| {
         (
             change.field.as_str(),

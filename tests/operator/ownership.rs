@@ -236,8 +236,8 @@ async fn a_foreign_callback_beside_ours_is_told_and_ours_is_kept() {
     }
     world.delete("push").await;
     world.gone("push").await;
-    assert_eq!(world.cloud.rows(), [row.clone()]);
     assert_eq!(world.changes(&row.id), []);
+    assert_eq!(world.cloud.rows(), [row]);
 }
 
 #[tokio::test]

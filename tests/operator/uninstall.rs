@@ -92,7 +92,7 @@ async fn uninstalling_retains_every_callback() {
         .delete(&name, &DeleteParams::default())
         .await
         .unwrap();
-    eventually("the CRD is gone", Duration::from_secs(60), async || {
+    eventually("the CRD is gone", Duration::from_mins(1), async || {
         let definition = definitions.get_opt(&name).await.unwrap();
         definition.is_none().then_some(())
     })
