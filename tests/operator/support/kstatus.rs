@@ -28,7 +28,8 @@ pub(crate) fn check(name: &str, status: &Status) {
         "True" => others.is_empty(),
         "False" if !passive => others == ["Reconciling"] || others == ["Stalled"],
         "False" => others.is_empty(),
-        "Unknown" => others == ["Reconciling"] || (passive && others.is_empty()),
+        "Unknown" if !passive => others == ["Stalled"],
+        "Unknown" => others.is_empty(),
         _ => false,
     };
     assert!(
