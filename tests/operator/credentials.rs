@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use live_simulator::{Credential, Fault, Operation, Payload, Rights, Settings, User};
+use live_simulator::{Credential, Fault, Operation, Payload, Rights, User};
 use serde_json::json;
 
 use crate::support::{
@@ -367,38 +367,4 @@ async fn only_a_value_that_is_used_counts_as_a_change() {
         .await
         .unwrap();
     assert_eq!(world.calls().len(), before + 1, "{:?}", world.calls());
-}
-
-#[tokio::test]
-async fn a_clock_that_is_an_hour_off_is_corrected() {
-    let world = World::with(Settings {
-        clock_offset_s: 3600,
-        ..Settings::default()
-    })
-    .await;
-    let _operator = world.operator().await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    assert_eq!(
-        world.calls(),
-        [(List, Some(401)), (List, Some(200)), (Create, Some(201))]
-    );
-}
-
-#[tokio::test]
-async fn a_date_that_is_refused_twice_is_a_clock_that_is_off() {
-    let world = World::with(Settings {
-        clock_offset_s: 3600,
-        clock_skew_s: -1,
-        ..Settings::default()
-    })
-    .await;
-    let _operator = world.operator().await;
-    world.create("push", json!({})).await;
-    let status = world.reason("push", "ClockSkew").await;
-    assert_eq!(world.calls(), [(List, Some(401)), (List, Some(401))]);
-    let looked = status.last_operation.unwrap().time.unwrap();
-    let next = status.next_attempt_time.unwrap().duration_since(looked);
-    assert!((30..=37).contains(&next.as_secs()), "{next}");
-    assert_eq!(status.rejected_credential, None, "no strike");
 }

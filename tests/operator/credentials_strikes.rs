@@ -1,8 +1,11 @@
-//! Wrong keys are held back before the cloud locks them for everybody.
+//! Wrong keys are held back before the cloud locks them for everybody; wrong clocks are no wrong keys.
 
+use live_simulator::{Operation, Settings};
 use serde_json::json;
 
 use crate::support::world::{AK, SK, World};
+
+use Operation::{Create, List};
 
 /// Refused signatures that the cloud has counted.
 fn refused(world: &World) -> usize {
@@ -104,4 +107,38 @@ async fn a_restart_does_not_try_a_rejected_key_again() {
     world.put_secret("huaweicloud", &world.credentials()).await;
     world.ready("push").await;
     world.ready("other").await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_an_hour_off_is_corrected() {
+    let world = World::with(Settings {
+        clock_offset_s: 3600,
+        ..Settings::default()
+    })
+    .await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    assert_eq!(
+        world.calls(),
+        [(List, Some(401)), (List, Some(200)), (Create, Some(201))]
+    );
+}
+
+#[tokio::test]
+async fn a_date_that_is_refused_twice_is_a_clock_that_is_off() {
+    let world = World::with(Settings {
+        clock_offset_s: 3600,
+        clock_skew_s: -1,
+        ..Settings::default()
+    })
+    .await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "ClockSkew").await;
+    assert_eq!(world.calls(), [(List, Some(401)), (List, Some(401))]);
+    let looked = status.last_operation.unwrap().time.unwrap();
+    let next = status.next_attempt_time.unwrap().duration_since(looked);
+    assert!((30..=37).contains(&next.as_secs()), "{next}");
+    assert_eq!(status.rejected_credential, None, "no strike");
 }

@@ -24,11 +24,12 @@ pub(crate) fn check(name: &str, status: &Status) {
         })
         .collect();
     let passive = ["ObserveOnly", "Suspended"].contains(&ready.reason.as_str());
-    let works = others == ["Reconciling"];
-    let fits = match (ready.status.as_str(), passive) {
-        ("True", _) | ("False", true) => others.is_empty(),
-        ("False", false) => works || others == ["Stalled"],
-        ("Unknown", _) => works || others == ["Stalled"] || (passive && others.is_empty()),
+    let fits = match ready.status.as_str() {
+        "True" => others.is_empty(),
+        "False" if !passive => others == ["Reconciling"] || others == ["Stalled"],
+        "False" => others.is_empty(),
+        "Unknown" if !passive => others == ["Stalled"],
+        "Unknown" => others.is_empty(),
         _ => false,
     };
     assert!(
