@@ -331,11 +331,11 @@ impl Accesses {
     }
 }
 
-/// Neither a Secret is named nor may this namespace use the operator's own credentials.
+/// No Secret is named.
 fn no_reference(namespace: &str) -> String {
     format!(
-        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk, \
-         or have the operator started with --ambient-credentials-namespaces={namespace}."
+        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk. \
+         The operator's own credentials (--ambient-credentials-namespaces) can't be used by this version."
     )
 }
 

@@ -18,6 +18,7 @@ use crate::cluster::error::Error;
 use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
+use crate::plan::conditions;
 use crate::plan::decide::{self, Look, Proof, Urgency};
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rewrites, Shown, later};
 use crate::plan::outcome;
@@ -239,17 +240,13 @@ impl<'a> Run<'a> {
         if wait <= TOLD_WAIT {
             return Ok(());
         }
-        let told = self
-            .facts
-            .status
+        let status = &self.facts.status;
+        let is_told = conditions::ready(status).is_some_and(|ready| ready.reason == "RateLimited");
+        let is_throttled = status.failures.is_some_and(|failures| failures > 0);
+        let holds = status
             .next_attempt_time
-            .is_some_and(|next| next > self.facts.now)
-            && self
-                .facts
-                .status
-                .conditions
-                .iter()
-                .any(|c| c.type_ == "Ready" && c.reason == "RateLimited");
+            .is_some_and(|next| next > self.facts.now);
+        let told = is_told && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
         if !told {
             let status = outcome::queued(&self.facts, later(self.facts.now, wait));

@@ -18,10 +18,10 @@ use crate::support::{
 };
 
 /// How long the Lease of these tests holds.
-const LEASE: Duration = Duration::from_secs(6);
+const LEASE: Duration = Duration::from_secs(10);
 
 /// How many worlds of two operators there are at once: leaders that find no processor in time lose their Lease.
-const PAIRS: usize = 10;
+const PAIRS: usize = 20;
 
 /// Within this a leader comes by the point at which it is to be stopped, if it does at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ async fn a_standby_takes_over_in_time() {
     let mut operator = leader(&ground).await;
     let (mut graceful, mut sudden) = (Duration::MAX, Duration::MAX);
     // The fastest counts: a busy machine adds to some of them, a wait for the Lease to run out would add to all.
-    for _ in 0..3 {
+    for _ in 0..2 {
         let next = standby(&ground).await;
         let stopped = Instant::now();
         assert!(operator.terminate().await.success());
@@ -150,10 +150,12 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
         leads(&second).await;
         ground.converges(&scene.end(&ground)).await;
         strike("-CONT", process);
-        // It sees that it leads no longer, and ends.
+        // It sees that it leads no longer, and ends. As in a Deployment another one starts in its place.
         first.ended().await;
+        first = standby(&ground).await;
     }
     ground.converges(&scene.end(&ground)).await;
+    drop((first, second));
     stopped
 }
 
