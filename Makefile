@@ -3,10 +3,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm demo test lint generate check-generated clean
+.PHONY: help build build/bin/kube build/bin/helm demo test test-all lint generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
+
+# Tests that take minutes, for `make test-all`.
+long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped
 
 help: ## List the targets
 	@sed -n 's/^\([a-z/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
@@ -31,7 +34,10 @@ test: build/bin/kube build/bin/helm ## Run all tests
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
-	cargo test --workspace --all-targets --locked
+	cargo test --workspace --all-targets --locked -- $(foreach long,$(long_tests),--skip $(long))
+
+test-all: test ## Run all tests and the long ones: every hard case at every kill point
+	cargo test --locked --test operator -- $(long_tests)
 
 lint: ## Check formatting, and lint; every warning is an error
 	cargo fmt --all --check

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{ControlPlane, connect_to, eventually, install, operator::Operator};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const NAME: &str = "recordingcallbacks.live.huaweicloud.com";
 
 /// Waits until readiness says this.

@@ -24,12 +24,10 @@ pub(crate) fn check(name: &str, status: &Status) {
         })
         .collect();
     let passive = ["ObserveOnly", "Suspended"].contains(&ready.reason.as_str());
-    let fits = match ready.status.as_str() {
-        "True" => others.is_empty(),
-        "False" if !passive => others == ["Reconciling"] || others == ["Stalled"],
-        "False" => others.is_empty(),
-        "Unknown" if !passive => others == ["Stalled"],
-        "Unknown" => others.is_empty(),
+    let fits = match (ready.status.as_str(), passive) {
+        ("True", _) | ("False" | "Unknown", true) => others.is_empty(),
+        ("False", false) => others == ["Reconciling"] || others == ["Stalled"],
+        ("Unknown", false) => others == ["Stalled"],
         _ => false,
     };
     assert!(
