@@ -40,12 +40,12 @@ pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Left
         .await;
 }
 
-/// The callback of an object that a watch saw go. One that was let go, or leaves what is served here, has the finalizer on
-/// it or was being deleted: only who lost the finalizer before can go at once.
+/// The callback of an object that a watch saw go. One that was let go was being deleted. One that was not lost its finalizer
+/// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves what
+/// is served here: then it is still there when it is asked for.
 pub(super) fn of(object: &RecordingCallback) -> Option<String> {
-    let meta = parse::object(object);
     let id = object.status.as_ref()?.callback_id.clone()?;
-    (!meta.finalizer && !meta.deleting).then_some(id)
+    (!parse::object(object).deleting).then_some(id)
 }
 
 impl Leftover {
