@@ -26,6 +26,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod scope;
 mod sign_key;
 mod startup;
 mod support;
