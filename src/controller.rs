@@ -13,6 +13,7 @@ mod index;
 mod leftover;
 mod login;
 mod memory;
+mod notes;
 mod parse;
 mod places;
 mod poll;
@@ -22,7 +23,6 @@ mod run;
 mod secrets;
 mod sweep;
 
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ use crate::config::RunConfig;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::Context;
-use leftover::Leftover;
+use notes::Notes;
 
 /// kubectl's copy of what was applied; half of a small object's size, and of no use here.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -200,7 +200,10 @@ fn watch(
         None => watcher::Config::default(),
     };
     let (store, writer) = reflector::store();
-    let (mut notes, waking) = (Notes::new(Arc::clone(context)), Arc::clone(context));
+    // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
+    let alone = config.leader_elect && config.label_selector.is_none();
+    let mut notes = Notes::new(Arc::clone(context), alone.then(|| store.clone()));
+    let waking = Arc::clone(context);
     let stream = watcher(api, watched)
         .default_backoff()
         .try_filter_map(|event| ready(Ok(readable(event))))
@@ -241,79 +244,6 @@ fn strip(object: &mut RecordingCallback) {
     object.metadata.managed_fields = None;
     if let Some(annotations) = &mut object.metadata.annotations {
         annotations.remove(LAST_APPLIED);
-    }
-}
-
-/// Keeps the index up to date with one watch.
-struct Notes {
-    context: Arc<Context>,
-    /// The UIDs that this watch has brought and not taken back.
-    known: HashSet<String>,
-    /// The UIDs of a list that is under way.
-    listing: HashSet<String>,
-}
-
-impl Notes {
-    fn new(context: Arc<Context>) -> Self {
-        Self {
-            context,
-            known: HashSet::new(),
-            listing: HashSet::new(),
-        }
-    }
-
-    /// Takes an event in. What a new list does not show any more went while nobody watched.
-    fn take(&mut self, event: &Event) {
-        match event {
-            watcher::Event::Apply(object) => {
-                self.known.insert(parse::uid(object));
-                self.context.note(object);
-            }
-            watcher::Event::Delete(object) => {
-                self.clear_away(object);
-                self.forget(&parse::uid(object));
-            }
-            watcher::Event::Init => self.listing.clear(),
-            watcher::Event::InitApply(object) => {
-                self.listing.insert(parse::uid(object));
-                self.context.note(object);
-            }
-            watcher::Event::InitDone => {
-                let listed = std::mem::take(&mut self.listing);
-                let before = std::mem::replace(&mut self.known, listed);
-                let gone: Vec<String> = before.difference(&self.known).cloned().collect();
-                for uid in gone {
-                    self.forget(&uid);
-                }
-            }
-        }
-    }
-
-    /// What an object left behind that went without having been let go.
-    fn clear_away(&self, object: &RecordingCallback) {
-        if let Some(id) = leftover::of(object) {
-            let uid = parse::uid(object);
-            let account = self
-                .context
-                .memories
-                .with(&uid, |memory| memory.account.clone());
-            self.context.clear_away(Leftover {
-                object: Arc::new(object.clone()),
-                id,
-                account,
-            });
-        }
-    }
-
-    /// An object is gone, or no longer ours to serve: it is forgotten at once, and who wants its place is told.
-    fn forget(&mut self, uid: &str) {
-        self.known.remove(uid);
-        let others = self.context.index.remove(uid);
-        self.context.memories.wake(uid);
-        self.context.memories.forget(uid);
-        for other in others {
-            self.context.trigger(other);
-        }
     }
 }
 

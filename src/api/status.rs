@@ -189,7 +189,7 @@ pub struct PlanStatus {
     /// `Create`, `Update`, `Adopt` or `None`.
     #[serde(default)]
     pub action: String,
-    /// The fields that would change, with `Update` or `Adopt`.
+    /// The fields that would change; all of them with `Create`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeStatus>,
 }

@@ -23,8 +23,7 @@ use crate::plan::reason::Reason;
 impl Run<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
     pub(super) async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
-        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
-        else {
+        let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
         let Some((token, planned)) = self.go_ahead(&account).await? else {

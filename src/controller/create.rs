@@ -11,6 +11,7 @@ use super::identifier;
 use super::leftover::Leftover;
 use super::record::{Landed, text};
 use super::run::{Next, Run};
+use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
@@ -34,15 +35,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 impl Run<'_> {
     /// Creates the callback. The place was seen to be free.
     pub(super) async fn create(&mut self) -> Result<Next, Error> {
-        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
-        else {
+        let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
-        let places = &self.context.places;
-        let Ok(_alone) = self
-            .wait(places.lock(account.target(), &desired.place))
-            .await
-        else {
+        let Ok(_alone) = self.alone(&account, &desired.place).await else {
             return Ok(Next::Again);
         };
         let Some((token, creating)) = self.create_token(&account).await? else {
@@ -66,22 +62,24 @@ impl Run<'_> {
         let deadline = self.deadline(&account, attempt.at);
         let reply = self.post(&account, &desired, token, deadline).await;
         drop(creating); // a look may wait for it
-        let (status, row, next) = self.judge(&account, &desired, &attempt, reply).await;
-        let landed = self.land(&record, status).await?;
-        match landed {
+        let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
+        let landed = self.land(&record, status.clone()).await;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.posting = false);
+        match landed? {
             Landed::Written => Ok(next),
             Landed::Overtaken => {
                 self.refresh().await?;
                 Ok(Next::Again)
             }
             Landed::Gone => {
-                if let Some(row) = row {
-                    self.context.clear_away(Leftover {
-                        object: Arc::clone(&self.object),
-                        id: row.id,
-                        account: Some(account),
-                    });
-                }
+                self.context.clear_away(Leftover {
+                    object: Arc::clone(&self.object),
+                    status,
+                    record: Some(record),
+                    account: Some(account),
+                });
                 Ok(Next::OnChange)
             }
         }
@@ -148,6 +146,7 @@ impl Run<'_> {
                     .memories
                     .with(&self.facts.object.uid, |memory| {
                         memory.record = Some(written);
+                        memory.posting = true;
                     });
                 Ok(Some((record, attempt)))
             }
@@ -197,14 +196,14 @@ impl Run<'_> {
         reply
     }
 
-    /// The status that the reply leads to, the row that it named, and when to go on.
+    /// The status that the reply leads to, and when to go on.
     async fn judge(
         &mut self,
         account: &Arc<Account>,
         desired: &Desired,
         attempt: &Attempt,
         reply: Result<Answer<Option<Row>>, Failure>,
-    ) -> (crate::api::status::Status, Option<Row>, Next) {
+    ) -> (Status, Next) {
         let failure = match reply {
             Ok(answer) => {
                 let told = Told {
@@ -218,7 +217,7 @@ impl Run<'_> {
                 };
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
-                    return (status, Some(row), Next::Again);
+                    return (status, Next::Again);
                 }
                 nameless(told)
             }
@@ -239,15 +238,12 @@ impl Run<'_> {
         } else {
             again.duration_since(now).unsigned_abs()
         };
-        (
-            status,
-            None,
-            if again <= now {
-                Next::Again
-            } else {
-                Next::After(wait)
-            },
-        )
+        let next = if again <= now {
+            Next::Again
+        } else {
+            Next::After(wait)
+        };
+        (status, next)
     }
 
     /// The cloud took the create and named no id, as its first contract has it: one look finds it.

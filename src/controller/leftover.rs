@@ -1,6 +1,8 @@
 //! What an object left at the cloud that went without having been let go: it was replaced without its finalizer and deleted, or
-//! deleted by force while its create was under way. Nobody else knows of it any more, so it is deleted here.
+//! deleted by force while its create was under way. Nobody else knows of it any more, so what would have been done is done
+//! here: `plan` decides as for an object that is being deleted, and nothing is written to Kubernetes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,25 +12,42 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::account::Account;
-use super::context::Context;
+use super::context::{Context, Turn};
 use super::parse;
+use super::run::Run;
 use crate::api::RecordingCallback;
-use crate::cluster::crd_check::CrdState;
+use crate::api::status::Status;
 use crate::live::quota::Lane;
-use crate::plan::facts::{Deletion, Shown};
+use crate::plan::decide::{Step, decide};
+use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
+use crate::plan::record::Record;
 
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
+/// How many questions one try may ask.
+const QUESTIONS: usize = 16;
 
-/// A callback whose object is gone.
+/// An object that is gone, and may have left something.
 pub(super) struct Leftover {
     /// The object as it last was.
     pub(super) object: Arc<RecordingCallback>,
-    /// The callback.
-    pub(super) id: String,
+    /// The status that it had, or would have got.
+    pub(super) status: Status,
+    /// Its record, which it may have lost before.
+    pub(super) record: Option<Record>,
     /// The credentials that served last, if they are known.
     pub(super) account: Option<Arc<Account>>,
+}
+
+/// How a try ended.
+enum End {
+    /// Nothing is left to do.
+    Done(&'static str),
+    /// What a create made may still come to light.
+    Later(Duration),
+    /// It has to be tried again.
+    Problem(String),
 }
 
 /// Clears away what is left, for ever.
@@ -36,72 +55,126 @@ pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Left
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
             leftover.clear_away(context).await;
+            context.memories.forget(&parse::uid(&leftover.object));
         })
         .await;
 }
 
-/// The callback of an object that a watch saw go. One that was let go was being deleted. One that was not lost its finalizer
-/// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves what
-/// is served here: then it is still there when it is asked for.
-pub(super) fn of(object: &RecordingCallback) -> Option<String> {
-    let id = object.status.as_ref()?.callback_id.clone()?;
-    (!parse::object(object).deleting).then_some(id)
-}
-
 impl Leftover {
+    /// What an object may have left that went. One that was let go was being deleted. One that was not lost its finalizer
+    /// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves
+    /// what is served here: then it is still there when it is asked for.
+    pub(super) fn of(
+        object: &RecordingCallback,
+        record: Option<Record>,
+        account: Option<Arc<Account>>,
+    ) -> Option<Self> {
+        let status = object.status.clone().unwrap_or_default();
+        let record = parse::record(object).or(record);
+        let closed = status.closed_operation.as_deref();
+        let left =
+            status.callback_id.is_some() || record.as_ref().is_some_and(|r| r.is_open(closed));
+        (left && !parse::object(object).deleting).then(|| Self {
+            object: Arc::new(object.clone()),
+            status,
+            record,
+            account,
+        })
+    }
+
     async fn clear_away(&self, context: &Context) {
         let meta = parse::object(&self.object);
         let name = format!("{}/{}", meta.namespace, meta.name);
+        let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
         let mut pause = PAUSES.0;
+        let mut deleted = BTreeSet::new();
         loop {
-            match self.attempt(context).await {
-                Ok(end) => {
-                    info!(object = name, remote_id = self.id, "{end}");
+            match self.attempt(context, &mut deleted).await {
+                End::Done(end) => {
+                    info!(object = name, remote_id, "{end}");
                     return;
                 }
-                Err(problem) => warn!(
-                    object = name,
-                    remote_id = self.id,
-                    "the object went without being let go, and its callback is not deleted yet: {problem}"
-                ),
+                End::Later(wait) => sleep(wait).await,
+                End::Problem(problem) => {
+                    warn!(
+                        object = name,
+                        remote_id,
+                        "the object went without being let go, and its callback is not deleted yet: {problem}"
+                    );
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
         }
     }
 
-    /// One try. Says how it ended, or why it has to be made again.
-    async fn attempt(&self, context: &Context) -> Result<&'static str, String> {
+    /// One try: asks and deletes what the plan says.
+    async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> End {
+        match self.is_there(context).await {
+            Ok(false) => {}
+            Ok(true) => {
+                return End::Done("the object is still there, so its callback stays at the cloud");
+            }
+            Err(problem) => return End::Problem(problem),
+        }
+        if parse::policies(&self.object.spec).suspend || context.settings.read_only {
+            return End::Done(
+                "the object went without being let go; its callback stays at the cloud",
+            );
+        }
+        let account = match self.account(context).await {
+            Ok(account) => account,
+            Err(problem) => return End::Problem(problem),
+        };
+        let turn = Turn::take(&context.workers).await;
+        let mut run = Run::new(context, Arc::clone(&self.object), turn);
+        self.assume(&mut run.facts, &account, deleted);
+        run.account = Some(Arc::clone(&account));
+        for _ in 0..QUESTIONS {
+            let problem = match decide(&run.facts) {
+                Step::Definition => {
+                    run.read_definition().await;
+                    None
+                }
+                Step::Look(look) => match run.look(look).await {
+                    Ok(None) => None,
+                    Ok(Some(_)) => Some("the look was interrupted".to_owned()),
+                    Err(error) => Some(error.to_string()),
+                },
+                Step::Delete { id } => match self.delete(context, &account, &id).await {
+                    Ok(()) => {
+                        deleted.insert(id.clone());
+                        run.facts.deleted.insert(id);
+                        run.facts.observed = Observed::Unasked;
+                        None
+                    }
+                    Err(problem) => Some(problem),
+                },
+                step => return ended(&run.facts, step, !deleted.is_empty()),
+            };
+            if let Some(problem) = problem {
+                return End::Problem(problem);
+            }
+        }
+        End::Problem("the cloud shows something else at every look".to_owned())
+    }
+
+    /// The object as if it still were there and being deleted.
+    fn assume(&self, facts: &mut Facts, account: &Account, deleted: &BTreeSet<String>) {
+        facts.object.deleting = true;
+        facts.object.finalizer = true;
+        facts.status = self.status.clone();
+        facts.record.clone_from(&self.record);
+        facts.access = Access::Usable(account.target().clone());
+        facts.deleted.extend(deleted.iter().cloned());
+    }
+
+    /// Whether the object is there all the same.
+    async fn is_there(&self, context: &Context) -> Result<bool, String> {
         let meta = parse::object(&self.object);
-        if self.is_to_stay(context) {
-            return Ok("the object went without being let go; its callback stays at the cloud");
-        }
         let found = context.objects.get(&meta.namespace, &meta.name).await;
-        if found
-            .map_err(|error| error.to_string())?
-            .is_some_and(|object| parse::uid(&object) == meta.uid)
-        {
-            return Ok("the object is still there, so its callback stays at the cloud");
-        }
-        match context.crd.read().await {
-            CrdState::Terminating | CrdState::Missing => {
-                return Ok("the product is being uninstalled; the callback stays at the cloud");
-            }
-            CrdState::Unreadable(error) => return Err(error.to_string()),
-            CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => {}
-        }
-        self.delete(context, &self.account(context).await?).await
-    }
-
-    /// Whether the object was to leave its callback, or nothing may be changed.
-    fn is_to_stay(&self, context: &Context) -> bool {
-        let policies = parse::policies(&self.object.spec);
-        let status = self.object.status.as_ref();
-        let adopted = status.is_some_and(|status| status.adopted == Some(true));
-        let retains = policies
-            .deletion
-            .map_or(adopted, |deletion| deletion == Deletion::Retain);
-        retains || policies.observe || policies.suspend || context.settings.read_only
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(found.is_some_and(|object| parse::uid(&object) == meta.uid))
     }
 
     async fn account(&self, context: &Context) -> Result<Arc<Account>, String> {
@@ -121,33 +194,59 @@ impl Leftover {
         &self,
         context: &Context,
         account: &Arc<Account>,
-    ) -> Result<&'static str, String> {
+        id: &str,
+    ) -> Result<(), String> {
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
         let _alone = context.places.lock(account.target(), &place).await;
         let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
         let token = token.await;
-        let id = std::iter::once(self.id.as_str());
-        if !context.index.held_by_others(&meta.uid, id).is_empty() {
-            return Ok("the object is gone; its callback belongs to another one now");
+        let ids = std::iter::once(id);
+        if !context.index.held_by_others(&meta.uid, ids).is_empty() {
+            info!(remote_id = id, "the callback belongs to another object now");
+            return Ok(());
         }
         if !context.leadership.fresh() {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let reply = account.delete(token, &self.id, deadline).await;
+        let reply = account.delete(token, id, deadline).await;
         account.looks().wrote(&place);
         let Err(failure) = reply else {
-            return Ok("the object went without being let go; its callback is deleted");
+            info!(
+                remote_id = id,
+                "the callback of an object that went is deleted at the cloud"
+            );
+            return Ok(());
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && {
                 let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                account.show(token.await, &self.id).await == Shown::Gone
+                account.show(token.await, id).await == Shown::Gone
             });
-        if gone {
-            return Ok("the object went without being let go; its callback is gone, too");
+        if gone { Ok(()) } else { Err(failure.message) }
+    }
+}
+
+/// What a step means that asks and deletes nothing.
+fn ended(facts: &Facts, step: Step, has_deleted: bool) -> End {
+    match step {
+        Step::Release { retained: Some(_) } => {
+            End::Done("the object went without being let go; its callback stays at the cloud")
         }
-        Err(failure.message)
+        Step::Release { retained: None } if has_deleted => {
+            End::Done("the object went without being let go; its callback is deleted")
+        }
+        Step::Release { retained: None } => {
+            End::Done("the object went, and left nothing at the cloud")
+        }
+        Step::Failed(failure) => End::Problem(failure.message),
+        Step::Rest(rest) => match rest.again {
+            Some(again) => End::Later(again.duration_since(facts.now).unsigned_abs()),
+            None => End::Problem(rest.situation.message),
+        },
+        other => End::Problem(format!(
+            "this can't be done for an object that is gone: {other:?}"
+        )),
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Memory {
     pub(super) written: Option<Arc<RecordingCallback>>,
     /// The newest record that this process has seen or written; the object may have lost its own.
     pub(super) record: Option<Record>,
+    /// A create is under way: whoever makes it clears away what it makes when the object is gone.
+    pub(super) posting: bool,
     /// The newest attempt seen, and when it was first seen, in cloud time.
     pub(super) attempt_seen: Option<(String, Timestamp)>,
     /// The attempt after whose closing the place was looked at again.

@@ -229,15 +229,10 @@ impl Run<'_> {
 
     /// Records a foreign row that the policy lets us take over.
     async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
-        let (Some(account), Ok(desired)) = (self.account.clone(), self.facts.desired.clone())
-        else {
+        let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
-        let places = &self.context.places;
-        let Ok(_alone) = self
-            .wait(places.lock(account.target(), &desired.place))
-            .await
-        else {
+        let Ok(_alone) = self.alone(&account, &desired.place).await else {
             return Ok(Next::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OwnedMutexGuard;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
@@ -20,8 +21,11 @@ use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide::{self, Look, Proof, Urgency};
-use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rewrites, Shown, later};
+use crate::plan::facts::{
+    Access, Definition, Desired, Facts, Key, Observed, Rewrites, Shown, later,
+};
 use crate::plan::outcome;
+use crate::plan::place::Place;
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -253,6 +257,22 @@ impl<'a> Run<'a> {
             self.write(status).await?;
         }
         Ok(())
+    }
+
+    /// What a change at the cloud takes: credentials that can be used, and a valid spec.
+    pub(super) fn means(&self) -> Option<(Arc<Account>, Desired)> {
+        Some((self.account.clone()?, self.facts.desired.clone().ok()?))
+    }
+
+    /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
+    pub(super) async fn alone(
+        &mut self,
+        account: &Account,
+        place: &Place,
+    ) -> Result<OwnedMutexGuard<()>, Changed> {
+        let context = self.context;
+        self.wait(context.places.lock(account.target(), place))
+            .await
     }
 
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.

@@ -86,19 +86,9 @@ impl Client {
         content: Content<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        let call = Call {
-            operation: Operation::Create,
-            method: Method::POST,
-            path: callbacks(account),
-            query: Vec::new(),
-            body: Some(wire::request(content.place, content.values, content.key)),
-            key: content.key,
-            deadline: Some(deadline),
-        };
-        self.make(token, account, call, |body| {
-            wire::written(body, content.place)
-        })
-        .await
+        let path = callbacks(account);
+        let write = (Operation::Create, Method::POST, path);
+        self.write(token, account, write, content, deadline).await
     }
 
     /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
@@ -110,10 +100,24 @@ impl Client {
         content: Content<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
+        let path = callback(account, id, Operation::Update)?;
+        let write = (Operation::Update, Method::PUT, path);
+        self.write(token, account, write, content, deadline).await
+    }
+
+    /// Sends all fields.
+    async fn write(
+        &self,
+        token: Token,
+        account: &Account,
+        (operation, method, path): (Operation, Method, String),
+        content: Content<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
         let call = Call {
-            operation: Operation::Update,
-            method: Method::PUT,
-            path: callback(account, id, Operation::Update)?,
+            operation,
+            method,
+            path,
             query: Vec::new(),
             body: Some(wire::request(content.place, content.values, content.key)),
             key: content.key,

@@ -81,12 +81,12 @@ fn condition(
         status: word.to_owned(),
         reason: situation.reason.as_str().to_owned(),
         message: situation.message.clone(),
-        last_transition_time: Some(whole_second(since)),
+        last_transition_time: Some(second_begun(since)),
         observed_generation: Some(generation),
     }
 }
 
 /// Times in conditions have whole seconds, as everywhere in Kubernetes.
-fn whole_second(moment: Timestamp) -> Timestamp {
+fn second_begun(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }

@@ -39,6 +39,17 @@ pub fn of(row: &Row, values: &Values) -> Vec<ChangeStatus> {
     changes
 }
 
+/// All fields of a callback that is not there yet.
+pub fn from_nothing(values: &Values) -> Vec<ChangeStatus> {
+    let fields = [
+        ("notifyCallbackURL", values.url.clone()),
+        ("notifyEventSubscription", Some(joined(&values.events))),
+        ("signType", Some(values.sign_type.clone())),
+    ];
+    let given = fields.into_iter().filter(|(_, to)| to.is_some());
+    given.map(|(field, to)| change(field, None, to)).collect()
+}
+
 /// The changes in words.
 pub fn sentence(changes: &[ChangeStatus]) -> String {
     let told: Vec<String> = changes

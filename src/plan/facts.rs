@@ -366,7 +366,7 @@ impl Facts {
 }
 
 /// A moment as a status tells it: whole seconds, never earlier than it is.
-pub fn whole_second(moment: Timestamp) -> Timestamp {
+pub fn next_second(moment: Timestamp) -> Timestamp {
     let up = i64::from(moment.subsec_nanosecond() > 0);
     Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
 }

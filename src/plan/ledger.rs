@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::facts::whole_second;
+use super::facts::next_second;
 use super::failure::{Class, Failure, Operation};
 use crate::api::status::{OperationStatus, Status};
 
@@ -22,7 +22,7 @@ pub fn success(
         outcome: "Succeeded".to_owned(),
         http_status: http_status.map(i64::from),
         request_id,
-        time: Some(whole_second(at)),
+        time: Some(next_second(at)),
         attempt: Some(attempt),
         ..OperationStatus::default()
     }
@@ -44,7 +44,7 @@ pub fn failure(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatu
         error_code: failure.code.clone(),
         error_message: Some(failure.message.clone()),
         request_id: failure.request_id.clone(),
-        time: Some(whole_second(at)),
+        time: Some(next_second(at)),
         attempt: Some(attempt),
         ..OperationStatus::default()
     }

@@ -85,13 +85,13 @@ pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
 /// What managing would do, and why.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
-        let word = if facts.rival.is_some() {
-            "None"
+        let plan = if facts.rival.is_some() {
+            action("None", Vec::new())
         } else {
-            "Create"
+            action("Create", difference::from_nothing(&desired.values))
         };
         return (
-            action(word, Vec::new()),
+            plan,
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     backoff, conditions,
     decide::Rest,
-    facts::{Access, Deletion, Desired, Facts, Key, later, whole_second},
+    facts::{Access, Deletion, Desired, Facts, Key, later, next_second},
     failure::{Class, Failure, Operation},
     hold, ledger, manage, observe,
     place::{Target, Values},
@@ -109,7 +109,7 @@ fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situatio
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }
-    situation.next = Some(whole_second(facts.settled_at(record)));
+    situation.next = Some(next_second(facts.settled_at(record)));
     if !failure.class.is_throttling() {
         situation.reason = Reason::OutcomeUnknown;
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Rival, later, whole_second},
+    facts::{Facts, Rival, later, next_second},
     failure::{Class, Failure},
     ledger,
     reason::Reason,
@@ -57,7 +57,7 @@ impl Situation {
     /// The same, with the time of the next attempt.
     #[must_use]
     pub fn at(mut self, next: Timestamp) -> Self {
-        self.next = Some(whole_second(next));
+        self.next = Some(next_second(next));
         self
     }
 

@@ -77,6 +77,13 @@ async fn nothing_is_left(world: &World) {
         .unwrap();
 }
 
+/// Waits until the cloud has made one callback and deleted it again.
+async fn what_was_made_is_deleted(world: &World) {
+    let deleted = |cloud: &Cloud| cloud.mutations().len() == 2 && cloud.rows().is_empty();
+    let wait = world.cloud.wait_for("it is deleted", LIMIT, deleted);
+    wait.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_settled_object_that_is_replaced_gets_its_finalizer_back() {
     let world = World::new().await;
@@ -154,6 +161,69 @@ async fn an_object_that_is_deleted_by_force_while_its_create_is_in_flight_leaves
         world.calls(),
         [(List, Some(200)), (Create, Some(201)), (Delete, Some(204))]
     );
+}
+
+/// Whether a create is on its way.
+fn is_posted(cloud: &Cloud) -> bool {
+    cloud.calls().iter().any(|call| call.operation == Create)
+}
+
+#[tokio::test]
+async fn an_object_that_is_deleted_by_force_before_its_create_is_carried_out_leaves_nothing() {
+    // Nobody waits for the answer any more when the cloud makes the callback.
+    for late in [
+        Fault::on(Create).delay_after(Duration::from_secs(6)),
+        Fault::on(Create).delay_before(Duration::from_secs(5)),
+    ] {
+        let world = World::new().await;
+        world.cloud.fault(late);
+        let _operator = world.operator().await;
+        world.create("push", json!({})).await;
+        let cloud = &world.cloud;
+        cloud.wait_for("a create", LIMIT, is_posted).await.unwrap();
+        force(&world, "push").await;
+
+        let cleared = |cloud: &Cloud| cloud.mutations().len() == 2 && cloud.rows().is_empty();
+        cloud
+            .wait_for("it is deleted", LIMIT, cleared)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_deleted_by_force_and_whose_create_made_nothing_is_forgotten() {
+    let world = World::new().await;
+    world.cloud.fault(Fault::on(Create).hang());
+    let operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let cloud = &world.cloud;
+    cloud.wait_for("a create", LIMIT, is_posted).await.unwrap();
+    force(&world, "push").await;
+
+    eventually("the operator is through", LIMIT, async || {
+        let output = operator.output();
+        output.contains("left nothing at the cloud").then_some(())
+    })
+    .await;
+    assert!(world.cloud.mutations().is_empty());
+}
+
+#[tokio::test]
+async fn an_object_of_unknown_outcome_that_is_replaced_and_deleted_at_once_leaves_nothing() {
+    let world = World::new().await;
+    world.cloud.fault(Fault::on(Create).lose_reply());
+    let down = Fault::on(List).always().reply(503, Payload::default());
+    world.cloud.fault(Fault { skip: 1, ..down });
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.reason("push", "OutcomeUnknown").await;
+
+    wipe(&world, "push").await;
+    world.delete("push").await;
+    world.gone("push").await;
+    world.cloud.clear_faults();
+    what_was_made_is_deleted(&world).await;
 }
 
 #[tokio::test]

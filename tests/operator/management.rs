@@ -29,6 +29,17 @@ fn url(url: &str) -> RowPatch {
 /// Field, from, to.
 type Told<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
+/// What a callback that is not there yet will say.
+const NEW: [Told<'_>; 3] = [
+    ("notifyCallbackURL", None, Some(OURS)),
+    (
+        "notifyEventSubscription",
+        None,
+        Some("RECORD_FILE_COMPLETE"),
+    ),
+    ("signType", None, Some("HMACSHA256")),
+];
+
 /// The action, and each change.
 fn told(plan: &PlanStatus) -> (&str, Vec<Told<'_>>) {
     let changes = plan.changes.iter().map(|change| {
@@ -73,7 +84,10 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
 
     let status = world.reason("push", "ObserveOnly").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("Create", vec![]));
+    assert_eq!(
+        told(status.plan.as_ref().unwrap()),
+        ("Create", NEW.to_vec())
+    );
     assert_eq!(status.callback_id, None);
     assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
     assert_eq!(world.calls(), [(List, Some(200))]);
@@ -104,7 +118,10 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
 
     world.cloud.delete_row(&row.id);
     let status = world.asked("push", "gone").await;
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("Create", vec![]));
+    assert_eq!(
+        told(status.plan.as_ref().unwrap()),
+        ("Create", NEW.to_vec())
+    );
     assert_eq!(status.remote, None);
 
     assert!(!has_finalizer(&world, "push").await);
@@ -303,7 +320,10 @@ async fn an_operator_that_may_not_change_anything_looks_and_tells() {
     world.create("new", json!({})).await;
     let status = world.reason("new", "ObserveOnly").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("Create", vec![]));
+    assert_eq!(
+        told(status.plan.as_ref().unwrap()),
+        ("Create", NEW.to_vec())
+    );
     assert!(!has_finalizer(&world, "new").await);
     let status = world.reason("push", "ObserveOnly").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));

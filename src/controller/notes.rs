@@ -1,0 +1,100 @@
+//! What one watch has brought: keeps the index up to date with it, and notices what went.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kube::runtime::watcher;
+
+use super::context::Context;
+use super::leftover::Leftover;
+use super::{Event, Objects, parse};
+use crate::api::RecordingCallback;
+
+/// Keeps the index up to date with one watch.
+pub(super) struct Notes {
+    context: Arc<Context>,
+    before: Option<Objects>,
+    /// The UIDs that this watch has brought and not taken back.
+    known: HashSet<String>,
+    /// The UIDs of a list that is under way.
+    listing: HashSet<String>,
+}
+
+impl Notes {
+    /// Notes of a watch. `before` holds what it brought so far, where what vanished from it was not let go by another operator.
+    pub(super) fn new(context: Arc<Context>, before: Option<Objects>) -> Self {
+        Self {
+            context,
+            before,
+            known: HashSet::new(),
+            listing: HashSet::new(),
+        }
+    }
+
+    /// Takes an event in. What a new list does not show any more went while nobody watched.
+    pub(super) fn take(&mut self, event: &Event) {
+        match event {
+            watcher::Event::Apply(object) => {
+                self.known.insert(parse::uid(object));
+                self.context.note(object);
+            }
+            watcher::Event::Delete(object) => {
+                self.clear_away(object);
+                self.forget(&parse::uid(object));
+            }
+            watcher::Event::Init => self.listing.clear(),
+            watcher::Event::InitApply(object) => {
+                self.listing.insert(parse::uid(object));
+                self.context.note(object);
+            }
+            watcher::Event::InitDone => {
+                let listed = std::mem::take(&mut self.listing);
+                let before = std::mem::replace(&mut self.known, listed);
+                let gone: HashSet<String> = before.difference(&self.known).cloned().collect();
+                self.clear_away_all(&gone);
+                for uid in gone {
+                    self.forget(&uid);
+                }
+            }
+        }
+    }
+
+    /// What was there when the watch last saw it, and was deleted while nobody watched.
+    fn clear_away_all(&self, gone: &HashSet<String>) {
+        if gone.is_empty() {
+            return;
+        }
+        let before = self.before.iter().flat_map(Objects::state);
+        for object in before.filter(|object| gone.contains(&parse::uid(object))) {
+            self.clear_away(&object);
+        }
+    }
+
+    /// What an object left behind that went without having been let go.
+    fn clear_away(&self, object: &RecordingCallback) {
+        let memories = &self.context.memories;
+        let (posting, record, account) = memories.with(&parse::uid(object), |memory| {
+            (
+                memory.posting,
+                memory.record.clone(),
+                memory.account.clone(),
+            )
+        });
+        if let Some(leftover) = Leftover::of(object, record, account)
+            && !posting
+        {
+            self.context.clear_away(leftover);
+        }
+    }
+
+    /// An object is gone, or no longer ours to serve: it is forgotten at once, and who wants its place is told.
+    fn forget(&mut self, uid: &str) {
+        self.known.remove(uid);
+        let others = self.context.index.remove(uid);
+        self.context.memories.wake(uid);
+        self.context.memories.forget(uid);
+        for other in others {
+            self.context.trigger(other);
+        }
+    }
+}
