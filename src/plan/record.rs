@@ -159,3 +159,105 @@ impl From<&RecordTarget> for Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn values(url: &str) -> Values {
+        Values {
+            url: Some(url.to_owned()),
+            events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),
+            sign_type: "HMACSHA256".to_owned(),
+        }
+    }
+
+    /// Two attempts, 100 s apart, with different URLs.
+    fn record() -> Record {
+        let target = Target {
+            region: "cn-north-4".to_owned(),
+            project_id: "project".to_owned(),
+            endpoint: "https://live.example.com".to_owned(),
+        };
+        let attempt =
+            |id: &str, second, url| Attempt::new(id.to_owned(), at(second), &values(url), None);
+        let first = attempt("first", 1000, "https://hooks.example.com/a");
+        let second = attempt("second", 1100, "https://hooks.example.com/b");
+        Record::new("uid", &target, first).appended(second)
+    }
+
+    fn row(made: Option<i64>, url: Option<&str>) -> Row {
+        Row {
+            id: "id".to_owned(),
+            place: crate::plan::place::Place::new("push.example.com", "live"),
+            url: url.map(str::to_owned),
+            events: None,
+            sign_type: None,
+            create_time: made.map(at),
+            update_time: None,
+        }
+    }
+
+    /// The attempt that may have made such a row.
+    fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
+        let attempt = record().author_of(&row(made, url)).cloned();
+        attempt.map(|attempt| attempt.id)
+    }
+
+    #[test]
+    fn a_row_is_of_an_attempt_whose_values_it_holds() {
+        let made = Some(1050);
+        let first = author(made, Some("https://HOOKS.example.com/a"));
+        assert_eq!(first.as_deref(), Some("first"));
+        assert_eq!(author(made, Some("https://hooks.example.com/c")), None);
+        assert_eq!(author(made, Some("")), None, "nobody sent no URL");
+        let lacking = author(made, None);
+        assert_eq!(lacking.as_deref(), Some("second"), "it lacks the field");
+    }
+
+    #[test]
+    fn a_row_is_not_older_than_the_first_attempt_nor_much_younger_than_the_newest() {
+        let url = Some("https://hooks.example.com/a");
+        for (made, fits) in [
+            (Some(994), false),
+            (Some(995), true),
+            (Some(1700), true),
+            (Some(1701), false),
+            (None, true),
+        ] {
+            assert_eq!(author(made, url).is_some(), fits, "{made:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_object_or_of_nothing_is_none() {
+        let text = serde_json::json!(record()).to_string();
+        assert_eq!(Record::parse(&text, "uid"), Some(record()));
+        assert_eq!(Record::parse(&text, "copied manifest"), None);
+        let mut empty = record();
+        empty.attempts.clear();
+        let text = serde_json::json!(empty).to_string();
+        assert_eq!(Record::parse(&text, "uid"), None);
+        assert_eq!(Record::parse("no JSON", "uid"), None);
+    }
+
+    #[test]
+    fn a_record_keeps_the_first_attempt_and_the_newest() {
+        let newer = |record: Record, number: i64| {
+            let values = values("https://hooks.example.com/c");
+            record.appended(Attempt::new(
+                number.to_string(),
+                at(2000 + number),
+                &values,
+                None,
+            ))
+        };
+        let record = (0..20).fold(record(), newer);
+        let ids: Vec<&str> = record.attempts.iter().map(|a| a.id.as_str()).collect();
+        assert_eq!(ids, ["first", "13", "14", "15", "16", "17", "18", "19"]);
+    }
+}

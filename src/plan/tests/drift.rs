@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::world::World;
 use crate::plan::conditions;
 use crate::plan::decide::{Rest, Step, decide};
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, later};
+use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown, later};
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::row::Row;
 use crate::plan::unseen;
@@ -82,6 +83,30 @@ fn the_first_rewrite_is_repaired_and_the_second_within_an_hour_is_a_contest() {
         decide(&facts),
         Step::Update { drift: Some(_), .. }
     ));
+}
+
+#[test]
+fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &row);
+    facts.observed = Observed::seen(facts.now, Vec::new(), true);
+    assert_eq!(decide(&facts), Step::Show);
+
+    facts.shown = Shown::Unknown(failure(Class::CloudDown));
+    assert!(matches!(decide(&facts), Step::Failed(_)));
+    facts.shown = Shown::Row(row);
+    let told = outcome::rested(&facts, &rest(&facts));
+    assert_eq!(conditions::ready(&told).unwrap().reason, "Available");
+    facts.shown = Shown::Gone;
+    assert_eq!(decide(&facts), Step::Create);
+
+    // Nor does it count what a list lacks that may be cut, or was begun before our own write can show.
+    facts.shown = Shown::Unasked;
+    facts.observed = Observed::seen(facts.now, Vec::new(), false);
+    assert!(matches!(decide(&facts), Step::Look(_)));
+    let early = ledger::last_write(&facts.status).unwrap();
+    facts.observed = Observed::seen(early, Vec::new(), true);
+    assert!(matches!(decide(&facts), Step::Look(_)));
 }
 
 #[test]

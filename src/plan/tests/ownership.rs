@@ -1,6 +1,6 @@
 //! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
 
-use super::world::{FOREIGN, SETTLE, World};
+use super::world::{FOREIGN, Fate, SETTLE, World};
 use crate::plan::conditions;
 use crate::plan::decide::{Look, Proof, Step, decide};
 use crate::plan::facts::{Access, Adoption, Facts, Key, Observed, Rival};
@@ -36,6 +36,25 @@ fn a_conflict_ends_only_by_a_look_of_its_own() {
         proof: Proof::Absence,
     };
     assert_eq!(decide(&facts), Step::Look(anew));
+}
+
+#[test]
+fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_have_made_it() {
+    let mut world = World::new();
+    world.fates = vec![Fate::ReplyLost];
+    world.list_lag = 3;
+    world.run(0);
+    let row = world.rows[0].row.clone();
+    let mut facts = facts(&mut world);
+    facts.observed = Observed::seen(facts.now, vec![row.clone()], true);
+    assert_eq!(decide(&facts), Step::Claim(row.clone()));
+
+    facts.claimed_elsewhere.insert(row.id);
+    let step = decide(&facts);
+    assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
+    facts.object.deleting = true;
+    let step = decide(&facts);
+    assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
 }
 
 #[test]
