@@ -3,9 +3,10 @@
 #
 #   crds/                                   from the types in src/api, by `recording-callback-operator crd`
 #   chart: Chart.yaml's versions            from Cargo.toml
-#   chart: files/, a copy of the CRD        Helm cannot read outside of the chart
+#   chart: files/, copies of the CRD and of the alerts and dashboard in deploy/monitoring: Helm cannot read outside of the chart
 #   chart: README.md's table of values      from values.yaml
 #   deploy/install.yaml                     from the chart, by `helm template`
+#   deploy/kustomize/base/operator.yaml     from install.yaml: all but the binding that an overlay chooses
 #   docs/api.md, errors.md, metrics.md      from the CRD, the table of error codes and the metrics, by the tests that compare them
 #
 # Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.
@@ -15,9 +16,10 @@ cd "$(dirname "$0")/.."
 crd=crds/recordingcallbacks.live.huaweicloud.com.yaml
 chart=deploy/helm/recording-callback-operator
 install=deploy/install.yaml
+kustomize=deploy/kustomize/base/operator.yaml
 
 if [[ ${1:-} == --list ]]; then
-    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install docs/{api,errors,metrics}.md
+    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install $kustomize docs/{api,errors,metrics}.md
     exit
 fi
 
@@ -29,6 +31,7 @@ mkdir -p crds $chart/files
 cargo run --quiet --locked -- crd >"$new/crd"
 cp "$new/crd" $crd
 cp "$new/crd" $chart/files/${crd##*/}
+cp deploy/monitoring/{alerts.yaml,dashboard.json} $chart/files
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 sed "s/^\(version\|appVersion\): .*/\1: $version/" $chart/Chart.yaml >"$new/chart"
@@ -44,5 +47,14 @@ cp "$new/readme" $chart/README.md
 
 scripts/render-install.sh $chart >"$new/install"
 cp "$new/install" $install
+
+# The documents of install.yaml, without the head's comment and without the one binding that gives rights in all namespaces.
+awk 'function put() { if (document !~ /kind: ClusterRoleBinding\nmetadata:\n  name: [^\n]*operator\n/) printf "%s", document; document = "" }
+    BEGIN { print "# Made from install.yaml by `make generate`." }
+    /^#/ && NR <= 12 { next }
+    /^---/ { put() }
+    { document = document $0 "\n" }
+    END { put() }' $install >"$new/kustomize"
+cp "$new/kustomize" $kustomize
 
 UPDATE_GENERATED=1 cargo test --quiet --locked --lib is_current

@@ -2,7 +2,7 @@
 # Prints the chart as one file for `kubectl apply -f`, with its namespace and with a name to replace where the image goes.
 # What only Helm reads is left out, so that kubectl's objects do not look like Helm's.
 #
-#   render-install.sh CHART
+#   render-install.sh CHART [HELM'S ARGUMENTS...]
 set -euo pipefail
 
 chart=$1
@@ -31,5 +31,5 @@ metadata:
     app.kubernetes.io/name: recording-callback-operator
     pod-security.kubernetes.io/enforce: restricted
 EOF
-"$helm" template recording-callback-operator "$chart" --namespace $namespace --set image.repository=$image |
+"$helm" template recording-callback-operator "$chart" --skip-tests --namespace $namespace --set image.repository=$image "${@:2}" |
     sed -e '/^# Source: /d' -e '/^ *app.kubernetes.io\/managed-by: Helm$/d' -e '/^ *helm.sh\//d'

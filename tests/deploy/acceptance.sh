@@ -9,8 +9,8 @@ restricted() {
     done
 }
 check "namespaces" restricted recording-callback-system team-a team-b
-check "the CRD of ServiceMonitors, reduced to what the chart uses" kubectl create -f tests/deploy/servicemonitor-crd.yaml
-check "which is served" kubectl wait --for=condition=Established --timeout=30s crd/servicemonitors.monitoring.coreos.com
+check "the Prometheus operator's CRDs, reduced to what the chart uses" kubectl create -f tests/deploy/monitoring-crds.yaml
+check "which are served" kubectl wait --for=condition=Established --timeout=30s -f tests/deploy/monitoring-crds.yaml
 
 # accepted: the objects on standard input pass a server-side dry-run, unknown fields are errors, and so is a warning.
 accepted() {

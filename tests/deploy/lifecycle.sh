@@ -14,10 +14,27 @@ kept_on_uninstall() {
 }
 nothing_left() {
     equal "" "$(kubectl get --all-namespaces --output name --selector "app.kubernetes.io/instance=$1" \
-        clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,services,deployments,poddisruptionbudgets,servicemonitors)"
+        clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,services,deployments,jobs,pods,configmaps,\
+        poddisruptionbudgets,networkpolicies,servicemonitors,podmonitors,prometheusrules)"
 }
 runs_image() {
     equal "$1" "$(kubectl --namespace recording-callback-system get deployments --output jsonpath='{..containers[*].image}')"
+}
+# tested PHASE: `helm test`, whose pod ends so. No kubelet runs it here: what it does is proven on a node.
+tested() {
+    local job=life-recording-callback-operator-test verdict=0
+    # What another test has left is another one.
+    kubectl "${here[@]}" delete job $job --ignore-not-found --cascade=foreground --timeout=30s
+    (
+        eventually test_pod
+        kubectl "${here[@]}" patch "$(test_pod)" --subresource=status --type=merge --patch '{"status":{"phase":"'"$1"'"}}'
+    ) >"$work/kubelet" 2>&1 &
+    helm test life "${here[@]}" --timeout 60s || verdict=$?
+    wait $!
+    return $verdict
+}
+test_pod() {
+    kubectl "${here[@]}" get pods --selector job-name=life-recording-callback-operator-test --output name | grep .
 }
 here=(--namespace recording-callback-system)
 
@@ -25,6 +42,8 @@ check "a release is installed" helm install life "$chart" "${here[@]}" "${image[
 check "its CRD is the one in crds/" like_the_file '{.spec.versions}'
 check "its CRD has the operator's annotation" like_the_file '{.metadata.annotations.live\.huaweicloud\.com/schema-version}'
 check "its CRD says that it is kept" kept_on_uninstall
+check "a failed helm test fails" refused "Phase:          Failed" tested Failed
+check "a passed one passes and leaves no pod" tested Succeeded
 check "the release is upgraded to all values" helm upgrade life "$chart" "${here[@]}" --values "$chart/ci/full-values.yaml"
 check "it is rolled back" helm rollback life "${here[@]}"
 check "a second release stands beside it" helm install beside "$chart" --namespace team-a --set crds.enabled=false "${image[@]}"

@@ -40,6 +40,12 @@ done <<'EOF'
 /securityContext/runAsUser securityContext.runAsUser=0
 /tolerations/0 tolerations=[{"efect":"NoSchedule"}]
 /fullnameOverride fullnameOverride="Media"
+/networkPolicy/egressPorts networkPolicy.egressPorts=[]
+/networkPolicy/egressPorts/0 networkPolicy.egressPorts=["https"]
+/networkPolicy/metricsFrom/0 networkPolicy.metricsFrom=[{"namespace":"monitoring"}]
+/networkPolicy/extraEgress/0 networkPolicy.extraEgress=[{"port":53}]
+/prometheusRule/runbookURL prometheusRule.runbookURL="docs/operations.md#alerts"
+/dashboard/labels/grafana_dashboard dashboard.labels={"grafana_dashboard":1}
 EOF
 
 rendered_image() {
@@ -50,6 +56,38 @@ image_is() {
     shift
     equal "$expected" "$(rendered_image "$@")"
 }
+check "two monitors that read every pod twice are refused" refused "choose one" template "${image[@]}" \
+    --set serviceMonitor.enabled=true,podMonitor.enabled=true
+
+# The ports to the cloud, a proxy and the API server, all that may be called but DNS.
+called_ports() {
+    equal "$1" "$(template "${image[@]}" --show-only templates/networkpolicy.yaml --set networkPolicy.enabled=true "${@:2}" |
+        sed -n '/addresses change/,$s/.*{port: \([0-9]*\).*/\1/p' | xargs)"
+}
+check "the network policy allows the usual ports" called_ports "443 6443"
+check "the network policy allows the ports of proxy and endpoints, too" called_ports "443 8443 80 3128" \
+    --set 'networkPolicy.egressPorts={443}' --set proxy.https=http://proxy.example.com:3128/ \
+    --set 'allowedEndpoints={live.*.example.com,live.example.com:8443,http://live.example.com}'
+
+runbook_links() {
+    template "${image[@]}" --show-only templates/prometheusrule.yaml \
+        --set prometheusRule.enabled=true,prometheusRule.runbookURL=https://wiki.example.com/operations >"$work/rule"
+    [[ $(grep -c 'alert: ' "$work/rule") -gt 0 ]]
+    equal "$(grep -c 'alert: ' "$work/rule")" "$(grep -c 'runbook_url: https://wiki.example.com/operations#' "$work/rule")"
+}
+check "each alert of the chart links to where the user's runbook is" runbook_links
+
+# The pod of `helm test` must not be taken for one of the Deployment's, its disruption budget's or the Service's.
+test_pod_stands_apart() {
+    local selected
+    selected=$(template "${image[@]}" --show-only templates/service.yaml | sed -n '/selector:/,/ports:/s/^    \(app.*name\): /\1: /p')
+    [[ -n $selected ]]
+    template "${image[@]}" --show-only templates/tests/readiness.yaml | sed '1,/^  template:/d; s/^ *//' >"$work/test-pod"
+    grep -qxF "$selected-test" "$work/test-pod"
+    ! grep -qxF "$selected" "$work/test-pod"
+}
+check "nothing selects the pod of helm test" test_pod_stands_apart
+
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 check "the image's tag is the package's version" image_is "r.example.com/o:$version" --set image.repository=r.example.com/o
