@@ -16,4 +16,5 @@ source tests/deploy/rendering.sh
 source tests/deploy/acceptance.sh
 source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
+source tests/deploy/kustomize.sh
 summary
