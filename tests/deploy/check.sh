@@ -17,4 +17,5 @@ source tests/deploy/acceptance.sh
 source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
 source tests/deploy/kustomize.sh
+source tests/deploy/policies.sh
 summary
