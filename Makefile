@@ -1,9 +1,9 @@
 # The project's commands; `make help` lists them. Each only says what runs in which order: the work is in cargo and in the
-# scripts. Needs Rust, Go, Python 3, a C compiler and make; the control plane and Helm are built here, once, into build/bin.
+# scripts. Needs Rust, Go, Python 3, a C compiler and make; the control plane, Helm and promtool are built here, once, into build/bin.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm demo test test-all lint generate check-generated clean
+.PHONY: help build build/bin/kube build/bin/helm build/bin/promtool demo test test-all lint generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -12,7 +12,7 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh t
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped
 
 help: ## List the targets
-	@sed -n 's/^\([a-z/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
+	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
 
 build: ## Build the operator and the simulator of the cloud into target/debug
 	cargo build --workspace --locked
@@ -23,14 +23,19 @@ build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes
 build/bin/helm: ## Build Helm (minutes the first time)
 	@tests/tools/build.sh
 
+build/bin/promtool: ## Build promtool, which tests the alerts
+	@tests/tools/build.sh promtool
+
 demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
-test: build/bin/kube build/bin/helm ## Run all tests
+test: build/bin/kube build/bin/helm build/bin/promtool ## Run all tests
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
+	@echo "== alerts, dashboard and runbook"
+	tests/monitoring/check.sh
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"

@@ -1,16 +1,34 @@
 #!/usr/bin/env bash
-# Builds Helm as build/bin/helm, from the version that go.mod pins; `build.sh helm3` builds Helm 3 as build/bin/helm3.
+# Builds the tools of the tests into build/bin, each from the version that its go.mod pins: Helm (when nothing is named),
+# Helm 3, promtool.
+#
+#   build.sh [helm|helm3|promtool]
 set -euo pipefail
 cd "$(dirname "$0")"
 bin=$(cd ../.. && pwd)/build/bin
 source ./gobuild.sh
 
-case ${1:-helm} in
-    helm) module=helm.sh/helm/v4 ;;
-    helm3) module=helm.sh/helm/v3 && source_dir=helm3 ;;
-    *) fail "unknown tool '$1': helm or helm3" ;;
+tool=${1:-helm}
+case $tool in
+    helm) module=helm.sh/helm/v4 directory=. ;;
+    helm3) module=helm.sh/helm/v3 directory=helm3 ;;
+    # Without the clients of all clouds, where Prometheus finds its targets: rules need none.
+    promtool) module=github.com/prometheus/prometheus directory=promtool tags=remove_all_sd ;;
+    *) fail "unknown tool '$tool': helm, helm3 or promtool" ;;
 esac
-cd "${source_dir:-.}"
+cd "$directory"
 version=$(sed -n "s|^\t$module \(v[0-9.]*\).*|\1|p" go.mod)
 
-gobuild "Helm $version" "$bin/${1:-helm}" go.mod "$module/cmd/helm" "" "-X $module/internal/version.version=$version"
+flags="-X $module/internal/version.version=$version"
+case $tool in
+    helm) gobuild "Helm $version" "$bin/helm" go.mod "$module/cmd/helm" "" "$flags" ;;
+    helm3)
+        # What Kubernetes it takes for granted where there is none: that of the client it is built with, as in its releases.
+        minor=$(sed -n 's|^\tk8s.io/client-go v0\.\([0-9]*\)\..*|\1|p' go.mod)
+        for package in pkg/lint/rules pkg/chartutil; do
+            flags+=" -X $module/$package.k8sVersionMajor=1 -X $module/$package.k8sVersionMinor=$minor"
+        done
+        gobuild "Helm $version" "$bin/helm3" go.mod "$module/cmd/helm" "" "$flags"
+        ;;
+    promtool) gobuild "promtool $version" "$bin/promtool" go.mod "$module/cmd/promtool" "$tags" "" ;;
+esac

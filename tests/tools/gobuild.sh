@@ -1,6 +1,9 @@
 # Sourced by the build scripts: builds one Go program of a pinned module, once. The stamp of a finished build is a hash
 # of all that goes into it; when it is still the same, nothing is done. Go's own caches do the rest.
 
+# Read now: who sources this file by a relative name may go elsewhere before it builds.
+gobuild_itself=$(sha256sum <"${BASH_SOURCE[0]}")
+
 # fail MESSAGE: says what is wrong and ends the build.
 fail() {
     echo "error: $*" >&2
@@ -71,7 +74,7 @@ gobuild() (
             echo "$@"
             go env GOVERSION GOOS GOARCH
             find . -name '*.go' -not -name '*_test.go' -o -path "./$modfile" -o -path "./${modfile%.mod}.sum" | LC_ALL=C sort | xargs sha256sum
-            sha256sum "${BASH_SOURCE[0]}"
+            echo "$gobuild_itself"
         } | sha256sum | cut -d' ' -f1
     )
     if [[ -x $output && -f $stamp && $(<"$stamp") == "$inputs" ]]; then
