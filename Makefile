@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm build/bin/promtool demo test test-all lint generate check-generated clean
+.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all lint generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -23,19 +23,24 @@ build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes
 build/bin/helm: ## Build Helm (minutes the first time)
 	@tests/tools/build.sh
 
+build/bin/helm3: ## Build Helm 3, which many platforms still run
+	@tests/tools/build.sh helm3
+
 build/bin/promtool: ## Build promtool, which tests the alerts
 	@tests/tools/build.sh promtool
 
 demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
-test: build/bin/kube build/bin/helm build/bin/promtool ## Run all tests
+test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
 	tests/monitoring/check.sh
+	@echo "== what kstatus, Flux, Argo CD and kube-state-metrics make of the objects"
+	cd tests/engines && go test ./...
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
@@ -49,6 +54,7 @@ lint: ## Check formatting, and lint; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
+	cd tests/engines && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
