@@ -54,7 +54,6 @@ lint: ## Check formatting, and lint; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
-	cd tests/engines && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
