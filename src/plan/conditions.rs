@@ -46,7 +46,7 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
         Stage::Stalled => ("False", Some("Stalled")),
         Stage::NotReady => ("False", None),
         Stage::Unknown => ("Unknown", None),
-        Stage::UnknownStalled => ("Unknown", Some("Stalled")),
+        Stage::UnknownProgressing => ("Unknown", Some("Reconciling")),
         Stage::Kept | Stage::AsItWas => (kept, None),
     };
     let mut conditions = vec![condition(

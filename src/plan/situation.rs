@@ -37,8 +37,8 @@ pub enum Stage {
     Kept,
     /// Ready is Unknown.
     Unknown,
-    /// Ready is Unknown, Stalled is True.
-    UnknownStalled,
+    /// Ready is Unknown, Reconciling is True.
+    UnknownProgressing,
     /// All conditions stay as they are.
     AsItWas,
 }

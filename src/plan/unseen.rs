@@ -19,7 +19,7 @@ pub fn told(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status {
         "Nobody can see any more whether the cloud holds this spec: {}",
         sentence(failure, advice)
     );
-    let situation = Situation::new(reason_of(failure), Stage::UnknownStalled, message);
+    let situation = Situation::new(reason_of(failure), Stage::UnknownProgressing, message);
     outcome::finish(facts, status, &situation)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn after_failed_look(
     let ready = conditions::ready(&facts.status).map(|ready| ready.status.as_str());
     match (ready, failure.class) {
         (Some("Unknown"), Class::Credential | Class::Permission | Class::Account) => Situation {
-            stage: Stage::UnknownStalled,
+            stage: Stage::UnknownProgressing,
             ..otherwise
         },
         (Some("True" | "Unknown"), _) => Situation::unchanged(),

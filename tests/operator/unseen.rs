@@ -100,7 +100,7 @@ async fn sweeps_that_may_not_list_make_ready_unknown_with_one_write_until_they_m
     let status = world.reason("push", "PermissionDenied").await;
     let ready = condition(&status, "Ready").unwrap();
     assert_eq!(ready.status, "Unknown");
-    assert!(has(&status, "Stalled") && !has(&status, "Reconciling"));
+    assert!(has(&status, "Reconciling") && !has(&status, "Stalled"));
     let refused = world.count(List);
     assert!(refused >= 3);
     eventually("more sweeps fail", LIMIT, async || {
