@@ -1,6 +1,7 @@
 //! The Live API of Huawei Cloud. Knows nothing of Kubernetes.
 
 pub mod account;
+pub mod ambient;
 pub mod answer;
 pub mod classify;
 pub mod client;

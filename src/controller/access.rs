@@ -13,7 +13,9 @@ use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Secrets, Values};
 use crate::config::RunConfig;
+use crate::config::names::Grant;
 use crate::live::account::{Account as Identified, AccountKey};
+use crate::live::ambient::{Ambient, Environment};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
 use crate::live::credentials::{Credential, CredentialSet};
@@ -46,6 +48,9 @@ pub(super) struct Entry {
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
 pub(super) struct Accesses {
     secrets: Cache,
+    ambient: Ambient,
+    /// The namespaces whose objects may use it.
+    ambient_for: Grant,
     allowed: AllowList,
     client: Arc<Client>,
     quota: Arc<Quota>,
@@ -69,6 +74,8 @@ impl Accesses {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
+            ambient: Ambient::new(Environment::of_process()),
+            ambient_for: config.ambient_credentials_namespaces.clone(),
             allowed: config
                 .allowed_endpoints
                 .join(",")
@@ -240,12 +247,12 @@ impl Accesses {
         })
     }
 
-    /// Who calls, by the Secret that the object names.
+    /// Who calls, by the Secret that the object names or else by the operator's own credentials.
     async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
         let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(Err(missing(no_reference(&namespace))));
+            return Ok(self.own_login(object, &namespace));
         };
         let values = match self.values(&namespace, &reference.name).await? {
             Ok(values) => values,
@@ -255,6 +262,16 @@ impl Accesses {
         Ok(CredentialSet::read(&values.0)
             .map_err(|problem| missing(format!("{source}: {problem}.")))
             .and_then(|set| Login::new(&object.spec, set, &source, &self.allowed)))
+    }
+
+    /// Who calls for an object that names no Secret.
+    fn own_login(&self, object: &RecordingCallback, namespace: &str) -> Result<Login, Problem> {
+        if !self.ambient_for.covers(namespace) {
+            return Err((Reason::CredentialsMissing, no_reference(namespace)));
+        }
+        let set = self.ambient.set(object.spec.region.as_deref())?;
+        let source = "the operator's environment (HUAWEICLOUD_SDK_REGION)";
+        Login::new(&object.spec, set, source, &self.allowed)
     }
 
     /// The values of a Secret, or the sentence that says why there are none.
@@ -331,11 +348,11 @@ impl Accesses {
     }
 }
 
-/// No Secret is named.
+/// No Secret is named, and the operator's own credentials are not for this namespace.
 fn no_reference(namespace: &str) -> String {
     format!(
-        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk. \
-         The operator's own credentials (--ambient-credentials-namespaces) can't be used by this version."
+        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk, \
+         or let the namespace use the operator's own credentials: name it in --ambient-credentials-namespaces."
     )
 }
 

@@ -114,28 +114,16 @@ const KEYS: [&str; 11] = [
 impl CredentialSet {
     /// Reads the data of a Secret; the problem is a sentence that names the keys and what to do.
     pub fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        Self::around(Credential::read(data)?, data)
+    }
+
+    /// A credential that is known, with what the data say beside it.
+    pub(super) fn around(
+        credential: Credential,
+        data: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, String> {
         let values = values(data)?;
         let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
-        let secret = |key: &str| values.get(key).map(|value| SecretString::from(*value));
-        let credential = if let (Some(ak), Some(sk)) = (text("ak"), secret("sk")) {
-            Credential::AkSk(KeyPair {
-                ak: AccessKey(ak),
-                sk,
-                security_token: secret("security_token"),
-            })
-        } else if let Some(token) = secret("token") {
-            Credential::Token(token)
-        } else if let (Some(username), Some(password), Some(domain_name)) =
-            (text("username"), secret("password"), text("domain_name"))
-        {
-            Credential::Password(User {
-                username,
-                password,
-                domain_name,
-            })
-        } else {
-            return Err(missing(&values));
-        };
         let is_project = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let is_region =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -218,6 +206,33 @@ fn missing(values: &BTreeMap<&str, &str>) -> String {
 }
 
 impl Credential {
+    /// The first full set of the data of a Secret.
+    pub(super) fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        let values = values(data)?;
+        let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
+        let secret = |key: &str| values.get(key).map(|value| SecretString::from(*value));
+        if let (Some(ak), Some(sk)) = (text("ak"), secret("sk")) {
+            return Ok(Self::AkSk(KeyPair {
+                ak: AccessKey(ak),
+                sk,
+                security_token: secret("security_token"),
+            }));
+        }
+        if let Some(token) = secret("token") {
+            return Ok(Self::Token(token));
+        }
+        if let (Some(username), Some(password), Some(domain_name)) =
+            (text("username"), secret("password"), text("domain_name"))
+        {
+            return Ok(Self::Password(User {
+                username,
+                password,
+                domain_name,
+            }));
+        }
+        Err(missing(&values))
+    }
+
     /// Marks what must not be shown.
     pub fn conceal(&self, secrets: &mut Secrets) {
         match self {
