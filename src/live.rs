@@ -14,6 +14,7 @@ pub mod iam;
 pub mod looks;
 pub mod quota;
 pub mod redact;
+pub mod sender;
 pub mod sign;
 pub mod sign_key;
 pub mod strikes;

@@ -7,15 +7,14 @@ use std::time::Duration;
 use super::account::Account;
 use super::index::Index;
 use super::login::{Login, Problem};
+use super::own::{self, Own};
 use super::parse;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Secrets, Values};
 use crate::config::RunConfig;
-use crate::config::names::Grant;
 use crate::live::account::{Account as Identified, AccountKey};
-use crate::live::ambient::{Ambient, Environment};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
 use crate::live::credentials::{Credential, CredentialSet};
@@ -48,9 +47,7 @@ pub(super) struct Entry {
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
 pub(super) struct Accesses {
     secrets: Cache,
-    ambient: Ambient,
-    /// The namespaces whose objects may use it.
-    ambient_for: Grant,
+    own: Own,
     allowed: AllowList,
     client: Arc<Client>,
     quota: Arc<Quota>,
@@ -72,15 +69,12 @@ impl Accesses {
         clock: Arc<Clock>,
         index: Arc<Index>,
     ) -> anyhow::Result<Self> {
+        let allowed = config.allowed_endpoints.join(",").parse();
+        let allowed: AllowList = allowed.map_err(anyhow::Error::msg)?;
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
-            ambient: Ambient::new(Environment::of_process()),
-            ambient_for: config.ambient_credentials_namespaces.clone(),
-            allowed: config
-                .allowed_endpoints
-                .join(",")
-                .parse()
-                .map_err(anyhow::Error::msg)?,
+            own: Own::new(config, &client, &allowed)?,
+            allowed,
             client,
             quota,
             clock,
@@ -124,7 +118,7 @@ impl Accesses {
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit(object, &login.credential, &digest);
         let digest = Some(digest);
-        match self.identify(login).await {
+        match self.identify(login, &parse::object(object).namespace).await {
             Ok(identified) => {
                 let account = self.shared(identified);
                 Entry {
@@ -168,9 +162,12 @@ impl Accesses {
     }
 
     /// Completes a login with its project. A credential that is stopped gets no further, so that it waits for no quota.
-    async fn identify(&self, login: Login) -> Result<Identified, Access> {
+    async fn identify(&self, login: Login, namespace: &str) -> Result<Identified, Access> {
         if let Some(stopped) = self.client.strikes.stopped(&login.credential) {
             return Err(Access::Unknown(stopped.failure(Operation::List)));
+        }
+        if let Credential::Ambient(temporary) = &login.credential {
+            own::obtain(temporary, namespace).await?;
         }
         let project_id = match login.project_id {
             Some(id) => id,
@@ -252,7 +249,7 @@ impl Accesses {
         let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(self.own_login(object, &namespace));
+            return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
         };
         let values = match self.values(&namespace, &reference.name).await? {
             Ok(values) => values,
@@ -262,16 +259,6 @@ impl Accesses {
         Ok(CredentialSet::read(&values.0)
             .map_err(|problem| missing(format!("{source}: {problem}.")))
             .and_then(|set| Login::new(&object.spec, set, &source, &self.allowed)))
-    }
-
-    /// Who calls for an object that names no Secret.
-    fn own_login(&self, object: &RecordingCallback, namespace: &str) -> Result<Login, Problem> {
-        if !self.ambient_for.covers(namespace) {
-            return Err((Reason::CredentialsMissing, no_reference(namespace)));
-        }
-        let set = self.ambient.set(object.spec.region.as_deref())?;
-        let source = "the operator's environment (HUAWEICLOUD_SDK_REGION)";
-        Login::new(&object.spec, set, source, &self.allowed)
     }
 
     /// The values of a Secret, or the sentence that says why there are none.
@@ -346,14 +333,6 @@ impl Accesses {
             metrics.forget_quota_limit(region, identity);
         }
     }
-}
-
-/// No Secret is named, and the operator's own credentials are not for this namespace.
-fn no_reference(namespace: &str) -> String {
-    format!(
-        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk, \
-         or let the namespace use the operator's own credentials: name it in --ambient-credentials-namespaces."
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

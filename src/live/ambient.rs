@@ -1,17 +1,33 @@
 //! The operator's own credentials: what the cloud's SDK would find in this process's environment.
 //!
-//! Which source serves is decided once, by the variables alone.
+//! Which source serves is decided once, by the variables alone; a source that fails is not replaced by another, whose identity
+//! would be another. Nothing is asked for before it is needed.
 
 mod environment;
+mod exchange;
+mod source;
+mod temporary;
+mod wire;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-pub use self::environment::Environment;
-use super::credentials::{Credential, CredentialSet};
+use self::source::{Found, choose};
+pub use self::{
+    environment::Environment,
+    exchange::Ways,
+    temporary::{NoKey, Temporary},
+};
+use super::{
+    credentials::{Credential, CredentialSet},
+    endpoint::AllowList,
+};
 use crate::plan::reason::Reason;
 
 /// Why there are no credentials: a condition's reason, and a sentence.
 pub type Problem = (Reason, String);
+
+/// Where the metadata service of a machine is.
+pub const METADATA: &str = "http://169.254.169.254";
 
 /// What this process's environment gives.
 pub struct Ambient {
@@ -20,9 +36,15 @@ pub struct Ambient {
 }
 
 impl Ambient {
-    /// Chooses a source.
-    pub fn new(environment: Environment) -> Self {
-        let credential = choose(&environment);
+    /// Chooses a source. `metadata` is the base URL of the machine's metadata service.
+    pub fn new(environment: Environment, allowed: &AllowList, ways: Ways, metadata: &str) -> Self {
+        let credential =
+            choose(&environment, allowed, metadata).map(|(found, passed)| match found {
+                Found::Fixed(credential) => credential,
+                Found::Made(source) => {
+                    Credential::Ambient(Arc::new(Temporary::new(source, passed, ways)))
+                }
+            });
         Self {
             environment,
             credential,
@@ -45,19 +67,6 @@ impl Ambient {
         ];
         CredentialSet::around(credential, &data_of(&data)).map_err(|problem| missing(&problem))
     }
-}
-
-fn choose(variables: &Environment) -> Result<Credential, Problem> {
-    let needed = [environment::AK, environment::SK];
-    if needed.iter().any(|name| variables.get(name).is_none()) {
-        return Err(missing(&variables.lacks(&needed)));
-    }
-    let data = [
-        ("ak", variables.get(environment::AK)),
-        ("sk", variables.get(environment::SK)),
-        ("security_token", variables.get(environment::SECURITY_TOKEN)),
-    ];
-    Credential::read(&data_of(&data)).map_err(|problem| missing(&problem))
 }
 
 /// Values as a Secret would hold them.

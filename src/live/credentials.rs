@@ -2,12 +2,13 @@
 //!
 //! No I/O. Nothing here prints a secret: an access key id is shown by its first 4 characters, everything else not at all.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    ambient::Temporary,
     redact::{Secrets, shortened},
     sign::hex,
 };
@@ -21,6 +22,8 @@ pub enum Credential {
     Token(SecretString),
     /// A user of IAM, for whom tokens are made.
     Password(User),
+    /// This process itself, for whom temporary access keys are made.
+    Ambient(Arc<Temporary>),
 }
 
 /// An access key, permanent or temporary.
@@ -35,6 +38,17 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
+    /// A temporary key, unless a value can't be part of a header.
+    pub(super) fn temporary(ak: &str, sk: &str, security_token: &str) -> Option<Self> {
+        let fits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        (fits(ak) && fits(security_token) && !sk.is_empty()).then(|| Self {
+            ak: AccessKey(ak.to_owned()),
+            sk: sk.into(),
+            security_token: Some(security_token.into()),
+        })
+    }
+
     /// Marks what must not be shown.
     pub(super) fn conceal(&self, secrets: &mut Secrets) {
         secrets.shorten(self.ak.as_str());
@@ -239,6 +253,8 @@ impl Credential {
             Self::AkSk(pair) => pair.conceal(secrets),
             Self::Token(token) => secrets.hide(token.expose_secret()),
             Self::Password(user) => secrets.hide(user.password.expose_secret()),
+            // Its keys are concealed where they are made and used.
+            Self::Ambient(_) => {}
         }
     }
 
@@ -247,7 +263,7 @@ impl Credential {
         keyed_digest(salt, &self.unambiguous())
     }
 
-    /// The whole credential as bytes that no other one has.
+    /// The whole credential as bytes that no other one has. That of this process is the same for all keys that are made for it.
     pub(super) fn unambiguous(&self) -> Vec<u8> {
         let parts = match self {
             Self::AkSk(KeyPair {
@@ -268,6 +284,7 @@ impl Credential {
                 password,
                 domain_name,
             }) => ["password", username, password.expose_secret(), domain_name],
+            Self::Ambient(temporary) => ["ambient", temporary.identity(), "", ""],
         };
         joined(&parts)
     }

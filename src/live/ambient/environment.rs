@@ -39,6 +39,11 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// The value of a variable that is known to be set.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
     /// The first address that is set for Live in a region.
     pub(super) fn live_endpoint(&self, region: &str) -> Option<&str> {
         let region = region.replace('-', "_").to_ascii_uppercase();
