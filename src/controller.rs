@@ -14,6 +14,7 @@ mod leftover;
 mod login;
 mod memory;
 mod notes;
+mod own;
 mod parse;
 mod places;
 mod poll;

@@ -1,6 +1,7 @@
 //! The Live API of Huawei Cloud. Knows nothing of Kubernetes.
 
 pub mod account;
+pub mod ambient;
 pub mod answer;
 pub mod classify;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod iam;
 pub mod looks;
 pub mod quota;
 pub mod redact;
+pub mod sender;
 pub mod sign;
 pub mod sign_key;
 pub mod strikes;

@@ -130,7 +130,7 @@ struct RunArgs {
     #[arg(long, env, value_name = "ENDPOINTS", default_value = ENDPOINTS,
           value_parser = AllowedEndpoints::parse)]
     allowed_endpoints: AllowedEndpoints,
-    /// Namespaces whose objects may use the operator's own credentials, separated by commas; * is all; this version can't use any yet [default: none]
+    /// Namespaces whose objects may do without a Secret and use the operator's own credentials, separated by commas; * is all [default: none]
     #[arg(long, env, value_name = "NAMES", default_value = "", hide_default_value = true,
           value_parser = Grant::parse)]
     ambient_credentials_namespaces: Grant,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::account::Account;
 use super::index::Index;
 use super::login::{Login, Problem};
+use super::own::{self, Own};
 use super::parse;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
@@ -46,6 +47,7 @@ pub(super) struct Entry {
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
 pub(super) struct Accesses {
     secrets: Cache,
+    own: Own,
     allowed: AllowList,
     client: Arc<Client>,
     quota: Arc<Quota>,
@@ -67,13 +69,12 @@ impl Accesses {
         clock: Arc<Clock>,
         index: Arc<Index>,
     ) -> anyhow::Result<Self> {
+        let allowed = config.allowed_endpoints.join(",").parse();
+        let allowed: AllowList = allowed.map_err(anyhow::Error::msg)?;
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
-            allowed: config
-                .allowed_endpoints
-                .join(",")
-                .parse()
-                .map_err(anyhow::Error::msg)?,
+            own: Own::new(config, &client, &allowed)?,
+            allowed,
             client,
             quota,
             clock,
@@ -117,7 +118,7 @@ impl Accesses {
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit(object, &login.credential, &digest);
         let digest = Some(digest);
-        match self.identify(login).await {
+        match self.identify(login, &parse::object(object).namespace).await {
             Ok(identified) => {
                 let account = self.shared(identified);
                 Entry {
@@ -161,9 +162,12 @@ impl Accesses {
     }
 
     /// Completes a login with its project. A credential that is stopped gets no further, so that it waits for no quota.
-    async fn identify(&self, login: Login) -> Result<Identified, Access> {
+    async fn identify(&self, login: Login, namespace: &str) -> Result<Identified, Access> {
         if let Some(stopped) = self.client.strikes.stopped(&login.credential) {
             return Err(Access::Unknown(stopped.failure(Operation::List)));
+        }
+        if let Credential::Ambient(temporary) = &login.credential {
+            own::obtain(temporary, namespace).await?;
         }
         let project_id = match login.project_id {
             Some(id) => id,
@@ -240,12 +244,12 @@ impl Accesses {
         })
     }
 
-    /// Who calls, by the Secret that the object names.
+    /// Who calls, by the Secret that the object names or else by the operator's own credentials.
     async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
         let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(Err(missing(no_reference(&namespace))));
+            return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
         };
         let values = match self.values(&namespace, &reference.name).await? {
             Ok(values) => values,
@@ -329,14 +333,6 @@ impl Accesses {
             metrics.forget_quota_limit(region, identity);
         }
     }
-}
-
-/// No Secret is named.
-fn no_reference(namespace: &str) -> String {
-    format!(
-        "No credentials are named: set spec.credentialsSecretRef to a Secret of namespace {namespace} with ak and sk. \
-         The operator's own credentials (--ambient-credentials-namespaces) can't be used by this version."
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

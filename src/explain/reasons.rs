@@ -60,7 +60,7 @@ pub(super) fn text(reason: Reason) -> Text {
             NOTHING,
         ),
         Reason::CredentialsMissing => (
-            "the Secret, or a value in it, is missing, or the project can't be told from it",
+            "the Secret, or a value in it, is missing, the project can't be told from it, or the operator has no credentials of its own",
             "reads the Secret again at every --secret-poll-interval",
             "create the Secret with ak and sk, or token, or username, password and domain_name, and project_id and region",
         ),

@@ -89,6 +89,10 @@ impl Identity {
                 let start: String = digest.chars().take(8).collect();
                 (joined(&["token", &digest]), format!("token {start}"))
             }
+            Credential::Ambient(temporary) => (
+                joined(&["ambient", temporary.identity()]),
+                temporary.name().to_owned(),
+            ),
         };
         let name = String::from_utf8_lossy(&name).into_owned();
         Self {

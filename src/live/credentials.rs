@@ -2,12 +2,13 @@
 //!
 //! No I/O. Nothing here prints a secret: an access key id is shown by its first 4 characters, everything else not at all.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    ambient::Temporary,
     redact::{Secrets, shortened},
     sign::hex,
 };
@@ -21,6 +22,8 @@ pub enum Credential {
     Token(SecretString),
     /// A user of IAM, for whom tokens are made.
     Password(User),
+    /// This process itself, for whom temporary access keys are made.
+    Ambient(Arc<Temporary>),
 }
 
 /// An access key, permanent or temporary.
@@ -35,6 +38,17 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
+    /// A temporary key, unless a value can't be part of a header.
+    pub(super) fn temporary(ak: &str, sk: &str, security_token: &str) -> Option<Self> {
+        let fits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        (fits(ak) && fits(security_token) && !sk.is_empty()).then(|| Self {
+            ak: AccessKey(ak.to_owned()),
+            sk: sk.into(),
+            security_token: Some(security_token.into()),
+        })
+    }
+
     /// Marks what must not be shown.
     pub(super) fn conceal(&self, secrets: &mut Secrets) {
         secrets.shorten(self.ak.as_str());
@@ -114,28 +128,16 @@ const KEYS: [&str; 11] = [
 impl CredentialSet {
     /// Reads the data of a Secret; the problem is a sentence that names the keys and what to do.
     pub fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        Self::around(Credential::read(data)?, data)
+    }
+
+    /// A credential that is known, with what the data say beside it.
+    pub(super) fn around(
+        credential: Credential,
+        data: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, String> {
         let values = values(data)?;
         let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
-        let secret = |key: &str| values.get(key).map(|value| SecretString::from(*value));
-        let credential = if let (Some(ak), Some(sk)) = (text("ak"), secret("sk")) {
-            Credential::AkSk(KeyPair {
-                ak: AccessKey(ak),
-                sk,
-                security_token: secret("security_token"),
-            })
-        } else if let Some(token) = secret("token") {
-            Credential::Token(token)
-        } else if let (Some(username), Some(password), Some(domain_name)) =
-            (text("username"), secret("password"), text("domain_name"))
-        {
-            Credential::Password(User {
-                username,
-                password,
-                domain_name,
-            })
-        } else {
-            return Err(missing(&values));
-        };
         let is_project = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let is_region =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -218,12 +220,41 @@ fn missing(values: &BTreeMap<&str, &str>) -> String {
 }
 
 impl Credential {
+    /// The first full set of the data of a Secret.
+    pub(super) fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        let values = values(data)?;
+        let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
+        let secret = |key: &str| values.get(key).map(|value| SecretString::from(*value));
+        if let (Some(ak), Some(sk)) = (text("ak"), secret("sk")) {
+            return Ok(Self::AkSk(KeyPair {
+                ak: AccessKey(ak),
+                sk,
+                security_token: secret("security_token"),
+            }));
+        }
+        if let Some(token) = secret("token") {
+            return Ok(Self::Token(token));
+        }
+        if let (Some(username), Some(password), Some(domain_name)) =
+            (text("username"), secret("password"), text("domain_name"))
+        {
+            return Ok(Self::Password(User {
+                username,
+                password,
+                domain_name,
+            }));
+        }
+        Err(missing(&values))
+    }
+
     /// Marks what must not be shown.
     pub fn conceal(&self, secrets: &mut Secrets) {
         match self {
             Self::AkSk(pair) => pair.conceal(secrets),
             Self::Token(token) => secrets.hide(token.expose_secret()),
             Self::Password(user) => secrets.hide(user.password.expose_secret()),
+            // Its keys are concealed where they are made and used.
+            Self::Ambient(_) => {}
         }
     }
 
@@ -232,7 +263,7 @@ impl Credential {
         keyed_digest(salt, &self.unambiguous())
     }
 
-    /// The whole credential as bytes that no other one has.
+    /// The whole credential as bytes that no other one has. That of this process is the same for all keys that are made for it.
     pub(super) fn unambiguous(&self) -> Vec<u8> {
         let parts = match self {
             Self::AkSk(KeyPair {
@@ -253,6 +284,7 @@ impl Credential {
                 password,
                 domain_name,
             }) => ["password", username, password.expose_secret(), domain_name],
+            Self::Ambient(temporary) => ["ambient", temporary.identity(), "", ""],
         };
         joined(&parts)
     }

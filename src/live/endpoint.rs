@@ -3,7 +3,11 @@
 //! Pure, and strict on purpose: what a lenient URL parser would repair is refused here, so that no text means one host to
 //! this check and another to the connection.
 
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 /// The scheme, host and port of a base URL, in lower case and without a default port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +30,8 @@ pub enum Service {
     Live,
     /// Tokens and projects.
     Iam,
+    /// Temporary keys for workloads.
+    Sts,
 }
 
 impl Service {
@@ -33,6 +39,7 @@ impl Service {
         match self {
             Self::Live => "live",
             Self::Iam => "iam",
+            Self::Sts => "sts",
         }
     }
 }
@@ -63,6 +70,16 @@ impl Endpoint {
             "https://{}.{region}.myhuaweicloud.{suffix}",
             service.name()
         ))
+    }
+
+    /// Whether it can only be on this machine, or on the link that it is at.
+    pub(super) fn is_local(&self) -> bool {
+        let v4 = self.host.parse::<Ipv4Addr>();
+        let bracketed = self.host.strip_prefix('[');
+        let v6 = bracketed.and_then(|rest| rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok());
+        self.host == "localhost"
+            || v4.is_ok_and(|address| address.is_loopback() || address.is_link_local())
+            || v6.is_some_and(|address| address.is_loopback() || address.is_unicast_link_local())
     }
 
     fn parse_pattern(text: &str) -> Result<Self, String> {
@@ -230,7 +247,7 @@ fn is_host(host: &str) -> bool {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
     {
-        return address.parse::<std::net::Ipv6Addr>().is_ok();
+        return address.parse::<Ipv6Addr>().is_ok();
     }
     host.parse::<Ipv4Addr>().is_ok() || is_name(host)
 }

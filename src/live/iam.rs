@@ -13,23 +13,24 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 pub use self::project::NoProject;
 use self::project::{LookedUp, ProjectKey};
+pub(super) use self::wire::life;
 use super::{
     account::{Account, AccountKey},
     classify,
-    clock::{Clock, Span, date},
+    clock::Clock,
     credentials::User,
     draft::Draft,
     redact::Secrets,
+    sender::{Sender, Service},
     strikes::Strikes,
-    transport::{Deadline, Request, Response, Transport, reply_headers},
+    transport::Transport,
 };
-use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::failure::{Failure, Operation};
 
 /// More slots than an installation has credentials.
 const MAX_SLOTS: usize = 1000;
@@ -40,10 +41,8 @@ type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 
 /// A client of IAM with what it was told.
 pub struct Iam {
-    transport: Arc<dyn Transport>,
-    clock: Arc<Clock>,
+    sender: Sender,
     strikes: Arc<Strikes>,
-    request_timeout: Duration,
     tokens: Slots<AccountKey, Issued>,
     projects: Slots<ProjectKey, LookedUp>,
 }
@@ -60,13 +59,6 @@ struct Issued {
     project: Option<String>,
 }
 
-/// What came of a call.
-struct Reply {
-    result: Result<Response, Failure>,
-    /// What the cloud's clock showed, by its `Date`.
-    date: Option<Timestamp>,
-}
-
 impl Iam {
     /// A client that knows nothing yet.
     pub fn new(
@@ -77,10 +69,8 @@ impl Iam {
     ) -> Self {
         let (tokens, projects) = (Slots(Mutex::default()), Slots(Mutex::default()));
         Self {
-            transport,
-            clock,
+            sender: Sender::new(transport, clock, request_timeout),
             strikes,
-            request_timeout,
             tokens,
             projects,
         }
@@ -138,16 +128,18 @@ impl Iam {
             headers: vec![("content-type", JSON.to_owned())],
             body: Some(Bytes::from(wire::token_request(user, scope))),
         };
+        let iam = at(endpoint);
         let response = self
-            .send(endpoint, draft.bare(), operation, &secrets)
+            .sender
+            .send(iam, draft.bare(), operation, &secrets)
             .await?
             .result?;
         let issued = wire::issued_token(&response).map_err(|problem| {
-            never_sent(classify::unreadable(
+            iam.never_sent(classify::unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })?;
-        let life = wire::life(issued.expires_at, self.clock.now(endpoint));
+        let life = life(issued.expires_at, self.sender.now(iam));
         let now = Instant::now();
         Ok(Issued {
             token: issued.token,
@@ -155,37 +147,6 @@ impl Iam {
             expire: now + life,
             project: issued.project,
         })
-    }
-
-    async fn send(
-        &self,
-        endpoint: &str,
-        request: Option<Request>,
-        operation: Operation,
-        secrets: &Secrets,
-    ) -> Result<Reply, Failure> {
-        let problem = "the credential has a character that a header can't hold";
-        let request =
-            request.ok_or_else(|| classify::unsendable(operation, Class::Rejected, problem))?;
-        let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
-        let sent = self.clock.local();
-        let reply = self.transport.send(request, deadline).await;
-        let received = self.clock.local();
-        let date = reply_headers(&reply).and_then(date);
-        if let Some(date) = date {
-            self.clock.observe(endpoint, date, Span { sent, received });
-        }
-        let now = self.clock.at(endpoint, received);
-        let result = classify::judge(operation, reply, secrets, now).map_err(never_sent);
-        let failure = result.as_ref().err();
-        tracing::info!(
-            endpoint,
-            status = failure.and_then(|failure| failure.http_status),
-            code = failure.and_then(|failure| failure.code.as_deref()),
-            request_id = failure.and_then(|failure| failure.request_id.as_deref()),
-            "call of IAM"
-        );
-        Ok(Reply { result, date })
     }
 }
 
@@ -204,20 +165,12 @@ fn same(a: &SecretString, b: &SecretString) -> bool {
     a.expose_secret() == b.expose_secret()
 }
 
-/// Whatever failed at IAM, the operation that it was for has not been sent.
-fn never_sent(mut failure: Failure) -> Failure {
-    failure.message = format!("IAM: {}", failure.message);
-    failure.class = match failure.class {
-        Class::Rejected | Class::Exists | Class::Gone => Class::Rejected,
-        kept @ (Class::Maintenance
-        | Class::Throttled
-        | Class::Credential
-        | Class::ClockSkew
-        | Class::Permission
-        | Class::Account) => kept,
-        Class::CloudDown | Class::NotSent | Class::Overloaded | Class::Protocol => Class::NotSent,
-    };
-    failure
+/// IAM at this address.
+fn at(endpoint: &str) -> Service<'_> {
+    Service {
+        name: "IAM",
+        endpoint,
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Stopped {
     pub fn failure(self, operation: Operation) -> Failure {
         let left = self.until.saturating_duration_since(Instant::now());
         let problem = format!(
-            "the cloud refused this credential before; so that it is not locked, it is not used for {} s or until a value in its Secret changes",
+            "the cloud refused this credential before; so that it is not locked, it is not used for {} s or until one of its values changes",
             left.as_secs() + 1
         );
         let mut failure = classify::unsendable(operation, Class::Credential, &problem);

@@ -123,6 +123,11 @@ impl HttpTransport {
         Self::build(reqwest::Client::builder(), wall)
     }
 
+    /// The same without any proxy, for what is on this machine or on its link.
+    pub fn direct(wall: Wall) -> Result<Self, HttpTransportError> {
+        Self::build(reqwest::Client::builder().no_proxy(), wall)
+    }
+
     fn build(builder: reqwest::ClientBuilder, wall: Wall) -> Result<Self, HttpTransportError> {
         let trust = trust::Trust::from_environment();
         if let Some(problem) = &trust.problem {

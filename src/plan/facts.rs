@@ -163,7 +163,8 @@ pub enum Access {
     Usable(Target),
     /// It can't, and this is why: a person has to change something, which is noticed.
     Unusable(Reason, String),
-    /// Nobody can tell the project: the sentence says why. IAM is asked again, since a project may come to be there.
+    /// Nobody can tell the project, or gives the operator credentials of its own: the sentence says why. It is asked again, since
+    /// either may come to be there.
     Ambiguous(String),
     /// It could not be found out, or the credential must not be used for a while.
     Unknown(Failure),

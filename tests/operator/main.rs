@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod ambient;
 mod architecture;
 mod crash;
 mod crd;

@@ -1,6 +1,6 @@
 //! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, tell.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
@@ -12,11 +12,12 @@ use super::Client;
 use crate::{
     live::{
         account::Account,
+        ambient::Temporary,
         answer::Answer,
         classify,
         clock::{Span, date},
         codes,
-        credentials::Credential,
+        credentials::{Credential, KeyPair},
         draft::Draft,
         quota::Token,
         redact::Secrets,
@@ -49,6 +50,13 @@ enum Proof {
     GivenToken,
     /// A token that IAM made for us.
     MadeToken(SecretString),
+    /// A signature with a key that was made for us.
+    MadeKey {
+        from: Arc<Temporary>,
+        pair: KeyPair,
+        /// The date of the signature.
+        date: Timestamp,
+    },
 }
 
 /// A call that got an answer, or none.
@@ -76,6 +84,8 @@ enum Again {
     Date,
     /// It gets a new token from IAM.
     Token,
+    /// It gets a new key from where the old one came.
+    Key,
 }
 
 impl Client {
@@ -107,7 +117,7 @@ impl Client {
         })
     }
 
-    /// Sends, and once more after a refusal that a new date or a new token may cure.
+    /// Sends, and once more after a refusal that a new date, token or key may cure.
     async fn prevail(
         &self,
         token: Token,
@@ -115,10 +125,9 @@ impl Client {
         call: &Call<'_>,
     ) -> Result<Answered, Failure> {
         let mut outcome = self.attempt(token, account, call).await?;
-        if let Some(again) = outcome.again() {
-            if let Proof::MadeToken(refused) = &outcome.proof {
-                self.iam.forget(account, refused).await;
-            }
+        if let Some(again) = outcome.again()
+            && self.renew(account, &again, &outcome.proof, call).await
+        {
             let token = self.tokens.more(account).await;
             outcome = self.attempt(token, account, call).await?;
             if let (Again::Date, Err(failure)) = (again, &mut outcome.result)
@@ -132,6 +141,27 @@ impl Client {
             at: outcome.at,
             secrets: outcome.secrets,
         })
+    }
+
+    /// Gets rid of what was refused. Whether there is anything else to try.
+    async fn renew(
+        &self,
+        account: &Account,
+        again: &Again,
+        proof: &Proof,
+        call: &Call<'_>,
+    ) -> bool {
+        match (again, proof) {
+            (Again::Date, _) => true,
+            (Again::Token, Proof::MadeToken(refused)) => {
+                self.iam.forget(account, refused).await;
+                true
+            }
+            (Again::Key, Proof::MadeKey { from, pair, .. }) => {
+                from.replace(pair, call.operation).await
+            }
+            (Again::Token | Again::Key, _) => false,
+        }
     }
 
     /// Sends once. An error here means that the request could not be made; the token goes back.
@@ -213,6 +243,14 @@ impl Client {
                 let token = self.iam.token(account, user, call.operation).await?;
                 (draft.with_token(&token, secrets), Proof::MadeToken(token))
             }
+            Credential::Ambient(temporary) => {
+                let pair = temporary.key(call.operation).await;
+                let pair = pair.map_err(|problem| problem.into_failure(call.operation))?;
+                let date = self.clock.now(endpoint);
+                let request = draft.signed(&pair, date, secrets);
+                let from = Arc::clone(temporary);
+                (request, Proof::MadeKey { from, pair, date })
+            }
         };
         let problem = "project id or credential has a character that a header can't hold";
         let request = request
@@ -265,6 +303,13 @@ impl Outcome {
                 classify::is_skewed(failure, *signed, self.date).then_some(Again::Date)
             }
             Proof::MadeToken(_) => Some(Again::Token),
+            Proof::MadeKey { date, .. } => {
+                Some(if classify::is_skewed(failure, *date, self.date) {
+                    Again::Date
+                } else {
+                    Again::Key
+                })
+            }
             Proof::GivenToken => None,
         }
     }

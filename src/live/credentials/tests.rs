@@ -176,3 +176,48 @@ fn a_keyed_digest_is_hmac_sha256_cut_to_16_bytes() {
         "5bdcc146bf60754e6a042426089575c7"
     );
 }
+
+/// The values of every Secret that a page shows, in order.
+fn shown(page: &str) -> Vec<BTreeMap<String, Vec<u8>>> {
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+    let documents = blocks.map(|block| serde_saphyr::from_str::<serde_json::Value>(block).unwrap());
+    let secrets = documents.filter(|document| document["kind"] == "Secret");
+    secrets
+        .map(|secret| {
+            let values = secret["stringData"].as_object().unwrap();
+            let values = values.iter().map(|(key, value)| {
+                let value = value.as_str().expect("YAML takes it for text");
+                (key.clone(), value.as_bytes().to_vec())
+            });
+            values.collect()
+        })
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_page_are_what_it_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/credentials.md");
+    let sets: Vec<CredentialSet> = shown(&std::fs::read_to_string(page).unwrap())
+        .iter()
+        .map(|values| CredentialSet::read(values).unwrap())
+        .collect();
+    let kinds: Vec<&str> = sets
+        .iter()
+        .map(|set| match &set.credential {
+            Credential::AkSk(pair) if pair.security_token.is_none() => "access key",
+            Credential::AkSk(_) => "temporary access key",
+            Credential::Token(_) => "token",
+            Credential::Password(_) => "user",
+            Credential::Ambient(_) => "none",
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        ["access key", "temporary access key", "token", "user"]
+    );
+    assert!(
+        sets.iter()
+            .all(|set| set.region.is_some() && set.project_id.is_some())
+    );
+}

@@ -6,22 +6,19 @@ use http::Method;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Iam, Reply, never_sent, wire};
+use super::{Iam, at, wire};
 use crate::{
     live::{
+        ambient::Temporary,
         classify,
         credentials::{Credential, KeyPair, User},
         draft::Draft,
         redact::{MAX_TEXT, Secrets},
+        sender::{self, REFUSAL_KEEPS, Reply},
         strikes::Verdict,
     },
     plan::failure::{Class, Failure, Operation},
 };
-
-/// How long an answer without a project is not asked for again: many objects may want the same one at once.
-const REFUSAL_KEEPS: Duration = Duration::from_secs(30);
-/// How long IAM is left alone that could not be asked.
-const OUTAGE_KEEPS: Duration = Duration::from_secs(2);
 
 /// What a look-up brought, and until when a failure counts.
 pub(super) struct LookedUp {
@@ -92,6 +89,7 @@ impl Iam {
             Credential::AkSk(pair) => self.ask(key, Proof::Pair(pair), operation).await,
             Credential::Token(token) => self.ask(key, Proof::Token(token), operation).await,
             Credential::Password(user) => self.ask_as_user(key, user, operation).await,
+            Credential::Ambient(temporary) => self.ask_as_itself(key, temporary, operation).await,
         };
         pass.end(match &result {
             Ok(_) | Err(NoProject::Ambiguous(_)) => Verdict::Accepted,
@@ -111,6 +109,24 @@ impl Iam {
             .await
             .map_err(NoProject::Failed)?;
         wire::only_project(&projects, &key.region).map_err(|problem| ambiguous(&problem))
+    }
+
+    /// Looks with a temporary key. One that is refused is not used again.
+    async fn ask_as_itself(
+        &self,
+        key: &ProjectKey,
+        temporary: &Temporary,
+        operation: Operation,
+    ) -> Result<String, NoProject> {
+        let pair = temporary.key(operation).await;
+        let pair = pair.map_err(|problem| NoProject::Failed(problem.into_failure(operation)))?;
+        let found = self.ask(key, Proof::Pair(&pair), operation).await;
+        if let Err(NoProject::Failed(failure)) = &found
+            && failure.class == Class::Credential
+        {
+            temporary.forget(&pair).await;
+        }
+        found
     }
 
     /// Looks with a token of the whole account. Not everybody sees projects so, but whoever has a role in one may enter it by
@@ -149,7 +165,7 @@ impl Iam {
         operation: Operation,
     ) -> Result<Vec<wire::Project>, Failure> {
         let mut secrets = Secrets::new();
-        let signed = self.clock.now(&key.endpoint);
+        let signed = self.sender.now(at(&key.endpoint));
         let mut reply = self.request(key, proof, operation, &mut secrets).await?;
         if let (Proof::Pair(_), Err(failure)) = (proof, &reply.result)
             && classify::is_skewed(failure, signed, reply.date)
@@ -163,7 +179,7 @@ impl Iam {
         }
         let response = reply.result?;
         wire::projects(&response.body).map_err(|problem| {
-            never_sent(classify::unreadable(
+            at(&key.endpoint).never_sent(classify::unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })
@@ -186,10 +202,12 @@ impl Iam {
             body: None,
         };
         let request = match proof {
-            Proof::Pair(pair) => draft.signed(pair, self.clock.now(&key.endpoint), secrets),
+            Proof::Pair(pair) => draft.signed(pair, self.sender.now(at(&key.endpoint)), secrets),
             Proof::Token(token) => draft.with_token(token, secrets),
         };
-        self.send(&key.endpoint, request, operation, secrets).await
+        self.sender
+            .send(at(&key.endpoint), request, operation, secrets)
+            .await
     }
 }
 
@@ -197,12 +215,8 @@ impl Iam {
 fn keeps(result: &Result<String, NoProject>) -> Option<Duration> {
     match result {
         Ok(_) => None,
-        Err(NoProject::Failed(failure))
-            if matches!(failure.class, Class::NotSent | Class::Maintenance) =>
-        {
-            Some(OUTAGE_KEEPS)
-        }
-        Err(NoProject::Failed(_) | NoProject::Ambiguous(_)) => Some(REFUSAL_KEEPS),
+        Err(NoProject::Failed(failure)) => Some(sender::keeps(failure)),
+        Err(NoProject::Ambiguous(_)) => Some(REFUSAL_KEEPS),
     }
 }
 

@@ -13,9 +13,9 @@ use crate::{
     live::{
         clock::Wall,
         credentials::{Credential, CredentialSet},
-        transport::TransportError,
+        transport::{Deadline, Request, Response, TransportError},
     },
-    plan::place::Target,
+    plan::{failure::Class, place::Target},
 };
 
 const IAM: &str = "https://iam.example.com";

@@ -99,7 +99,7 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
 }
 
 /// How long a token lives from now on.
-pub(super) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
+pub(in crate::live) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
     let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
     // What has expired already is used once and renewed at once.
     Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()

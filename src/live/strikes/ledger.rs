@@ -35,6 +35,7 @@ impl Who {
             }) => {
                 format!("user {domain_name}/{username}")
             }
+            Credential::Ambient(temporary) => format!("ambient {}", temporary.identity()),
             Credential::Token(token) => {
                 format!(
                     "token {}",

@@ -172,11 +172,17 @@ def credentials(simulator):
     without = client(simulator, "AKTEMPORARY", "SKTEMPORARY")
     refusal("a temporary key alone", lambda: listed(without), 401, "APIG.0301", "security token")
 
-    workload = {"rights": rights, "id_token": "TESTIDTOKEN", "pod_token": "TESTPODTOKEN", "metadata": "NoAgency"}
+    workload = {"rights": rights, "idp_id": "test-idp", "id_token": "TESTIDTOKEN", "pod_token": "TESTPODTOKEN", "metadata": "NoAgency"}
     simulator.control("PUT", "/workload", workload)
     by_oidc = BasicCredentials(project_id=PROJECT).with_sts_endpoint(simulator.iam_endpoint)
     by_oidc.sts_accessor = OidcStsAccessor("test-provider", "test-agency", "TESTIDTOKEN", "test-session")
     check("an identity token buys a temporary key", listed(built(simulator, by_oidc)).total >= 0, True)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("TESTIDTOKEN\n")
+        file.flush()
+        federated = BasicCredentials(project_id=PROJECT).with_iam_endpoint(simulator.iam_endpoint)
+        federated.with_idp_id("test-idp").with_id_token_file(file.name)
+        check("IAM federation gives a temporary key", listed(built(simulator, federated)).total >= 0, True)
     with tempfile.NamedTemporaryFile("w") as file:
         file.write("TESTPODTOKEN\n")
         file.flush()

@@ -37,6 +37,7 @@ impl State {
             Operation::IssueToken => self.issue_token(call, now),
             Operation::ListProjects => self.list_projects(call, now),
             Operation::IssueTemporaryKey => self.issue_temporary_key(call, now),
+            Operation::IssueFederatedToken => self.issue_federated_token(call, now),
             Operation::AssumeWithOidc => self.assume_with_oidc(call, now),
             Operation::AssumePodIdentity => self.assume_pod_identity(call, now),
             Operation::IssueMetadataToken => self.issue_metadata_token(call),
@@ -146,6 +147,8 @@ impl State {
         lifetime: SignedDuration,
         now: Now,
     ) -> TemporaryKey {
+        let set = self.settings.key_lifetime_s;
+        let lifetime = set.map_or(lifetime, SignedDuration::from_secs);
         let key = TemporaryKey {
             access: format!("HSTTEST{}", random::hex(7)).to_uppercase(),
             secret: random::hex(20),

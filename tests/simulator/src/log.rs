@@ -30,6 +30,8 @@ pub enum Operation {
     ListProjects,
     /// `POST /v3.0/OS-CREDENTIAL/securitytokens`
     IssueTemporaryKey,
+    /// `POST /v3.0/OS-AUTH/id-token/tokens`
+    IssueFederatedToken,
     /// `POST /v5/agencies/assume-with-oidc`
     AssumeWithOidc,
     /// `PUT /meta-data/latest/api/token`
@@ -62,6 +64,7 @@ impl Operation {
             Self::IssueToken
             | Self::ListProjects
             | Self::IssueTemporaryKey
+            | Self::IssueFederatedToken
             | Self::AssumeWithOidc
             | Self::IssueMetadataToken
             | Self::ReadMetadataKey

@@ -67,6 +67,7 @@ fn iam_operation(method: &Method, path: &[&str]) -> Option<Operation> {
         ("POST", ["v3", "auth", "tokens"]) => Some(Operation::IssueToken),
         ("GET", ["v3", "projects"]) => Some(Operation::ListProjects),
         ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => Some(Operation::IssueTemporaryKey),
+        ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => Some(Operation::IssueFederatedToken),
         ("POST", ["v5", "agencies", "assume-with-oidc"]) => Some(Operation::AssumeWithOidc),
         ("PUT", ["meta-data", "latest", "api", "token"]) => Some(Operation::IssueMetadataToken),
         ("GET", ["openstack", "latest", "securitykey"]) => Some(Operation::ReadMetadataKey),

@@ -69,6 +69,8 @@ pub struct Settings {
     pub lock_out: bool,
     /// How long an IAM token is valid, in seconds.
     pub token_lifetime_s: i64,
+    /// How long a temporary key is valid, in seconds, whatever was asked for; `None` is as asked.
+    pub key_lifetime_s: Option<i64>,
     /// What happens to new connections.
     pub connections: Connections,
 }
@@ -103,6 +105,7 @@ impl Default for Settings {
             token_requests_per_minute: None,
             lock_out: true,
             token_lifetime_s: 24 * 60 * 60,
+            key_lifetime_s: None,
             connections: Connections::Serve,
         }
     }

@@ -1,14 +1,16 @@
-//! Temporary keys for a workload by what it runs on: STS with an identity token, the metadata
-//! service of the machine, the pod-identity endpoint of a cluster. No I/O.
+//! Temporary keys for a workload by what it runs on: STS and IAM with an identity token, the
+//! metadata service of the machine, the pod-identity endpoint of a cluster. No I/O.
 
 use std::fmt;
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::auth::Rights;
+use crate::auth::Token;
 use crate::auth::text;
 use crate::cloud::Now;
 use crate::cloud::State;
@@ -29,7 +31,9 @@ const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
 pub struct Workload {
     /// What its keys may do.
     pub rights: Rights,
-    /// The identity token that STS accepts.
+    /// The identity provider whose tokens IAM accepts.
+    pub idp_id: Option<String>,
+    /// The identity token that STS and IAM accept.
     pub id_token: Option<String>,
     /// The token that the pod-identity endpoint accepts.
     pub pod_token: Option<String>,
@@ -82,12 +86,46 @@ impl State {
         Ok(Done::new(200, Some(body)))
     }
 
+    /// `POST /v3.0/OS-AUTH/id-token/tokens`, without a scope.
+    pub(crate) fn issue_federated_token(
+        &mut self,
+        call: &IamCall<'_>,
+        now: Now,
+    ) -> Result<Done, Done> {
+        let body = json_body(call)?;
+        let provider = text(call.signed.headers, "x-idp-id");
+        let provider = provider.ok_or_else(|| flat(400, "IAM.0011", "X-Idp-Id is required"))?;
+        if body.pointer("/auth/scope").is_some() {
+            return Err(flat(400, "IAM.0011", "A scope is not simulated."));
+        }
+        let sent = body.pointer("/auth/id_token/id").and_then(Value::as_str);
+        let user = self.workload_rights(sent, |workload| {
+            let is_known = workload.idp_id.as_deref() == Some(provider);
+            workload.id_token.as_deref().filter(|_| is_known)
+        })?;
+        let lifetime = SignedDuration::from_secs(self.settings.token_lifetime_s);
+        let expires_at = now.cloud.checked_add(lifetime).unwrap_or(Timestamp::MAX);
+        let token = format!("MIITEST{}", random::hex(48));
+        let mut rights = user.clone();
+        rights.projects.clear();
+        let kept = Token {
+            rights,
+            user,
+            expires_at,
+        };
+        self.keyring.add_token(&token, kept);
+        let body =
+            json!({"token": {"methods": ["mapped"], "expires_at": microseconds(expires_at)}});
+        Ok(Done::new(201, Some(body)).header("x-subject-token", &token))
+    }
+
     /// `POST /pod-identity/credentials`
     pub(crate) fn assume_pod_identity(
         &mut self,
         call: &IamCall<'_>,
         now: Now,
     ) -> Result<Done, Done> {
+        json_body(call)?;
         let sent = text(call.signed.headers, "authorization");
         let rights = self.workload_rights(sent, |workload| workload.pod_token.as_deref())?;
         let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);

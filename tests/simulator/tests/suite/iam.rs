@@ -247,6 +247,7 @@ async fn workloads_obtain_temporary_keys() {
     let (simulator, client) = start(Settings::default());
     let workload = Workload {
         rights: Rights::full("workload", PROJECT),
+        idp_id: Some("test-idp".to_owned()),
         id_token: Some("TESTIDTOKEN".to_owned()),
         pod_token: Some("TESTPODTOKEN".to_owned()),
         metadata: Metadata::TokenRequired,
@@ -280,6 +281,25 @@ async fn workloads_obtain_temporary_keys() {
             .status,
         400
     );
+
+    let target = "/v3.0/OS-AUTH/id-token/tokens";
+    let identity = |token: &str| json!({"auth": {"id_token": {"id": token}}});
+    let federated = [("x-idp-id", "test-idp")];
+    let answer = post(&client, target, &federated, &identity("TESTIDTOKEN")).await;
+    assert_eq!(answer.status, 201);
+    let token = json!({"id": answer.header("x-subject-token"), "duration_seconds": 21600});
+    let body = json!({"auth": {"identity": {"methods": ["token"], "token": token}}});
+    let keys_for_tokens = "/v3.0/OS-CREDENTIAL/securitytokens";
+    let answer = post(&client, keys_for_tokens, &[], &body).await;
+    assert!(accepted_of(&client, &answer.json()["credential"]).await);
+    for (headers, token, status) in [
+        (&federated[..], "OTHER", 401),
+        (&[("x-idp-id", "other")], "TESTIDTOKEN", 401),
+        (&[], "TESTIDTOKEN", 400),
+    ] {
+        let answer = post(&client, target, headers, &identity(token)).await;
+        assert_eq!(answer.status, status, "{headers:?} {token}");
+    }
 
     let pod = "/pod-identity/credentials";
     let answer = post(

@@ -1,0 +1,162 @@
+//! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends.
+
+use std::{fmt, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{
+    exchange::{Given, Ways},
+    source::Source,
+};
+use crate::{
+    live::{
+        classify,
+        credentials::KeyPair,
+        sender::{REFUSAL_KEEPS, keeps},
+    },
+    plan::failure::{Class, Failure, Operation},
+};
+
+/// Why there is no key.
+#[derive(Debug, Clone)]
+pub enum NoKey {
+    /// The source lacks something: a sentence that says what all sources lack.
+    Missing(String),
+    /// Whoever makes the keys did not answer, or refused.
+    Failed(Failure),
+}
+
+impl NoKey {
+    /// The failure of a call that was to be made with the key.
+    pub(in crate::live) fn into_failure(self, operation: Operation) -> Failure {
+        match self {
+            Self::Missing(sentence) => classify::unsendable(operation, Class::NotSent, &sentence),
+            Self::Failed(failure) => Failure {
+                operation,
+                ..failure
+            },
+        }
+    }
+
+    /// How long it is not asked for again.
+    fn keeps(&self) -> Duration {
+        match self {
+            Self::Missing(_) => REFUSAL_KEEPS,
+            Self::Failed(failure) => keeps(failure),
+        }
+    }
+}
+
+/// A source of keys, with the key that it gave last.
+pub struct Temporary {
+    source: Source,
+    identity: String,
+    /// What the sources before this one lack.
+    passed: Vec<String>,
+    ways: Ways,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// What became of the last attempt, and until when there is no other.
+    failed: Option<(NoKey, Instant)>,
+}
+
+/// A key, and when it is to be replaced.
+struct Held {
+    pair: KeyPair,
+    renew: Instant,
+    expire: Instant,
+}
+
+impl Temporary {
+    pub(super) fn new(source: Source, passed: Vec<String>, ways: Ways) -> Self {
+        Self {
+            identity: source.identity(),
+            source,
+            passed,
+            ways,
+            state: Mutex::default(),
+        }
+    }
+
+    /// What its source is called.
+    pub fn name(&self) -> &'static str {
+        self.source.name()
+    }
+
+    /// Stands for the source: the same whatever keys it gives.
+    pub(in crate::live) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The present key. `operation` is what it is for.
+    pub async fn key(&self, operation: Operation) -> Result<KeyPair, NoKey> {
+        let mut state = self.state.lock().await;
+        let now = Instant::now();
+        if let Some(held) = state.held.as_ref().filter(|held| now < held.renew) {
+            return Ok(held.pair.clone());
+        }
+        let lately = state.failed.as_ref().filter(|(_, until)| now < *until);
+        let problem = match lately {
+            Some((problem, _)) => problem.clone(),
+            None => match Box::pin(self.made(operation)).await {
+                Ok(held) => {
+                    state.failed = None;
+                    return Ok(state.held.insert(held).pair.clone());
+                }
+                Err(problem) => {
+                    state.failed = Some((problem.clone(), Instant::now() + problem.keeps()));
+                    problem
+                }
+            },
+        };
+        // Early enough for other attempts before the old one ends.
+        let old = state.held.as_ref().filter(|held| now < held.expire);
+        old.map(|held| held.pair.clone()).ok_or(problem)
+    }
+
+    /// The cloud did not take this key: the next caller gets another, unless somebody else has replaced it already.
+    pub(in crate::live) async fn forget(&self, refused: &KeyPair) {
+        let mut state = self.state.lock().await;
+        state.held.take_if(|held| held.pair.ak == refused.ak);
+    }
+
+    /// The same. Whether there is another key now.
+    pub(in crate::live) async fn replace(&self, refused: &KeyPair, operation: Operation) -> bool {
+        self.forget(refused).await;
+        let key = self.key(operation).await;
+        key.is_ok_and(|pair| pair.ak != refused.ak)
+    }
+
+    async fn made(&self, operation: Operation) -> Result<Held, NoKey> {
+        let given = self.source.exchange(&self.ways, operation).await;
+        let Given { pair, life } = given.map_err(|problem| match problem {
+            NoKey::Missing(problem) => NoKey::Missing(self.lacking(&problem)),
+            NoKey::Failed(failure) => NoKey::Failed(failure),
+        })?;
+        let now = Instant::now();
+        Ok(Held {
+            pair,
+            renew: now + life * 3 / 4,
+            expire: now + life,
+        })
+    }
+
+    fn lacking(&self, problem: &str) -> String {
+        let mut lacking = self.passed.clone();
+        lacking.push(format!("{}: {problem}", self.name()));
+        format!(
+            "The operator's own environment gives no credentials. {}.",
+            lacking.join("; ")
+        )
+    }
+}
+
+impl fmt::Debug for Temporary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

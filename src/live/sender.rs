@@ -1,0 +1,125 @@
+//! One call to a service beside Live: sends it, learns the service's time, and says of a failure that what it was for has not been sent.
+//!
+//! Nothing is tried again here.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    classify,
+    clock::{Clock, Span, date},
+    redact::Secrets,
+    transport::{Deadline, Request, Response, Transport, reply_headers},
+};
+use crate::plan::failure::{Class, Failure, Operation};
+
+/// How long a refusal is not asked for again: many objects may want the same answer at once.
+pub(super) const REFUSAL_KEEPS: Duration = Duration::from_secs(30);
+/// How long a service is left alone that could not be asked.
+const OUTAGE_KEEPS: Duration = Duration::from_secs(2);
+
+/// A way to services beside Live.
+#[derive(Clone)]
+pub struct Sender {
+    transport: Arc<dyn Transport>,
+    clock: Arc<Clock>,
+    request_timeout: Duration,
+}
+
+/// A service, as it is called in words, and its base URL.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Service<'a> {
+    pub(super) name: &'static str,
+    pub(super) endpoint: &'a str,
+}
+
+/// What came of a call.
+pub(super) struct Reply {
+    pub(super) result: Result<Response, Failure>,
+    /// What the service's clock showed, by its `Date`.
+    pub(super) date: Option<Timestamp>,
+}
+
+impl Sender {
+    /// A way by this transport.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        clock: Arc<Clock>,
+        request_timeout: Duration,
+    ) -> Self {
+        Self {
+            transport,
+            clock,
+            request_timeout,
+        }
+    }
+
+    /// Time at a service.
+    pub(super) fn now(&self, service: Service<'_>) -> Timestamp {
+        self.clock.now(service.endpoint)
+    }
+
+    /// Sends a request. An error here means that it could not be made.
+    pub(super) async fn send(
+        &self,
+        service: Service<'_>,
+        request: Option<Request>,
+        operation: Operation,
+        secrets: &Secrets,
+    ) -> Result<Reply, Failure> {
+        let problem = "the credential has a character that a header can't hold";
+        let request =
+            request.ok_or_else(|| classify::unsendable(operation, Class::Rejected, problem))?;
+        let Service { name, endpoint } = service;
+        let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
+        let sent = self.clock.local();
+        let reply = self.transport.send(request, deadline).await;
+        let received = self.clock.local();
+        let date = reply_headers(&reply).and_then(date);
+        if let Some(date) = date {
+            self.clock.observe(endpoint, date, Span { sent, received });
+        }
+        let now = self.clock.at(endpoint, received);
+        let result = classify::judge(operation, reply, secrets, now)
+            .map_err(|failure| service.never_sent(failure));
+        let failure = result.as_ref().err();
+        tracing::info!(
+            endpoint,
+            status = failure.and_then(|failure| failure.http_status),
+            code = failure.and_then(|failure| failure.code.as_deref()),
+            request_id = failure.and_then(|failure| failure.request_id.as_deref()),
+            "call of {name}"
+        );
+        Ok(Reply { result, date })
+    }
+}
+
+impl Service<'_> {
+    /// Whatever failed here, the operation that it was for has not been sent.
+    pub(super) fn never_sent(self, mut failure: Failure) -> Failure {
+        failure.message = format!("{}: {}", self.name, failure.message);
+        failure.class = match failure.class {
+            Class::Rejected | Class::Exists | Class::Gone => Class::Rejected,
+            kept @ (Class::Maintenance
+            | Class::Throttled
+            | Class::Credential
+            | Class::ClockSkew
+            | Class::Permission
+            | Class::Account) => kept,
+            Class::CloudDown | Class::NotSent | Class::Overloaded | Class::Protocol => {
+                Class::NotSent
+            }
+        };
+        failure
+    }
+}
+
+/// How long a failure counts for those who ask next.
+pub(super) fn keeps(failure: &Failure) -> Duration {
+    if matches!(failure.class, Class::NotSent | Class::Maintenance) {
+        OUTAGE_KEEPS
+    } else {
+        REFUSAL_KEEPS
+    }
+}
