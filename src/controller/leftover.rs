@@ -89,7 +89,7 @@ impl Leftover {
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
         loop {
-            match self.attempt(context, &mut deleted).await {
+            match Box::pin(self.attempt(context, &mut deleted)).await {
                 End::Done(end) => {
                     info!(object = name, remote_id, "{end}");
                     return;
@@ -136,7 +136,7 @@ impl Leftover {
                     run.read_definition().await;
                     None
                 }
-                Step::Look(look) => match run.look(look).await {
+                Step::Look(look) => match Box::pin(run.look(look)).await {
                     Ok(None) => None,
                     Ok(Some(_)) => Some("the look was interrupted".to_owned()),
                     Err(error) => Some(error.to_string()),
@@ -150,7 +150,18 @@ impl Leftover {
                     }
                     Err(problem) => Some(problem),
                 },
-                step => return ended(&run.facts, step, !deleted.is_empty()),
+                step @ (Step::Release { .. }
+                | Step::Failed(_)
+                | Step::Rest(_)
+                | Step::Access
+                | Step::Show
+                | Step::Protect
+                | Step::Unprotect
+                | Step::Create
+                | Step::Update { .. }
+                | Step::Claim(_)
+                | Step::Adopt(_)
+                | Step::Unseen(_)) => return ended(&run.facts, step, !deleted.is_empty()),
             };
             if let Some(problem) = problem {
                 return End::Problem(problem);
@@ -245,8 +256,19 @@ fn ended(facts: &Facts, step: Step, has_deleted: bool) -> End {
             Some(again) => End::Later(again.duration_since(facts.now).unsigned_abs()),
             None => End::Problem(rest.situation.message),
         },
-        other => End::Problem(format!(
-            "this can't be done for an object that is gone: {other:?}"
-        )),
+        Step::Access
+        | Step::Look(_)
+        | Step::Show
+        | Step::Definition
+        | Step::Protect
+        | Step::Unprotect
+        | Step::Create
+        | Step::Update { .. }
+        | Step::Delete { .. }
+        | Step::Claim(_)
+        | Step::Adopt(_)
+        | Step::Unseen(_) => {
+            End::Problem("this can't be done for an object that is gone".to_owned())
+        }
     }
 }
