@@ -8,14 +8,19 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
-    ABREAST,
     ground::{End, Ground, Held},
     in_place,
     scene::Scene,
     tell,
     trouble::{API_SERVER, CLOUD, Trouble, end},
 };
-use crate::support::{chance::Chance, operator::Operator};
+use crate::support::{
+    chance::Chance,
+    eventually,
+    operator::Operator,
+    proxy::{Answer, Calls, Harm, Order},
+    world::LIMIT,
+};
 
 /// A call that hangs, the pause after it, an open record and its settle time come one after the other.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,8 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// More calls in a run than this are made by something that goes round and round.
 const MOST_CALLS: (usize, usize) = (250, 60);
 
+/// How many worlds there are at once: most of their time they wait.
+const ABREAST: usize = 32;
+
 /// How many mixtures are tried.
-const MIXTURES: usize = 12;
+const MIXTURES: usize = 8;
 
 #[tokio::test]
 async fn every_trouble_with_the_api_server_ends_in_the_right_world() {
@@ -44,15 +52,59 @@ async fn every_trouble_with_the_cloud_ends_in_the_right_world() {
 async fn troubles_with_both_at_once_end_in_the_right_world() {
     let mut chance = Chance::from_environment("FAULTS_SEED");
     let mixtures = (0..MIXTURES).map(|_| {
-        let with_api_server = [chance.pick(&API_SERVER), chance.pick(&API_SERVER)];
-        let with_cloud = [chance.pick(&CLOUD), chance.pick(&CLOUD)];
-        with_api_server
-            .into_iter()
-            .chain(with_cloud)
-            .copied()
-            .collect()
+        let (with_api_server, with_cloud) = (chance.pick(&API_SERVER), chance.pick(&CLOUD));
+        vec![*with_api_server, *with_cloud]
     });
     run(mixtures.collect()).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_fails_is_told_with_its_cause() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let operator = ground.operator().await;
+    for calls in [Calls::Watch, Calls::List] {
+        let harm = Harm::to(calls).times(usize::MAX);
+        ground.proxy.harm(harm.before(Answer::page(500)));
+    }
+    ground.proxy.watches(Order::End);
+    let told = |operator: &Operator, level: &str, text: &str| {
+        let output = operator.output();
+        let mut lines = output.lines();
+        lines.any(|line| line.contains(&format!(r#""level":"{level}""#)) && line.contains(text))
+    };
+    eventually("the failure is told", LIMIT, async || {
+        let cause = "line 0";
+        told(&operator, "WARN", cause).then_some(())
+    })
+    .await;
+    ground.proxy.calm();
+    Scene::Create.act(&ground, json!({})).await;
+    ground
+        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .await;
+    assert!(told(&operator, "INFO", "the objects are watched again"));
+    check_log(&operator);
+}
+
+#[tokio::test]
+async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let _operator = ground.operator().await;
+    let conflict = Answer::error(409, "Conflict");
+    let harm = Harm::to(Calls::Status).times(usize::MAX);
+    ground.proxy.harm(harm.before(conflict));
+    Scene::Create.act(&ground, json!({})).await;
+    eventually("the first conflict", LIMIT, async || {
+        (ground.proxy.harmed() > 0).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let tries = ground.proxy.harmed();
+    assert!(tries <= 10, "{tries} in 3 s");
+    ground.proxy.calm();
+    ground
+        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .await;
 }
 
 /// Runs all three changes through each of these. Panics when one fails.

@@ -40,7 +40,7 @@ const fn lasting(name: &'static str, seconds: u64, begin: fn(&Ground)) -> Troubl
 }
 
 /// The troubles with the API server.
-pub(super) const API_SERVER: [Trouble; 28] = [
+pub(super) const API_SERVER: [Trouble; 29] = [
     of_calls("the record meets a conflict", |ground| {
         let conflict = Answer::error(409, "Conflict");
         ground
@@ -56,6 +56,11 @@ pub(super) const API_SERVER: [Trouble; 28] = [
         ground
             .proxy
             .harm(Harm::to(Calls::Status).times(3).before(conflict));
+    }),
+    lasting("the status meets a conflict again and again", 3, |ground| {
+        let conflict = Answer::error(409, "Conflict");
+        let harm = Harm::to(Calls::Status).times(usize::MAX);
+        ground.proxy.harm(harm.before(conflict));
     }),
     of_calls("the status is written, and a conflict is told", |ground| {
         let conflict = Answer::error(409, "Conflict");
