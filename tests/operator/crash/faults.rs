@@ -25,6 +25,9 @@ use crate::support::{
 /// A call that hangs, the pause after it, an open record and its settle time come one after the other.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How long a watch may be silent: the API server ends it before, if it is there.
+const SILENCE: Duration = Duration::from_mins(5);
+
 /// More calls in a run than this are made by something that goes round and round.
 const MOST_CALLS: (usize, usize) = (250, 60);
 
@@ -84,6 +87,16 @@ async fn a_watch_that_fails_is_told_with_its_cause() {
         .await;
     assert!(told(&operator, "INFO", "the objects are watched again"));
     check_log(&operator);
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_silent_for_good_is_given_up() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let _operator = ground.operator().await;
+    ground.proxy.watches(Order::Freeze);
+    Scene::Create.act(&ground, json!({})).await;
+    let end = Scene::Create.end(&ground);
+    ground.converges_within(SILENCE + PATIENCE, &end).await;
 }
 
 #[tokio::test]
