@@ -167,7 +167,7 @@ async fn through(troubles: Vec<Trouble>) -> (usize, usize) {
         let recorded = troubles.iter().all(|trouble| trouble.recorded);
         let wanted = match scene.end(&ground) {
             End::Held(held) => End::Held(Held { recorded, ..held }),
-            other => other,
+            end @ (End::Gone | End::Conflict { .. }) => end,
         };
         ground.converges_within(PATIENCE, &wanted).await;
         end(&ground);

@@ -163,10 +163,10 @@ pub(super) const API_SERVER: [Trouble; 29] = [
     }),
     lasting("the API server is away", 4, |ground| ground.proxy.down()),
     of_calls("the watch is cut", |ground| {
-        ground.proxy.watches(Order::End)
+        ground.proxy.watches(Order::End);
     }),
     of_calls("the watch breaks", |ground| {
-        ground.proxy.watches(Order::Break)
+        ground.proxy.watches(Order::Break);
     }),
     of_calls("the watch is stale", |ground| {
         ground.proxy.watches(Order::Lag(Duration::from_secs(3)));

@@ -126,9 +126,9 @@ impl Model {
     async fn edit(&mut self, name: &str, chance: &mut Chance, ground: &Ground) {
         let before = self.wanted.get_mut(name).unwrap();
         let wanted = Wanted::by(chance, self.changes, Some(before));
-        let change = json!({ "spec": wanted.spec() });
+        let edit = json!({ "spec": wanted.spec() });
         *before = wanted;
-        ground.world.patch(name, change).await;
+        ground.world.patch(name, edit).await;
     }
 
     /// Somebody changes or deletes a callback by hand.
@@ -136,8 +136,8 @@ impl Model {
         let wanted = self.wanted.get_mut(name).unwrap();
         let domain = domain(name);
         let cloud = &ground.world.cloud;
-        let rows = cloud.rows().into_iter();
-        let Some(row) = rows.filter(|row| row.publish_domain == domain).next_back() else {
+        let mut rows = cloud.rows().into_iter();
+        let Some(row) = rows.find(|row| row.publish_domain == domain) else {
             return;
         };
         if std::mem::replace(&mut wanted.meddled, true) {
