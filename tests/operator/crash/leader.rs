@@ -197,8 +197,8 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
     };
     let stopped = tokio::time::timeout(PATIENCE, sprung).await.is_ok();
     if stopped {
-        let end = scene.end(&ground);
-        second = finished_by(second, &ground, &end).await;
+        second = taken_over_by(second, &ground).await;
+        second = finished_by(second, &ground, &scene.end(&ground)).await;
         strike("-CONT", process);
         // It sees that it leads no longer, and ends. As in a Deployment another one starts in its place.
         let ended = tokio::time::timeout(LIMIT, first.ended());
@@ -208,6 +208,18 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
     first = finished_by(first, &ground, &scene.end(&ground)).await;
     drop((first, second));
     stopped
+}
+
+/// Waits until it leads, or one that was started in its place.
+async fn taken_over_by(mut operator: Operator, ground: &Ground) -> Operator {
+    eventually("another one leads", LIMIT, async || {
+        if operator.has_ended() {
+            operator = standby(ground).await;
+        }
+        is_leading(&operator).await.then_some(())
+    })
+    .await;
+    operator
 }
 
 /// Waits until all is done. On a busy machine whoever leads may lose its Lease by itself and end; then, as in a Deployment, another
@@ -271,10 +283,12 @@ async fn standby(ground: &Ground) -> Operator {
 
 async fn leads(operator: &Operator) {
     eventually("it leads", LIMIT, async || {
-        let (_, metrics) = operator.get("/metrics").await?;
-        metrics
-            .contains("\nrecording_callback_leader 1\n")
-            .then_some(())
+        is_leading(operator).await.then_some(())
     })
     .await;
+}
+
+async fn is_leading(operator: &Operator) -> bool {
+    let metrics = operator.get("/metrics").await;
+    metrics.is_some_and(|(_, metrics)| metrics.contains("\nrecording_callback_leader 1\n"))
 }

@@ -158,6 +158,11 @@ impl Operator {
         self.process.id().unwrap()
     }
 
+    /// Whether something has ended it.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
     /// Waits until something has ended it, without a bound.
     pub(crate) async fn ended(&mut self) {
         self.process.wait().await.unwrap();
