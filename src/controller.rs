@@ -36,11 +36,12 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::admin::{Check, Health};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::crd_check::CrdCheck;
+use crate::cluster::error::one_line;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
 use crate::metrics::Metrics;
@@ -205,8 +206,10 @@ fn watch(
     let alone = config.leader_elect && config.label_selector.is_none();
     let mut notes = Notes::new(Arc::clone(context), alone.then(|| store.clone()));
     let waking = Arc::clone(context);
+    let mut is_failing = false;
     let stream = watcher(api, watched)
         .default_backoff()
+        .inspect(move |event| tell(event, &mut is_failing))
         .try_filter_map(|event| ready(Ok(readable(event))))
         .modify(strip)
         .inspect_ok(move |event| notes.take(event))
@@ -215,6 +218,22 @@ fn watch(
         .predicate_filter(what_matters, PredicateConfig::default())
         .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)));
     (store, stream.boxed())
+}
+
+/// Tells once that a watch fails, and once that it brings something again. The watcher itself tries again, more and more slowly.
+fn tell<K>(event: &watcher::Result<watcher::Event<K>>, is_failing: &mut bool) {
+    let failed_before = std::mem::replace(is_failing, event.is_err());
+    match event {
+        Err(error) if !failed_before => {
+            let error = one_line(&error.to_string());
+            warn!(
+                error,
+                "the objects can't be watched; tried again until they can"
+            );
+        }
+        Ok(_) if failed_before => info!("the objects are watched again"),
+        Ok(_) | Err(_) => {}
+    }
 }
 
 /// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.

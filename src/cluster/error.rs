@@ -117,7 +117,7 @@ fn chain(error: &kube::Error) -> String {
 }
 
 /// Foreign text on one line and at a sane length.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let clean: String = text
         .trim()
         .chars()

@@ -74,7 +74,7 @@ fn names(object: &RecordingCallback) -> BTreeSet<Name> {
         .collect()
 }
 
-/// Whether a value changed that the object uses.
+/// Whether a value changed that the object uses, or may have: a settled object's key, which nobody looked at since this process runs.
 fn concerns(object: &RecordingCallback, secret: &str, change: &Change) -> bool {
     let spec = &object.spec;
     let credentials = spec
@@ -84,7 +84,10 @@ fn concerns(object: &RecordingCallback, secret: &str, change: &Change) -> bool {
             reference.name == secret && change.concerns(|values| CredentialSet::digest(&values.0))
         });
     let key = spec.sign_key_secret_ref.as_ref().is_some_and(|reference| {
-        reference.name == secret && change.concerns(|values| values.0.get(&reference.key).cloned())
+        let settled = || object.status.as_ref().is_some_and(conditions::is_ready);
+        let unseen = matches!(change, Change::First(..)) && settled();
+        reference.name == secret
+            && (unseen || change.concerns(|values| values.0.get(&reference.key).cloned()))
     });
     credentials || key
 }

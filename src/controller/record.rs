@@ -92,10 +92,10 @@ impl Run<'_> {
                 Ok(Some(landed)) => return Ok(landed),
                 Err(error) => {
                     warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
-                    self.turn.pause(tokio::time::sleep(pause)).await;
-                    pause = (pause * 2).min(LANDING_PAUSES.1);
                 }
             }
+            self.turn.pause(tokio::time::sleep(pause)).await;
+            pause = (pause * 2).min(LANDING_PAUSES.1);
         }
     }
 

@@ -25,12 +25,16 @@ struct Read {
     at: Instant,
     /// What those who use it were last told of, or found at first.
     told: Option<Values>,
+    /// Whether they were told at all by this process.
+    is_told: bool,
 }
 
 /// A Secret as it is, and as its users know it.
 pub(super) enum Change {
     /// Nobody has read it before.
     Unknown,
+    /// From what somebody found who read it for himself to what it is. Others may have used it last when another process ran.
+    First(Option<Values>, Option<Values>),
     /// From what its users were told to what it is.
     Between(Option<Values>, Option<Values>),
 }
@@ -40,7 +44,9 @@ impl Change {
     pub(super) fn concerns<T: PartialEq>(&self, make: impl Fn(&Values) -> T) -> bool {
         match self {
             Self::Unknown => true,
-            Self::Between(before, now) => before.as_ref().map(&make) != now.as_ref().map(&make),
+            Self::First(before, now) | Self::Between(before, now) => {
+                before.as_ref().map(&make) != now.as_ref().map(&make)
+            }
         }
     }
 }
@@ -69,13 +75,15 @@ impl Cache {
     pub(super) async fn read(&self, name: &Name) -> Result<Option<Values>, Error> {
         let values = self.secrets.read(&name.0, &name.1).await?;
         let mut secrets = self.lock();
-        let told = secrets
-            .get(name)
-            .map_or_else(|| values.clone(), |read| read.told.clone());
+        let (told, is_told) = secrets.get(name).map_or_else(
+            || (values.clone(), false),
+            |read| (read.told.clone(), read.is_told),
+        );
         let read = Read {
             values: values.clone(),
             at: Instant::now(),
             told,
+            is_told,
         };
         secrets.insert(name.clone(), read);
         Ok(values)
@@ -86,11 +94,15 @@ impl Cache {
         let is_known = self.lock().contains_key(name);
         let now = self.read(name).await?;
         let mut secrets = self.lock();
-        let before = secrets
-            .get_mut(name)
-            .and_then(|read| std::mem::replace(&mut read.told, now.clone()));
-        Ok(if is_known {
+        let Some(read) = secrets.get_mut(name) else {
+            return Ok(Change::Unknown);
+        };
+        let before = std::mem::replace(&mut read.told, now.clone());
+        let was_told = std::mem::replace(&mut read.is_told, true);
+        Ok(if was_told {
             Change::Between(before, now)
+        } else if is_known {
+            Change::First(before, now)
         } else {
             Change::Unknown
         })

@@ -1,11 +1,14 @@
-//! Exactly one, whatever dies: the real program is killed at every call that it makes, started again, and must find its way by
+//! Exactly one, whatever dies or fails: the real program is killed at every call that it makes, started again, and must find its way by
 //! itself. Where it can die is found by counting the calls of a run without a kill.
 
+mod faults;
 mod ground;
 mod hard;
 mod late;
 mod leader;
 mod scene;
+mod soak;
+mod trouble;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 

@@ -147,6 +147,29 @@ async fn a_key_that_changed_while_nobody_watched_is_one_update() {
 }
 
 #[tokio::test]
+async fn a_key_that_another_object_reads_first_after_a_restart_is_sent_for_all() {
+    let world = World::new().await;
+    put_key(&world, FIRST).await;
+    let mut operator = world.operator().await;
+    world.create("push", wants()).await;
+    world.ready("push").await;
+    operator.kill().await;
+    put_key(&world, SECOND).await;
+    world.create("other", wants()).await;
+
+    // Long enough for the other object to be served before the Secrets in use are read.
+    let _operator = world.operator_with(&["--secret-poll-interval=5s"]).await;
+    world.ready("other").await;
+    eventually("the new key is sent", LIMIT, async || {
+        let second = Some(SECOND.to_owned());
+        (keys(&world) == [second.clone(), second]).then_some(())
+    })
+    .await;
+    world.ready("push").await;
+    assert_eq!(updates(&world), 1);
+}
+
+#[tokio::test]
 async fn a_key_that_somebody_else_changed_is_rewritten_once() {
     let world = World::with(Settings {
         write_times: true,

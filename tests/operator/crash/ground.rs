@@ -37,7 +37,7 @@ const POLL: Duration = Duration::from_millis(300);
 pub(super) struct Ground {
     pub(super) world: World,
     pub(super) trap: Arc<Trap>,
-    proxy: Proxy,
+    pub(super) proxy: Proxy,
     /// Rows of others, which nobody may touch.
     pub(super) foreign: Mutex<Vec<Row>>,
     /// How many rows of ours there may be at one time: one, save where the cloud makes a second one after the settle time.
@@ -126,8 +126,13 @@ impl Ground {
 
     /// Waits until the end is reached.
     pub(super) async fn converges(&self, end: &End) {
+        self.converges_within(RECOVERY, end).await;
+    }
+
+    /// The same with another bound.
+    pub(super) async fn converges_within(&self, limit: Duration, end: &End) {
         let mut last = String::new();
-        let reached = tokio::time::timeout(RECOVERY, async {
+        let reached = tokio::time::timeout(limit, async {
             while let Err(why) = self.judge(end).await {
                 last = why;
                 tokio::time::sleep(POLL).await;
@@ -136,7 +141,7 @@ impl Ground {
         if reached.await.is_err() {
             let object = self.world.get(NAME).await;
             panic!(
-                "not within {RECOVERY:?}: {end:?}: {last}\nrows {:#?}\ncalls {:#?}\n{:?}\n{:#?}",
+                "not within {limit:?}: {end:?}: {last}\nrows {:#?}\ncalls {:#?}\n{:?}\n{:#?}",
                 self.rows(),
                 self.world.calls(),
                 object.as_ref().map(|object| object.annotations().clone()),

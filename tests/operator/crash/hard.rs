@@ -2,7 +2,9 @@
 
 use kube::ResourceExt as _;
 use live_simulator::Settings;
-use recording_callback_operator::api::{FINALIZER, PENDING_OPERATION, RECONCILE_REQUESTED_AT};
+use recording_callback_operator::api::{
+    FINALIZER, PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -173,11 +175,11 @@ async fn wiped(ground: &Ground, held: Held) -> End {
     })
 }
 
-/// Annotation and finalizer go.
-pub(super) async fn wipe(ground: &Ground) {
+/// Annotation and finalizer go. The object as it is then.
+pub(super) async fn wipe(ground: &Ground) -> RecordingCallback {
     let wiped =
         json!({ "metadata": { "annotations": { PENDING_OPERATION: null }, "finalizers": null } });
-    ground.world.patch(NAME, wiped).await;
+    ground.world.patch(NAME, wiped).await
 }
 
 /// Whether the object tells where its row is or may be.

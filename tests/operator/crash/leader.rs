@@ -5,14 +5,21 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use kube::api::{Api, DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use live_simulator::Settings;
+use live_simulator::{Operation, Settings};
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{ground::Ground, hard::Case, in_place, scene::Scene, tell};
+use super::{
+    ground::{End, Ground, RECOVERY},
+    hard::Case,
+    in_place,
+    scene::{EDITED, Scene},
+    tell,
+};
 use crate::support::{
     eventually,
     operator::Operator,
+    proxy::{Answer, Calls, Harm},
     trap::{Blow, Point, strike},
     world::{LIMIT, World},
 };
@@ -49,6 +56,20 @@ async fn two_operators_without_a_lease_make_one_callback_for_each_object() {
         }
         let made = world.cloud.mutations().len();
         assert_eq!(made, names.len(), "uniqueness {uniqueness}");
+
+        let edit = json!({ "spec": { "notifyCallbackURL": EDITED } });
+        join_all(names.iter().map(|name| world.patch(name, edit.clone()))).await;
+        for name in &names {
+            let id = world.ready(name).await.callback_id.unwrap();
+            let row = world.cloud.row(&id).unwrap();
+            assert_eq!(row.notify_callback_url.as_deref(), Some(EDITED), "{name}");
+        }
+        assert_eq!(world.cloud.rows().len(), names.len());
+        assert_eq!(
+            world.count(Operation::Create),
+            names.len(),
+            "no other was made"
+        );
 
         join_all(names.iter().map(|name| world.delete(name))).await;
         for name in &names {
@@ -87,6 +108,35 @@ async fn a_standby_takes_over_in_time() {
 
     Scene::Create.act(&ground, json!({})).await;
     ground.converges(&Scene::Create.end(&ground)).await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
+    let ground = ground(true).await;
+    let mut operator = leader(&ground).await;
+    let hung = Harm::to(Calls::Lease);
+    for (number, hung) in [hung.clone().before(Answer::Hang), hung.after(Answer::Hang)]
+        .into_iter()
+        .enumerate()
+    {
+        ground.proxy.harm(hung);
+        let peers = eventually("it is renewed twice afterwards", LIMIT, async || {
+            let seen = ground.proxy.seen().into_iter();
+            let lease = seen.filter(|seen| seen.calls == Calls::Lease);
+            let mut harmed = 0;
+            let after = lease.skip_while(|seen| {
+                harmed += usize::from(seen.harmed);
+                harmed <= number
+            });
+            let peers: Vec<_> = after.map(|seen| seen.peer).collect();
+            (peers.len() >= 3).then_some(peers)
+        })
+        .await;
+        assert!(!peers[1..].contains(&peers[0]), "{peers:?}");
+    }
+    Scene::Create.act(&ground, json!({})).await;
+    ground.converges(&Scene::Create.end(&ground)).await;
+    assert!(operator.terminate().await.success(), "it led all the time");
 }
 
 #[tokio::test]
@@ -134,7 +184,7 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
     let ground = ground_of(scene.settings(unique)).await;
     super::prepare(&ground, scene, Case::Nothing).await;
     let mut first = leader(&ground).await;
-    let second = standby(&ground).await;
+    let mut second = standby(&ground).await;
     let process = first.process();
     ground
         .trap
@@ -147,16 +197,40 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
     };
     let stopped = tokio::time::timeout(PATIENCE, sprung).await.is_ok();
     if stopped {
-        leads(&second).await;
-        ground.converges(&scene.end(&ground)).await;
+        second = taken_over_by(second, &ground).await;
+        second = finished_by(second, &ground, &scene.end(&ground)).await;
         strike("-CONT", process);
         // It sees that it leads no longer, and ends. As in a Deployment another one starts in its place.
-        first.ended().await;
+        let ended = tokio::time::timeout(LIMIT, first.ended());
+        ended.await.expect("it ends in time");
         first = standby(&ground).await;
     }
-    ground.converges(&scene.end(&ground)).await;
+    first = finished_by(first, &ground, &scene.end(&ground)).await;
     drop((first, second));
     stopped
+}
+
+/// Waits until it leads, or one that was started in its place.
+async fn taken_over_by(mut operator: Operator, ground: &Ground) -> Operator {
+    eventually("another one leads", LIMIT, async || {
+        if operator.has_ended() {
+            operator = standby(ground).await;
+        }
+        is_leading(&operator).await.then_some(())
+    })
+    .await;
+    operator
+}
+
+/// Waits until all is done. On a busy machine whoever leads may lose its Lease by itself and end; then, as in a Deployment, another
+/// one starts in its place.
+async fn finished_by(mut operator: Operator, ground: &Ground, end: &End) -> Operator {
+    loop {
+        tokio::select! {
+            () = ground.converges_within(LEASE + RECOVERY, end) => return operator,
+            () = operator.ended() => operator = standby(ground).await,
+        }
+    }
 }
 
 async fn ground(unique: bool) -> Ground {
@@ -209,10 +283,12 @@ async fn standby(ground: &Ground) -> Operator {
 
 async fn leads(operator: &Operator) {
     eventually("it leads", LIMIT, async || {
-        let (_, metrics) = operator.get("/metrics").await?;
-        metrics
-            .contains("\nrecording_callback_leader 1\n")
-            .then_some(())
+        is_leading(operator).await.then_some(())
     })
     .await;
+}
+
+async fn is_leading(operator: &Operator) -> bool {
+    let metrics = operator.get("/metrics").await;
+    metrics.is_some_and(|(_, metrics)| metrics.contains("\nrecording_callback_leader 1\n"))
 }

@@ -1,11 +1,13 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
+pub(crate) mod chance;
 mod control_plane;
 mod kstatus;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;
 pub(crate) mod proxy;
+pub(crate) mod secrets;
 pub(crate) mod trap;
 mod versions;
 pub(crate) mod world;

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use k8s_openapi::api::core::v1;
+use k8s_openapi::api::{core::v1, events::v1::Event};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
@@ -15,7 +15,7 @@ use kube::{
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
-use super::client;
+use super::{client, secrets};
 
 /// A fresh namespace, which goes with this value.
 pub(crate) struct Namespace {
@@ -74,20 +74,25 @@ impl Drop for Namespace {
             runtime.unwrap().block_on(delete(&name))
         });
         match deleting.join() {
-            Ok(Ok(())) => {}
+            Ok(Ok(told)) => secrets::check(&format!("namespace {}", self.name), &told),
             Ok(Err(error)) => eprintln!("namespace {} stays: {error}", self.name),
             Err(_) => eprintln!("namespace {} stays", self.name),
         }
     }
 }
 
-/// Deletes a namespace and lets its objects go, since no operator may be left to do that. Does not wait until it is gone.
-async fn delete(name: &str) -> kube::Result<()> {
+/// Deletes a namespace and lets its objects go, since no operator may be left to do that. Does not wait until it is gone. Returns
+/// what everybody could read in it: the objects as they were, and the events.
+async fn delete(name: &str) -> kube::Result<String> {
     let client = client().await;
+    let events: Api<Event> = Api::namespaced(client.clone(), name);
+    let events = events.list(&ListParams::default()).await?.items;
+    let mut told = serde_json::to_string(&events).unwrap();
     let namespaces: Api<v1::Namespace> = Api::all(client.clone());
     namespaces.delete(name, &DeleteParams::default()).await?;
     let callbacks: Api<RecordingCallback> = Api::namespaced(client, name);
     for callback in callbacks.list(&ListParams::default()).await? {
+        told.push_str(&serde_json::to_string(&callback).unwrap());
         if !callback.finalizers().is_empty() {
             let released = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
             callbacks
@@ -95,5 +100,5 @@ async fn delete(name: &str) -> kube::Result<()> {
                 .await?;
         }
     }
-    Ok(())
+    Ok(told)
 }

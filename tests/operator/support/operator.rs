@@ -24,7 +24,7 @@ use tokio::{
     sync::OnceCell,
 };
 
-use super::{Namespace, client, control_plane::kubeconfig, eventually};
+use super::{Namespace, client, control_plane::kubeconfig, eventually, secrets};
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
 const NAMESPACE: &str = "recording-callback-system";
@@ -75,6 +75,9 @@ impl Operator {
 
     /// Starts one with this kubeconfig, without waiting.
     pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        for (name, value) in environment {
+            secrets::remember_variable(name, value);
+        }
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
         fs::write(&kubeconfig, account).unwrap();
@@ -135,6 +138,7 @@ impl Operator {
             .read_to_string(&mut answer)
             .await
             .ok()?;
+        secrets::check(path, &answer);
         let (head, body) = answer.split_once("\r\n\r\n")?;
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
@@ -154,16 +158,19 @@ impl Operator {
         self.process.id().unwrap()
     }
 
-    /// Waits until something has ended it.
-    pub(crate) async fn ended(&mut self) {
-        tokio::time::timeout(LIMIT, self.process.wait())
-            .await
-            .expect("it is ended in time")
-            .unwrap();
+    /// Whether something has ended it.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Waits until something has ended it, without a bound.
+    pub(crate) async fn ended(&mut self) {
+        self.process.wait().await.unwrap();
+    }
+
+    /// Asks it to end, and waits until it has. What its pages tell is searched for secrets before.
     pub(crate) async fn terminate(&mut self) -> std::process::ExitStatus {
+        self.get("/metrics").await;
         let id = self.process.id().unwrap().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &id])
@@ -183,6 +190,7 @@ impl Drop for Operator {
         if std::thread::panicking() {
             eprintln!("--- the operator wrote:\n{}", self.output());
         }
+        secrets::check("the log", &self.output());
     }
 }
 
@@ -202,6 +210,7 @@ async fn account(api_server: Option<&str>) -> String {
 
 /// A kubeconfig of whoever has this token.
 fn kubeconfig_with(token: &str, api_server: Option<&str>) -> String {
+    secrets::remember(token);
     let mut kubeconfig =
         serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
     for user in kubeconfig["users"].as_array_mut().unwrap() {

@@ -1,31 +1,67 @@
-//! A proxy between one operator and the API server, which tells a trap of every write. Plain HTTP in front; reads and watches pass.
+//! A proxy between one operator and the API server, which tells a trap of every write and does harm by script. Plain HTTP in
+//! front, one HTTP/1.1 connection per call in flight, as many clients are seen by a load balancer.
 
-use std::sync::Arc;
+mod harm;
+mod stream;
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    extract::{Request, State},
-    response::{IntoResponse as _, Response},
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
-use http::{Method, StatusCode, header};
+
+use axum::body::{Body, to_bytes};
+use http::{Method, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use kube::client::Body as KubeBody;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{broadcast, watch},
+    task::JoinHandle,
+};
 
 use super::{control_plane, trap::Trap};
+pub(crate) use harm::{Answer, Calls, Harm, status};
+pub(crate) use stream::Order;
 
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// How many orders a watch may be behind.
+const ORDERS: usize = 64;
 
 /// A running proxy. It ends when this value goes.
 pub(crate) struct Proxy {
     url: String,
+    way: Arc<Way>,
     serving: JoinHandle<()>,
 }
 
-#[derive(Clone)]
 struct Way {
     api_server: kube::Client,
     trap: Arc<Trap>,
+    harms: Mutex<Vec<Harm>>,
+    /// What passed, or was to.
+    seen: Mutex<Vec<Seen>>,
+    /// How many calls and connections came to harm.
+    harmed: AtomicUsize,
+    /// To every watch that is open.
+    orders: broadcast::Sender<Order>,
+    /// Whether connections are served; each change ends those that there are.
+    up: watch::Sender<bool>,
+}
+
+/// A call that came by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) calls: Calls,
+    /// The client's end of the connection.
+    pub(crate) peer: SocketAddr,
+    pub(crate) harmed: bool,
 }
 
 impl Proxy {
@@ -33,61 +69,183 @@ impl Proxy {
     pub(crate) async fn start(trap: Arc<Trap>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let way = Way {
+        let way = Arc::new(Way {
             api_server: control_plane::without_credentials().await,
             trap,
-        };
-        let app = Router::new().fallback(pass).with_state(way);
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, app).await.unwrap();
+            harms: Mutex::default(),
+            seen: Mutex::default(),
+            harmed: AtomicUsize::new(0),
+            orders: broadcast::Sender::new(ORDERS),
+            up: watch::Sender::new(true),
         });
-        Self { url, serving }
+        let serving = tokio::spawn(accept(listener, Arc::clone(&way)));
+        Self { url, way, serving }
     }
 
     /// Where the operator finds it.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+
+    /// Does this to calls that come, after the harms that are there.
+    pub(crate) fn harm(&self, harm: Harm) {
+        lock(&self.way.harms).push(harm);
+    }
+
+    /// Does this to the watches that are open.
+    pub(crate) fn watches(&self, order: Order) {
+        // Without an open watch nobody listens.
+        let told = self.way.orders.send(order).unwrap_or_default();
+        self.way.harmed.fetch_add(told, Ordering::Relaxed);
+    }
+
+    /// Ends all connections, and every new one at once.
+    pub(crate) fn down(&self) {
+        self.way.up.send_replace(false);
+    }
+
+    /// No more harm is done to calls that come from now on.
+    pub(crate) fn calm(&self) {
+        lock(&self.way.harms).clear();
+        self.way
+            .up
+            .send_if_modified(|up| !std::mem::replace(up, true));
+    }
+
+    /// How often harm was done.
+    pub(crate) fn harmed(&self) -> usize {
+        self.way.harmed.load(Ordering::Relaxed)
+    }
+
+    /// The calls so far, in the order of their coming.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        lock(&self.way.seen).clone()
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.serving.abort();
+        self.down();
     }
 }
 
-async fn pass(State(way): State<Way>, request: Request) -> Response {
+async fn accept(listener: TcpListener, way: Arc<Way>) {
+    loop {
+        // An error is a client that has gone again.
+        if let Ok((stream, peer)) = listener.accept().await {
+            tokio::spawn(connection(stream, peer, Arc::clone(&way)));
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, way: Arc<Way>) {
+    let mut up = way.up.subscribe();
+    if !*up.borrow_and_update() {
+        way.harmed.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let service = service_fn(|request| pass(Arc::clone(&way), peer, request));
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // An error is a client that left, or harm.
+        _ = served => {}
+        _ = up.changed() => {}
+    }
+}
+
+/// Serves one call. An error ends the connection.
+async fn pass(
+    way: Arc<Way>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> io::Result<Response<Body>> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(header::HOST);
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
+    let body = to_bytes(Body::new(body), BODY_LIMIT).await;
+    let body = body.map_err(io::Error::other)?;
+    let calls = Calls::of(&parts);
+    let harm = way.next_harm(calls);
+    lock(&way.seen).push(Seen {
+        calls,
+        peer,
+        harmed: harm.is_some(),
+    });
+    if let Some(harm) = &harm {
+        tokio::time::sleep(harm.delay).await;
+    }
     // The Lease is written again and again, and decides nothing about the cloud.
-    let writes = parts.method != Method::GET && !parts.uri.path().contains("/leases");
-    let (number, lost) = if writes {
+    let counts = parts.method != Method::GET && calls != Calls::Lease;
+    let (number, lost) = if counts {
         way.trap.write_begins(what(&parts))
     } else {
         (0, false)
     };
     if lost {
-        return std::future::pending().await;
+        return hang().await;
     }
-    let request = http::Request::from_parts(parts, KubeBody::from(body));
-    let answer = way.api_server.send(request).await;
-    let told = answer
-        .as_ref()
-        .map_or_else(ToString::to_string, |answer| answer.status().to_string());
-    if writes && way.trap.write_ends(number, &format!(" -> {told}")) {
-        return std::future::pending().await;
-    }
-    match answer {
-        Ok(answer) => {
-            let (mut parts, body) = answer.into_parts();
-            parts.headers.remove(header::TRANSFER_ENCODING);
-            Response::from_parts(parts, Body::new(body))
+    let answer = match &harm {
+        Some(harm) if !harm.commit => None,
+        Some(_) | None => {
+            let request = Request::from_parts(parts, KubeBody::from(body));
+            Some(way.api_server.send(request).await)
         }
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    };
+    let told = match &answer {
+        Some(Ok(answer)) => answer.status().to_string(),
+        Some(Err(error)) => error.to_string(),
+        None => "not passed on".to_owned(),
+    };
+    if counts && way.trap.write_ends(number, &format!(" -> {told}")) {
+        return hang().await;
     }
+    match harm.map_or(Answer::Genuine, |harm| harm.answer) {
+        Answer::Genuine => {}
+        Answer::Instead(instead) => return Ok(instead.response()),
+        Answer::Close => return Err(io::Error::other("closed on purpose")),
+        Answer::Hang => return hang().await,
+    }
+    let Some(Ok(answer)) = answer else {
+        return Ok(bad_gateway(told));
+    };
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(header::TRANSFER_ENCODING);
+    let body = if calls == Calls::Watch {
+        stream::obeying(body, way.orders.subscribe())
+    } else {
+        Body::new(body)
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+impl Way {
+    /// What is to befall this call.
+    fn next_harm(&self, calls: Calls) -> Option<Harm> {
+        let mut harms = lock(&self.harms);
+        let position = harms.iter().position(|harm| harm.concerns(calls))?;
+        let harm = harms.get_mut(position)?;
+        harm.times -= 1;
+        let due = harm.clone();
+        if due.times == 0 {
+            harms.remove(position);
+        }
+        self.harmed.fetch_add(1, Ordering::Relaxed);
+        Some(due)
+    }
+}
+
+fn bad_gateway(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response
+}
+
+async fn hang<T>() -> T {
+    match std::future::pending::<Infallible>().await {}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a write is, for people: the method, and the last words of the path.

@@ -17,7 +17,7 @@ use recording_callback_operator::api::{
 };
 use serde_json::{Value, json};
 
-use super::{Namespace, eventually, operator::Operator};
+use super::{Namespace, eventually, operator::Operator, secrets};
 
 /// What a test waits for comes within this.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -96,6 +96,9 @@ impl World {
 
     /// Creates or replaces a Secret.
     pub(crate) async fn put_secret(&self, name: &str, values: &[(&str, String)]) {
+        for (name, value) in values {
+            secrets::remember_named(name, value);
+        }
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
@@ -147,13 +150,13 @@ impl World {
             .unwrap()
     }
 
-    /// Merges a change into an object.
-    pub(crate) async fn patch(&self, name: &str, change: Value) {
+    /// Merges a change into an object, and gives the object that this leads to.
+    pub(crate) async fn patch(&self, name: &str, change: Value) -> RecordingCallback {
         let callbacks = self.namespace.callbacks();
         callbacks
             .patch(name, &PatchParams::default(), &Patch::Merge(change))
             .await
-            .unwrap();
+            .unwrap()
     }
 
     /// Deletes an object without waiting.

@@ -1,0 +1,192 @@
+//! Whatever goes wrong between the operator and its servers, one thing at a time and mixed, a create, an update and a delete end
+//! in the right world.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::{
+    ground::{End, Ground, Held},
+    in_place,
+    scene::Scene,
+    tell,
+    trouble::{API_SERVER, CLOUD, Trouble, end},
+};
+use crate::support::{
+    chance::Chance,
+    eventually,
+    operator::Operator,
+    proxy::{Answer, Calls, Harm, Order},
+    world::LIMIT,
+};
+
+/// A call that hangs, the pause after it, an open record and its settle time come one after the other.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a watch may be silent: the API server ends it before, if it is there.
+const SILENCE: Duration = Duration::from_mins(5);
+
+/// More calls in a run than this are made by something that goes round and round.
+const MOST_CALLS: (usize, usize) = (250, 60);
+
+/// How many worlds there are at once: most of their time they wait.
+const ABREAST: usize = 32;
+
+/// How many mixtures are tried.
+const MIXTURES: usize = 8;
+
+#[tokio::test]
+async fn every_trouble_with_the_api_server_ends_in_the_right_world() {
+    run(API_SERVER
+        .into_iter()
+        .map(|trouble| vec![trouble])
+        .collect())
+    .await;
+}
+
+#[tokio::test]
+async fn every_trouble_with_the_cloud_ends_in_the_right_world() {
+    run(CLOUD.into_iter().map(|trouble| vec![trouble]).collect()).await;
+}
+
+#[tokio::test]
+async fn troubles_with_both_at_once_end_in_the_right_world() {
+    let mut chance = Chance::from_environment("FAULTS_SEED");
+    let mixtures = (0..MIXTURES).map(|_| {
+        let (with_api_server, with_cloud) = (chance.pick(&API_SERVER), chance.pick(&CLOUD));
+        vec![*with_api_server, *with_cloud]
+    });
+    run(mixtures.collect()).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_fails_is_told_with_its_cause() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let operator = ground.operator().await;
+    for calls in [Calls::Watch, Calls::List] {
+        let harm = Harm::to(calls).times(usize::MAX);
+        ground.proxy.harm(harm.before(Answer::page(500)));
+    }
+    ground.proxy.watches(Order::End);
+    let told = |operator: &Operator, level: &str, text: &str| {
+        let output = operator.output();
+        let mut lines = output.lines();
+        lines.any(|line| line.contains(&format!(r#""level":"{level}""#)) && line.contains(text))
+    };
+    eventually("the failure is told", LIMIT, async || {
+        let cause = "line 0";
+        told(&operator, "WARN", cause).then_some(())
+    })
+    .await;
+    ground.proxy.calm();
+    Scene::Create.act(&ground, json!({})).await;
+    ground
+        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .await;
+    assert!(told(&operator, "INFO", "the objects are watched again"));
+    check_log(&operator);
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_silent_for_good_is_given_up() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let _operator = ground.operator().await;
+    ground.proxy.watches(Order::Freeze);
+    Scene::Create.act(&ground, json!({})).await;
+    let end = Scene::Create.end(&ground);
+    ground.converges_within(SILENCE + PATIENCE, &end).await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
+    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let _operator = ground.operator().await;
+    let conflict = Answer::error(409, "Conflict");
+    let harm = Harm::to(Calls::Status).times(usize::MAX);
+    ground.proxy.harm(harm.before(conflict));
+    Scene::Create.act(&ground, json!({})).await;
+    eventually("the first conflict", LIMIT, async || {
+        (ground.proxy.harmed() > 0).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let tries = ground.proxy.harmed();
+    assert!(tries <= 10, "{tries} in 3 s");
+    ground.proxy.calm();
+    ground
+        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .await;
+}
+
+/// Runs all three changes through each of these. Panics when one fails.
+async fn run(mixtures: Vec<Vec<Trouble>>) {
+    let places = Arc::new(Semaphore::new(ABREAST));
+    let runs = mixtures.iter().cloned().map(|troubles| {
+        let places = Arc::clone(&places);
+        in_place(places, move || Box::pin(through(troubles)))
+    });
+    let outcomes = join_all(runs).await;
+    let failed: Vec<_> = mixtures
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+        .map(|(troubles, _)| names(troubles))
+        .collect();
+    let counts = || outcomes.iter().flatten();
+    tell(&format!(
+        "troubles: {} runs, at most {:?} calls to the API server and {:?} to the cloud",
+        mixtures.len(),
+        counts().map(|(api_server, _)| api_server).max(),
+        counts().map(|(_, cloud)| cloud).max(),
+    ));
+    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+}
+
+fn names(troubles: &[Trouble]) -> Vec<&'static str> {
+    troubles.iter().map(|trouble| trouble.name).collect()
+}
+
+/// A create, an update and a delete while these troubles last. How many calls that took at the API server and at the cloud.
+async fn through(troubles: Vec<Trouble>) -> (usize, usize) {
+    // Without uniqueness nothing but the operator stands in the way of a second callback.
+    let ground = Ground::new(Scene::Create.settings(false)).await;
+    let mut operator = ground.operator().await;
+    for scene in [Scene::Create, Scene::Update, Scene::Delete] {
+        for trouble in &troubles {
+            (trouble.begin)(&ground);
+        }
+        scene.act(&ground, json!({})).await;
+        let lasts = troubles.iter().map(|trouble| trouble.lasts).max();
+        let lasts = lasts.filter(|lasts| !lasts.is_zero());
+        if let Some(lasts) = lasts {
+            tokio::time::sleep(lasts).await;
+            end(&ground);
+        }
+        let recorded = troubles.iter().all(|trouble| trouble.recorded);
+        let wanted = match scene.end(&ground) {
+            End::Held(held) => End::Held(Held { recorded, ..held }),
+            end @ (End::Gone | End::Conflict { .. }) => end,
+        };
+        ground.converges_within(PATIENCE, &wanted).await;
+        end(&ground);
+    }
+    let calls = ground.world.cloud.calls();
+    let harmed = calls.iter().filter(|call| call.fault.is_some()).count();
+    assert!(ground.proxy.harmed() + harmed > 0, "nothing was harmed");
+    assert!(operator.terminate().await.success());
+    check_log(&operator);
+    let counts = (ground.proxy.seen().len(), calls.len());
+    let (api_server, cloud) = MOST_CALLS;
+    assert!(counts.0 <= api_server && counts.1 <= cloud, "{counts:?}");
+    counts
+}
+
+/// Whatever it was answered, each of its lines is one that programs can read.
+pub(super) fn check_log(operator: &Operator) {
+    for line in operator.output().lines() {
+        let read: Result<Value, _> = serde_json::from_str(line);
+        assert!(read.is_ok_and(|line| line.is_object()), "{line}");
+    }
+}

@@ -1,0 +1,88 @@
+//! A watch that passes through and obeys orders.
+
+use std::{collections::VecDeque, io, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::stream::unfold;
+use http_body_util::BodyExt as _;
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::{Instant, sleep_until},
+};
+
+/// What befalls a watch that is open.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// It ends as the API server ends it after a while.
+    End,
+    /// Its connection breaks.
+    Break,
+    /// Nothing arrives any more, and the connection stays open.
+    Freeze,
+    /// What comes arrives so much later.
+    Lag(Duration),
+    /// This line arrives, and then it ends.
+    Say(String),
+}
+
+/// The body of a watch, which obeys the orders that come from now on.
+pub(super) fn obeying<B>(body: B, orders: broadcast::Receiver<Order>) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
+{
+    let (sender, receiver) = mpsc::channel(1);
+    let body = body.map_err(|error| io::Error::other(error.to_string()));
+    tokio::spawn(pipe(body, orders, sender));
+    Body::from_stream(unfold(receiver, async |mut receiver| {
+        Some((receiver.recv().await?, receiver))
+    }))
+}
+
+async fn pipe(
+    mut body: impl http_body::Body<Data = Bytes, Error = io::Error> + Unpin,
+    mut orders: broadcast::Receiver<Order>,
+    out: mpsc::Sender<io::Result<Bytes>>,
+) {
+    let (mut frozen, mut lag) = (false, Duration::ZERO);
+    let mut held: VecDeque<(Instant, Bytes)> = VecDeque::new();
+    loop {
+        let due = held.front().map_or_else(Instant::now, |(due, _)| *due);
+        let told = tokio::select! {
+            () = out.closed() => return,
+            order = orders.recv() => match order {
+                Ok(Order::End) | Err(_) => return,
+                Ok(Order::Break) => Err(io::Error::other("broken on purpose")),
+                Ok(Order::Say(line)) => Ok(Bytes::from(format!("{line}\n"))),
+                Ok(Order::Freeze) => {
+                    frozen = true;
+                    continue;
+                }
+                Ok(Order::Lag(wanted)) => {
+                    lag = wanted;
+                    continue;
+                }
+            },
+            frame = body.frame(), if !frozen => match frame {
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    held.push_back((Instant::now() + lag, data));
+                    continue;
+                }
+                Some(Err(error)) => Err(error),
+                None => return,
+            },
+            () = sleep_until(due), if !frozen && !held.is_empty() => {
+                let Some((_, data)) = held.pop_front() else { continue };
+                if out.send(Ok(data)).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+        };
+        // It is the last.
+        let _ = out.send(told).await;
+        return;
+    }
+}
