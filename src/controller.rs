@@ -87,6 +87,7 @@ pub async fn run(
             metrics,
             leadership.clone(),
             stop.clone(),
+            crd.clone(),
         )
         .await
     };
@@ -112,6 +113,7 @@ async fn lead(
     metrics: Arc<Metrics>,
     leadership: Leadership,
     stop: Stop,
+    crd: CrdCheck,
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
     let (leftovers, left) = mpsc::unbounded_channel();
@@ -126,7 +128,7 @@ async fn lead(
             triggers,
             leftovers,
         },
-        is_listed,
+        context::Gates { is_listed, crd },
     )?);
     let watches: Vec<_> = apis(config, &client)
         .into_iter()

@@ -1,10 +1,12 @@
 //! Reads the `CustomResourceDefinition` that is installed: an older one silently prunes fields of the status, a missing one makes
 //! every call fail, and one that is being deleted means that the user uninstalls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Api;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -18,11 +20,8 @@ pub const CRD_NAME: &str = "recordingcallbacks.live.huaweicloud.com";
 
 const REMEDY: &str = "run kubectl apply -f crds/recordingcallbacks.live.huaweicloud.com.yaml";
 
-/// How often the CRD is read while it can't be used.
-const RETRY_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How often it is read while it can: a person may delete it.
-const FOLLOW_INTERVAL: Duration = Duration::from_mins(1);
+/// How often the CRD is read: a person may install it, delete it, or go back to an older one.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is installed.
 #[derive(Debug)]
@@ -75,21 +74,37 @@ impl CrdState {
 
 /// Reads the CRD.
 #[derive(Clone)]
-pub struct CrdCheck(Api<CustomResourceDefinition>);
+pub struct CrdCheck {
+    api: Api<CustomResourceDefinition>,
+    /// Whether the schema last read holds all that is written.
+    fits: Arc<watch::Sender<bool>>,
+}
 
 impl CrdCheck {
     /// Reads with this client.
     pub fn new(client: kube::Client) -> Self {
-        Self(Api::all(client))
+        Self {
+            api: Api::all(client),
+            fits: Arc::new(watch::Sender::new(true)),
+        }
     }
 
     /// What is installed now.
     pub async fn read(&self) -> CrdState {
-        match call("read the CRD", self.0.get_opt(CRD_NAME)).await {
+        let state = match call("read the CRD", self.api.get_opt(CRD_NAME)).await {
             Ok(Some(crd)) => judge(&crd),
             Ok(None) => CrdState::Missing,
             Err(error) => CrdState::Unreadable(error),
-        }
+        };
+        self.fits
+            .send_replace(!matches!(state, CrdState::TooOld { .. }));
+        state
+    }
+
+    /// Waits while the schema is an older one, which would drop parts of a status without a word.
+    pub async fn fits(&self) {
+        // The sender lives as long as this value.
+        let _ = self.fits.subscribe().wait_for(|fits| *fits).await;
     }
 
     /// Waits until the CRD can be used, telling `health` how it stands.
@@ -100,7 +115,7 @@ impl CrdCheck {
                 warn!("{text}");
                 before = text;
             }
-            sleep(RETRY_INTERVAL).await;
+            sleep(INTERVAL).await;
         }
         if !before.is_empty() {
             info!("{CRD_NAME} can be used now");
@@ -111,7 +126,7 @@ impl CrdCheck {
     pub async fn follow(&self, health: &Health) {
         loop {
             self.usable(health).await;
-            sleep(FOLLOW_INTERVAL).await;
+            sleep(INTERVAL).await;
         }
     }
 

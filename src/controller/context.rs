@@ -55,6 +55,14 @@ pub(super) struct Context {
     is_listed: watch::Receiver<bool>,
 }
 
+/// What must be so before anything is done for an object.
+pub(super) struct Gates {
+    /// All objects are known.
+    pub(super) is_listed: watch::Receiver<bool>,
+    /// The CRD is not an older one.
+    pub(super) crd: CrdCheck,
+}
+
 /// Ways to give work to what runs beside.
 pub(super) struct Senders {
     /// Objects to reconcile.
@@ -72,7 +80,7 @@ impl Context {
         leadership: Leadership,
         stop: Stop,
         senders: Senders,
-        is_listed: watch::Receiver<bool>,
+        gates: Gates,
     ) -> anyhow::Result<Self> {
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
@@ -110,7 +118,7 @@ impl Context {
             request_timeout: config.request_timeout,
             objects: Objects::new(client.clone()),
             events: Events::new(client.clone(), config.host_name.clone()),
-            crd: CrdCheck::new(client.clone()),
+            crd: gates.crd,
             accesses: Accesses::new(
                 config,
                 client,
@@ -131,14 +139,15 @@ impl Context {
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             senders,
-            is_listed,
+            is_listed: gates.is_listed,
         })
     }
 
-    /// Waits until all objects are known: who owns a place can't be told before.
-    pub(super) async fn listed(&self) {
+    /// Waits until all objects are known, since who owns a place can't be told before, and while a status would lose fields.
+    pub(super) async fn may_begin(&self) {
         // An error means that the controller has ended.
         let _ = self.is_listed.clone().wait_for(|listed| *listed).await;
+        self.crd.fits().await;
     }
 
     /// Until when a call may be handed over and waited for that may take so long from now.

@@ -50,7 +50,7 @@ pub(super) async fn reconcile(
     object: Arc<RecordingCallback>,
     context: Arc<Context>,
 ) -> Result<Action, Failed> {
-    context.listed().await;
+    context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
     let work = AssertUnwindSafe(Box::pin(rounds(&context, object, turn))).catch_unwind();

@@ -33,7 +33,7 @@ type Served = Vec<Arc<RecordingCallback>>;
 
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
-    context.listed().await;
+    context.may_begin().await;
     let mut round = 0_u32;
     loop {
         round = round.wrapping_add(1);

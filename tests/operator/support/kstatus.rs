@@ -27,7 +27,7 @@ pub(crate) fn check(name: &str, status: &Status) {
     let fits = match (ready.status.as_str(), passive) {
         ("True", _) | ("False" | "Unknown", true) => others.is_empty(),
         ("False", false) => others == ["Reconciling"] || others == ["Stalled"],
-        ("Unknown", false) => others == ["Stalled"],
+        ("Unknown", false) => others == ["Reconciling"],
         _ => false,
     };
     assert!(
