@@ -256,7 +256,7 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     )
     .at(until);
     status.next_attempt_time = situation.next;
-    if holds_spec(facts) {
+    if holds_spec(facts) && !facts.object.deleting {
         return facts.status.clone();
     }
     conditions::set(&mut status, &situation, facts.object.generation, facts.now);

@@ -8,6 +8,7 @@ mod late;
 mod leader;
 mod scene;
 mod soak;
+mod stale;
 mod trouble;
 
 use std::{io::Write as _, sync::Arc, time::Duration};

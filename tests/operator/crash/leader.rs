@@ -233,7 +233,7 @@ async fn finished_by(mut operator: Operator, ground: &Ground, end: &End) -> Oper
     }
 }
 
-async fn ground(unique: bool) -> Ground {
+pub(super) async fn ground(unique: bool) -> Ground {
     ground_of(Scene::Create.settings(unique)).await
 }
 
@@ -266,7 +266,7 @@ async fn add(ground: &Ground, kind: &str, object: Value) {
     api.create(&PostParams::default(), &object).await.unwrap();
 }
 
-async fn leader(ground: &Ground) -> Operator {
+pub(super) async fn leader(ground: &Ground) -> Operator {
     let operator = standby(ground).await;
     leads(&operator).await;
     operator
