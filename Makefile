@@ -3,14 +3,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all lint generate check-generated clean
+.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins lint generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
-	crash::faults::a_watch_that_falls_silent
+	crash::faults::a_watch_that_falls_silent scale::
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
@@ -51,6 +51,11 @@ test-all: test ## Run all tests and the long ones: every hard case at every kill
 	cargo test --locked --test operator -- $(long_tests)
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak
+	@echo "== twins: without a mechanism the tests must fail"
+	tests/twins/run.py
+
+twins: build/bin/kube ## Switch off one mechanism at a time, in a copy: the tests must fail
+	tests/twins/run.py
 
 lint: ## Check formatting, and lint; every warning is an error
 	cargo fmt --all --check

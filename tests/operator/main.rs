@@ -27,6 +27,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod scale;
 mod scope;
 mod sign_key;
 mod startup;
