@@ -47,7 +47,8 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	@echo "== operator and simulator"
 	cargo test --workspace --all-targets --locked -- $(foreach long,$(long_tests),--skip $(long))
 
-test-all: test ## Run all tests and the long ones: every hard case at every kill point
+test-all: test ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
+	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	cargo test --locked --test operator -- $(long_tests)
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the operator did at the cloud and saw there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The generation of the spec that this status tells of; -1 until the operator has seen the object.
@@ -72,7 +72,7 @@ pub struct Status {
 }
 
 /// Region, project and address of a callback.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetStatus {
     /// Region, such as `cn-north-4`.
@@ -87,7 +87,7 @@ pub struct TargetStatus {
 }
 
 /// One call to the cloud and how it ended; in `operations` also several equal ones in a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationStatus {
     /// `Create`, `Update`, `Delete`, `Get` or `List`.
@@ -133,7 +133,7 @@ pub struct OperationStatus {
 }
 
 /// What was last sent to the cloud with success.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SentStatus {
     /// URL that notifications go to; absent when nobody is notified.
@@ -155,7 +155,7 @@ pub struct SentStatus {
 }
 
 /// A remote callback as the cloud told it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteStatus {
     /// Id that the cloud gave it.
@@ -183,7 +183,7 @@ pub struct RemoteStatus {
 }
 
 /// What managing the object would do at the cloud.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStatus {
     /// `Create`, `Update`, `Adopt` or `None`.
@@ -195,7 +195,7 @@ pub struct PlanStatus {
 }
 
 /// One field that would change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeStatus {
     /// Name of the spec field.
@@ -210,7 +210,7 @@ pub struct ChangeStatus {
 }
 
 /// A condition as of Kubernetes' API conventions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// `Ready`, `Reconciling` or `Stalled`.

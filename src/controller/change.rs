@@ -126,12 +126,15 @@ impl Run<'_> {
         };
         let fresh = parse::object(&object);
         let same = (&fresh.uid, fresh.generation, fresh.deleting)
-            == (&meta.uid, meta.generation, meta.deleting)
-            && object
-                .status
-                .as_ref()
-                .and_then(|status| status.callback_id.as_deref())
-                == self.facts.status.callback_id.as_deref();
+            == (&meta.uid, meta.generation, meta.deleting);
+        // What is ours was judged by the id and by whether the record is open.
+        let (status, planned_on) = (
+            object.status.clone().unwrap_or_default(),
+            &self.facts.status,
+        );
+        let same = same
+            && (&status.callback_id, &status.closed_operation)
+                == (&planned_on.callback_id, &planned_on.closed_operation);
         self.remember(object);
         let same_key = match &self.sign_key {
             Some(_) if !meta.deleting => {

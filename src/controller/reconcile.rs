@@ -25,7 +25,7 @@ use crate::plan::row::Row;
 use crate::plan::unseen;
 
 use super::change::advice;
-use super::record::{Landed, text};
+use super::record::text;
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
@@ -221,9 +221,8 @@ impl Run<'_> {
             at: row.create_time.unwrap_or(attempt.at),
         };
         let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
-        if self.land(&record, status).await? != Landed::Written {
-            self.refresh().await?;
-        }
+        // Another process may have closed the record since it was read; then the row is not known to be ours.
+        self.write(status).await?;
         Ok(Next::Again)
     }
 

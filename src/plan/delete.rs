@@ -105,9 +105,9 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
     }
 }
 
-/// More than the recorded id may be ours: look, and delete all that is.
+/// More than the recorded id may be ours: look, and delete all that is. A record that was closed because a row of an earlier
+/// attempt was found says nothing of what its newest may still make.
 fn look_first(facts: &Facts, record: &Record) -> Step {
-    let open = record.is_open(facts.status.closed_operation.as_deref());
     let settled_at = facts.settled_at(record);
     if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
         return remove(facts, &row.id);
@@ -117,7 +117,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             look(facts.now, Proof::Absence)
         }
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
-        seen if !open || seen.since(settled_at) => facts
+        seen if seen.since(settled_at) => facts
             .id()
             .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
         _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),

@@ -131,7 +131,7 @@ impl Deletion {
 }
 
 /// What may be done with a remote callback that is not ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Adoption {
     /// Nothing.
     Never,

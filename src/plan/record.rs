@@ -18,7 +18,7 @@ const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
 const KEPT: usize = 8;
 
 /// The record, as it stands in the annotation `live.huaweicloud.com/pending-operation`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// UID of the object it was written for; a copied manifest carries a foreign one.
     pub uid: String,
@@ -29,7 +29,7 @@ pub struct Record {
 }
 
 /// Region, project and address of the attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordTarget {
     /// Region.
@@ -42,7 +42,7 @@ pub struct RecordTarget {
 }
 
 /// One POST that was sent or may have been.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// Made by us, unique.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::place::{Events, Place, Values, same_url};
 
 /// One remote callback, as read from a list, a GET or the answer of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Row {
     /// The id that the cloud made.
     pub id: String,

@@ -97,6 +97,19 @@ fn a_delete_after_a_crash_finds_what_the_edited_spec_no_longer_describes() {
 }
 
 #[test]
+fn a_delete_waits_for_a_second_attempt_that_may_still_come_though_the_first_was_claimed() {
+    let mut world = World::new();
+    world.unique = false;
+    world.fates = vec![Fate::Late(SETTLE - 10), Fate::Late(SETTLE + 2)];
+    world.run(SETTLE + 8);
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+    assert!(conditions::is_ready(&world.status));
+    world.delete();
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
+}
+
+#[test]
 fn a_delete_with_an_unknown_outcome_waits_for_what_may_still_come() {
     let mut world = World::new();
     world.fates = vec![Fate::Late(SETTLE - 5)];

@@ -1,7 +1,7 @@
 //! A cloud, one object and a process, small enough to run thousands of histories. It acts as the controller does, step by step.
 
 mod cloud;
-mod process;
+pub(super) mod process;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::plan::row::Row;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
-const SWEEP: i64 = 600;
+pub(super) const SWEEP: i64 = 600;
 const URLS: [&str; 4] = [
     "https://a.example.com/",
     "https://b.example.com/",
@@ -214,7 +214,7 @@ impl World {
     }
 
     pub(super) fn moment(&self) -> Timestamp {
-        Timestamp::from_second(self.now).unwrap()
+        moment(self.now)
     }
 
     /// Nothing more is under way: later than everything that may still happen.
@@ -232,7 +232,11 @@ impl World {
     }
 }
 
-fn values(url: usize) -> Values {
+pub(super) fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(super) fn values(url: usize) -> Values {
     Values {
         url: Some(URLS[url % URLS.len()].to_owned()),
         events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),

@@ -312,7 +312,7 @@ impl World {
     }
 }
 
-fn failure(class: Class) -> Failure {
+pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
     Failure {
         operation: Operation::Create,
         class,

@@ -1,0 +1,212 @@
+//! The calls of an operator that change something, each with the write of its outcome, as `controller::create` and
+//! `controller::change` make them; and how a reconcile ends.
+
+use jiff::Timestamp;
+
+use super::operator::{Doing, Run};
+use super::server::{Landed, Object};
+use super::shared::Shared;
+use super::twins::Mechanism;
+use super::world::{DEADLINE, Fault, World, target};
+use crate::api::status::Status;
+use crate::plan::decide::Rest;
+use crate::plan::facts::Facts;
+use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::manage;
+use crate::plan::outcome::{self, Told};
+use crate::plan::record::{Attempt, Record};
+use crate::plan::row::Row;
+use crate::plan::tests::world::{moment, process::failure, values};
+
+impl World {
+    /// Finalizer and record, if the look is fresh still.
+    pub(super) fn write_ahead(&mut self, who: usize, mut run: Run, facts: &Facts) {
+        let now = moment(self.now);
+        if !facts.observed.since(now - manage::FRESH) {
+            return self.again(who);
+        }
+        let id = format!("attempt-{}", self.next_attempt + 1);
+        let attempt = Attempt::new(id, now, &values(run.object.url), None);
+        let record = match facts.open_record() {
+            Some(open) => open.clone().appended(attempt.clone()),
+            None => Record::new("uid", &target(), attempt.clone()),
+        };
+        let Some(version) = self.protect(who, run.version, Some(&record)) else {
+            return self.again(who);
+        };
+        run.version = version;
+        self.next_attempt += 1;
+        if !self.lies(Mechanism::WriteAhead) {
+            self.operators[who].memory.record = Some(record.clone().into());
+        }
+        run.known.record = Some(record.into());
+        self.operators[who].doing = Doing::Posting(Box::new(run), attempt.into());
+    }
+
+    /// The POST itself, unless its deadline is over.
+    pub(super) fn send(&mut self, who: usize, run: Run, attempt: &Attempt, fault: Option<Fault>) {
+        let planned = attempt.at.as_second();
+        let reply = if self.now > planned + DEADLINE {
+            Err(Class::NotSent)
+        } else {
+            self.post(run.object.url, planned, fault)
+        };
+        let facts = self.facts_of(who, &run);
+        let status = match reply {
+            Ok(row) => {
+                let desired = facts.desired.as_ref().unwrap();
+                outcome::created(&facts, desired, attempt, &row, self.told(201))
+            }
+            Err(class) => outcome::failed(&facts, &failure(class), None, moment(self.now)).0,
+        };
+        self.operators[who].doing = Doing::Landing(Box::new(run), status.into());
+    }
+
+    /// Writes the outcome of a POST, and says when to go on.
+    pub(super) fn end_post(&mut self, who: usize, run: &Run, status: &Status) {
+        let record = run.known.record.as_ref().unwrap();
+        let made = status.callback_id.clone();
+        let made = made.filter(|id| run.object.status.callback_id.as_ref() != Some(id));
+        let is_open = record.is_open(status.closed_operation.as_deref());
+        let next = status.next_attempt_time.map_or(0, Timestamp::as_second);
+        match self.land(run, record, status.clone()) {
+            Landed::Written if made.is_some() => self.again(who),
+            Landed::Written => self.pause(who, if is_open { self.now + 1 } else { next }),
+            Landed::Overtaken => self.again(who),
+            // Nobody else can know of what was made.
+            Landed::Gone if run.object.retain => self.retained |= made.is_some(),
+            Landed::Gone => made.iter().for_each(|id| self.remove(id)),
+        }
+    }
+
+    /// Records a row that an attempt made.
+    pub(super) fn claim(&mut self, who: usize, run: &Run, facts: &Facts, row: &Row) {
+        let record = facts.record.as_ref().unwrap();
+        let attempt = record.author_of(row).or_else(|| record.newest()).unwrap();
+        let told = Told {
+            http_status: None,
+            ..self.told(0)
+        };
+        let desired = facts.desired.as_ref().unwrap();
+        let at = row.create_time.unwrap_or(attempt.at);
+        let status = outcome::created(facts, desired, attempt, row, Told { at, ..told });
+        self.patch(run.version, |object| object.status = status);
+        self.again(who);
+    }
+
+    pub(super) fn update(&mut self, who: usize, mut run: Run, id: &str, fault: Option<Fault>) {
+        let Some(version) = self.go_ahead(&run) else {
+            return self.again(who);
+        };
+        run.version = version;
+        let lost = fault == Some(Fault::Lost);
+        let row = if lost {
+            None
+        } else {
+            self.put(id, run.object.url)
+        };
+        if row.is_none() && !lost {
+            self.operators[who].memory.gone = true;
+            return self.again(who);
+        }
+        if fault.is_some() {
+            return self.failed(who, &run, &lost_reply(Operation::Update));
+        }
+        let facts = self.facts_of(who, &run);
+        let desired = facts.desired.as_ref().unwrap();
+        let status = outcome::updated(&facts, desired, row.as_ref(), self.told(200));
+        self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
+    }
+
+    pub(super) fn delete(&mut self, who: usize, mut run: Run, id: &str, fault: Option<Fault>) {
+        let Some(version) = self.go_ahead(&run) else {
+            return self.again(who);
+        };
+        run.version = version;
+        if fault != Some(Fault::Lost) {
+            self.remove(id);
+        }
+        if fault.is_some() {
+            return self.failed(who, &run, &lost_reply(Operation::Delete));
+        }
+        self.operators[who].memory.deleted.insert(id.to_owned());
+        run.known.looked = None;
+        if run.object.deleting {
+            return self.decide(who, run.object, run.version, run.known);
+        }
+        let facts = self.facts_of(who, &run);
+        let status = outcome::deleted(&facts, self.told(204));
+        self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
+    }
+
+    /// Writes the outcome of a PUT or DELETE. Where only metadata or spec changed meanwhile it holds all the same.
+    pub(super) fn end_change(&mut self, who: usize, mut run: Run, status: &Shared<Status>) {
+        let written = self.patch(run.version, |object| object.status = Status::clone(status));
+        let Some(object) = self.object.as_ref().filter(|_| written.is_none()) else {
+            return self.again(who);
+        };
+        if object.status != run.object.status {
+            return self.again(who);
+        }
+        run.version = object.version;
+        self.operators[who].doing = Doing::Ending(Box::new(run), status.clone());
+    }
+
+    /// Reads the object afresh. Its version, if it is as planned.
+    fn go_ahead(&self, run: &Run) -> Option<u32> {
+        if self.lies(Mechanism::FreshRead) {
+            return Some(run.version);
+        }
+        let (fresh, planned) = (self.object.as_ref()?, &run.object);
+        let plan_of = |object: &Object| {
+            let status = &object.status;
+            let ids = (status.callback_id.clone(), status.closed_operation.clone());
+            (object.generation, object.deleting, ids)
+        };
+        (plan_of(fresh) == plan_of(planned)).then_some(fresh.version)
+    }
+
+    /// Tells a failed call, and comes back when its backoff ends.
+    pub(super) fn failed(&mut self, who: usize, run: &Run, failure: &Failure) {
+        let facts = self.facts_of(who, run);
+        let (status, again) = outcome::failed(&facts, failure, None, moment(self.now));
+        match self.patch(run.version, |object| object.status = status) {
+            Some(_) => self.pause(who, again.as_second()),
+            None => self.again(who),
+        }
+    }
+
+    /// Nothing to do for now.
+    pub(super) fn rest(&mut self, who: usize, planned: i64, rest: &Rest) {
+        let again = rest.again.map(Timestamp::as_second);
+        if rest.look_again {
+            self.operators[who].memory.look_at = again;
+        }
+        if let Some(again) = again {
+            self.pause(who, self.now + (again - planned).max(0));
+        }
+    }
+
+    pub(super) fn again(&mut self, who: usize) {
+        self.pause(who, self.now);
+    }
+
+    fn pause(&mut self, who: usize, until: i64) {
+        self.operators[who].wake = Some(until);
+    }
+
+    fn told(&self, http_status: u16) -> Told {
+        Told {
+            http_status: Some(http_status),
+            request_id: None,
+            at: moment(self.now),
+        }
+    }
+}
+
+fn lost_reply(operation: Operation) -> Failure {
+    Failure {
+        operation,
+        ..failure(Class::CloudDown)
+    }
+}

@@ -1,0 +1,197 @@
+//! The cloud: rows, POSTs that are still under way, and what a list shows. It knows who made a row, which no operator is told.
+
+use super::operator::Operator;
+use super::shared::Shared;
+use super::twins::Mechanism;
+use super::world::{Fault, World, Wrong};
+use crate::plan::failure::Class;
+use crate::plan::place::{Place, Values};
+use crate::plan::row::Row;
+use crate::plan::tests::world::{FOREIGN, SETTLE, moment, values};
+
+/// A row this old at the time of a POST was there for every look that the POST may rely on.
+const LONG_AGO: i64 = 60;
+
+/// A row, and what is known of it here only.
+#[derive(Debug, Clone, PartialEq, Hash)]
+pub(super) struct Remote {
+    pub(super) row: Shared<Row>,
+    /// Made by a POST of an operator; everything else is foreign.
+    pub(super) posted: bool,
+    /// Lists do not show it yet, but will from this moment on.
+    pub(super) hidden_until: Option<i64>,
+}
+
+/// A POST whose client gave up, and which is carried out later all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Late {
+    pub(super) url: usize,
+    /// Until when it is carried out; `None` when that may be after the settle time.
+    pub(super) due: Option<i64>,
+}
+
+/// Domain and app of the object.
+pub(super) fn place() -> Place {
+    Place::new("push.example.com", "live")
+}
+
+/// Rows as the product takes them.
+pub(super) fn plain(rows: &[Shared<Row>]) -> Vec<Row> {
+    rows.iter().map(|row| Row::clone(row)).collect()
+}
+
+impl World {
+    /// The rows that lie at the object's place.
+    pub(super) fn here(&self) -> impl Iterator<Item = &Remote> {
+        let here = place();
+        self.rows
+            .iter()
+            .filter(move |remote| remote.row.place == here)
+    }
+
+    /// A POST, from an operator that planned it at `planned`.
+    pub(super) fn post(
+        &mut self,
+        url: usize,
+        planned: i64,
+        fault: Option<Fault>,
+    ) -> Result<Row, Class> {
+        let was_there = |remote: &Remote| remote.row.create_time < Some(moment(planned - LONG_AGO));
+        if self.here().any(was_there) {
+            self.wrong = Some(Wrong::PostedBeside);
+        }
+        match fault {
+            Some(Fault::Refused) => return Err(Class::Rejected),
+            Some(Fault::Lost) => return Err(Class::CloudDown),
+            Some(Fault::Late | Fault::TooLate) => {
+                let due = (fault == Some(Fault::Late)).then_some(planned + SETTLE);
+                self.late.push(Late { url, due });
+                return Err(Class::CloudDown);
+            }
+            Some(Fault::ReplyLost) | None => {}
+        }
+        let made = self
+            .make(url, Some(planned + SETTLE))
+            .ok_or(Class::Exists)?;
+        if fault.is_some() {
+            Err(Class::CloudDown)
+        } else {
+            Ok(made)
+        }
+    }
+
+    /// Makes a row at the object's place, if that may be. `posted`: by an operator, and from when on lists show it for sure.
+    pub(super) fn make(&mut self, url: usize, posted: Option<i64>) -> Option<Row> {
+        if self.ground.unique && self.here().next().is_some() {
+            return None;
+        }
+        let row = self.row(place(), &values(url), self.now);
+        let visible = posted.unwrap_or(self.now + SETTLE);
+        let hidden_until = (self.lagging && visible > self.now).then_some(visible);
+        self.rows.push(Remote {
+            row: row.clone().into(),
+            posted: posted.is_some(),
+            hidden_until,
+        });
+        Some(row)
+    }
+
+    pub(super) fn row(&mut self, place: Place, values: &Values, made: i64) -> Row {
+        self.next_id += 1;
+        Row {
+            id: format!("row-{}", self.next_id),
+            place,
+            url: values.url.clone(),
+            events: Some(values.events.clone()),
+            sign_type: Some(values.sign_type.clone()),
+            create_time: Some(moment(made)),
+            update_time: Some(moment(made)),
+        }
+    }
+
+    /// A PUT of this URL. The row as it is then; `None` when there is none of this id.
+    pub(super) fn put(&mut self, id: &str, url: usize) -> Option<Row> {
+        if self.object.as_ref().is_some_and(|object| object.url != url) {
+            self.wrong = Some(Wrong::StalePut);
+        }
+        let now = moment(self.now);
+        let remote = self.rows.iter_mut().find(|remote| remote.row.id == id)?;
+        let row = Row {
+            url: values(url).url,
+            update_time: Some(now),
+            ..Row::clone(&remote.row)
+        };
+        remote.row = row.clone().into();
+        Some(row)
+    }
+
+    /// A DELETE. What is gone already is deleted, too.
+    pub(super) fn remove(&mut self, id: &str) {
+        let Some(at) = self.rows.iter().position(|remote| remote.row.id == id) else {
+            return;
+        };
+        let remote = self.rows.remove(at);
+        let retained = self
+            .object
+            .as_ref()
+            .is_some_and(|object| object.deleting && object.retain);
+        if !remote.posted {
+            self.wrong = Some(Wrong::ForeignDeleted);
+        } else if retained {
+            self.wrong = Some(Wrong::RetainedDeleted);
+        }
+    }
+
+    /// What a list of the place shows.
+    pub(super) fn list(&self) -> Vec<Shared<Row>> {
+        let matches = |row: &Row| self.lies(Mechanism::ExactMatch) || row.place == place();
+        self.rows
+            .iter()
+            .filter(|remote| remote.hidden_until.is_none() && matches(&remote.row))
+            .map(|remote| self.presented(&remote.row))
+            .collect()
+    }
+
+    /// A row as an operator gets to read it.
+    fn presented(&self, row: &Shared<Row>) -> Shared<Row> {
+        let newest = self
+            .object
+            .as_ref()
+            .and_then(|object| object.record.as_ref()?.newest());
+        match newest.filter(|_| self.lies(Mechanism::ValuesMatch)) {
+            Some(newest) => Row {
+                url: newest.url.clone(),
+                ..Row::clone(row)
+            }
+            .into(),
+            None => row.clone(),
+        }
+    }
+
+    /// Whether somebody else may make a row with this URL now. One that says what an attempt says, and comes when that attempt
+    /// may have made it, can't be told from ours: that is beyond help, so here it does not happen.
+    pub(super) fn may_intrude(&self, url: usize) -> bool {
+        let claims = self.object.as_ref().is_some_and(|object| {
+            let closed = object.status.closed_operation.as_deref();
+            let record = object.record.as_ref();
+            record.is_some_and(|record| record.has_several() || record.is_open(closed))
+        });
+        let creating = self.operators.iter().any(Operator::is_creating);
+        let alike = url != FOREIGN;
+        let hard_to_tell = claims || creating || !self.late.is_empty() || self.lagging;
+        let taken = self.ground.unique && self.here().next().is_some();
+        !(taken || alike && hard_to_tell)
+    }
+
+    /// Whether a POST that comes later than the settle time may be carried out: while the record still speaks of it. One that
+    /// comes when its record is closed by another outcome, or its object is going, is beyond help.
+    pub(super) fn may_come_late(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| {
+            let closed = object.status.closed_operation.as_deref();
+            let claims = |record: &crate::plan::record::Record| {
+                record.has_several() || record.is_open(closed)
+            };
+            !object.deleting && object.record.as_ref().is_some_and(claims)
+        })
+    }
+}

@@ -1,0 +1,308 @@
+//! An operator as a state machine: every step is one call to the cloud or the API server, made and answered as the controller
+//! does it. Between two steps anything may happen, also its death.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+
+use super::server::Object;
+use super::shared::Shared;
+use super::twins::Mechanism;
+use super::world::{Fault, World};
+use crate::api::status::Status;
+use crate::plan::decide::{Step, decide};
+use crate::plan::record::{Attempt, Record};
+use crate::plan::row::Row;
+use crate::plan::{manage, outcome};
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Hash, Default)]
+pub(super) struct Operator {
+    pub(super) memory: Memory,
+    pub(super) doing: Doing,
+    /// When it comes back without having been told to.
+    pub(super) wake: Option<i64>,
+    /// Of the object, as this process last read or wrote it.
+    pub(super) left: Option<Occasion>,
+}
+
+/// What a process remembers beside what the API server holds, as `controller::memory` does.
+#[derive(Debug, Clone, PartialEq, Hash, Default)]
+pub(super) struct Memory {
+    pub(super) record: Option<Shared<Record>>,
+    pub(super) deleted: BTreeSet<String>,
+    pub(super) rechecked: Option<String>,
+    pub(super) look_at: Option<i64>,
+    /// A PUT found the id gone.
+    pub(super) gone: bool,
+}
+
+/// What of an object has it reconciled when it changes: generation, deletion, finalizer, presence of the record.
+pub(super) type Occasion = (i64, bool, bool, bool);
+
+/// What a process is in the middle of.
+#[derive(Debug, Clone, PartialEq, Hash, Default)]
+pub(super) enum Doing {
+    #[default]
+    Nothing,
+    /// It has decided, and makes the call that follows.
+    Decided(Box<Run>),
+    /// The record of this attempt is written.
+    Posting(Box<Run>, Shared<Attempt>),
+    /// This status is the outcome of its POST.
+    Landing(Box<Run>, Shared<Status>),
+    /// This status is the outcome of another change.
+    Ending(Box<Run>, Shared<Status>),
+}
+
+/// One reconcile under way.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Run {
+    /// The object that is planned on.
+    pub(super) object: Shared<Object>,
+    /// Its newest version that this run has read or written.
+    pub(super) version: u32,
+    pub(super) known: Known,
+    /// Follows from the rest.
+    pub(super) step: Step,
+}
+
+/// What a reconcile found out.
+#[derive(Debug, Clone, PartialEq, Hash)]
+pub(super) struct Known {
+    pub(super) now: i64,
+    pub(super) record: Option<Shared<Record>>,
+    pub(super) looked: Option<Look>,
+    pub(super) shown: Asked,
+    pub(super) rechecked: bool,
+    /// Credentials and CRD were read.
+    pub(super) access: bool,
+    pub(super) definition: bool,
+}
+
+/// What a GET by the recorded id said.
+#[derive(Debug, Clone, PartialEq, Hash)]
+pub(super) enum Asked {
+    Nothing,
+    Gone,
+    Row(Shared<Row>),
+}
+
+/// A look at the place.
+#[derive(Debug, Clone, PartialEq, Hash)]
+pub(super) enum Look {
+    Failed,
+    Seen {
+        begun: i64,
+        rows: Vec<Shared<Row>>,
+        proven: bool,
+    },
+}
+
+impl Hash for Run {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.object, self.version, &self.known).hash(state);
+    }
+}
+
+impl Object {
+    pub(super) fn occasion(&self) -> Occasion {
+        (
+            self.generation,
+            self.deleting,
+            self.finalizer,
+            self.record.is_some(),
+        )
+    }
+}
+
+impl Operator {
+    /// The call that it makes next, in a word.
+    pub(super) fn next_call(&self) -> String {
+        match &self.doing {
+            Doing::Nothing => "reads".to_owned(),
+            Doing::Decided(run) => {
+                let step = format!("{:?}", run.step);
+                let name = step.split([' ', '(']).next();
+                name.unwrap_or_default().to_owned()
+            }
+            Doing::Posting(..) => "POST".to_owned(),
+            Doing::Landing(..) | Doing::Ending(..) => "writes its outcome".to_owned(),
+        }
+    }
+
+    /// Whether it relies on a place that it saw free, or may have posted there.
+    pub(super) fn is_creating(&self) -> bool {
+        match &self.doing {
+            Doing::Decided(run) => run.step == Step::Create,
+            Doing::Posting(..) | Doing::Landing(..) => true,
+            Doing::Nothing | Doing::Ending(..) => false,
+        }
+    }
+}
+
+impl World {
+    /// Whether an operator has something to do now.
+    pub(super) fn has_work(&self, who: usize) -> bool {
+        let operator = &self.operators[who];
+        let due = operator.wake.is_some_and(|wake| wake <= self.now);
+        let occasion = self.object.as_deref().map(Object::occasion);
+        operator.doing != Doing::Nothing
+            || (occasion.is_some() && (due || occasion != operator.left))
+    }
+
+    /// The next step of an operator. A fault meets the call that it makes.
+    pub(super) fn step(&mut self, who: usize, fault: Option<Fault>) {
+        match std::mem::take(&mut self.operators[who].doing) {
+            Doing::Nothing => self.start(who, None, Asked::Nothing),
+            Doing::Decided(run) => self.act(who, *run, fault),
+            Doing::Posting(run, attempt) => self.send(who, *run, &attempt, fault),
+            Doing::Landing(run, status) => self.end_post(who, &run, &status),
+            Doing::Ending(run, status) => self.end_change(who, *run, &status),
+        }
+    }
+
+    /// A reconcile begins, with what a sweep showed, if one did.
+    pub(super) fn start(&mut self, who: usize, looked: Option<Look>, shown: Asked) {
+        let (now, operator) = (self.now, &mut self.operators[who]);
+        let Some(object) = self.object.clone() else {
+            return;
+        };
+        (operator.left, operator.wake) = (Some(object.occasion()), None);
+        let memory = &mut operator.memory;
+        if object.record.is_some() {
+            memory.record = object.record.clone().map(Shared::from);
+        }
+        let newest = memory.record.as_ref().and_then(|record| record.newest());
+        let known = Known {
+            now,
+            record: memory.record.clone(),
+            looked,
+            shown: if std::mem::take(&mut memory.gone) {
+                Asked::Gone
+            } else {
+                shown
+            },
+            rechecked: newest.is_some_and(|newest| memory.rechecked.as_ref() == Some(&newest.id)),
+            access: false,
+            definition: false,
+        };
+        let version = object.version;
+        self.decide(who, object, version, known);
+    }
+
+    /// Answers the questions that no interleaving can change, until there is a call to make.
+    pub(super) fn decide(
+        &mut self,
+        who: usize,
+        object: Shared<Object>,
+        version: u32,
+        mut known: Known,
+    ) {
+        loop {
+            let facts = self.facts(who, &object, &known);
+            let step = decide(&facts);
+            if step == Step::Access {
+                known.access = true;
+                continue;
+            }
+            if step == Step::Definition {
+                known.definition = true;
+                continue;
+            }
+            if let Step::Rest(rest) = &step
+                && outcome::rested(&facts, rest) == object.status
+            {
+                return self.rest(who, known.now, rest);
+            }
+            let run = Run {
+                object,
+                version,
+                known,
+                step,
+            };
+            self.operators[who].doing = Doing::Decided(Box::new(run));
+            return;
+        }
+    }
+
+    /// Makes the call that was decided on.
+    fn act(&mut self, who: usize, mut run: Run, fault: Option<Fault>) {
+        let facts = self.facts_of(who, &run);
+        match run.step.clone() {
+            Step::Look(_) => self.look(who, run, fault),
+            Step::Show => {
+                let id = facts.id().unwrap_or_default();
+                let found = self.rows.iter().find(|remote| remote.row.id == id);
+                let lies = self.lies(Mechanism::GetBeforeVanished);
+                let found = found.filter(|_| !lies);
+                run.known.shown =
+                    found.map_or(Asked::Gone, |remote| Asked::Row(remote.row.clone()));
+                self.decide(who, run.object, run.version, run.known);
+            }
+            Step::Protect => {
+                self.protect(who, run.version, facts.claiming_record());
+                self.again(who);
+            }
+            Step::Create => self.write_ahead(who, run, &facts),
+            Step::Update { id, .. } => self.update(who, run, &id, fault),
+            Step::Delete { id } => self.delete(who, run, &id, fault),
+            Step::Claim(row) => self.claim(who, &run, &facts, &row),
+            Step::Adopt(_) if !run.object.finalizer => {
+                let Some(version) = self.protect(who, run.version, None) else {
+                    return self.again(who);
+                };
+                run.object = Shared::from(Object {
+                    finalizer: true,
+                    ..Object::clone(&run.object)
+                });
+                run.version = version;
+                self.operators[who].doing = Doing::Decided(Box::new(run));
+            }
+            Step::Adopt(row) => {
+                let status = outcome::adopted(&facts, facts.desired.as_ref().unwrap(), &row);
+                self.patch(run.version, |object| object.status = status);
+                self.again(who);
+            }
+            Step::Release { .. } => {
+                let released = self.patch(run.version, |object| object.finalizer = false);
+                if released.is_none() {
+                    self.again(who);
+                }
+            }
+            Step::Failed(failure) => self.failed(who, &run, &failure),
+            Step::Rest(rest) => {
+                let status = outcome::rested(&facts, &rest);
+                match self.patch(run.version, |object| object.status = status) {
+                    Some(_) => self.rest(who, run.known.now, &rest),
+                    None => self.again(who),
+                }
+            }
+            Step::Access | Step::Definition | Step::Unprotect | Step::Unseen(_) => unreachable!(),
+        }
+    }
+
+    fn look(&mut self, who: usize, mut run: Run, fault: Option<Fault>) {
+        let first = self.facts_of(who, &run).open_record().is_none();
+        let lies = first && self.lies(Mechanism::LookBeforeCreate);
+        run.known.looked = Some(match fault {
+            Some(_) => Look::Failed,
+            None => Look::Seen {
+                begun: self.now,
+                rows: if lies { Vec::new() } else { self.list() },
+                proven: true,
+            },
+        });
+        if fault.is_none() {
+            self.operators[who].memory.look_at = None;
+        }
+        let facts = self.facts_of(who, &run);
+        let newest = facts.record.as_ref().and_then(|record| record.newest());
+        if let (Some(due), Some(newest)) = (manage::recheck_at(&facts), newest)
+            && facts.observed.since(due)
+        {
+            self.operators[who].memory.rechecked = Some(newest.id.clone());
+            run.known.rechecked = true;
+        }
+        self.decide(who, run.object, run.version, run.known);
+    }
+}

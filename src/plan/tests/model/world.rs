@@ -1,0 +1,265 @@
+//! All that there is: a cloud, an API server with one object, two operators, and a clock that moves when it is told to.
+
+use super::cloud::{Late, Remote, place, plain};
+use super::operator::{Asked, Doing, Look, Operator};
+use super::server::Object;
+use super::shared::Shared;
+use super::twins::Mechanism;
+use crate::api::status::Status;
+use crate::plan::conditions;
+use crate::plan::facts::Adoption;
+use crate::plan::hold;
+use crate::plan::place::{Place, Target};
+use crate::plan::tests::world::{SETTLE, SWEEP, moment, values};
+
+/// When everything begins: a moment at which a sweep is due, too.
+const DAWN: i64 = 1_800_000_000;
+/// By so much the clock moves while anything may go wrong: half the settle time, so that a moment is before or after it.
+const TICK: i64 = SETTLE / 2 + 1;
+/// After its attempt's moment a POST is not handed over any more.
+pub(super) const DEADLINE: i64 = 17;
+/// When the world is quiet for sure: a sweep has come by.
+const DUSK: i64 = DAWN + SWEEP + SWEEP / 2;
+
+/// What does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Ground {
+    /// Whether the cloud refuses a second row at a place.
+    pub(super) unique: bool,
+    pub(super) adoption: Adoption,
+    /// The URL of a foreign row that lies at the object's place from the beginning.
+    pub(super) foreign: Option<usize>,
+    /// The mechanism that is missing.
+    pub(super) twin: Option<Mechanism>,
+}
+
+#[derive(Debug, Clone, PartialEq, Hash)]
+pub(super) struct World {
+    pub(super) ground: Ground,
+    pub(super) now: i64,
+    pub(super) object: Option<Shared<Object>>,
+    pub(super) rows: Vec<Remote>,
+    pub(super) late: Vec<Late>,
+    /// Lists do not show what is made now.
+    pub(super) lagging: bool,
+    pub(super) operators: [Operator; 2],
+    pub(super) next_id: u32,
+    pub(super) next_attempt: u32,
+    /// The object was let go by the policy `Retain`.
+    pub(super) retained: bool,
+    pub(super) wrong: Option<Wrong>,
+}
+
+/// What meets a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    /// It is not carried out, and not answered.
+    Lost,
+    ReplyLost,
+    /// A POST that is carried out later, within the settle time.
+    Late,
+    /// A POST that is carried out later, at any time.
+    TooLate,
+    Refused,
+}
+
+/// What may never be done, however it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Wrong {
+    ForeignDeleted,
+    RetainedDeleted,
+    StalePut,
+    PostedBeside,
+}
+
+/// How a world is once nothing more happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Good,
+    Wrong(Wrong),
+    /// More than one row of ours.
+    Several,
+    /// A row of ours that nobody knows of.
+    Orphan,
+    /// Not Ready, in Conflict or gone; or not in truth.
+    Stuck,
+}
+
+pub(super) fn target() -> Target {
+    Target {
+        region: "cn-north-4".to_owned(),
+        project_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+    }
+}
+
+impl World {
+    /// A fresh object, a row of another place, and perhaps a foreign one at the object's own.
+    pub(super) fn new(ground: Ground) -> Self {
+        let mut world = Self {
+            ground,
+            now: DAWN,
+            object: Some(Shared::from(Object {
+                version: 1,
+                generation: 1,
+                url: 0,
+                retain: false,
+                deleting: false,
+                finalizer: false,
+                record: None,
+                status: Status {
+                    observed_generation: Some(-1),
+                    ..Status::default()
+                },
+            })),
+            rows: Vec::new(),
+            late: Vec::new(),
+            lagging: false,
+            operators: [Operator::default(), Operator::default()],
+            next_id: 0,
+            next_attempt: 0,
+            retained: false,
+            wrong: None,
+        };
+        world.lay(Place::new(place().domain(), "*"), 0);
+        if let Some(url) = ground.foreign {
+            world.lay(place(), url);
+        }
+        world
+    }
+
+    /// A foreign row has been there for long.
+    fn lay(&mut self, place: Place, url: usize) {
+        let row = self.row(place, &values(url), DAWN - 3600).into();
+        self.rows.push(Remote {
+            row,
+            posted: false,
+            hidden_until: None,
+        });
+    }
+
+    /// Whether this mechanism is missing, so that the world lies in its stead.
+    pub(super) fn lies(&self, mechanism: Mechanism) -> bool {
+        self.ground.twin == Some(mechanism)
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.advance(self.now + TICK);
+    }
+
+    /// Time passes. What the settle time is an upper bound of comes within it.
+    fn advance(&mut self, to: i64) {
+        let due = |late: &Late| late.due.is_some_and(|due| due <= to);
+        while let Some(at) = self.late.iter().position(due) {
+            self.commit(at);
+        }
+        self.now = to;
+        for remote in &mut self.rows {
+            remote.hidden_until = remote.hidden_until.filter(|until| *until > to);
+        }
+    }
+
+    /// A late POST is carried out. Where places are unique it may find its place taken.
+    pub(super) fn commit(&mut self, at: usize) {
+        let late = self.late.remove(at);
+        self.make(late.url, Some(late.due.unwrap_or(self.now + SETTLE)));
+    }
+
+    /// Whether the inventory has a say in how the object is.
+    pub(super) fn is_compared(&self, who: usize) -> bool {
+        let settled =
+            |object: &Shared<Object>| !object.deleting && object.status.callback_id.is_some();
+        self.operators[who].doing == Doing::Nothing && self.object.as_ref().is_some_and(settled)
+    }
+
+    /// An operator compares the inventory, as `controller::sweep` does. A blind list lacks what is there.
+    pub(super) fn sweep(&mut self, who: usize, blind: bool) {
+        let status = &self.object.as_ref().unwrap().status;
+        let rows = if blind { Vec::new() } else { self.list() };
+        let id = status.callback_id.as_ref().unwrap();
+        let is_missing = !rows.iter().any(|row| row.id == *id);
+        let settle_time = self.settle_time();
+        let counts = moment(self.now) >= hold::counts_at(status, settle_time);
+        let look = |proven| Look::Seen {
+            begun: self.now,
+            rows: rows.clone(),
+            proven,
+        };
+        if is_missing && counts {
+            let is_there = self.rows.iter().any(|remote| remote.row.id == *id);
+            if !is_there || self.lies(Mechanism::GetBeforeVanished) {
+                self.start(who, Some(look(true)), Asked::Gone);
+            }
+        } else if is_missing || hold::is_news(status, &plain(&rows)) {
+            self.start(who, Some(look(false)), Asked::Nothing);
+        }
+    }
+
+    /// One step of a world that nothing more happens to. `false` when it is quiet for sure.
+    pub(super) fn go_on(&mut self) -> bool {
+        self.lagging = false;
+        self.late.retain(|late| late.due.is_some());
+        if let Some(who) = (0..2).find(|who| self.has_work(*who)) {
+            self.step(who, None);
+            return true;
+        }
+        let wakes = self.operators.iter().filter_map(|operator| operator.wake);
+        let next = wakes
+            .chain(self.late.iter().filter_map(|late| late.due))
+            .chain(self.rows.iter().filter_map(|remote| remote.hidden_until))
+            .filter(|moment| *moment > self.now)
+            .chain([self.now - self.now % SWEEP + SWEEP])
+            .min();
+        self.advance(next.unwrap_or(DUSK));
+        if self.now % SWEEP == 0 {
+            for who in 0..2 {
+                if self.is_compared(who) {
+                    self.sweep(who, false);
+                }
+            }
+        }
+        self.now < DUSK
+    }
+
+    /// What must hold of a quiet world.
+    pub(super) fn judge(&self) -> Verdict {
+        if let Some(wrong) = self.wrong {
+            return Verdict::Wrong(wrong);
+        }
+        let ours: Vec<&str> = self
+            .rows
+            .iter()
+            .filter(|remote| remote.posted)
+            .map(|remote| remote.row.id.as_str())
+            .collect();
+        if ours.len() > 1 {
+            return Verdict::Several;
+        }
+        let Some(object) = &self.object else {
+            let left = !ours.is_empty() && !self.retained;
+            return if left { Verdict::Orphan } else { Verdict::Good };
+        };
+        let Some(ready) = conditions::ready(&object.status) else {
+            return Verdict::Stuck;
+        };
+        let held = object.status.callback_id.as_deref();
+        let is_known = |id: &&str| held == Some(id) || ready.message.contains(*id);
+        if !ours.iter().all(is_known) {
+            return Verdict::Orphan;
+        }
+        let foreign = self.here().any(|remote| !remote.posted);
+        let holds = self.here().any(|remote| {
+            Some(remote.row.id.as_str()) == held && remote.row.holds(&values(object.url))
+        });
+        let settled = match ready.reason.as_str() {
+            "Available" => holds,
+            "Conflict" => foreign,
+            _ => false,
+        };
+        if settled && !object.deleting {
+            Verdict::Good
+        } else {
+            Verdict::Stuck
+        }
+    }
+}
