@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
+use recording_callback_operator::command::{self, Done};
 use recording_callback_operator::config::{self, Command, Early, RunConfig};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
 use tikv_jemallocator::Jemalloc;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(config)) => controller(*config),
         Ok(Command::Crd) => print(crd::yaml().map_err(|error| error.to_string())),
         Ok(Command::Explain { code }) => print(explain::explain(&code)),
+        Ok(Command::Release(args)) => at_cluster(command::release::run(args)),
         Err(Early::Told(text)) => print(Ok(text)),
         Err(Early::Mistake(line)) => {
             eprintln!("{line}");
@@ -42,6 +44,24 @@ fn controller(config: RunConfig) -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// A command of a person, on this thread alone.
+fn at_cluster(command: impl Future<Output = anyhow::Result<Done>>) -> ExitCode {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let done = runtime.block_on(command);
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(Done { text, is_success }) => match print(Ok(text)) {
+            ExitCode::SUCCESS if !is_success => ExitCode::FAILURE,
+            code => code,
+        },
+        Err(error) => print(Err(format!("{error:#}"))),
+    }
 }
 
 fn print(result: Result<String, String>) -> ExitCode {

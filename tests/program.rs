@@ -75,6 +75,16 @@ fn a_mistake_on_the_command_line_ends_with_code_2_and_one_line() {
         &["--settle-time", "1m5s"],
     );
     refused(&mut program(""), 2, &["subcommand"]);
+    refused(&mut program("release"), 2, &["NAME", "--all"]);
+    refused(&mut program("release -A"), 2, &["NAME", "--all"]);
+    refused(&mut program("release push --all"), 2, &["--all"]);
+    // A variable that is set does not make a flag's mistake its own.
+    let mut short = program("release push -n Bad");
+    refused(
+        short.env("NAMESPACE", "media"),
+        2,
+        &["error: invalid value 'Bad'"],
+    );
 }
 
 #[test]
@@ -92,6 +102,11 @@ fn a_mistake_in_the_environment_names_the_variable() {
             &["environment variable", name],
         );
     }
+    refused(
+        program("release push").env("LEASE_NAME", "Bad"),
+        2,
+        &["environment variable LEASE_NAME"],
+    );
     let latin1 = OsStr::from_bytes(b"caf\xe9");
     refused(
         program("run").env("LABEL_SELECTOR", latin1),
@@ -110,6 +125,7 @@ fn without_a_cluster_the_ways_to_one_are_named() {
         1,
         &["KUBECONFIG", "--kubeconfig", "service account"],
     );
+    refused(&mut program("release --all"), 1, &["error: ", "KUBECONFIG"]);
     refused(
         &mut program("run --kubeconfig /no/such/file"),
         1,

@@ -27,6 +27,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod release;
 mod scope;
 mod sign_key;
 mod startup;

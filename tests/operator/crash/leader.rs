@@ -3,18 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use kube::api::{Api, DynamicObject, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
 use live_simulator::Settings;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{ground::Ground, hard::Case, in_place, scene::Scene, tell};
 use crate::support::{
-    eventually,
+    lease::{allow_lease, leads},
     operator::Operator,
     trap::{Blow, Point, strike},
-    world::{LIMIT, World},
+    world::World,
 };
 
 /// How long the Lease of these tests holds.
@@ -166,30 +164,8 @@ async fn ground(unique: bool) -> Ground {
 /// A world in which the operator may keep a Lease, too.
 async fn ground_of(settings: Settings) -> Ground {
     let ground = Ground::new(settings).await;
-    let rules = json!([{ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "update"] }]);
-    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "lease" }, "rules": rules });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "lease" },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "recording-callback-operator", "namespace": "recording-callback-system" }],
-    });
-    for (kind, object) in [("Role", role), ("RoleBinding", binding)] {
-        add(&ground, kind, object).await;
-    }
+    allow_lease(&ground.world.namespace).await;
     ground
-}
-
-async fn add(ground: &Ground, kind: &str, object: Value) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "rbac.authorization.k8s.io",
-        "v1",
-        kind,
-    ));
-    let namespace = &ground.world.namespace;
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(namespace.client(), namespace.name(), &resource);
-    let object: DynamicObject = serde_json::from_value(object).unwrap();
-    api.create(&PostParams::default(), &object).await.unwrap();
 }
 
 async fn leader(ground: &Ground) -> Operator {
@@ -205,14 +181,4 @@ async fn standby(ground: &Ground) -> Operator {
     ground
         .operator_with(&["--leader-elect=true", &namespace, &duration])
         .await
-}
-
-async fn leads(operator: &Operator) {
-    eventually("it leads", LIMIT, async || {
-        let (_, metrics) = operator.get("/metrics").await?;
-        metrics
-            .contains("\nrecording_callback_leader 1\n")
-            .then_some(())
-    })
-    .await;
 }

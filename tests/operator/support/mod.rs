@@ -1,10 +1,13 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
+mod alone;
 mod control_plane;
 mod kstatus;
 mod kubectl;
+pub(crate) mod lease;
 mod namespace;
 pub(crate) mod operator;
+mod program;
 pub(crate) mod proxy;
 pub(crate) mod trap;
 mod versions;
@@ -12,9 +15,11 @@ pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use alone::alone;
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
-pub(crate) use kubectl::{kubectl, kubectl_with_input};
+pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use namespace::Namespace;
+pub(crate) use program::{program, program_as};
 
 /// Asks again and again until there is an answer; panics when there is none within `limit`.
 pub(crate) async fn eventually<T>(
