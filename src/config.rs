@@ -9,12 +9,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub mod duration;
+pub mod manual;
 pub mod names;
 pub mod objects;
 pub mod release;
 pub mod run;
 pub mod selector;
 
+use clap_complete::Shell;
+use objects::ObjectsArgs;
 pub use release::ReleaseArgs;
 pub use run::RunConfig;
 
@@ -47,6 +50,24 @@ pub enum Command {
     },
     /// Let objects go without a call to the cloud: take the operator's finalizer off, and print the ids of what stays there
     Release(ReleaseArgs),
+    /// Tell the story of an object: target, conditions, last operations, next attempt, what to do
+    Status(ObjectsArgs),
+    /// Ask for a look at the cloud now
+    Retry(ObjectsArgs),
+    /// Leave objects alone: no call to the cloud, and deletion waits
+    Suspend(ObjectsArgs),
+    /// Work on suspended objects again
+    Resume(ObjectsArgs),
+    /// Print a shell's completion script
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page of the program or of a command
+    Man {
+        /// One of the commands
+        command: Option<String>,
+    },
 }
 
 /// Which cluster, as kubectl is told.

@@ -78,6 +78,9 @@ fn a_mistake_on_the_command_line_ends_with_code_2_and_one_line() {
     refused(&mut program("release"), 2, &["NAME", "--all"]);
     refused(&mut program("release -A"), 2, &["NAME", "--all"]);
     refused(&mut program("release push --all"), 2, &["--all"]);
+    for command in ["status", "retry", "suspend", "resume"] {
+        refused(&mut program(command), 2, &["NAME", "--all"]);
+    }
     // A variable that is set does not make a flag's mistake its own.
     let mut short = program("release push -n Bad");
     refused(
@@ -151,6 +154,28 @@ fn a_code_is_explained() {
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains("Class:    rejected\n"), "{stdout}");
     refused(&mut program("explain LIVE.0"), 1, &["LIVE.0", "Conflict"]);
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    for (line, words) in [
+        (
+            "completion bash",
+            ["complete -F", "resync-interval", "release"],
+        ),
+        ("completion zsh", ["#compdef", "resync-interval", "release"]),
+        ("man", [".TH", "NAME", "release"]),
+        ("man run", [".TH", "RESYNC_INTERVAL", "concurrency"]),
+    ] {
+        let (status, stdout, stderr) = output(&mut program(line));
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{line}");
+        for word in words {
+            let found = stdout.replace("\\-", "-").contains(word);
+            assert!(found, "{word} is not in what {line} printed");
+        }
+    }
+    refused(&mut program("man walk"), 1, &["walk"]);
+    refused(&mut program("completion csh"), 2, &["csh", "bash", "fish"]);
 }
 
 /// An API server that has the CRD and a place for one Lease. A silent one takes requests and never answers.

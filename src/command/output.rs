@@ -15,17 +15,24 @@ pub trait Row: Serialize {
     fn cells(&self) -> Vec<String>;
 }
 
-/// The rows as the user wants them. A table without rows is empty: its heads would tell nothing.
-pub fn render<T: Row>(output: Output, rows: &[T]) -> anyhow::Result<String> {
+/// What was found, as the user wants it: `text` is for people.
+pub fn render<T: Serialize>(
+    output: Output,
+    items: &[T],
+    text: impl FnOnce(&[T]) -> String,
+) -> anyhow::Result<String> {
     Ok(match output {
-        Output::Table if rows.is_empty() => String::new(),
-        Output::Table => table(rows),
-        Output::Json => format!("{:#}\n", json!({ "items": rows })),
-        Output::Yaml => serde_saphyr::to_string(&json!({ "items": rows }))?,
+        Output::Table => text(items),
+        Output::Json => format!("{:#}\n", json!({ "items": items })),
+        Output::Yaml => serde_saphyr::to_string(&json!({ "items": items }))?,
     })
 }
 
-fn table<T: Row>(rows: &[T]) -> String {
+/// A table; empty without rows, as its heads would tell nothing.
+pub fn table<T: Row>(rows: &[T]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(T::HEADS);
     for row in rows {
@@ -38,7 +45,7 @@ fn table<T: Row>(rows: &[T]) -> String {
 }
 
 /// Text of the cloud or of a user on one line, and without what a terminal would obey; a dash for nothing.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     if text.is_empty() {
         return "-".to_owned();
     }
@@ -76,22 +83,25 @@ mod tests {
 
     #[test]
     fn a_table_is_aligned_and_harmless() {
-        let text = render(Output::Table, ROWS).unwrap();
+        let text = table(ROWS);
         assert_eq!(
             text,
             "NAME           ID\npush-example    [2Jid\n中             -\n"
         );
-        assert_eq!(render::<Pair>(Output::Table, &[]).unwrap(), "");
+        assert_eq!(table::<Pair>(&[]), "");
     }
 
     #[test]
     fn programs_get_every_value_as_it_is() {
-        let json = render(Output::Json, ROWS).unwrap();
+        let json = render(Output::Json, ROWS, table).unwrap();
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
-        let yaml = render(Output::Yaml, ROWS).unwrap();
+        let yaml = render(Output::Yaml, ROWS, table).unwrap();
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
-        assert_eq!(render::<Pair>(Output::Yaml, &[]).unwrap(), "items: []\n");
+        assert_eq!(
+            render::<Pair>(Output::Yaml, &[], table).unwrap(),
+            "items: []\n"
+        );
     }
 }

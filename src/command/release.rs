@@ -5,15 +5,16 @@
 
 mod row;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream};
 use kube::Client;
 use kube::core::DynamicObject;
 
 use self::row::{Released, Word};
-use super::{Done, access, output};
-use crate::cluster::held::{HeldObjects, Outcome, is_held};
+use super::output::{render, table};
+use super::{Done, access, chosen};
 use crate::cluster::lease::holder::{self, Holder, Wanted};
+use crate::cluster::raw::{Outcome, RawObjects, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
 
@@ -24,9 +25,14 @@ const AT_ONCE: usize = 8;
 pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let client = access(&args.objects.scope.cluster)?.client()?;
-    let objects = HeldObjects::new(client.clone());
-    let found = find(&objects, &args, client.default_namespace()).await?;
-    if !found.is_empty() {
+    let objects = RawObjects::new(client.clone());
+    let mut found = chosen(&objects, &args.objects, client.default_namespace()).await?;
+    if args.objects.which.all {
+        found.retain(is_held);
+    }
+    if found.is_empty() {
+        eprintln!("no RecordingCallback there has the operator's finalizer");
+    } else {
         tokio::select! {
             judged = refuse_beside_an_operator(&client, &args) => judged?,
             () = stop.requested() => bail!("asked to stop: nothing was let go"),
@@ -48,35 +54,9 @@ pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
     }
     let is_done = |row: &Released| row.result != Word::Failed;
     Ok(Done {
-        text: output::render(args.print.output, &rows)?,
+        text: render(args.print.output, &rows, table)?,
         is_success: rows.len() == count && rows.iter().all(is_done),
     })
-}
-
-/// The one object that is named, or all that are held in the namespaces that are.
-async fn find(
-    objects: &HeldObjects,
-    args: &ReleaseArgs,
-    usual_namespace: &str,
-) -> anyhow::Result<Vec<DynamicObject>> {
-    let scope = &args.objects.scope;
-    let namespace = scope.namespace.as_deref().unwrap_or(usual_namespace);
-    if let Some(name) = &args.objects.which.name {
-        let object = objects.get(namespace, name).await?;
-        return Ok(vec![object.ok_or_else(|| {
-            anyhow!("there is no RecordingCallback {name} in the namespace {namespace}")
-        })?]);
-    }
-    let namespace = (!scope.all_namespaces).then_some(namespace);
-    let mut found = objects.list(namespace).await?;
-    found.retain(is_held);
-    if found.is_empty() {
-        let place = namespace.map_or("the cluster".to_owned(), |name| {
-            format!("the namespace {name}")
-        });
-        eprintln!("no RecordingCallback of {place} has the operator's finalizer");
-    }
-    Ok(found)
 }
 
 async fn refuse_beside_an_operator(client: &Client, args: &ReleaseArgs) -> anyhow::Result<()> {
@@ -115,7 +95,7 @@ fn refusal(holder: &Holder) -> String {
     )
 }
 
-async fn release(objects: &HeldObjects, mut object: DynamicObject) -> Released {
+async fn release(objects: &RawObjects, mut object: DynamicObject) -> Released {
     match objects.release(&mut object).await {
         Ok(Outcome::Released) => Released::new(&object, Word::Released, None),
         Ok(Outcome::NotHeld) => Released::new(&object, Word::NotHeld, None),

@@ -15,6 +15,17 @@ pub struct Objects {
     pub scope: Scope,
 }
 
+/// The flags of commands that need no others.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ObjectsArgs {
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: Objects,
+    /// How to print the answer.
+    #[command(flatten)]
+    pub print: OutputArgs,
+}
+
 /// One object, or all that there are.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[group(required = true, multiple = false)]

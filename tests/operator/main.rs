@@ -10,6 +10,7 @@
 
 mod ambient;
 mod architecture;
+mod commands;
 mod crash;
 mod crd;
 mod credentials;

@@ -8,7 +8,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 use recording_callback_operator::{
     api::{FINALIZER, crd::crd},
-    cluster::held::{HeldObjects, Outcome},
+    cluster::raw::{Outcome, RawObjects},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -235,7 +235,7 @@ async fn an_object_that_changes_meanwhile_is_read_again() {
     let world = World::new().await;
     let held = json!({ "metadata": { "finalizers": [FINALIZER], "labels": { "a": "b" } } });
     world.create("push", json!({})).await;
-    let objects = HeldObjects::new(world.namespace.client());
+    let objects = RawObjects::new(world.namespace.client());
     let read = async || objects.get(world.namespace.name(), "push").await.unwrap();
     let mut before = read().await.unwrap();
     before.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);

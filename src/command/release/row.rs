@@ -134,8 +134,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::output::render;
-    use crate::config::objects::Output;
+    use crate::command::output::table;
 
     fn object(metadata: &Value, status: &Value) -> DynamicObject {
         let mut object = json!({
@@ -169,7 +168,7 @@ mod tests {
         });
         let object = object(&json!({ "deletionTimestamp": DELETED }), &status);
         let row = Released::new(&object, Word::Released, None);
-        let table = render(Output::Table, std::slice::from_ref(&row)).unwrap();
+        let table = table(std::slice::from_ref(&row));
         let page = include_str!("../../../docs/commands.md");
         let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
         assert!(page.contains(&indented), "{indented}");

@@ -1,8 +1,9 @@
-//! Objects as far as it takes to let them go by hand. They are read without their types: one that this version can't read may have
-//! to be let go, too.
+//! Objects as a person works with them by hand. They are read without their types: one that this version can't read may have to be
+//! let go, too.
 
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch};
 use kube::{Client, ResourceExt as _};
+use serde_json::Value;
 
 use super::client::call;
 use super::error::Error;
@@ -17,7 +18,7 @@ const ATTEMPTS: usize = 5;
 
 /// The objects of every namespace.
 #[derive(Clone)]
-pub struct HeldObjects {
+pub struct RawObjects {
     client: Client,
     resource: ApiResource,
 }
@@ -39,7 +40,7 @@ pub fn is_held(object: &DynamicObject) -> bool {
     finalizers.any(|finalizer| finalizer == FINALIZER)
 }
 
-impl HeldObjects {
+impl RawObjects {
     /// Uses this client.
     pub fn new(client: Client) -> Self {
         let resource = ApiResource::erase::<RecordingCallback>(&());
@@ -92,6 +93,16 @@ impl HeldObjects {
                 _ => return Ok(Outcome::Gone),
             }
         }
+    }
+
+    /// Merges a change into an object, if it is still there.
+    pub async fn merge(&self, object: &DynamicObject, change: &Value) -> Result<(), Error> {
+        let api = self.api(object.metadata.namespace.as_deref());
+        let (name, params, change) = (object.name_any(), params(), Patch::Merge(change));
+        let patched = api.patch(&name, &params, &change);
+        call("change the RecordingCallback", patched)
+            .await
+            .map(drop)
     }
 
     fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {
