@@ -7,4 +7,5 @@ pub mod event;
 pub mod lease;
 pub mod object;
 pub mod pulse;
+pub mod raw;
 pub mod secret;

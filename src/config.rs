@@ -2,18 +2,27 @@
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub mod duration;
+pub mod manual;
 pub mod names;
+pub mod objects;
+pub mod release;
 pub mod run;
 pub mod selector;
 
+use clap_complete::Shell;
+use objects::ObjectsArgs;
+pub use release::ReleaseArgs;
 pub use run::RunConfig;
+
+/// The name of the binary by which kubectl finds it as its plugin `rcb`.
+const PLUGIN: &str = "kubectl-rcb";
 
 /// A Kubernetes operator that makes Huawei Cloud Live hold the recording callbacks declared as `RecordingCallback` objects.
 #[derive(Debug, Parser)]
@@ -38,6 +47,26 @@ pub enum Command {
     Explain {
         /// An error code such as LIVE.100011001, or a reason such as Conflict
         code: String,
+    },
+    /// Let objects go without a call to the cloud: take the operator's finalizer off, and print the ids of what stays there
+    Release(ReleaseArgs),
+    /// Tell the story of an object: target, conditions, last operations, next attempt, what to do
+    Status(ObjectsArgs),
+    /// Ask for a look at the cloud now
+    Retry(ObjectsArgs),
+    /// Leave objects alone: no call to the cloud, and deletion waits
+    Suspend(ObjectsArgs),
+    /// Work on suspended objects again
+    Resume(ObjectsArgs),
+    /// Print a shell's completion script
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page of the program or of a command
+    Man {
+        /// One of the commands
+        command: Option<String>,
     },
 }
 
@@ -88,7 +117,8 @@ pub enum Early {
 /// Reads the command line, and the environment where it says nothing.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Early> {
     let args: Vec<OsString> = args.into_iter().collect();
-    match Cli::try_parse_from(&args) {
+    let matches = cli(args.first()).try_get_matches_from(&args);
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Ok(cli.command),
         Err(error)
             if matches!(
@@ -99,6 +129,18 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Early>
             Err(Early::Told(error.to_string()))
         }
         Err(error) => Err(Early::Mistake(one_line(&error, &args))),
+    }
+}
+
+/// The command line's grammar, with the name in its usage that the user calls the program by.
+fn cli(called_as: Option<&OsString>) -> clap::Command {
+    let is_plugin =
+        called_as.is_some_and(|path| Path::new(path).file_stem() == Some(PLUGIN.as_ref()));
+    let command = Cli::command();
+    if is_plugin {
+        command.bin_name("kubectl rcb")
+    } else {
+        command
     }
 }
 
@@ -122,7 +164,7 @@ fn one_line(error: &clap::Error, args: &[OsString]) -> String {
     }
 }
 
-/// The environment variable that the error is about, if its flag is not on the command line.
+/// The environment variable that the error is about, if the value came from it.
 fn variable(error: &clap::Error, args: &[OsString]) -> Option<String> {
     if error.kind() == ErrorKind::InvalidUtf8 {
         let is_bad =
@@ -133,23 +175,34 @@ fn variable(error: &clap::Error, args: &[OsString]) -> Option<String> {
             .flat_map(clap::Command::get_arguments);
         return flags.find_map(|flag| flag.get_env()?.to_str().filter(is_bad).map(str::to_owned));
     }
+    if !matches!(
+        error.kind(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation
+    ) {
+        return None;
+    }
     let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
     let flag = usage
         .split([' ', '[', '='])
         .next()
-        .filter(|flag| flag.starts_with("--"))?;
-    let is_given = |arg: &OsStr| {
-        let rest = arg.to_str().and_then(|arg| arg.strip_prefix(flag));
+        .and_then(|flag| flag.strip_prefix("--"))?;
+    let is_given = |arg: &OsString| {
+        let rest = arg
+            .to_str()
+            .and_then(|arg| arg.strip_prefix("--")?.strip_prefix(flag));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };
-    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
-    (!is_unknown && !args.iter().any(|arg| is_given(arg))).then(|| {
-        flag.trim_start_matches('-')
-            .to_uppercase()
-            .replace('-', "_")
-    })
+    if args.iter().any(is_given) {
+        return None;
+    }
+    let commands = Cli::command();
+    let mut flags = commands
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let named = flags.find(|arg| arg.get_long() == Some(flag) && arg.get_env().is_some());
+    Some(named?.get_env()?.to_str()?.to_owned())
 }
 
 #[cfg(test)]

@@ -28,6 +28,12 @@ pub fn explain(word: &str) -> Result<String, String> {
         })
 }
 
+/// What a person does about a reason or an error code, if it is one that is known.
+pub fn remedy(word: &str) -> Option<&'static str> {
+    let reason = Reason::parse(word).map(|reason| reasons::text(reason).remedy);
+    reason.or_else(|| codes::find(word).map(|code| code.advice))
+}
+
 fn of_reason(reason: Reason) -> String {
     let text = reasons::text(reason);
     sections(&[

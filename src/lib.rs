@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod api;
 pub mod cluster;
+pub mod command;
 pub mod config;
 pub mod controller;
 pub mod explain;

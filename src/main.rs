@@ -4,11 +4,13 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
-use recording_callback_operator::config::{self, Command, Early, RunConfig};
+use recording_callback_operator::command::mark::{self, Mark};
+use recording_callback_operator::command::{Done, release, status};
+use recording_callback_operator::config::{self, Command, Early, RunConfig, manual};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
 use tikv_jemallocator::Jemalloc;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
@@ -18,6 +20,13 @@ fn main() -> ExitCode {
         Ok(Command::Run(config)) => controller(*config),
         Ok(Command::Crd) => print(crd::yaml().map_err(|error| error.to_string())),
         Ok(Command::Explain { code }) => print(explain::explain(&code)),
+        Ok(Command::Release(args)) => at_cluster(release::run(args)),
+        Ok(Command::Status(args)) => at_cluster(status::run(args)),
+        Ok(Command::Retry(args)) => at_cluster(mark::run(args, Mark::look())),
+        Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),
+        Ok(Command::Resume(args)) => at_cluster(mark::run(args, Mark::Resume)),
+        Ok(Command::Completion { shell }) => print(Ok(manual::completion(shell))),
+        Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(Early::Told(text)) => print(Ok(text)),
         Err(Early::Mistake(line)) => {
             eprintln!("{line}");
@@ -44,10 +53,28 @@ fn controller(config: RunConfig) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print(result: Result<String, String>) -> ExitCode {
+/// A command of a person, on this thread alone.
+fn at_cluster(command: impl Future<Output = anyhow::Result<Done>>) -> ExitCode {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let done = runtime.block_on(command);
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(Done { text, is_success }) => match print(Ok(text)) {
+            ExitCode::SUCCESS if !is_success => ExitCode::FAILURE,
+            code => code,
+        },
+        Err(error) => print(Err::<String, _>(format!("{error:#}"))),
+    }
+}
+
+fn print(result: Result<impl AsRef<[u8]>, String>) -> ExitCode {
     let printed = result.and_then(|text| {
         std::io::stdout()
-            .write_all(text.as_bytes())
+            .write_all(text.as_ref())
             .map_err(|error| error.to_string())
     });
     if let Err(text) = printed {

@@ -12,7 +12,8 @@ use crate::admin::{self, Health};
 use crate::cluster::client::Access;
 use crate::cluster::lease::{Leadership, Settings, identity};
 use crate::cluster::pulse::Pulse;
-use crate::config::{ClusterArgs, RunConfig};
+use crate::command::access;
+use crate::config::RunConfig;
 use crate::controller;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
@@ -72,15 +73,6 @@ async fn stop_when_lost(leadership: &Leadership, stop: &Stop) {
     leadership.lost().await;
     stop.request();
     std::future::pending::<()>().await;
-}
-
-fn access(cluster: &ClusterArgs) -> anyhow::Result<Access> {
-    let usual = ClusterArgs::usual_kubeconfig();
-    Ok(Access::find(
-        &cluster.kubeconfigs(),
-        usual.as_deref(),
-        cluster.context(),
-    )?)
 }
 
 fn leadership(

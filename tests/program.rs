@@ -75,6 +75,19 @@ fn a_mistake_on_the_command_line_ends_with_code_2_and_one_line() {
         &["--settle-time", "1m5s"],
     );
     refused(&mut program(""), 2, &["subcommand"]);
+    refused(&mut program("release"), 2, &["NAME", "--all"]);
+    refused(&mut program("release -A"), 2, &["NAME", "--all"]);
+    refused(&mut program("release push --all"), 2, &["--all"]);
+    for command in ["status", "retry", "suspend", "resume"] {
+        refused(&mut program(command), 2, &["NAME", "--all"]);
+    }
+    // A variable that is set does not make a flag's mistake its own.
+    let mut short = program("release push -n Bad");
+    refused(
+        short.env("NAMESPACE", "media"),
+        2,
+        &["error: invalid value 'Bad'"],
+    );
 }
 
 #[test]
@@ -92,6 +105,11 @@ fn a_mistake_in_the_environment_names_the_variable() {
             &["environment variable", name],
         );
     }
+    refused(
+        program("release push").env("LEASE_NAME", "Bad"),
+        2,
+        &["environment variable LEASE_NAME"],
+    );
     let latin1 = OsStr::from_bytes(b"caf\xe9");
     refused(
         program("run").env("LABEL_SELECTOR", latin1),
@@ -110,6 +128,7 @@ fn without_a_cluster_the_ways_to_one_are_named() {
         1,
         &["KUBECONFIG", "--kubeconfig", "service account"],
     );
+    refused(&mut program("release --all"), 1, &["error: ", "KUBECONFIG"]);
     refused(
         &mut program("run --kubeconfig /no/such/file"),
         1,
@@ -135,6 +154,28 @@ fn a_code_is_explained() {
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains("Class:    rejected\n"), "{stdout}");
     refused(&mut program("explain LIVE.0"), 1, &["LIVE.0", "Conflict"]);
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    for (line, words) in [
+        (
+            "completion bash",
+            ["complete -F", "resync-interval", "release"],
+        ),
+        ("completion zsh", ["#compdef", "resync-interval", "release"]),
+        ("man", [".TH", "NAME", "release"]),
+        ("man run", [".TH", "RESYNC_INTERVAL", "concurrency"]),
+    ] {
+        let (status, stdout, stderr) = output(&mut program(line));
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{line}");
+        for word in words {
+            let found = stdout.replace("\\-", "-").contains(word);
+            assert!(found, "{word} is not in what {line} printed");
+        }
+    }
+    refused(&mut program("man walk"), 1, &["walk"]);
+    refused(&mut program("completion csh"), 2, &["csh", "bash", "fish"]);
 }
 
 /// An API server that has the CRD and a place for one Lease. A silent one takes requests and never answers.

@@ -1,6 +1,7 @@
 //! Leadership by a Lease: which of several replicas acts. Only availability and quota hang on it, correctness does not.
 //!
-//! `decide` says what to do, `campaign` does it. No time that stands in a Lease is ever compared with a clock.
+//! `decide` says what to do, `campaign` does it; `holder` tells who does not campaign whether somebody leads. No time that stands
+//! in a Lease is ever compared with a clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,13 @@ use crate::metrics::Metrics;
 
 mod campaign;
 mod decide;
+pub mod holder;
 
 use super::client::AccessError;
 use campaign::Campaign;
+
+/// Label of the Leases of operators.
+const OPERATOR_LABEL: (&str, &str) = ("app.kubernetes.io/name", "recording-callback-operator");
 
 /// How long `release` may take in all.
 const RELEASE_LIMIT: Duration = Duration::from_millis(1500);

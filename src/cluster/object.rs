@@ -3,7 +3,7 @@
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::client::call;
@@ -101,20 +101,11 @@ impl Objects {
         object: &RecordingCallback,
         version: &Version,
     ) -> Result<(), Error> {
-        let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
-        let Some(index) = finalizers
-            .iter()
-            .position(|finalizer| finalizer == FINALIZER)
-        else {
+        let Some(removal) = without_finalizer(&object.metadata) else {
             return Ok(());
         };
         let mut operations = guarded(version);
-        let path = PointerBuf::from_tokens([
-            "metadata".to_owned(),
-            "finalizers".to_owned(),
-            index.to_string(),
-        ]);
-        operations.push(PatchOperation::Remove(RemoveOperation { path }));
+        operations.push(removal);
         self.patch("take the finalizer off", object, operations)
             .await
             .map(|_| ())
@@ -192,9 +183,13 @@ impl Objects {
 impl Version {
     /// The version of an object that was read.
     pub fn of(object: &RecordingCallback) -> Self {
+        Self::of_metadata(&object.metadata)
+    }
+
+    pub(super) fn of_metadata(metadata: &ObjectMeta) -> Self {
         Self {
-            uid: object.metadata.uid.clone().unwrap_or_default(),
-            resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            resource_version: metadata.resource_version.clone().unwrap_or_default(),
         }
     }
 }
@@ -204,14 +199,25 @@ pub fn is_stale(error: &Error) -> bool {
     error.is_conflict() || (error.is_invalid() && !error.has_causes())
 }
 
-fn params() -> PatchParams {
+pub(super) fn params() -> PatchParams {
     PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     }
 }
 
-fn guarded(version: &Version) -> Vec<PatchOperation> {
+/// What takes our finalizer off an object and leaves those of others, if it has ours.
+pub(super) fn without_finalizer(metadata: &ObjectMeta) -> Option<PatchOperation> {
+    let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
+    let index = finalizers
+        .iter()
+        .position(|finalizer| finalizer == FINALIZER)?;
+    let index = index.to_string();
+    let path = PointerBuf::from_tokens(["metadata", "finalizers", &index]);
+    Some(PatchOperation::Remove(RemoveOperation { path }))
+}
+
+pub(super) fn guarded(version: &Version) -> Vec<PatchOperation> {
     vec![
         test(["metadata", "uid"], json!(version.uid)),
         test(

@@ -10,6 +10,7 @@
 
 mod ambient;
 mod architecture;
+mod commands;
 mod crash;
 mod crd;
 mod credentials;
@@ -27,6 +28,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod release;
 mod scale;
 mod scope;
 mod sign_key;

@@ -1,6 +1,6 @@
 //! What only a control plane of its own can be put through: the CRD changes under the objects, and goes.
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -11,12 +11,11 @@ use kube::{
 use live_simulator::Operation;
 use recording_callback_operator::api::{SCHEMA_VERSION_ANNOTATION, crd::crd};
 use serde_json::json;
-use tokio::process::Command;
 
 use crate::{
     crd::ratchet::without_rules,
     support::{
-        ControlPlane, eventually, install,
+        alone, eventually, install,
         world::{LIMIT, World, condition},
     },
 };
@@ -29,18 +28,7 @@ async fn the_definition_may_change_and_go() {
         "uninstall::nothing_is_done_while_the_crd_is_an_older_one",
         "uninstall::uninstalling_retains_every_callback",
     ] {
-        let control_plane = ControlPlane::start().unwrap();
-        let ended = Command::new(env::current_exe().unwrap())
-            .args(["--exact", test, "--ignored", "--nocapture"])
-            .env("TEST_KUBECONFIG", control_plane.kubeconfig())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        let text = String::from_utf8_lossy(&ended.stdout);
-        let errors = String::from_utf8_lossy(&ended.stderr);
-        let ran = text.contains("1 passed");
-        assert!(ended.status.success() && ran, "{test}:\n{text}\n{errors}");
+        alone(test).await;
     }
 }
 

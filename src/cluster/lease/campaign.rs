@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::decide::{Action, View, decide, ours, released};
-use super::{Phase, Settings, Standing};
+use super::{OPERATOR_LABEL, Phase, Settings, Standing};
 use crate::admin::{Check, Health};
 use crate::cluster::client::{AccessError, CALL_LIMIT, call_within};
 use crate::cluster::error::Error;
@@ -174,7 +174,7 @@ impl Campaign {
         let lease = match &self.known {
             Known::Present(metadata) => {
                 let lease = Lease {
-                    metadata: metadata.as_ref().clone(),
+                    metadata: labelled(metadata.as_ref().clone()),
                     spec: Some(spec),
                 };
                 call_within(limit, op, self.api.replace(&name, &params, &lease)).await?
@@ -185,7 +185,7 @@ impl Campaign {
                     ..ObjectMeta::default()
                 };
                 let lease = Lease {
-                    metadata,
+                    metadata: labelled(metadata),
                     spec: Some(spec),
                 };
                 call_within(limit, op, self.api.create(&params, &lease)).await?
@@ -306,6 +306,14 @@ impl Campaign {
             _ => Ok(()),
         }
     }
+}
+
+/// With the label by which commands find the Leases of operators, whatever their names are.
+fn labelled(mut metadata: ObjectMeta) -> ObjectMeta {
+    let (key, value) = OPERATOR_LABEL;
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert(key.to_owned(), value.to_owned());
+    metadata
 }
 
 /// For people who read the Lease; no replica judges by it.

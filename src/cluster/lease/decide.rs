@@ -42,7 +42,8 @@ pub(super) fn decide(settings: &Settings, view: View<'_>, now: Instant) -> Actio
     if view.is_leading {
         return Action::StepDown;
     }
-    let is_expired = now.saturating_duration_since(view.since) >= duration(lease, settings);
+    let is_expired =
+        now.saturating_duration_since(view.since) >= duration(lease, settings.duration);
     if holder.is_empty() || is_expired {
         Action::Replace
     } else {
@@ -51,11 +52,11 @@ pub(super) fn decide(settings: &Settings, view: View<'_>, now: Instant) -> Actio
 }
 
 /// How long another's Lease holds: by its own word, if it gives one.
-fn duration(lease: &LeaseSpec, settings: &Settings) -> Duration {
+pub(super) fn duration(lease: &LeaseSpec, usual: Duration) -> Duration {
     let seconds = lease
         .lease_duration_seconds
         .and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or(settings.duration, Duration::from_secs)
+    seconds.map_or(usual, Duration::from_secs)
 }
 
 /// The Lease as ours. `stamp` is for people; no replica judges by it.

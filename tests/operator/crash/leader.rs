@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use kube::api::{Api, DynamicObject, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
 use live_simulator::{Operation, Settings};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
@@ -18,6 +16,7 @@ use super::{
 };
 use crate::support::{
     eventually,
+    lease::{allow_lease, is_leading, leads},
     operator::Operator,
     proxy::{Answer, Calls, Harm},
     trap::{Blow, Point, strike},
@@ -240,30 +239,8 @@ pub(super) async fn ground(unique: bool) -> Ground {
 /// A world in which the operator may keep a Lease, too.
 async fn ground_of(settings: Settings) -> Ground {
     let ground = Ground::new(settings).await;
-    let rules = json!([{ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "update"] }]);
-    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "lease" }, "rules": rules });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "lease" },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "recording-callback-operator", "namespace": "recording-callback-system" }],
-    });
-    for (kind, object) in [("Role", role), ("RoleBinding", binding)] {
-        add(&ground, kind, object).await;
-    }
+    allow_lease(&ground.world.namespace).await;
     ground
-}
-
-async fn add(ground: &Ground, kind: &str, object: Value) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "rbac.authorization.k8s.io",
-        "v1",
-        kind,
-    ));
-    let namespace = &ground.world.namespace;
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(namespace.client(), namespace.name(), &resource);
-    let object: DynamicObject = serde_json::from_value(object).unwrap();
-    api.create(&PostParams::default(), &object).await.unwrap();
 }
 
 pub(super) async fn leader(ground: &Ground) -> Operator {
@@ -279,16 +256,4 @@ async fn standby(ground: &Ground) -> Operator {
     ground
         .operator_with(&["--leader-elect=true", &namespace, &duration])
         .await
-}
-
-async fn leads(operator: &Operator) {
-    eventually("it leads", LIMIT, async || {
-        is_leading(operator).await.then_some(())
-    })
-    .await;
-}
-
-async fn is_leading(operator: &Operator) -> bool {
-    let metrics = operator.get("/metrics").await;
-    metrics.is_some_and(|(_, metrics)| metrics.contains("\nrecording_callback_leader 1\n"))
 }

@@ -1,11 +1,14 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
+mod alone;
 pub(crate) mod chance;
 mod control_plane;
 mod kstatus;
 mod kubectl;
+pub(crate) mod lease;
 mod namespace;
 pub(crate) mod operator;
+mod program;
 pub(crate) mod proxy;
 pub(crate) mod secrets;
 pub(crate) mod trap;
@@ -14,9 +17,11 @@ pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use alone::alone;
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
-pub(crate) use kubectl::{kubectl, kubectl_with_input};
+pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use namespace::Namespace;
+pub(crate) use program::{program, program_as};
 
 /// Asks again and again until there is an answer; panics when there is none within `limit`.
 pub(crate) async fn eventually<T>(

@@ -56,14 +56,8 @@ impl Operator {
 
     /// The same, as a service account of a namespace, which is made for it.
     pub(crate) async fn start_in(namespace: &Namespace, name: &str, flags: &[&str]) -> Self {
-        let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
-        let account = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
-        accounts
-            .create(&PostParams::default(), &account)
-            .await
-            .unwrap();
-        let token = token(namespace.name(), name).await;
-        let mut operator = Self::spawn_as(&kubeconfig_with(&token, None), flags, &[]);
+        let account = account_in(namespace, name).await;
+        let mut operator = Self::spawn_as(&account, flags, &[]);
         operator.ready().await;
         operator
     }
@@ -206,6 +200,17 @@ fn lines(log: &Path) -> Vec<Value> {
 async fn account(api_server: Option<&str>) -> String {
     static TOKEN: OnceCell<String> = OnceCell::const_new();
     kubeconfig_with(TOKEN.get_or_init(install).await, api_server)
+}
+
+/// A kubeconfig of a service account of a namespace, which is made for it.
+pub(crate) async fn account_in(namespace: &Namespace, name: &str) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
+    let account = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    kubeconfig_with(&token(namespace.name(), name).await, None)
 }
 
 /// A kubeconfig of whoever has this token.

@@ -1,0 +1,115 @@
+//! Objects as a person works with them by hand. They are read without their types: one that this version can't read may have to be
+//! let go, too.
+
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch};
+use kube::{Client, ResourceExt as _};
+use serde_json::Value;
+
+use super::client::call;
+use super::error::Error;
+use super::object::{Version, guarded, is_stale, params, without_finalizer};
+use crate::api::{FINALIZER, RecordingCallback};
+
+/// How many objects are read at once.
+const PAGE: u32 = 500;
+
+/// How often an object is read again that changes while it is let go.
+const ATTEMPTS: usize = 5;
+
+/// The objects of every namespace.
+#[derive(Clone)]
+pub struct RawObjects {
+    client: Client,
+    resource: ApiResource,
+}
+
+/// What became of an object that was to be let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Our finalizer is off.
+    Released,
+    /// It did not have our finalizer.
+    NotHeld,
+    /// It is gone, or another of this name has taken its place.
+    Gone,
+}
+
+/// Whether an object has our finalizer.
+pub fn is_held(object: &DynamicObject) -> bool {
+    let mut finalizers = object.finalizers().iter();
+    finalizers.any(|finalizer| finalizer == FINALIZER)
+}
+
+impl RawObjects {
+    /// Uses this client.
+    pub fn new(client: Client) -> Self {
+        let resource = ApiResource::erase::<RecordingCallback>(&());
+        Self { client, resource }
+    }
+
+    /// One object, if it is there.
+    pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, Error> {
+        let api = self.api(Some(namespace));
+        call("read the RecordingCallback", api.get_opt(name)).await
+    }
+
+    /// The objects of a namespace, or of every one.
+    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<DynamicObject>, Error> {
+        let api = self.api(namespace);
+        let mut params = ListParams::default().limit(PAGE);
+        let mut found = Vec::new();
+        loop {
+            let page = call("list the RecordingCallbacks", api.list(&params)).await?;
+            found.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Takes our finalizer off an object, and reads it into `object` again as often as it changes meanwhile.
+    pub async fn release(&self, object: &mut DynamicObject) -> Result<Outcome, Error> {
+        let api = self.api(object.metadata.namespace.as_deref());
+        let name = object.name_any();
+        let mut attempt = 1;
+        loop {
+            let Some(removal) = without_finalizer(&object.metadata) else {
+                return Ok(Outcome::NotHeld);
+            };
+            let mut operations = guarded(&Version::of_metadata(&object.metadata));
+            operations.push(removal);
+            let patch = Patch::Json::<()>(json_patch::Patch(operations));
+            let params = params();
+            match call("take the finalizer off", api.patch(&name, &params, &patch)).await {
+                Ok(_) => return Ok(Outcome::Released),
+                Err(error) if error.is_not_found() => return Ok(Outcome::Gone),
+                Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
+            attempt += 1;
+            match call("read the RecordingCallback", api.get_opt(&name)).await? {
+                Some(now) if now.uid() == object.uid() => *object = now,
+                _ => return Ok(Outcome::Gone),
+            }
+        }
+    }
+
+    /// Merges a change into an object, if it is still there.
+    pub async fn merge(&self, object: &DynamicObject, change: &Value) -> Result<(), Error> {
+        let api = self.api(object.metadata.namespace.as_deref());
+        let (name, params, change) = (object.name_any(), params(), Patch::Merge(change));
+        let patched = api.patch(&name, &params, &change);
+        call("change the RecordingCallback", patched)
+            .await
+            .map(drop)
+    }
+
+    fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {
+        let client = self.client.clone();
+        match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &self.resource),
+            None => Api::all_with(client, &self.resource),
+        }
+    }
+}

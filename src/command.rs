@@ -1,0 +1,46 @@
+//! The commands by which a person works with the objects of a cluster: beside the operator, or in its place. Each has the rights of
+//! its kubeconfig. They make no call to the cloud and read no Secret.
+
+pub mod mark;
+pub mod output;
+pub mod release;
+pub mod status;
+
+use anyhow::anyhow;
+use kube::core::DynamicObject;
+
+use crate::cluster::client::{Access, AccessError};
+use crate::cluster::raw::RawObjects;
+use crate::config::ClusterArgs;
+use crate::config::objects::Objects;
+
+/// What a command has to say at its end.
+#[derive(Debug)]
+pub struct Done {
+    /// For stdout.
+    pub text: String,
+    /// Whether all went well.
+    pub is_success: bool,
+}
+
+/// The cluster that the flags mean.
+pub fn access(cluster: &ClusterArgs) -> Result<Access, AccessError> {
+    let usual = ClusterArgs::usual_kubeconfig();
+    Access::find(&cluster.kubeconfigs(), usual.as_deref(), cluster.context())
+}
+
+/// The one object that is named, or all in the namespaces that are.
+async fn chosen(
+    objects: &RawObjects,
+    wanted: &Objects,
+    usual_namespace: &str,
+) -> anyhow::Result<Vec<DynamicObject>> {
+    let namespace = wanted.scope.namespace.as_deref().unwrap_or(usual_namespace);
+    let Some(name) = &wanted.which.name else {
+        let namespace = (!wanted.scope.all_namespaces).then_some(namespace);
+        return Ok(objects.list(namespace).await?);
+    };
+    let object = objects.get(namespace, name).await?;
+    let missing = || anyhow!("there is no RecordingCallback {name} in the namespace {namespace}");
+    Ok(vec![object.ok_or_else(missing)?])
+}

@@ -1,0 +1,105 @@
+//! `release`: lets objects go without a call to the cloud. The way out where an operator was uninstalled before its objects, whose
+//! finalizer then holds them, their namespace and the CRD.
+//!
+//! Beside an operator that is alive it refuses: that one can clean up, and would put the finalizer back.
+
+mod row;
+
+use anyhow::{Context as _, bail};
+use futures::{StreamExt as _, stream};
+use kube::Client;
+use kube::core::DynamicObject;
+
+use self::row::{Released, Word};
+use super::output::{render, table};
+use super::{Done, access, chosen};
+use crate::cluster::lease::holder::{self, Holder, Wanted};
+use crate::cluster::raw::{Outcome, RawObjects, is_held};
+use crate::config::ReleaseArgs;
+use crate::stop::Stop;
+
+/// How many objects are let go at once.
+const AT_ONCE: usize = 8;
+
+/// Lets go what `args` name, until it is asked to stop.
+pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
+    let stop = Stop::on_signals().context("cannot listen for signals")?;
+    let client = access(&args.objects.scope.cluster)?.client()?;
+    let objects = RawObjects::new(client.clone());
+    let mut found = chosen(&objects, &args.objects, client.default_namespace()).await?;
+    if args.objects.which.all {
+        found.retain(is_held);
+    }
+    if found.is_empty() {
+        eprintln!("no RecordingCallback there has the operator's finalizer");
+    } else {
+        tokio::select! {
+            judged = refuse_beside_an_operator(&client, &args) => judged?,
+            () = stop.requested() => bail!("asked to stop: nothing was let go"),
+        }
+    }
+    let count = found.len();
+    // What was begun is finished, so that every id is told.
+    let rows: Vec<Released> = stream::iter(found)
+        .take_until(stop.requested())
+        .map(|object| release(&objects, object))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    if rows.len() < count {
+        eprintln!(
+            "asked to stop: {} objects are as they were",
+            count - rows.len()
+        );
+    }
+    let is_done = |row: &Released| row.result != Word::Failed;
+    Ok(Done {
+        text: render(args.print.output, &rows, table)?,
+        is_success: rows.len() == count && rows.iter().all(is_done),
+    })
+}
+
+async fn refuse_beside_an_operator(client: &Client, args: &ReleaseArgs) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        namespace: args.lease_namespace.as_deref(),
+        name: args.lease_name.as_deref(),
+    };
+    let judged = holder::find(client, wanted, |held| {
+        eprintln!(
+            "the Lease {}/{} is held by {}: waiting up to {:?} to see whether that operator is alive",
+            held.namespace, held.name, held.identity, held.duration
+        );
+    });
+    match judged.await {
+        Ok(None) => Ok(()),
+        Ok(Some(holder)) => bail!(refusal(&holder)),
+        Err(error) if error.is_forbidden() => bail!(
+            "{error}; whether an operator is alive can't be told without: \
+             allow it, or name the Lease with --lease-namespace and --lease-name"
+        ),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refusal(holder: &Holder) -> String {
+    let Holder {
+        namespace,
+        name,
+        identity,
+        ..
+    } = holder;
+    format!(
+        "refused: {identity} holds the Lease {namespace}/{name} and is alive, so it lets go what is deleted. Stop it first: \
+         kubectl scale deployment {name} -n {namespace} --replicas=0. \
+         If it does not serve these objects, name the Lease of the one that did with --lease-namespace and --lease-name"
+    )
+}
+
+async fn release(objects: &RawObjects, mut object: DynamicObject) -> Released {
+    match objects.release(&mut object).await {
+        Ok(Outcome::Released) => Released::new(&object, Word::Released, None),
+        Ok(Outcome::NotHeld) => Released::new(&object, Word::NotHeld, None),
+        Ok(Outcome::Gone) => Released::new(&object, Word::Gone, None),
+        Err(error) => Released::new(&object, Word::Failed, Some(error.to_string())),
+    }
+}

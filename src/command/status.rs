@@ -1,0 +1,43 @@
+//! `status`: the story of one object, from what the API server holds of it.
+
+mod story;
+mod text;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use self::story::Story;
+use super::output::render;
+use super::{Done, access, chosen};
+use crate::api::RecordingCallback;
+use crate::cluster::raw::RawObjects;
+use crate::config::objects::ObjectsArgs;
+
+/// Tells of the objects that `args` name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "says how long ago; decides nothing"
+)]
+pub async fn run(args: ObjectsArgs) -> anyhow::Result<Done> {
+    let client = access(&args.objects.scope.cluster)?.client()?;
+    let objects = RawObjects::new(client.clone());
+    let found = chosen(&objects, &args.objects, client.default_namespace()).await?;
+    let mut stories = Vec::new();
+    for object in found {
+        let name = object.name_any();
+        let object = object.try_parse::<RecordingCallback>();
+        let object = object.with_context(|| format!("{name} can't be read"))?;
+        stories.push(Story::of(object));
+    }
+    if stories.is_empty() {
+        eprintln!("there is no RecordingCallback there");
+    }
+    let now = Timestamp::now();
+    Ok(Done {
+        text: render(args.print.output, &stories, |stories| {
+            text::tell(stories, now)
+        })?,
+        is_success: true,
+    })
+}

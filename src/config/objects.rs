@@ -1,0 +1,78 @@
+//! The flags by which commands are told whose objects they are about, and how to print what they say.
+
+use clap::{Args, ValueEnum};
+
+use super::{ClusterArgs, names};
+
+/// Objects of a cluster: one by its name, or all of a namespace or of every one.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Objects {
+    /// One or all.
+    #[command(flatten)]
+    pub which: Which,
+    /// Which namespaces of which cluster.
+    #[command(flatten)]
+    pub scope: Scope,
+}
+
+/// The flags of commands that need no others.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ObjectsArgs {
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: Objects,
+    /// How to print the answer.
+    #[command(flatten)]
+    pub print: OutputArgs,
+}
+
+/// One object, or all that there are.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Name of the object
+    #[arg(conflicts_with = "all_namespaces", value_parser = names::subdomain)]
+    pub name: Option<String>,
+    /// All objects of the namespace, or with -A of the cluster
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Namespaces of a cluster, as kubectl is told.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Scope {
+    /// Namespace of the objects [default: that of the kubeconfig's context]
+    #[arg(short, long, value_name = "NAME", value_parser = names::label)]
+    pub namespace: Option<String>,
+    /// Every namespace
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// How a command prints what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// For programs.
+    Yaml,
+}
+
+/// The flag for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct OutputArgs {
+    /// How to print the answer
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        value_enum
+    )]
+    pub output: Output,
+}

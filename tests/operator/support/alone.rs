@@ -1,0 +1,23 @@
+//! Tests that change what all others share: each runs in a process of its own, with a control plane of its own.
+
+use std::env;
+
+use tokio::process::Command;
+
+use super::ControlPlane;
+
+/// Runs a test that is ignored otherwise, named by its path.
+pub(crate) async fn alone(test: &str) {
+    let control_plane = ControlPlane::start().unwrap();
+    let ended = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env("TEST_KUBECONFIG", control_plane.kubeconfig())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&ended.stdout);
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    let ran = text.contains("1 passed");
+    assert!(ended.status.success() && ran, "{test}:\n{text}\n{errors}");
+}
