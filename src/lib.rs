@@ -9,6 +9,9 @@ pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod explain;
+#[cfg(test)]
+#[path = "../tests/fuzz/mod.rs"]
+mod fuzz;
 pub mod live;
 pub mod log;
 pub mod metrics;
