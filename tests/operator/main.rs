@@ -10,6 +10,7 @@
 
 mod ambient;
 mod architecture;
+mod bad_input;
 mod crash;
 mod crd;
 mod credentials;
@@ -22,6 +23,9 @@ mod duplicates;
 mod errors;
 mod examples;
 mod figures;
+#[allow(dead_code, reason = "what the unit tests need more")]
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
 mod interference;
 mod lifecycle;
 mod management;

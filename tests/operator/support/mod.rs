@@ -2,7 +2,7 @@
 
 pub(crate) mod chance;
 mod control_plane;
-mod kstatus;
+pub(crate) mod kstatus;
 mod kubectl;
 mod namespace;
 pub(crate) mod operator;
