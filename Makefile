@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins lint generate check-generated clean
+.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -57,6 +57,10 @@ test-all: test ## Run all tests and the long ones: every hard case at every kill
 
 twins: build/bin/kube ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
+
+fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
+	cargo test --lib --locked --no-run
+	end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-10})); while ((SECONDS < end)); do PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --lib --locked -- fuzz::; done
 
 lint: ## Check formatting, and lint; every warning is an error
 	cargo fmt --all --check

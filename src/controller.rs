@@ -7,6 +7,8 @@ mod account;
 mod change;
 mod context;
 mod create;
+#[cfg(test)]
+mod fuzz;
 mod gauges;
 mod identifier;
 mod index;

@@ -10,6 +10,9 @@ pub mod command;
 pub mod config;
 pub mod controller;
 pub mod explain;
+#[cfg(test)]
+#[path = "../tests/fuzz/mod.rs"]
+mod fuzz;
 pub mod live;
 pub mod log;
 pub mod metrics;

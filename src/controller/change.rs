@@ -205,7 +205,7 @@ impl Run<'_> {
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
                     self.refresh().await?;
-                    if self.object.status.as_ref() != Some(&planned_on) {
+                    if parse::status(&self.object, self.facts.now) != planned_on {
                         return Ok(Next::Again);
                     }
                 }

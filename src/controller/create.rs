@@ -19,7 +19,7 @@ use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed};
+use crate::plan::facts::{Desired, Key, Observed, shifted};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
@@ -106,7 +106,7 @@ impl Run<'_> {
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
     fn may_create(&mut self, account: &Account, desired: &Desired) -> bool {
         let now = self.moment(Instant::now());
-        let fresh = self.facts.observed.since(now - manage::FRESH);
+        let fresh = self.facts.observed.since(shifted(now, -manage::FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context

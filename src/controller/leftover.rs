@@ -18,6 +18,7 @@ use super::run::Run;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::quota::Lane;
+use crate::plan::credible::credible;
 use crate::plan::decide::{Step, decide};
 use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
@@ -174,7 +175,7 @@ impl Leftover {
     fn assume(&self, facts: &mut Facts, account: &Account, deleted: &BTreeSet<String>) {
         facts.object.deleting = true;
         facts.object.finalizer = true;
-        facts.status = self.status.clone();
+        facts.status = credible(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.access = Access::Usable(account.target().clone());
         facts.deleted.extend(deleted.iter().cloned());

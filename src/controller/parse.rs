@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use crate::api::status::Status;
 use crate::api::{
     AdoptionPolicy, DeletionPolicy, FINALIZER, ManagementPolicy, PENDING_OPERATION,
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
+use crate::plan::credible::credible;
 use crate::plan::facts::{Adoption, Deletion, Desired, Object, Policies};
 use crate::plan::place::{Place, Values};
 use crate::plan::record::Record;
@@ -32,6 +35,11 @@ pub(super) fn object(object: &RecordingCallback) -> Object {
         deleting: object.metadata.deletion_timestamp.is_some(),
         requested: annotation(object, RECONCILE_REQUESTED_AT).map(str::to_owned),
     }
+}
+
+/// The status as last written, as far as it can be believed at this moment of cloud time.
+pub(super) fn status(object: &RecordingCallback, now: Timestamp) -> Status {
+    credible(object.status.clone().unwrap_or_default(), now)
 }
 
 /// The UID.
@@ -117,8 +125,12 @@ fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
     let Some(url) = &spec.notify_callback_url else {
         return Ok(None);
     };
-    let good = (url.starts_with("http://") || url.starts_with("https://"))
-        && !url.contains(['?', '#', '@'])
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    let authority = rest.and_then(|rest| rest.split('/').next());
+    let good = authority.is_some_and(|authority| !authority.contains('@'))
+        && !url.contains(['?', '#'])
         && !url.contains(char::is_whitespace);
     if good {
         return Ok(Some(url.clone()));

@@ -13,7 +13,6 @@ use super::account::Account;
 use super::context::{Context, Turn};
 use super::parse;
 use crate::api::RecordingCallback;
-use crate::api::status::Status;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
 use crate::live::looks::Ask;
@@ -327,7 +326,7 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
     let uid = parse::uid(object);
     let meta = parse::object(object);
     let policies = parse::policies(&object.spec);
-    let status: Status = object.status.clone().unwrap_or_default();
+    let status = parse::status(object, now);
     let annotated = parse::record(object);
     let mut facts = Facts {
         now,
@@ -365,7 +364,7 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
             if memory
                 .attempt_seen
                 .as_ref()
-                .is_none_or(|(id, _)| *id != newest.id)
+                .is_none_or(|(id, seen)| *id != newest.id || *seen > now)
             {
                 memory.attempt_seen = Some((newest.id.clone(), now));
             }

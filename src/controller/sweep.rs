@@ -143,13 +143,15 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
             continue;
         }
         let rows = inventory.at_place(&place);
-        let status = object.status.as_ref();
+        let status = object.status.is_some();
+        let status = status.then(|| parse::status(object, begun));
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let counts = status
+            .as_ref()
             .is_none_or(|status| begun >= hold::counts_at(status, context.settings.settle_time));
         if is_missing && counts {
             missing.push(Arc::clone(object));
-        } else if is_missing || status.is_none_or(|status| hold::is_news(status, rows)) {
+        } else if is_missing || status.is_none_or(|status| hold::is_news(&status, rows)) {
             hand_over(
                 context,
                 object,

@@ -11,13 +11,11 @@ use serde_json::{Map, Value};
 use super::{
     clock::{date, parse_http_date},
     codes,
-    redact::{MAX_TEXT, Secrets},
+    redact::{MAX_NAME, MAX_TEXT, Secrets},
     transport::{Response, TransportError},
 };
 use crate::plan::failure::{Class, Failure, Operation};
 
-/// The longest code or request id that is taken over.
-const MAX_NAME: usize = 128;
 /// A longer `Retry-After` is not believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 /// A date that is further off explains a refused signature. The cloud allows 15 minutes.

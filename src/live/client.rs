@@ -88,7 +88,8 @@ impl Client {
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callbacks(account);
         let write = (Operation::Create, Method::POST, path);
-        self.write(token, account, write, content, deadline).await
+        self.write(token, account, write, content, deadline, Ok)
+            .await
     }
 
     /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
@@ -102,10 +103,12 @@ impl Client {
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
-        self.write(token, account, write, content, deadline).await
+        let same = |row| wire::same_id(row, id);
+        self.write(token, account, write, content, deadline, same)
+            .await
     }
 
-    /// Sends all fields.
+    /// Sends all fields. `check` lets the answered row pass.
     async fn write(
         &self,
         token: Token,
@@ -113,6 +116,7 @@ impl Client {
         (operation, method, path): (Operation, Method, String),
         content: Content<'_>,
         deadline: Deadline,
+        check: impl FnOnce(Row) -> Result<Row, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let call = Call {
             operation,
@@ -123,8 +127,10 @@ impl Client {
             key: content.key,
             deadline: Some(deadline),
         };
-        self.make(token, account, call, |body| {
-            wire::written(body, content.place)
+        self.make(token, account, call, |body, secrets| {
+            wire::written(body, content.place, secrets)?
+                .map(check)
+                .transpose()
         })
         .await
     }
@@ -146,7 +152,7 @@ impl Client {
             key: None,
             deadline: Some(deadline),
         };
-        self.make(token, account, call, |_| Ok(())).await
+        self.make(token, account, call, |_, _| Ok(())).await
     }
 
     /// `GET /record/callbacks/{id}`.
@@ -165,7 +171,10 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, wire::shown).await
+        self.make(token, account, call, |body, secrets| {
+            wire::shown(body, id, secrets)
+        })
+        .await
     }
 
     /// `GET /record/callbacks`: one page, of one ingest domain or of all. The filter by app is not offered: the cloud's is inexact.
@@ -204,7 +213,7 @@ fn callbacks(account: &Account) -> String {
 
 /// The path of one callback. An id that would change the meaning of the path is refused: no cloud makes such a one.
 fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
-    if id.is_empty() || id.contains('/') || id == "." || id == ".." {
+    if !wire::is_id(id) {
         let problem = "the recorded id can't be part of an address";
         return Err(classify::unsendable(operation, Class::Rejected, problem));
     }

@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,6 +16,9 @@ pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// `Date` has whole seconds, so what is below this is no offset.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
+
+/// The years 2020 to 2099, in seconds since 1970.
+const PLAUSIBLE: Range<i64> = 1_577_836_800..4_102_444_800;
 
 /// When a request left and when its answer came, by the local clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +86,10 @@ impl Clock {
     }
 }
 
-/// The time in the `Date` header of an answer.
+/// The time in the `Date` header of an answer. One of another age is no clock's.
 pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    parse_http_date(headers.get(header::DATE)?.to_str().ok()?)
+    let date = parse_http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+    PLAUSIBLE.contains(&date.as_second()).then_some(date)
 }
 
 /// A time as HTTP headers write it, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -117,6 +122,21 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_http_date(text), expected.map(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_another_age_is_none() {
+        for (text, plausible) in [
+            ("Wed, 25 Nov 2026 12:00:00 GMT", true),
+            ("Tue, 31 Dec 2019 23:59:59 GMT", false),
+            ("Wed, 01 Jan 2020 00:00:00 GMT", true),
+            ("Thu, 31 Dec 2099 23:59:59 GMT", true),
+            ("Fri, 01 Jan 2100 00:00:00 GMT", false),
+            ("Thu, 30 Dec 9999 22:00:00 GMT", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::DATE, text.parse().unwrap())]);
+            assert_eq!(date(&headers).is_some(), plausible, "{text}");
         }
     }
 

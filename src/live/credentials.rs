@@ -108,6 +108,14 @@ const SETS: [&[&str]; 3] = [
     &["token"],
     &["username", "password", "domain_name"],
 ];
+/// Values that nobody may see.
+const SECRET: [&str; 4] = ["sk", "security_token", "token", "password"];
+/// Values that messages and statuses show.
+const SHOWN: [&str; 4] = ["project_id", "region", "live_endpoint", "iam_endpoint"];
+/// A shorter secret may be part of another value by chance.
+const TELLING: usize = 8;
+/// The longest endpoint: a scheme, a host name and a port.
+const MAX_ENDPOINT: usize = 270;
 /// Values that become part of a header.
 const IN_HEADERS: [&str; 3] = ["ak", "security_token", "token"];
 /// Every key that is looked at.
@@ -137,6 +145,9 @@ impl CredentialSet {
         data: &BTreeMap<String, Vec<u8>>,
     ) -> Result<Self, String> {
         let values = values(data)?;
+        if let Some(problem) = misplaced(&values) {
+            return Err(problem);
+        }
         let text = |key: &str| values.get(key).map(|value| (*value).to_owned());
         let is_project = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let is_region =
@@ -154,8 +165,13 @@ impl CredentialSet {
             credential,
             project_id: checked("project_id", 64, &is_project, "1 to 64 of A-Z a-z 0-9 _ -")?,
             region: checked("region", 32, &is_region, "written like cn-north-4")?,
-            live_endpoint: text("live_endpoint"),
-            iam_endpoint: text("iam_endpoint"),
+            live_endpoint: checked(
+                "live_endpoint",
+                MAX_ENDPOINT,
+                &|_| true,
+                "host or host:port",
+            )?,
+            iam_endpoint: checked("iam_endpoint", MAX_ENDPOINT, &|_| true, "host or host:port")?,
         })
     }
 
@@ -192,6 +208,23 @@ fn values(data: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<&'static str, &st
         }
     }
     Ok(values)
+}
+
+/// A secret that stands where its value would be shown.
+fn misplaced(values: &BTreeMap<&str, &str>) -> Option<String> {
+    let told = |key: &str| values.get(key).map(|value| value.to_lowercase());
+    let pairs = SECRET
+        .iter()
+        .flat_map(|secret| SHOWN.map(|shown| (*secret, shown)));
+    let repeats = |(secret, shown): &(&str, &str)| {
+        let (secret, shown) = (told(secret), told(shown));
+        let secret = secret.filter(|secret| secret.chars().count() >= TELLING);
+        secret.is_some_and(|secret| shown.is_some_and(|shown| shown.contains(&secret)))
+    };
+    let (secret, shown) = pairs.into_iter().find(repeats)?;
+    Some(format!(
+        "the value of {shown} repeats that of {secret}: write each value at its own key"
+    ))
 }
 
 /// Names what completes the sets that were begun.

@@ -61,6 +61,9 @@ impl Draft<'_> {
         let authorization =
             sign::authorization(pair.ak.as_str(), pair.sk.expose_secret(), &date, unsigned);
         secrets.hide(&authorization);
+        if let Some((_, signature)) = authorization.split_once("Signature=") {
+            secrets.hide(signature);
+        }
         self.headers
             .push((header::AUTHORIZATION.as_str(), authorization));
         self.bare()

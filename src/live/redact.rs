@@ -5,18 +5,22 @@
 use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use super::sign::percent_encode;
 
 /// The longest text that is shown, in characters.
 pub const MAX_TEXT: usize = 512;
+/// The longest code, id or name that is taken over.
+pub const MAX_NAME: usize = 128;
+/// So many characters of a secret's start are taken for it: whoever repeats a secret may cut it.
+const TELLING: usize = 8;
 /// What stands for a secret.
 const MARK: &str = "[redacted]";
 
 /// The secrets of one call, and what is shown in their place.
 #[derive(Default)]
 pub struct Secrets {
-    /// The longest first, since one may be a part of another.
     replacements: Vec<(SecretString, String)>,
 }
 
@@ -30,7 +34,10 @@ impl Secrets {
     pub fn hide(&mut self, secret: &str) {
         self.replace(secret, MARK);
         self.replace(&percent_encode(secret), MARK);
-        self.replace(&secret.replace('/', "\\/"), MARK);
+        let quoted = Value::from(secret).to_string();
+        let escaped = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        self.replace(escaped, MARK);
+        self.replace(&escaped.replace('/', "\\/"), MARK);
     }
 
     /// An access key id: its first characters are shown.
@@ -38,19 +45,21 @@ impl Secrets {
         self.replace(access_key, &shortened(access_key));
     }
 
-    /// The text with secrets replaced and control characters escaped, cut between characters, and never inside a mark.
+    /// The text without white space at its ends, presentable and no longer than `limit` characters.
     pub fn clean(&self, text: &str, limit: usize) -> String {
+        self.presentable(text.trim(), limit)
+    }
+
+    /// The text with secrets replaced and control characters escaped, cut between characters, and never inside a mark.
+    pub fn presentable(&self, text: &str, limit: usize) -> String {
         let mut clean = String::new();
         let mut length = 0;
-        let mut rest = text.trim();
+        let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let secret = self.replacements.iter().find_map(|(secret, shown)| {
-                Some((rest.strip_prefix(secret.expose_secret())?, shown))
-            });
             let mut escaped = String::new();
-            let piece = if let Some((after, shown)) = secret {
-                rest = after;
-                shown.as_str()
+            let piece = if let Some((end, shown)) = self.secret_at(rest) {
+                rest = rest.get(end..).unwrap_or_default();
+                shown
             } else {
                 rest = rest.get(next.len_utf8()..).unwrap_or_default();
                 push_escaped(&mut escaped, next);
@@ -65,15 +74,30 @@ impl Secrets {
         clean
     }
 
+    /// The longest secret, or start of one, that the text begins with: where it ends, and what is shown for it.
+    fn secret_at(&self, text: &str) -> Option<(usize, &str)> {
+        let found = self.replacements.iter().filter_map(|(secret, shown)| {
+            let secret = secret.expose_secret();
+            let end = common_start(secret, text);
+            let tells = end == secret.len() || secret.get(..end)?.chars().count() >= TELLING;
+            tells.then_some((end, shown.as_str()))
+        });
+        found.max_by_key(|(end, _)| *end)
+    }
+
     fn replace(&mut self, secret: &str, shown: &str) {
         let known = |(known, _): &(SecretString, String)| known.expose_secret() == secret;
         if secret.is_empty() || self.replacements.iter().any(known) {
             return;
         }
         self.replacements.push((secret.into(), shown.to_owned()));
-        self.replacements
-            .sort_by_key(|(secret, _)| std::cmp::Reverse(secret.expose_secret().len()));
     }
+}
+
+/// How many bytes two texts have in common from their start, in whole characters.
+fn common_start(a: &str, b: &str) -> usize {
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+    same.map(|(letter, _)| letter.len_utf8()).sum()
 }
 
 /// How an access key id is shown: its first 4 characters.
@@ -136,6 +160,26 @@ mod tests {
         secrets.hide("token");
         secrets.hide("token-and-more");
         assert_eq!(secrets.clean("token-and-more", MAX_TEXT), "[redacted]");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_replaced() {
+        for (text, shown) in [
+            (format!("bad key {}", &SK[..30]), "bad key [redacted]"),
+            (format!("bad key {}...", &SK[..20]), "bad key [redacted]..."),
+            ("Access=AKIDEXAMPLE0".to_owned(), "Access=AKID****"),
+            (format!("bad key {}", &SK[..7]), "bad key sk/Exam"),
+        ] {
+            assert_eq!(secrets().clean(&text, MAX_TEXT), shown);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_json_escapes_is_replaced_where_the_json_is_broken() {
+        let mut secrets = Secrets::new();
+        secrets.hide("quote\"and\\slash");
+        let text = r#"{"token":"quote\"and\\slash","#;
+        assert_eq!(secrets.clean(text, MAX_TEXT), r#"{"token":"[redacted]","#);
     }
 
     #[test]

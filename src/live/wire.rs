@@ -1,6 +1,7 @@
 //! The JSON of the five operations, and the rows that come of it. The only file that names a field of the API.
 //!
-//! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out.
+//! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out. What is
+//! understood may be shown: no secret of the call, no control character and no endless text is in a row.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -8,11 +9,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{answer::Page, sign_key::SignKey};
+use super::{
+    answer::Page,
+    redact::{MAX_NAME, Secrets},
+    sign_key::SignKey,
+};
 use crate::plan::{
     place::{Events, Place, Values},
     row::Row,
 };
+
+/// The longest value of a row that is taken over, longer than any that a spec may have.
+const MAX_VALUE: usize = 4096;
+/// How many events of a row are taken over, more than a spec may have.
+const MAX_EVENTS: usize = 64;
 
 /// A callback as the cloud writes it. Which fields a deployment leaves out is not documented.
 #[derive(Deserialize)]
@@ -52,8 +62,9 @@ pub fn request(place: &Place, values: &Values, key: Option<&SignKey>) -> Bytes {
     Value::Object(fields.collect()).to_string().into()
 }
 
-/// The row in the answer of a create or an update; `None` when the body is empty or has no id, as the first deployments answer.
-pub fn written(body: &[u8], place: &Place) -> Result<Option<Row>, String> {
+/// The row in the answer of a create or an update of this place; `None` when the body is empty or has no id, as the first
+/// deployments answer.
+pub fn written(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -61,46 +72,80 @@ pub fn written(body: &[u8], place: &Place) -> Result<Option<Row>, String> {
     if filled(callback.id.as_deref()).is_none() {
         return Ok(None);
     }
-    row(callback, Some(place)).map(Some)
+    let row = row(callback, Some(place), secrets)?;
+    if row.place == *place {
+        Ok(Some(row))
+    } else {
+        Err("the answer tells of a callback at another place".to_owned())
+    }
 }
 
-/// The row in the answer of a GET.
-pub fn shown(body: &[u8]) -> Result<Row, String> {
-    row(parse(body)?, None)
+/// The row in the answer of a GET of this id.
+pub fn shown(body: &[u8], id: &str, secrets: &Secrets) -> Result<Row, String> {
+    same_id(row(parse(body)?, None, secrets)?, id)
 }
 
 /// The page in the answer of a list.
-pub fn listed(body: &[u8]) -> Result<Page, String> {
+pub fn listed(body: &[u8], secrets: &Secrets) -> Result<Page, String> {
     let list: List = parse(body)?;
     let rows = list
         .callback_config
         .into_iter()
-        .map(|callback| row(callback, None));
+        .map(|callback| row(callback, None, secrets));
     Ok(Page {
         total: list.total,
         rows: rows.collect::<Result<_, _>>()?,
     })
 }
 
+/// The row, if it is the one that was asked for.
+pub fn same_id(row: Row, id: &str) -> Result<Row, String> {
+    if row.id == id {
+        Ok(row)
+    } else {
+        Err("the answer tells of a callback with another id".to_owned())
+    }
+}
+
+/// Whether the cloud may have made this id: it can be part of an address, and be shown.
+pub fn is_id(id: &str) -> bool {
+    (1..=MAX_NAME).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_graphic())
+        && !id.contains('/')
+        && id != "."
+        && id != ".."
+}
+
 fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| format!("the answer can't be read: {error}"))
 }
 
-fn row(callback: Callback, place: Option<&Place>) -> Result<Row, String> {
+fn row(callback: Callback, place: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
     let lacks = |field: &str| format!("the answer can't be read: a callback has no {field}");
     let id = filled(callback.id.as_deref())
         .ok_or_else(|| lacks("id"))?
         .to_owned();
+    if !is_id(&id) || secrets.presentable(&id, MAX_NAME) != id {
+        return Err("the answer can't be read: a callback has an id that is none".to_owned());
+    }
     let domain = filled(callback.publish_domain.as_deref()).or(place.map(Place::domain));
     let app = filled(callback.app.as_deref()).or(place.map(Place::app));
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
+    let told = |text: &str, longest| secrets.presentable(text, longest);
+    let events = |all: Vec<String>| {
+        let told = all.iter().map(|event| told(event, MAX_NAME));
+        let told: Events = told.collect();
+        told.into_iter().take(MAX_EVENTS).collect()
+    };
+    let url = filled(callback.notify_callback_url.as_deref());
+    let sign_type = filled(callback.sign_type.as_deref());
     Ok(Row {
         id,
         place: Place::new(domain, app),
-        url: filled(callback.notify_callback_url.as_deref()).map(str::to_owned),
-        events: callback.notify_event_subscription.map(Events::from_iter),
-        sign_type: filled(callback.sign_type.as_deref()).map(str::to_owned),
+        url: url.map(|url| told(url, MAX_VALUE)),
+        events: callback.notify_event_subscription.map(events),
+        sign_type: sign_type.map(|name| told(name, MAX_NAME)),
         create_time: time(callback.create_time),
         update_time: time(callback.update_time),
     })
@@ -159,7 +204,12 @@ mod tests {
 
     #[test]
     fn a_full_row_is_read_and_unknown_fields_and_events_do_no_harm() {
-        let row = shown(FULL.as_bytes()).unwrap();
+        let row = shown(
+            FULL.as_bytes(),
+            "e2fe84def7e476651034ec4b9e92bc30",
+            &Secrets::new(),
+        )
+        .unwrap();
         assert_eq!(row.id, "e2fe84def7e476651034ec4b9e92bc30");
         assert_eq!(row.place, Place::new("push.example.com", "live"));
         assert_eq!(row.url.as_deref(), Some("https://hooks.example.com/record"));
@@ -173,7 +223,7 @@ mod tests {
     fn nothing_but_the_place_and_the_id_is_needed() {
         let body = r#"{"id":"1","publish_domain":"push.example.com","app":"*","notify_callback_url":"",
             "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;
-        let row = shown(body.as_bytes()).unwrap();
+        let row = shown(body.as_bytes(), "1", &Secrets::new()).unwrap();
         let rest = (
             row.url,
             row.events,
@@ -189,7 +239,10 @@ mod tests {
             "",
             "[]",
         ] {
-            assert!(shown(body.as_bytes()).is_err(), "{body}");
+            assert!(
+                shown(body.as_bytes(), "1", &Secrets::new()).is_err(),
+                "{body}"
+            );
         }
     }
 
@@ -202,22 +255,36 @@ mod tests {
             r#"{"id":""}"#,
             r#"{"id":null,"app":"*"}"#,
         ] {
-            assert_eq!(written(body.as_bytes(), &place()), Ok(None), "{body}");
+            assert_eq!(
+                written(body.as_bytes(), &place(), &Secrets::new()),
+                Ok(None),
+                "{body}"
+            );
         }
-        let row = written(br#"{"id":"1"}"#, &place()).unwrap().unwrap();
+        let row = written(br#"{"id":"1"}"#, &place(), &Secrets::new())
+            .unwrap()
+            .unwrap();
         assert_eq!((row.id.as_str(), row.place), ("1", place()));
         for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {
-            assert!(written(body.as_bytes(), &place()).is_err(), "{body}");
+            assert!(
+                written(body.as_bytes(), &place(), &Secrets::new()).is_err(),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn a_list_needs_its_total_and_its_rows() {
-        let page =
-            listed(format!(r#"{{"total":41,"callback_config":[{FULL}]}}"#).as_bytes()).unwrap();
+        let page = listed(
+            format!(r#"{{"total":41,"callback_config":[{FULL}]}}"#).as_bytes(),
+            &Secrets::new(),
+        )
+        .unwrap();
         assert_eq!((page.total, page.rows.len()), (41, 1));
         assert_eq!(
-            listed(br#"{"total":0,"callback_config":[]}"#).unwrap().rows,
+            listed(br#"{"total":0,"callback_config":[]}"#, &Secrets::new())
+                .unwrap()
+                .rows,
             []
         );
         for body in [
@@ -230,7 +297,45 @@ mod tests {
             "{}",
             "",
         ] {
-            assert!(listed(body.as_bytes()).is_err(), "{body}");
+            assert!(listed(body.as_bytes(), &Secrets::new()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_tells_of_another_callback_is_none() {
+        let other = br#"{"id":"2","publish_domain":"other.example.com","app":"*"}"#;
+        assert!(written(other, &place(), &Secrets::new()).is_err());
+        assert!(shown(other, "1", &Secrets::new()).is_err());
+        assert!(shown(other, "2", &Secrets::new()).is_ok());
+        let same = br#"{"id":"2","publish_domain":"PUSH.example.com","app":"*"}"#;
+        assert!(written(same, &place(), &Secrets::new()).is_ok());
+    }
+
+    #[test]
+    fn what_a_row_says_may_be_shown() {
+        let mut secrets = Secrets::new();
+        secrets.hide("test-token-0123456789");
+        let body = |id: &str| {
+            let events: Vec<_> = (0..1_000).map(|number| format!("EVENT_{number}")).collect();
+            json!({"id": id, "publish_domain": "a.b", "app": "*", "sign_type": "x\u{1b}[31m",
+                "notify_callback_url": format!("https://test-token-0123456789/{}", "x".repeat(9_000)),
+                "notify_event_subscription": events})
+            .to_string()
+        };
+        let row = shown(body("1").as_bytes(), "1", &secrets).unwrap();
+        assert_eq!(row.sign_type.as_deref(), Some("x\\u{1b}[31m"));
+        assert_eq!(row.events.unwrap().len(), MAX_EVENTS);
+        let url = row.url.unwrap();
+        assert!(url.starts_with("https://[redacted]/x") && url.len() == MAX_VALUE);
+        for id in [
+            "test-token-0123456789",
+            "a b",
+            "a/b",
+            "..",
+            "\u{1b}",
+            &"1".repeat(129),
+        ] {
+            assert!(shown(body(id).as_bytes(), id, &secrets).is_err(), "{id}");
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::{
     decide::{Proof, Rest, Step, rest},
     facts::{Access, Definition, Deletion, Facts, Observed, later},
@@ -122,12 +120,8 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
         _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let newest = record.newest().map_or(facts.now, |newest| newest.at);
-            let waited = facts
-                .now
-                .duration_since(newest)
-                .clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(8));
-            let again = (facts.now + waited).min(later(settled_at, Duration::from_millis(1)));
+            let settled = later(settled_at, Duration::from_millis(1));
+            let again = record.next_look(facts.now).min(settled);
             let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
             let situation =
                 Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);

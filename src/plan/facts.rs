@@ -372,6 +372,11 @@ pub fn next_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
 }
 
+/// `moment` and so much later or, where that is negative, earlier; at most the end of time.
+pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(moment)
+}
+
 /// `moment` plus `duration`, or the end of time.
 pub fn later(moment: Timestamp, duration: Duration) -> Timestamp {
     SignedDuration::try_from(duration)

@@ -8,7 +8,7 @@ use super::{
     conditions,
     decide::{Proof, Rest, Step, rest},
     difference,
-    facts::{Desired, Facts, Observed, Shown, later},
+    facts::{Desired, Facts, Observed, Shown, later, shifted},
     ledger,
     manage::{foreign, is_as_sent, look, must_recheck, recheck_at, several, target_changed},
     place::Target,
@@ -287,7 +287,7 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
 /// Whether the row says that it was changed later than our last write was answered.
 fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool {
     match (row.update_time, ledger::last_write(status)) {
-        (Some(changed), Some(ours)) => changed > ours + tolerance,
+        (Some(changed), Some(ours)) => changed > shifted(ours, tolerance),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use super::failure::{Class, Failure, Operation};
 use crate::api::status::{OperationStatus, Status};
 
 /// How many entries `operations` has at most.
-const KEPT: usize = 10;
+pub const KEPT: usize = 10;
 
 /// The entry of a call that succeeded.
 pub fn success(

@@ -8,7 +8,7 @@ use super::{
     conditions,
     decide::{Look, Proof, Rest, Step, rest},
     difference,
-    facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later},
+    facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later, shifted},
     failure::Failure,
     hold, ledger, outcome,
     place::{Target, Values},
@@ -210,7 +210,6 @@ fn unknown(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     if let Some(row) = ours(facts) {
         return Step::Claim(row.clone());
     }
-    let newest = record.newest().map_or(facts.now, |newest| newest.at);
     match &facts.observed {
         Observed::Unasked => look(facts.now, Proof::Absence),
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
@@ -224,11 +223,8 @@ fn unknown(facts: &Facts, desired: &Desired, record: &Record) -> Step {
             look(settled_at, Proof::Absence)
         }
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let waited = facts
-                .now
-                .duration_since(newest)
-                .clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(8));
-            let again = (facts.now + waited).min(later(settled_at, Duration::from_millis(1)));
+            let settled = later(settled_at, Duration::from_millis(1));
+            let again = record.next_look(facts.now).min(settled);
             Step::Rest(Rest {
                 situation: waits_for_settling(facts, settled_at),
                 remote: None,
@@ -265,7 +261,8 @@ fn first(facts: &Facts, desired: &Desired) -> Step {
     // What was seen in the way may have gone: a conflict is over only by a look of its own.
     let in_the_way = conditions::has_reason(&facts.status, Reason::Conflict);
     let asked = facts.unanswered().is_some() || in_the_way;
-    let not_before = if asked { facts.now } else { facts.now - FRESH };
+    let age = if asked { SignedDuration::ZERO } else { FRESH };
+    let not_before = shifted(facts.now, -age);
     match &facts.observed {
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
         seen if !seen.since(not_before) => look(not_before, Proof::Absence),
@@ -328,7 +325,11 @@ fn conflict(facts: &Facts, row: &Row, why: &str) -> Step {
 
 /// Several rows, none of which may be touched.
 pub(super) fn several(facts: &Facts, rows: &[Row]) -> Step {
-    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    const TOLD: usize = 10;
+    let ids = rows.iter().map(|row| row.id.as_str()).take(TOLD);
+    let ids: Vec<&str> = ids
+        .chain((rows.len() > TOLD).then_some("and more"))
+        .collect();
     stuck(
         facts,
         format!(

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    facts::shifted,
     place::{Target, Values},
     row::Row,
 };
@@ -105,7 +106,7 @@ impl Record {
     #[must_use]
     pub fn appended(mut self, attempt: Attempt) -> Self {
         self.attempts.push(attempt);
-        if self.attempts.len() > KEPT {
+        while self.attempts.len() > KEPT {
             self.attempts.remove(1);
         }
         self
@@ -114,6 +115,13 @@ impl Record {
     /// The newest attempt.
     pub fn newest(&self) -> Option<&Attempt> {
         self.attempts.last()
+    }
+
+    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8 s.
+    pub fn next_look(&self, now: Timestamp) -> Timestamp {
+        let waited = self.newest().map(|newest| now.duration_since(newest.at));
+        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(8));
+        shifted(now, waited.unwrap_or(least).clamp(least, most))
     }
 
     /// Whether the outcome of the newest attempt is not known, given `status.closedOperation`.
@@ -130,9 +138,9 @@ impl Record {
     /// The newest attempt that could have made this row: equal values, and an age that fits.
     pub fn author_of(&self, row: &Row) -> Option<&Attempt> {
         let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
-        let fits = row
-            .create_time
-            .is_none_or(|made| made >= first.at - OLDER && made <= newest.at + YOUNGER);
+        let fits = row.create_time.is_none_or(|made| {
+            made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
+        });
         self.attempts
             .iter()
             .rev()
@@ -234,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_from_the_ends_of_time_can_be_asked() {
+        for end in [Timestamp::MIN, Timestamp::MAX] {
+            let mut record = record();
+            for attempt in &mut record.attempts {
+                attempt.at = end;
+            }
+            assert_eq!(record.author_of(&row(Some(1050), None)), None);
+            assert!(record.author_of(&row(None, None)).is_some());
+            assert!(record.next_look(end) >= end);
+        }
+    }
+
+    #[test]
     fn a_record_of_another_object_or_of_nothing_is_none() {
         let text = serde_json::json!(record()).to_string();
         assert_eq!(Record::parse(&text, "uid"), Some(record()));
@@ -256,7 +277,9 @@ mod tests {
                 None,
             ))
         };
-        let record = (0..20).fold(record(), newer);
+        let mut long = record();
+        long.attempts.extend(vec![long.attempts[1].clone(); 1_000]);
+        let record = (0..20).fold(long, newer);
         let ids: Vec<&str> = record.attempts.iter().map(|a| a.id.as_str()).collect();
         assert_eq!(ids, ["first", "13", "14", "15", "16", "17", "18", "19"]);
     }

@@ -10,6 +10,7 @@
 
 mod ambient;
 mod architecture;
+mod bad_input;
 mod commands;
 mod crash;
 mod crd;
@@ -23,6 +24,9 @@ mod duplicates;
 mod errors;
 mod examples;
 mod figures;
+#[allow(dead_code, reason = "what the unit tests need more")]
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
 mod interference;
 mod lifecycle;
 mod management;

@@ -95,7 +95,7 @@ impl Client {
         token: Token,
         account: &Account,
         call: Call<'_>,
-        read: impl FnOnce(&[u8]) -> Result<T, String>,
+        read: impl FnOnce(&[u8], &Secrets) -> Result<T, String>,
     ) -> Result<Answer<T>, Failure> {
         let pass = self.strikes.enter(&account.credential).await;
         let pass = pass.map_err(|stopped| stopped.failure(call.operation))?;
@@ -106,7 +106,7 @@ impl Client {
             at,
             secrets,
         } = reply?;
-        let value = read(&response.body).map_err(|problem| {
+        let value = read(&response.body, &secrets).map_err(|problem| {
             classify::unreadable(call.operation, &response, &problem, &secrets)
         })?;
         Ok(Answer {

@@ -95,7 +95,7 @@ impl Iam {
             Ok(_) | Err(NoProject::Ambiguous(_)) => Verdict::Accepted,
             Err(NoProject::Failed(failure)) => Verdict::of_failure(failure),
         });
-        result
+        result.map_err(|problem| presentable(problem, credential))
     }
 
     async fn ask(
@@ -108,7 +108,7 @@ impl Iam {
             .list(key, proof, operation)
             .await
             .map_err(NoProject::Failed)?;
-        wire::only_project(&projects, &key.region).map_err(|problem| ambiguous(&problem))
+        wire::only_project(&projects, &key.region).map_err(NoProject::Ambiguous)
     }
 
     /// Looks with a temporary key. One that is refused is not used again.
@@ -154,7 +154,7 @@ impl Iam {
                 return Ok(id);
             }
         }
-        found.map_err(|problem| ambiguous(&problem))
+        found.map_err(NoProject::Ambiguous)
     }
 
     /// The projects of the region's name, asked for once more when the date of the signature was refused.
@@ -220,6 +220,14 @@ fn keeps(result: &Result<String, NoProject>) -> Option<Duration> {
     }
 }
 
-fn ambiguous(problem: &str) -> NoProject {
-    NoProject::Ambiguous(Secrets::new().clean(problem, MAX_TEXT))
+/// Names of projects are the cloud's words.
+fn presentable(problem: NoProject, credential: &Credential) -> NoProject {
+    match problem {
+        NoProject::Ambiguous(sentence) => {
+            let mut secrets = Secrets::new();
+            credential.conceal(&mut secrets);
+            NoProject::Ambiguous(secrets.clean(&sentence, MAX_TEXT))
+        }
+        NoProject::Failed(failure) => NoProject::Failed(failure),
+    }
 }

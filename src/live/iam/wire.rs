@@ -36,6 +36,12 @@ impl Project {
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.name == name
     }
+
+    /// Its id, if that is one: it becomes part of addresses and statuses.
+    fn id(&self) -> Option<&str> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        Some(self.id.as_str()).filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(fits))
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,12 +95,13 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     let token = token.filter(|token| !token.is_empty());
     let token = token.ok_or("the answer has no X-Subject-Token")?.into();
     let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
-    let expires_at = told.token.expires_at.and_then(|text| text.parse().ok());
-    let project = told.token.project.map(|project| project.id);
+    let expires_at = told.token.expires_at.as_ref();
+    let expires_at = expires_at.and_then(|text| text.parse().ok());
+    let project = told.token.project.as_ref().and_then(Project::id);
     Ok(Issued {
         token,
         expires_at,
-        project,
+        project: project.map(str::to_owned),
     })
 }
 
@@ -120,7 +127,9 @@ pub(super) fn only_project(projects: &[Project], name: &str) -> Result<String, S
         .filter(|project| project.is_named(name))
         .collect();
     match named.as_slice() {
-        [project] => Ok(project.id.clone()),
+        [project] => project.id().map(str::to_owned).ok_or_else(|| {
+            format!("the id that IAM shows of the project {name} is none: {remedy}")
+        }),
         [] => {
             let others: Vec<_> = projects
                 .iter()
@@ -244,5 +253,8 @@ mod tests {
                 .contains("1, 3")
         );
         assert!(projects(b"{}").is_err());
+        let strange = projects(br#"{"projects":[{"id":"1\r\n2","name":"cn-north-4"}]}"#).unwrap();
+        let problem = only_project(&strange, "cn-north-4").unwrap_err();
+        assert!(problem.contains("is none"), "{problem}");
     }
 }

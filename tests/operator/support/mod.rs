@@ -3,7 +3,7 @@
 mod alone;
 pub(crate) mod chance;
 mod control_plane;
-mod kstatus;
+pub(crate) mod kstatus;
 mod kubectl;
 pub(crate) mod lease;
 mod namespace;

@@ -140,15 +140,20 @@ impl Stage {
     }
 
     pub(super) fn echo(&self, status: u16, body: fn(&Request) -> String) {
+        self.answer_to(move |sent| {
+            let mut response = answer(status, "");
+            response.body = body(sent).into();
+            response.into()
+        });
+    }
+
+    /// Replies with what is made of the request.
+    pub(super) fn answer_to(&self, script: impl FnOnce(&Request) -> Reply + Send + 'static) {
         self.script
             .replies
             .lock()
             .unwrap()
-            .push_back(Box::new(move |sent| {
-                let mut response = answer(status, "");
-                response.body = body(sent).into();
-                response.into()
-            }));
+            .push_back(Box::new(script));
     }
 
     pub(super) fn sent(&self) -> Vec<Request> {

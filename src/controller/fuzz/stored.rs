@@ -1,0 +1,350 @@
+//! Any object that the API server may hold is decided on: nothing foreign is touched, nobody gets stuck, and the status that
+//! comes of it is sane.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+use proptest::{prelude::*, sample::Index};
+use serde_json::Value;
+
+use crate::{
+    api::{RecordingCallback, status::Status},
+    controller::parse,
+    fuzz::{
+        config,
+        manifest::{UID, stored},
+        moment,
+    },
+    plan::{
+        decide::{Rest, Step, decide},
+        facts::{
+            Access, Adoption, Definition, Facts, Key, Observed, Rewrites, Rival, Settings, Shown,
+            later,
+        },
+        failure::{Class, Failure, Operation},
+        hold,
+        outcome::{self, Told},
+        place::{Events, Place, Target, Values},
+        reason::Reason,
+        record::Attempt,
+        row::Row,
+        unseen,
+    },
+};
+
+const SETTINGS: Settings = Settings {
+    settle_time: Duration::from_secs(30),
+    stall_after: Duration::from_mins(10),
+    read_only: false,
+};
+/// Nothing waits longer by itself.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+const CLASSES: &[Class] = &[
+    Class::Gone,
+    Class::Rejected,
+    Class::Exists,
+    Class::Maintenance,
+    Class::CloudDown,
+    Class::NotSent,
+    Class::Throttled,
+    Class::Overloaded,
+    Class::Credential,
+    Class::ClockSkew,
+    Class::Permission,
+    Class::Account,
+    Class::Protocol,
+];
+
+/// What the rest of the world says when it is asked.
+#[derive(Debug, Clone)]
+struct Around {
+    now: Timestamp,
+    access: Access,
+    key: Key,
+    rival: bool,
+    held_elsewhere: bool,
+    going: bool,
+    nudged: bool,
+    failure: Failure,
+    /// Rows at the place: whether each has the spec's values, and its time.
+    rows: Option<Vec<(String, bool, String)>>,
+    shown: Option<bool>,
+}
+
+fn around() -> impl Strategy<Value = Around> {
+    let target = Target {
+        region: "cn-north-4".to_owned(),
+        project_id: "p".to_owned(),
+        endpoint: "https://live.example.com".to_owned(),
+    };
+    let access = prop_oneof![
+        6 => Just(Access::Usable(target)),
+        1 => Just(Access::Unusable(Reason::CredentialsMissing, "none".to_owned())),
+        1 => Just(Access::Ambiguous("two".to_owned())),
+    ];
+    let key = prop_oneof![
+        Just(Key::Unwanted),
+        Just(Key::Digest("digest".to_owned())),
+        Just(Key::Invalid("bad".to_owned())),
+    ];
+    let id = prop_oneof![
+        Just("id-1".to_owned()),
+        Just("id-2".to_owned()),
+        "[a-z]{1,9}"
+    ];
+    let rows = prop::collection::vec((id, any::<bool>(), moment()), 0..4);
+    let failure = any::<Index>().prop_map(|class| Failure {
+        operation: Operation::List,
+        class: *class.get(CLASSES),
+        http_status: Some(400),
+        code: Some("LIVE.100011001".to_owned()),
+        message: "as the test has it".to_owned(),
+        request_id: Some("request".to_owned()),
+        retry_after: None,
+    });
+    // A `Date` of the cloud may say anything.
+    let now = prop_oneof![
+        8 => 1_700_000_000_i64..1_900_000_000,
+        1 => Just(Timestamp::MAX.as_second()),
+        1 => Just(-62_167_219_200),
+    ];
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (
+        now,
+        access,
+        key,
+        flags,
+        failure,
+        prop::option::weighted(0.8, rows),
+        prop::option::of(any::<bool>()),
+    )
+        .prop_map(
+            |(now, access, key, (rival, held_elsewhere, going, nudged), failure, rows, shown)| {
+                Around {
+                    now: Timestamp::from_second(now).unwrap(),
+                    access,
+                    key,
+                    rival: rival && held_elsewhere,
+                    held_elsewhere,
+                    going,
+                    nudged,
+                    failure,
+                    rows,
+                    shown,
+                }
+            },
+        )
+}
+
+fn facts(object: &RecordingCallback, around: &Around) -> Facts {
+    Facts {
+        now: around.now,
+        settings: SETTINGS,
+        object: parse::object(object),
+        policies: parse::policies(&object.spec),
+        desired: parse::desired(&object.spec),
+        status: parse::status(object, around.now),
+        record: parse::record(object),
+        record_seen: around.now,
+        rechecked: false,
+        look_due: false,
+        nudged: around.nudged,
+        access: Access::Unread,
+        credential: Some("digest".to_owned()),
+        key: Key::Unread,
+        rival: None,
+        claimed_elsewhere: BTreeSet::new(),
+        deleted: BTreeSet::new(),
+        definition: Definition::Unread,
+        observed: Observed::Unasked,
+        shown: Shown::Unasked,
+        rewrites: Rewrites::default(),
+        blind: None,
+        queued: false,
+    }
+}
+
+fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
+    let wanted = facts.desired.as_ref().ok().filter(|_| as_spec);
+    let other = Values {
+        url: Some("https://foreign.example.com/".to_owned()),
+        events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        sign_type: "HMACSHA256".to_owned(),
+    };
+    let values = wanted.map_or(other, |desired| desired.values.clone());
+    Row {
+        id: id.to_owned(),
+        place: Place::new("push.example.com", "live"),
+        url: values.url,
+        events: Some(values.events),
+        sign_type: Some(values.sign_type),
+        create_time: time.parse().ok(),
+        update_time: time.parse().ok(),
+    }
+}
+
+/// Asks until there is a step that is no question.
+fn ask(facts: &mut Facts, around: &Around) -> Step {
+    for _ in 0..10 {
+        match decide(facts) {
+            Step::Access => {
+                facts.access = around.access.clone();
+                facts.key = around.key.clone();
+                facts.rival = around.rival.then(|| Rival {
+                    name: "media/other".to_owned(),
+                    deleting: false,
+                });
+            }
+            Step::Look(look) => {
+                assert!(look.not_before <= facts.now, "a look in the future");
+                facts.observed = match &around.rows {
+                    None => Observed::Unknown(around.failure.clone()),
+                    Some(rows) => {
+                        let seen = rows
+                            .iter()
+                            .map(|(id, same, time)| row(facts, id, *same, time));
+                        Observed::seen(facts.now, seen.collect(), true)
+                    }
+                };
+                if around.held_elsewhere {
+                    facts.claimed_elsewhere.insert("id-2".to_owned());
+                }
+            }
+            Step::Show => {
+                let id = facts.id().unwrap().to_owned();
+                facts.shown = match around.shown {
+                    None => Shown::Gone,
+                    Some(true) => Shown::Row(row(facts, &id, true, "")),
+                    Some(false) => Shown::Unknown(around.failure.clone()),
+                };
+            }
+            Step::Definition if around.going => facts.definition = Definition::Going,
+            Step::Definition => facts.definition = Definition::Stays,
+            step => return step,
+        }
+    }
+    panic!("it asks and asks: {:?}", decide(facts));
+}
+
+/// Whether an object may touch an id: its status holds it, or its own record says that it made the row.
+fn may_touch(object: &RecordingCallback, facts: &Facts, id: &str) -> bool {
+    let status = object.status.as_ref();
+    let held = status.and_then(|status| status.callback_id.as_deref()) == Some(id);
+    let record = parse::record(object).filter(|record| record.uid == UID);
+    let made = facts.observed.rows().iter().any(|row| {
+        let wrote = |attempt: &Attempt| row.holds(&attempt.values());
+        row.id == id
+            && record
+                .as_ref()
+                .is_some_and(|r| r.attempts.iter().any(wrote))
+    });
+    held || (made && !facts.claimed_elsewhere.contains(id))
+}
+
+fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
+    let only_looks = facts.policies.observe || facts.policies.suspend;
+    let changes = matches!(
+        step,
+        Step::Create | Step::Update { .. } | Step::Claim(_) | Step::Adopt(_)
+    );
+    let deleting = facts.object.deleting;
+    assert!(!(changes && (deleting || only_looks)), "{step:?}");
+    match step {
+        Step::Update { id, .. } | Step::Delete { id } => {
+            assert!(may_touch(object, facts, id), "{step:?} of a foreign row");
+        }
+        Step::Claim(row) => assert!(may_touch(object, facts, &row.id), "{step:?}"),
+        Step::Adopt(row) => {
+            let desired = facts.desired.as_ref().unwrap();
+            assert!(!facts.claimed_elsewhere.contains(&row.id), "{step:?}");
+            assert!(match desired.adoption {
+                Adoption::Never => false,
+                Adoption::IfIdentical => row.holds(&desired.values),
+                Adoption::Always => true,
+            });
+        }
+        Step::Rest(Rest { again, .. }) => {
+            let latest = later(facts.now, LONGEST_WAIT);
+            assert!(again.is_none_or(|again| again <= latest), "stuck: {step:?}");
+        }
+        _ => {}
+    }
+}
+
+/// The status that the step leads to, where it leads to one.
+fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
+    let now = facts.now;
+    let told = Told {
+        http_status: Some(200),
+        request_id: Some("request".to_owned()),
+        at: now,
+    };
+    let desired = facts.desired.clone();
+    let mut failure = around.failure.clone();
+    Some(match step {
+        Step::Rest(rest) => outcome::rested(facts, rest),
+        Step::Failed(failure) => outcome::failed(facts, failure, None, now).0,
+        Step::Unseen(failure) => unseen::told(facts, failure, None),
+        Step::Create => {
+            let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.values, None);
+            facts.record = facts
+                .open_record()
+                .map(|open| open.clone().appended(attempt));
+            failure.operation = Operation::Create;
+            outcome::failed(facts, &failure, None, now).0
+        }
+        Step::Update { .. } => outcome::updated(facts, &desired.ok()?, None, told),
+        Step::Delete { .. } => outcome::deleted(facts, told),
+        Step::Claim(row) => {
+            let record = facts.record.clone()?;
+            let attempt = record.author_of(row).or_else(|| record.newest())?.clone();
+            outcome::created(facts, &desired.ok()?, &attempt, row, told)
+        }
+        Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
+        _ => return None,
+    })
+}
+
+fn check_status(facts: &Facts, before: &Status, status: &Status) {
+    let written = serde_json::to_value(status).unwrap();
+    let read: Status = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(&read, status, "it is not read as it was written");
+    let size = |value: &Value| value.to_string().len();
+    let stored = size(&serde_json::to_value(before).unwrap());
+    assert!(size(&written) <= stored + 32_768, "it grows without bound");
+    assert!(status.operations.len() <= 10);
+    assert!(status.failures.unwrap_or_default() >= 0);
+    let ready = status.conditions.iter().filter(|c| c.type_ == "Ready");
+    for condition in ready {
+        assert!(["True", "False", "Unknown"].contains(&condition.status.as_str()));
+    }
+    let latest = later(facts.now, LONGEST_WAIT);
+    let next = status.next_attempt_time;
+    assert!(
+        next.is_none_or(|next| next <= latest),
+        "stuck until {next:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(config(800))]
+
+    #[test]
+    fn any_object_is_decided_on(stored in stored(), around in around()) {
+        let object: RecordingCallback = serde_json::from_value(stored).unwrap();
+        let before = object.status.clone().unwrap_or_default();
+        let mut facts = facts(&object, &around);
+        let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
+        // What a sweep asks, which takes no time to read.
+        hold::is_news(&before, &rows);
+        hold::counts_at(&before, SETTINGS.settle_time);
+        prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
+        let step = ask(&mut facts, &around);
+        check_step(&object, &facts, &step);
+        if let Some(status) = outcome(&mut facts, &step, &around) {
+            check_status(&facts, &before, &status);
+        }
+        let waits = outcome::queued(&facts, later(facts.now, Duration::from_secs(9)));
+        check_status(&facts, &before, &waits);
+    }
+}

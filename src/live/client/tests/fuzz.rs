@@ -1,0 +1,179 @@
+//! Answers that nobody would give, to each of the five operations: never a panic, never a secret, always a class that fits.
+
+mod answers;
+
+use http::StatusCode;
+use proptest::prelude::*;
+
+use self::answers::{Answered, Body, Case, ID, KEY, case};
+use super::{
+    super::*,
+    place,
+    stage::{Stage, issued},
+    values,
+};
+use crate::{
+    fuzz::{assert_presentable, config},
+    live::{redact::MAX_TEXT, transport::Request},
+};
+
+/// The longest value of a row that is taken over.
+const MAX_VALUE: usize = 4096;
+
+/// What must not be shown of a request.
+fn secrets(pairs: &[(&'static str, String)], sent: &Request) -> Vec<String> {
+    let mut secrets: Vec<String> = pairs
+        .iter()
+        .filter(|(name, _)| !["username", "domain_name"].contains(name))
+        .map(|(_, value)| value.clone())
+        .collect();
+    let body = sent.body.as_deref().map(String::from_utf8_lossy);
+    if body.is_some_and(|body| body.contains(KEY)) {
+        secrets.push(KEY.to_owned());
+    }
+    for name in ["authorization", "x-auth-token"] {
+        let value = sent.headers.get(name).map(|value| value.to_str().unwrap());
+        secrets.extend(value.map(str::to_owned));
+        let signature = value.and_then(|value| value.split_once("Signature="));
+        secrets.extend(signature.map(|(_, signature)| signature.to_owned()));
+    }
+    secrets
+}
+
+/// What a call brought: rows, or nothing that has any.
+type Told = Result<Answer<Vec<Row>>, Failure>;
+
+fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>) -> Told {
+    result.map(|answer| Answer {
+        value: rows(answer.value),
+        http_status: answer.http_status,
+        request_id: answer.request_id,
+        at: answer.at,
+    })
+}
+
+async fn call(stage: &Stage, operation: Operation) -> Told {
+    let (place, values) = (place(), values());
+    let key = SignKey::parse(KEY.as_bytes()).unwrap();
+    let content = Content {
+        place: &place,
+        values: &values,
+        key: Some(&key),
+    };
+    let (client, account) = (&stage.client, &stage.account);
+    let (token, deadline) = (stage.token().await, stage.deadline());
+    match operation {
+        Operation::Create => told(
+            client.create(token, account, content, deadline).await,
+            Vec::from_iter,
+        ),
+        Operation::Update => told(
+            client.update(token, account, ID, content, deadline).await,
+            Vec::from_iter,
+        ),
+        Operation::Delete => told(client.delete(token, account, ID, deadline).await, |()| {
+            Vec::new()
+        }),
+        Operation::Get => told(client.get(token, account, ID).await, |row| vec![row]),
+        Operation::List => told(
+            client
+                .list(token, account, Some("push.example.com"), 0, 100)
+                .await,
+            |page| page.rows,
+        ),
+    }
+}
+
+/// Plays a case; gives what the call brought and what must not be shown.
+fn play(case: &Case) -> (Told, Vec<String>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let pairs: Vec<_> = case.pairs.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let stage = Stage::new(&pairs);
+        if pairs[0].0 == "username" {
+            stage.reply(issued("token-that-iam-made-for-us"));
+        }
+        // A call may be made once more, and IAM be asked for another token.
+        for _ in 0..3 {
+            let case = case.clone();
+            stage.answer_to(move |sent| case.answered.reply(&secrets(&case.pairs, sent)));
+        }
+        let told = call(&stage, case.operation).await;
+        let sent = stage.sent();
+        let secrets = sent.iter().flat_map(|sent| secrets(&case.pairs, sent));
+        (told, secrets.collect())
+    })
+}
+
+fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
+    let Answered { status, body, .. } = &case.answered;
+    let iam = failure.message.starts_with("IAM: ");
+    assert_presentable(&failure.message, MAX_TEXT + "IAM: ".len(), secrets);
+    for name in [&failure.code, &failure.request_id].into_iter().flatten() {
+        assert_presentable(name, 128, secrets);
+    }
+    let wait = failure.retry_after.unwrap_or(Duration::from_secs(1));
+    assert!(!wait.is_zero() && wait <= Duration::from_mins(10));
+    if iam {
+        assert!(!failure.class.may_have_happened(), "{failure:?}");
+        return;
+    }
+    assert_eq!(failure.http_status, Some(*status));
+    let by_id = !matches!(case.operation, Operation::Create | Operation::List);
+    assert!(by_id || failure.class != Class::Gone, "{failure:?}");
+    assert_ne!(failure.class, Class::NotSent);
+    let foreign = matches!(body, Body::Text(text) if text.starts_with('<'));
+    match (*status, failure.code.is_some()) {
+        _ if case.answered.broken => assert_eq!(failure.class, Class::Protocol),
+        (200..300, _) => assert_eq!(failure.class, Class::Protocol),
+        (300..400, false) => assert_eq!(failure.class, Class::Rejected),
+        (401, false) => assert!(matches!(
+            failure.class,
+            Class::Credential | Class::ClockSkew
+        )),
+        (408 | 500..600, false) => assert_eq!(failure.class, Class::CloudDown),
+        (500..600, true) => assert_ne!(failure.class, Class::Throttled),
+        (429, false) => assert_eq!(failure.class, Class::Throttled),
+        (400..500, false) if foreign => assert_eq!(failure.class, Class::Protocol),
+        (100..200 | 600..1000, false) => assert_eq!(failure.class, Class::Protocol),
+        _ => {}
+    }
+}
+
+fn check_answer(case: &Case, answer: &Answer<Vec<Row>>, secrets: &[String]) {
+    assert!(StatusCode::from_u16(answer.http_status).is_ok_and(|status| status.is_success()));
+    if let Some(id) = &answer.request_id {
+        assert_presentable(id, 128, secrets);
+    }
+    for row in &answer.value {
+        assert_presentable(&row.id, 128, secrets);
+        match case.operation {
+            Operation::Create => assert_eq!(row.place, place()),
+            Operation::Update => assert_eq!((row.id.as_str(), &row.place), (ID, &place())),
+            Operation::Get => assert_eq!(row.id, ID),
+            Operation::Delete | Operation::List => {}
+        }
+        let events = row.events.iter().flatten();
+        assert!(events.clone().count() <= 64);
+        for text in row.url.iter().chain(&row.sign_type).chain(events) {
+            assert_presentable(text, MAX_VALUE, secrets);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn any_answer_becomes_rows_or_a_failure_that_may_be_shown(case in case()) {
+        let (told, secrets) = play(&case);
+        match told {
+            Ok(answer) => check_answer(&case, &answer, &secrets),
+            Err(failure) => check_failure(&case, &failure, &secrets),
+        }
+    }
+}
