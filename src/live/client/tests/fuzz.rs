@@ -129,7 +129,9 @@ fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
     let foreign = matches!(body, Body::Text(text) if text.starts_with('<'));
     match (*status, failure.code.is_some()) {
         _ if case.answered.broken => assert_eq!(failure.class, Class::Protocol),
-        (200..300, _) => assert_eq!(failure.class, Class::Protocol),
+        (200..300, _) | (100..200 | 600..1000, false) => {
+            assert_eq!(failure.class, Class::Protocol);
+        }
         (300..400, false) => assert_eq!(failure.class, Class::Rejected),
         (401, false) => assert!(matches!(
             failure.class,
@@ -139,7 +141,6 @@ fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
         (500..600, true) => assert_ne!(failure.class, Class::Throttled),
         (429, false) => assert_eq!(failure.class, Class::Throttled),
         (400..500, false) if foreign => assert_eq!(failure.class, Class::Protocol),
-        (100..200 | 600..1000, false) => assert_eq!(failure.class, Class::Protocol),
         _ => {}
     }
 }
