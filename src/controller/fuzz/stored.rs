@@ -56,6 +56,10 @@ const CLASSES: &[Class] = &[
 ];
 
 /// What the rest of the world says when it is asked.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 #[derive(Debug, Clone)]
 struct Around {
     now: Timestamp,
@@ -220,7 +224,17 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             }
             Step::Definition if around.going => facts.definition = Definition::Going,
             Step::Definition => facts.definition = Definition::Stays,
-            step => return step,
+            step @ (Step::Protect
+            | Step::Unprotect
+            | Step::Create
+            | Step::Update { .. }
+            | Step::Delete { .. }
+            | Step::Claim(_)
+            | Step::Adopt(_)
+            | Step::Release { .. }
+            | Step::Failed(_)
+            | Step::Unseen(_)
+            | Step::Rest(_)) => return step,
         }
     }
     panic!("it asks and asks: {:?}", decide(facts));
@@ -267,7 +281,16 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
             let latest = later(facts.now, LONGEST_WAIT);
             assert!(again.is_none_or(|again| again <= latest), "stuck: {step:?}");
         }
-        _ => {}
+        Step::Access
+        | Step::Look(_)
+        | Step::Show
+        | Step::Definition
+        | Step::Protect
+        | Step::Unprotect
+        | Step::Create
+        | Step::Release { .. }
+        | Step::Failed(_)
+        | Step::Unseen(_) => {}
     }
 }
 
@@ -301,7 +324,13 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
-        _ => return None,
+        Step::Access
+        | Step::Look(_)
+        | Step::Show
+        | Step::Definition
+        | Step::Protect
+        | Step::Unprotect
+        | Step::Release { .. } => return None,
     })
 }
 
