@@ -22,6 +22,7 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod situation;
+pub mod unknown;
 pub mod unseen;
 
 #[cfg(test)]

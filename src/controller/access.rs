@@ -287,7 +287,7 @@ impl Accesses {
             return account;
         }
         let key = login.key().clone();
-        let bucket = self.quota.bucket(&format!("{:?}", login.identity()));
+        let bucket = self.quota.bucket(&login.identity().bucket());
         let gate = self.gate(&login.target);
         let index = Arc::clone(&self.index);
         let domains = Box::new(move || index.domains());

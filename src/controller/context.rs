@@ -201,7 +201,7 @@ impl Meter for Calls {
 
 impl MoreTokens for Calls {
     fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
-        let bucket = self.quota.bucket(&format!("{:?}", account.identity()));
+        let bucket = self.quota.bucket(&account.identity().bucket());
         Box::pin(async move { bucket.acquire_next(Lane::Urgent).await })
     }
 }

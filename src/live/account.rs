@@ -103,6 +103,13 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the access key.
+    pub fn bucket(&self) -> String {
+        format!("{} {}", self.endpoint, self.name)
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
@@ -133,6 +140,17 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
         let credential = CredentialSet::read(&data.collect()).unwrap().credential;
         Account::new(target, credential, String::new())
+    }
+
+    #[test]
+    fn two_access_keys_that_are_shown_alike_have_a_bucket_each() {
+        let bucket = |ak| {
+            let account = account("https://a", "project", &[("ak", ak), ("sk", SK)]);
+            (account.identity().bucket(), account.identity().to_string())
+        };
+        let (one, other) = (bucket("TESTAK0000000001"), bucket("TESTAK0000000002"));
+        assert_eq!(one.1, other.1);
+        assert_ne!(one.0, other.0);
     }
 
     #[test]

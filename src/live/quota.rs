@@ -61,7 +61,7 @@ impl Quota {
         }
     }
 
-    /// The bucket of an identity: the endpoint with the AK, with domain and user, or with a digest of the token.
+    /// The bucket of an identity, by what tells it apart: `Identity::bucket`.
     pub fn bucket(&self, identity: &str) -> Bucket {
         let mut buckets = lock(&self.buckets);
         buckets.retain(|_, bucket| bucket.is_in_use());

@@ -1,7 +1,5 @@
 //! The decision for an object that is managed and not being deleted.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -16,6 +14,7 @@ use super::{
     record::Record,
     row::Row,
     situation::{self, Situation, Stage},
+    unknown,
 };
 
 /// How old a look may be that a create relies on.
@@ -43,7 +42,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         return until(next);
     }
     if let Some(record) = facts.open_record() {
-        return unknown(facts, desired, record);
+        return unknown::decide(facts, desired, record);
     }
     match facts.id() {
         Some(id) => hold::decide(facts, desired, target, id),
@@ -201,56 +200,6 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
         || facts.status.observed_generation != Some(facts.object.generation);
     let holds = !changed && !waits_for_look && !facts.queued && !hold::is_judged_anew(facts);
     (next > facts.now && holds).then_some(next)
-}
-
-/// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
-fn unknown(facts: &Facts, desired: &Desired, record: &Record) -> Step {
-    let settled_at = facts.settled_at(record);
-    let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(row) = ours(facts) {
-        return Step::Claim(row.clone());
-    }
-    match &facts.observed {
-        Observed::Unasked => look(facts.now, Proof::Absence),
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
-        Observed::Absent {
-            begun,
-            proven: true,
-        } if enough(*begun) => Step::Create,
-        Observed::Present { begun, row } if enough(*begun) => foreign(facts, desired, row),
-        Observed::Several { begun, rows } if enough(*begun) => several(facts, rows),
-        seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {
-            look(settled_at, Proof::Absence)
-        }
-        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let settled = later(settled_at, Duration::from_millis(1));
-            let again = record.next_look(facts.now).min(settled);
-            Step::Rest(Rest {
-                situation: waits_for_settling(facts, settled_at),
-                remote: None,
-                again: Some(again),
-                look_again: false,
-            })
-        }
-    }
-}
-
-/// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
-fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
-    let newest = facts.status.last_operation.as_ref();
-    let failed = newest.is_some_and(|entry| entry.type_ == "Create" && entry.outcome == "Unknown");
-    let told = conditions::ready(&facts.status).is_some_and(|ready| {
-        [
-            Reason::OutcomeUnknown.as_str(),
-            Reason::RateLimited.as_str(),
-        ]
-        .contains(&ready.reason.as_str())
-    });
-    if failed && told {
-        return Situation::unchanged();
-    }
-    let message = "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.";
-    Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at)
 }
 
 /// No id and nothing open: the first create, or the next one after a rejection.

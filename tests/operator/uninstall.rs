@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, ResourceExt as _,
@@ -97,7 +96,7 @@ async fn nothing_is_done_while_the_crd_is_an_older_one() {
     })
     .await;
     version("1").await;
-    let since = Timestamp::now();
+    let since = world.cloud.now();
     world.ready("push").await;
     world.ready("other").await;
     let calls = world.cloud.calls();

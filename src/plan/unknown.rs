@@ -1,0 +1,86 @@
+//! The decision while it is not known whether the newest create happened: nothing is posted until a look can tell.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    conditions,
+    decide::{Proof, Rest, Step},
+    facts::{Desired, Facts, Observed, later},
+    manage::{foreign, look, ours, several},
+    reason::Reason,
+    record::Record,
+    situation::{Situation, Stage},
+};
+
+/// When an outcome that is told as unknown is looked at first, from the attempt on.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
+pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
+    let settled_at = facts.settled_at(record);
+    let enough = |begun: Timestamp| begun >= settled_at;
+    if let Some(row) = ours(facts) {
+        return Step::Claim(row.clone());
+    }
+    match &facts.observed {
+        Observed::Unasked => match first_look(facts, record) {
+            Some(again) => wait(facts, settled_at, again),
+            None => look(facts.now, Proof::Absence),
+        },
+        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Absent {
+            begun,
+            proven: true,
+        } if enough(*begun) => Step::Create,
+        Observed::Present { begun, row } if enough(*begun) => foreign(facts, desired, row),
+        Observed::Several { begun, rows } if enough(*begun) => several(facts, rows),
+        seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {
+            look(settled_at, Proof::Absence)
+        }
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let settled = later(settled_at, Duration::from_millis(1));
+            let again = record.next_look(facts.now).min(settled);
+            wait(facts, settled_at, again)
+        }
+    }
+}
+
+/// When to look first, if that is still to come: what has only just been told as unknown would not show yet.
+fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
+    let newest = record.newest().filter(|_| is_told(facts))?;
+    let first = later(newest.at, FIRST_LOOK);
+    (newest.at <= facts.now && facts.now < first).then_some(first)
+}
+
+fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
+    Step::Rest(Rest {
+        situation: waits_for_settling(facts, settled_at),
+        remote: None,
+        again: Some(again),
+        look_again: false,
+    })
+}
+
+/// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
+fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
+    let newest = facts.status.last_operation.as_ref();
+    let failed = newest.is_some_and(|entry| entry.type_ == "Create" && entry.outcome == "Unknown");
+    if failed && is_told(facts) {
+        return Situation::unchanged();
+    }
+    let message = "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.";
+    Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at)
+}
+
+/// Whether the status says so already.
+fn is_told(facts: &Facts) -> bool {
+    conditions::ready(&facts.status).is_some_and(|ready| {
+        [
+            Reason::OutcomeUnknown.as_str(),
+            Reason::RateLimited.as_str(),
+        ]
+        .contains(&ready.reason.as_str())
+    })
+}
