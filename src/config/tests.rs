@@ -148,7 +148,15 @@ fn every_mistake_is_one_line_that_names_its_place() {
         ("run --log-format xml", &["--log-format", "json, text"]),
         ("run --log-level inof", &["--log-level", "inof", "debug"]),
         ("run --concurrency 0", &["--concurrency"]),
-        ("explain", &["CODE"]),
+    ] {
+        is_one_line(line, words);
+    }
+}
+
+#[test]
+fn mistakes_of_the_other_commands_are_one_line_too() {
+    for (line, words) in [
+        ("explain", &["CODE"][..]),
         ("release", &["NAME", "--all"]),
         ("release -A", &["NAME", "--all"]),
         ("release push --all", &["--all", "NAME"]),
@@ -168,18 +176,23 @@ fn every_mistake_is_one_line_that_names_its_place() {
         ("release push --lease-name Not_A_Name", &["--lease-name"]),
         ("crd extra", &["extra"]),
     ] {
-        let text = mistake(line);
-        assert!(
-            text.starts_with("error: ") && !text.contains('\n'),
-            "{line:?} said {text}"
-        );
-        assert!(
-            !text.contains("Usage") && !text.contains("environment"),
-            "{line:?} said {text}"
-        );
-        for word in words {
-            assert!(text.contains(word), "{line:?} said {text}");
-        }
+        is_one_line(line, words);
+    }
+}
+
+/// Asserts that a command line is refused in one line that has all these words.
+fn is_one_line(line: &str, words: &[&str]) {
+    let text = mistake(line);
+    assert!(
+        text.starts_with("error: ") && !text.contains('\n'),
+        "{line:?} said {text}"
+    );
+    assert!(
+        !text.contains("Usage") && !text.contains("environment"),
+        "{line:?} said {text}"
+    );
+    for word in words {
+        assert!(text.contains(word), "{line:?} said {text}");
     }
 }
 

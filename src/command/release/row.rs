@@ -170,7 +170,8 @@ mod tests {
         let row = Released::new(&object, Word::Released, None);
         let table = table(std::slice::from_ref(&row));
         let page = include_str!("../../../docs/commands.md");
-        let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
+        let lines: Vec<&str> = table.lines().collect();
+        let indented = format!("\n    {}\n", lines.join("\n    "));
         assert!(page.contains(&indented), "{indented}");
         assert_eq!(
             serde_json::to_value(row).unwrap(),

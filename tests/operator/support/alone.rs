@@ -16,8 +16,8 @@ pub(crate) async fn alone(test: &str) {
         .output()
         .await
         .unwrap();
-    let text = String::from_utf8_lossy(&ended.stdout);
+    let output = String::from_utf8_lossy(&ended.stdout);
     let errors = String::from_utf8_lossy(&ended.stderr);
-    let ran = text.contains("1 passed");
-    assert!(ended.status.success() && ran, "{test}:\n{text}\n{errors}");
+    let ran = output.contains("1 passed");
+    assert!(ended.status.success() && ran, "{test}:\n{output}\n{errors}");
 }

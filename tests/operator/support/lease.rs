@@ -31,11 +31,11 @@ pub(crate) async fn grant(
         "subjects": [account],
     });
     let binding: RoleBinding = serde_json::from_value(binding).unwrap();
-    let roles = Api::namespaced(namespace.client(), namespace.name());
-    let bindings = Api::namespaced(namespace.client(), namespace.name());
-    let params = PostParams::default();
-    roles.create(&params, &role).await.unwrap();
-    bindings.create(&params, &binding).await.unwrap();
+    let (client, params) = (namespace.client(), PostParams::default());
+    let api = Api::namespaced(client.clone(), namespace.name());
+    api.create(&params, &role).await.unwrap();
+    let api = Api::namespaced(client, namespace.name());
+    api.create(&params, &binding).await.unwrap();
 }
 
 /// Who holds a Lease of this namespace, once somebody does.
