@@ -11,12 +11,15 @@ mod soak;
 mod stale;
 mod trouble;
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
-use crate::support::trap::{Blow, Point};
+use crate::support::{
+    tell,
+    trap::{Blow, Point},
+};
 use ground::Ground;
 use hard::Case;
 use scene::Scene;
@@ -77,12 +80,6 @@ async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
         missed * 20 <= outcomes.len(),
         "{missed} points were not met"
     );
-}
-
-/// Says something that is read also when all goes well: the test's own output is shown only when it fails.
-fn tell(text: &str) {
-    let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "{text}").unwrap();
 }
 
 /// The name of a run, and what came of it; `None` when it failed.

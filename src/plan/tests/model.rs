@@ -330,7 +330,7 @@ fn whatever_happens_the_protocol_ends_right() {
         let model = Protocol::new(&[start]);
         let checker = model.checker().threads(2).spawn_bfs().join();
         println!(
-            "{start:?}: {} states, {} steps deep, {:?}",
+            "counted: model, {start:?}: {} states, {} steps deep, {:?}",
             checker.unique_state_count(),
             checker.max_depth(),
             began.elapsed()

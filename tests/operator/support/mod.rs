@@ -15,13 +15,22 @@ pub(crate) mod trap;
 mod versions;
 pub(crate) mod world;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 pub(crate) use alone::alone;
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
 pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use namespace::Namespace;
 pub(crate) use program::{program, program_as};
+
+/// Tells what was counted, also when all goes well: a test's own output is shown only when it fails. `scripts/counts.sh` collects it.
+pub(crate) fn tell(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "counted: {text}").unwrap();
+}
 
 /// Asks again and again until there is an answer; panics when there is none within `limit`.
 pub(crate) async fn eventually<T>(
