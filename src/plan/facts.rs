@@ -349,15 +349,15 @@ impl Facts {
             .filter(|token| self.status.last_handled_reconcile_at.as_deref() != Some(token))
     }
 
-    /// The deletion policy in force: what the spec says, else `Retain` for what was adopted and `Delete` for what was created.
+    /// The deletion policy in force: what the spec says, else `Retain` for what was adopted and `Delete` for what was created,
+    /// also while it is not known yet whether a create made something where an adopted callback had gone.
     pub fn deletion(&self) -> Deletion {
-        self.policies
-            .deletion
-            .unwrap_or(if self.status.adopted == Some(true) {
-                Deletion::Retain
-            } else {
-                Deletion::Delete
-            })
+        let adopted = self.status.adopted == Some(true) && self.open_record().is_none();
+        self.policies.deletion.unwrap_or(if adopted {
+            Deletion::Retain
+        } else {
+            Deletion::Delete
+        })
     }
 
     /// Whether the object is only looked at.

@@ -1,6 +1,6 @@
 //! Single stories, each with its count of calls.
 
-use super::world::{Death, FOREIGN, Fate, SETTLE, World};
+use super::world::{Death, FOREIGN, Fate, SETTLE, SWEEP, World};
 use crate::plan::conditions;
 use crate::plan::facts::{Adoption, Key};
 
@@ -104,6 +104,27 @@ fn a_delete_waits_for_a_second_attempt_that_may_still_come_though_the_first_was_
     world.run(SETTLE + 8);
     assert_eq!((world.posts, world.rows.len()), (2, 1));
     assert!(conditions::is_ready(&world.status));
+    world.delete();
+    world.quiet();
+    assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
+}
+
+#[test]
+fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
+    let mut world = World::new();
+    let sweep = world.now + SWEEP;
+    world.spec.adoption = Adoption::Always;
+    world.add_foreign(FOREIGN);
+    world.run(60);
+    assert_eq!(world.status.adopted, Some(true));
+    world.rows.clear();
+    world.death = Some(Death {
+        effects: 1,
+        after: true,
+    });
+    world.run(sweep - world.now);
+    assert_eq!((world.posts, world.ours().len()), (1, 1));
+    assert_eq!(world.status.adopted, Some(true), "not claimed yet");
     world.delete();
     world.quiet();
     assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
