@@ -35,13 +35,13 @@ check "accepted: install.yaml" accepted <"$install"
 # The two ways to name the image that install.yaml describes.
 named=registry.example.com/recording-callback-operator:$version
 by_sed() {
-    sed "s|image.invalid/recording-callback-operator|registry.example.com/recording-callback-operator|" "$install" | grep -qF "\"$named\""
+    sed "s|image.invalid/recording-callback-operator|registry.example.com/recording-callback-operator|" "$install" | grep -F "\"$named\"" >/dev/null # not -q, which leaves the pipe broken
 }
 by_kustomization() {
     mkdir "$work/kustomization"
     cp "$install" "$work/kustomization"
     sed -n 's/^#   \(\(resources\|images\): .*\)/\1/p' "$install" >"$work/kustomization/kustomization.yaml"
-    kubectl kustomize "$work/kustomization" | grep -qF "$named"
+    kubectl kustomize "$work/kustomization" | grep -F "$named" >/dev/null # not -q, which leaves the pipe broken
 }
 check "install.yaml's image by sed" by_sed
 check "install.yaml's image by a kustomization" by_kustomization

@@ -97,7 +97,7 @@ links_resolve() {
         if [[ ! -e $target ]]; then
             echo "there is no $link"
         elif [[ $link == *'#'* ]]; then
-            anchors "$target" | grep -qxF "${link#*#}" || echo "there is no section $link"
+            anchors "$target" | grep -xF "${link#*#}" >/dev/null || echo "there is no section $link"
         fi
     done < <(grep -o '](\([^):]*\))' "$page" | sed 's/^](//; s/)$//') >"$work/broken"
     equal "" "$(<"$work/broken")"
