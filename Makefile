@@ -12,6 +12,9 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh t
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
 	crash::faults::a_watch_that_falls_silent scale::
 
+# Most of their time these tests wait.
+export RUST_TEST_THREADS ?= 3
+
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
 
@@ -49,7 +52,7 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 
 test-all: test ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
-	cargo test --locked --test operator -- $(long_tests)
+	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak
 	@echo "== twins: without a mechanism the tests must fail"

@@ -63,10 +63,10 @@ async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
         .filter_map(|(_, outcome)| (*outcome)?)
         .collect();
     tell(&format!(
-        "{what}: killed at {} of {} points, slowest recovery {:?}",
+        "{what}: killed at {} of {} points, slowest recovery {:.1?}",
         killed.len(),
         outcomes.len(),
-        killed.iter().max()
+        killed.iter().max().copied().unwrap_or_default()
     ));
     assert!(
         failed.is_empty(),

@@ -94,7 +94,7 @@ async fn a_thousand_objects_cost_a_call_each_and_then_eleven_lists_a_sweep() {
         })
         .await;
 
-    let mut operator = world.operator_with(&["--requests-per-minute=280"]).await;
+    let mut operator = world.operator().await;
     settled(&world).await;
     let counters = world.cloud.counters();
     assert!(counters.calls <= 1050, "{:?}", counters.by_operation);
@@ -110,8 +110,7 @@ async fn a_thousand_objects_cost_a_call_each_and_then_eleven_lists_a_sweep() {
     let before = settled(&world).await;
     operator.kill().await;
     let since = live_calls(&world).len();
-    let flags = ["--requests-per-minute=280", "--resync-interval=15s"];
-    let operator = world.operator_with(&flags).await;
+    let operator = world.operator_with(&["--resync-interval=15s"]).await;
     let swept = sweeps(&world, since, 3).await;
     assert!(swept.iter().all(|call| call.operation == List));
     let each = swept.split(|call| call.target.contains("offset=0"));
