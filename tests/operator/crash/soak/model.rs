@@ -102,7 +102,7 @@ impl Model {
                 self.wanted.remove(&name);
                 ground.world.delete(&name).await;
             }
-            5..9 => self.meddle(&name, chance, ground),
+            5..9 => self.meddle(&name, chance, ground).await,
             9 => {
                 self.key += 1;
                 self.put_key(ground).await;
@@ -131,13 +131,14 @@ impl Model {
         ground.world.patch(name, edit).await;
     }
 
-    /// Somebody changes or deletes a callback by hand.
-    fn meddle(&mut self, name: &str, chance: &mut Chance, ground: &Ground) {
+    /// Somebody changes or deletes a callback by hand, one that a status holds: another one, once changed, can't be told from
+    /// a foreign one, and is a Conflict.
+    async fn meddle(&mut self, name: &str, chance: &mut Chance, ground: &Ground) {
         let wanted = self.wanted.get_mut(name).unwrap();
-        let domain = domain(name);
+        let object = ground.world.get(name).await;
+        let held = object.and_then(|object| object.status?.callback_id);
         let cloud = &ground.world.cloud;
-        let mut rows = cloud.rows().into_iter();
-        let Some(row) = rows.find(|row| row.publish_domain == domain) else {
+        let Some(row) = held.and_then(|id| cloud.row(&id)) else {
             return;
         };
         if std::mem::replace(&mut wanted.meddled, true) {
