@@ -12,9 +12,6 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh t
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
 	crash::faults::a_watch_that_falls_silent scale::
 
-# Most of their time these tests wait.
-export RUST_TEST_THREADS ?= 3
-
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
 
