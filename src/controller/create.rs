@@ -26,11 +26,10 @@ use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::unknown::FIRST_LOOK;
 
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
-/// When an unknown outcome is looked at first.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     /// Creates the callback. The place was seen to be free.

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// When an outcome that is told as unknown is looked at first, from the attempt on.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
+pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
 pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
