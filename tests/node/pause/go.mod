@@ -1,0 +1,3 @@
+module recording-callback-operator/tests/node/pause
+
+go 1.24.0
