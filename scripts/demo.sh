@@ -4,6 +4,7 @@
 # With TEST_KUBECONFIG set, that cluster serves instead (the namespace "recording-demo" and the CRD are made there).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/simulator/control.sh
 
 work=$(mktemp -d)
 operator=target/debug/recording-callback-operator
@@ -33,14 +34,6 @@ bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
 chapter() { printf '\n%s%s%s\n\n' "$bold" "$1" "$plain"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 kubectl() { build/bin/kube kubectl "$@"; }
-# One value of a line of JSON.
-value() { python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
-# A request to the simulator's control interface: method, path, body.
-control() {
-    python3 -c 'import sys,urllib.request as u
-m,url,body=sys.argv[1:4]
-print(u.urlopen(u.Request(url,method=m,data=body.encode() or None)).read().decode(),end="")' "$1" "$control$2" "${3:-}"
-}
 wait_until() { kubectl wait --for="$1" "rcb/$2" -n $namespace --timeout=60s; }
 # The calls that the cloud has seen since the last time, one a line.
 seen=0
@@ -65,12 +58,8 @@ else
     KUBECONFIG=$(build/bin/kube up --dir "$work/cluster" | value kubeconfig)
     run kubectl version | sed -n 's/^Server Version/Kubernetes/p'
 fi
-target/debug/live-simulator --credential EXAMPLEAK-REPLACE-ME:EXAMPLE-SECRET-KEY-REPLACE-ME:0123456789abcdef0123456789abcdef \
-    >"$work/cloud" 2>&1 &
-cloud_pid=$!
-until [[ -s $work/cloud ]]; do kill -0 $cloud_pid; sleep 0.05; done
+start_cloud "$work/cloud" --credential EXAMPLEAK-REPLACE-ME:EXAMPLE-SECRET-KEY-REPLACE-ME:0123456789abcdef0123456789abcdef
 endpoint=$(value endpoint <"$work/cloud")
-control=$(value control <"$work/cloud")
 echo "the cloud listens at $endpoint"
 
 chapter "1. Install: the resource definition, then the operator (here as a process beside the cluster)"

@@ -14,25 +14,30 @@ kubectl() {
     build/bin/kube kubectl "$@"
 }
 
-# start_control_plane: it lives as long as this shell holds its standard input.
-start_control_plane() {
+# start_cluster COMMAND...: a cluster that lives as long as this shell holds its standard input, and announces its
+# kubeconfig on one line.
+start_cluster() {
     local ready
     # The shell forgets a coprocess that has ended.
-    coproc KUBE { exec build/bin/kube run --stop-on-stdin-eof 2>"$work/kube.log"; }
-    control_plane=$KUBE_PID
+    coproc KUBE { exec "$@" 2>"$work/cluster.log"; }
+    cluster=$KUBE_PID
     trap stop EXIT
     if ! read -r -t 180 -u "${KUBE[0]}" ready; then
-        cat "$work/kube.log" >&2
-        echo "error: the control plane did not become ready" >&2
+        cat "$work/cluster.log" >&2
+        echo "error: the cluster did not become ready" >&2
         exit 1
     fi
-    KUBECONFIG=$(sed -n 's/.*"kubeconfig":"\([^"]*\)".*/\1/p' <<<"$ready")
+    KUBECONFIG=$(sed -n 's/.*"kubeconfig": *"\([^"]*\)".*/\1/p' <<<"$ready")
     export KUBECONFIG
 }
 
+start_control_plane() {
+    start_cluster build/bin/kube run --stop-on-stdin-eof
+}
+
 stop() {
-    kill "$control_plane" 2>/dev/null || true
-    wait "$control_plane" 2>/dev/null || true
+    kill "$cluster" 2>/dev/null || true
+    wait "$cluster" 2>/dev/null || true
     rm -rf "$work"
 }
 
@@ -67,9 +72,9 @@ refused() {
     }
 }
 
-# eventually COMMAND...: the command succeeds within 30 s.
+# eventually COMMAND...: the command succeeds within 30 s, or as many as `patience` says.
 eventually() {
-    local deadline=$((SECONDS + 30))
+    local deadline=$((SECONDS + ${patience:-30}))
     until "$@" >"$work/attempt" 2>&1; do
         if ((SECONDS >= deadline)); then
             cat "$work/attempt"

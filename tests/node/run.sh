@@ -27,7 +27,8 @@ exec 9</proc/self/ns/net
 unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc --propagation private \
     "$here/inside.sh" "$dir" <&0 8>&- &
 node=$!
-trap 'kill "$node" 2>/dev/null' TERM INT HUP
+# unshare itself is deaf to anything else while it waits.
+trap 'kill -KILL "$node" 2>/dev/null' TERM INT HUP
 
 code=0
 wait "$node" || code=$?

@@ -1,0 +1,126 @@
+# Sourced by run.sh: the cloud as pods see it, the release, and what the scenarios ask of both.
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
+previous=$(<tests/e2e/previous)
+chart=deploy/helm/recording-callback-operator
+previous_chart=build/e2e/$previous/$chart
+operator=target/debug/recording-callback-operator
+system=recording-callback-system
+rco=recording-callback-operator
+project=0123456789abcdef0123456789abcdef
+sk=E2E-TEST-SECRET-KEY-0000000000000001
+patience=60
+
+# The machine's address for pods, and the name that the cluster's DNS has for it.
+cloud_address=10.243.0.1
+cloud_name=live.cloud.svc.cluster.local
+
+finish() {
+    [[ -z ${cloud_pid:-} ]] || kill "$cloud_pid" 2>/dev/null || true
+    stop
+}
+
+load_images() {
+    local archive
+    for archive in "build/e2e/$previous.tar" build/image/recording-callback-operator.tar; do
+        ctr --address "$work/node/containerd.sock" --namespace k8s.io images import "$archive" >/dev/null
+    done
+}
+
+start_cloud_for_pods() {
+    start_cloud "$work/cloud" --tls --name $cloud_name --listen $cloud_address:443 --credential "E2ETESTAK:$sk:$project"
+    value ca_pem <"$work/cloud" >"$work/ca.crt"
+    sed "s/ADDRESS/$cloud_address/" tests/e2e/cloud.yaml | kubectl apply -f - >/dev/null
+    kubectl create namespace $system --dry-run=client -o json | kubectl apply -f - >/dev/null
+    kubectl label namespace $system pod-security.kubernetes.io/enforce=restricted >/dev/null
+    kubectl create configmap cloud-ca --namespace $system --from-file=ca.crt="$work/ca.crt" >/dev/null
+    tenant media
+}
+
+# tenant NAMESPACE: with credentials for the cloud.
+tenant() {
+    kubectl create namespace "$1" >/dev/null
+    kubectl create secret generic huaweicloud --namespace "$1" --from-literal=ak=E2ETESTAK --from-literal=sk=$sk \
+        --from-literal=region=cn-north-4 --from-literal=project_id=$project \
+        --from-literal=live_endpoint=https://$cloud_name >/dev/null
+}
+
+# callback NAMESPACE NAME [FIELD]: applies an object for the app NAME, with one more line of the spec.
+callback() {
+    kubectl apply --namespace "$1" -f - <<EOF
+apiVersion: live.huaweicloud.com/v1alpha1
+kind: RecordingCallback
+metadata: {name: $2}
+spec:
+  publishDomain: push.example.com
+  app: $2
+  notifyCallbackURL: https://hooks.example.com/$2
+  credentialsSecretRef: {name: huaweicloud}
+  ${3:-}
+EOF
+}
+
+# becomes_ready NAMESPACE NAME: and that is true of the spec as it is now.
+becomes_ready() {
+    kubectl wait --namespace "$1" --for=condition=Ready "rcb/$2" --timeout=60s || {
+        kubectl get --namespace "$1" "rcb/$2" --output jsonpath='{.status.conditions[?(@.type=="Ready")].message}'
+        return 1
+    }
+}
+
+# edit NAME: changes the URL to one that was never there, and waits until the cloud has it.
+edits=0
+edit() {
+    local url=https://hooks.example.com/$1/edited-$RANDOM$RANDOM
+    kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'$url'"}}'
+    becomes_ready media "$1"
+    equal "1" "$(rows | grep -c "$url")"
+}
+
+# rows: the callbacks at the cloud, one a line: id, app, URL.
+rows() {
+    control GET /rows | python3 -c '
+import json, sys
+for row in sorted(json.load(sys.stdin), key=lambda row: row["app"]):
+    print(row["id"], row["app"], row["notify_callback_url"])'
+}
+
+# mutations: how many creates, updates and deletes the cloud has carried out.
+mutations() {
+    control GET /mutations | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))'
+}
+
+release() {
+    helm "$@" --namespace $system
+}
+
+settings=(--values tests/e2e/values.yaml)
+
+# holder: the pod that holds the Lease.
+holder() {
+    kubectl get lease $rco --namespace $system --output jsonpath='{.spec.holderIdentity}' | cut -d_ -f1
+}
+
+pods() {
+    kubectl get pods --namespace $system --selector app.kubernetes.io/name=$rco --output "$@"
+}
+
+# both_ready: two pods are, and none is left that has to go.
+both_ready() {
+    kubectl rollout status deployment/$rco --namespace $system --timeout=60s
+    eventually two_pods
+}
+two_pods() {
+    equal "True True" "$(pods jsonpath='{.items[*].status.conditions[?(@.type=="Ready")].status}')"
+}
+
+runs_version() {
+    equal "$1 $1" "$(pods jsonpath='{.items[*].spec.containers[0].image}' | sed 's/[^ ]*://g')"
+}
+
+# Whatever the pods of the operator have written, gone ones too, is in the node's directory.
+no_secrets() {
+    local logs=$work/node/pod-logs
+    equal "" "$(grep -rlF "$sk" "$logs" || true)"
+    [[ -n $(grep -rlF '"operation"' "$logs") ]]
+}
