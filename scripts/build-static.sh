@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Builds the operator as one file that needs no library, and prints the file's name: build-static.sh PLATFORM [SOURCE]
+#
+# PLATFORM is linux/amd64 or linux/arm64, SOURCE a directory with another state of this repository. glibc is part of the
+# program; its resolver reads /etc/resolv.conf and /etc/hosts as in any other program. The result does not depend on where
+# the sources lie.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+platform=$1
+source=${2:-$here}
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+case $platform in
+    linux/amd64) machine=x86_64 library=amd64 ;;
+    linux/arm64) machine=aarch64 library=arm64 ;;
+    *) fail "platform '$platform' is unknown: linux/amd64 or linux/arm64" ;;
+esac
+target=$machine-unknown-linux-gnu
+if [[ $(uname -m) == "$machine" ]]; then
+    linker=gcc packages="gcc libc6-dev"
+else
+    linker=$machine-linux-gnu-gcc packages="gcc-${machine//_/-}-linux-gnu libc6-dev-$library-cross"
+fi
+
+command -v cargo >/dev/null || fail "Rust is missing: install it and put cargo on PATH"
+[[ -d $(rustc --print target-libdir --target "$target") ]] || fail "Rust can't build for $platform yet: rustup target add $target"
+command -v "$linker" >/dev/null || fail "$linker is missing, which links for $platform; in Debian: apt-get install $packages"
+[[ $("$linker" -print-file-name=libc.a) == /* ]] ||
+    fail "the static C library (libc.a) for $platform is missing; in Debian: apt-get install $packages; in Fedora: glibc-static"
+
+linker_of_target=CARGO_TARGET_${target^^}_LINKER
+flags=(
+    -Ctarget-feature=+crt-static
+    "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" # the names of source files in messages
+)
+env "${linker_of_target//-/_}=$linker" \
+    CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f' && echo "${flags[*]}")" \
+    CARGO_TARGET_DIR="$here/target" \
+    cargo build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2
+echo "$here/target/$target/release/recording-callback-operator"
