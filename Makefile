@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint generate check-generated clean
+.PHONY: help build image build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -75,6 +75,14 @@ lint: ## Check formatting, and lint; every warning is an error
 	cd tests/cluster && go vet ./controlplane/...
 	cd deploy/image && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
+
+deny: ## Check where all crates come from, their licences, and that none is banned
+	@scripts/cargo-tool.sh cargo-deny
+	build/bin/cargo-deny --locked check -D warnings licenses bans sources
+
+advisories: ## Look for crates with known vulnerabilities, in RustSec's data base (needs the Internet)
+	@scripts/cargo-tool.sh cargo-deny
+	build/bin/cargo-deny --locked check advisories
 
 generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
 	@scripts/generate.sh

@@ -2,8 +2,8 @@
 # Builds the operator as one file that needs no library, and prints the file's name: build-static.sh PLATFORM [SOURCE]
 #
 # PLATFORM is linux/amd64 or linux/arm64, SOURCE a directory with another state of this repository. glibc is part of the
-# program; its resolver reads /etc/resolv.conf and /etc/hosts as in any other program. The result does not depend on where
-# the sources lie.
+# program; its resolver reads /etc/resolv.conf and /etc/hosts as in any other program. The list of crates that it is made of is
+# part of it, too, for scanners (cargo auditable). The result does not depend on where the sources lie.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 platform=$1
@@ -31,6 +31,7 @@ command -v cargo >/dev/null || fail "Rust is missing: install it and put cargo o
 command -v "$linker" >/dev/null || fail "$linker is missing, which links for $platform; in Debian: apt-get install $packages"
 [[ $("$linker" -print-file-name=libc.a) == /* ]] ||
     fail "the static C library (libc.a) for $platform is missing; in Debian: apt-get install $packages; in Fedora: glibc-static"
+"$here/scripts/cargo-tool.sh" cargo-auditable
 
 linker_of_target=CARGO_TARGET_${target^^}_LINKER
 flags=(
@@ -40,5 +41,5 @@ flags=(
 env "${linker_of_target//-/_}=$linker" \
     CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f' && echo "${flags[*]}")" \
     CARGO_TARGET_DIR="$here/target" \
-    cargo build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2
+    "$here/build/bin/cargo-auditable" auditable build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2
 echo "$here/target/$target/release/recording-callback-operator"
