@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -21,6 +21,10 @@ build: ## Build the operator and the simulator of the cloud into target/debug
 image: ## Build the container image into build/image, and push it where REPOSITORY says; PLATFORM, TAG
 	@deploy/image/build.sh $(if $(REPOSITORY),--push --repository $(REPOSITORY)) $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(TAG),--tag $(TAG))
 	@$(if $(REPOSITORY),true,echo "It is in build/image. To push it, too: make image REPOSITORY=registry.example.com/recording-callback-operator")
+
+release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM
+	@scripts/release.sh $(PLATFORM)
+	@$(if $(PLATFORM),echo "To check it on a machine of $(PLATFORM): tests/release/check.sh",tests/release/check.sh)
 
 build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes the first time)
 	@tests/cluster/build.sh
@@ -42,6 +46,8 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== image"
 	cd deploy/image && go test ./...
+	@echo "== version"
+	tests/release/version.sh
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"

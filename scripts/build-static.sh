@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 platform=$1
-source=${2:-$here}
+source=$(cd "${2:-$here}" && pwd)
 
 fail() {
     echo "error: $*" >&2
@@ -31,6 +31,13 @@ command -v cargo >/dev/null || fail "Rust is missing: install it and put cargo o
 command -v "$linker" >/dev/null || fail "$linker is missing, which links for $platform; in Debian: apt-get install $packages"
 [[ $("$linker" -print-file-name=libc.a) == /* ]] ||
     fail "the static C library (libc.a) for $platform is missing; in Debian: apt-get install $packages; in Fedora: glibc-static"
+# Cargo tells two directories with the same package apart by the times of their files only, so another state has a target
+# directory of its own. What both need of the registry is taken along, but nothing of the package itself.
+if [[ $source != "$here" && ! -e $source/target && -d $here/target/$target ]]; then
+    mkdir "$source/target"
+    cp --recursive --preserve=mode,timestamps "$here/target/release" "$here/target/$target" "$source/target"
+    rm -rf "$source/target/$target/release/.fingerprint/recording-callback-operator"-*
+fi
 "$here/scripts/cargo-tool.sh" cargo-auditable
 
 linker_of_target=CARGO_TARGET_${target^^}_LINKER
@@ -40,6 +47,6 @@ flags=(
 )
 env "${linker_of_target//-/_}=$linker" \
     CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f' && echo "${flags[*]}")" \
-    CARGO_TARGET_DIR="$here/target" \
+    CARGO_TARGET_DIR="$source/target" \
     "$here/build/bin/cargo-auditable" auditable build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2
-echo "$here/target/$target/release/recording-callback-operator"
+echo "$source/target/$target/release/recording-callback-operator"
