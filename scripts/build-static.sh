@@ -45,7 +45,8 @@ flags=(
     -Ctarget-feature=+crt-static
     "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" # the names of source files in messages
 )
-env "${linker_of_target//-/_}=$linker" \
+# Some crates have C code, which is compiled anew when this changes: so it is always the same.
+env "${linker_of_target//-/_}=$linker" SOURCE_DATE_EPOCH=0 \
     CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f' && echo "${flags[*]}")" \
     CARGO_TARGET_DIR="$source/target" \
     "$here/build/bin/cargo-auditable" auditable build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2

@@ -16,11 +16,12 @@ def digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-archive = {member.name.removeprefix("./"): member for member in (tar := tarfile.open(sys.argv[1]))}
+archive = tarfile.open(sys.argv[1])
+members = {member.name.removeprefix("./"): member for member in archive}
 
 
 def read(name, expected=None):
-    content = tar.extractfile(archive[name]).read()
+    content = archive.extractfile(members[name]).read()
     if expected not in (None, digest(content)):
         sys.exit(f"error: {name} has the digest {digest(content)}")
     return content
@@ -31,7 +32,7 @@ def blob(described):
     return read(f"blobs/{algorithm}/{hex_digest}", hex_digest)
 
 
-if "oci-layout" in archive:
+if "oci-layout" in members:
     manifest = json.loads(blob(json.loads(read("index.json"))["manifests"][0]))
     config, layers = blob(manifest["config"]), [blob(layer) for layer in manifest["layers"]]
 else:
