@@ -55,6 +55,7 @@ for platform in ${platforms//,/ }; do
     file=${binary:-$("$root/scripts/build-static.sh" "$platform" "$source")}
     programs+=(--program "$platform=$file")
 done
-cd "$here"
-GOWORK=off CGO_ENABLED=0 GOFLAGS='' go run . "${programs[@]}" --version "$version" --revision "$revision" --created "$created" \
+mkdir -p "$root/build/bin"
+GOWORK=off CGO_ENABLED=0 GOFLAGS='' go build -C "$here" -o "$root/build/bin/image" .
+"$root/build/bin/image" "${programs[@]}" --version "$version" --revision "$revision" --created "$created" \
     --name "$repository:${tag:-$version}" --output "$output" "${push[@]}"

@@ -57,7 +57,7 @@ func run(args []string) error {
 	}
 	if *push {
 		if err := pushImage(tag, built); err != nil {
-			return fmt.Errorf("push %s: %w", tag, err)
+			return fmt.Errorf("push %s with the credentials of `docker login %s`: %w", tag, tag.RegistryStr(), err)
 		}
 	}
 	digest, err := partial.Digest(built)
