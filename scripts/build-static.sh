@@ -41,13 +41,9 @@ fi
 "$here/scripts/cargo-tool.sh" cargo-auditable
 
 linker_of_target=CARGO_TARGET_${target^^}_LINKER
-flags=(
-    -Ctarget-feature=+crt-static
-    "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" # the names of source files in messages
-)
 # Some crates have C code, which is compiled anew when this changes: so it is always the same.
 env "${linker_of_target//-/_}=$linker" SOURCE_DATE_EPOCH=0 \
-    CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f' && echo "${flags[*]}")" \
-    CARGO_TARGET_DIR="$source/target" \
+    CARGO="$here/scripts/cargo-anywhere.sh" RUSTC_WRAPPER="$here/scripts/rustc-anywhere.sh" \
+    CARGO_ENCODED_RUSTFLAGS=-Ctarget-feature=+crt-static CARGO_TARGET_DIR="$source/target" \
     "$here/build/bin/cargo-auditable" auditable build --release --locked --manifest-path "$source/Cargo.toml" --bin recording-callback-operator --target "$target" >&2
 echo "$source/target/$target/release/recording-callback-operator"
