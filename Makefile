@@ -3,10 +3,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint generate check-generated clean
+.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
-scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh tests/*/*.sh tests/*/*/*.sh))
+scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
@@ -17,6 +17,14 @@ help: ## List the targets
 
 build: ## Build the operator and the simulator of the cloud into target/debug
 	cargo build --workspace --locked
+
+image: ## Build the container image into build/image, and push it where REPOSITORY says; PLATFORM, TAG
+	@deploy/image/build.sh $(if $(REPOSITORY),--push --repository $(REPOSITORY)) $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(TAG),--tag $(TAG))
+	@$(if $(REPOSITORY),true,echo "It is in build/image. To push it, too: make image REPOSITORY=registry.example.com/recording-callback-operator")
+
+release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM
+	@scripts/release.sh $(PLATFORM)
+	@$(if $(PLATFORM),echo "To check it on a machine of $(PLATFORM): tests/release/check.sh",tests/release/check.sh)
 
 build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes the first time)
 	@tests/cluster/build.sh
@@ -36,6 +44,10 @@ demo: build build/bin/kube ## Show the operator at work: a control plane, a simu
 test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
+	@echo "== image"
+	cd deploy/image && go test ./...
+	@echo "== version"
+	tests/release/version.sh
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
@@ -65,9 +77,18 @@ fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets,
 lint: ## Check formatting, and lint; every warning is an error
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	@unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
+	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
+	cd deploy/image && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
+
+deny: ## Check where all crates come from, their licences, and that none is banned
+	@scripts/cargo-tool.sh cargo-deny
+	build/bin/cargo-deny --locked check -D warnings licenses bans sources
+
+advisories: ## Look for crates with known vulnerabilities, in RustSec's data base (needs the Internet)
+	@scripts/cargo-tool.sh cargo-deny
+	build/bin/cargo-deny --locked check advisories
 
 generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
 	@scripts/generate.sh

@@ -13,7 +13,7 @@ image=image.invalid/recording-callback-operator
 cat <<EOF
 # recording-callback-operator for kubectl. Rendered from the Helm chart by \`make generate\`: change it there.
 #
-# No public registry holds the image. Build it, push it to a registry that your nodes can pull from, and put its name here:
+# No public registry holds the image: \`make image REPOSITORY=registry.example.com/recording-callback-operator\` builds and pushes it. Its name:
 #
 #   sed 's|$image|registry.example.com/recording-callback-operator|' install.yaml | kubectl apply -f -
 #

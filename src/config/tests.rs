@@ -236,7 +236,7 @@ fn help_and_version_are_no_mistakes() {
     for (line, word) in [
         ("--help", "explain"),
         ("run --help", "RESYNC_INTERVAL"),
-        ("--version", "0.1"),
+        ("--version", env!("CARGO_PKG_VERSION")),
     ] {
         match parse_words(line) {
             Err(Early::Told(text)) => assert!(text.contains(word), "{line} said {text}"),

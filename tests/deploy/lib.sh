@@ -44,13 +44,22 @@ stop() {
 checks=0
 failures=0
 
+# try COMMAND...: runs it in a shell of its own, where the first failing command ends a function; sets `code`. It must not be
+# part of a condition: there (`if`, `until`, `||`, `!`) bash disregards `set -e`, in functions and subshells too.
+try() {
+    set +e
+    (set -e; "$@")
+    code=$?
+    set -e
+}
+
 # check NAME COMMAND...: passes if the command succeeds; what it printed is shown if it does not.
 check() {
     local name=$1 verdict=ok
     shift
     checks=$((checks + 1))
-    # In a shell of its own, where the first failing command ends a function.
-    if ! (set -e; "$@") >"$work/output" 2>&1; then
+    try "$@" >"$work/output" 2>&1
+    if ((code != 0)); then
         verdict="not ok"
         failures=$((failures + 1))
     fi
@@ -62,7 +71,9 @@ check() {
 refused() {
     local sentence=$1 said
     shift
-    if said=$("$@" 2>&1); then
+    try "$@" >"$work/said" 2>&1
+    said=$(<"$work/said")
+    if ((code == 0)); then
         echo "succeeded: $*"
         return 1
     fi
@@ -75,7 +86,9 @@ refused() {
 # eventually COMMAND...: the command succeeds within 30 s, or as many as `patience` says.
 eventually() {
     local deadline=$((SECONDS + ${patience:-30}))
-    until "$@" >"$work/attempt" 2>&1; do
+    while true; do
+        try "$@" >"$work/attempt" 2>&1
+        ((code != 0)) || return 0
         if ((SECONDS >= deadline)); then
             cat "$work/attempt"
             return 1

@@ -8,7 +8,8 @@ for values in "$chart"/ci/*-values.yaml; do
     check "lint: ${values##*/}" helm lint --strict --quiet "$chart" --values "$values"
 done
 
-check "without an image the chart says what to set" refused "--set image.repository=" template
+check "without an image the chart says how to build one" refused "make image REPOSITORY=registry" template
+check "and what to set" refused "--set image.repository=registry" template
 check "an unknown value is refused" refused "additional properties 'nosuch' not allowed" template "${image[@]}" --set nosuch=1
 while read -r group; do
     check "an unknown value in $group is refused" refused "at '/$group" template "${image[@]}" --set "$group.nosuch=1"

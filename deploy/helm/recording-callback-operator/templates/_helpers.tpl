@@ -55,7 +55,7 @@ annotations:
 {{- define "operator.image" -}}
 {{- with .Values.image -}}
 {{- if not .repository -}}
-{{- fail "image.repository is not set: no public registry holds this image. Build it, push it to a registry that your nodes can pull from, and name it: --set image.repository=registry.example.com/recording-callback-operator" -}}
+{{- fail "image.repository is not set: no public registry holds this image. Build it and push it to a registry that your nodes can pull from: make image REPOSITORY=registry.example.com/recording-callback-operator. Then name it: --set image.repository=registry.example.com/recording-callback-operator" -}}
 {{- end -}}
 {{- .repository -}}
 {{- if .digest -}}@{{ .digest }}{{- else -}}:{{ .tag | default $.Chart.AppVersion }}{{- end -}}

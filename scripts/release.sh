@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes all that a release consists of, in build/release, for one platform (this machine's, or the first argument):
+#
+#   the program; its image as `docker save` writes it and as an OCI layout; its bill of materials (CycloneDX)
+#   the chart; install.yaml; the CRD; monitoring/ and policies/
+#   LICENSE, CHANGELOG.md, and SHA256SUMS over all of it
+#
+# The same commit, made with the same Rust, Go and C compiler, gives the same bytes: every time in it is that of the commit.
+# Needs build/bin/helm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[[ $(uname -m) == aarch64 ]] && platform=linux/arm64 || platform=linux/amd64
+platform=${1:-$platform}
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
+name=recording-callback-operator
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git show --no-patch --format=%ct HEAD)}
+export SOURCE_DATE_EPOCH
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+release=$work/release
+built=$release/$name-$version-${platform/\//-}
+mkdir "$release"
+
+program=$(scripts/build-static.sh "$platform")
+cp "$program" "$built"
+
+deploy/image/build.sh --platform "$platform" --binary "$program" --output "$work/image"
+mv "$work/image/$name.tar" "$built.docker.tar"
+tar --create --file "$built.oci.tar" --directory "$work/image/oci" --format=ustar --sort=name \
+    --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --mtime="@$SOURCE_DATE_EPOCH" .
+
+# In a copy, since it writes beside every Cargo.toml. Where the copy lay is nobody's business.
+scripts/cargo-tool.sh cargo-cyclonedx
+mkdir "$work/source"
+cp --recursive --parents Cargo.toml Cargo.lock src tests/simulator/Cargo.toml tests/simulator/src "$work/source"
+case $platform in linux/amd64) machine=x86_64 ;; *) machine=aarch64 ;; esac
+build/bin/cargo-cyclonedx cyclonedx --quiet --manifest-path "$work/source/Cargo.toml" --target $machine-unknown-linux-gnu \
+    --format json --spec-version 1.5 --override-filename bom
+sed "s|$work/source||; s|?download_url=file://[^\"]*||" "$work/source/bom.json" >"$built.cdx.json"
+
+# The packaged chart keeps the times of its files.
+cp --recursive deploy/helm/$name "$work/$name"
+find "$work/$name" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
+build/bin/helm package "$work/$name" --destination "$release" >/dev/null
+
+cp --recursive deploy/install.yaml crds/*.yaml deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
+(cd "$release" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >"$work/sums" && mv "$work/sums" SHA256SUMS)
+
+rm -rf build/release
+mv "$release" build/release
+echo "The release of $version for $platform is in build/release:"
+(cd build/release && find . -type f -printf '  %P\n' | LC_ALL=C sort)
