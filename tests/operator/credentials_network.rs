@@ -20,7 +20,6 @@ use tokio::{
 };
 
 use crate::support::{
-    Namespace,
     operator::Operator,
     world::{AK, PROJECT, SK, World, condition},
 };
@@ -40,10 +39,7 @@ async fn tls() -> (World, NamedTempFile) {
     cloud.add_credential(key);
     let authority = NamedTempFile::new().unwrap();
     fs::write(&authority, cloud.authority_pem().unwrap()).unwrap();
-    let namespace = Namespace::new().await;
-    let world = World { namespace, cloud };
-    world.put_secret("huaweicloud", &world.credentials()).await;
-    (world, authority)
+    (World::on(cloud).await, authority)
 }
 
 /// Starts an operator with these flags and variables.
