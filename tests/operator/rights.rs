@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::support::{
     chart::{Chart, Mode},
-    lease::leads,
+    lease::{grant, leads},
     right::Right,
     tell,
-    world::World,
+    world::{World, condition},
 };
 
 /// A right that nobody needs.
@@ -39,6 +39,38 @@ async fn each_right_of_the_chart_is_needed_and_none_is_missing() {
             None => assert_eq!(*right, superfluous(), "nothing needs {right}"),
         }
     }
+}
+
+#[tokio::test]
+async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
+    let mut world = World::new().await;
+    let namespace = world.namespace.name().to_owned();
+    let chart = Chart::rendered_with(Mode::Namespaced, &namespace, "rbac.secrets=false");
+    world.install(&chart).await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CredentialsMissing").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    for word in ["huaweicloud", &namespace, "get"] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert_eq!(world.calls(), []);
+
+    let account =
+        json!({ "kind": "ServiceAccount", "name": chart.account(), "namespace": namespace });
+    let mut rule = secret().rule();
+    rule["resourceNames"] = json!(["huaweicloud"]);
+    grant(&world.namespace, "secret", json!([rule]), account).await;
+    world.ready("push").await;
+    world.put_secret("other", &world.credentials()).await;
+    let other = json!({ "credentialsSecretRef": { "name": "other" } });
+    world.create("other", other).await;
+    world.reason("other", "CredentialsMissing").await;
+    assert!(world.refused().iter().all(|right| *right == secret()));
+}
+
+fn secret() -> Right {
+    Right::new("", "secrets", "get")
 }
 
 /// Plays a life until the API server refuses something, or to its end.

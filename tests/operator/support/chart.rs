@@ -31,6 +31,11 @@ pub(crate) struct Chart {
 impl Chart {
     /// A release in a namespace, which serves that one or, by its label, the objects of all.
     pub(crate) fn rendered(mode: Mode, namespace: &str) -> Self {
+        Self::rendered_with(mode, namespace, "rbac.secrets=true")
+    }
+
+    /// The same with a value of the chart.
+    pub(crate) fn rendered_with(mode: Mode, namespace: &str, value: &str) -> Self {
         let helm = Path::new(ROOT).join("build/bin/helm");
         let scope = match mode {
             Mode::ClusterWide => format!("labelSelector={LABEL}={namespace}"),
@@ -42,7 +47,7 @@ impl Chart {
                 "release",
                 "deploy/helm/recording-callback-operator",
             ])
-            .args(["--namespace", namespace, "--set", &scope])
+            .args(["--namespace", namespace, "--set", &scope, "--set", value])
             .args(["--set", "image.repository=registry.example.com/operator"])
             .args(["--set", "crds.enabled=false,rbac.aggregate=false"])
             .current_dir(ROOT)
@@ -124,12 +129,15 @@ impl Chart {
             }
             account::apply(document).await;
         }
-        let account = self.one("ServiceAccount")["metadata"]["name"]
-            .as_str()
-            .unwrap();
-        let user = account::user(namespace.name(), account);
+        let user = account::user(namespace.name(), self.account());
         account::granted(namespace.name(), &user, self.rules()).await;
-        account::token(namespace.name(), account).await
+        account::token(namespace.name(), self.account()).await
+    }
+
+    /// The name of the ServiceAccount.
+    pub(crate) fn account(&self) -> &str {
+        let account = &self.one("ServiceAccount")["metadata"]["name"];
+        account.as_str().unwrap()
     }
 
     fn one(&self, kind: &str) -> &Value {

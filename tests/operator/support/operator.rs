@@ -16,7 +16,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{Namespace, account, eventually, secrets};
+use super::{account, eventually, secrets};
 
 /// How the API server's role-based rights refuse a call.
 const REFUSED: &str = "is forbidden: User ";
@@ -54,11 +54,6 @@ impl Operator {
         let mut operator = Self::spawn_as(account, flags, &[]);
         operator.ready().await;
         operator
-    }
-
-    /// The same, as a service account of a namespace, which is made for it.
-    pub(crate) async fn start_in(namespace: &Namespace, name: &str, flags: &[&str]) -> Self {
-        Self::start_as(&account::account_in(namespace, name).await, flags).await
     }
 
     /// Starts one without waiting.
