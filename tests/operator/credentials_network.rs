@@ -1,4 +1,4 @@
-//! TLS with an authority of one's own, proxies, and a Secret that may not be read.
+//! TLS with an authority of one's own, and proxies.
 
 use std::{
     fs,
@@ -6,12 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::{
-    Api,
-    api::{DeleteParams, PostParams},
-};
-use live_simulator::{Credential, Listen, Operation, Settings, Simulator};
+use live_simulator::{Credential, Listen, Settings, Simulator};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::{
@@ -20,7 +15,6 @@ use tokio::{
 };
 
 use crate::support::{
-    Namespace,
     operator::Operator,
     world::{AK, PROJECT, SK, World, condition},
 };
@@ -40,10 +34,7 @@ async fn tls() -> (World, NamedTempFile) {
     cloud.add_credential(key);
     let authority = NamedTempFile::new().unwrap();
     fs::write(&authority, cloud.authority_pem().unwrap()).unwrap();
-    let namespace = Namespace::new().await;
-    let world = World { namespace, cloud };
-    world.put_secret("huaweicloud", &world.credentials()).await;
-    (world, authority)
+    (World::on(cloud).await, authority)
 }
 
 /// Starts an operator with these flags and variables.
@@ -174,71 +165,4 @@ async fn variables_that_make_no_sense_do_not_stop_the_start() {
     let _operator = operator(&world.flags(), &environment).await;
     world.create("push", json!({})).await;
     world.ready("push").await;
-}
-
-#[tokio::test]
-async fn a_secret_that_may_not_be_read_is_told_and_heals_when_it_may() {
-    let world = World::new().await;
-    let installed = "recording-callback-system:recording-callback-operator";
-    // Whoever starts first installs the rights.
-    drop(world.operator().await);
-    let roles: Api<ClusterRole> = Api::all(world.namespace.client());
-    let bindings: Api<ClusterRoleBinding> = Api::all(world.namespace.client());
-    let name = format!("{}-without-secrets", world.namespace.name());
-    let mut role = roles.get(installed).await.unwrap();
-    role.metadata = kube::core::ObjectMeta {
-        name: Some(name.clone()),
-        ..Default::default()
-    };
-    let full = role.clone();
-    role.rules.as_mut().unwrap().retain(|rule| {
-        !rule
-            .resources
-            .as_ref()
-            .is_some_and(|resources| resources.contains(&"secrets".to_owned()))
-    });
-    roles.create(&PostParams::default(), &role).await.unwrap();
-    let account = json!([{ "kind": "ServiceAccount", "name": "limited", "namespace": world.namespace.name() }]);
-    for (name, role) in [
-        (name.clone(), name.clone()),
-        (format!("{name}-crd"), format!("{installed}-crd")),
-    ] {
-        let binding = serde_json::from_value(json!({
-            "metadata": { "name": name },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
-            "subjects": account,
-        }));
-        bindings
-            .create(&PostParams::default(), &binding.unwrap())
-            .await
-            .unwrap();
-    }
-    let flags = world.flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let _limited = Operator::start_in(&world.namespace, "limited", &flags).await;
-
-    world.create("push", json!({})).await;
-    let status = world.reason("push", "CredentialsMissing").await;
-    let told = &condition(&status, "Ready").unwrap().message;
-    assert!(
-        told.contains("huaweicloud")
-            && told.contains(world.namespace.name())
-            && told.contains("get"),
-        "{told}"
-    );
-    assert_eq!(world.calls(), Vec::<(Operation, Option<u16>)>::new());
-
-    let present = roles.get(&name).await.unwrap();
-    let mut full = full;
-    full.metadata.resource_version = present.metadata.resource_version;
-    roles
-        .replace(&name, &PostParams::default(), &full)
-        .await
-        .unwrap();
-    world.ready("push").await;
-    let delete = DeleteParams::default();
-    roles.delete(&name, &delete).await.unwrap();
-    for name in [name.clone(), format!("{name}-crd")] {
-        bindings.delete(&name, &delete).await.unwrap();
-    }
 }

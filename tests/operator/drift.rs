@@ -5,7 +5,7 @@ use live_simulator::{Fault, Operation, Payload, RowPatch, Settings, SignKey, set
 use serde_json::json;
 
 use crate::support::{
-    eventually,
+    eventually, in_both_modes,
     operator::Operator,
     world::{LIMIT, World, condition},
 };
@@ -57,23 +57,25 @@ async fn metric(operator: &Operator, line: &str) {
 
 #[tokio::test]
 async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
-    let world = World::new().await;
-    let operator = sweeping(&world).await;
-    world.create("push", json!({})).await;
-    let id = world.ready("push").await.callback_id.unwrap();
-    let settled = world.get("push").await.unwrap();
+    in_both_modes(async |world| {
+        let operator = sweeping(world).await;
+        world.create("push", json!({})).await;
+        let id = world.ready("push").await.callback_id.unwrap();
+        let settled = world.get("push").await.unwrap();
 
-    world.cloud.edit_row(&id, &rewrite(&world));
-    metric(&operator, "recording_callback_drift_repaired_total 1").await;
-    sweeps(&world, 4).await;
+        world.cloud.edit_row(&id, &rewrite(world));
+        metric(&operator, "recording_callback_drift_repaired_total 1").await;
+        sweeps(world, 4).await;
 
-    assert_eq!(world.count(Update), 1, "{:?}", world.calls());
-    assert_eq!(world.writes_since(&settled).await, 1);
-    let row = world.cloud.row(&id).unwrap();
-    let url = row.notify_callback_url.as_deref();
-    assert_eq!(url, Some("https://hooks.example.com/record"));
-    let told = world.event("push", "Drifted").await;
-    assert!(told.contains(&id) && told.contains(ELSEWHERE), "{told}");
+        assert_eq!(world.count(Update), 1, "{:?}", world.calls());
+        assert_eq!(world.writes_since(&settled).await, 1);
+        let row = world.cloud.row(&id).unwrap();
+        let url = row.notify_callback_url.as_deref();
+        assert_eq!(url, Some("https://hooks.example.com/record"));
+        let told = world.event("push", "Drifted").await;
+        assert!(told.contains(&id) && told.contains(ELSEWHERE), "{told}");
+    })
+    .await;
 }
 
 #[tokio::test]

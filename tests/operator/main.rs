@@ -33,6 +33,7 @@ mod management;
 mod manifests;
 mod ownership;
 mod release;
+mod rights;
 mod scale;
 mod scope;
 mod sign_key;

@@ -7,7 +7,10 @@ use live_simulator::{Change, Operation, Row, RowPatch, Settings};
 use recording_callback_operator::api::{RecordingCallback, status::Status};
 use serde_json::json;
 
-use crate::support::world::{PROJECT, World, condition};
+use crate::support::{
+    in_both_modes,
+    world::{PROJECT, World, condition},
+};
 
 use Operation::{Create, Delete, Get, List, Update};
 
@@ -69,24 +72,26 @@ async fn never_means_never_and_says_whose_the_callback_is() {
 
 #[tokio::test]
 async fn what_says_the_same_is_adopted_without_a_write_at_the_cloud() {
-    let world = World::new().await;
-    let row = foreign(&world, "HTTPS://Hooks.Example.com/record");
-    let _operator = world.operator().await;
-    world.create("push", json!({})).await;
+    in_both_modes(async |world| {
+        let row = foreign(world, "HTTPS://Hooks.Example.com/record");
+        let _operator = world.operator().await;
+        world.create("push", json!({})).await;
 
-    let status = world.ready("push").await;
-    assert_eq!(status.callback_id.as_ref(), Some(&row.id));
-    assert_eq!(status.adopted, Some(true));
-    assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
-    assert_eq!(finalizers(&world.get("push").await.unwrap()).len(), 1);
-    world.event("push", "Adopted").await;
-    assert_eq!(world.calls(), [(List, Some(200))]);
+        let status = world.ready("push").await;
+        assert_eq!(status.callback_id.as_ref(), Some(&row.id));
+        assert_eq!(status.adopted, Some(true));
+        assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
+        assert_eq!(finalizers(&world.get("push").await.unwrap()).len(), 1);
+        world.event("push", "Adopted").await;
+        assert_eq!(world.calls(), [(List, Some(200))]);
 
-    world.delete("push").await;
-    world.gone("push").await;
-    world.event("push", "Retained").await;
-    assert_eq!(world.calls(), [(List, Some(200))]);
-    assert_eq!(world.cloud.rows(), [row]);
+        world.delete("push").await;
+        world.gone("push").await;
+        world.event("push", "Retained").await;
+        assert_eq!(world.calls(), [(List, Some(200))]);
+        assert_eq!(world.cloud.rows(), [row]);
+    })
+    .await;
 }
 
 #[tokio::test]

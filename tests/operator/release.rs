@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    Namespace, alone, eventually,
+    Namespace,
+    account::account_in,
+    alone, eventually,
     lease::{allow_lease, grant, holder, leads},
-    operator::{Operator, account_in},
+    operator::Operator,
     program, program_as,
     world::{LIMIT, World},
 };

@@ -14,7 +14,9 @@ use serde_json::json;
 use crate::{
     crd::ratchet::without_rules,
     support::{
-        alone, eventually, install,
+        alone,
+        chart::{Chart, Mode},
+        eventually, install,
         world::{LIMIT, World, condition},
     },
 };
@@ -107,7 +109,9 @@ async fn nothing_is_done_while_the_crd_is_an_older_one() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn uninstalling_retains_every_callback() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    let chart = Chart::rendered(Mode::Namespaced, world.namespace.name());
+    world.install(&chart).await;
     let operator = world.operator().await;
     for name in ["push", "other"] {
         world
@@ -143,4 +147,5 @@ async fn uninstalling_retains_every_callback() {
     assert_eq!(world.cloud.rows().len(), 2);
     let changed = world.cloud.mutations().len();
     assert_eq!(changed, 2, "the two creates");
+    assert_eq!(world.refused(), [], "rights that are missing");
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::{
 use kube::{Api, api::PostParams};
 use serde_json::json;
 
-use super::{Namespace, eventually, operator::Operator, world::LIMIT};
+use super::{Namespace, account, eventually, operator::Operator, world::LIMIT};
 
 /// Grants the operators' account what it needs for a Lease in this namespace.
 pub(crate) async fn allow_lease(namespace: &Namespace) {
@@ -23,12 +23,14 @@ pub(crate) async fn grant(
     rules: serde_json::Value,
     account: serde_json::Value,
 ) {
+    let word = |name: &str| account[name].as_str().unwrap_or_default();
+    let user = account::user(word("namespace"), word("name"));
     let role = json!({ "metadata": { "name": name }, "rules": rules });
     let role: Role = serde_json::from_value(role).unwrap();
     let binding = json!({
         "metadata": { "name": name },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name },
-        "subjects": [account],
+        "subjects": [&account],
     });
     let binding: RoleBinding = serde_json::from_value(binding).unwrap();
     let (client, params) = (namespace.client(), PostParams::default());
@@ -36,6 +38,8 @@ pub(crate) async fn grant(
     api.create(&params, &role).await.unwrap();
     let api = Api::namespaced(client, namespace.name());
     api.create(&params, &binding).await.unwrap();
+    let rules = rules.as_array().unwrap();
+    account::granted(namespace.name(), &user, rules.iter()).await;
 }
 
 /// Who holds a Lease of this namespace, once somebody does.

@@ -1,15 +1,19 @@
 //! What tests on a real control plane share. Nothing here knows what is tested.
 
+pub(crate) mod account;
 mod alone;
 pub(crate) mod chance;
+pub(crate) mod chart;
 mod control_plane;
 pub(crate) mod kstatus;
 mod kubectl;
 pub(crate) mod lease;
+mod modes;
 mod namespace;
 pub(crate) mod operator;
 mod program;
 pub(crate) mod proxy;
+pub(crate) mod right;
 pub(crate) mod secrets;
 pub(crate) mod trap;
 mod versions;
@@ -23,6 +27,7 @@ use std::{
 pub(crate) use alone::alone;
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
 pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
+pub(crate) use modes::{in_both_modes, in_both_modes_with};
 pub(crate) use namespace::Namespace;
 pub(crate) use program::{program, program_as};
 

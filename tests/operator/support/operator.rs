@@ -8,27 +8,19 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
-use kube::{
-    Api,
-    api::{DynamicObject, Patch, PatchParams, PostParams},
-    config::Kubeconfig,
-    core::{ApiResource, GroupVersionKind},
-};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
     process::{Child, Command},
-    sync::OnceCell,
 };
 
-use super::{Namespace, client, control_plane::kubeconfig, eventually, secrets};
+use super::{account, eventually, secrets};
 
-const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
-const NAMESPACE: &str = "recording-callback-system";
-const NAME: &str = "recording-callback-operator";
+/// How the API server's role-based rights refuse a call.
+const REFUSED: &str = "is forbidden: User ";
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running operator. It is killed when this value goes.
@@ -36,6 +28,8 @@ pub(crate) struct Operator {
     process: Child,
     log: PathBuf,
     address: Option<SocketAddr>,
+    /// Whether it has all the rights of the installation.
+    granted: bool,
     _directory: TempDir,
 }
 
@@ -49,22 +43,24 @@ impl Operator {
 
     /// The same, with the API server at another address.
     pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
-        let mut operator = Self::spawn_as(&account(Some(api_server)).await, flags, &[]);
-        operator.ready().await;
+        let account = account::installed(Some(api_server)).await;
+        let mut operator = Self::start_as(&account, flags).await;
+        operator.granted = true;
         operator
     }
 
-    /// The same, as a service account of a namespace, which is made for it.
-    pub(crate) async fn start_in(namespace: &Namespace, name: &str, flags: &[&str]) -> Self {
-        let account = account_in(namespace, name).await;
-        let mut operator = Self::spawn_as(&account, flags, &[]);
+    /// The same with this kubeconfig.
+    pub(crate) async fn start_as(account: &str, flags: &[&str]) -> Self {
+        let mut operator = Self::spawn_as(account, flags, &[]);
         operator.ready().await;
         operator
     }
 
     /// Starts one without waiting.
     pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::spawn_as(&account(None).await, flags, environment)
+        let mut operator = Self::spawn_as(&account::installed(None).await, flags, environment);
+        operator.granted = true;
+        operator
     }
 
     /// Starts one with this kubeconfig, without waiting.
@@ -91,6 +87,7 @@ impl Operator {
             process,
             log,
             address: None,
+            granted: false,
             _directory: directory,
         }
     }
@@ -181,10 +178,17 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
+        let output = self.output();
         if std::thread::panicking() {
-            eprintln!("--- the operator wrote:\n{}", self.output());
+            eprintln!("--- the operator wrote:\n{output}");
+            return;
         }
-        secrets::check("the log", &self.output());
+        secrets::check("the log", &output);
+        let refused = output.lines().find(|line| line.contains(REFUSED));
+        assert!(
+            !self.granted || refused.is_none(),
+            "a right is missing: {refused:?}"
+        );
     }
 }
 
@@ -194,92 +198,4 @@ fn lines(log: &Path) -> Vec<Value> {
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
-}
-
-/// A kubeconfig of the service account that the installation makes, with the rights that it grants.
-async fn account(api_server: Option<&str>) -> String {
-    static TOKEN: OnceCell<String> = OnceCell::const_new();
-    kubeconfig_with(TOKEN.get_or_init(install).await, api_server)
-}
-
-/// A kubeconfig of a service account of a namespace, which is made for it.
-pub(crate) async fn account_in(namespace: &Namespace, name: &str) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(namespace.client(), namespace.name());
-    let account = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
-    accounts
-        .create(&PostParams::default(), &account)
-        .await
-        .unwrap();
-    kubeconfig_with(&token(namespace.name(), name).await, None)
-}
-
-/// A kubeconfig of whoever has this token.
-fn kubeconfig_with(token: &str, api_server: Option<&str>) -> String {
-    secrets::remember(token);
-    let mut kubeconfig =
-        serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap()).unwrap();
-    for user in kubeconfig["users"].as_array_mut().unwrap() {
-        user["user"] = json!({ "token": token });
-    }
-    if let Some(api_server) = api_server {
-        for cluster in kubeconfig["clusters"].as_array_mut().unwrap() {
-            cluster["cluster"] = json!({ "server": api_server });
-        }
-    }
-    kubeconfig.to_string()
-}
-
-/// Applies the installation's account and rights, and returns a token of the account; the operator itself runs beside the cluster.
-async fn install() -> String {
-    let text = fs::read_to_string(INSTALL).unwrap();
-    for document in documents(&text) {
-        let kind = document["kind"].as_str().unwrap_or_default().to_owned();
-        if ![
-            "Namespace",
-            "ServiceAccount",
-            "ClusterRole",
-            "ClusterRoleBinding",
-            "Role",
-            "RoleBinding",
-        ]
-        .contains(&kind.as_str())
-        {
-            continue;
-        }
-        let object: DynamicObject = serde_json::from_value(document).unwrap();
-        let types = object.types.clone().unwrap();
-        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types).unwrap());
-        let name = object.metadata.name.clone().unwrap();
-        let api: Api<DynamicObject> = match &object.metadata.namespace {
-            Some(namespace) => Api::namespaced_with(client().await, namespace, &resource),
-            None => Api::all_with(client().await, &resource),
-        };
-        api.patch(
-            &name,
-            &PatchParams::apply("test").force(),
-            &Patch::Apply(&object),
-        )
-        .await
-        .unwrap();
-    }
-    token(NAMESPACE, NAME).await
-}
-
-/// A token of a service account.
-async fn token(namespace: &str, name: &str) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(client().await, namespace);
-    let (params, request) = (PostParams::default(), TokenRequest::default());
-    let granted = accounts
-        .create_token_request(name, &params, &request)
-        .await
-        .unwrap();
-    granted.status.unwrap().token
-}
-
-/// The documents of a YAML file, as JSON.
-fn documents(text: &str) -> Vec<Value> {
-    let parsed = text
-        .split("\n---")
-        .filter_map(|document| serde_saphyr::from_str::<Value>(document).ok());
-    parsed.filter(Value::is_object).collect()
 }

@@ -25,7 +25,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{control_plane, trap::Trap};
+use super::{control_plane, right::Right, trap::Trap};
 pub(crate) use harm::{Answer, Calls, Harm, status};
 pub(crate) use stream::Order;
 
@@ -47,6 +47,8 @@ struct Way {
     harms: Mutex<Vec<Harm>>,
     /// What passed, or was to.
     seen: Mutex<Vec<Seen>>,
+    /// What the API server refused for want of a right.
+    refused: Mutex<Vec<Right>>,
     /// How many calls and connections came to harm.
     harmed: AtomicUsize,
     /// To every watch that is open.
@@ -74,6 +76,7 @@ impl Proxy {
             trap,
             harms: Mutex::default(),
             seen: Mutex::default(),
+            refused: Mutex::default(),
             harmed: AtomicUsize::new(0),
             orders: broadcast::Sender::new(ORDERS),
             up: watch::Sender::new(true),
@@ -120,6 +123,11 @@ impl Proxy {
     /// The calls so far, in the order of their coming.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         lock(&self.way.seen).clone()
+    }
+
+    /// The rights that calls lacked, in the order of the API server's refusals.
+    pub(crate) fn refused(&self) -> Vec<Right> {
+        lock(&self.way.refused).clone()
     }
 }
 
@@ -184,6 +192,8 @@ async fn pass(
     if lost {
         return hang().await;
     }
+    let query = parts.uri.query().unwrap_or_default();
+    let right = Right::needed_by(&parts.method, parts.uri.path(), query);
     let answer = match &harm {
         Some(harm) if !harm.commit => None,
         Some(_) | None => {
@@ -191,6 +201,9 @@ async fn pass(
             Some(way.api_server.send(request).await)
         }
     };
+    if matches!(&answer, Some(Ok(answer)) if answer.status() == StatusCode::FORBIDDEN) {
+        lock(&way.refused).push(right);
+    }
     let told = match &answer {
         Some(Ok(answer)) => answer.status().to_string(),
         Some(Err(error)) => error.to_string(),

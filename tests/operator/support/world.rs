@@ -1,6 +1,6 @@
 //! One test's world: a namespace of the real control plane, a simulated cloud, the credentials for it, and the operator.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{
     ByteString,
@@ -17,7 +17,15 @@ use recording_callback_operator::api::{
 };
 use serde_json::{Value, json};
 
-use super::{Namespace, eventually, operator::Operator, secrets};
+use super::{
+    Namespace, account,
+    chart::{Chart, LABEL},
+    eventually,
+    operator::Operator,
+    proxy::Proxy,
+    right::Right,
+    secrets,
+};
 
 /// What a test waits for comes within this.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +38,15 @@ pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) struct World {
     pub(crate) namespace: Namespace,
     pub(crate) cloud: Simulator,
+    /// The chart, where it is installed for this world alone; else `install.yaml` serves all.
+    release: Option<Release>,
+}
+
+/// A chart's account and flags, and the proxy that sees what the API server refuses to it.
+struct Release {
+    kubeconfig: String,
+    flags: Vec<String>,
+    proxy: Proxy,
 }
 
 impl World {
@@ -42,12 +59,47 @@ impl World {
     pub(crate) async fn with(settings: Settings) -> Self {
         let cloud = Simulator::start(settings).unwrap();
         cloud.add_credential(Credential::new(AK, SK, PROJECT));
+        Self::on(cloud).await
+    }
+
+    /// The same with a cloud that knows the credentials.
+    pub(crate) async fn on(cloud: Simulator) -> Self {
         let world = Self {
             namespace: Namespace::new().await,
             cloud,
+            release: None,
         };
         world.put_secret("huaweicloud", &world.credentials()).await;
         world
+    }
+
+    /// Installs the chart for this world alone: its operators have the chart's account, rules and flags.
+    pub(crate) async fn install(&mut self, chart: &Chart) {
+        let token = chart.install(&self.namespace).await;
+        let proxy = Proxy::start(Arc::default()).await;
+        self.release = Some(Release {
+            kubeconfig: account::kubeconfig_with(&token, Some(proxy.url())),
+            flags: chart.flags(),
+            proxy,
+        });
+    }
+
+    /// The rights that the operators of the chart lacked so far.
+    pub(crate) fn refused(&self) -> Vec<Right> {
+        let release = self.release.iter();
+        release
+            .flat_map(|release| release.proxy.refused())
+            .collect()
+    }
+
+    /// The first right that they lack, once one is missed.
+    pub(crate) async fn refusal(&self) -> Right {
+        loop {
+            if let Some(right) = self.refused().into_iter().next() {
+                return right;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The values of a good credentials Secret.
@@ -70,19 +122,31 @@ impl World {
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
         let flags = self.flags_with(more);
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        Operator::start(&flags).await
+        match &self.release {
+            Some(release) => Operator::start_as(&release.kubeconfig, &flags).await,
+            None => Operator::start(&flags).await,
+        }
     }
 
     /// The flags of an operator for this world.
     pub(crate) fn flags(&self) -> Vec<String> {
-        vec![
-            format!("--namespaces={}", self.namespace.name()),
+        let mut flags = match &self.release {
+            Some(release) => {
+                let own = ["--lease-duration=5s".to_owned()];
+                release.flags.iter().cloned().chain(own).collect()
+            }
+            None => vec![
+                format!("--namespaces={}", self.namespace.name()),
+                "--leader-elect=false".to_owned(),
+            ],
+        };
+        flags.extend([
             format!("--allowed-endpoints={}", self.cloud.endpoint()),
-            "--leader-elect=false".to_owned(),
             "--request-timeout=1s".to_owned(),
             "--settle-time=6s".to_owned(),
             "--secret-poll-interval=1s".to_owned(),
-        ]
+        ]);
+        flags
     }
 
     /// The same with more flags, each in place of one of that name.
@@ -140,7 +204,7 @@ impl World {
         let object = serde_json::from_value(json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": "RecordingCallback",
-            "metadata": { "name": name },
+            "metadata": { "name": name, "labels": { LABEL: self.namespace.name() } },
             "spec": full,
         }));
         self.namespace

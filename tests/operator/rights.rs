@@ -1,0 +1,106 @@
+//! The chart's rules hold what the operator needs and nothing else: with all of them it is refused nothing, without any one of them
+//! it is refused just that.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::support::{
+    chart::{Chart, Mode},
+    lease::{grant, leads},
+    right::Right,
+    tell,
+    world::{World, condition},
+};
+
+/// A right that nobody needs.
+fn superfluous() -> Right {
+    Right::new("live.huaweicloud.com", "recordingcallbacks", "delete")
+}
+
+/// The rights are read from the chart, so a new one is checked, too. That the check would find one to be superfluous, one that is
+/// shows each time; the run without it is the one with the chart's own rules.
+#[tokio::test]
+async fn each_right_of_the_chart_is_needed_and_none_is_missing() {
+    let chart = |namespace: &str| Chart::rendered(Mode::Namespaced, namespace).with(&superfluous());
+    let rights = chart("any").rights();
+    tell(&format!(
+        "rights that are needed, one by one: {}",
+        rights.len() - 1
+    ));
+    let lives = (0..rights.len()).map(async |position| {
+        let mut world = World::new().await;
+        let chart = chart(world.namespace.name()).without(position);
+        world.install(&chart).await;
+        life_until_refused(&world).await
+    });
+    for (right, refused) in rights.iter().zip(join_all(lives).await) {
+        match refused {
+            Some(refused) => assert_eq!(refused, *right, "without {right}, that is refused"),
+            None => assert_eq!(*right, superfluous(), "nothing needs {right}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
+    let mut world = World::new().await;
+    let namespace = world.namespace.name().to_owned();
+    let chart = Chart::rendered_with(Mode::Namespaced, &namespace, "rbac.secrets=false");
+    world.install(&chart).await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CredentialsMissing").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    for word in ["huaweicloud", &namespace, "get"] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert_eq!(world.calls(), []);
+
+    let account =
+        json!({ "kind": "ServiceAccount", "name": chart.account(), "namespace": namespace });
+    let mut rule = secret().rule();
+    rule["resourceNames"] = json!(["huaweicloud"]);
+    grant(&world.namespace, "secret", json!([rule]), account).await;
+    world.ready("push").await;
+    world.put_secret("other", &world.credentials()).await;
+    let other = json!({ "credentialsSecretRef": { "name": "other" } });
+    world.create("other", other).await;
+    world.reason("other", "CredentialsMissing").await;
+    assert!(world.refused().iter().all(|right| *right == secret()));
+}
+
+fn secret() -> Right {
+    Right::new("", "secrets", "get")
+}
+
+/// Plays a life until the API server refuses something, or to its end.
+async fn life_until_refused(world: &World) -> Option<Right> {
+    tokio::select! {
+        refused = world.refusal() => Some(refused),
+        () = life(world) => world.refused().into_iter().next(),
+    }
+}
+
+/// All that the operator does at the API server: it takes, renews and releases the Lease, reads the CRD, objects and Secrets, writes
+/// finalizers, the record and the status, and tells of things for the first time and again.
+async fn life(world: &World) {
+    let mut operator = world.operator_with(&["--lease-duration=3s"]).await;
+    leads(&operator).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    for suspend in [true, false] {
+        world
+            .patch("push", json!({ "spec": { "suspend": suspend } }))
+            .await;
+        let reason = if suspend { "Suspended" } else { "Available" };
+        world.reason("push", reason).await;
+    }
+    let url = "https://hooks.example.com/other";
+    world
+        .patch("push", json!({ "spec": { "notifyCallbackURL": url } }))
+        .await;
+    world.ready("push").await;
+    world.delete("push").await;
+    world.gone("push").await;
+    assert!(operator.terminate().await.success());
+}
