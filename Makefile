@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool demo test test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/node demo test e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -38,6 +38,9 @@ build/bin/helm3: ## Build Helm 3, which many platforms still run
 build/bin/promtool: ## Build promtool, which tests the alerts
 	@tests/tools/build.sh promtool
 
+build/bin/node: ## Build what a node is made of, and install containerd and the like from Debian (needs root)
+	@tests/node/build.sh
+
 demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
@@ -59,7 +62,11 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	@echo "== operator and simulator"
 	cargo test --workspace --all-targets --locked -- $(foreach long,$(long_tests),--skip $(long))
 
-test-all: test ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
+e2e: build build/bin/kube build/bin/helm build/bin/node ## Run the chart on a real node, in namespaces of its own (needs root)
+	@tests/e2e/images.sh
+	tests/e2e/run.sh
+
+test-all: test e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"

@@ -47,3 +47,4 @@ check "the node takes pods again" kubectl uncordon node0
 check "both are ready" both_ready
 check "nothing but the four edits was changed at the cloud" equal $((changes + 4)) "$(mutations)"
 check "and every object has its one callback" equal "four one three two" "$(rows | cut -d' ' -f2 | sort | xargs)"
+check "the logs of all pods have no secret in them" no_secrets

@@ -3,7 +3,7 @@
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 previous=$(<tests/e2e/previous)
 chart=deploy/helm/recording-callback-operator
-previous_chart=build/e2e/$previous/$chart
+previous_chart=build/e2e/$previous/source/$chart
 operator=target/debug/recording-callback-operator
 system=recording-callback-system
 rco=recording-callback-operator
@@ -22,8 +22,8 @@ finish() {
 
 load_images() {
     local archive
-    for archive in "build/e2e/$previous.tar" build/image/recording-callback-operator.tar; do
-        ctr --address "$work/node/containerd.sock" --namespace k8s.io images import "$archive" >/dev/null
+    for archive in "build/e2e/$previous/image" build/e2e/current; do
+        ctr --address "$work/node/containerd.sock" --namespace k8s.io images import "$archive/recording-callback-operator.tar" >/dev/null
     done
 }
 
@@ -118,9 +118,9 @@ runs_version() {
     equal "$1 $1" "$(pods jsonpath='{.items[*].spec.containers[0].image}' | sed 's/[^ ]*://g')"
 }
 
-# Whatever the pods of the operator have written, gone ones too, is in the node's directory.
+# no_secrets: in the logs that the node has of the operator's pods, restarted ones too, which do tell of calls.
 no_secrets() {
-    local logs=$work/node/pod-logs
-    equal "" "$(grep -rlF "$sk" "$logs" || true)"
-    [[ -n $(grep -rlF '"operation"' "$logs") ]]
+    local logs=("$work/node/pod-logs/${system}_$rco-"*/operator/*)
+    grep -cF '"operation":"Update"' "${logs[@]}"
+    equal "" "$(grep -lF "$sk" "${logs[@]}" || true)"
 }

@@ -1,6 +1,6 @@
 # Sourced by run.sh: the chart's NetworkPolicy is enforced, in both directions.
 
-# refuses_metrics POD: the connection to a pod's port is refused. From outside the node, whose own connections always pass.
+# metrics: those of a pod, asked for from outside of the node, whose own connections always pass.
 metrics() {
     python3 -c 'import sys,urllib.request as u; print(u.urlopen("http://%s:8080/metrics" % sys.argv[1], timeout=3).read().decode())' \
         "$(pods jsonpath='{.items[0].status.podIP}')"
@@ -21,7 +21,9 @@ cut_off() {
 check "metrics are served" serves_metrics
 check "the policy lets nobody in but monitoring, and nobody out but to the API server" \
     release upgrade $rco $chart "${settings[@]}" --values tests/e2e/isolated-values.yaml --wait --timeout 120s
-check "its two pods are ready" both_ready
+# A connection that was there before a policy stays.
+check "the pods are rolled" kubectl rollout restart deployment/$rco --namespace $system
+check "the new ones are ready" both_ready
 check "metrics are refused" eventually refuses_metrics
 changes=$(mutations)
 check "a change can't reach the cloud" kubectl patch rcb one --namespace media --type merge \

@@ -19,7 +19,7 @@ check "and is deleted" kubectl delete $crd --timeout=60s
 
 # The other documented order: all callbacks stay, everything else goes.
 check "it is installed again" release install $rco $chart "${settings[@]}" --wait --timeout 120s
-check "the object adopts the callback that was kept" eval 'callback media two && becomes_ready media two'
+check "the object adopts the callback that was kept" eval 'callback media two "adoptionPolicy: Always" && becomes_ready media two'
 check "which is the same one" equal "$keep two" "$(rows | cut -d' ' -f1,2)"
 check "another object has a callback of its own" eval 'callback media one && becomes_ready media one'
 before=$(rows)
