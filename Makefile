@@ -87,7 +87,7 @@ lint: ## Check formatting, and lint; every warning is an error
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
 	cd deploy/image && go vet ./...
-	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 deny: ## Check where all crates come from, their licences, and that none is banned
 	@scripts/cargo-tool.sh cargo-deny

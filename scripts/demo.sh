@@ -8,7 +8,7 @@ source tests/simulator/control.sh
 
 work=$(mktemp -d)
 operator=target/debug/recording-callback-operator
-cloud_pid= operator_pid=
+cloud_pid='' operator_pid=''
 namespace=recording-demo
 
 finish() {

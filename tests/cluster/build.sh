@@ -38,4 +38,4 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     ldflags+=" -X $package.gitVersion=$version -X $package.gitMajor=${minor%.*} -X $package.gitMinor=${minor#*.}"
 done
 # The tags are upstream's too; they leave out what only tests need.
-gobuild "$name $version" "$output" "$modfile" $main selinux,notest,grpcnotrace "$ldflags"
+gobuild "$name $version" "$output" "$modfile" "$main" selinux,notest,grpcnotrace "$ldflags"

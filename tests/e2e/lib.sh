@@ -69,10 +69,9 @@ becomes_ready() {
 }
 
 # edit NAME: changes the URL to one that was never there, and waits until the cloud has it.
-edits=0
 edit() {
     local url=https://hooks.example.com/$1/edited-$RANDOM$RANDOM
-    kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'$url'"}}'
+    kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
     becomes_ready media "$1"
     equal "1" "$(rows | grep -c "$url")"
 }

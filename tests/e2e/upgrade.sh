@@ -3,8 +3,8 @@
 check "the previous release is installed" \
     release install $rco "$previous_chart" "${settings[@]}" --wait --timeout 120s
 check "its two pods are ready" both_ready
-check "they run version $(sed -n 's/^appVersion: //p' $previous_chart/Chart.yaml)" \
-    runs_version "$(sed -n 's/^appVersion: //p' $previous_chart/Chart.yaml)"
+check "they run version $(sed -n 's/^appVersion: //p' "$previous_chart/Chart.yaml")" \
+    runs_version "$(sed -n 's/^appVersion: //p' "$previous_chart/Chart.yaml")"
 for app in one two three; do
     check "an object is accepted" callback media $app
 done

@@ -11,6 +11,11 @@ uninstalled() {
 hangs() {
     [[ -n $(kubectl get "$1" --namespace "${2:-media}" --output jsonpath='{.metadata.deletionTimestamp}') ]]
 }
+all_hang() {
+    hangs rcb/one
+    hangs namespace/sports
+    hangs $crd
+}
 gone() {
     refused "NotFound" kubectl get "$1" --namespace "${2:-media}"
 }
@@ -62,7 +67,7 @@ check "the operator is uninstalled first, again" uninstalled
 check "an object is deleted" kubectl delete rcb one --namespace media --wait=false
 check "a namespace is deleted" kubectl delete namespace sports --wait=false
 check "the CRD is deleted" kubectl delete $crd --wait=false
-check "all three hang" eventually eval 'hangs rcb/one && hangs namespace/sports && hangs $crd'
+check "all three hang" eventually all_hang
 check "release lets go of all, and tells the ids of what stays" let_go
 check "the object is gone" eventually gone rcb/one
 check "the namespace is gone" eventually gone namespace/sports

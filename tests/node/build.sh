@@ -17,7 +17,9 @@ missing() {
     return 1
 }
 if missing; then
-    [[ $EUID -eq 0 ]] && command -v apt-get >/dev/null || fail "a node needs these packages of Debian: ${packages[*]}"
+    if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
+        fail "a node needs these packages of Debian: ${packages[*]}"
+    fi
     echo "installing ${packages[*]}"
     (apt-get update -q && apt-get install -q -y --no-install-recommends "${packages[@]}") >"$bin/../apt.log" 2>&1 || {
         tail -n 20 "$bin/../apt.log" >&2
