@@ -9,6 +9,7 @@ pub mod credible;
 pub mod decide;
 pub mod delete;
 pub mod difference;
+mod dispute;
 pub mod facts;
 pub mod failure;
 pub mod hold;

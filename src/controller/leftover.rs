@@ -14,9 +14,10 @@ use tracing::{info, warn};
 use super::account::Account;
 use super::context::{Context, Turn};
 use super::parse;
-use super::run::Run;
+use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::cluster::error::Error;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
 use crate::plan::decide::{Step, decide};
@@ -137,11 +138,8 @@ impl Leftover {
                     run.read_definition().await;
                     None
                 }
-                Step::Look(look) => match Box::pin(run.look(look)).await {
-                    Ok(None) => None,
-                    Ok(Some(_)) => Some("the look was interrupted".to_owned()),
-                    Err(error) => Some(error.to_string()),
-                },
+                Step::Look(look) => interrupted(Box::pin(run.look(look)).await),
+                Step::Show => interrupted(Box::pin(run.show()).await),
                 Step::Delete { id } => match self.delete(context, &account, &id).await {
                     Ok(()) => {
                         deleted.insert(id.clone());
@@ -155,7 +153,6 @@ impl Leftover {
                 | Step::Failed(_)
                 | Step::Rest(_)
                 | Step::Access
-                | Step::Show
                 | Step::Protect
                 | Step::Unprotect
                 | Step::Create
@@ -237,6 +234,15 @@ impl Leftover {
                 account.show(token.await, id).await == Shown::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
+    }
+}
+
+/// Why a question was not answered.
+fn interrupted(answered: Result<Option<Next>, Error>) -> Option<String> {
+    match answered {
+        Ok(None) => None,
+        Ok(Some(_)) => Some("the look was interrupted".to_owned()),
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -165,6 +165,7 @@ impl<'a> Run<'a> {
                     .with(&self.facts.object.uid, |memory| memory.look_at = None);
                 let begun = self.moment(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
+                let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
                 self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
                 self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    delete,
+    delete, dispute,
     facts::Facts,
     failure::Failure,
     manage, observe,
@@ -101,6 +101,11 @@ pub enum Urgency {
 
 /// The next step.
 pub fn decide(facts: &Facts) -> Step {
+    dispute::checked(facts, undisputed(facts))
+}
+
+/// The next step, if the recorded id is this object's.
+fn undisputed(facts: &Facts) -> Step {
     if facts.object.deleting {
         return delete::decide(facts);
     }

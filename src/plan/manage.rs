@@ -289,7 +289,7 @@ pub(super) fn several(facts: &Facts, rows: &[Row]) -> Step {
 }
 
 /// A conflict, looked at again like a rejection.
-fn stuck(facts: &Facts, message: String) -> Step {
+pub(super) fn stuck(facts: &Facts, message: String) -> Step {
     rest(Situation::new(Reason::Conflict, Stage::Stalled, message).at(outcome::next_look(facts)))
 }
 

@@ -39,5 +39,6 @@ mod scope;
 mod sign_key;
 mod startup;
 mod support;
+mod tenants;
 mod uninstall;
 mod unseen;

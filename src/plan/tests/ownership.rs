@@ -1,10 +1,14 @@
 //! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
 
-use super::world::{FOREIGN, Fate, SETTLE, World};
+use super::world::{FOREIGN, Fate, SETTLE, World, process};
 use crate::plan::conditions;
 use crate::plan::decide::{Look, Proof, Step, decide};
-use crate::plan::facts::{Access, Adoption, Facts, Key, Observed, Rival};
+use crate::plan::facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Shown};
+use crate::plan::failure::Class;
 use crate::plan::observe;
+use crate::plan::outcome;
+use crate::plan::place::Place;
+use crate::plan::row::Row;
 
 /// What is known once the credentials were read.
 fn facts(world: &mut World) -> Facts {
@@ -122,4 +126,54 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     assert_eq!(plan(&mut world), "None", "a duplicate");
     world.rows.clear();
     assert_eq!(plan(&mut world), "None", "still a duplicate");
+}
+
+#[test]
+fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() {
+    let mut world = World::new();
+    world.run(0);
+    let row = world.rows[0].row.clone();
+    for deleting in [false, true] {
+        let mut facts = facts(&mut world);
+        facts.object.deleting = deleting;
+        facts.definition = Definition::Stays;
+        facts.desired.as_mut().unwrap().values.url =
+            Some("https://hooks.example.com/new".to_owned());
+        let change = decide(&facts);
+        let id = row.id.clone();
+        let expected = if deleting {
+            Step::Delete { id }
+        } else {
+            Step::Update { id, drift: None }
+        };
+        assert_eq!(change, expected);
+
+        facts.claimed_elsewhere.insert(row.id.clone());
+        assert_eq!(decide(&facts), Step::Show);
+        facts.shown = Shown::Unknown(process::failure(Class::CloudDown));
+        assert!(matches!(decide(&facts), Step::Failed(_)));
+        facts.shown = Shown::Row(row.clone());
+        assert_eq!(decide(&facts), change);
+        let place = Place::new("theirs.example.com", "live");
+        facts.shown = Shown::Row(Row {
+            place,
+            ..row.clone()
+        });
+        match decide(&facts) {
+            Step::Release { retained } => {
+                assert_eq!((deleting, retained), (true, Some(row.id.clone())))
+            }
+            Step::Rest(rest) => {
+                let told = outcome::rested(&facts, &rest);
+                let ready = conditions::ready(&told).unwrap();
+                assert_eq!((deleting, ready.reason.as_str()), (false, "Conflict"));
+                assert!(
+                    ready.message.contains("theirs.example.com/live"),
+                    "{}",
+                    ready.message
+                );
+            }
+            step => panic!("{step:?}"),
+        }
+    }
 }
