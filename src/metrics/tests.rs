@@ -97,6 +97,33 @@ async fn an_unknown_error_code_makes_no_label() {
     assert_eq!(found, expected.map(str::to_owned).into());
 }
 
+/// The exposition's samples without their values.
+fn series(metrics: &Metrics) -> BTreeSet<String> {
+    let text = metrics.encode();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let series = samples.filter_map(|sample| Some(sample.rsplit_once(' ')?.0.to_owned()));
+    series.collect()
+}
+
+#[tokio::test]
+async fn a_thousand_codes_that_the_cloud_makes_up_are_one_series() {
+    let metrics = Metrics::new(crate::live::codes::label, false);
+    let refused =
+        |code: &str| metrics.api_request(Operation::Create, Some(400), Some(code), Duration::ZERO);
+    refused("LIVE.000000000");
+    let before = series(&metrics);
+    for number in 0..1000 {
+        refused(&format!("LIVE.9{number:08}"));
+    }
+    assert_eq!(series(&metrics), before);
+    let all = r#"{operation="Create",http_status="400",error_code="other"} 1001"#;
+    assert_eq!(samples(&metrics.encode(), "api_requests_total"), [all]);
+
+    // One that is known is one more.
+    refused("LIVE.100011001");
+    assert_eq!(series(&metrics).len(), before.len() + 1);
+}
+
 #[tokio::test]
 async fn a_reason_that_no_object_has_any_more_goes_to_zero() {
     let metrics = used();

@@ -36,6 +36,7 @@ mod release;
 mod rights;
 mod scale;
 mod scope;
+mod series;
 mod sign_key;
 mod startup;
 mod support;

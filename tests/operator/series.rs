@@ -1,0 +1,111 @@
+//! `/metrics` does not grow with what users and the cloud make up: objects, namespaces, domains, error codes.
+
+use std::collections::BTreeSet;
+
+use kube::{Api, api::PostParams};
+use live_simulator::{Fault, Operation::Create, Payload};
+use recording_callback_operator::api::RecordingCallback;
+use serde_json::json;
+
+use crate::support::{
+    Namespace,
+    chart::{Chart, LABEL, Mode},
+    eventually,
+    operator::Operator,
+    world::{LIMIT, World},
+};
+
+const OBJECTS: usize = 10;
+
+/// The series on the operator's page: its samples without their values.
+async fn series(operator: &Operator) -> BTreeSet<String> {
+    let (_, page) = operator.get("/metrics").await.unwrap();
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    let series = samples.filter_map(|sample| Some(sample.rsplit_once(' ')?.0.to_owned()));
+    series.collect()
+}
+
+/// An object in a namespace whose first create the cloud refuses with this code.
+async fn refused(world: &World, namespace: &Namespace, name: &str, code: &str) {
+    let domain = format!("{name}.example.com");
+    let refusal = Payload::Json(json!({ "error_code": code, "error_msg": code }));
+    let fault = Fault::on(Create).publish_domain(&domain).times(1);
+    world.cloud.fault(fault.reply(400, refusal));
+    let object: RecordingCallback = serde_json::from_value(json!({
+        "apiVersion": "live.huaweicloud.com/v1alpha1",
+        "kind": "RecordingCallback",
+        "metadata": { "name": name, "labels": { LABEL: world.namespace.name() } },
+        "spec": { "publishDomain": domain, "app": name, "credentialsSecretRef": { "name": "huaweicloud" } },
+    }))
+    .unwrap();
+    let callbacks = namespace.callbacks();
+    callbacks
+        .create(&PostParams::default(), &object)
+        .await
+        .unwrap();
+}
+
+/// Waits until all callbacks that were wanted so far are made, and the page has been counted anew.
+async fn all_made(world: &World, operator: &Operator, number: usize) {
+    let available = format!("recording_callback_resources{{reason=\"Available\"}} {number}");
+    eventually(&available, LIMIT, async || {
+        let (_, page) = operator.get("/metrics").await?;
+        page.lines().any(|line| line == available).then_some(())
+    })
+    .await;
+    assert_eq!(world.cloud.rows().len(), number);
+}
+
+#[tokio::test]
+async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
+    let mut world = World::new().await;
+    let chart = Chart::rendered(Mode::ClusterWide, world.namespace.name());
+    world.install(&chart).await;
+    let operator = world.operator_with(&["--resync-interval=3s"]).await;
+    refused(&world, &world.namespace, "first", "LIVE.900000000").await;
+    all_made(&world, &operator, 1).await;
+    let before = eventually("the project is swept", LIMIT, async || {
+        let series = series(&operator).await;
+        let swept = |series: &String| series.contains("inventory_age_seconds");
+        series.iter().any(swept).then_some(series)
+    })
+    .await;
+
+    let other = Namespace::new().await;
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> =
+        Api::namespaced(world.namespace.client(), world.namespace.name());
+    let mut secret = secrets.get("huaweicloud").await.unwrap();
+    secret.metadata = kube::core::ObjectMeta {
+        name: Some("huaweicloud".to_owned()),
+        ..Default::default()
+    };
+    let secrets = Api::namespaced(other.client(), other.name());
+    secrets
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
+    for number in 0..OBJECTS {
+        let namespace = if number % 2 == 0 {
+            &other
+        } else {
+            &world.namespace
+        };
+        let code = format!("LIVE.9{number:08}X");
+        refused(&world, namespace, &format!("push-{number}"), &code).await;
+    }
+    all_made(&world, &operator, OBJECTS + 1).await;
+    assert_eq!(series(&operator).await, before);
+
+    // A code that the operator knows has a series of its own.
+    refused(&world, &other, "known", "LIVE.100011001").await;
+    all_made(&world, &operator, OBJECTS + 2).await;
+    let added: Vec<String> = series(&operator)
+        .await
+        .difference(&before)
+        .cloned()
+        .collect();
+    let [added] = added.as_slice() else {
+        panic!("{added:?}");
+    };
+    assert!(added.contains("error_code=\"LIVE.100011001\""), "{added}");
+}
