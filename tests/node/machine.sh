@@ -25,8 +25,6 @@ outside() {
 
 private_network() {
     ip link set lo up
-    # The kernel takes its time to remove what a node before this one has left.
-    outside ip link delete rcb-node 2>/dev/null || true
     outside ip link add rcb-node type veth peer name uplink netns $$
     outside ip address add 10.243.0.1/30 dev rcb-node
     outside ip link set rcb-node up

@@ -22,7 +22,13 @@ fail() {
 exec 8>/run/lock/recording-callback-node
 flock --wait 900 8 || fail "another node runs on this machine"
 
+# The kernel takes its time to remove a network that is gone, with the end of the wire that is outside of it.
+remove_wire() {
+    ip link delete rcb-node 2>/dev/null || true
+}
+
 mkdir -p "$dir"
+remove_wire # of a node that was killed
 exec 9</proc/self/ns/net
 unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc --propagation private \
     "$here/inside.sh" "$dir" <&0 8>&- &
@@ -34,6 +40,7 @@ code=0
 wait "$node" || code=$?
 while kill -0 "$node" 2>/dev/null; do wait "$node" || code=$?; done
 
+remove_wire
 # What pods were put into stays when they are gone.
 for group in /sys/fs/cgroup{,/*}/{kubepods,k8s.io}; do
     [[ ! -d $group ]] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
