@@ -10,7 +10,7 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh 
 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
-	crash::faults::a_watch_that_falls_silent scale::
+	crash::faults::a_watch_that_falls_silent scale:: tenants::a_record_that_somebody_made_up
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done

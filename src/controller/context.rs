@@ -85,7 +85,7 @@ impl Context {
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let (index, quota) = (
-            Arc::new(Index::default()),
+            Arc::new(Index::new(config.settle_time)),
             Arc::new(Quota::new(config.requests_per_minute)),
         );
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(Arc::clone(&wall))?);

@@ -2,18 +2,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
 
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::plan::facts::Rival;
+use crate::plan::manage::FRESH;
 use crate::plan::owner::{Candidate, owner};
 use crate::plan::place::{Place, Target};
+use crate::plan::record::Record;
 
 /// All objects that this operator serves, by place and by id.
-#[derive(Default)]
-pub(super) struct Index(Mutex<Tables>);
+pub(super) struct Index {
+    tables: Mutex<Tables>,
+    /// How long an open record counts for others by itself. Whoever may edit an object may write one, so it must not count for
+    /// ever; and as long as a create may show late, or a look that missed it is believed, it must.
+    record_counts: Duration,
+}
+
+/// Region and project id.
+type Project = (String, String);
 
 #[derive(Default)]
 struct Tables {
@@ -28,8 +39,13 @@ struct Entry {
     object: ObjectRef<RecordingCallback>,
     place: Place,
     id: Option<String>,
-    project: Option<(String, String)>,
+    project: Option<Project>,
+    /// Where a look with its own credentials succeeded.
+    looked: Option<Project>,
+    /// The newest attempt of its record while that is open, and when it was first seen here.
+    attempt: Option<(String, Instant)>,
     observes: bool,
+    /// As the object says it; what was seen and when it counts is added by `standing`.
     candidate: Candidate,
     /// The resourceVersion: the watch may be behind our own writes.
     version: u64,
@@ -41,12 +57,31 @@ impl Entry {
         let Candidate { open, deleting, .. } = self.candidate;
         (self.id.as_deref(), open, deleting, self.observes)
     }
+
+    /// How it stands among those who want its place in a project.
+    fn standing(&self, project: &Project, record_counts: Duration) -> Candidate {
+        let looked = self.looked.as_ref() == Some(project);
+        let counts = |(_, seen): &(String, Instant)| looked || seen.elapsed() < record_counts;
+        Candidate {
+            looked,
+            open: self.attempt.as_ref().is_some_and(counts),
+            ..self.candidate.clone()
+        }
+    }
 }
 
 /// Id, whether the record is open, whether the object is being deleted, whether it only looks.
 type Claim<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
+    /// An empty one.
+    pub(super) fn new(settle_time: Duration) -> Self {
+        Self {
+            tables: Mutex::default(),
+            record_counts: settle_time + FRESH.unsigned_abs(),
+        }
+    }
+
     /// Takes note of an object as it is now. Gives those that want the same place, if this may make another the owner.
     pub(super) fn put(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
         let uid = parse::uid(object);
@@ -65,6 +100,12 @@ impl Index {
         let open = record
             .as_ref()
             .is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let newest = record.as_ref().filter(|_| open).and_then(Record::newest);
+        let attempt = newest.map(|newest| {
+            let seen = before.as_ref().and_then(|entry| entry.attempt.clone());
+            let seen = seen.filter(|(id, _)| *id == newest.id);
+            seen.unwrap_or_else(|| (newest.id.clone(), Instant::now()))
+        });
         let meta = parse::object(object);
         let project = status
             .target
@@ -76,6 +117,8 @@ impl Index {
             place: parse::place(&object.spec),
             id: status.callback_id.clone(),
             project,
+            looked: before.as_ref().and_then(|entry| entry.looked.clone()),
+            attempt,
             observes: parse::policies(&object.spec).observe,
             candidate: Candidate {
                 name: format!("{}/{}", meta.namespace, meta.name),
@@ -87,7 +130,7 @@ impl Index {
                     .map(|time| time.0),
                 holds: status.callback_id.is_some(),
                 open,
-                looked: before.as_ref().is_some_and(|entry| entry.candidate.looked),
+                looked: false,
                 deleting: meta.deleting,
             },
             version,
@@ -105,8 +148,9 @@ impl Index {
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
     pub(super) fn looked(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
-            entry.candidate.looked = true;
-            entry.project = Some((target.region.clone(), target.project_id.clone()));
+            let project = (target.region.clone(), target.project_id.clone());
+            entry.looked = Some(project.clone());
+            entry.project = Some(project);
         }
     }
 
@@ -149,13 +193,14 @@ impl Index {
             .filter_map(|other| tables.entries.get(other))
             .filter(|entry| !entry.observes)
             .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
-            .map(|entry| entry.candidate.clone())
+            .map(|entry| entry.standing(&project, self.record_counts))
             .collect();
         owner(&candidates)
             .filter(|owner| owner.uid != uid)
             .map(|owner| Rival {
                 name: owner.name.clone(),
                 deleting: owner.deleting,
+                unproven: !owner.holds && !owner.looked,
             })
     }
 
@@ -177,7 +222,7 @@ impl Index {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,5 +265,79 @@ impl Tables {
             self.ids.remove(id);
         }
         Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(30);
+
+    fn target(project_id: &str) -> Target {
+        Target {
+            region: "cn-north-4".to_owned(),
+            project_id: project_id.to_owned(),
+            endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+        }
+    }
+
+    /// An object that wants one place; with a record of this attempt, in project "theirs".
+    fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
+        let record = attempt.map(|id| {
+            let target = json!({"region": "cn-north-4", "projectID": "theirs", "endpoint": "https://live.cn-north-4.myhuaweicloud.com"});
+            let attempt = json!({"id": id, "at": "2026-11-25T02:00:00Z", "signType": "MD5"});
+            json!({"uid": uid, "target": target, "attempts": [attempt]}).to_string()
+        });
+        let mut metadata = json!({"name": uid, "namespace": "media", "uid": uid, "resourceVersion": version.to_string()});
+        if let Some(record) = record {
+            metadata["annotations"] = json!({ crate::api::PENDING_OPERATION: record });
+        }
+        let spec = json!({"publishDomain": "push.example.com", "app": "live"});
+        serde_json::from_value(json!({
+            "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
+            "metadata": metadata, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    /// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
+    fn rival(index: &Index) -> Option<(String, bool)> {
+        let place = Place::new("push.example.com", "live");
+        let rival = index.rival("victim", &place, &target("theirs"));
+        rival.map(|rival| (rival.name, rival.unproven))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
+        let index = Index::new(SETTLE);
+        index.put(&object("forger", 1, Some("one")));
+        index.put(&object("victim", 2, None));
+        index.looked("victim", &target("theirs"));
+        let unproven = Some(("media/forger".to_owned(), true));
+        assert_eq!(rival(&index), unproven);
+        advance(Duration::from_secs(89)).await;
+        index.put(&object("forger", 3, Some("one")));
+        assert_eq!(
+            rival(&index),
+            unproven,
+            "any create has shown by then, and no older look is believed"
+        );
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(rival(&index), None);
+
+        // Another attempt may be a create that is under way; a look in another project proves nothing here.
+        index.put(&object("forger", 4, Some("two")));
+        assert_eq!(rival(&index), unproven);
+        index.looked("forger", &target("its own"));
+        index.put(&object("forger", 5, Some("two")));
+        assert_eq!(rival(&index), unproven);
+        advance(Duration::from_secs(90)).await;
+        assert_eq!(rival(&index), None);
+        index.looked("forger", &target("theirs"));
+        assert_eq!(rival(&index), Some(("media/forger".to_owned(), false)));
     }
 }

@@ -192,6 +192,8 @@ pub struct Rival {
     pub name: String,
     /// It is being deleted, so the place will be free.
     pub deleting: bool,
+    /// It owns by a record alone, which stops to count when no look with its own credentials succeeds.
+    pub unproven: bool,
 }
 
 /// The CRD, as far as a delete cares.

@@ -86,10 +86,12 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 /// Another object owns the place: told at once, and once more when it has lasted.
 fn duplicate(facts: &Facts, rival: &Rival) -> Step {
     let young_until = situation::young_until(facts, Reason::Duplicate);
+    let next = later(facts.now, facts.settings.settle_time);
+    let again = Some(young_until).filter(|until| *until > facts.now);
     Step::Rest(Rest {
         situation: Situation::duplicate(facts, rival, young_until),
         remote: None,
-        again: Some(young_until).filter(|until| *until > facts.now),
+        again: again.or(rival.unproven.then_some(next)),
         look_again: false,
     })
 }

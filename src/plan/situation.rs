@@ -86,7 +86,7 @@ impl Situation {
 
     /// Another object owns the place. That may pass by itself until `young_until`, or when the owner goes.
     pub fn duplicate(facts: &Facts, rival: &Rival, young_until: Timestamp) -> Self {
-        let waits = rival.deleting || facts.now < young_until;
+        let waits = rival.deleting || rival.unproven || facts.now < young_until;
         let message = format!(
             "RecordingCallback {} owns this domain and app. Delete one of the two; this one takes over by itself when that one is gone.",
             rival.name

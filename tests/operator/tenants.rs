@@ -1,10 +1,15 @@
 //! Two teams that share an account of the cloud: what one of them can write must not turn against the other.
 
+use std::time::Duration;
+
 use kube::api::{Patch, PatchParams};
 use live_simulator::Change;
 use serde_json::json;
 
-use crate::support::world::{World, condition};
+use crate::support::{
+    eventually,
+    world::{PROJECT, World, condition},
+};
 
 /// The callback of one team, and the name of an object of another whose status somebody has made to name that callback.
 async fn mistaken(world: &World) -> String {
@@ -49,4 +54,32 @@ async fn nor_does_the_deletion_of_such_an_object() {
     world.delete("theirs").await;
     world.gone("theirs").await;
     assert!(world.cloud.row(&id).is_none());
+}
+
+/// Whoever may edit an object may give it a record, and no credentials are needed for that.
+#[tokio::test]
+async fn a_record_that_somebody_made_up_keeps_others_from_a_place_only_for_a_while() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    let spec = json!({ "publishDomain": "theirs.example.com", "credentialsSecretRef": { "name": "nosuch" } });
+    let object = world.create("push", spec).await;
+    let record = json!({
+        "uid": object.metadata.uid,
+        "target": { "region": "cn-north-4", "projectID": PROJECT, "endpoint": world.cloud.endpoint() },
+        "attempts": [{ "id": "made-up", "at": "2026-11-25T02:00:00Z", "signType": "HMACSHA256" }],
+    });
+    let annotation = json!({ "live.huaweicloud.com/pending-operation": record.to_string() });
+    let made_up = json!({ "metadata": { "annotations": annotation } });
+    world.patch("push", made_up).await;
+    world.reason("push", "CredentialsMissing").await;
+    world.create("theirs", json!({})).await;
+    world.reason("theirs", "Duplicate").await;
+    eventually(
+        "it gets its callback",
+        Duration::from_secs(100),
+        async || world.get("theirs").await?.status?.callback_id,
+    )
+    .await;
+    world.ready("theirs").await;
+    world.reason("push", "CredentialsMissing").await;
 }

@@ -197,6 +197,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                 facts.rival = around.rival.then(|| Rival {
                     name: "media/other".to_owned(),
                     deleting: false,
+                    unproven: false,
                 });
             }
             Step::Look(look) => {

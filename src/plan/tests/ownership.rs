@@ -67,6 +67,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
         deleting: false,
+        unproven: false,
     });
     world.run(SETTLE - 2);
     assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Reconciling"));
@@ -83,6 +84,28 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     world.rival = None;
     world.run(10);
     assert_eq!((ready(&world), world.posts), (("True", "Available"), 1));
+}
+
+#[test]
+fn an_owner_by_a_record_alone_is_asked_after_again() {
+    let mut world = World::new();
+    let mut facts = facts(&mut world);
+    facts.rival = Some(Rival {
+        name: "media/owner".to_owned(),
+        deleting: false,
+        unproven: true,
+    });
+    for _ in 0..3 {
+        let Step::Rest(rest) = decide(&facts) else {
+            panic!("{:?}", decide(&facts));
+        };
+        let again = rest.again.unwrap();
+        assert!(again > facts.now);
+        facts.status = outcome::rested(&facts, &rest);
+        let mut told = facts.status.conditions.iter();
+        assert!(told.any(|condition| condition.type_ == "Reconciling"));
+        facts.now = again;
+    }
 }
 
 #[test]
@@ -122,6 +145,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
         deleting: false,
+        unproven: false,
     });
     assert_eq!(plan(&mut world), "None", "a duplicate");
     world.rows.clear();
