@@ -1,4 +1,4 @@
-//! Who an operator is to the API server: ServiceAccounts, the rights that an installation gives them, and kubeconfigs for them.
+//! Who an operator is to the API server: `ServiceAccounts`, the rights that an installation gives them, and kubeconfigs for them.
 
 use std::fs;
 

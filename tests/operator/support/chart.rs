@@ -118,7 +118,7 @@ impl Chart {
         args.filter(|arg| !arg.starts_with("--log-")).collect()
     }
 
-    /// Makes the ServiceAccount with its rights, which go with the namespace, and waits until it has them. Returns a token of it.
+    /// Makes the `ServiceAccount` with its rights, which go with the namespace, and waits until it has them. Returns a token of it.
     pub(crate) async fn install(&self, namespace: &Namespace) -> String {
         let namespaces: Api<Object> = Api::all(namespace.client());
         let owner = namespaces.get(namespace.name()).await.unwrap();
@@ -134,7 +134,7 @@ impl Chart {
         account::token(namespace.name(), self.account()).await
     }
 
-    /// The name of the ServiceAccount.
+    /// The name of the `ServiceAccount`.
     pub(crate) fn account(&self) -> &str {
         let account = &self.one("ServiceAccount")["metadata"]["name"];
         account.as_str().unwrap()

@@ -18,8 +18,8 @@ pub(crate) async fn in_both_modes(scenario: impl AsyncFn(&World)) {
 /// The same with clouds of these settings.
 pub(crate) async fn in_both_modes_with(settings: &Settings, scenario: impl AsyncFn(&World)) {
     tokio::join!(
-        play(Mode::ClusterWide, settings, &scenario),
-        play(Mode::Namespaced, settings, &scenario),
+        Box::pin(play(Mode::ClusterWide, settings, &scenario)),
+        Box::pin(play(Mode::Namespaced, settings, &scenario)),
     );
 }
 
