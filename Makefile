@@ -74,14 +74,15 @@ test-all: test e2e ## Run all tests and the long ones: every hard case at every 
 	@echo "== twins: without a mechanism the tests must fail"
 	tests/twins/run.py
 
-twins: build/bin/kube ## Switch off one mechanism at a time, in a copy: the tests must fail
+twins: build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
 
 fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
 	cargo test --lib --locked --no-run
 	end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-10})); while ((SECONDS < end)); do PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --lib --locked -- fuzz::; done
 
-lint: ## Check formatting, and lint; every warning is an error
+lint: ## Check formatting, and lint; every warning is an error; links in the docs
+	tests/docs/check.py
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
