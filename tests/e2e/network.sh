@@ -2,8 +2,7 @@
 
 # metrics: those of a pod, asked for from outside of the node, whose own connections always pass.
 metrics() {
-    python3 -c 'import sys,urllib.request as u; print(u.urlopen("http://%s:8080/metrics" % sys.argv[1], timeout=3).read().decode())' \
-        "$(pods jsonpath='{.items[0].status.podIP}')"
+    request GET "http://$(pods jsonpath='{.items[0].status.podIP}'):8080/metrics"
 }
 serves_metrics() {
     metrics | grep -c recording_callback_leader

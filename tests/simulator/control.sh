@@ -19,9 +19,15 @@ start_cloud() {
     control=$(value control <"$file")
 }
 
-# control METHOD PATH [BODY]: a request to the control interface.
-control() {
+# request METHOD URL [BODY]: prints the answer; no proxy of the environment is asked.
+request() {
     python3 -c 'import sys,urllib.request as u
 m,url,body=sys.argv[1:4]
-print(u.urlopen(u.Request(url,method=m,data=body.encode() or None)).read().decode(),end="")' "$1" "$control$2" "${3:-}"
+opener=u.build_opener(u.ProxyHandler({}))
+print(opener.open(u.Request(url,method=m,data=body.encode() or None),timeout=10).read().decode(),end="")' "$1" "$2" "${3:-}"
+}
+
+# control METHOD PATH [BODY]: a request to the control interface.
+control() {
+    request "$1" "$control$2" "${3:-}"
 }
