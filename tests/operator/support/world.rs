@@ -9,6 +9,7 @@ use k8s_openapi::{
 use kube::{
     Api,
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    runtime::wait::await_condition,
 };
 use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
@@ -276,12 +277,25 @@ impl World {
         .await
     }
 
-    /// The status, once Ready has this reason.
+    /// The status, once Ready has this reason. Each version of the object is looked at: a reason may last for a few
+    /// milliseconds only.
     pub(crate) async fn reason(&self, name: &str, reason: &str) -> Status {
-        self.status(name, reason, |status| {
-            condition(status, "Ready").is_some_and(|ready| ready.reason == reason)
-        })
-        .await
+        let is_so = |object: Option<&RecordingCallback>| {
+            let status = object.and_then(|object| object.status.as_ref());
+            status.is_some_and(|status| {
+                super::kstatus::check(name, status);
+                condition(status, "Ready").is_some_and(|ready| ready.reason == reason)
+            })
+        };
+        let found = await_condition(self.namespace.callbacks(), name, is_so);
+        match tokio::time::timeout(LIMIT, found).await {
+            Ok(object) => object.unwrap().and_then(|object| object.status).unwrap(),
+            Err(_) => panic!(
+                "{name}: not within {LIMIT:?}: {reason}\n{:?}\n{:?}",
+                self.get(name).await.and_then(|object| object.status),
+                self.calls()
+            ),
+        }
     }
 
     /// Waits until the object is gone.
