@@ -1,7 +1,8 @@
 //! One test's world: a namespace of the real control plane, a simulated cloud, the credentials for it, and the operator.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use futures::StreamExt;
 use k8s_openapi::{
     ByteString,
     api::{core::v1::Secret, events::v1::Event},
@@ -9,7 +10,7 @@ use k8s_openapi::{
 use kube::{
     Api,
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
-    runtime::wait::await_condition,
+    runtime::{WatchStreamExt, watcher::watch_object},
 };
 use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
 use recording_callback_operator::api::{
@@ -280,16 +281,23 @@ impl World {
     /// The status, once Ready has this reason. Each version of the object is looked at: a reason may last for a few
     /// milliseconds only.
     pub(crate) async fn reason(&self, name: &str, reason: &str) -> Status {
-        let is_so = |object: Option<&RecordingCallback>| {
-            let status = object.and_then(|object| object.status.as_ref());
-            status.is_some_and(|status| {
-                super::kstatus::check(name, status);
-                condition(status, "Ready").is_some_and(|ready| ready.reason == reason)
-            })
+        let versions = watch_object(self.namespace.callbacks(), name).default_backoff();
+        let found = async {
+            let mut versions = pin!(versions);
+            loop {
+                // The watch goes on after an error: the definition may change under it.
+                let version = versions.next().await.unwrap().ok().flatten();
+                let Some(status) = version.and_then(|object| object.status) else {
+                    continue;
+                };
+                super::kstatus::check(name, &status);
+                if condition(&status, "Ready").is_some_and(|ready| ready.reason == reason) {
+                    return status;
+                }
+            }
         };
-        let found = await_condition(self.namespace.callbacks(), name, is_so);
         match tokio::time::timeout(LIMIT, found).await {
-            Ok(object) => object.unwrap().and_then(|object| object.status).unwrap(),
+            Ok(status) => status,
             Err(_) => panic!(
                 "{name}: not within {LIMIT:?}: {reason}\n{:?}\n{:?}",
                 self.get(name).await.and_then(|object| object.status),
