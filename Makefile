@@ -1,9 +1,9 @@
 # The project's commands; `make help` lists them. Each only says what runs in which order: the work is in cargo and in the
-# scripts. Needs Rust, Go, Python 3, a C compiler and make; the control plane, Helm and promtool are built here, once, into build/bin.
+# scripts. Needs Rust, Go, Python 3, a C compiler and make; the control plane, Helm and Prometheus are built here, once, into build/bin.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/node demo test e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus build/bin/node demo test e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -35,8 +35,9 @@ build/bin/helm: ## Build Helm (minutes the first time)
 build/bin/helm3: ## Build Helm 3, which many platforms still run
 	@tests/tools/build.sh helm3
 
-build/bin/promtool: ## Build promtool, which tests the alerts
+build/bin/prometheus: ## Build Prometheus and promtool, which test alerts and dashboard
 	@tests/tools/build.sh promtool
+	@tests/tools/build.sh prometheus
 
 build/bin/node: ## Build what a node is made of, and install containerd and the like from Debian (needs root)
 	@tests/node/build.sh
@@ -44,7 +45,7 @@ build/bin/node: ## Build what a node is made of, and install containerd and the 
 demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
-test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests
+test: build build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus ## Run all tests
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== image"
@@ -55,6 +56,7 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
 	tests/monitoring/check.sh
+	tests/monitoring/live.sh
 	@echo "== what kstatus, Flux, Argo CD and kube-state-metrics make of the objects"
 	cd tests/engines && go test ./...
 	@echo "== simulator, called by the cloud's own SDK"

@@ -20,6 +20,7 @@ check "an edit right then reaches the cloud" edit one
 check "another pod leads" eventually holder_is_not "$leader"
 check "the kubelet has started the process again" eventually restarted "$leader" 1
 check "both are ready" both_ready
+check "the runbook's look at what it said before it died" shown "kubectl logs -n $system POD --previous" "$leader"
 
 leader=$(holder)
 check "the leader's pod is deleted by force" kubectl delete pod "$leader" --namespace $system --force --grace-period=0

@@ -123,3 +123,23 @@ no_secrets() {
     grep -cF '"operation":"Update"' "${logs[@]}"
     equal "" "$(grep -lF "$sk" "${logs[@]}" || true)"
 }
+
+# looks: the commands of the runbook, alerts and all, that look at the operator's namespace; `--previous` needs a crash.
+looks() {
+    python3 - docs/operations.md <<'PYTHON'
+import re, sys
+text = open(sys.argv[1]).read().split("## Install, upgrade, uninstall")[0]
+spans = re.findall(r"`(kubectl [^`]*)`", text) + re.findall(r"^(kubectl .*)", text, re.M)
+for span in spans:
+    if "-n recording-callback-system" in span and "--previous" not in span:
+        print(re.sub(r"\s+", " ", span))
+PYTHON
+}
+
+# shown LOOK POD: what is filtered afterwards need not be there.
+shown() {
+    local command=${1%% | *}
+    eval "${command//POD/$2}" >"$work/shown"
+    cat "$work/shown"
+    [[ -s $work/shown ]]
+}

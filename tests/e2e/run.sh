@@ -19,6 +19,7 @@ start_cloud_for_pods
 source tests/e2e/upgrade.sh
 source tests/e2e/network.sh
 source tests/e2e/disturbances.sh
+source tests/e2e/runbook.sh
 source tests/e2e/uninstall.sh
 source tests/e2e/wrong_order.sh
 summary

@@ -112,11 +112,13 @@ async fn a_create_that_never_arrived_holds_its_object_for_the_settle_time_only()
 
 #[tokio::test]
 async fn a_delete_whose_reply_is_lost_is_made_again() {
-    let (world, _operator, _) = ready(Settings::default()).await;
+    let (world, operator, _) = ready(Settings::default()).await;
     world.cloud.fault(Fault::on(Delete).lose_reply());
     let before = world.calls().len();
     world.delete("push").await;
     world.gone("push").await;
+    let unknown = "recording_callback_api_outcome_unknown_total 1";
+    operator.counts(unknown).await;
     assert_eq!(
         world.calls()[before..],
         [(Delete, None), (Delete, Some(404))]

@@ -5,7 +5,7 @@ use live_simulator::{Fault, Operation, Payload, RowPatch, Settings, SignKey, set
 use serde_json::json;
 
 use crate::support::{
-    eventually, in_both_modes,
+    in_both_modes,
     operator::Operator,
     world::{LIMIT, World, condition},
 };
@@ -46,15 +46,6 @@ fn rewrite(world: &World) -> RowPatch {
     }
 }
 
-/// Waits until a metric of the operator has this line.
-async fn metric(operator: &Operator, line: &str) {
-    eventually(line, LIMIT, async || {
-        let (_, text) = operator.get("/metrics").await?;
-        text.lines().any(|found| found == line).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
     in_both_modes(async |world| {
@@ -64,7 +55,9 @@ async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
         let settled = world.get("push").await.unwrap();
 
         world.cloud.edit_row(&id, &rewrite(world));
-        metric(&operator, "recording_callback_drift_repaired_total 1").await;
+        operator
+            .counts("recording_callback_drift_repaired_total 1")
+            .await;
         sweeps(world, 4).await;
 
         assert_eq!(world.count(Update), 1, "{:?}", world.calls());
@@ -108,7 +101,9 @@ async fn a_callback_deleted_by_hand_is_created_again_once_the_id_is_gone_too() {
         status.callback_id.as_ref().is_some_and(|new| *new != id)
     };
     world.status("push", "a new callback", renewed).await;
-    metric(&operator, "recording_callback_drift_repaired_total 1").await;
+    operator
+        .counts("recording_callback_drift_repaired_total 1")
+        .await;
 
     assert_eq!((world.count(Get), world.count(Create)), (1, 2));
     assert_eq!(world.cloud.rows().len(), 1);
@@ -228,7 +223,9 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
     world.cloud.edit_row(&id, &rewrite(&world));
-    metric(&operator, "recording_callback_drift_repaired_total 1").await;
+    operator
+        .counts("recording_callback_drift_repaired_total 1")
+        .await;
     past_settle_time(&world).await;
 
     world.cloud.edit_row(&id, &rewrite(&world));
@@ -245,7 +242,9 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
     assert_eq!(world.writes_since(&told).await, 0);
 
     world.ask("push", "now").await;
-    metric(&operator, "recording_callback_drift_repaired_total 2").await;
+    operator
+        .counts("recording_callback_drift_repaired_total 2")
+        .await;
     world.ready("push").await;
 }
 

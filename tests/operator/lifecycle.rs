@@ -6,7 +6,7 @@ mod trouble;
 use live_simulator::{Operation, Settings, settings::Contract};
 use serde_json::json;
 
-use crate::support::{eventually, in_both_modes, in_both_modes_with, world::LIMIT};
+use crate::support::{in_both_modes, in_both_modes_with};
 
 use Operation::{Create, Delete, List, Update};
 
@@ -175,18 +175,9 @@ async fn metrics_and_health_tell_how_it_goes() {
     world.ready("push").await;
 
     assert_eq!(operator.get("/livez").await.unwrap().0, 200);
-    let wanted = "recording_callback_api_requests_total{operation=\"Create\",http_status=\"201\",error_code=\"\"} 1";
-    eventually("the create is counted", LIMIT, async || {
-        let (_, text) = operator.get("/metrics").await?;
-        text.contains(wanted).then_some(())
-    })
-    .await;
-    eventually("the object is counted", LIMIT, async || {
-        let (_, text) = operator.get("/metrics").await?;
-        text.contains("recording_callback_resources{reason=\"Available\"} 1")
-            .then_some(())
-    })
-    .await;
+    let created = "recording_callback_api_requests_total{operation=\"Create\",http_status=\"201\",error_code=\"\"} 1";
+    operator.counts(created).await;
+    operator.counts("recording_callback_resources{reason=\"Available\"} 1").await;
     assert!(operator.terminate().await.success());
     })
     .await;

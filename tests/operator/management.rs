@@ -4,10 +4,7 @@ use live_simulator::{Change, Operation, RowPatch};
 use recording_callback_operator::api::status::{PlanStatus, Status};
 use serde_json::json;
 
-use crate::support::{
-    eventually,
-    world::{LIMIT, PROJECT, World, condition},
-};
+use crate::support::world::{PROJECT, World, condition};
 
 use Operation::{Create, Delete, List, Update};
 
@@ -344,12 +341,7 @@ async fn an_operator_that_may_not_change_anything_looks_and_tells() {
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     let calls = world.calls().split_off(before);
     assert!(calls.iter().all(|(call, _)| *call == List), "{calls:?}");
-    eventually("the metric tells", LIMIT, async || {
-        let (_, text) = operator.get("/metrics").await?;
-        text.contains("recording_callback_read_only 1")
-            .then_some(())
-    })
-    .await;
+    operator.counts("recording_callback_read_only 1").await;
     assert!(operator.terminate().await.success());
 
     let _operator = world.operator().await;

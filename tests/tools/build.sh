@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the tools of the tests into build/bin, each from the version that its go.mod pins: Helm (when nothing is named),
-# Helm 3, promtool.
+# Helm 3, Prometheus, promtool.
 #
-#   build.sh [helm|helm3|promtool]
+#   build.sh [helm|helm3|prometheus|promtool]
 set -euo pipefail
 cd "$(dirname "$0")"
 bin=$(cd ../.. && pwd)/build/bin
@@ -12,9 +12,9 @@ tool=${1:-helm}
 case $tool in
     helm) module=helm.sh/helm/v4 directory=. ;;
     helm3) module=helm.sh/helm/v3 directory=helm3 ;;
-    # Without the clients of all clouds, where Prometheus finds its targets: rules need none.
-    promtool) module=github.com/prometheus/prometheus directory=promtool tags=remove_all_sd ;;
-    *) fail "unknown tool '$tool': helm, helm3 or promtool" ;;
+    # Without the clients of all clouds, where Prometheus finds its targets: the tests name theirs.
+    prometheus | promtool) module=github.com/prometheus/prometheus directory=prometheus tags=remove_all_sd ;;
+    *) fail "unknown tool '$tool': helm, helm3, prometheus or promtool" ;;
 esac
 cd "$directory"
 version=$(sed -n "s|^\t$module \(v[0-9.]*\).*|\1|p" go.mod)
@@ -30,5 +30,5 @@ case $tool in
         done
         gobuild "Helm $version" "$bin/helm3" go.mod "$module/cmd/helm" "" "$flags"
         ;;
-    promtool) gobuild "promtool $version" "$bin/promtool" go.mod "$module/cmd/promtool" "$tags" "" ;;
+    *) gobuild "$tool $version" "$bin/$tool" go.mod "$module/cmd/$tool" "$tags" "" ;;
 esac

@@ -134,6 +134,15 @@ impl Operator {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
+    /// Waits until its metrics have this line.
+    pub(crate) async fn counts(&self, line: &str) {
+        eventually(line, LIMIT, async || {
+            let (_, page) = self.get("/metrics").await?;
+            page.lines().any(|found| found == line).then_some(())
+        })
+        .await;
+    }
+
     /// Everything that it wrote.
     pub(crate) fn output(&self) -> String {
         fs::read_to_string(&self.log).unwrap()

@@ -296,14 +296,13 @@ impl World {
                 }
             }
         };
-        match tokio::time::timeout(LIMIT, found).await {
-            Ok(status) => status,
-            Err(_) => panic!(
-                "{name}: not within {LIMIT:?}: {reason}\n{:?}\n{:?}",
-                self.get(name).await.and_then(|object| object.status),
-                self.calls()
-            ),
-        }
+        let found = tokio::time::timeout(LIMIT, found).await.ok();
+        let Some(status) = found else {
+            let last = self.get(name).await.and_then(|object| object.status);
+            let calls = self.calls();
+            panic!("{name}: not within {LIMIT:?}: {reason}\n{last:?}\n{calls:?}");
+        };
+        status
     }
 
     /// Waits until the object is gone.

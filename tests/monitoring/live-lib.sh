@@ -1,0 +1,213 @@
+# Sourced by live.sh: Prometheus, the operators that it reads, and what the scenarios ask of both.
+
+operations=docs/operations.md
+dashboard=deploy/monitoring/dashboard.json
+system=recording-callback-system
+project=0123456789abcdef0123456789abcdef
+sk=MONITORING-TEST-SECRET-KEY-0000000001
+patience=60
+declare -A operators=() addresses=()
+
+finish() {
+    kill "${operators[@]}" ${prometheus_pid:-} ${cloud_pid:-} 2>/dev/null || true
+    stop
+}
+
+# start_prometheus: with the alerts, whose minutes and hours become seconds, and the numbers that count time, too.
+start_prometheus() {
+    mkdir "$work/prometheus"
+    cp tests/monitoring/prometheus.yml "$work/prometheus/"
+    sed -E 's/for: .*/for: 1s/; s/\[(10m|15m|1h)\]/[20s]/; s/> 7200$/> 12/; s/> 30$/> 3/' \
+        deploy/monitoring/alerts.yaml >"$work/prometheus/alerts.yaml"
+    targets
+    local port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    prometheus=http://127.0.0.1:$port
+    build/bin/prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
+        --web.listen-address="127.0.0.1:$port" >"$work/prometheus.log" 2>&1 &
+    prometheus_pid=$!
+}
+
+# operator POD [FLAG...]: starts a replica that Prometheus reads.
+operator() {
+    local pod=$1
+    shift
+    start_operator "$pod" "$@"
+    addresses[$pod]=$(listens "$pod")
+    targets
+}
+
+start_operator() {
+    local pod=$1 log=$work/operator-$1.log
+    shift
+    : >"$log"
+    target/debug/recording-callback-operator run --listen=127.0.0.1:0 --allowed-endpoints="$(value endpoint <"$work/cloud")" \
+        --lease-namespace=$system --lease-duration=6s --resync-interval=5s --settle-time=6s --request-timeout=1s --secret-poll-interval=1s \
+        "$@" >"$log" 2>&1 &
+    operators[$pod]=$!
+}
+
+stop_operators() {
+    local pod
+    for pod in "${!operators[@]}"; do
+        kill "${operators[$pod]}"
+        wait "${operators[$pod]}" || true
+    done
+    operators=() addresses=()
+    targets
+}
+
+# replace_operators FLAG...: by one that runs with these flags.
+replace_operators() {
+    stop_operators
+    operator c "$@"
+}
+
+# listens POD: where it serves its metrics, as its log tells.
+listens() {
+    until sed -n 's/.*"listen":"\([^"]*\)".*/\1/p' "$work/operator-$1.log" | grep .; do
+        kill -0 "${operators[$1]}"
+        sleep 0.05
+    done
+}
+
+leads() {
+    grep -F '"message":"leading"' "$work/operator-$1.log"
+}
+
+# targets: tells Prometheus whom to read.
+targets() {
+    local pod
+    for pod in "${!addresses[@]}"; do
+        echo "- {targets: ['${addresses[$pod]}'], labels: {namespace: $system, pod: $pod}}"
+    done >"$work/prometheus/targets.new"
+    mv "$work/prometheus/targets.new" "$work/prometheus/targets.yaml"
+}
+
+tenant() {
+    kubectl create namespace "$1" >/dev/null
+    secret "$1"
+}
+
+secret() {
+    kubectl create secret generic huaweicloud --namespace "$1" --from-literal=ak=AKMONITORING --from-literal=sk=$sk \
+        --from-literal=region=cn-north-4 --from-literal=project_id=$project \
+        --from-literal=live_endpoint="$(value endpoint <"$work/cloud")" >/dev/null
+}
+
+# callback NAMESPACE APP
+callback() {
+    kubectl apply --namespace "$1" -f - >/dev/null <<EOF
+apiVersion: live.huaweicloud.com/v1alpha1
+kind: RecordingCallback
+metadata: {name: $2}
+spec:
+  publishDomain: push.example.com
+  app: $2
+  notifyCallbackURL: https://hooks.example.com/$2
+  credentialsSecretRef: {name: huaweicloud}
+EOF
+}
+
+# edit NAMESPACE APP WORD
+edit() {
+    kubectl patch rcb "$2" --namespace "$1" --type merge --patch '{"spec":{"notifyCallbackURL":"https://hooks.example.com/'"$3"'"}}' >/dev/null
+}
+
+# fault OPERATION STATUS CODE MESSAGE: so ends every such call, without being carried out.
+fault() {
+    control POST /faults "$(printf '{"operation":"%s","times":null,"commit":false,"answer":{"Reply":{"status":%s,"body":{"Json":{"error_code":"%s","error_msg":"%s"}}}}}' "$@")" >/dev/null
+}
+
+rows() {
+    control GET /rows | python3 -c 'import json, sys; [print(row["id"]) for row in json.load(sys.stdin)]'
+}
+
+# ask QUERY: what Prometheus answers now.
+ask() {
+    build/bin/promtool query instant "$prometheus" "$1"
+}
+
+# shows QUERY: the answer is not empty, and no number in it is missing.
+shows() {
+    local answer
+    answer=$(ask "$1")
+    echo "$answer"
+    [[ -n $answer && $answer != *NaN* ]]
+}
+
+# quiet: for ten seconds with metrics nothing fired.
+quiet() {
+    [[ -n $(ask 'count(recording_callback_build_info offset 10s) == 2') ]]
+    equal "" "$(ask 'max_over_time(ALERTS{alertstate="firing"}[10s])')"
+}
+
+fires() {
+    [[ -n $(ask "ALERTS{alertname=\"$1\",alertstate=\"firing\"}") ]]
+}
+paged() {
+    eventually fires "$1"
+}
+
+# over ALERT...: none of them fires any more, or is about to.
+over() {
+    local IFS='|'
+    eventually silent "$*"
+}
+silent() {
+    equal "" "$(ask "ALERTS{alertname=~\"$1\"}")"
+}
+
+# looks ALERT: the commands and queries, one a line, that the runbook has one confirm the alert by.
+looks() {
+    python3 - "$1" $operations <<'PYTHON'
+import re, sys
+section = re.search(rf"^### {sys.argv[1]}\n(.*?)^##", open(sys.argv[2]).read(), re.S | re.M)[1]
+confirm = re.search(r"^Confirm: .*?\n\n", section, re.S | re.M)[0]
+for span in re.findall(r"`([^`]*)`", confirm):
+    span = re.sub(r"\s+", " ", span)
+    if re.match(r"kubectl \S+ \S+|\w+ by \(", span):
+        print(span)
+PYTHON
+}
+
+# confirmed ALERT PATTERN [REASON]: the looks work, and what they show matches the pattern.
+confirmed() {
+    local look count=0 shown=$work/shown
+    : >"$shown"
+    while read -r look; do
+        look=${look//NAMESPACE/media}
+        look=${look//NAME/one}
+        look=${look//REASON/${3:-}}
+        case $look in
+            "kubectl logs "*) continue ;; # no pods here
+            kubectl*) eval "$look" >>"$shown" 2>&1 ;;
+            *) ask "$look" >>"$shown" ;;
+        esac
+        count=$((count + 1))
+    done < <(looks "$1")
+    cat "$shown"
+    ((count > 0))
+    grep -E "$2" "$shown"
+}
+
+# panels_show TYPE: the panels of this type have something to show; the one table is of kube-state-metrics.
+panels_show() {
+    local title query
+    while IFS=$'\t' read -r title query; do
+        check "the dashboard shows: $title" shows "$query"
+    done < <(python3 - $dashboard "$1" <<'PYTHON'
+import json, sys
+for panel in json.load(open(sys.argv[1]))["panels"]:
+    for target in panel.get("targets", []):
+        if panel["type"] == sys.argv[2]:
+            title = f'{panel["title"]} {target["legendFormat"]}'.strip()
+            print(title, target["expr"].replace("$namespace", ".+").replace("$job", ".+"), sep="\t")
+PYTHON
+    )
+}
+
+refused_by_policy() {
+    refused "nobody writes a status" kubectl patch rcb one --namespace media --subresource status --type merge \
+        --patch '{"status":{"failures":99}}' --dry-run=server
+}
