@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus build/bin/node demo test e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -13,7 +13,7 @@ long_tests := crash::what_happens_between crash::late crash::leader::a_leader_th
 	crash::faults::a_watch_that_falls_silent scale:: tenants::a_record_that_somebody_made_up
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9/-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
+	@sed -n 's/^\([a-z0-9/.-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-20s %s\n' "$$target" "$$does"; done
 
 build: ## Build the operator and the simulator of the cloud into target/debug
 	cargo build --workspace --locked
@@ -35,8 +35,10 @@ build/bin/helm: ## Build Helm (minutes the first time)
 build/bin/helm3: ## Build Helm 3, which many platforms still run
 	@tests/tools/build.sh helm3
 
-build/bin/prometheus: ## Build Prometheus and promtool, which test alerts and dashboard
+build/bin/promtool: ## Build promtool, which tests the alerts
 	@tests/tools/build.sh promtool
+
+build/bin/prometheus: ## Build Prometheus, which shows that they fire
 	@tests/tools/build.sh prometheus
 
 build/bin/node: ## Build what a node is made of, and install containerd and the like from Debian (needs root)
@@ -45,7 +47,7 @@ build/bin/node: ## Build what a node is made of, and install containerd and the 
 demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
-test: build build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus ## Run all tests
+test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== image"
@@ -56,7 +58,6 @@ test: build build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus #
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
 	tests/monitoring/check.sh
-	tests/monitoring/live.sh
 	@echo "== what kstatus, Flux, Argo CD and kube-state-metrics make of the objects"
 	cd tests/engines && go test ./...
 	@echo "== simulator, called by the cloud's own SDK"
@@ -64,11 +65,21 @@ test: build build/bin/kube build/bin/helm build/bin/helm3 build/bin/prometheus #
 	@echo "== operator and simulator"
 	cargo test --workspace --all-targets --locked -- $(foreach long,$(long_tests),--skip $(long))
 
+runbook: build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
+	tests/monitoring/live.sh
+
 e2e: build build/bin/kube build/bin/helm build/bin/node ## Run the chart on a real node, in namespaces of its own (needs root)
 	@tests/e2e/images.sh
 	tests/e2e/run.sh
 
-test-all: test e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
+test-1.37: export KUBE_BIN := $(CURDIR)/build/bin/kube-1.37
+test-1.37: build/bin/helm build/bin/helm3 ## Run the tests that need a control plane with the newest Kubernetes
+	KUBERNETES=1.37 tests/cluster/build.sh
+	cd tests/cluster && go test ./controlplane/...
+	tests/deploy/check.sh
+	cargo test --locked --test operator -- $(foreach long,$(long_tests),--skip $(long))
+
+test-all: test test-1.37 runbook e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"

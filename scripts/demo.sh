@@ -32,7 +32,16 @@ trap 'exit 130' INT TERM
 
 bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
 chapter() { printf '\n%s%s%s\n\n' "$bold" "$1" "$plain"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+# run COMMAND...: shows a command as one would type it, and runs it.
+run() {
+    local word shown='$'
+    for word; do
+        [[ $word != *[\ {}\"\?]* ]] || word="'$word'"
+        shown+=" $word"
+    done
+    echo "$shown"
+    "$@"
+}
 kubectl() { build/bin/kube kubectl "$@"; }
 wait_until() { kubectl wait --for="$1" "rcb/$2" -n $namespace --timeout=60s; }
 # The calls that the cloud has seen since the last time, one a line.

@@ -10,8 +10,11 @@ helm() {
     "${HELM:-build/bin/helm}" "$@"
 }
 
+# The control plane, and kubectl.
+kube=${KUBE_BIN:-build/bin/kube}
+
 kubectl() {
-    build/bin/kube kubectl "$@"
+    "$kube" kubectl "$@"
 }
 
 # start_cluster COMMAND...: a cluster that lives as long as this shell holds its standard input, and announces its
@@ -32,7 +35,7 @@ start_cluster() {
 }
 
 start_control_plane() {
-    start_cluster build/bin/kube run --stop-on-stdin-eof
+    start_cluster "$kube" run --stop-on-stdin-eof
 }
 
 stop() {

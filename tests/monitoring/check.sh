@@ -84,25 +84,4 @@ check "each alert links to its section" equal "$(tr '[:upper:]' '[:lower:]' <<<"
 explained=$(sed -n '/^## By reason/,/^## By symptom/p' $operations |
     sed -n 's/^### \([A-Z][A-Za-z]*\)$/\1/p; s/^| \(`[^|]*\) |.*/\1/p; s/^\(`[A-Z][a-z]*`\):.*/\1/p' | tr -d '`,' | tr ' ' '\n')
 check "each reason is explained once" equal "$(sort <<<"$reasons")" "$(sort <<<"$explained")"
-
-# anchors FILE: the anchors of a page's headings.
-anchors() {
-    sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed "s/[^a-z0-9 _-]//g; s/ /-/g"
-}
-links_resolve() {
-    local page=$1 link target
-    while read -r link; do
-        target=$page
-        [[ $link == '#'* ]] || target=$(dirname "$page")/${link%%#*}
-        if [[ ! -e $target ]]; then
-            echo "there is no $link"
-        elif [[ $link == *'#'* ]]; then
-            anchors "$target" | grep -xF "${link#*#}" >/dev/null || echo "there is no section $link"
-        fi
-    done < <(grep -o '](\([^):]*\))' "$page" | sed 's/^](//; s/)$//') >"$work/broken"
-    equal "" "$(<"$work/broken")"
-}
-for page in README.md docs/*.md deploy/*/README.md $chart/README.md; do
-    check "the links of $page lead somewhere" links_resolve "$page"
-done
 summary

@@ -27,10 +27,10 @@ const (
 	interval = 50 * time.Millisecond
 )
 
-// kube is the program under test: KUBE says which, build/bin/kube is the one that build.sh makes.
+// kube is the program under test: KUBE_BIN says which, build/bin/kube is the one that build.sh makes.
 func kube(t *testing.T) string {
 	t.Helper()
-	path := os.Getenv("KUBE")
+	path := os.Getenv("KUBE_BIN")
 	if path == "" {
 		path = "../../../build/bin/kube"
 	}
