@@ -1,4 +1,4 @@
-//! Command lines in, configurations or one line out. The environment's part is tested on the binary, in `tests/program.rs`.
+//! Command lines in, configurations or one line out. The environment's part is tested on the binary, in `tests/program`.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::decide::{Step, decide};
+use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
 use crate::plan::record::Record;
@@ -120,9 +120,7 @@ impl Leftover {
             Err(problem) => return End::Problem(problem),
         }
         if parse::policies(&self.object.spec).suspend || context.settings.read_only {
-            return End::Done(
-                "the object went without being let go; its callback stays at the cloud",
-            );
+            return End::Done(farewell(true, false));
         }
         let account = match self.account(context).await {
             Ok(account) => account,
@@ -149,17 +147,24 @@ impl Leftover {
                     }
                     Err(problem) => Some(problem),
                 },
-                step @ (Step::Release { .. }
-                | Step::Failed(_)
-                | Step::Rest(_)
-                | Step::Access
+                Step::Release { retained } => {
+                    return End::Done(farewell(retained.is_some(), !deleted.is_empty()));
+                }
+                Step::Rest(Rest {
+                    again: Some(again), ..
+                }) => return End::Later(again.duration_since(run.facts.now).unsigned_abs()),
+                Step::Rest(rest) => Some(rest.situation.message),
+                Step::Failed(failure) => Some(failure.message),
+                Step::Access
                 | Step::Protect
                 | Step::Unprotect
                 | Step::Create
                 | Step::Update { .. }
                 | Step::Claim(_)
                 | Step::Adopt(_)
-                | Step::Unseen(_)) => return ended(&run.facts, step, !deleted.is_empty()),
+                | Step::Unseen(_) => {
+                    Some("this can't be done for an object that is gone".to_owned())
+                }
             };
             if let Some(problem) = problem {
                 return End::Problem(problem);
@@ -246,36 +251,11 @@ fn interrupted(answered: Result<Option<Next>, Error>) -> Option<String> {
     }
 }
 
-/// What a step means that asks and deletes nothing.
-fn ended(facts: &Facts, step: Step, has_deleted: bool) -> End {
-    match step {
-        Step::Release { retained: Some(_) } => {
-            End::Done("the object went without being let go; its callback stays at the cloud")
-        }
-        Step::Release { retained: None } if has_deleted => {
-            End::Done("the object went without being let go; its callback is deleted")
-        }
-        Step::Release { retained: None } => {
-            End::Done("the object went, and left nothing at the cloud")
-        }
-        Step::Failed(failure) => End::Problem(failure.message),
-        Step::Rest(rest) => match rest.again {
-            Some(again) => End::Later(again.duration_since(facts.now).unsigned_abs()),
-            None => End::Problem(rest.situation.message),
-        },
-        Step::Access
-        | Step::Look(_)
-        | Step::Show
-        | Step::Definition
-        | Step::Protect
-        | Step::Unprotect
-        | Step::Create
-        | Step::Update { .. }
-        | Step::Delete { .. }
-        | Step::Claim(_)
-        | Step::Adopt(_)
-        | Step::Unseen(_) => {
-            End::Problem("this can't be done for an object that is gone".to_owned())
-        }
+/// What became of the callback of an object that is forgotten now.
+fn farewell(retained: bool, deleted: bool) -> &'static str {
+    match (retained, deleted) {
+        (true, _) => "the object went without being let go; its callback stays at the cloud",
+        (false, true) => "the object went without being let go; its callback is deleted",
+        (false, false) => "the object went, and left nothing at the cloud",
     }
 }

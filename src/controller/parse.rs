@@ -1,6 +1,6 @@
 //! From the wire to domain types. After this nobody looks into a spec or an annotation any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -11,7 +11,10 @@ use crate::api::{
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
 use crate::plan::credible::credible;
-use crate::plan::facts::{Adoption, Deletion, Desired, Object, Policies};
+use crate::plan::facts::{
+    Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
+    Rewrites, Settings, Shown,
+};
 use crate::plan::place::{Place, Values};
 use crate::plan::record::Record;
 
@@ -19,6 +22,35 @@ use crate::plan::record::Record;
 const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
 /// How the cloud signs when nothing is said.
 const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
+
+/// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
+pub(super) fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+    Facts {
+        now,
+        settings,
+        object: self::object(object),
+        policies: policies(&object.spec),
+        desired: desired(&object.spec),
+        status: status(object, now),
+        record: record(object),
+        record_seen: now,
+        rechecked: false,
+        look_due: false,
+        nudged: false,
+        access: Access::Unread,
+        credential: None,
+        key: Key::Unread,
+        rival: None,
+        claimed_elsewhere: BTreeSet::new(),
+        deleted: BTreeSet::new(),
+        definition: Definition::Unread,
+        observed: Observed::Unasked,
+        shown: Shown::Unasked,
+        rewrites: Rewrites::default(),
+        blind: None,
+        queued: false,
+    }
+}
 
 /// The metadata that decisions depend on.
 pub(super) fn object(object: &RecordingCallback) -> Object {

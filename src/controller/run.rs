@@ -20,9 +20,7 @@ use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide::{self, Look, Proof, Urgency};
-use crate::plan::facts::{
-    Access, Definition, Desired, Facts, Key, Observed, Rewrites, Shown, later,
-};
+use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, later};
 use crate::plan::outcome;
 use crate::plan::place::Place;
 
@@ -325,35 +323,7 @@ impl<'a> Run<'a> {
 /// What is known of an object without asking anybody.
 fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
     let uid = parse::uid(object);
-    let meta = parse::object(object);
-    let policies = parse::policies(&object.spec);
-    let status = parse::status(object, now);
-    let annotated = parse::record(object);
-    let mut facts = Facts {
-        now,
-        settings: context.settings,
-        object: meta,
-        policies,
-        desired: parse::desired(&object.spec),
-        status,
-        record: annotated,
-        record_seen: now,
-        rechecked: false,
-        look_due: false,
-        nudged: false,
-        access: Access::Unread,
-        credential: None,
-        key: Key::Unread,
-        rival: None,
-        claimed_elsewhere: std::collections::BTreeSet::new(),
-        deleted: std::collections::BTreeSet::new(),
-        definition: Definition::Unread,
-        observed: Observed::Unasked,
-        shown: Shown::Unasked,
-        rewrites: Rewrites::default(),
-        blind: None,
-        queued: false,
-    };
+    let mut facts = parse::facts(object, context.settings, now);
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     context.memories.with(&uid, |memory| {

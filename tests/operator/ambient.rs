@@ -45,15 +45,6 @@ async fn create(world: &World, name: &str) {
         .await;
 }
 
-/// How often the cloud was asked for something.
-fn count(world: &World, operation: Operation) -> usize {
-    let calls = world.cloud.calls();
-    calls
-        .iter()
-        .filter(|call| call.operation == operation)
-        .count()
-}
-
 const STATIC: [(&str, &str); 2] = [("HUAWEICLOUD_SDK_AK", AK), ("HUAWEICLOUD_SDK_SK", SK)];
 
 #[tokio::test]
@@ -67,8 +58,8 @@ async fn keys_of_the_environment_serve_a_namespace_that_may_use_them() {
         ("cn-north-4", PROJECT),
         "the region is the environment's, the project is looked up"
     );
-    assert_eq!(count(&world, ListProjects), 1);
-    assert_eq!(count(&world, Create), 1);
+    assert_eq!(world.count(ListProjects), 1);
+    assert_eq!(world.count(Create), 1);
     assert!(!operator.output().contains(SK));
 }
 
@@ -150,9 +141,9 @@ async fn an_identity_token_of_the_cluster_buys_keys() {
             world.ready(name).await;
         }
         for call in calls {
-            assert_eq!(count(&world, *call), 1, "{call:?}");
+            assert_eq!(world.count(*call), 1, "{call:?}");
         }
-        assert_eq!(count(&world, Create), 3);
+        assert_eq!(world.count(Create), 3);
         assert!(!operator.output().contains(ID_TOKEN));
     }
 }
@@ -170,14 +161,14 @@ async fn a_temporary_key_is_renewed_early_and_nothing_else_happens() {
     create(&world, "two").await;
     let first = world.ready("one").await;
     world.ready("two").await;
-    assert_eq!(count(&world, AssumePodIdentity), 1);
+    assert_eq!(world.count(AssumePodIdentity), 1);
 
     let mut looks = 0;
     eventually("the key is renewed", LIMIT, async || {
         looks += 1;
         world.asked("one", &format!("one-{looks}")).await;
         world.asked("two", &format!("two-{looks}")).await;
-        (count(&world, AssumePodIdentity) > 1).then_some(())
+        (world.count(AssumePodIdentity) > 1).then_some(())
     })
     .await;
     let last = world.ready("one").await;
@@ -197,9 +188,9 @@ async fn a_temporary_key_is_renewed_early_and_nothing_else_happens() {
         .map(|call| call.credential)
         .collect();
     assert_eq!(keys.len(), 2, "{keys:?}");
-    assert_eq!(count(&world, AssumePodIdentity), 2, "one call for all");
-    assert_eq!(count(&world, ListProjects), 1, "the project stays known");
-    assert_eq!(count(&world, Create), 2);
+    assert_eq!(world.count(AssumePodIdentity), 2, "one call for all");
+    assert_eq!(world.count(ListProjects), 1, "the project stays known");
+    assert_eq!(world.count(Create), 2);
     assert_eq!(world.cloud.mutations().len(), 2, "nothing but the creates");
 }
 
@@ -221,7 +212,7 @@ async fn a_key_that_the_cloud_refuses_is_replaced_and_the_call_made_once_more() 
         world.calls()[before..],
         [(Update, Some(401)), (Update, Some(200))]
     );
-    assert_eq!(count(&world, AssumePodIdentity), 2);
+    assert_eq!(world.count(AssumePodIdentity), 2);
 }
 
 #[tokio::test]
@@ -253,7 +244,7 @@ async fn what_is_on_this_machine_is_reached_without_a_proxy() {
     let _operator = pod(&world, file.path().to_str().unwrap(), &dead).await;
     create(&world, "push").await;
     world.reason("push", "CloudUnavailable").await;
-    assert_eq!(count(&world, AssumePodIdentity), 1);
+    assert_eq!(world.count(AssumePodIdentity), 1);
     assert_eq!(
         world.cloud.calls().len(),
         1,
@@ -279,11 +270,11 @@ async fn keys_that_are_refused_again_and_again_are_not_asked_for_for_ever() {
         world.reason(name, "CredentialsRejected").await;
     }
     assert_eq!(
-        count(&world, List),
+        world.count(List),
         4,
         "two refusals, each with one more try by another key"
     );
-    assert_eq!(count(&world, AssumePodIdentity), 3);
+    assert_eq!(world.count(AssumePodIdentity), 3);
 }
 
 #[tokio::test]

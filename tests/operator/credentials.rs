@@ -16,15 +16,6 @@ const OTHER_PROJECT: &str = "fedcba9876543210fedcba9876543210";
 const TOKEN: &str = "MIITESTREADYTOKEN0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "password-test-example-not-a-secret";
 
-/// How often IAM or the cloud was asked for something.
-fn count(world: &World, operation: Operation) -> usize {
-    let calls = world.cloud.calls();
-    calls
-        .iter()
-        .filter(|call| call.operation == operation)
-        .count()
-}
-
 /// Values of a Secret with the simulator's addresses.
 fn secret(world: &World, values: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
     let addresses = [
@@ -90,7 +81,7 @@ async fn a_ready_token_is_shown_as_it_is() {
     world.create("push", json!({})).await;
     world.ready("push").await;
 
-    assert_eq!(count(&world, IssueToken), 0, "somebody else made the token");
+    assert_eq!(world.count(IssueToken), 0, "somebody else made the token");
     assert!(!operator.output().contains(TOKEN));
 }
 
@@ -111,14 +102,14 @@ async fn a_user_gets_one_token_for_all_objects_and_a_new_one_when_it_is_refused(
     for name in names {
         world.ready(name).await;
     }
-    assert_eq!(count(&world, IssueToken), 1);
+    assert_eq!(world.count(IssueToken), 1);
 
     world.cloud.revoke_tokens();
     let before = world.calls().len();
     let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
     world.patch("one", url).await;
     world.ready("one").await;
-    assert_eq!(count(&world, IssueToken), 2);
+    assert_eq!(world.count(IssueToken), 2);
     assert_eq!(
         world.calls()[before..],
         [(Update, Some(401)), (Update, Some(200))]
@@ -142,7 +133,7 @@ async fn a_wrong_password_is_told_and_not_tried_until_the_account_is_locked() {
     for name in ["one", "two", "three", "four", "five", "six"] {
         world.reason(name, "CredentialsRejected").await;
     }
-    assert!(count(&world, IssueToken) <= 2, "{:?}", world.cloud.calls());
+    assert!(world.count(IssueToken) <= 2, "{:?}", world.cloud.calls());
     assert_eq!(world.calls(), []);
 
     world
@@ -171,7 +162,7 @@ async fn the_project_of_the_region_is_asked_for_once() {
         let target = world.ready(name).await.target.unwrap();
         assert_eq!(target.project_id, PROJECT);
     }
-    assert_eq!(count(&world, ListProjects), 1);
+    assert_eq!(world.count(ListProjects), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Any object that the API server may hold is decided on: nothing foreign is touched, nobody gets stuck, and the status that
 //! comes of it is sane.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
@@ -18,8 +18,7 @@ use crate::{
     plan::{
         decide::{Rest, Step, decide},
         facts::{
-            Access, Adoption, Definition, Facts, Key, Observed, Rewrites, Rival, Settings, Shown,
-            later,
+            Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown, later,
         },
         failure::{Class, Failure, Operation},
         hold,
@@ -142,29 +141,9 @@ fn around() -> impl Strategy<Value = Around> {
 
 fn facts(object: &RecordingCallback, around: &Around) -> Facts {
     Facts {
-        now: around.now,
-        settings: SETTINGS,
-        object: parse::object(object),
-        policies: parse::policies(&object.spec),
-        desired: parse::desired(&object.spec),
-        status: parse::status(object, around.now),
-        record: parse::record(object),
-        record_seen: around.now,
-        rechecked: false,
-        look_due: false,
         nudged: around.nudged,
-        access: Access::Unread,
         credential: Some("digest".to_owned()),
-        key: Key::Unread,
-        rival: None,
-        claimed_elsewhere: BTreeSet::new(),
-        deleted: BTreeSet::new(),
-        definition: Definition::Unread,
-        observed: Observed::Unasked,
-        shown: Shown::Unasked,
-        rewrites: Rewrites::default(),
-        blind: None,
-        queued: false,
+        ..parse::facts(object, SETTINGS, around.now)
     }
 }
 

@@ -360,10 +360,10 @@ impl World {
         .await
     }
 
-    /// How often one of the five operations was called.
+    /// How often the cloud, IAM included, was asked for this.
     pub(crate) fn count(&self, operation: Operation) -> usize {
-        let calls = self.calls().into_iter();
-        calls.filter(|(called, _)| *called == operation).count()
+        let calls = self.cloud.calls().into_iter();
+        calls.filter(|call| call.operation == operation).count()
     }
 
     /// Asks for a look at an object.

@@ -1,0 +1,125 @@
+//! What the command line says.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use recording_callback_operator::api::crd;
+
+use super::{output, program, refused};
+
+#[test]
+fn a_mistake_on_the_command_line_ends_with_code_2_and_one_line() {
+    refused(
+        &mut program("run --resync-interval soon"),
+        2,
+        &["--resync-interval", "10m"],
+    );
+    refused(&mut program("run --no-such-flag"), 2, &["--no-such-flag"]);
+    refused(
+        &mut program("run --request-timeout 1m"),
+        2,
+        &["--settle-time", "1m5s"],
+    );
+    refused(&mut program(""), 2, &["subcommand"]);
+    refused(&mut program("release"), 2, &["NAME", "--all"]);
+    refused(&mut program("release -A"), 2, &["NAME", "--all"]);
+    refused(&mut program("release push --all"), 2, &["--all"]);
+    for command in ["status", "retry", "suspend", "resume"] {
+        refused(&mut program(command), 2, &["NAME", "--all"]);
+    }
+    // A variable that is set does not make a flag's mistake its own.
+    let mut short = program("release push -n Bad");
+    refused(
+        short.env("NAMESPACE", "media"),
+        2,
+        &["error: invalid value 'Bad'"],
+    );
+}
+
+#[test]
+fn a_mistake_in_the_environment_names_the_variable() {
+    for (name, value) in [
+        ("RESYNC_INTERVAL", "soon"),
+        ("LEADER_ELECT", "yes"),
+        ("REQUESTS_PER_MINUTE", "300"),
+        ("NAMESPACES", "media,,live"),
+        ("LISTEN", ""),
+    ] {
+        refused(
+            program("run").env(name, value),
+            2,
+            &["environment variable", name],
+        );
+    }
+    refused(
+        program("release push").env("LEASE_NAME", "Bad"),
+        2,
+        &["environment variable LEASE_NAME"],
+    );
+    let latin1 = OsStr::from_bytes(b"caf\xe9");
+    refused(
+        program("run").env("LABEL_SELECTOR", latin1),
+        2,
+        &["environment variable LABEL_SELECTOR"],
+    );
+    // A flag goes before its variable, so this gets as far as looking for a cluster.
+    let mut both = program("run --resync-interval 1m");
+    refused(both.env("RESYNC_INTERVAL", "soon"), 1, &["KUBECONFIG"]);
+}
+
+#[test]
+fn without_a_cluster_the_ways_to_one_are_named() {
+    refused(
+        &mut program("run"),
+        1,
+        &["KUBECONFIG", "--kubeconfig", "service account"],
+    );
+    refused(&mut program("release --all"), 1, &["error: ", "KUBECONFIG"]);
+    refused(
+        &mut program("run --kubeconfig /no/such/file"),
+        1,
+        &["/no/such/file"],
+    );
+    refused(
+        program("run").env("KUBECONFIG", "/no/such/file"),
+        1,
+        &["/no/such/file"],
+    );
+}
+
+#[test]
+fn the_crd_is_printed() {
+    let (status, stdout, stderr) = output(&mut program("crd"));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert_eq!(stdout, crd::yaml().unwrap());
+}
+
+#[test]
+fn a_code_is_explained() {
+    let (status, stdout, stderr) = output(&mut program("explain LIVE.100011001"));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("Class:    rejected\n"), "{stdout}");
+    refused(&mut program("explain LIVE.0"), 1, &["LIVE.0", "Conflict"]);
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    for (line, words) in [
+        (
+            "completion bash",
+            ["complete -F", "resync-interval", "release"],
+        ),
+        ("completion zsh", ["#compdef", "resync-interval", "release"]),
+        ("man", [".TH", "NAME", "release"]),
+        ("man run", [".TH", "RESYNC_INTERVAL", "concurrency"]),
+    ] {
+        let (status, stdout, stderr) = output(&mut program(line));
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{line}");
+        for word in words {
+            let found = stdout.replace("\\-", "-").contains(word);
+            assert!(found, "{word} is not in what {line} printed");
+        }
+    }
+    refused(&mut program("man walk"), 1, &["walk"]);
+    refused(&mut program("completion csh"), 2, &["csh", "bash", "fish"]);
+}
