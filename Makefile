@@ -94,8 +94,9 @@ fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets,
 	cargo test --lib --locked --no-run
 	end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-10})); while ((SECONDS < end)); do PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --lib --locked -- fuzz::; done
 
-lint: ## Check formatting, and lint; every warning is an error; links in the docs
+lint: ## Check formatting, and lint; every warning is an error; links in the docs, places of the twins
 	tests/docs/check.py
+	tests/twins/run.py --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }

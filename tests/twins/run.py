@@ -46,12 +46,19 @@ def names(tests):
     return ["--", *tests["named"]]
 
 
+def check(twins):
+    """The text of each mechanism must be there exactly once, so that a twin can't grow stale unseen."""
+    stale = [twin for twin in twins if (ROOT / twin["file"]).read_text().count(twin["on"]) != 1]
+    for twin in stale:
+        print(f"error: {twin['name']}: its text is not exactly once in {twin['file']}; mend tests/twins/twins.toml", file=sys.stderr)
+    if stale:
+        raise SystemExit(1)
+
+
 def switch(twin):
-    """The file with the mechanism off. Its text must be there exactly once, so that a twin can't grow stale unseen."""
+    """The file with the mechanism off, and its text as it was."""
     path = COPY / twin["file"]
     text = path.read_text()
-    if text.count(twin["on"]) != 1:
-        raise SystemExit(f"error: {twin['name']}: its text is not exactly once in {twin['file']}; mend tests/twins/twins.toml")
     path.write_text(text.replace(twin["on"], twin["off"]))
     return path, text
 
@@ -78,12 +85,17 @@ def verdict(twin):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="twins to run; all without any")
-    chosen = parser.parse_args().names
+    parser.add_argument("--check", action="store_true", help="only check that each mechanism is still where it was")
+    arguments = parser.parse_args()
+    chosen = arguments.names
     twins = tomllib.loads((ROOT / "tests/twins/twins.toml").read_text())["twin"]
     unknown = set(chosen) - {twin["name"] for twin in twins}
     if unknown:
         raise SystemExit(f"error: no such twin: {', '.join(sorted(unknown))}")
     twins = [twin for twin in twins if not chosen or twin["name"] in chosen]
+    check(twins)
+    if arguments.check:
+        return
     copy_tree()
     tests = {}
     for twin in twins:
