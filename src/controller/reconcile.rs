@@ -53,12 +53,7 @@ pub(super) async fn reconcile(
     context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
-    let work = AssertUnwindSafe(Box::pin(rounds(&context, object, turn))).catch_unwind();
-    let result = work.await.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Failed::Panic(text.unwrap_or_default()))
-    });
+    let result = contained(Box::pin(rounds(&context, object, turn))).await;
     let outcome = match &result {
         Ok(_) => Outcome::Success,
         Err(Failed::Cluster(_)) => Outcome::Error,
@@ -69,6 +64,16 @@ pub(super) async fn reconcile(
         Next::Again => Action::requeue(BREATHER),
         Next::After(wait) => Action::requeue(wait),
         Next::OnChange => Action::await_change(),
+    })
+}
+
+/// The result, or the panic as an error.
+async fn contained<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    work.await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Failed::Panic(text.unwrap_or_default()))
     })
 }
 
@@ -277,5 +282,24 @@ impl Run<'_> {
             None => Next::OnChange,
         };
         self.end(status, next).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_one_object() {
+        for number in [1, 2] {
+            let failed = contained::<()>(async move {
+                match number {
+                    1 => panic!("a text"),
+                    number => panic!("a text with a number: {number}"),
+                }
+            });
+            let told = failed.await.unwrap_err().to_string();
+            assert!(told.starts_with("panic: a text"), "{told}");
+        }
     }
 }
