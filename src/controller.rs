@@ -73,7 +73,7 @@ pub async fn run(
         tokio::join!(beat(&health), crd.follow(&health));
     };
     let may_lead = async {
-        crd.usable(&health).await;
+        crd.served().await;
         leadership.acquired().await;
     };
     let work = async {
@@ -154,7 +154,9 @@ async fn lead(
             let _ = store.wait_until_ready().await;
         }
         for store in &stores {
-            Box::pin(context.accesses.recall(&store.state())).await;
+            for object in Box::pin(context.accesses.recall(&store.state())).await {
+                poll::nudge(&context, &object);
+            }
         }
         health.set(Check::FirstList, Ok(()));
         listed.send_replace(true);

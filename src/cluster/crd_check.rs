@@ -107,33 +107,28 @@ impl CrdCheck {
         let _ = self.fits.subscribe().wait_for(|fits| *fits).await;
     }
 
-    /// Waits until the CRD can be used, telling `health` how it stands.
-    pub async fn usable(&self, health: &Health) {
-        let mut before = String::new();
-        while let Err(text) = self.tell(health).await {
-            if text != before {
-                warn!("{text}");
-                before = text;
+    /// Waits until objects can be served, be it that they are let go since the CRD is being deleted.
+    pub async fn served(&self) {
+        while !matches!(self.read().await, CrdState::Usable | CrdState::Terminating) {
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Keeps telling `health` and the log how the CRD stands; never ends.
+    pub async fn follow(&self, health: &Health) {
+        let mut before = Ok(());
+        loop {
+            let readiness = self.read().await.readiness();
+            health.set(Check::Crd, readiness.clone());
+            if readiness != before {
+                match &readiness {
+                    Ok(()) => info!("{CRD_NAME} can be used now"),
+                    Err(text) => warn!("{text}"),
+                }
+                before = readiness;
             }
             sleep(INTERVAL).await;
         }
-        if !before.is_empty() {
-            info!("{CRD_NAME} can be used now");
-        }
-    }
-
-    /// Keeps telling `health` how the CRD stands; never ends.
-    pub async fn follow(&self, health: &Health) {
-        loop {
-            self.usable(health).await;
-            sleep(INTERVAL).await;
-        }
-    }
-
-    async fn tell(&self, health: &Health) -> Result<(), String> {
-        let readiness = self.read().await.readiness();
-        health.set(Check::Crd, readiness.clone());
-        readiness
     }
 }
 

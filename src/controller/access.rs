@@ -90,6 +90,19 @@ impl Accesses {
         &self.secrets
     }
 
+    /// Reads the Secrets of an object anew, however young they are.
+    pub(super) async fn refresh(&self, object: &RecordingCallback) -> Result<(), Error> {
+        for name in parse::secrets(object) {
+            match self.secrets.read(&name).await {
+                Ok(_) => {}
+                // Told by the read that follows.
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// What the Secrets of an object say. An error is the API server's: it says nothing about the object.
     pub(super) async fn read(&self, object: &RecordingCallback) -> Result<Read, Error> {
         let (key, sign_key) = self.sign_key(object).await?;
@@ -148,17 +161,25 @@ impl Accesses {
     }
 
     /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures.
-    pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
-        let refused = |object: &&Arc<RecordingCallback>| {
+    /// Gives the objects whose credential was replaced since.
+    pub(super) async fn recall(
+        &self,
+        objects: &[Arc<RecordingCallback>],
+    ) -> Vec<Arc<RecordingCallback>> {
+        let mut replaced = Vec::new();
+        for object in objects {
             let status = object.status.as_ref();
-            status.is_some_and(|status| status.rejected_credential.is_some())
-        };
-        for object in objects.iter().filter(refused) {
-            if let Ok(Ok(login)) = self.login(object).await {
+            if let Some(refused) = status.and_then(|status| status.rejected_credential.as_deref())
+                && let Ok(Ok(login)) = self.login(object).await
+            {
                 let digest = login.credential.digest(&parse::uid(object));
                 self.inherit(object, &login.credential, &digest);
+                if digest != refused {
+                    replaced.push(Arc::clone(object));
+                }
             }
         }
+        replaced
     }
 
     /// Completes a login with its project. A credential that is stopped gets no further, so that it waits for no quota.

@@ -188,6 +188,10 @@ struct Calls {
 }
 
 impl Meter for Calls {
+    fn waited(&self, lane: Lane, wait: Duration) {
+        self.metrics.quota_waited(lane.as_str(), wait);
+    }
+
     fn call(
         &self,
         operation: Operation,

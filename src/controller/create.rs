@@ -93,13 +93,7 @@ impl Run<'_> {
         let looks = account.looks();
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let granted = self.wait(looks.creating(lane, &namespace)).await.ok();
-        if let Some((token, _)) = &granted {
-            self.context
-                .metrics
-                .quota_waited(lane.as_str(), token.waited());
-        }
-        Ok(granted)
+        Ok(self.wait(looks.creating(lane, &namespace)).await.ok())
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.

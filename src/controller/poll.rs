@@ -1,6 +1,6 @@
 //! Reads the Secrets in use again and again, so that a rotated key or a repaired credential takes effect by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,31 +47,11 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
 fn users(stores: &[Objects]) -> BTreeMap<Name, Vec<Arc<RecordingCallback>>> {
     let mut users: BTreeMap<Name, Vec<Arc<RecordingCallback>>> = BTreeMap::new();
     for object in stores.iter().flat_map(Objects::state) {
-        for name in names(&object) {
+        for name in parse::secrets(&object) {
             users.entry(name).or_default().push(Arc::clone(&object));
         }
     }
     users
-}
-
-/// The Secrets that an object refers to.
-fn names(object: &RecordingCallback) -> BTreeSet<Name> {
-    let namespace = object.metadata.namespace.clone().unwrap_or_default();
-    let credentials = object
-        .spec
-        .credentials_secret_ref
-        .as_ref()
-        .map(|secret| &secret.name);
-    let key = object
-        .spec
-        .sign_key_secret_ref
-        .as_ref()
-        .map(|secret| &secret.name);
-    credentials
-        .into_iter()
-        .chain(key)
-        .map(|name| (namespace.clone(), name.clone()))
-        .collect()
 }
 
 /// Whether a value changed that the object uses, or may have: a settled object's key, which nobody looked at since this process runs.
@@ -106,7 +86,7 @@ fn urgent_first(
 }
 
 /// Something that the object uses changed: a backoff does not hold any more.
-fn nudge(context: &Context, object: &Arc<RecordingCallback>) {
+pub(super) fn nudge(context: &Context, object: &Arc<RecordingCallback>) {
     let uid = parse::uid(object);
     context.memories.with(&uid, |memory| memory.nudged = true);
     context.memories.wake(&uid);

@@ -81,9 +81,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Reads credentials and sign key, from the cache where that is young enough.
+    /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
     pub(super) async fn read_access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
+        if self.facts.unanswered().is_some() {
+            context.accesses.refresh(&object).await?;
+        }
         let read = context.accesses.read(&object).await?;
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
@@ -228,13 +231,7 @@ impl<'a> Run<'a> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
-        if let Ok(token) = &token {
-            self.context
-                .metrics
-                .quota_waited(lane.as_str(), token.waited());
-        }
-        Ok(token)
+        Ok(self.wait(account.bucket().acquire(lane, &namespace)).await)
     }
 
     /// Says once per wait that the object waits for its turn.

@@ -17,7 +17,7 @@ use super::{
     classify,
     clock::Clock,
     iam::Iam,
-    quota::Token,
+    quota::{Lane, Token},
     sign::percent_encode,
     sign_key::SignKey,
     strikes::Strikes,
@@ -38,6 +38,9 @@ pub trait MoreTokens: Send + Sync {
 
 /// Is told of every call that was made.
 pub trait Meter: Send + Sync {
+    /// A call is handed over that waited so long for its turn.
+    fn waited(&self, lane: Lane, wait: Duration);
+
     /// `status` is that of an answer; `code` is one of the table of codes, or `other`.
     fn call(
         &self,

@@ -94,6 +94,7 @@ struct State {
 
 #[derive(Debug)]
 struct Waiter {
+    lane: Lane,
     since: Instant,
     reply: oneshot::Sender<Token>,
 }
@@ -187,6 +188,7 @@ impl Shared {
             lane,
             turn,
             Waiter {
+                lane,
                 since: Instant::now(),
                 reply,
             },
@@ -231,6 +233,7 @@ async fn dispatch(shared: Arc<Shared>) {
                 let token = Token {
                     shared: Arc::clone(&shared),
                     taken: now,
+                    lane: first.lane,
                     waited,
                     spent: false,
                 };
@@ -250,11 +253,17 @@ async fn dispatch(shared: Arc<Shared>) {
 pub struct Token {
     shared: Arc<Shared>,
     taken: Instant,
+    lane: Lane,
     waited: Duration,
     spent: bool,
 }
 
 impl Token {
+    /// Where it was waited for.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
     /// How long it was waited for.
     pub fn waited(&self) -> Duration {
         self.waited

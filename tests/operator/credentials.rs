@@ -191,6 +191,19 @@ async fn several_projects_of_the_name_are_told_until_one_is_named() {
 }
 
 #[tokio::test]
+async fn a_requested_look_reads_the_secret_anew() {
+    let world = World::new().await;
+    let _operator = world.operator_with(&["--secret-poll-interval=10m"]).await;
+    let late = json!({ "credentialsSecretRef": { "name": "late" } });
+    world.create("push", late).await;
+    world.reason("push", "CredentialsMissing").await;
+
+    world.put_secret("late", &world.credentials()).await;
+    world.ask("push", "now").await;
+    world.ready("push").await;
+}
+
+#[tokio::test]
 async fn a_project_that_comes_to_be_is_found_by_itself() {
     let world = World::new().await;
     world

@@ -110,6 +110,22 @@ async fn a_restart_does_not_try_a_rejected_key_again() {
 }
 
 #[tokio::test]
+async fn a_rejected_key_that_is_replaced_while_no_operator_runs_is_tried_by_the_next_one() {
+    let world = World::new().await;
+    let mut values = world.credentials();
+    values[1].1 = "sk-test-example-wrong".to_owned();
+    world.put_secret("huaweicloud", &values).await;
+    let mut operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.reason("push", "CredentialsRejected").await;
+    operator.kill().await;
+
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    let _operator = world.operator().await;
+    world.ready("push").await;
+}
+
+#[tokio::test]
 async fn a_clock_that_is_an_hour_off_is_corrected() {
     let world = World::with(Settings {
         clock_offset_s: 3600,

@@ -178,6 +178,8 @@ async fn metrics_and_health_tell_how_it_goes() {
     let created = "recording_callback_api_requests_total{operation=\"Create\",http_status=\"201\",error_code=\"\"} 1";
     operator.counts(created).await;
     operator.counts("recording_callback_resources{reason=\"Available\"} 1").await;
+    let waits = "recording_callback_quota_wait_seconds_count{lane=\"create\"} 2";
+    operator.counts(waits).await; // the look and the create
     assert!(operator.terminate().await.success());
     })
     .await;

@@ -17,6 +17,7 @@ use crate::{
         alone,
         chart::{Chart, Mode},
         eventually, install,
+        operator::Operator,
         world::{LIMIT, World, condition},
     },
 };
@@ -28,6 +29,7 @@ async fn the_definition_may_change_and_go() {
         "uninstall::an_object_that_breaks_a_newer_rule_can_still_be_deleted",
         "uninstall::nothing_is_done_while_the_crd_is_an_older_one",
         "uninstall::uninstalling_retains_every_callback",
+        "uninstall::an_operator_that_comes_while_the_definition_goes_lets_all_objects_go",
     ] {
         alone(test).await;
     }
@@ -148,4 +150,36 @@ async fn uninstalling_retains_every_callback() {
     let changed = world.cloud.mutations().len();
     assert_eq!(changed, 2, "the two creates");
     assert_eq!(world.refused(), [], "rights that are missing");
+}
+
+#[tokio::test]
+#[ignore = "deletes the CRD, so it needs a control plane of its own"]
+async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    operator.kill().await;
+
+    let definitions: Api<CustomResourceDefinition> = Api::all(world.namespace.client());
+    let name = crd().name_any();
+    definitions
+        .delete(&name, &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("the object is to go", LIMIT, async || {
+        let object = world.get("push").await?;
+        object.metadata.deletion_timestamp.map(drop)
+    })
+    .await;
+    let flags = world.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let _operator = Operator::spawn(&flags, &[]).await;
+    eventually("the CRD is gone", Duration::from_mins(1), async || {
+        let definition = definitions.get_opt(&name).await.unwrap();
+        definition.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(world.cloud.rows().len(), 1);
+    assert_eq!(world.count(Operation::Delete), 0);
 }

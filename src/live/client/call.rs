@@ -181,6 +181,7 @@ impl Client {
         }
         let (request, proof) = self.prepare(account, call, &mut secrets).await?;
         let endpoint = &account.target.endpoint;
+        self.meter.waited(token.lane(), token.waited());
         let spent = token.spend();
         let (before, started) = (self.clock.local(), Instant::now());
         let reply = self.transport.send(request, deadline).await;

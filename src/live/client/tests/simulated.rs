@@ -28,6 +28,8 @@ struct Scene {
 struct Quiet;
 
 impl Meter for Quiet {
+    fn waited(&self, _: Lane, _: Duration) {}
+
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
 }
 

@@ -213,6 +213,8 @@ impl MoreTokens for Counted {
 struct Recorder(Arc<Mutex<Vec<Metered>>>);
 
 impl Meter for Recorder {
+    fn waited(&self, _: Lane, _: Duration) {}
+
     fn call(
         &self,
         operation: Operation,
