@@ -73,3 +73,13 @@ check "the object is gone" eventually gone rcb/one
 check "the namespace is gone" eventually gone namespace/sports
 check "the CRD is gone" eventually gone $crd
 check "and the callbacks are all still at the cloud" equal "$before" "$(rows)"
+
+check "it is installed once more, with the CRD" installed
+check "an object adopts its callback" eval 'callback media two && becomes_ready media two'
+check "the operator is uninstalled first, a third time" uninstalled
+check "the CRD is deleted" kubectl delete $crd --wait=false
+check "the object hangs" eventually hangs rcb/two
+check "the operator is installed without the CRD" release install $rco $chart "${settings[@]}" --set crds.enabled=false
+check "it lets the object go, and the CRD is gone" eventually gone $crd
+check "and the callbacks are all still at the cloud" equal "$before" "$(rows)"
+check "the operator is uninstalled last" uninstalled

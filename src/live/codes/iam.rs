@@ -7,7 +7,7 @@ const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with
 const CHECK_USER: &str = "Check username, password and domain_name in the Secret.";
 const CHECK_KEY: &str = "Check ak and sk in the Secret, or make a new access key.";
 const CHECK_NAMES: &str = "Check region, project_id and domain_name in the Secret.";
-const NEW_TOKEN: &str = "Put a new token into the Secret.";
+const NEW_TOKEN: &str = "Put a new token into the Secret; for the operator's own credentials, check identity provider, agency and token file.";
 const GRANT: &str = "Grant the identity what it is to do at IAM.";
 const ENABLE: &str = "Enable the user at IAM.";
 
