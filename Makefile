@@ -11,6 +11,7 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
 	crash::faults::a_watch_that_falls_silent scale:: tenants::a_record_that_somebody_made_up
+skip_long := $(foreach long,$(long_tests),--skip $(long))
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/.-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-20s %s\n' "$$target" "$$does"; done
@@ -63,7 +64,7 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
-	cargo test --workspace --all-targets --locked -- $(foreach long,$(long_tests),--skip $(long))
+	cargo test --workspace --all-targets --locked -- $(skip_long)
 
 runbook: build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
 	tests/monitoring/live.sh
@@ -77,7 +78,7 @@ test-1.37: build/bin/helm build/bin/helm3 ## Run the tests that need a control p
 	KUBERNETES=1.37 tests/cluster/build.sh
 	cd tests/cluster && go test ./controlplane/...
 	tests/deploy/check.sh
-	cargo test --locked --test operator -- $(foreach long,$(long_tests),--skip $(long))
+	cargo test --locked --test operator -- $(skip_long)
 
 test-all: test test-1.37 runbook e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture

@@ -179,7 +179,7 @@ impl Run<'_> {
 
     /// Tells a failed call, and comes back when its backoff ends.
     pub(super) async fn failed(&mut self, failure: &Failure) -> Result<Next, Error> {
-        if failure.operation.is_change() && failure.class.may_have_happened() {
+        if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
         let now = self.moment(tokio::time::Instant::now());

@@ -217,7 +217,7 @@ impl Run<'_> {
             Err(failure) => failure,
         };
         let now = self.context.clock.now(&account.target().endpoint);
-        if failure.class.may_have_happened() {
+        if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
         let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);

@@ -96,3 +96,10 @@ pub struct Failure {
     /// How long the cloud asks to wait, when that is sane (at most 10 min).
     pub retry_after: Option<Duration>,
 }
+
+impl Failure {
+    /// Whether something may have been changed all the same.
+    pub fn may_have_changed(&self) -> bool {
+        self.operation.is_change() && self.class.may_have_happened()
+    }
+}

@@ -155,8 +155,7 @@ pub fn reason_of(failure: &Failure) -> Reason {
 
 /// What the cloud said to which call, with everything that its support asks for.
 pub fn sentence(failure: &Failure, advice: Option<&str>) -> String {
-    let may_have_happened = failure.operation.is_change() && failure.class.may_have_happened();
-    let ended = match (failure.class, may_have_happened) {
+    let ended = match (failure.class, failure.may_have_changed()) {
         (Class::NotSent, _) => "was not sent",
         (_, true) => "may or may not have happened",
         (_, false) => "failed",

@@ -24,7 +24,6 @@ const POD_TOKEN: &str = "test-pod-token";
 async fn operator(world: &World, namespaces: &str, variables: &[(&str, &str)]) -> Operator {
     let granted = format!("--ambient-credentials-namespaces={namespaces}");
     let flags = world.flags_with(&[&granted]);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let live = world.cloud.endpoint();
     let mut environment = vec![
         ("HUAWEICLOUD_SDK_REGION", "cn-north-4"),

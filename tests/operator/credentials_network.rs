@@ -39,8 +39,7 @@ async fn tls() -> (World, NamedTempFile) {
 
 /// Starts an operator with these flags and variables.
 async fn operator(flags: &[String], environment: &[(&str, &str)]) -> Operator {
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let mut operator = Operator::spawn(&flags, environment).await;
+    let mut operator = Operator::spawn(flags, environment).await;
     operator.ready().await;
     operator
 }

@@ -3,7 +3,10 @@
 use live_simulator::{Operation, Settings};
 use serde_json::json;
 
-use crate::support::world::{AK, SK, World};
+use crate::support::{
+    operator::Operator,
+    world::{AK, SK, World},
+};
 
 use Operation::{Create, List};
 
@@ -15,12 +18,22 @@ fn refused(world: &World) -> usize {
 
 /// Makes an object with a Secret of its own that has a wrong key.
 async fn wrong(world: &World, name: &str) {
-    let mut values = world.credentials();
-    values[1].1 = format!("sk-test-example-wrong-{name}");
+    let values = world.credentials_with(&format!("sk-test-example-wrong-{name}"));
     world.put_secret(name, &values).await;
     world
         .create(name, json!({ "credentialsSecretRef": { "name": name } }))
         .await;
+}
+
+/// A world with an object whose key was rejected, and its operator.
+async fn rejected() -> (World, Operator) {
+    let world = World::new().await;
+    let values = world.credentials_with("sk-test-example-wrong");
+    world.put_secret("huaweicloud", &values).await;
+    let operator = world.operator().await;
+    world.create("push", json!({})).await;
+    world.reason("push", "CredentialsRejected").await;
+    (world, operator)
 }
 
 /// Changes an object that has another credential, and waits until the cloud holds that.
@@ -35,8 +48,7 @@ async fn edit(world: &World, name: &str, path: &str) {
 #[tokio::test]
 async fn many_objects_with_one_wrong_key_are_refused_twice_and_a_repair_serves_them_all() {
     let world = World::new().await;
-    let mut values = world.credentials();
-    values[1].1 = "sk-test-example-wrong".to_owned();
+    let values = world.credentials_with("sk-test-example-wrong");
     world.put_secret("huaweicloud", &values).await;
     let operator = world.operator().await;
     let names = ["one", "two", "three", "four", "five", "six", "seven"];
@@ -89,13 +101,7 @@ async fn many_secrets_with_one_key_are_refused_four_times_and_do_not_stop_one_th
 
 #[tokio::test]
 async fn a_restart_does_not_try_a_rejected_key_again() {
-    let world = World::new().await;
-    let mut values = world.credentials();
-    values[1].1 = "sk-test-example-wrong".to_owned();
-    world.put_secret("huaweicloud", &values).await;
-    let mut operator = world.operator().await;
-    world.create("push", json!({})).await;
-    world.reason("push", "CredentialsRejected").await;
+    let (world, mut operator) = rejected().await;
     let before = refused(&world);
     operator.kill().await;
 
@@ -111,13 +117,7 @@ async fn a_restart_does_not_try_a_rejected_key_again() {
 
 #[tokio::test]
 async fn a_rejected_key_that_is_replaced_while_no_operator_runs_is_tried_by_the_next_one() {
-    let world = World::new().await;
-    let mut values = world.credentials();
-    values[1].1 = "sk-test-example-wrong".to_owned();
-    world.put_secret("huaweicloud", &values).await;
-    let mut operator = world.operator().await;
-    world.create("push", json!({})).await;
-    world.reason("push", "CredentialsRejected").await;
+    let (world, mut operator) = rejected().await;
     operator.kill().await;
 
     world.put_secret("huaweicloud", &world.credentials()).await;

@@ -187,7 +187,6 @@ async fn a_queue_of_creates_holds_up_neither_edits_nor_deletes_nor_other_namespa
     let namespaces = [world.namespace.name(), other.namespace.name()].join(",");
     flags.push(format!("--namespaces={namespaces}"));
     flags.push("--requests-per-minute=60".to_owned());
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let _operator = Operator::start(&flags).await;
     world.create("edited", json!({})).await;
     world.create("deleted", json!({})).await;

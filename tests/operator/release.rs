@@ -128,7 +128,6 @@ async fn beside_an_operator_that_is_alive_nothing_is_let_go() {
 
     // In the moment in which the operator takes the Lease, which has been written once.
     let flags = world.flags_with(&lease_flags(&world.namespace).each_ref().map(String::as_str));
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let mut operator = Operator::spawn(&flags, &[]).await;
     let name = holder(&world.namespace, "recording-callback-operator").await;
     let said = release(&world, &["push"]).await;

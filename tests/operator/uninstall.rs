@@ -22,6 +22,26 @@ use crate::{
     },
 };
 
+fn definitions(world: &World) -> Api<CustomResourceDefinition> {
+    Api::all(world.namespace.client())
+}
+
+/// Deletes the CRD without waiting.
+async fn delete_definition(world: &World) {
+    definitions(world)
+        .delete(&crd().name_any(), &DeleteParams::default())
+        .await
+        .unwrap();
+}
+
+async fn definition_is_gone(world: &World) {
+    eventually("the CRD is gone", Duration::from_mins(1), async || {
+        let definition = definitions(world).get_opt(&crd().name_any()).await;
+        definition.unwrap().is_none().then_some(())
+    })
+    .await;
+}
+
 /// Runs the tests below that are ignored otherwise, one by one, each with a control plane of its own.
 #[tokio::test]
 async fn the_definition_may_change_and_go() {
@@ -74,11 +94,10 @@ async fn nothing_is_done_while_the_crd_is_an_older_one() {
     world.create("push", json!({})).await;
     world.ready("push").await;
     let version = async |version: &str| {
-        let definitions: Api<CustomResourceDefinition> = Api::all(world.namespace.client());
         let version =
             json!({ "metadata": { "annotations": { SCHEMA_VERSION_ANNOTATION: version } } });
         let (params, patch) = (PatchParams::default(), Patch::Merge(&version));
-        definitions
+        definitions(&world)
             .patch(&crd().name_any(), &params, &patch)
             .await
             .unwrap();
@@ -123,17 +142,8 @@ async fn uninstalling_retains_every_callback() {
     }
     let before = world.calls().len();
 
-    let definitions: Api<CustomResourceDefinition> = Api::all(world.namespace.client());
-    let name = crd().name_any();
-    definitions
-        .delete(&name, &DeleteParams::default())
-        .await
-        .unwrap();
-    eventually("the CRD is gone", Duration::from_mins(1), async || {
-        let definition = definitions.get_opt(&name).await.unwrap();
-        definition.is_none().then_some(())
-    })
-    .await;
+    delete_definition(&world).await;
+    definition_is_gone(&world).await;
     for id in world.cloud.rows().into_iter().map(|row| row.id) {
         assert!(operator.output().contains(&id), "its id is told");
     }
@@ -161,25 +171,14 @@ async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() 
     world.ready("push").await;
     operator.kill().await;
 
-    let definitions: Api<CustomResourceDefinition> = Api::all(world.namespace.client());
-    let name = crd().name_any();
-    definitions
-        .delete(&name, &DeleteParams::default())
-        .await
-        .unwrap();
+    delete_definition(&world).await;
     eventually("the object is to go", LIMIT, async || {
         let object = world.get("push").await?;
         object.metadata.deletion_timestamp.map(drop)
     })
     .await;
-    let flags = world.flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let _operator = Operator::spawn(&flags, &[]).await;
-    eventually("the CRD is gone", Duration::from_mins(1), async || {
-        let definition = definitions.get_opt(&name).await.unwrap();
-        definition.is_none().then_some(())
-    })
-    .await;
+    let _operator = Operator::spawn(&world.flags(), &[]).await;
+    definition_is_gone(&world).await;
     assert_eq!(world.cloud.rows().len(), 1);
     assert_eq!(world.count(Operation::Delete), 0);
 }

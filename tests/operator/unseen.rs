@@ -117,8 +117,7 @@ async fn sweeps_that_may_not_list_make_ready_unknown_with_one_write_until_they_m
 #[tokio::test]
 async fn an_access_key_with_another_secret_sees_nothing_of_what_the_right_one_sees() {
     let world = World::new().await;
-    let mut values = world.credentials();
-    values[1].1 = "sk-test-example-of-somebody-else".to_owned();
+    let values = world.credentials_with("sk-test-example-of-somebody-else");
     world.put_secret("intruder", &values).await;
     let _operator = world.operator_with(&["--resync-interval=1s"]).await;
     world.create("push", json!({})).await;

@@ -102,7 +102,6 @@ impl Ground {
     /// The same with more flags.
     pub(super) async fn operator_with(&self, more: &[&str]) -> Operator {
         let flags = self.world.flags_with(more);
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Operator::start_at(self.proxy.url(), &flags).await
     }
 

@@ -185,8 +185,7 @@ async fn credentials_that_come_later_heal_by_themselves() {
 #[tokio::test]
 async fn a_wrong_key_is_told_and_not_tried_again_and_again() {
     in_both_modes(async |world| {
-        let mut values = world.credentials();
-        values[1].1 = "sk-test-example-wrong".to_owned();
+        let values = world.credentials_with("sk-test-example-wrong");
         world.put_secret("huaweicloud", &values).await;
         let operator = world.operator().await;
         world.create("push", json!({})).await;

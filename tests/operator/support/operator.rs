@@ -1,6 +1,7 @@
 //! The operator as users run it: the real program as a process of its own, with the rights that the installation gives it.
 
 use std::{
+    ffi::OsStr,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -35,14 +36,14 @@ pub(crate) struct Operator {
 
 impl Operator {
     /// Starts one with these flags, as the service account of the installation, and waits until it is ready.
-    pub(crate) async fn start(flags: &[&str]) -> Self {
+    pub(crate) async fn start(flags: &[impl AsRef<OsStr>]) -> Self {
         let mut operator = Self::spawn(flags, &[]).await;
         operator.ready().await;
         operator
     }
 
     /// The same, with the API server at another address.
-    pub(crate) async fn start_at(api_server: &str, flags: &[&str]) -> Self {
+    pub(crate) async fn start_at(api_server: &str, flags: &[impl AsRef<OsStr>]) -> Self {
         let account = account::installed(Some(api_server)).await;
         let mut operator = Self::start_as(&account, flags).await;
         operator.granted = true;
@@ -50,21 +51,25 @@ impl Operator {
     }
 
     /// The same with this kubeconfig.
-    pub(crate) async fn start_as(account: &str, flags: &[&str]) -> Self {
+    pub(crate) async fn start_as(account: &str, flags: &[impl AsRef<OsStr>]) -> Self {
         let mut operator = Self::spawn_as(account, flags, &[]);
         operator.ready().await;
         operator
     }
 
     /// Starts one without waiting.
-    pub(crate) async fn spawn(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn spawn(flags: &[impl AsRef<OsStr>], environment: &[(&str, &str)]) -> Self {
         let mut operator = Self::spawn_as(&account::installed(None).await, flags, environment);
         operator.granted = true;
         operator
     }
 
     /// Starts one with this kubeconfig, without waiting.
-    pub(crate) fn spawn_as(account: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn spawn_as(
+        account: &str,
+        flags: &[impl AsRef<OsStr>],
+        environment: &[(&str, &str)],
+    ) -> Self {
         for (name, value) in environment {
             secrets::remember_variable(name, value);
         }

@@ -115,6 +115,13 @@ impl World {
         ]
     }
 
+    /// The same with another secret key.
+    pub(crate) fn credentials_with(&self, sk: &str) -> Vec<(&'static str, String)> {
+        let mut values = self.credentials();
+        sk.clone_into(&mut values[1].1);
+        values
+    }
+
     /// Starts the operator for this namespace, with times that suit a test.
     pub(crate) async fn operator(&self) -> Operator {
         self.operator_with(&[]).await
@@ -123,7 +130,6 @@ impl World {
     /// The same with more flags.
     pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
         let flags = self.flags_with(more);
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         match &self.release {
             Some(release) => Operator::start_as(&release.kubeconfig, &flags).await,
             None => Operator::start(&flags).await,
@@ -246,26 +252,28 @@ impl World {
         what: &str,
         is_so: impl Fn(&Status) -> bool,
     ) -> Status {
-        let mut last = None;
-        let found = tokio::time::timeout(LIMIT, async {
+        let found = async {
             loop {
-                last = self.get(name).await.and_then(|object| object.status);
-                if let Some(status) = &last {
-                    super::kstatus::check(name, status);
-                }
-                if let Some(status) = last.as_ref().filter(|status| is_so(status)) {
-                    return status.clone();
+                let status = self.get(name).await.and_then(|object| object.status);
+                let seen = status.inspect(|status| super::kstatus::check(name, status));
+                if let Some(status) = seen.filter(|status| is_so(status)) {
+                    return status;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-        })
-        .await;
-        found.unwrap_or_else(|_| {
-            panic!(
-                "{name}: not within {LIMIT:?}: {what}\n{last:?}\n{:?}",
-                self.calls()
-            )
-        })
+        };
+        self.in_time(name, what, Box::pin(found)).await
+    }
+
+    /// The status that comes in time, or how things are instead.
+    async fn in_time(&self, name: &str, what: &str, found: impl Future<Output = Status>) -> Status {
+        let found = tokio::time::timeout(LIMIT, found).await.ok();
+        let Some(status) = found else {
+            let last = self.get(name).await.and_then(|object| object.status);
+            let calls = self.calls();
+            panic!("{name}: not within {LIMIT:?}: {what}\n{last:?}\n{calls:?}");
+        };
+        status
     }
 
     /// The status, once Ready is True for the present generation.
@@ -296,13 +304,7 @@ impl World {
                 }
             }
         };
-        let found = tokio::time::timeout(LIMIT, found).await.ok();
-        let Some(status) = found else {
-            let last = self.get(name).await.and_then(|object| object.status);
-            let calls = self.calls();
-            panic!("{name}: not within {LIMIT:?}: {reason}\n{last:?}\n{calls:?}");
-        };
-        status
+        self.in_time(name, reason, Box::pin(found)).await
     }
 
     /// Waits until the object is gone.
