@@ -8,12 +8,14 @@ operator=target/debug/recording-callback-operator
 system=recording-callback-system
 rco=recording-callback-operator
 project=0123456789abcdef0123456789abcdef
+ak=E2ETESTAK
 sk=E2E-TEST-SECRET-KEY-0000000000000001
 patience=60
 
 # The machine's address for pods, and the name that the cluster's DNS has for it.
 cloud_address=10.243.0.1
 cloud_name=live.cloud.svc.cluster.local
+endpoint=https://$cloud_name
 
 finish() {
     [[ -z ${cloud_pid:-} ]] || kill "$cloud_pid" 2>/dev/null || true
@@ -28,36 +30,13 @@ load_images() {
 }
 
 start_cloud_for_pods() {
-    start_cloud "$work/cloud" --tls --name $cloud_name --listen $cloud_address:443 --credential "E2ETESTAK:$sk:$project"
+    start_cloud "$work/cloud" --tls --name $cloud_name --listen $cloud_address:443 --credential "$ak:$sk:$project"
     value ca_pem <"$work/cloud" >"$work/ca.crt"
     sed "s/ADDRESS/$cloud_address/" tests/e2e/cloud.yaml | kubectl apply -f - >/dev/null
     kubectl create namespace $system --dry-run=client -o json | kubectl apply -f - >/dev/null
     kubectl label namespace $system pod-security.kubernetes.io/enforce=restricted >/dev/null
     kubectl create configmap cloud-ca --namespace $system --from-file=ca.crt="$work/ca.crt" >/dev/null
     tenant media
-}
-
-# tenant NAMESPACE: with credentials for the cloud.
-tenant() {
-    kubectl create namespace "$1" >/dev/null
-    kubectl create secret generic huaweicloud --namespace "$1" --from-literal=ak=E2ETESTAK --from-literal=sk=$sk \
-        --from-literal=region=cn-north-4 --from-literal=project_id=$project \
-        --from-literal=live_endpoint=https://$cloud_name >/dev/null
-}
-
-# callback NAMESPACE NAME [FIELD]: applies an object for the app NAME, with one more line of the spec.
-callback() {
-    kubectl apply --namespace "$1" -f - <<EOF
-apiVersion: live.huaweicloud.com/v1alpha1
-kind: RecordingCallback
-metadata: {name: $2}
-spec:
-  publishDomain: push.example.com
-  app: $2
-  notifyCallbackURL: https://hooks.example.com/$2
-  credentialsSecretRef: {name: huaweicloud}
-  ${3:-}
-EOF
 }
 
 # becomes_ready NAMESPACE NAME: and that is true of the spec as it is now.
@@ -74,14 +53,6 @@ edit() {
     kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
     becomes_ready media "$1"
     equal "1" "$(rows | grep -c "$url")"
-}
-
-# rows: the callbacks at the cloud, one a line: id, app, URL.
-rows() {
-    control GET /rows | python3 -c '
-import json, sys
-for row in sorted(json.load(sys.stdin), key=lambda row: row["app"]):
-    print(row["id"], row["app"], row["notify_callback_url"])'
 }
 
 # mutations: how many creates, updates and deletes the cloud has carried out.

@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/deploy/lib.sh
 source tests/simulator/control.sh
+source tests/simulator/objects.sh
 source tests/e2e/lib.sh
 
 start_cluster tests/node/run.sh "$work/node"

@@ -4,6 +4,7 @@ operations=docs/operations.md
 dashboard=deploy/monitoring/dashboard.json
 system=recording-callback-system
 project=0123456789abcdef0123456789abcdef
+ak=AKMONITORING
 sk=MONITORING-TEST-SECRET-KEY-0000000001
 patience=60
 declare -A operators=() addresses=()
@@ -41,7 +42,7 @@ start_operator() {
     local pod=$1 log=$work/operator-$1.log
     shift
     : >"$log"
-    target/debug/recording-callback-operator run --listen=127.0.0.1:0 --allowed-endpoints="$(value endpoint <"$work/cloud")" \
+    target/debug/recording-callback-operator run --listen=127.0.0.1:0 --allowed-endpoints="$endpoint" \
         --lease-namespace=$system --lease-duration=6s --resync-interval=5s --settle-time=6s --request-timeout=1s --secret-poll-interval=1s \
         "$@" >"$log" 2>&1 &
     operators[$pod]=$!
@@ -84,31 +85,6 @@ targets() {
     mv "$work/prometheus/targets.new" "$work/prometheus/targets.yaml"
 }
 
-tenant() {
-    kubectl create namespace "$1" >/dev/null
-    secret "$1"
-}
-
-secret() {
-    kubectl create secret generic huaweicloud --namespace "$1" --from-literal=ak=AKMONITORING --from-literal=sk=$sk \
-        --from-literal=region=cn-north-4 --from-literal=project_id=$project \
-        --from-literal=live_endpoint="$(value endpoint <"$work/cloud")" >/dev/null
-}
-
-# callback NAMESPACE APP
-callback() {
-    kubectl apply --namespace "$1" -f - >/dev/null <<EOF
-apiVersion: live.huaweicloud.com/v1alpha1
-kind: RecordingCallback
-metadata: {name: $2}
-spec:
-  publishDomain: push.example.com
-  app: $2
-  notifyCallbackURL: https://hooks.example.com/$2
-  credentialsSecretRef: {name: huaweicloud}
-EOF
-}
-
 # edit NAMESPACE APP WORD
 edit() {
     kubectl patch rcb "$2" --namespace "$1" --type merge --patch '{"spec":{"notifyCallbackURL":"https://hooks.example.com/'"$3"'"}}' >/dev/null
@@ -117,10 +93,6 @@ edit() {
 # fault OPERATION STATUS CODE MESSAGE: so ends every such call, without being carried out.
 fault() {
     control POST /faults "$(printf '{"operation":"%s","times":null,"commit":false,"answer":{"Reply":{"status":%s,"body":{"Json":{"error_code":"%s","error_msg":"%s"}}}}}' "$@")" >/dev/null
-}
-
-rows() {
-    control GET /rows | python3 -c 'import json, sys; [print(row["id"]) for row in json.load(sys.stdin)]'
 }
 
 # ask QUERY: what Prometheus answers now.

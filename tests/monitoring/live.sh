@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/deploy/lib.sh
 source tests/simulator/control.sh
+source tests/simulator/objects.sh
 source tests/monitoring/live-lib.sh
 
 start_control_plane
@@ -16,7 +17,8 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 kubectl apply -f crds/ >/dev/null
 kubectl create namespace $system >/dev/null
-start_cloud "$work/cloud" --credential "AKMONITORING:$sk:$project"
+start_cloud "$work/cloud" --credential "$ak:$sk:$project"
+endpoint=$(value endpoint <"$work/cloud")
 tenant media
 tenant sports
 start_prometheus
@@ -25,13 +27,13 @@ operator a
 operator b
 check "a replica leads" eventually shows 'sum(recording_callback_leader) == 1'
 panels_show stat # where nothing has happened yet, too
-for app in one two three four five six; do callback media $app; done
-callback sports seven
+for app in one two three four five six; do callback media $app; done >/dev/null
+callback sports seven >/dev/null
 check "two replicas serve seven objects" eventually shows 'sum(recording_callback_resources{reason="Available"}) == 7'
 check "nobody is called" eventually quiet
 
 # Somebody removes what the operator made, and makes what no object declares.
-for id in $(rows); do control DELETE "/rows/$id" >/dev/null; done
+for id in $(rows | cut -d' ' -f1); do control DELETE "/rows/$id" >/dev/null; done
 stray=$(control POST /rows '{"project_id":"'$project'","publish_domain":"push.example.com","app":"stray","fields":{"notify_callback_url":"https://hooks.example.com/"}}' | value id)
 check "callbacks are removed by hand" paged RecordingCallbackDriftRepeated
 check "the runbook's look shows it" confirmed RecordingCallbackDriftRepeated "Drifted"
@@ -41,7 +43,7 @@ control DELETE "/rows/$stray" >/dev/null
 
 # The domain is not known yet at the cloud.
 fault Create 400 LIVE.100011001 "Request Illegal"
-for app in a b c d e f g h; do callback media $app; done
+for app in a b c d e f g h; do callback media $app; done >/dev/null
 check "creates are answered with a 400" paged RecordingCallbackRejected
 check "the runbook's look shows it" confirmed RecordingCallbackRejected "Request Illegal"
 check "more than half of the objects fail" paged RecordingCallbackManyFailing
@@ -99,7 +101,7 @@ check "the runbook's look shows where" confirmed RecordingCallbackChangesWait 'l
 
 replace_operators --read-only
 check "the operator is read-only" paged RecordingCallbackReadOnly
-callback media planned
+callback media planned >/dev/null
 check "the runbook's look shows the plans" eventually confirmed RecordingCallbackReadOnly "planned.*Create"
 
 # Another operator with the same Lease, in a place that Prometheus does not read.
