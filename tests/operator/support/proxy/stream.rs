@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures::stream::unfold;
 use http_body_util::BodyExt as _;
@@ -40,13 +40,16 @@ where
     }))
 }
 
+/// What the API server sends: data, an error at last, or its end.
+type Part = Option<io::Result<Bytes>>;
+
 async fn pipe(
     mut body: impl http_body::Body<Data = Bytes, Error = io::Error> + Unpin,
     mut orders: broadcast::Receiver<Order>,
     out: mpsc::Sender<io::Result<Bytes>>,
 ) {
-    let (mut frozen, mut lag) = (false, Duration::ZERO);
-    let mut held: VecDeque<(Instant, Bytes)> = VecDeque::new();
+    let (mut frozen, mut ended, mut lag) = (false, false, Duration::ZERO);
+    let mut held: VecDeque<(Instant, Part)> = VecDeque::new();
     loop {
         let due = held.front().map_or_else(Instant::now, |(due, _)| *due);
         let told = tokio::select! {
@@ -64,25 +67,37 @@ async fn pipe(
                     continue;
                 }
             },
-            frame = body.frame(), if !frozen => match frame {
-                Some(Ok(frame)) => {
-                    let data = frame.into_data().unwrap_or_default();
-                    held.push_back((Instant::now() + lag, data));
-                    continue;
-                }
-                Some(Err(error)) => Err(error),
-                None => return,
-            },
-            () = sleep_until(due), if !frozen && !held.is_empty() => {
-                let Some((_, data)) = held.pop_front() else { continue };
-                if out.send(Ok(data)).await.is_err() {
-                    return;
-                }
+            frame = body.frame(), if !frozen && !ended => {
+                let part = frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default()));
+                ended = !matches!(part, Some(Ok(_)));
+                // The end waits its turn, too: what came right before it arrives.
+                held.push_back((Instant::now() + lag, part));
                 continue;
             }
+            () = sleep_until(due), if !frozen && !held.is_empty() => match held.pop_front() {
+                Some((_, Some(Ok(data)))) => {
+                    if out.send(Ok(data)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some((_, Some(Err(error)))) => Err(error),
+                Some((_, None)) | None => return,
+            },
         };
         // It is the last.
         let _ = out.send(told).await;
         return;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_right_before_the_end_arrives() {
+    for _ in 0..20 {
+        let (orders, receiver) = broadcast::channel(1);
+        let passed = obeying(Body::from("an error, as the last line"), receiver);
+        let arrived = to_bytes(passed, usize::MAX).await.unwrap();
+        assert_eq!(arrived, "an error, as the last line");
+        drop(orders);
     }
 }
