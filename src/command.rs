@@ -1,6 +1,8 @@
 //! The commands by which a person works with the objects of a cluster: beside the operator, or in its place. Each has the rights of
-//! its kubeconfig. They make no call to the cloud and read no Secret.
+//! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `cloud`; none changes anything there.
 
+pub mod cloud;
+pub mod doctor;
 pub mod mark;
 pub mod output;
 pub mod release;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub mod cloud;
+pub mod doctor;
 pub mod duration;
 pub mod manual;
 pub mod names;
@@ -17,6 +19,7 @@ pub mod run;
 pub mod selector;
 
 use clap_complete::Shell;
+use doctor::DoctorArgs;
 use objects::ObjectsArgs;
 pub use release::ReleaseArgs;
 pub use run::RunConfig;
@@ -52,6 +55,8 @@ pub enum Command {
     Release(ReleaseArgs),
     /// Tell the story of an object: target, conditions, last operations, next attempt, what to do
     Status(ObjectsArgs),
+    /// Check all that the operator needs: cluster, CRD, rights, operator, credentials, cloud, quota; say what to do
+    Doctor(DoctorArgs),
     /// Ask for a look at the cloud now
     Retry(ObjectsArgs),
     /// Leave objects alone: no call to the cloud, and deletion waits

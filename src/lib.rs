@@ -1,6 +1,6 @@
 //! A Kubernetes operator that keeps recording callbacks of Huawei Cloud Live equal to `RecordingCallback` objects.
 //!
-//! Dependencies point one way: `plan` <- `live`, `cluster` <- `controller` <- `main`; `docs/architecture.md` tells the way of
+//! Dependencies point one way: `plan` <- `live`, `cluster` <- `login` <- `controller` <- `main`; `docs/architecture.md` tells the way of
 //! an event through the modules.
 
 pub mod admin;
@@ -15,6 +15,7 @@ pub mod explain;
 mod fuzz;
 pub mod live;
 pub mod log;
+pub mod login;
 pub mod metrics;
 pub mod plan;
 pub mod run;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
 use recording_callback_operator::command::mark::{self, Mark};
-use recording_callback_operator::command::{Done, release, status};
+use recording_callback_operator::command::{Done, doctor, release, status};
 use recording_callback_operator::config::{self, Command, Early, RunConfig, manual};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Ok(Command::Explain { code }) => print(explain::explain(&code)),
         Ok(Command::Release(args)) => at_cluster(release::run(args)),
         Ok(Command::Status(args)) => at_cluster(status::run(args)),
+        Ok(Command::Doctor(args)) => at_cluster(doctor::run(args)),
         Ok(Command::Retry(args)) => at_cluster(mark::run(args, Mark::look())),
         Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),
         Ok(Command::Resume(args)) => at_cluster(mark::run(args, Mark::Resume)),

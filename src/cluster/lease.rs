@@ -20,7 +20,8 @@ use super::client::AccessError;
 use campaign::Campaign;
 
 /// Label of the Leases of operators.
-const OPERATOR_LABEL: (&str, &str) = ("app.kubernetes.io/name", "recording-callback-operator");
+pub(super) const OPERATOR_LABEL: (&str, &str) =
+    ("app.kubernetes.io/name", "recording-callback-operator");
 
 /// How long `release` may take in all.
 const RELEASE_LIMIT: Duration = Duration::from_millis(1500);

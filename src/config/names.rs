@@ -22,6 +22,26 @@ pub(super) fn subdomain(text: &str) -> Result<String, String> {
     }
 }
 
+/// A service account: `namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Namespace and name, with a slash between.
+pub(super) fn account(text: &str) -> Result<Account, String> {
+    let (namespace, name) = text
+        .split_once('/')
+        .ok_or_else(|| format!("{text:?} is not a service account: write NAMESPACE/NAME"))?;
+    Ok(Account {
+        namespace: label(namespace)?,
+        name: subdomain(name)?,
+    })
+}
+
 /// Namespaces, separated by commas; none when the text is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Namespaces(pub Vec<String>);

@@ -7,13 +7,10 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 
 use super::ClusterArgs;
+use super::cloud::{AllowedEndpoints, ENDPOINTS};
 use super::duration::{between, show};
 use super::names::{self, Grant, Namespaces};
 use crate::log::{Format, Level};
-
-/// Where the cloud's API may be unless the user says otherwise.
-const ENDPOINTS: &str = "live.*.myhuaweicloud.com,iam.*.myhuaweicloud.com,sts.*.myhuaweicloud.com,\
-                         live.*.myhuaweicloud.eu,iam.*.myhuaweicloud.eu,sts.*.myhuaweicloud.eu";
 
 /// How much longer than a request a change may take to become visible, at least.
 const SETTLE_MARGIN: Duration = Duration::from_secs(5);
@@ -207,20 +204,6 @@ impl FromArgMatches for RunConfig {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
-    }
-}
-
-/// The items of `--allowed-endpoints`.
-#[derive(Debug, Clone)]
-struct AllowedEndpoints(Vec<String>);
-
-impl AllowedEndpoints {
-    fn parse(text: &str) -> Result<Self, String> {
-        let items = names::items(text)?;
-        if items.is_empty() {
-            return Err("the list is empty: no call to the cloud would be allowed".to_owned());
-        }
-        Ok(Self(items.into_iter().map(str::to_owned).collect()))
     }
 }
 

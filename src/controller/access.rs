@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::index::Index;
-use super::login::{Login, Problem};
-use super::own::{self, Own};
 use super::parse;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
@@ -17,15 +15,16 @@ use crate::config::RunConfig;
 use crate::live::account::{Account as Identified, AccountKey};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
-use crate::live::credentials::{Credential, CredentialSet};
+use crate::live::credentials::Credential;
 use crate::live::endpoint::AllowList;
-use crate::live::iam::NoProject;
 use crate::live::looks::Gate;
 use crate::live::quota::Quota;
 use crate::live::sign_key::SignKey;
+use crate::login::own::Own;
+use crate::login::secret;
+use crate::login::{Login, Problem};
 use crate::metrics::Metrics;
 use crate::plan::facts::{Access, Key};
-use crate::plan::failure::Operation;
 use crate::plan::place::Target;
 use crate::plan::reason::Reason;
 
@@ -71,9 +70,10 @@ impl Accesses {
     ) -> anyhow::Result<Self> {
         let allowed = config.allowed_endpoints.join(",").parse();
         let allowed: AllowList = allowed.map_err(anyhow::Error::msg)?;
+        let granted = config.ambient_credentials_namespaces.clone();
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
-            own: Own::new(config, &client, &allowed)?,
+            own: Own::new(granted, &client, &allowed)?,
             allowed,
             client,
             quota,
@@ -92,7 +92,7 @@ impl Accesses {
 
     /// Reads the Secrets of an object anew, however young they are.
     pub(super) async fn refresh(&self, object: &RecordingCallback) -> Result<(), Error> {
-        for name in parse::secrets(object) {
+        for name in secret::names(object) {
             match self.secrets.read(&name).await {
                 Ok(_) => {}
                 // Told by the read that follows.
@@ -131,7 +131,8 @@ impl Accesses {
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit(object, &login.credential, &digest);
         let digest = Some(digest);
-        match self.identify(login, &parse::object(object).namespace).await {
+        let namespace = parse::object(object).namespace;
+        match login.identify(&self.client, &namespace).await {
             Ok(identified) => {
                 let account = self.shared(identified);
                 Entry {
@@ -180,43 +181,6 @@ impl Accesses {
             }
         }
         replaced
-    }
-
-    /// Completes a login with its project. A credential that is stopped gets no further, so that it waits for no quota.
-    async fn identify(&self, login: Login, namespace: &str) -> Result<Identified, Access> {
-        if let Some(stopped) = self.client.strikes.stopped(&login.credential) {
-            return Err(Access::Unknown(stopped.failure(Operation::List)));
-        }
-        if let Credential::Ambient(temporary) = &login.credential {
-            own::obtain(temporary, namespace).await?;
-        }
-        let project_id = match login.project_id {
-            Some(id) => id,
-            None => self
-                .client
-                .iam
-                .project(
-                    &login.iam_endpoint,
-                    &login.credential,
-                    &login.region,
-                    Operation::List,
-                )
-                .await
-                .map_err(|problem| match problem {
-                    NoProject::Ambiguous(sentence) => Access::Ambiguous(format!("{sentence}.")),
-                    NoProject::Failed(failure) => Access::Unknown(failure),
-                })?,
-        };
-        let target = Target {
-            region: login.region,
-            project_id,
-            endpoint: login.live_endpoint,
-        };
-        Ok(Identified::new(
-            target,
-            login.credential,
-            login.iam_endpoint,
-        ))
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.
@@ -276,28 +240,21 @@ impl Accesses {
             Ok(values) => values,
             Err(sentence) => return Ok(Err(missing(sentence))),
         };
-        let source = format!("Secret {}", reference.name);
-        Ok(CredentialSet::read(&values.0)
-            .map_err(|problem| missing(format!("{source}: {problem}.")))
-            .and_then(|set| Login::new(&object.spec, set, &source, &self.allowed)))
+        Ok(Login::of_secret(
+            &object.spec,
+            &reference.name,
+            &values,
+            &self.allowed,
+        ))
     }
 
     /// The values of a Secret, or the sentence that says why there are none.
     async fn values(&self, namespace: &str, name: &str) -> Result<Result<Values, String>, Error> {
-        match self
+        let read = self
             .secrets
             .get(&(namespace.to_owned(), name.to_owned()))
-            .await
-        {
-            Ok(Some(values)) => Ok(Ok(values)),
-            Ok(None) => Ok(Err(format!(
-                "Secret {name} does not exist in namespace {namespace}: create it; it is looked for again by itself."
-            ))),
-            Err(error) if error.is_forbidden() => Ok(Err(format!(
-                "The operator may not read Secret {name} in namespace {namespace}: grant its service account `get` on secrets there."
-            ))),
-            Err(error) => Err(error),
-        }
+            .await;
+        secret::values(namespace, name, read)
     }
 
     /// The one account for this login.

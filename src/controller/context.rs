@@ -22,9 +22,7 @@ use crate::config::RunConfig;
 use crate::live::account::Account;
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
-use crate::live::iam::Iam;
 use crate::live::quota::{Lane, Quota, Token};
-use crate::live::strikes::Strikes;
 use crate::live::transport::{Deadline, HttpTransport, Transport};
 use crate::metrics::Metrics;
 use crate::plan::facts::Settings;
@@ -94,21 +92,13 @@ impl Context {
             quota: Arc::clone(&quota),
         };
         let calls = Arc::new(calls);
-        let strikes = Arc::new(Strikes::new());
-        let cloud = Client {
-            clock: Arc::clone(&clock),
-            iam: Arc::new(Iam::new(
-                Arc::clone(&transport),
-                Arc::clone(&clock),
-                Arc::clone(&strikes),
-                config.request_timeout,
-            )),
-            strikes,
+        let cloud = Client::new(
             transport,
-            tokens: Arc::clone(&calls) as Arc<dyn MoreTokens>,
-            meter: calls,
-            request_timeout: config.request_timeout,
-        };
+            Arc::clone(&clock),
+            Arc::clone(&calls) as Arc<dyn MoreTokens>,
+            calls,
+            config.request_timeout,
+        );
         Ok(Self {
             settings: Settings {
                 settle_time: config.settle_time,

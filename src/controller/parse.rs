@@ -74,22 +74,6 @@ pub(super) fn status(object: &RecordingCallback, now: Timestamp) -> Status {
     credible(object.status.clone().unwrap_or_default(), now)
 }
 
-/// Namespace and name of each Secret that an object refers to.
-pub(super) fn secrets(object: &RecordingCallback) -> BTreeSet<(String, String)> {
-    let namespace = object.namespace().unwrap_or_default();
-    let credentials = object.spec.credentials_secret_ref.as_ref();
-    let key = object.spec.sign_key_secret_ref.as_ref();
-    let names = [
-        credentials.map(|secret| &secret.name),
-        key.map(|secret| &secret.name),
-    ];
-    names
-        .into_iter()
-        .flatten()
-        .map(|name| (namespace.clone(), name.clone()))
-        .collect()
-}
-
 /// The UID.
 pub(super) fn uid(object: &RecordingCallback) -> String {
     object.metadata.uid.clone().unwrap_or_default()

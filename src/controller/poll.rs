@@ -13,6 +13,7 @@ use super::secrets::{Change, Name};
 use super::{Objects, parse};
 use crate::api::RecordingCallback;
 use crate::live::credentials::CredentialSet;
+use crate::login::secret;
 use crate::plan::conditions;
 
 /// No more than 10 reads a second.
@@ -47,7 +48,7 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
 fn users(stores: &[Objects]) -> BTreeMap<Name, Vec<Arc<RecordingCallback>>> {
     let mut users: BTreeMap<Name, Vec<Arc<RecordingCallback>>> = BTreeMap::new();
     for object in stores.iter().flat_map(Objects::state) {
-        for name in parse::secrets(&object) {
+        for name in secret::names(&object) {
             users.entry(name).or_default().push(Arc::clone(&object));
         }
     }

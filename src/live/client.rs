@@ -81,6 +81,32 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that knows nothing yet.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        clock: Arc<Clock>,
+        tokens: Arc<dyn MoreTokens>,
+        meter: Arc<dyn Meter>,
+        request_timeout: Duration,
+    ) -> Self {
+        let strikes = Arc::new(Strikes::new());
+        let iam = Iam::new(
+            Arc::clone(&transport),
+            Arc::clone(&clock),
+            Arc::clone(&strikes),
+            request_timeout,
+        );
+        Self {
+            transport,
+            clock,
+            iam: Arc::new(iam),
+            strikes,
+            tokens,
+            meter,
+            request_timeout,
+        }
+    }
+
     /// `POST /record/callbacks`. `None` when the cloud told no id.
     pub async fn create(
         &self,

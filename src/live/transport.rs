@@ -3,6 +3,7 @@
 //! Nothing is sent twice here: no retries, no redirects, and a body that can be read only once and only before its deadline.
 
 mod body;
+mod proxy;
 mod trust;
 
 use std::{error::Error, io, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::proxy::proxy_to;
 use super::clock::Wall;
 
 /// The largest body that is read.

@@ -51,12 +51,16 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("controller", &["crate::command"]),
     (
         "command",
+        &["reqwest", "crate::controller", "crate::metrics"],
+    ),
+    (
+        "login",
         &[
             "reqwest",
-            "crate::live",
+            "tokio",
             "crate::controller",
+            "crate::command",
             "crate::metrics",
-            "crate::cluster::secret",
         ],
     ),
     (

@@ -19,6 +19,7 @@ mod credentials_network;
 mod credentials_strikes;
 mod credentials_target;
 mod deletion;
+mod doctor;
 mod drift;
 mod duplicates;
 mod errors;

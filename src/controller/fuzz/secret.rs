@@ -6,13 +6,13 @@ use proptest::{prelude::*, sample::Index};
 
 use crate::{
     api::RecordingCallbackSpec,
-    controller::login::Login,
     fuzz::{TELLING, assert_presentable, config, text},
     live::{
         credentials::{Credential, CredentialSet},
         endpoint::{AllowList, Endpoint},
         sign_key::SignKey,
     },
+    login::Login,
 };
 
 /// The longest sentence about a Secret: one that repeats an endpoint with every character escaped.

@@ -69,18 +69,20 @@ pub(crate) fn kubeconfig_with(token: &str, api_server: Option<&str>) -> String {
 async fn install() -> String {
     let text = fs::read_to_string(INSTALL).unwrap();
     let documents = documents(&text);
-    for document in documents.clone() {
-        apply(document).await;
+    for document in documents.iter().filter(|document| grants(document)) {
+        apply(document.clone()).await;
     }
     granted(NAMESPACE, &user(NAMESPACE, NAME), rules(&documents)).await;
     token(NAMESPACE, NAME).await
 }
 
-/// Applies an object of an installation, if it is the account or a right of it.
+/// Whether an object of an installation is its account or a right of it.
+pub(crate) fn grants(document: &Value) -> bool {
+    KINDS.iter().any(|kind| document["kind"] == *kind)
+}
+
+/// Applies an object of an installation.
 pub(crate) async fn apply(document: Value) {
-    if !KINDS.iter().any(|kind| document["kind"] == *kind) {
-        return;
-    }
     let object: DynamicObject = serde_json::from_value(document).unwrap();
     let types = object.types.clone().unwrap();
     let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types).unwrap());

@@ -123,7 +123,11 @@ impl Chart {
         let namespaces: Api<Object> = Api::all(namespace.client());
         let owner = namespaces.get(namespace.name()).await.unwrap();
         let owner = json!({ "apiVersion": "v1", "kind": "Namespace", "name": namespace.name(), "uid": owner.metadata.uid });
-        for mut document in self.documents.clone() {
+        let granting = self
+            .documents
+            .iter()
+            .filter(|document| account::grants(document));
+        for mut document in granting.cloned() {
             if document["metadata"]["namespace"].is_null() {
                 document["metadata"]["ownerReferences"] = json!([owner]);
             }
@@ -132,6 +136,13 @@ impl Chart {
         let user = account::user(namespace.name(), self.account());
         account::granted(namespace.name(), &user, self.rules()).await;
         account::token(namespace.name(), self.account()).await
+    }
+
+    /// Makes the Deployment, of which no pod is wanted: nothing here runs pods.
+    pub(crate) async fn deploy(&self) {
+        let mut deployment = self.one("Deployment").clone();
+        deployment["spec"]["replicas"] = json!(0);
+        account::apply(deployment).await;
     }
 
     /// The name of the `ServiceAccount`.

@@ -10,7 +10,6 @@ use crate::{
         credentials::CredentialSet,
         iam::NoProject,
         quota::{Bucket, Lane, Quota},
-        strikes::Strikes,
         transport::HttpTransport,
     },
     plan::place::Target,
@@ -60,23 +59,14 @@ impl Scene {
         let wall: Wall = Arc::new(now);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(wall).unwrap());
-        let (strikes, timeout) = (Arc::new(Strikes::new()), Duration::from_secs(10));
         let bucket = Quota::new(60_000).bucket("test");
-        let iam = Iam::new(
-            Arc::clone(&transport),
-            Arc::clone(&clock),
-            Arc::clone(&strikes),
-            timeout,
-        );
-        let client = Client {
+        let client = Client::new(
             transport,
             clock,
-            iam: Arc::new(iam),
-            strikes,
-            tokens: Arc::new(bucket.clone()),
-            meter: Arc::new(Quiet),
-            request_timeout: timeout,
-        };
+            Arc::new(bucket.clone()),
+            Arc::new(Quiet),
+            Duration::from_secs(10),
+        );
         Self {
             simulator,
             client,

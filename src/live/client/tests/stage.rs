@@ -96,22 +96,19 @@ impl Stage {
         let wall: Wall = Arc::new(noon);
         let clock = Arc::new(Clock::new(wall));
         let script = Arc::new(Scripted::default());
-        let strikes = Arc::new(Strikes::new());
-        let timeout = Duration::from_secs(15);
         let (more, metered) = (Arc::default(), Arc::default());
         let bucket = Quota::new(6_000).bucket("test");
-        let client = Client {
-            transport: script.clone(),
-            clock: clock.clone(),
-            iam: Arc::new(Iam::new(script.clone(), clock, strikes.clone(), timeout)),
-            strikes,
-            tokens: Arc::new(Counted {
-                more: Arc::clone(&more),
-                bucket: bucket.clone(),
-            }),
-            meter: Arc::new(Recorder(Arc::clone(&metered))),
-            request_timeout: timeout,
+        let counted = Counted {
+            more: Arc::clone(&more),
+            bucket: bucket.clone(),
         };
+        let client = Client::new(
+            script.clone(),
+            clock,
+            Arc::new(counted),
+            Arc::new(Recorder(Arc::clone(&metered))),
+            Duration::from_secs(15),
+        );
         Self {
             client,
             account: account(pairs),

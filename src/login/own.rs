@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::login::{Login, Problem};
+use super::{Login, Problem};
 use crate::api::RecordingCallbackSpec;
-use crate::config::RunConfig;
 use crate::config::names::Grant;
 use crate::live::ambient::{Ambient, Environment, METADATA, NoKey, Temporary, Ways};
 use crate::live::client::Client;
@@ -19,18 +18,14 @@ use crate::plan::reason::Reason;
 const SOURCE: &str = "the operator's environment (HUAWEICLOUD_SDK_REGION)";
 
 /// The operator's own credentials.
-pub(super) struct Own {
+pub struct Own {
     ambient: Ambient,
     granted: Grant,
 }
 
 impl Own {
     /// Looks at this process's environment; nobody is asked for anything yet.
-    pub(super) fn new(
-        config: &RunConfig,
-        client: &Client,
-        allowed: &AllowList,
-    ) -> anyhow::Result<Self> {
+    pub fn new(granted: Grant, client: &Client, allowed: &AllowList) -> anyhow::Result<Self> {
         let clock = &client.clock;
         let way = |transport| Sender::new(transport, Arc::clone(clock), client.request_timeout);
         let direct = HttpTransport::direct(Arc::clone(clock.wall()))?;
@@ -40,12 +35,12 @@ impl Own {
         };
         Ok(Self {
             ambient: Ambient::new(Environment::of_process(), allowed, ways, METADATA),
-            granted: config.ambient_credentials_namespaces.clone(),
+            granted,
         })
     }
 
     /// Who calls for an object of this namespace that names no Secret.
-    pub(super) fn login(
+    pub fn login(
         &self,
         spec: &RecordingCallbackSpec,
         namespace: &str,

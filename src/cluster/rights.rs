@@ -1,0 +1,165 @@
+//! The rights that the operator's work needs, and whether somebody has them, as the API server judges it.
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
+    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+};
+use kube::Client;
+use kube::api::{Api, PostParams};
+
+use super::client::call;
+use super::crd_check::CRD_NAME;
+use super::error::Error;
+
+/// Where a right is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In every namespace that is served.
+    Served,
+    /// In the namespace of the Lease.
+    Lease,
+    /// On the one CRD.
+    Crd,
+}
+
+/// Verbs on a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// API group.
+    pub group: &'static str,
+    /// With its subresource, if any: `recordingcallbacks/status`.
+    pub resource: &'static str,
+    /// What is done with it.
+    pub verbs: &'static [&'static str],
+    /// Where.
+    pub place: Place,
+}
+
+/// All that the operator needs; a test compares it with what the chart grants. Secrets may be granted one by one.
+pub const RIGHTS: &[Right] = &[
+    Right {
+        group: "live.huaweicloud.com",
+        resource: "recordingcallbacks",
+        verbs: &["get", "list", "watch", "patch"],
+        place: Place::Served,
+    },
+    Right {
+        group: "live.huaweicloud.com",
+        resource: "recordingcallbacks/status",
+        verbs: &["patch"],
+        place: Place::Served,
+    },
+    SECRETS,
+    Right {
+        group: "events.k8s.io",
+        resource: "events",
+        verbs: &["create", "patch"],
+        place: Place::Served,
+    },
+    Right {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["create", "get", "update"],
+        place: Place::Lease,
+    },
+    Right {
+        group: "apiextensions.k8s.io",
+        resource: "customresourcedefinitions",
+        verbs: &["get"],
+        place: Place::Crd,
+    },
+];
+
+/// The right to read Secrets by name.
+pub const SECRETS: Right = Right {
+    group: "",
+    resource: "secrets",
+    verbs: &["get"],
+    place: Place::Served,
+};
+
+/// Whose rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Of whoever asks.
+    Own,
+    /// Of a service account, by namespace and name.
+    Account(String, String),
+}
+
+/// What a right is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The right.
+    pub right: &'a Right,
+    /// One of its verbs.
+    pub verb: &'a str,
+    /// Where; every namespace when unset.
+    pub namespace: Option<&'a str>,
+    /// The one object, where the right may be limited to it.
+    pub name: Option<&'a str>,
+}
+
+impl Question<'_> {
+    fn attributes(&self) -> ResourceAttributes {
+        let (resource, subresource) = match self.right.resource.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+            None => (self.right.resource, None),
+        };
+        // A create can't be limited to a name.
+        let name = self.name.filter(|_| self.verb != "create");
+        ResourceAttributes {
+            group: Some(self.right.group.to_owned()),
+            resource: Some(resource.to_owned()),
+            subresource,
+            verb: Some(self.verb.to_owned()),
+            namespace: self.namespace.map(str::to_owned),
+            name: match self.right.place {
+                Place::Crd => Some(CRD_NAME.to_owned()),
+                Place::Served | Place::Lease => name.map(str::to_owned),
+            },
+            ..ResourceAttributes::default()
+        }
+    }
+}
+
+/// Whether they have it.
+pub async fn has(client: &Client, whose: &Whose, question: Question<'_>) -> Result<bool, Error> {
+    let attributes = Some(question.attributes());
+    let params = PostParams::default();
+    let status: Option<SubjectAccessReviewStatus> = match whose {
+        Whose::Own => {
+            let review = SelfSubjectAccessReview {
+                spec: SelfSubjectAccessReviewSpec {
+                    resource_attributes: attributes,
+                    ..SelfSubjectAccessReviewSpec::default()
+                },
+                ..SelfSubjectAccessReview::default()
+            };
+            let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+            let asked = api.create(&params, &review);
+            call("ask for your own rights", asked).await?.status
+        }
+        Whose::Account(namespace, name) => {
+            let groups = [
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{namespace}"),
+                "system:authenticated".to_owned(),
+            ];
+            let review = SubjectAccessReview {
+                spec: SubjectAccessReviewSpec {
+                    user: Some(format!("system:serviceaccount:{namespace}:{name}")),
+                    groups: Some(groups.into()),
+                    resource_attributes: attributes,
+                    ..SubjectAccessReviewSpec::default()
+                },
+                ..SubjectAccessReview::default()
+            };
+            let api: Api<SubjectAccessReview> = Api::all(client.clone());
+            let asked = api.create(&params, &review);
+            let op = format!("ask for the rights of the service account {namespace}/{name}");
+            call(op, asked).await?.status
+        }
+    };
+    Ok(status.is_some_and(|status| status.allowed))
+}

@@ -1,0 +1,124 @@
+//! The cloud, as commands ask it: with the credentials that objects name, read with the rights of the kubeconfig, and seldom: the
+//! operator and everything else share the cloud's quota. No command changes anything there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use crate::api::RecordingCallback;
+use crate::cluster::error::Error;
+use crate::cluster::secret::Secrets;
+use crate::config::names::Grant;
+use crate::live::account::Account;
+use crate::live::answer::{Answer, Page};
+use crate::live::client::{Client, Meter, MoreTokens};
+use crate::live::clock::{Clock, Wall};
+use crate::live::endpoint::AllowList;
+use crate::live::quota::{Bucket, Lane, Quota, Token};
+use crate::live::transport::HttpTransport;
+use crate::login::own::Own;
+use crate::login::{Login, Problem, secret};
+use crate::plan::failure::{Failure, Operation};
+use crate::plan::reason::Reason;
+
+/// How many calls a minute a command makes.
+const CALLS_PER_MINUTE: u32 = 20;
+
+/// The cloud, and who may call it.
+pub struct Cloud {
+    client: Client,
+    bucket: Bucket,
+    secrets: Secrets,
+    own: Own,
+    allowed: AllowList,
+}
+
+impl Cloud {
+    /// Reads Secrets with this client, and calls only what is allowed. Objects without a Secret are called for with the credentials
+    /// of this process's environment where they are granted.
+    pub fn new(
+        kube: &kube::Client,
+        allowed: &[String],
+        granted: Grant,
+        request_timeout: Duration,
+    ) -> anyhow::Result<Self> {
+        let allowed: AllowList = allowed.join(",").parse().map_err(anyhow::Error::msg)?;
+        let wall: Wall = Arc::new(local_time);
+        let clock = Arc::new(Clock::new(Arc::clone(&wall)));
+        let transport = Arc::new(HttpTransport::new(wall)?);
+        // One for all identities: what is behind them may be one account's quota.
+        let bucket = Quota::new(CALLS_PER_MINUTE).bucket("");
+        let tokens = Arc::new(Tokens(bucket.clone()));
+        let client = Client::new(
+            transport,
+            clock,
+            tokens,
+            Arc::new(Unmetered),
+            request_timeout,
+        );
+        Ok(Self {
+            own: Own::new(granted, &client, &allowed)?,
+            client,
+            bucket,
+            secrets: Secrets::new(kube.clone()),
+            allowed,
+        })
+    }
+
+    /// Who would call for an object. An error is the API server's, which may be that whoever asks may not read the Secret: it says
+    /// nothing about the object.
+    pub async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
+        let namespace = object.namespace().unwrap_or_default();
+        let Some(reference) = &object.spec.credentials_secret_ref else {
+            return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
+        };
+        let name = &reference.name;
+        let values = self.secrets.read(&namespace, name).await?;
+        Ok(match secret::values(&namespace, name, Ok(values))? {
+            Ok(values) => Login::of_secret(&object.spec, name, &values, &self.allowed),
+            Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
+        })
+    }
+
+    /// The client, for what needs no token.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// One page of what an account's project holds.
+    pub async fn page(
+        &self,
+        account: &Account,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let token = self.bucket.acquire(Lane::Background, "").await;
+        self.client.list(token, account, None, offset, limit).await
+    }
+}
+
+/// Second tokens, of the same bucket.
+struct Tokens(Bucket);
+
+impl MoreTokens for Tokens {
+    fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
+        Box::pin(self.0.acquire_next(Lane::Background))
+    }
+}
+
+/// A command has no metrics.
+struct Unmetered;
+
+impl Meter for Unmetered {
+    fn waited(&self, _: Lane, _: Duration) {}
+
+    fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn local_time() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,50 @@
+//! `doctor`: checks all that the operator needs, from the outside, and says what to do. Changes nothing, neither in the cluster
+//! nor at the cloud.
+
+mod cloud;
+mod cluster;
+mod finding;
+mod objects;
+mod operators;
+mod rights;
+
+use self::finding::{Finding, tell};
+use super::output::render;
+use super::{Done, access};
+use crate::cluster::raw::RawObjects;
+use crate::config::doctor::DoctorArgs;
+
+/// Checks what `args` name.
+pub async fn run(args: DoctorArgs) -> anyhow::Result<Done> {
+    let findings = Box::pin(examine(&args)).await?;
+    Ok(Done {
+        text: render(args.print.output, &findings, tell)?,
+        is_success: findings.iter().all(|finding| !finding.is_failure()),
+    })
+}
+
+async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
+    let access = access(&args.scope.cluster)?;
+    let client = access.client()?;
+    let server = cluster::server(&client, &access.server()).await;
+    let is_reached = !server.is_failure();
+    let mut findings = vec![server];
+    if !is_reached {
+        return Ok(findings);
+    }
+    findings.push(cluster::crd(&client).await);
+    let namespace = args.scope.namespace.as_deref();
+    let namespace = namespace.unwrap_or(client.default_namespace());
+    let namespace = (!args.scope.all_namespaces).then_some(namespace);
+    let (operators, found) = operators::find(&client, namespace).await;
+    findings.extend(found);
+    findings.extend(cluster::leases(&client, &operators).await);
+    let listed = RawObjects::new(client.clone()).list(namespace).await;
+    let (objects, standing) = objects::examine(listed, namespace);
+    findings.extend(rights::examine(&client, args, &operators, &objects).await);
+    findings.extend(standing);
+    if !args.offline {
+        findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
+    }
+    Ok(findings)
+}

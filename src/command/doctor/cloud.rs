@@ -1,0 +1,230 @@
+//! The cloud's side: credentials, the way to the cloud, clock, and how much of the quota looking takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use kube::{Client, ResourceExt as _};
+
+use super::finding::{Finding, counted};
+use super::operators::Operator;
+use crate::api::RecordingCallback;
+use crate::command::cloud::Cloud;
+use crate::config::RunConfig;
+use crate::config::doctor::DoctorArgs;
+use crate::config::duration::show;
+use crate::config::names::Grant;
+use crate::explain;
+use crate::live::account::{Account, Identity};
+use crate::live::transport::proxy_to;
+use crate::plan::facts::Access;
+use crate::plan::failure::Failure;
+use crate::plan::reason::Reason;
+use crate::plan::situation::{reason_of, sentence};
+
+const CREDENTIALS: &str = "Credentials";
+const CLOUD: &str = "Cloud";
+const QUOTA: &str = "Quota";
+
+/// The cloud's largest page.
+const PAGE: u64 = 100;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// What is not worth a word: signatures may be 15 minutes off, and the operator corrects what it sees.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// What `run` does when nothing is said.
+const USUAL_QUOTA: u32 = 270;
+const USUAL_INTERVAL: Duration = Duration::from_mins(10);
+
+/// The objects that call with the same credentials at the same place.
+struct Source<'a> {
+    /// Namespace and Secret.
+    name: String,
+    object: &'a RecordingCallback,
+    count: u64,
+}
+
+/// An account in use, and how many callbacks its project holds.
+struct Used {
+    account: Account,
+    callbacks: u64,
+}
+
+/// Tries each credential that the objects use, with one call.
+pub(super) async fn examine(
+    client: &Client,
+    args: &DoctorArgs,
+    operators: &[Operator],
+    objects: &[RecordingCallback],
+) -> anyhow::Result<Vec<Finding>> {
+    let config = operators
+        .iter()
+        .find_map(|operator| operator.config.as_ref());
+    let granted = config.map_or(Grant::All, |config| {
+        config.ambient_credentials_namespaces.clone()
+    });
+    let allowed = args.cloud.allowed(config);
+    let cloud = Cloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
+    let mut findings = Vec::new();
+    let mut used: Vec<Used> = Vec::new();
+    for source in sources(objects) {
+        let account = match enter(&cloud, &source).await {
+            Ok(account) => account,
+            Err(finding) => {
+                findings.push(finding);
+                continue;
+            }
+        };
+        findings.push(Finding::ok(
+            CREDENTIALS,
+            &source.name,
+            who(&account, source.count),
+        ));
+        if used.iter().any(|used| used.account.key() == account.key()) {
+            continue;
+        }
+        match look(&cloud, &account).await {
+            Ok((callbacks, finding)) => {
+                findings.push(finding);
+                used.push(Used { account, callbacks });
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(quotas(&used, config));
+    Ok(findings)
+}
+
+/// One for all objects that have Secret, region and project in common.
+fn sources(objects: &[RecordingCallback]) -> Vec<Source<'_>> {
+    let mut sources: BTreeMap<_, Source<'_>> = BTreeMap::new();
+    for object in objects {
+        let namespace = object.namespace().unwrap_or_default();
+        let spec = &object.spec;
+        let secret = spec
+            .credentials_secret_ref
+            .as_ref()
+            .map(|secret| &secret.name);
+        let name = secret.map_or_else(
+            || format!("{namespace}: the operator's own"),
+            |secret| format!("{namespace}/{secret}"),
+        );
+        let key = (namespace, secret, &spec.region, &spec.project_id);
+        let source = sources.entry(key).or_insert(Source {
+            name,
+            object,
+            count: 0,
+        });
+        source.count += 1;
+    }
+    sources.into_values().collect()
+}
+
+async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
+    let namespace = source.object.namespace().unwrap_or_default();
+    let refused = |reason: Reason, sentence: String| {
+        let remedy = explain::remedy(reason.as_str()).unwrap_or_default();
+        let detail = format!("{reason}: {sentence}", reason = reason.as_str());
+        Finding::failed(CREDENTIALS, &source.name, detail, remedy)
+    };
+    let login = match cloud.login(source.object).await {
+        Ok(Ok(login)) => login,
+        Ok(Err((reason, sentence))) if source.object.spec.credentials_secret_ref.is_none() => {
+            let detail = format!("{}: {sentence}", reason.as_str());
+            let remedy = "these are in the operator's environment: run doctor in its pod";
+            return Err(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
+        }
+        Ok(Err((reason, sentence))) => return Err(refused(reason, sentence)),
+        Err(error) => {
+            let remedy = "allow get on this Secret, or run doctor in the operator's pod";
+            let detail = error.to_string();
+            return Err(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
+        }
+    };
+    match login.identify(cloud.client(), &namespace).await {
+        Ok(account) => Ok(account),
+        Err(Access::Unknown(failure)) => Err(failed(&source.name, &failure)),
+        Err(Access::Ambiguous(sentence)) => Err(refused(Reason::CredentialsMissing, sentence)),
+        Err(Access::Unusable(reason, sentence)) => Err(refused(reason, sentence)),
+        Err(Access::Unread | Access::Usable(_)) => Err(refused(
+            Reason::CredentialsMissing,
+            "they could not be read".to_owned(),
+        )),
+    }
+}
+
+fn failed(subject: &str, failure: &Failure) -> Finding {
+    let reason = reason_of(failure);
+    let by_code = failure.code.as_deref().and_then(explain::remedy);
+    let remedy = by_code.or_else(|| explain::remedy(reason.as_str()));
+    let detail = format!("{}: {}", reason.as_str(), sentence(failure, None));
+    Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
+}
+
+fn who(account: &Account, count: u64) -> String {
+    let target = &account.target;
+    format!(
+        "{} in {} {}, for {}",
+        account.identity(),
+        target.region,
+        target.project_id,
+        counted(count, "object")
+    )
+}
+
+/// One call: the way there, the credential's rights, the clock, and how many callbacks there are.
+async fn look(cloud: &Cloud, account: &Account) -> Result<(u64, Finding), Finding> {
+    let endpoint = &account.target.endpoint;
+    let subject = format!("{endpoint} {}", account.target.project_id);
+    let way = proxy_to(endpoint).map_or_else(
+        || "directly".to_owned(),
+        |proxy| format!("by the proxy {proxy}"),
+    );
+    let answer = cloud.page(account, 0, 1).await;
+    let answer = answer.map_err(|failure| {
+        let mut finding = failed(&subject, &failure);
+        finding.detail = format!("{} Called {way}.", finding.detail);
+        finding
+    })?;
+    let total = answer.value.total;
+    let offset = cloud.client().clock.offset(endpoint);
+    let detail = format!(
+        "holds {}, called {way}, clock {} s off",
+        counted(total, "callback"),
+        offset.as_secs()
+    );
+    if offset.abs() < CLOCK_TOLERANCE {
+        return Ok((total, Finding::ok(CLOUD, subject, detail)));
+    }
+    let remedy = "set this machine's clock by NTP; the operator goes by the cloud's, but its logs and conditions tell the wrong time";
+    Ok((total, Finding::warning(CLOUD, subject, detail, remedy)))
+}
+
+/// What looking takes of each identity's quota.
+fn quotas(used: &[Used], config: Option<&RunConfig>) -> Vec<Finding> {
+    let limit = config.map_or(USUAL_QUOTA, |config| config.requests_per_minute);
+    let interval = config.map_or(USUAL_INTERVAL, |config| config.resync_interval);
+    let identities: BTreeSet<_> = used.iter().map(|used| used.account.identity()).collect();
+    let of = |identity: &Identity| {
+        let mine = used
+            .iter()
+            .filter(|used| used.account.identity() == identity);
+        let calls: u64 = mine.map(|used| used.callbacks.div_ceil(PAGE).max(1)).sum();
+        let detail = format!(
+            "looking takes {} every {}, of {limit} a minute",
+            counted(calls, "call"),
+            show(interval)
+        );
+        let allowed = u128::from(limit) * interval.as_millis() / MINUTE.as_millis();
+        // More than half of it leaves too little for changes.
+        if u128::from(calls) * 2 <= allowed {
+            Finding::ok(QUOTA, identity.to_string(), detail)
+        } else {
+            let remedy = "lengthen --resync-interval, or give the projects accounts of their own";
+            Finding::warning(QUOTA, identity.to_string(), detail, remedy)
+        }
+    };
+    identities.into_iter().map(of).collect()
+}

@@ -1,0 +1,86 @@
+//! The cluster's side: API server, CRD, Leases.
+
+use kube::Client;
+
+use super::finding::Finding;
+use super::operators::Operator;
+use crate::cluster::client::call;
+use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
+use crate::cluster::lease::holder::{self, Wanted};
+
+pub(super) async fn server(client: &Client, address: &str) -> Finding {
+    let check = "API server";
+    match call("read the version", client.apiserver_version()).await {
+        Ok(version) => Finding::ok(check, address, version.git_version),
+        Err(error) => {
+            let remedy = "see that the kubeconfig names the right cluster, and that it is up: kubectl cluster-info";
+            Finding::failed(check, address, error.to_string(), remedy)
+        }
+    }
+}
+
+pub(super) async fn crd(client: &Client) -> Finding {
+    let check = "CRD";
+    let state = CrdCheck::new(client.clone()).read().await;
+    match state.readiness() {
+        Ok(()) => Finding::ok(check, CRD_NAME, "installed, of a known version".to_owned()),
+        Err(text) => {
+            let (detail, remedy) = text.split_once(": ").unwrap_or((&text, &text));
+            let (detail, remedy) = (detail.to_owned(), remedy.to_owned());
+            if matches!(state, CrdState::Unreadable(_)) {
+                Finding::unknown(check, CRD_NAME, detail, remedy)
+            } else {
+                Finding::failed(check, CRD_NAME, detail, remedy)
+            }
+        }
+    }
+}
+
+/// Whether somebody acts, by the Leases.
+pub(super) async fn leases(client: &Client, operators: &[Operator]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for operator in operators {
+        let elects = operator
+            .config
+            .as_ref()
+            .is_none_or(|config| config.leader_elect);
+        if elects {
+            findings.push(lease(client, operator.lease()).await);
+        }
+    }
+    findings
+}
+
+async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
+    let check = "Lease";
+    let subject = format!("{namespace}/{name}");
+    let wanted = Wanted {
+        namespace: Some(namespace),
+        name: Some(name),
+    };
+    let held = holder::find(client, wanted, |held| {
+        eprintln!(
+            "watching the Lease {namespace}/{name}, for up to {:?}",
+            held.duration
+        );
+    });
+    match held.await {
+        Ok(Some(holder)) => Finding::ok(
+            check,
+            subject,
+            format!("{} holds and renews it", holder.identity),
+        ),
+        Ok(None) => Finding::failed(
+            check,
+            subject,
+            "nobody holds it, or who does is not alive: nothing is done for any object".to_owned(),
+            "see why no replica acts: /readyz and the log of its pods",
+        ),
+        Err(error) => Finding::unknown(
+            check,
+            subject,
+            error.to_string(),
+            "allow get on leases there",
+        ),
+    }
+}

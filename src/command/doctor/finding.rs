@@ -1,0 +1,189 @@
+//! What a check found, and how it is told. Pure.
+
+use serde::Serialize;
+
+use crate::command::output::{Row, printable, table};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) enum Verdict {
+    /// All is well.
+    Ok,
+    /// It works, but somebody should look at it.
+    Warning,
+    /// The operator can't work so.
+    Failed,
+    /// It could not be checked.
+    Unknown,
+}
+
+/// One check, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    pub(super) subject: String,
+    pub(super) result: Verdict,
+    pub(super) detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remedy: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(check: &'static str, subject: impl Into<String>, detail: String) -> Self {
+        Self {
+            check,
+            subject: subject.into(),
+            result: Verdict::Ok,
+            detail,
+            remedy: None,
+        }
+    }
+
+    pub(super) fn warning(
+        check: &'static str,
+        subject: impl Into<String>,
+        detail: String,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::bad(Verdict::Warning, check, subject, detail, remedy)
+    }
+
+    pub(super) fn failed(
+        check: &'static str,
+        subject: impl Into<String>,
+        detail: String,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::bad(Verdict::Failed, check, subject, detail, remedy)
+    }
+
+    pub(super) fn unknown(
+        check: &'static str,
+        subject: impl Into<String>,
+        detail: String,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::bad(Verdict::Unknown, check, subject, detail, remedy)
+    }
+
+    fn bad(
+        result: Verdict,
+        check: &'static str,
+        subject: impl Into<String>,
+        detail: String,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            check,
+            subject: subject.into(),
+            result,
+            detail,
+            remedy: Some(remedy.into()),
+        }
+    }
+
+    /// Whether the operator can't work so.
+    pub(super) fn is_failure(&self) -> bool {
+        self.result == Verdict::Failed
+    }
+}
+
+impl Row for Finding {
+    const HEADS: &'static [&'static str] = &["CHECK", "RESULT", "SUBJECT", "DETAIL"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.check.to_owned(),
+            format!("{:?}", self.result),
+            self.subject.clone(),
+            self.detail.clone(),
+        ]
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// A table of all findings, and below it what to do.
+pub(super) fn tell(findings: &[Finding]) -> String {
+    let remedies: Vec<String> = findings
+        .iter()
+        .filter_map(|finding| {
+            let remedy = printable(finding.remedy.as_ref()?);
+            let subject = printable(&finding.subject);
+            Some(format!("  {} {subject}: {remedy}\n", finding.check))
+        })
+        .collect();
+    let mut text = table(findings);
+    if !remedies.is_empty() {
+        text.push_str("\nTo do:\n");
+        text.extend(remedies);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_stands_below_the_table_as_in_the_docs() {
+        let ours = "recording-callback-system/recording-callback-operator";
+        let ok =
+            |check, subject: &str, detail: &str| Finding::ok(check, subject, detail.to_owned());
+        let findings = [
+            ok("API server", "https://10.0.0.1:6443/", "v1.34.4"),
+            ok(
+                "CRD",
+                "recordingcallbacks.live.huaweicloud.com",
+                "installed, of a known version",
+            ),
+            ok(
+                "Operator",
+                ours,
+                "2 of 2 replicas ready, registry.example.com/operator:0.2.0",
+            ),
+            ok(
+                "Lease",
+                ours,
+                "recording-callback-operator-7d4c_1b2c3d4e holds and renews it",
+            ),
+            Finding::failed(
+                "Rights",
+                ours,
+                "may not get secrets huaweicloud in media".to_owned(),
+                "bind the chart's roles to it: helm upgrade, or apply install.yaml again",
+            ),
+            ok("Objects", "media", "2 in all, 2 ready"),
+            ok(
+                "Credentials",
+                "media/huaweicloud",
+                "AKTE**** in cn-north-4 p1, for 2 objects",
+            ),
+            ok(
+                "Cloud",
+                "https://live.cn-north-4.myhuaweicloud.com p1",
+                "holds 2 callbacks, called directly, clock 0 s off",
+            ),
+            ok(
+                "Quota",
+                "AKTE****",
+                "looking takes 1 call every 10m, of 270 a minute",
+            ),
+        ];
+        let told = tell(&findings);
+        let page = include_str!("../../../docs/commands.md");
+        let lines = told.lines().map(|line| match line {
+            "" => "\n".to_owned(),
+            line => format!("    {line}\n"),
+        });
+        let lines: String = lines.collect();
+        assert!(page.contains(&lines), "{lines}");
+        assert!(!tell(&findings[..1]).contains("To do"));
+    }
+}

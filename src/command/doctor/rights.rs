@@ -1,0 +1,132 @@
+//! Whether the operator may do what its work needs.
+
+use std::collections::BTreeSet;
+
+use kube::Client;
+
+use super::finding::Finding;
+use super::operators::Operator;
+use crate::api::RecordingCallback;
+use crate::cluster::rights::{Place, Question, RIGHTS, Right, SECRETS, Whose, has};
+use crate::config::doctor::DoctorArgs;
+use crate::login::secret;
+
+const CHECK: &str = "Rights";
+
+/// Checks them for the account that is named, else for that of each operator, else for whoever asks.
+pub(super) async fn examine(
+    client: &Client,
+    args: &DoctorArgs,
+    operators: &[Operator],
+    objects: &[RecordingCallback],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(account) = &args.service_account {
+        let whose = Whose::Account(account.namespace.clone(), account.name.clone());
+        findings.push(of(client, &whose, operators.first(), objects).await);
+    } else if operators.is_empty() {
+        findings.push(of(client, &Whose::Own, None, objects).await);
+    } else {
+        for operator in operators {
+            findings.push(of(client, &operator.whose, Some(operator), objects).await);
+        }
+    }
+    findings
+}
+
+async fn of(
+    client: &Client,
+    whose: &Whose,
+    operator: Option<&Operator>,
+    objects: &[RecordingCallback],
+) -> Finding {
+    let subject = match whose {
+        Whose::Own => "whoever asks".to_owned(),
+        Whose::Account(namespace, name) => format!("{namespace}/{name}"),
+    };
+    let mut missing = Vec::new();
+    for (right, namespace, name) in needed(operator, objects) {
+        for verb in right.verbs {
+            let question = Question {
+                right,
+                verb,
+                namespace: namespace.as_deref(),
+                name: name.as_deref(),
+            };
+            match has(client, whose, question).await {
+                Ok(true) => {}
+                Ok(false) => missing.push(words(&question)),
+                Err(error) => {
+                    let remedy =
+                        "allow create on subjectaccessreviews, or run doctor in the operator's pod";
+                    return Finding::unknown(CHECK, subject, error.to_string(), remedy);
+                }
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Finding::ok(CHECK, subject, "all that the work needs".to_owned());
+    }
+    let detail = format!("may not {}", missing.join("; "));
+    // Whoever asks need not have the operator's rights.
+    if *whose == Whose::Own && operator.is_none() {
+        let remedy =
+            "these are your own rights: name the operator's account with --service-account";
+        return Finding::warning(CHECK, subject, detail, remedy);
+    }
+    let remedy = "bind the chart's roles to it: helm upgrade, or apply install.yaml again";
+    Finding::failed(CHECK, subject, detail, remedy)
+}
+
+type Needed = (&'static Right, Option<String>, Option<String>);
+
+/// Each right with the namespace and the name that it is needed for.
+fn needed(operator: Option<&Operator>, objects: &[RecordingCallback]) -> Vec<Needed> {
+    let config = operator.and_then(|operator| operator.config.as_ref());
+    let served = config.map_or(&[][..], |config| config.namespaces.as_slice());
+    let mut needed: Vec<Needed> = Vec::new();
+    for right in RIGHTS {
+        match right.place {
+            Place::Served if *right == SECRETS => {}
+            Place::Served if served.is_empty() => needed.push((right, None, None)),
+            Place::Served => needed.extend(
+                served
+                    .iter()
+                    .map(|namespace| (right, Some(namespace.clone()), None)),
+            ),
+            Place::Lease => needed.extend(operator.map(|operator| {
+                let (namespace, name) = operator.lease();
+                (right, Some(namespace.to_owned()), Some(name.to_owned()))
+            })),
+            Place::Crd => needed.push((right, None, None)),
+        }
+    }
+    let is_served =
+        |namespace: &String| served.is_empty() || served.iter().any(|name| name == namespace);
+    let secrets: BTreeSet<_> = objects.iter().flat_map(secret::names).collect();
+    needed.extend(
+        secrets
+            .into_iter()
+            .filter(|(namespace, _)| is_served(namespace))
+            .map(|(namespace, name)| (&SECRETS, Some(namespace), Some(name))),
+    );
+    needed
+}
+
+fn words(question: &Question<'_>) -> String {
+    let Question {
+        right,
+        verb,
+        namespace,
+        name,
+    } = question;
+    let name = name
+        .filter(|_| *verb != "create")
+        .map(|name| format!(" {name}"));
+    let place = namespace.map_or_else(String::new, |namespace| format!(" in {namespace}"));
+    format!(
+        "{verb} {}{}{place}",
+        right.resource,
+        name.unwrap_or_default()
+    )
+}

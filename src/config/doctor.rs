@@ -1,0 +1,27 @@
+//! The flags of `doctor`.
+
+use clap::Args;
+
+use super::cloud::CloudArgs;
+use super::names::{self, Account};
+use super::objects::{OutputArgs, Scope};
+
+/// What to check.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct DoctorArgs {
+    /// Whose credentials are tried.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// The operator's service account, whose rights are checked [default: that of the operator's Deployment, else whoever asks]
+    #[arg(long, env, value_name = "NAMESPACE/NAME", value_parser = names::account)]
+    pub service_account: Option<Account>,
+    /// Make no call to the cloud
+    #[arg(long)]
+    pub offline: bool,
+    /// How the cloud is called.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+    /// How to print what was found.
+    #[command(flatten)]
+    pub print: OutputArgs,
+}

@@ -1,0 +1,131 @@
+//! From a set of credentials and a spec to who calls, and where, and on to the account that this is.
+
+pub mod own;
+pub mod secret;
+
+use crate::api::RecordingCallbackSpec;
+use crate::cluster::secret::Values;
+use crate::live::account::Account;
+use crate::live::client::Client;
+use crate::live::credentials::{Credential, CredentialSet};
+use crate::live::endpoint::{AllowList, Endpoint, Service};
+use crate::live::iam::NoProject;
+use crate::plan::facts::Access;
+use crate::plan::failure::Operation;
+use crate::plan::place::Target;
+use crate::plan::reason::Reason;
+
+/// Why there is no login: the condition's reason and sentence.
+pub type Problem = (Reason, String);
+
+/// Who calls, and where; all of it allowed.
+pub struct Login {
+    /// As whom.
+    pub credential: Credential,
+    /// Region of the project.
+    pub region: String,
+    /// To be asked of IAM when absent.
+    pub project_id: Option<String>,
+    /// Base URL of the Live API.
+    pub live_endpoint: String,
+    /// Base URL of IAM; empty where it is not needed.
+    pub iam_endpoint: String,
+}
+
+impl Login {
+    /// By a Secret's values. `name` is the Secret's.
+    pub fn of_secret(
+        spec: &RecordingCallbackSpec,
+        name: &str,
+        values: &Values,
+        allowed: &AllowList,
+    ) -> Result<Self, Problem> {
+        let source = format!("Secret {name}");
+        let set = CredentialSet::read(&values.0).map_err(|problem| {
+            let sentence = format!("{source}: {problem}.");
+            (Reason::CredentialsMissing, sentence)
+        })?;
+        Self::new(spec, set, &source, allowed)
+    }
+
+    /// The spec's region and project go before those of the credentials. `source` says in a sentence where those are.
+    pub fn new(
+        spec: &RecordingCallbackSpec,
+        set: CredentialSet,
+        source: &str,
+        allowed: &AllowList,
+    ) -> Result<Self, Problem> {
+        let region = spec.region.clone().or(set.region).ok_or_else(|| {
+            let sentence =
+                format!("No region is known: write region into {source}, or spec.region.");
+            (Reason::CredentialsMissing, sentence)
+        })?;
+        let project_id = spec.project_id.clone().or(set.project_id);
+        let refused = |problem: String| (Reason::EndpointNotAllowed, format!("{problem}."));
+        let endpoint = |service, given: Option<String>| {
+            endpoint(service, given.as_deref(), &region, allowed).map_err(refused)
+        };
+        let live_endpoint = endpoint(Service::Live, set.live_endpoint)?;
+        let needs_iam = project_id.is_none() || matches!(set.credential, Credential::Password(_));
+        let iam_endpoint = if needs_iam {
+            endpoint(Service::Iam, set.iam_endpoint)?
+        } else {
+            String::new()
+        };
+        Ok(Self {
+            credential: set.credential,
+            region,
+            project_id,
+            live_endpoint,
+            iam_endpoint,
+        })
+    }
+
+    /// Completes it with its project, which may take a look-up at IAM. A credential that is stopped gets no further, so that it
+    /// waits for no quota.
+    pub async fn identify(self, client: &Client, namespace: &str) -> Result<Account, Access> {
+        if let Some(stopped) = client.strikes.stopped(&self.credential) {
+            return Err(Access::Unknown(stopped.failure(Operation::List)));
+        }
+        if let Credential::Ambient(temporary) = &self.credential {
+            own::obtain(temporary, namespace).await?;
+        }
+        let project_id = match self.project_id {
+            Some(id) => id,
+            None => client
+                .iam
+                .project(
+                    &self.iam_endpoint,
+                    &self.credential,
+                    &self.region,
+                    Operation::List,
+                )
+                .await
+                .map_err(|problem| match problem {
+                    NoProject::Ambiguous(sentence) => Access::Ambiguous(format!("{sentence}.")),
+                    NoProject::Failed(failure) => Access::Unknown(failure),
+                })?,
+        };
+        let target = Target {
+            region: self.region,
+            project_id,
+            endpoint: self.live_endpoint,
+        };
+        Ok(Account::new(target, self.credential, self.iam_endpoint))
+    }
+}
+
+/// The address of a service: the given one or the region's, if it is allowed.
+fn endpoint(
+    service: Service,
+    given: Option<&str>,
+    region: &str,
+    allowed: &AllowList,
+) -> Result<String, String> {
+    let endpoint = match given {
+        Some(text) => Endpoint::parse(text)?,
+        None => Endpoint::of_region(service, region)?,
+    };
+    allowed.check(&endpoint)?;
+    Ok(endpoint.to_string())
+}
