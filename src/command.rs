@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod doctor;
 pub mod mark;
 pub mod output;
+pub mod plan;
 pub mod release;
 pub mod status;
 
@@ -21,8 +22,35 @@ use crate::config::objects::Objects;
 pub struct Done {
     /// For stdout.
     pub text: String,
-    /// Whether all went well.
-    pub is_success: bool,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Well,
+    /// Something failed.
+    Failed,
+    /// All went well, and there is something to change.
+    Changes,
+}
+
+impl Exit {
+    /// By whether all went well.
+    pub fn of(is_success: bool) -> Self {
+        if is_success { Self::Well } else { Self::Failed }
+    }
+
+    /// The program's exit code. 2 is that of wrong flags, too, as with kubectl diff and terraform plan.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Failed => 1,
+            Self::Changes => 2,
+        }
+    }
 }
 
 /// The cluster that the flags mean.

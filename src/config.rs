@@ -14,6 +14,7 @@ pub mod duration;
 pub mod manual;
 pub mod names;
 pub mod objects;
+pub mod plan;
 pub mod release;
 pub mod run;
 pub mod selector;
@@ -21,6 +22,7 @@ pub mod selector;
 use clap_complete::Shell;
 use doctor::DoctorArgs;
 use objects::ObjectsArgs;
+use plan::PlanArgs;
 pub use release::ReleaseArgs;
 pub use run::RunConfig;
 
@@ -57,6 +59,8 @@ pub enum Command {
     Status(ObjectsArgs),
     /// Check all that the operator needs: cluster, CRD, rights, operator, credentials, cloud, quota; say what to do
     Doctor(DoctorArgs),
+    /// Tell what applying manifests would do at the cloud; exit code 2 when that would be a change
+    Plan(PlanArgs),
     /// Ask for a look at the cloud now
     Retry(ObjectsArgs),
     /// Leave objects alone: no call to the cloud, and deletion waits

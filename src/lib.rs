@@ -1,7 +1,7 @@
 //! A Kubernetes operator that keeps recording callbacks of Huawei Cloud Live equal to `RecordingCallback` objects.
 //!
-//! Dependencies point one way: `plan` <- `live`, `cluster` <- `login` <- `controller` <- `main`; `docs/architecture.md` tells the way of
-//! an event through the modules.
+//! Dependencies point one way: `plan` <- `live`, `cluster`, `declared` <- `login` <- `controller` <- `main`;
+//! `docs/architecture.md` tells the way of an event through the modules.
 
 pub mod admin;
 pub mod api;
@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod controller;
+pub mod declared;
 pub mod explain;
 #[cfg(test)]
 #[path = "../tests/fuzz/mod.rs"]

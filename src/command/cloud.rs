@@ -1,7 +1,8 @@
 //! The cloud, as commands ask it: with the credentials that objects name, read with the rights of the kubeconfig, and seldom: the
 //! operator and everything else share the cloud's quota. No command changes anything there.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -12,16 +13,19 @@ use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::Secrets;
 use crate::config::names::Grant;
-use crate::live::account::Account;
+use crate::declared::parse;
+use crate::live::account::{Account, AccountKey};
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
 use crate::live::endpoint::AllowList;
+use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Lane, Quota, Token};
 use crate::live::transport::HttpTransport;
 use crate::login::own::Own;
 use crate::login::{Login, Problem, secret};
-use crate::plan::failure::{Failure, Operation};
+use crate::plan::facts::{Key, Shown};
+use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::reason::Reason;
 
 /// How many calls a minute a command makes.
@@ -29,8 +33,9 @@ const CALLS_PER_MINUTE: u32 = 20;
 
 /// The cloud, and who may call it.
 pub struct Cloud {
-    client: Client,
+    client: Arc<Client>,
     bucket: Bucket,
+    looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
     secrets: Secrets,
     own: Own,
     allowed: AllowList,
@@ -61,8 +66,9 @@ impl Cloud {
         );
         Ok(Self {
             own: Own::new(granted, &client, &allowed)?,
-            client,
+            client: Arc::new(client),
             bucket,
+            looks: Mutex::default(),
             secrets: Secrets::new(kube.clone()),
             allowed,
         })
@@ -83,9 +89,47 @@ impl Cloud {
         })
     }
 
+    /// The sign key of an object. An error is the API server's.
+    pub async fn sign_key(&self, object: &RecordingCallback) -> Result<Key, Error> {
+        let Some(reference) = &object.spec.sign_key_secret_ref else {
+            return Ok(Key::Unwanted);
+        };
+        let namespace = object.namespace().unwrap_or_default();
+        let values = self.secrets.read(&namespace, &reference.name).await?;
+        Ok(
+            match secret::values(&namespace, &reference.name, Ok(values))? {
+                Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
+                Err(sentence) => Key::Missing(sentence),
+            },
+        )
+    }
+
+    /// The looks of an account, which share what was seen.
+    pub fn looks(&self, account: &Account) -> Arc<Looks> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = looks.entry(account.key().clone()).or_insert_with(|| {
+            let lister = Arc::new(Listing {
+                client: Arc::clone(&self.client),
+                account: account.clone(),
+            });
+            Looks::new(lister, self.bucket.clone(), Gate::new(), BTreeSet::new)
+        });
+        Arc::clone(known)
+    }
+
     /// The client, for what needs no token.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The callback of an id.
+    pub async fn show(&self, account: &Account, id: &str) -> Shown {
+        let token = self.bucket.acquire(Lane::Background, "").await;
+        match self.client.get(token, account, id).await {
+            Ok(answer) => Shown::Row(answer.value),
+            Err(failure) if failure.class == Class::Gone => Shown::Gone,
+            Err(failure) => Shown::Unknown(failure),
+        }
     }
 
     /// One page of what an account's project holds.
@@ -97,6 +141,27 @@ impl Cloud {
     ) -> Result<Answer<Page>, Failure> {
         let token = self.bucket.acquire(Lane::Background, "").await;
         self.client.list(token, account, None, offset, limit).await
+    }
+}
+
+/// Lists as one account.
+struct Listing {
+    client: Arc<Client>,
+    account: Account,
+}
+
+impl Lister for Listing {
+    fn page<'a>(
+        &'a self,
+        token: Token,
+        domain: Option<&'a str>,
+        offset: u32,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Answer<Page>, Failure>> {
+        Box::pin(
+            self.client
+                .list(token, &self.account, domain, offset, limit),
+        )
     }
 }
 

@@ -10,7 +10,7 @@ mod rights;
 
 use self::finding::{Finding, tell};
 use super::output::render;
-use super::{Done, access};
+use super::{Done, Exit, access};
 use crate::cluster::raw::RawObjects;
 use crate::config::doctor::DoctorArgs;
 
@@ -19,7 +19,7 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<Done> {
     let findings = Box::pin(examine(&args)).await?;
     Ok(Done {
         text: render(args.print.output, &findings, tell)?,
-        is_success: findings.iter().all(|finding| !finding.is_failure()),
+        exit: Exit::of(findings.iter().all(|finding| !finding.is_failure())),
     })
 }
 

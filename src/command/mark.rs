@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::output::{Row, render, table};
-use super::{Done, access, chosen};
+use super::{Done, Exit, access, chosen};
 use crate::api::RECONCILE_REQUESTED_AT;
 use crate::cluster::raw::RawObjects;
 use crate::config::objects::ObjectsArgs;
@@ -88,7 +88,7 @@ pub async fn run(args: ObjectsArgs, mark: Mark) -> anyhow::Result<Done> {
     }
     Ok(Done {
         text: render(args.print.output, &rows, table)?,
-        is_success: rows.len() == count && rows.iter().all(|row| row.result != "Failed"),
+        exit: Exit::of(rows.len() == count && rows.iter().all(|row| row.result != "Failed")),
     })
 }
 

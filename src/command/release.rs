@@ -12,7 +12,7 @@ use kube::core::DynamicObject;
 
 use self::row::{Released, Word};
 use super::output::{render, table};
-use super::{Done, access, chosen};
+use super::{Done, Exit, access, chosen};
 use crate::cluster::lease::holder::{self, Holder, Wanted};
 use crate::cluster::raw::{Outcome, RawObjects, is_held};
 use crate::config::ReleaseArgs;
@@ -55,7 +55,7 @@ pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
     let is_done = |row: &Released| row.result != Word::Failed;
     Ok(Done {
         text: render(args.print.output, &rows, table)?,
-        is_success: rows.len() == count && rows.iter().all(is_done),
+        exit: Exit::of(rows.len() == count && rows.iter().all(is_done)),
     })
 }
 

@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 
 use self::story::Story;
 use super::output::render;
-use super::{Done, access, chosen};
+use super::{Done, Exit, access, chosen};
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
 use crate::config::objects::ObjectsArgs;
@@ -38,6 +38,6 @@ pub async fn run(args: ObjectsArgs) -> anyhow::Result<Done> {
         text: render(args.print.output, &stories, |stories| {
             text::tell(stories, now)
         })?,
-        is_success: true,
+        exit: Exit::Well,
     })
 }

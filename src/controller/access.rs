@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::account::Account;
-use super::index::Index;
-use super::parse;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Secrets, Values};
 use crate::config::RunConfig;
+use crate::declared::index::Index;
+use crate::declared::parse;
 use crate::live::account::{Account as Identified, AccountKey};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
@@ -206,27 +206,7 @@ impl Accesses {
             Ok(values) => values,
             Err(sentence) => return Ok((Key::Missing(sentence), None)),
         };
-        let Some(value) = values
-            .0
-            .get(&reference.key)
-            .filter(|value| !value.is_empty())
-        else {
-            let sentence = format!(
-                "Secret {} has no key {:?} for signing: add it.",
-                reference.name, reference.key
-            );
-            return Ok((Key::Missing(sentence), None));
-        };
-        Ok(match SignKey::parse(value) {
-            Ok(key) => (Key::Digest(key.digest(&meta.uid)), Some(key)),
-            Err(problem) => {
-                let told = format!(
-                    "Key {:?} of Secret {}: {problem}.",
-                    reference.key, reference.name
-                );
-                (Key::Invalid(told), None)
-            }
-        })
+        Ok(secret::sign_key(reference, &meta.uid, &values))
     }
 
     /// Who calls, by the Secret that the object names or else by the operator's own credentials.

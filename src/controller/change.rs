@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::account::Account;
-use super::parse;
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
+use crate::declared::parse;
 use crate::live::client::Content;
 use crate::live::codes;
 use crate::live::quota::Token;

@@ -9,7 +9,6 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::access::Accesses;
-use super::index::Index;
 use super::leftover::Leftover;
 use super::memory::Memories;
 use super::places::Places;
@@ -19,6 +18,7 @@ use crate::cluster::event::Events;
 use crate::cluster::lease::Leadership;
 use crate::cluster::object::Objects;
 use crate::config::RunConfig;
+use crate::declared::index::Index;
 use crate::live::account::Account;
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};

@@ -13,11 +13,11 @@ use tracing::{info, warn};
 
 use super::account::Account;
 use super::context::{Context, Turn};
-use super::parse;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::Error;
+use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
 use crate::plan::decide::{Rest, Step, decide};

@@ -7,8 +7,9 @@ use kube::runtime::watcher;
 
 use super::context::Context;
 use super::leftover::Leftover;
-use super::{Event, Objects, parse};
+use super::{Event, Objects};
 use crate::api::RecordingCallback;
+use crate::declared::parse;
 
 /// Keeps the index up to date with one watch.
 pub(super) struct Notes {

@@ -8,10 +8,11 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
+use super::Objects;
 use super::context::Context;
 use super::secrets::{Change, Name};
-use super::{Objects, parse};
 use crate::api::RecordingCallback;
+use crate::declared::parse;
 use crate::live::credentials::CredentialSet;
 use crate::login::secret;
 use crate::plan::conditions;

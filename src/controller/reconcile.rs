@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::{Context, Turn};
-use super::parse;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error as ClusterError;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
+use crate::declared::parse;
 use crate::metrics::Outcome;
 use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::outcome;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::parse;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Basis, Version, is_stale};
+use crate::declared::parse;
 use crate::plan::conditions;
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;

@@ -11,10 +11,11 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
+use super::Objects;
 use super::account::Account;
 use super::context::Context;
-use super::{Objects, parse};
 use crate::api::RecordingCallback;
+use crate::declared::parse;
 use crate::live::account::AccountKey;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;

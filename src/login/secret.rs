@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt as _;
 
-use crate::api::RecordingCallback;
+use crate::api::{RecordingCallback, SecretKeyRef};
 use crate::cluster::error::Error;
 use crate::cluster::secret::Values;
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::Key;
 
 /// The values, or the sentence that says why there are none. An error of another kind says nothing about the Secret.
 pub fn values(
@@ -23,6 +25,22 @@ pub fn values(
             "The operator may not read Secret {name} in namespace {namespace}: grant its service account `get` on secrets there."
         ))),
         Err(error) => Err(error),
+    }
+}
+
+/// The sign key that an object refers to, by the Secret's values, or why there is none.
+pub fn sign_key(reference: &SecretKeyRef, uid: &str, values: &Values) -> (Key, Option<SignKey>) {
+    let (name, key) = (&reference.name, &reference.key);
+    let Some(value) = values.0.get(key).filter(|value| !value.is_empty()) else {
+        let sentence = format!("Secret {name} has no key {key:?} for signing: add it.");
+        return (Key::Missing(sentence), None);
+    };
+    match SignKey::parse(value) {
+        Ok(key) => (Key::Digest(key.digest(uid)), Some(key)),
+        Err(problem) => {
+            let told = format!("Key {key:?} of Secret {name}: {problem}.");
+            (Key::Invalid(told), None)
+        }
     }
 }
 

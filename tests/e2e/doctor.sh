@@ -15,7 +15,7 @@ sys.exit(not any(finding["result"] == result and words in finding["detail"] for 
 PYTHON
 }
 outside=("$operator" doctor --namespace media --offline)
-inside=(kubectl exec --namespace $system deployment/$rco -- $rco doctor --namespace media)
+inside=(kubectl exec --namespace "$system" "deployment/$rco" -- "$rco" doctor --namespace media)
 
 check "doctor sees the operator from outside" told Operator Ok "2 of 2 replicas ready" "${outside[@]}"
 check "and its Lease" told Lease Ok "holds and renews it" "${outside[@]}"

@@ -54,6 +54,18 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["reqwest", "crate::controller", "crate::metrics"],
     ),
     (
+        "declared",
+        &[
+            "reqwest",
+            "crate::live",
+            "crate::cluster",
+            "crate::login",
+            "crate::controller",
+            "crate::command",
+            "crate::metrics",
+        ],
+    ),
+    (
         "login",
         &[
             "reqwest",

@@ -33,6 +33,7 @@ mod lifecycle;
 mod management;
 mod manifests;
 mod ownership;
+mod plan;
 mod release;
 mod rights;
 mod scale;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     api::{RecordingCallback, status::Status},
-    controller::parse,
+    declared::parse,
     fuzz::{
         config,
         manifest::{UID, stored},

@@ -10,11 +10,23 @@ use super::control_plane::{binary, kubeconfig};
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) succeeded: bool,
+    pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Said {
+    /// What a process printed that ended by itself.
+    pub(crate) fn of(output: Output) -> Self {
+        let status = output.status;
+        Self {
+            succeeded: status.success(),
+            code: status.code().unwrap_or_else(|| panic!("{status}")),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// What it printed; panics unless it succeeded without a word on stderr, where warnings go.
     pub(crate) fn without_warning(self) -> String {
         assert!(self.succeeded && self.stderr.is_empty(), "{self:#?}");
@@ -44,14 +56,5 @@ pub(crate) async fn kubectl_with_input(args: &[&str], input: &str) -> Said {
     let mut stdin = process.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).await.unwrap();
     drop(stdin);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = process.wait_with_output().await.unwrap();
-    Said {
-        succeeded: status.success(),
-        stdout: String::from_utf8(stdout).unwrap(),
-        stderr: String::from_utf8(stderr).unwrap(),
-    }
+    Said::of(process.wait_with_output().await.unwrap())
 }

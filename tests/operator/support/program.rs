@@ -1,6 +1,6 @@
 //! The program as a person calls it, with a kubeconfig of theirs.
 
-use std::{path::Path, process::Output};
+use std::path::Path;
 
 use tokio::process::Command;
 
@@ -13,21 +13,12 @@ pub(crate) async fn program(args: &[&str]) -> Said {
 
 /// Calls the program with this kubeconfig.
 pub(crate) async fn program_as(kubeconfig: &Path, args: &[&str]) -> Said {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
+    let output = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
         .args(args)
         .env("KUBECONFIG", kubeconfig)
         .kill_on_drop(true)
         .output()
         .await
         .unwrap();
-    assert!(status.code().is_some_and(|code| code < 2), "{status}");
-    Said {
-        succeeded: status.success(),
-        stdout: String::from_utf8(stdout).unwrap(),
-        stderr: String::from_utf8(stderr).unwrap(),
-    }
+    Said::of(output)
 }

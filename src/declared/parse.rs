@@ -24,7 +24,7 @@ const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
 const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
 /// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
-pub(super) fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
     Facts {
         now,
         settings,
@@ -53,7 +53,7 @@ pub(super) fn facts(object: &RecordingCallback, settings: Settings, now: Timesta
 }
 
 /// The metadata that decisions depend on.
-pub(super) fn object(object: &RecordingCallback) -> Object {
+pub fn object(object: &RecordingCallback) -> Object {
     Object {
         uid: uid(object),
         namespace: object.namespace().unwrap_or_default(),
@@ -70,17 +70,17 @@ pub(super) fn object(object: &RecordingCallback) -> Object {
 }
 
 /// The status as last written, as far as it can be believed at this moment of cloud time.
-pub(super) fn status(object: &RecordingCallback, now: Timestamp) -> Status {
+pub fn status(object: &RecordingCallback, now: Timestamp) -> Status {
     credible(object.status.clone().unwrap_or_default(), now)
 }
 
 /// The UID.
-pub(super) fn uid(object: &RecordingCallback) -> String {
+pub fn uid(object: &RecordingCallback) -> String {
     object.metadata.uid.clone().unwrap_or_default()
 }
 
 /// The resourceVersion, by which the API server orders the versions of an object; 0 where it is no number.
-pub(super) fn version(object: &RecordingCallback) -> u64 {
+pub fn version(object: &RecordingCallback) -> u64 {
     let version = object.metadata.resource_version.as_deref();
     version
         .and_then(|version| version.parse().ok())
@@ -88,17 +88,17 @@ pub(super) fn version(object: &RecordingCallback) -> u64 {
 }
 
 /// The write-ahead record of this very object.
-pub(super) fn record(object: &RecordingCallback) -> Option<Record> {
+pub fn record(object: &RecordingCallback) -> Option<Record> {
     Record::parse(annotation(object, PENDING_OPERATION)?, &uid(object))
 }
 
 /// The place that the spec names, valid or not.
-pub(super) fn place(spec: &RecordingCallbackSpec) -> Place {
+pub fn place(spec: &RecordingCallbackSpec) -> Place {
     Place::new(&spec.publish_domain, &spec.app)
 }
 
 /// The policies that hold whatever else is wrong. An unknown word counts as the safe one.
-pub(super) fn policies(spec: &RecordingCallbackSpec) -> Policies {
+pub fn policies(spec: &RecordingCallbackSpec) -> Policies {
     Policies {
         observe: spec
             .management_policy
@@ -113,7 +113,7 @@ pub(super) fn policies(spec: &RecordingCallbackSpec) -> Policies {
 }
 
 /// What the spec wants, or what is wrong with it. The API server holds new specs to all rules; an old object may break one.
-pub(super) fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
+pub fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
     if spec.publish_domain.is_empty() || spec.app.is_empty() || spec.app == "**" {
         return Err(
             "publishDomain and app are needed; write \"*\" as app for every app.".to_owned(),

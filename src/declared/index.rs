@@ -16,7 +16,7 @@ use crate::plan::place::{Place, Target};
 use crate::plan::record::Record;
 
 /// All objects that this operator serves, by place and by id.
-pub(super) struct Index {
+pub struct Index {
     tables: Mutex<Tables>,
     /// How long an open record counts for others by itself. Whoever may edit an object may write one, so it must not count for
     /// ever; and as long as a create may show late, or a look that missed it is believed, it must.
@@ -75,7 +75,7 @@ type Claim<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
     /// An empty one.
-    pub(super) fn new(settle_time: Duration) -> Self {
+    pub fn new(settle_time: Duration) -> Self {
         Self {
             tables: Mutex::default(),
             record_counts: settle_time + FRESH.unsigned_abs(),
@@ -83,7 +83,7 @@ impl Index {
     }
 
     /// Takes note of an object as it is now. Gives those that want the same place, if this may make another the owner.
-    pub(super) fn put(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
+    pub fn put(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
         let uid = parse::uid(object);
         let version = parse::version(object);
         let mut tables = self.lock();
@@ -146,7 +146,7 @@ impl Index {
     }
 
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
-    pub(super) fn looked(&self, uid: &str, target: &Target) {
+    pub fn looked(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             let project = (target.region.clone(), target.project_id.clone());
             entry.looked = Some(project.clone());
@@ -155,7 +155,7 @@ impl Index {
     }
 
     /// Forgets an object. Gives those that want the same place.
-    pub(super) fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
+    pub fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
         let mut tables = self.lock();
         let Some(entry) = tables.take(uid) else {
             return Vec::new();
@@ -164,7 +164,7 @@ impl Index {
     }
 
     /// The domains that the objects name.
-    pub(super) fn domains(&self) -> BTreeSet<String> {
+    pub fn domains(&self) -> BTreeSet<String> {
         self.lock()
             .places
             .keys()
@@ -173,17 +173,17 @@ impl Index {
     }
 
     /// Whether an object holds this id.
-    pub(super) fn is_held(&self, id: &str) -> bool {
+    pub fn is_held(&self, id: &str) -> bool {
         self.lock().ids.contains_key(id)
     }
 
     /// Whether the object is there and ours to serve.
-    pub(super) fn has(&self, uid: &str) -> bool {
+    pub fn has(&self, uid: &str) -> bool {
         self.lock().entries.contains_key(uid)
     }
 
     /// The object that owns the place of this one, if that is another.
-    pub(super) fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<Rival> {
+    pub fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<Rival> {
         let tables = self.lock();
         let project = (target.region.clone(), target.project_id.clone());
         let candidates: Vec<Candidate> = tables
@@ -205,7 +205,7 @@ impl Index {
     }
 
     /// The ids that the statuses of other objects hold, of those given.
-    pub(super) fn held_by_others<'a>(
+    pub fn held_by_others<'a>(
         &self,
         uid: &str,
         ids: impl Iterator<Item = &'a str>,

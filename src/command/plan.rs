@@ -1,0 +1,92 @@
+//! `plan`: what applying manifests would do at the cloud. Asks the API server what the objects would be, and the cloud what it holds;
+//! changes neither.
+
+mod course;
+mod manifests;
+mod planned;
+
+use std::time::Duration;
+
+use kube::core::DynamicObject;
+use tokio::time::Instant;
+
+use self::course::{Course, Ground, Outlook};
+use self::planned::{Planned, tell};
+use super::cloud::Cloud;
+use super::output::render;
+use super::{Done, access};
+use crate::api::RecordingCallback;
+use crate::cluster::raw::RawObjects;
+use crate::config::names::Grant;
+use crate::config::plan::PlanArgs;
+use crate::declared::index::Index;
+
+/// For so many objects a look each takes fewer calls than a list of their projects.
+const FEW: usize = 3;
+
+/// Plans for what `args` name.
+pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
+    let (mut wanted, others) = manifests::read(&args.files)?;
+    let client = access(&args.scope.cluster)?.client()?;
+    let namespace = args.scope.namespace.as_deref();
+    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    for object in &mut wanted {
+        let of = &mut object.metadata.namespace;
+        of.get_or_insert_with(|| namespace.clone());
+    }
+    if others > 0 {
+        eprintln!("left out, as they are of other kinds: {others}");
+    }
+    let allowed = args.cloud.allowed(None);
+    let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
+    let objects = RawObjects::new(client);
+    let ground = Ground {
+        cloud,
+        index: known(&objects, &namespace).await?,
+        since: Instant::now(),
+        lists: wanted.len() > FEW,
+    };
+    let mut plans = Vec::new();
+    for object in &wanted {
+        let outlook = Box::pin(plan(&ground, &objects, object)).await;
+        plans.push(Planned::new(object, outlook));
+    }
+    Ok(Done {
+        text: render(args.print.output, &plans, tell)?,
+        exit: planned::exit(&plans),
+    })
+}
+
+/// The objects of the cluster, or of one namespace where no more may be seen: others may own a place, or hold an id.
+async fn known(objects: &RawObjects, namespace: &str) -> anyhow::Result<Index> {
+    let listed = match objects.list(None).await {
+        Err(error) if error.is_forbidden() => {
+            eprintln!("only {namespace} is looked at, so an owner elsewhere is not seen: {error}");
+            objects.list(Some(namespace)).await
+        }
+        listed => listed,
+    };
+    let index = Index::new(Duration::ZERO);
+    for object in listed? {
+        // One that can't be read owns nothing: the operator leaves it alone, too.
+        if let Ok(object) = object.try_parse() {
+            index.put(&object);
+        }
+    }
+    Ok(index)
+}
+
+async fn plan(ground: &Ground, objects: &RawObjects, wanted: &DynamicObject) -> Outlook {
+    let rehearsed = match objects.rehearse(wanted).await {
+        Ok(rehearsed) => rehearsed,
+        Err(error) => return Outlook::unknown(error.to_string()),
+    };
+    match rehearsed.try_parse::<RecordingCallback>() {
+        Ok(object) => {
+            ground.index.put(&object);
+            let outlook = Course::new(ground, &object).run().await;
+            outlook.unwrap_or_else(|error| Outlook::unknown(error.to_string()))
+        }
+        Err(error) => Outlook::unknown(format!("it can't be read: {error}")),
+    }
+}

@@ -1,0 +1,302 @@
+//! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::api::RecordingCallback;
+use crate::api::status::ChangeStatus;
+use crate::cluster::error::Error;
+use crate::command::cloud::Cloud;
+use crate::declared::index::Index;
+use crate::declared::parse;
+use crate::live::account::Account;
+use crate::live::looks::{Ask, Proof as Wanted};
+use crate::live::quota::Lane;
+use crate::plan::decide::{Look, Proof, Step, decide};
+use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
+use crate::plan::failure::Failure;
+use crate::plan::observe;
+use crate::plan::row::Row;
+use crate::plan::situation::sentence;
+
+/// More than any course has: one that does not end is told instead of asking the cloud for ever.
+const STEPS: usize = 20;
+
+/// What `run` does when nothing is said.
+const SETTINGS: Settings = Settings {
+    settle_time: Duration::from_secs(30),
+    stall_after: Duration::from_mins(10),
+    read_only: false,
+};
+
+/// What the next change at the cloud would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) enum Action {
+    /// A callback is made.
+    Create,
+    /// The callback is changed.
+    Update,
+    /// A callback that is there is taken over; where it differs, it is then changed.
+    Adopt,
+    /// A callback that is there twice is deleted.
+    Delete,
+    /// Nothing.
+    None,
+    /// It can't be told.
+    Unknown,
+}
+
+/// What would be done, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Outlook {
+    pub(super) action: Action,
+    pub(super) id: Option<String>,
+    pub(super) changes: Vec<ChangeStatus>,
+    pub(super) message: Option<String>,
+}
+
+impl Outlook {
+    pub(super) fn unknown(message: String) -> Self {
+        Self {
+            action: Action::Unknown,
+            id: None,
+            changes: Vec::new(),
+            message: Some(message),
+        }
+    }
+}
+
+/// What all objects of a plan have in common.
+pub(super) struct Ground {
+    pub(super) cloud: Cloud,
+    /// All objects of the cluster, as far as they may be seen.
+    pub(super) index: Index,
+    /// What was seen since then counts.
+    pub(super) since: Instant,
+    /// Whether projects are listed whole, which for many objects takes fewer calls than a look for each.
+    pub(super) lists: bool,
+}
+
+/// An object on its way to a decision.
+pub(super) struct Course<'a> {
+    ground: &'a Ground,
+    object: &'a RecordingCallback,
+    facts: Facts,
+    account: Option<Account>,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(ground: &'a Ground, object: &'a RecordingCallback) -> Self {
+        let mut facts = parse::facts(object, SETTINGS, ground.cloud.client().clock.local());
+        // As if somebody had asked for a look: what the cloud holds counts, and no backoff.
+        facts.object.requested = Some("plan".to_owned());
+        facts.nudged = true;
+        let held = facts.status.callback_id.iter().map(String::as_str);
+        facts.claimed_elsewhere = ground.index.held_by_others(&facts.object.uid, held);
+        Self {
+            ground,
+            object,
+            facts,
+            account: None,
+        }
+    }
+
+    /// Answers what the decision asks for, until there is one. An error is the API server's.
+    pub(super) async fn run(mut self) -> Result<Outlook, Error> {
+        for _ in 0..STEPS {
+            let step = decide(&self.facts);
+            match step {
+                Step::Access => self.enter().await?,
+                Step::Look(look) => {
+                    if look.not_before > self.now() {
+                        return Ok(Outlook::unknown(format!(
+                            "What came of the last change is not known before {}.",
+                            look.not_before
+                        )));
+                    }
+                    self.look(look).await;
+                }
+                Step::Show => self.show().await,
+                Step::Definition => self.facts.definition = Definition::Stays,
+                // Metadata alone, which the operator puts right before it goes on.
+                Step::Protect => {
+                    self.facts.object.finalizer = true;
+                    self.facts.object.annotated = true;
+                }
+                Step::Unprotect => self.facts.object.finalizer = false,
+                decided @ (Step::Create
+                | Step::Update { .. }
+                | Step::Delete { .. }
+                | Step::Claim(_)
+                | Step::Adopt(_)
+                | Step::Release { .. }
+                | Step::Failed(_)
+                | Step::Unseen(_)
+                | Step::Rest(_)) => return Ok(self.outlook(decided).await),
+            }
+        }
+        Ok(Outlook::unknown("There is no end to it.".to_owned()))
+    }
+
+    async fn outlook(&mut self, step: Step) -> Outlook {
+        let (action, id) = match step {
+            Step::Create => (Action::Create, None),
+            Step::Update { id, .. } => (Action::Update, Some(id)),
+            Step::Delete { id } => (Action::Delete, Some(id)),
+            Step::Adopt(row) => (Action::Adopt, Some(row.id)),
+            // A row of a create whose outcome was not known: it is ours already.
+            Step::Claim(row) => (Action::None, Some(row.id)),
+            Step::Failed(failure) | Step::Unseen(failure) => {
+                return Outlook::unknown(sentence(&failure, None));
+            }
+            Step::Rest(rest) => {
+                return Outlook {
+                    action: Action::None,
+                    id: self.facts.id().map(str::to_owned),
+                    changes: Vec::new(),
+                    message: Some(rest.situation.message).filter(|message| !message.is_empty()),
+                };
+            }
+            Step::Release { .. }
+            | Step::Access
+            | Step::Look(_)
+            | Step::Show
+            | Step::Definition
+            | Step::Protect
+            | Step::Unprotect => (Action::None, None),
+        };
+        if self.facts.observed == Observed::Unasked {
+            let not_before = self.facts.now;
+            let proof = Proof::Presence;
+            self.look(Look { not_before, proof }).await;
+        }
+        let changes = match action {
+            Action::Create | Action::Update | Action::Adopt => self.changes(),
+            Action::Delete | Action::None | Action::Unknown => Vec::new(),
+        };
+        Outlook {
+            action,
+            id,
+            changes,
+            message: None,
+        }
+    }
+
+    /// From what the cloud holds to what it would.
+    fn changes(&self) -> Vec<ChangeStatus> {
+        let Ok(desired) = &self.facts.desired else {
+            return Vec::new();
+        };
+        let mut changes = observe::plan(&self.facts, desired).changes;
+        let sent = self.facts.status.sent.as_ref();
+        let sent = sent.and_then(|sent| sent.key_digest.as_deref());
+        // The cloud does not show the key; what was sent is known by its digest.
+        if let Key::Digest(digest) = &self.facts.key
+            && sent != Some(digest)
+        {
+            changes.push(ChangeStatus {
+                field: "signKeySecretRef".to_owned(),
+                from: sent.map(|_| "another key".to_owned()),
+                to: Some("the key of the Secret".to_owned()),
+            });
+        }
+        changes
+    }
+
+    async fn enter(&mut self) -> Result<(), Error> {
+        let namespace = self.object.namespace().unwrap_or_default();
+        self.facts.key = self.ground.cloud.sign_key(self.object).await?;
+        let login = match self.ground.cloud.login(self.object).await? {
+            Ok(login) => login,
+            Err((reason, sentence)) => {
+                self.facts.access = Access::Unusable(reason, sentence);
+                return Ok(());
+            }
+        };
+        self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
+        self.facts.access = match login.identify(self.ground.cloud.client(), &namespace).await {
+            Ok(account) => {
+                let target = account.target.clone();
+                self.account = Some(account);
+                Access::Usable(target)
+            }
+            Err(access) => access,
+        };
+        self.find_rival();
+        Ok(())
+    }
+
+    fn find_rival(&mut self) {
+        if let Access::Usable(target) = &self.facts.access {
+            let place = parse::place(&self.object.spec);
+            self.facts.rival = self
+                .ground
+                .index
+                .rival(&self.facts.object.uid, &place, target);
+        }
+    }
+
+    async fn look(&mut self, look: Look) {
+        let Some(account) = self.account.clone() else {
+            return;
+        };
+        let begun = self.now();
+        self.facts.observed = match self.seen(&account, look.proof).await {
+            Ok((rows, proven)) => {
+                let uid = self.facts.object.uid.clone();
+                let ids = rows.iter().map(|row| row.id.as_str());
+                let ids = ids.chain(self.facts.id());
+                self.facts.claimed_elsewhere = self.ground.index.held_by_others(&uid, ids);
+                self.ground.index.looked(&uid, &account.target);
+                Observed::seen(begun, rows, proven)
+            }
+            Err(failure) => Observed::Unknown(failure),
+        };
+        self.find_rival();
+    }
+
+    /// The rows at the object's place, and whether there being none is certain.
+    async fn seen(&self, account: &Account, proof: Proof) -> Result<(Vec<Row>, bool), Failure> {
+        let looks = self.ground.cloud.looks(account);
+        let (place, since) = (parse::place(&self.object.spec), self.ground.since);
+        if self.ground.lists {
+            let inventory = looks.sweep(since, Lane::Background).await?;
+            if inventory.covers(place.domain()) {
+                return Ok((inventory.at_place(&place).to_vec(), true));
+            }
+        }
+        let ask = Ask {
+            place,
+            not_before: since,
+            proof: match proof {
+                Proof::Presence => Wanted::Presence,
+                Proof::Absence => Wanted::Free,
+            },
+            lane: Lane::Background,
+            namespace: String::new(),
+        };
+        let seen = looks.look(ask).await?;
+        Ok((seen.rows, seen.proves_absence))
+    }
+
+    async fn show(&mut self) {
+        if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
+            self.facts.shown = self.ground.cloud.show(account, id).await;
+        }
+    }
+
+    /// Now at the cloud; the facts stay of the moment at which the course began, or later.
+    fn now(&mut self) -> Timestamp {
+        let clock = &self.ground.cloud.client().clock;
+        let now = match &self.account {
+            Some(account) => clock.now(&account.target.endpoint),
+            None => clock.local(),
+        };
+        self.facts.now = self.facts.now.max(now);
+        self.facts.now
+    }
+}

@@ -1,0 +1,185 @@
+//! A plan as it is told. Pure.
+
+use std::fmt::Write as _;
+
+use kube::ResourceExt as _;
+use kube::core::DynamicObject;
+use serde::Serialize;
+
+use super::course::{Action, Outlook};
+use crate::api::status::ChangeStatus;
+use crate::command::Exit;
+use crate::command::output::printable;
+
+/// One object, and what would be done for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Planned {
+    namespace: String,
+    name: String,
+    action: Action,
+    #[serde(rename = "callbackID", skip_serializing_if = "Option::is_none")]
+    callback_id: Option<String>,
+    changes: Vec<ChangeStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl Planned {
+    pub(super) fn new(object: &DynamicObject, outlook: Outlook) -> Self {
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            action: outlook.action,
+            callback_id: outlook.id,
+            changes: outlook.changes,
+            message: outlook.message,
+        }
+    }
+
+    /// Whether something would be changed at the cloud. A callback that is taken over as it is, is not.
+    fn is_change(&self) -> bool {
+        match self.action {
+            Action::Create | Action::Update | Action::Delete => true,
+            Action::Adopt => !self.changes.is_empty(),
+            Action::None | Action::Unknown => false,
+        }
+    }
+}
+
+/// 2 when something would be changed at the cloud, 1 when that can't be told of an object.
+pub(super) fn exit(plans: &[Planned]) -> Exit {
+    if plans.iter().any(|plan| plan.action == Action::Unknown) {
+        Exit::Failed
+    } else if plans.iter().any(Planned::is_change) {
+        Exit::Changes
+    } else {
+        Exit::Well
+    }
+}
+
+/// Each object with its diff, and a line that sums up.
+pub(super) fn tell(plans: &[Planned]) -> String {
+    let mut text = String::new();
+    for plan in plans {
+        let id = plan.callback_id.iter().map(|id| format!(" {id}"));
+        let id: String = id.collect();
+        let line = format!("{}/{}: {:?}{id}", plan.namespace, plan.name, plan.action);
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{}", printable(&line));
+        for change in &plan.changes {
+            for (sign, value) in [('-', &change.from), ('+', &change.to)] {
+                if let Some(value) = value {
+                    let line = format!("{}: {value}", change.field);
+                    let _ = writeln!(text, "  {sign} {}", printable(&line));
+                }
+            }
+        }
+        if let Some(message) = &plan.message {
+            let _ = writeln!(text, "    {}", printable(message));
+        }
+    }
+    let count = |action| plans.iter().filter(|plan| plan.action == action).count();
+    let counted = [
+        (Action::Create, "to create"),
+        (Action::Update, "to update"),
+        (Action::Adopt, "to adopt"),
+        (Action::Delete, "to delete"),
+        (Action::None, "without a change"),
+        (Action::Unknown, "not known"),
+    ];
+    let counted: Vec<String> = counted
+        .into_iter()
+        .map(|(action, words)| (count(action), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    let _ = writeln!(text, "\nPlan: {}.", counted.join(", "));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn planned(name: &str, outlook: Outlook) -> Planned {
+        let object = json!({ "metadata": { "name": name, "namespace": "media" } });
+        Planned::new(&serde_json::from_value(object).unwrap(), outlook)
+    }
+
+    fn outlook(
+        action: Action,
+        id: &str,
+        changes: &[(&str, Option<&str>, Option<&str>)],
+    ) -> Outlook {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let changes = changes.iter().map(|(field, from, to)| ChangeStatus {
+            field: (*field).to_owned(),
+            from: owned(*from),
+            to: owned(*to),
+        });
+        Outlook {
+            action,
+            id: Some(id.to_owned()).filter(|id| !id.is_empty()),
+            changes: changes.collect(),
+            message: None,
+        }
+    }
+
+    const URL: &str = "https://hooks.example.com/record";
+
+    #[test]
+    fn a_plan_is_told_as_in_the_docs() {
+        let edited = [(
+            "notifyCallbackURL",
+            Some("https://old.example.com/record"),
+            Some(URL),
+        )];
+        let new = [
+            ("notifyCallbackURL", None, Some(URL)),
+            (
+                "notifyEventSubscription",
+                None,
+                Some("RECORD_FILE_COMPLETE"),
+            ),
+            ("signType", None, Some("HMACSHA256")),
+        ];
+        let mut taken = outlook(Action::None, "", &[]);
+        taken.message =
+            Some("Conflict: https://elsewhere.example.com/record is there already.".to_owned());
+        let plans = [
+            planned(
+                "push",
+                outlook(Action::Update, "e2fe84def7e476651034ec4b9e92bc30", &edited),
+            ),
+            planned("live", outlook(Action::Create, "", &new)),
+            planned("taken", taken),
+        ];
+        let told = tell(&plans);
+        let page = include_str!("../../../docs/commands.md");
+        let lines = told.lines().map(|line| match line {
+            "" => "\n".to_owned(),
+            line => format!("    {line}\n"),
+        });
+        let lines: String = lines.collect();
+        assert!(page.contains(&lines), "{lines}");
+    }
+
+    #[test]
+    fn the_exit_code_tells_of_changes_at_the_cloud() {
+        let same = || planned("a", outlook(Action::Adopt, "id", &[]));
+        let differs = || {
+            planned(
+                "b",
+                outlook(Action::Adopt, "id", &[("signType", None, Some("MD5"))]),
+            )
+        };
+        let unknown = || planned("c", Outlook::unknown("no answer".to_owned()));
+        assert_eq!(exit(&[]), Exit::Well);
+        assert_eq!(exit(&[same()]), Exit::Well);
+        assert_eq!(exit(&[same(), differs()]), Exit::Changes);
+        assert_eq!(exit(&[differs(), unknown()]), Exit::Failed);
+    }
+}

@@ -1,0 +1,242 @@
+//! `plan`, on what objects would become: it says what the operator then does, and changes nothing.
+
+use std::fs;
+
+use live_simulator::{Fault, Operation, RowPatch};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::{
+    errors::refusal,
+    support::{
+        Said, program,
+        world::{PROJECT, World, condition},
+    },
+};
+
+const HOOK: &str = "https://hooks.example.com/record";
+const OTHER: &str = "https://hooks.example.com/other";
+
+/// A manifest like the objects that `World::create` makes.
+fn manifest(name: &str, more: &Value) -> Value {
+    let mut spec = json!({
+        "publishDomain": format!("{name}.example.com"),
+        "app": "live",
+        "notifyCallbackURL": HOOK,
+        "credentialsSecretRef": { "name": "huaweicloud" },
+    });
+    json_patch::merge(&mut spec, more);
+    json!({
+        "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
+        "metadata": { "name": name }, "spec": spec,
+    })
+}
+
+async fn plan(world: &World, manifests: &[Value], more: &[&str]) -> Said {
+    let file = NamedTempFile::new().unwrap();
+    let documents: Vec<String> = manifests.iter().map(Value::to_string).collect();
+    fs::write(file.path(), documents.join("\n---\n")).unwrap();
+    let endpoint = format!("--allowed-endpoints={}", world.cloud.endpoint());
+    let path = file.path().to_str().unwrap();
+    let mut all = vec!["plan", "-n", world.namespace.name(), &endpoint, path];
+    all.extend(more);
+    program(&all).await
+}
+
+/// The plans as programs read them, and the exit code.
+async fn plans(world: &World, manifests: &[Value]) -> (Vec<Value>, i32) {
+    let said = plan(world, manifests, &["-o", "json"]).await;
+    let read: Value = serde_json::from_str(&said.stdout).unwrap();
+    (read["items"].as_array().unwrap().clone(), said.code)
+}
+
+fn foreign(world: &World, domain: &str, url: &str) {
+    let fields = RowPatch {
+        notify_callback_url: Some(url.to_owned()),
+        ..RowPatch::default()
+    };
+    world.cloud.insert_row(PROJECT, domain, "live", &fields);
+}
+
+#[tokio::test]
+async fn what_it_says_is_what_the_operator_does_then() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    for name in ["same", "edited"] {
+        world.create(name, json!({})).await;
+        world.ready(name).await;
+    }
+    foreign(&world, "equal.example.com", HOOK);
+    foreign(&world, "taken.example.com", OTHER);
+    foreign(&world, "claimed.example.com", OTHER);
+    let before = (world.cloud.rows(), world.get("edited").await);
+    let calls = world.calls().len();
+
+    let manifests = [
+        manifest("same", &json!({})),
+        manifest("edited", &json!({ "notifyCallbackURL": OTHER })),
+        manifest("new", &json!({})),
+        manifest("equal", &json!({})),
+        manifest("taken", &json!({})),
+        manifest("claimed", &json!({ "adoptionPolicy": "Always" })),
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "other" } }),
+    ];
+    let said = plan(&world, &manifests, &[]).await;
+    assert_eq!(said.code, 2, "{said:#?}");
+    assert!(said.stderr.contains("of other kinds: 1"), "{said:#?}");
+    let namespace = world.namespace.name();
+    for words in [
+        format!(
+            "{namespace}/edited: Update {}",
+            before
+                .1
+                .as_ref()
+                .unwrap()
+                .status
+                .as_ref()
+                .unwrap()
+                .callback_id
+                .as_ref()
+                .unwrap()
+        ),
+        format!("  - notifyCallbackURL: {HOOK}\n  + notifyCallbackURL: {OTHER}\n"),
+        format!("{namespace}/new: Create\n  + notifyCallbackURL: {HOOK}\n"),
+        "Plan: 1 to create, 1 to update, 2 to adopt, 2 without a change.".to_owned(),
+    ] {
+        assert!(said.stdout.contains(&words), "{words}: {}", said.stdout);
+    }
+    assert_eq!(
+        world.calls()[calls..],
+        [(Operation::List, Some(200))],
+        "one list for all"
+    );
+    assert_eq!(world.cloud.rows(), before.0);
+    assert_eq!(world.get("edited").await, before.1);
+    assert_eq!(world.get("new").await, None);
+
+    let (told, _) = plans(&world, &manifests[..6]).await;
+    let actions: Vec<&str> = told
+        .iter()
+        .map(|plan| plan["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        ["None", "Update", "Create", "Adopt", "None", "Adopt"]
+    );
+    assert!(
+        told[4]["message"].as_str().unwrap().contains(OTHER),
+        "{:#}",
+        told[4]
+    );
+    assert_eq!(told[3]["changes"], json!([]));
+    assert_eq!(told[5]["changes"][0]["from"], OTHER);
+
+    // The operator does just that.
+    let since = world.cloud.mutations().len();
+    world
+        .patch("edited", json!({ "spec": { "notifyCallbackURL": OTHER } }))
+        .await;
+    for name in ["new", "equal", "taken"] {
+        world.create(name, json!({})).await;
+    }
+    world
+        .create("claimed", json!({ "adoptionPolicy": "Always" }))
+        .await;
+    for name in ["edited", "new", "equal", "claimed"] {
+        world.ready(name).await;
+    }
+    world.reason("taken", "Conflict").await;
+    let mutations = world.cloud.mutations();
+    let mut changed: Vec<String> = mutations[since..]
+        .iter()
+        .map(|mutation| format!("{:?} {}", mutation.change, mutation.row.publish_domain))
+        .collect();
+    changed.sort();
+    assert_eq!(
+        changed,
+        [
+            "Created new.example.com",
+            "Updated claimed.example.com",
+            "Updated edited.example.com"
+        ]
+    );
+    drop(operator);
+    let applied = [manifest("new", &json!({})), manifest("equal", &json!({}))];
+    let (told, code) = plans(&world, &applied).await;
+    assert_eq!(code, 0, "{told:#?}");
+}
+
+#[tokio::test]
+async fn what_can_not_be_told_is_no_absence_of_changes() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    world.create("settled", json!({})).await;
+    let settled = world.ready("settled").await;
+    assert!(condition(&settled, "Ready").is_some());
+    let calls = world.calls().len();
+    let (told, code) = plans(
+        &world,
+        &[
+            manifest(
+                "bad",
+                &json!({ "notifyCallbackURL": "ftp://hooks.example.com" }),
+            ),
+            manifest("settled", &json!({ "publishDomain": "moved.example.com" })),
+        ],
+    )
+    .await;
+    assert_eq!(code, 1);
+    for (plan, words) in [(&told[0], "notifyCallbackURL"), (&told[1], "immutable")] {
+        assert_eq!(plan["action"], "Unknown", "{plan:#}");
+        assert!(
+            plan["message"].as_str().unwrap().contains(words),
+            "{plan:#}"
+        );
+    }
+    assert_eq!(
+        world.calls().len(),
+        calls,
+        "what the API server refuses needs no call"
+    );
+
+    // An owner elsewhere in the cluster, credentials that are missing, a cloud that refuses.
+    let (told, code) = plans(
+        &world,
+        &[
+            manifest("second", &json!({ "publishDomain": "settled.example.com" })),
+            manifest(
+                "secretless",
+                &json!({ "credentialsSecretRef": { "name": "missing" } }),
+            ),
+        ],
+    )
+    .await;
+    assert_eq!(code, 0, "{told:#?}");
+    for (plan, words) in [
+        (&told[0], "settled"),
+        (&told[1], "Secret missing does not exist"),
+    ] {
+        assert_eq!(plan["action"], "None", "{plan:#}");
+        assert!(
+            plan["message"].as_str().unwrap().contains(words),
+            "{plan:#}"
+        );
+    }
+    drop(operator);
+    let refused = Fault::on(Operation::List)
+        .always()
+        .reply(400, refusal("LIVE.100011001"));
+    world.cloud.fault(refused);
+    let (told, code) = plans(&world, &[manifest("new", &json!({}))]).await;
+    assert_eq!(
+        (code, &told[0]["action"]),
+        (1, &json!("Unknown")),
+        "{told:#?}"
+    );
+    assert!(
+        told[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("LIVE.100011001")
+    );
+}
