@@ -3,15 +3,20 @@
 
 pub mod cloud;
 pub mod doctor;
+pub mod import;
 pub mod mark;
+pub mod orphans;
 pub mod output;
 pub mod plan;
 pub mod release;
+mod remote;
 pub mod status;
 
 use anyhow::anyhow;
+use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 
+use crate::api::RecordingCallback;
 use crate::cluster::client::{Access, AccessError};
 use crate::cluster::raw::RawObjects;
 use crate::config::ClusterArgs;
@@ -73,4 +78,20 @@ async fn chosen(
     let object = objects.get(namespace, name).await?;
     let missing = || anyhow!("there is no RecordingCallback {name} in the namespace {namespace}");
     Ok(vec![object.ok_or_else(missing)?])
+}
+
+/// The objects that can be read. Others are told: what they hold is not known.
+fn readable(objects: Vec<DynamicObject>) -> Vec<RecordingCallback> {
+    let read = objects.into_iter().filter_map(|object| {
+        let name = format!(
+            "{}/{}",
+            object.namespace().unwrap_or_default(),
+            object.name_any()
+        );
+        let object = object.try_parse();
+        object
+            .inspect_err(|error| eprintln!("{name} can't be read and is left out: {error}"))
+            .ok()
+    });
+    read.collect()
 }

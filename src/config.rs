@@ -14,6 +14,7 @@ pub mod duration;
 pub mod manual;
 pub mod names;
 pub mod objects;
+pub mod orphans;
 pub mod plan;
 pub mod release;
 pub mod run;
@@ -22,6 +23,7 @@ pub mod selector;
 use clap_complete::Shell;
 use doctor::DoctorArgs;
 use objects::ObjectsArgs;
+use orphans::{ImportArgs, OrphansArgs};
 use plan::PlanArgs;
 pub use release::ReleaseArgs;
 pub use run::RunConfig;
@@ -59,6 +61,10 @@ pub enum Command {
     Status(ObjectsArgs),
     /// Check all that the operator needs: cluster, CRD, rights, operator, credentials, cloud, quota; say what to do
     Doctor(DoctorArgs),
+    /// List the callbacks at the cloud that no object of the cluster holds
+    Orphans(OrphansArgs),
+    /// Print manifests for the callbacks of a project that no object holds
+    Import(ImportArgs),
     /// Tell what applying manifests would do at the cloud; exit code 2 when that would be a change
     Plan(PlanArgs),
     /// Ask for a look at the cloud now

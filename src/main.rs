@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
 use recording_callback_operator::command::mark::{self, Mark};
-use recording_callback_operator::command::{Done, doctor, plan, release, status};
+use recording_callback_operator::command::{Done, doctor, import, orphans, plan, release, status};
 use recording_callback_operator::config::{self, Command, Early, RunConfig, manual};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Ok(Command::Release(args)) => at_cluster(release::run(args)),
         Ok(Command::Status(args)) => at_cluster(status::run(args)),
         Ok(Command::Doctor(args)) => at_cluster(doctor::run(args)),
+        Ok(Command::Orphans(args)) => at_cluster(orphans::run(args)),
+        Ok(Command::Import(args)) => at_cluster(import::run(args)),
         Ok(Command::Plan(args)) => at_cluster(plan::run(args)),
         Ok(Command::Retry(args)) => at_cluster(mark::run(args, Mark::look())),
         Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),

@@ -53,6 +53,18 @@ pub fn printable(text: &str) -> String {
     text.chars().map(clean).collect()
 }
 
+/// Whether the page about commands shows this text, as an example.
+#[cfg(test)]
+pub(super) fn assert_in_docs(text: &str) {
+    let indented = text.lines().map(|line| match line {
+        "" => String::new(),
+        line => format!("    {line}"),
+    });
+    let example = format!("\n{}\n", indented.collect::<Vec<_>>().join("\n"));
+    let page = include_str!("../../docs/commands.md");
+    assert!(page.contains(&example), "{example}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

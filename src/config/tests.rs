@@ -255,6 +255,9 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "all-namespaces",
         "offline",
         "output",
+        "project-id",
+        "region",
+        "secret",
     ];
     let mut count = 0;
     for command in Cli::command().get_subcommands() {

@@ -35,6 +35,7 @@ mod manifests;
 mod ownership;
 mod plan;
 mod release;
+mod remote;
 mod rights;
 mod scale;
 mod scope;

@@ -1,6 +1,6 @@
 //! The cloud's side: credentials, the way to the cloud, clock, and how much of the quota looking takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -10,6 +10,7 @@ use super::finding::{Finding, counted};
 use super::operators::Operator;
 use crate::api::RecordingCallback;
 use crate::command::cloud::Cloud;
+use crate::command::remote::{Source, sources};
 use crate::config::RunConfig;
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
@@ -38,14 +39,6 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(10);
 const USUAL_QUOTA: u32 = 270;
 const USUAL_INTERVAL: Duration = Duration::from_mins(10);
 
-/// The objects that call with the same credentials at the same place.
-struct Source<'a> {
-    /// Namespace and Secret.
-    name: String,
-    object: &'a RecordingCallback,
-    count: u64,
-}
-
 /// An account in use, and how many callbacks its project holds.
 struct Used {
     account: Account,
@@ -69,7 +62,7 @@ pub(super) async fn examine(
     let cloud = Cloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
     let mut used: Vec<Used> = Vec::new();
-    for source in sources(objects) {
+    for source in sources(objects.iter()) {
         let account = match enter(&cloud, &source).await {
             Ok(account) => account,
             Err(finding) => {
@@ -95,31 +88,6 @@ pub(super) async fn examine(
     }
     findings.extend(quotas(&used, config));
     Ok(findings)
-}
-
-/// One for all objects that have Secret, region and project in common.
-fn sources(objects: &[RecordingCallback]) -> Vec<Source<'_>> {
-    let mut sources: BTreeMap<_, Source<'_>> = BTreeMap::new();
-    for object in objects {
-        let namespace = object.namespace().unwrap_or_default();
-        let spec = &object.spec;
-        let secret = spec
-            .credentials_secret_ref
-            .as_ref()
-            .map(|secret| &secret.name);
-        let name = secret.map_or_else(
-            || format!("{namespace}: the operator's own"),
-            |secret| format!("{namespace}/{secret}"),
-        );
-        let key = (namespace, secret, &spec.region, &spec.project_id);
-        let source = sources.entry(key).or_insert(Source {
-            name,
-            object,
-            count: 0,
-        });
-        source.count += 1;
-    }
-    sources.into_values().collect()
 }
 
 async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {

@@ -130,6 +130,7 @@ pub(super) fn tell(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::output::assert_in_docs;
 
     #[test]
     fn what_to_do_stands_below_the_table_as_in_the_docs() {
@@ -177,13 +178,7 @@ mod tests {
             ),
         ];
         let told = tell(&findings);
-        let page = include_str!("../../../docs/commands.md");
-        let lines = told.lines().map(|line| match line {
-            "" => "\n".to_owned(),
-            line => format!("    {line}\n"),
-        });
-        let lines: String = lines.collect();
-        assert!(page.contains(&lines), "{lines}");
+        assert_in_docs(&told);
         assert!(!tell(&findings[..1]).contains("To do"));
     }
 }

@@ -103,6 +103,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::command::output::assert_in_docs;
 
     fn planned(name: &str, outlook: Outlook) -> Planned {
         let object = json!({ "metadata": { "name": name, "namespace": "media" } });
@@ -158,13 +159,7 @@ mod tests {
             planned("taken", taken),
         ];
         let told = tell(&plans);
-        let page = include_str!("../../../docs/commands.md");
-        let lines = told.lines().map(|line| match line {
-            "" => "\n".to_owned(),
-            line => format!("    {line}\n"),
-        });
-        let lines: String = lines.collect();
-        assert!(page.contains(&lines), "{lines}");
+        assert_in_docs(&told);
     }
 
     #[test]

@@ -134,7 +134,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::output::table;
+    use crate::command::output::{assert_in_docs, table};
 
     fn object(metadata: &Value, status: &Value) -> DynamicObject {
         let mut object = json!({
@@ -169,10 +169,7 @@ mod tests {
         let object = object(&json!({ "deletionTimestamp": DELETED }), &status);
         let row = Released::new(&object, Word::Released, None);
         let table = table(std::slice::from_ref(&row));
-        let page = include_str!("../../../docs/commands.md");
-        let lines: Vec<&str> = table.lines().collect();
-        let indented = format!("\n    {}\n", lines.join("\n    "));
-        assert!(page.contains(&indented), "{indented}");
+        assert_in_docs(&table);
         assert_eq!(
             serde_json::to_value(row).unwrap(),
             json!({

@@ -190,6 +190,7 @@ mod tests {
 
     use super::*;
     use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
+    use crate::command::output::assert_in_docs;
 
     const NOW: &str = "2026-11-25T02:00:01Z";
 
@@ -228,13 +229,7 @@ mod tests {
             ],
         });
         let text = tell(&[story(1, &status)], NOW.parse().unwrap());
-        let page = include_str!("../../../docs/commands.md");
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            assert!(
-                page.contains(&format!("\n    {line}\n")),
-                "{line} is not in the docs:\n{text}"
-            );
-        }
+        assert_in_docs(&text);
     }
 
     #[test]

@@ -1,0 +1,105 @@
+//! `import`: manifests for the callbacks of a project that no object holds. Applied, they are taken over as they are: nothing is
+//! changed at the cloud. Changes nothing itself.
+
+mod manifest;
+
+use kube::core::{DynamicObject, ObjectMeta};
+use serde_json::{Value, json};
+
+use self::manifest::{Names, manifest};
+use super::cloud::Cloud;
+use super::remote::{Project, look, sources};
+use super::{Done, Exit, access, readable};
+use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
+use crate::cluster::raw::RawObjects;
+use crate::config::names::Grant;
+use crate::config::orphans::{ImportArgs, Manifests};
+
+/// Prints manifests for the project that `args` name.
+pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
+    let client = access(&args.cluster)?.client()?;
+    let namespace = args.namespace.as_deref();
+    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    let raw = RawObjects::new(client.clone());
+    // Whoever may not see all objects can't say that none holds a callback.
+    let objects = readable(raw.list(None).await?);
+    let allowed = args.cloud.allowed(None);
+    let none = Grant::Only(Vec::new());
+    let cloud = Cloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
+    let source = source(&args, &namespace);
+    let seen = look(&cloud, sources(std::iter::once(&source))).await;
+    let standing = seen.standing(objects.iter());
+    let mut names = Names::taken(objects.iter(), &namespace);
+    let (mut manifests, mut problems) = (Vec::new(), seen.problems);
+    for Project { target, inventory } in &seen.projects {
+        for found in standing.unheld(target, &inventory.rows) {
+            let (row, place) = (found.row, &found.row.place);
+            let title = format!("{} {} {}", place.domain(), place.app(), row.id);
+            if !found.notes.is_empty() {
+                let out = if found.is_wanted { "left out: " } else { "" };
+                eprintln!("{out}{title}: {}", found.notes.join("; "));
+            }
+            if found.is_wanted {
+                continue;
+            }
+            let manifest = manifest(row, &source, &names.next(place));
+            match refusal(&raw, &manifest).await {
+                Ok(()) => manifests.push(manifest),
+                Err(refusal) => problems.push(format!("{title}: {refusal}")),
+            }
+        }
+    }
+    for problem in &problems {
+        eprintln!("error: {problem}");
+    }
+    if !manifests.is_empty() {
+        eprintln!(
+            "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object"
+        );
+    }
+    Ok(Done {
+        text: text(&manifests, args.output)?,
+        exit: Exit::of(problems.is_empty()),
+    })
+}
+
+/// An object that has the credentials, region and project that are asked for.
+fn source(args: &ImportArgs, namespace: &str) -> RecordingCallback {
+    let spec = RecordingCallbackSpec {
+        credentials_secret_ref: Some(SecretRef {
+            name: args.secret.clone(),
+        }),
+        region: args.region.clone(),
+        project_id: args.project_id.clone(),
+        ..RecordingCallbackSpec::default()
+    };
+    let mut object = RecordingCallback::new("import", spec);
+    object.metadata = ObjectMeta {
+        namespace: Some(namespace.to_owned()),
+        ..object.metadata
+    };
+    object
+}
+
+/// Whether the API server would refuse it, and why. Where it may not be asked, it will tell when the manifest is applied.
+async fn refusal(raw: &RawObjects, manifest: &Value) -> Result<(), String> {
+    let object: DynamicObject =
+        serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())?;
+    match raw.rehearse(&object).await {
+        Err(error) if !error.is_forbidden() => Err(error.to_string()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn text(manifests: &[Value], output: Manifests) -> anyhow::Result<String> {
+    Ok(match output {
+        Manifests::Json => {
+            let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests });
+            format!("{list:#}\n")
+        }
+        Manifests::Yaml => {
+            let documents = manifests.iter().map(serde_saphyr::to_string);
+            documents.collect::<Result<Vec<_>, _>>()?.join("---\n")
+        }
+    })
+}

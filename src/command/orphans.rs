@@ -1,0 +1,152 @@
+//! `orphans`: callbacks at the cloud that no object of this cluster holds. Changes nothing.
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Serialize;
+
+use super::cloud::Cloud;
+use super::output::{Row as Line, render, table};
+use super::remote::{Found, Project, look, sources};
+use super::{Done, Exit, access, readable};
+use crate::cluster::raw::RawObjects;
+use crate::config::names::Grant;
+use crate::config::orphans::OrphansArgs;
+use crate::plan::place::Target;
+
+/// A callback that no object holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Orphan {
+    publish_domain: String,
+    app: String,
+    #[serde(rename = "callbackID")]
+    callback_id: String,
+    #[serde(rename = "notifyCallbackURL", skip_serializing_if = "Option::is_none")]
+    notify_callback_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
+    region: String,
+    #[serde(rename = "projectID")]
+    project_id: String,
+    /// Objects that may have to do with it.
+    notes: Vec<String>,
+}
+
+impl Orphan {
+    fn new(target: &Target, found: Found<'_>) -> Self {
+        let row = found.row;
+        Self {
+            publish_domain: row.place.domain().to_owned(),
+            app: row.place.app().to_owned(),
+            callback_id: row.id.clone(),
+            notify_callback_url: row.url.clone(),
+            created: row.create_time,
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            notes: found.notes,
+        }
+    }
+}
+
+impl Line for Orphan {
+    const HEADS: &'static [&'static str] = &[
+        "DOMAIN",
+        "APP",
+        "REMOTE ID",
+        "CREATED",
+        "REGION",
+        "PROJECT",
+        "NOTE",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.publish_domain.clone(),
+            self.app.clone(),
+            self.callback_id.clone(),
+            self.created
+                .map(|time| time.to_string())
+                .unwrap_or_default(),
+            self.region.clone(),
+            self.project_id.clone(),
+            self.notes.join("; "),
+        ]
+    }
+}
+
+/// Looks at the projects that the objects in the scope use.
+pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
+    let client = access(&args.scope.cluster)?.client()?;
+    let namespace = args.scope.namespace.as_deref();
+    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    // Whoever may not see all objects can't say that none holds a callback.
+    let objects = readable(RawObjects::new(client.clone()).list(None).await?);
+    let in_scope = objects.iter().filter(|object| {
+        args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
+    });
+    let allowed = args.cloud.allowed(None);
+    let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
+    let seen = look(&cloud, sources(in_scope)).await;
+    let standing = seen.standing(objects.iter());
+    let mut orphans = Vec::new();
+    for Project { target, inventory } in &seen.projects {
+        let unheld = standing.unheld(target, &inventory.rows).into_iter();
+        orphans.extend(unheld.map(|found| Orphan::new(target, found)));
+    }
+    for problem in &seen.problems {
+        eprintln!("error: not looked at: {problem}");
+    }
+    if orphans.is_empty() && seen.problems.is_empty() {
+        eprintln!(
+            "every callback of {} projects is held by an object",
+            seen.projects.len()
+        );
+    }
+    Ok(Done {
+        text: render(args.print.output, &orphans, table)?,
+        exit: Exit::of(seen.problems.is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::output::assert_in_docs;
+    use crate::plan::place::Place;
+    use crate::plan::row;
+
+    #[test]
+    fn orphans_are_told_as_in_the_docs() {
+        let target = Target {
+            region: "cn-north-4".to_owned(),
+            project_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            endpoint: String::new(),
+        };
+        let orphan = |id: &str, app: &str, notes: &[&str]| {
+            let row = row::Row {
+                id: id.to_owned(),
+                place: Place::new("push.example.com", app),
+                url: None,
+                events: None,
+                sign_type: None,
+                create_time: "2026-11-25T02:00:00Z".parse().ok(),
+                update_time: None,
+            };
+            let found = Found {
+                row: &row,
+                notes: notes.iter().map(|note| (*note).to_owned()).collect(),
+                is_wanted: !notes.is_empty(),
+            };
+            Orphan::new(&target, found)
+        };
+        let told = table(&[
+            orphan("e2fe84def7e476651034ec4b9e92bc30", "*", &[]),
+            orphan(
+                "0b5a35a4c3ad4f7f8e2f4c1d2e3f4a5b",
+                "live",
+                &["wanted by media/push (Conflict)"],
+            ),
+        ]);
+        assert_in_docs(&told);
+    }
+}

@@ -1,0 +1,163 @@
+//! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`.
+
+mod standing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use tokio::time::Instant;
+
+pub(super) use self::standing::Found;
+use self::standing::Standing;
+use super::cloud::Cloud;
+use crate::api::RecordingCallback;
+use crate::cluster::error::Error;
+use crate::explain;
+use crate::live::account::Account;
+use crate::live::looks::Inventory;
+use crate::live::quota::Lane;
+use crate::plan::facts::Access;
+use crate::plan::place::Target;
+use crate::plan::situation::sentence;
+
+/// What an object's project hangs on: namespace, Secret, region and project of the spec.
+type Key = (String, Option<String>, Option<String>, Option<String>);
+
+fn key(object: &RecordingCallback) -> Key {
+    let spec = &object.spec;
+    let secret = spec.credentials_secret_ref.as_ref();
+    (
+        object.namespace().unwrap_or_default(),
+        secret.map(|secret| secret.name.clone()),
+        spec.region.clone(),
+        spec.project_id.clone(),
+    )
+}
+
+/// The objects that call with the same credentials at the same place.
+pub(super) struct Source<'a> {
+    /// Namespace and Secret.
+    pub(super) name: String,
+    /// One of them.
+    pub(super) object: &'a RecordingCallback,
+    /// How many there are.
+    pub(super) count: u64,
+}
+
+/// One for all objects that have Secret, region and project in common.
+pub(super) fn sources<'a>(objects: impl Iterator<Item = &'a RecordingCallback>) -> Vec<Source<'a>> {
+    let mut sources: BTreeMap<Key, Source<'_>> = BTreeMap::new();
+    for object in objects {
+        let key = key(object);
+        let name = match &key.1 {
+            Some(secret) => format!("{}/{secret}", key.0),
+            None => format!("{}: the operator's own", key.0),
+        };
+        let source = sources.entry(key).or_insert(Source {
+            name,
+            object,
+            count: 0,
+        });
+        source.count += 1;
+    }
+    sources.into_values().collect()
+}
+
+/// A project, as its callbacks were listed.
+pub(super) struct Project {
+    pub(super) target: Target,
+    pub(super) inventory: Arc<Inventory>,
+}
+
+/// What was seen of projects.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) projects: Vec<Project>,
+    /// A sentence for each that could not be looked at.
+    pub(super) problems: Vec<String>,
+    /// Region and project that objects of a key are about.
+    keys: BTreeMap<Key, (String, String)>,
+}
+
+/// Lists each project once that these sources lead to.
+pub(super) async fn look(cloud: &Cloud, sources: Vec<Source<'_>>) -> Seen {
+    let mut seen = Seen::default();
+    let mut accounts: BTreeMap<_, Vec<Account>> = BTreeMap::new();
+    for source in sources {
+        match enter(cloud, source.object).await {
+            Ok(Ok(account)) => {
+                let Target {
+                    region,
+                    project_id,
+                    endpoint,
+                } = account.target.clone();
+                let project = (region.clone(), project_id.clone());
+                seen.keys.insert(key(source.object), project);
+                let of_project = accounts.entry((region, project_id, endpoint)).or_default();
+                of_project.push(account);
+            }
+            Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
+            Err(error) => seen.problems.push(format!("{}: {error}", source.name)),
+        }
+    }
+    for of_project in accounts.into_values() {
+        match list(cloud, &of_project).await {
+            Ok(project) => seen.projects.push(project),
+            Err(problem) => seen.problems.push(problem),
+        }
+    }
+    seen
+}
+
+/// Lists a project with the first of these accounts that may.
+async fn list(cloud: &Cloud, accounts: &[Account]) -> Result<Project, String> {
+    let mut problem = String::new();
+    for account in accounts {
+        let target = account.target.clone();
+        let name = format!("{} {}", target.region, target.project_id);
+        let looks = cloud.looks(account);
+        problem = match looks.sweep(Instant::now(), Lane::Background).await {
+            Ok(inventory) if inventory.complete => return Ok(Project { target, inventory }),
+            Ok(inventory) => format!(
+                "{name} has {} callbacks, of which the cloud lists no more than 4,000",
+                inventory.total
+            ),
+            Err(failure) => {
+                let advice = failure.code.as_deref().and_then(explain::remedy);
+                format!("{name}: {}", sentence(&failure, advice))
+            }
+        };
+    }
+    Err(problem)
+}
+
+impl Seen {
+    /// How these objects stand to what was seen.
+    pub(super) fn standing<'a>(
+        &self,
+        objects: impl Iterator<Item = &'a RecordingCallback>,
+    ) -> Standing {
+        let objects = objects.map(|object| (object, self.keys.get(&key(object)).cloned()));
+        Standing::of(objects)
+    }
+}
+
+/// The account of an object, or the sentence that says why there is none. An error is the API server's.
+async fn enter(
+    cloud: &Cloud,
+    object: &RecordingCallback,
+) -> Result<Result<Account, String>, Error> {
+    let login = match cloud.login(object).await? {
+        Ok(login) => login,
+        Err((reason, sentence)) => return Ok(Err(format!("{}: {sentence}", reason.as_str()))),
+    };
+    let namespace = object.namespace().unwrap_or_default();
+    let identified = login.identify(cloud.client(), &namespace).await;
+    Ok(identified.map_err(|access| match access {
+        Access::Unknown(failure) => sentence(&failure, None),
+        Access::Ambiguous(sentence) => sentence,
+        Access::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
+        Access::Unread | Access::Usable(_) => "the credentials could not be read".to_owned(),
+    }))
+}

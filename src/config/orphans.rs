@@ -1,0 +1,56 @@
+//! The flags of `orphans` and `import`.
+
+use clap::{Args, ValueEnum};
+
+use super::cloud::CloudArgs;
+use super::objects::{OutputArgs, Scope};
+use super::{ClusterArgs, names};
+
+/// Whose projects to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct OrphansArgs {
+    /// Whose credentials are used.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// How the cloud is called.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+    /// How to print what was found.
+    #[command(flatten)]
+    pub print: OutputArgs,
+}
+
+/// Whose project to take over.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ImportArgs {
+    /// Secret with the credentials, in the namespace that the objects are to be in
+    #[arg(long, value_name = "NAME", value_parser = names::subdomain)]
+    pub secret: String,
+    /// Region, where the Secret has none or another one
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// Project, where the Secret has none or another one
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<String>,
+    /// Namespace of the Secret and of the objects [default: that of the kubeconfig's context]
+    #[arg(short, long, value_name = "NAME", value_parser = names::label)]
+    pub namespace: Option<String>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// How the cloud is called.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+    /// How to print the manifests
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml", value_enum)]
+    pub output: Manifests,
+}
+
+/// How manifests are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Manifests {
+    /// One document each.
+    Yaml,
+    /// A list.
+    Json,
+}

@@ -1,0 +1,166 @@
+//! `orphans` and `import`: what a project holds that no object holds, and how it is taken over without a change.
+
+use std::fs;
+
+use live_simulator::{Operation, RowPatch};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::support::{
+    Said, kubectl, program,
+    world::{PROJECT, World},
+};
+
+const HOOK: &str = "https://hooks.example.com/record";
+
+/// A callback that somebody made without the operator; gives its id.
+fn foreign(world: &World, domain: &str, app: &str, url: &str) -> String {
+    let fields = RowPatch {
+        notify_callback_url: Some(url.to_owned()),
+        ..RowPatch::default()
+    };
+    world.cloud.insert_row(PROJECT, domain, app, &fields).id
+}
+
+async fn call(world: &World, command: &str, more: &[&str]) -> Said {
+    let endpoint = format!("--allowed-endpoints={}", world.cloud.endpoint());
+    let mut all = vec![command, "-n", world.namespace.name(), &endpoint];
+    all.extend(more);
+    program(&all).await
+}
+
+fn items(said: &Said) -> Vec<Value> {
+    let read: Value = serde_json::from_str(&said.stdout).unwrap();
+    read["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_them() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    world.create("held", json!({})).await;
+    world.ready("held").await;
+    let free = foreign(&world, "free.example.com", "*", HOOK);
+    let taken = foreign(
+        &world,
+        "taken.example.com",
+        "live",
+        "https://elsewhere.example.com",
+    );
+    world.create("taken", json!({})).await;
+    world.reason("taken", "Conflict").await;
+    let before = (world.cloud.rows(), world.calls().len());
+
+    let said = call(&world, "orphans", &["-o", "json"]).await;
+    assert_eq!(said.code, 0, "{said:#?}");
+    let found: Vec<(Value, Value)> = items(&said)
+        .iter()
+        .map(|found| (found["callbackID"].clone(), found["notes"].clone()))
+        .collect();
+    let by = format!("wanted by {}/taken (Conflict)", world.namespace.name());
+    assert_eq!(
+        found,
+        [(json!(free), json!([])), (json!(taken), json!([by]))]
+    );
+    assert_eq!(world.calls()[before.1..], [(Operation::List, Some(200))]);
+    assert_eq!(world.cloud.rows(), before.0);
+    let table = call(&world, "orphans", &[]).await;
+    assert!(table.stdout.starts_with("DOMAIN"), "{table:#?}");
+    drop(operator);
+
+    // What can't be looked at is told, and no answer.
+    let wrong = world.credentials_with("sk-test-example-wrong-000000000000000000");
+    world.put_secret("huaweicloud", &wrong).await;
+    let said = call(&world, "orphans", &["-o", "json"]).await;
+    assert_eq!((said.code, items(&said).len()), (1, 0), "{said:#?}");
+    assert!(
+        said.stderr.contains("not looked at: cn-north-4"),
+        "{said:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_project_of_several_pages_is_listed_whole() {
+    let world = World::new().await;
+    for number in 0..250 {
+        foreign(&world, &format!("d{number}.example.com"), "live", HOOK);
+    }
+    world.create("push", json!({ "suspend": true })).await;
+    let said = call(&world, "orphans", &["-o", "json"]).await;
+    assert_eq!(items(&said).len(), 250, "{}", said.stderr);
+    assert_eq!(world.count(Operation::List), 3);
+}
+
+#[tokio::test]
+async fn what_is_imported_is_taken_over_without_a_change() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    world.create("held", json!({})).await;
+    world.ready("held").await;
+    let ids = [
+        (
+            "push-example-com-live",
+            foreign(&world, "push.example.com", "live", HOOK),
+        ),
+        (
+            "push-example-com-all",
+            foreign(&world, "push.example.com", "*", HOOK),
+        ),
+    ];
+    foreign(
+        &world,
+        "bad.example.com",
+        "live",
+        "https://hooks.example.com/record?query",
+    );
+    foreign(
+        &world,
+        "taken.example.com",
+        "live",
+        "https://elsewhere.example.com",
+    );
+    world.create("taken", json!({})).await;
+    world.reason("taken", "Conflict").await;
+    let mutations = world.cloud.mutations().len();
+
+    let said = call(&world, "import", &["--secret", "huaweicloud"]).await;
+    assert_eq!(said.code, 1, "{said:#?}");
+    for words in [
+        "bad.example.com",
+        "notifyCallbackURL",
+        "signKeySecretRef",
+        "left out: taken.example.com live",
+    ] {
+        assert!(said.stderr.contains(words), "{words}: {said:#?}");
+    }
+    let file = NamedTempFile::new().unwrap();
+    fs::write(file.path(), &said.stdout).unwrap();
+    let path = file.path().to_str().unwrap();
+    let applied = kubectl(&["apply", "-f", path]).await;
+    assert!(applied.succeeded, "{applied:#?}");
+    for (name, id) in &ids {
+        let status = world.ready(name).await;
+        assert_eq!(status.callback_id.as_ref(), Some(id));
+        assert_eq!(status.adopted, Some(true));
+    }
+    assert_eq!(
+        world.cloud.mutations().len(),
+        mutations,
+        "taken over as they are"
+    );
+    let again = call(&world, "import", &["--secret", "huaweicloud", "-o", "json"]).await;
+    assert_eq!(items(&again), Vec::<Value>::new());
+
+    // The objects go, the callbacks stay.
+    for (name, _) in &ids {
+        world.delete(name).await;
+        world.gone(name).await;
+    }
+    assert_eq!(world.cloud.mutations().len(), mutations);
+    drop(operator);
+    let missing = call(&world, "import", &["--secret", "missing"]).await;
+    assert!(
+        missing.code == 1 && missing.stderr.contains("Secret missing"),
+        "{missing:#?}"
+    );
+}
