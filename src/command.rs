@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod doctor;
 pub mod import;
 pub mod mark;
+pub mod notifications;
 pub mod orphans;
 pub mod output;
 pub mod plan;

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod duration;
 pub mod manual;
 pub mod names;
+pub mod notifications;
 pub mod objects;
 pub mod orphans;
 pub mod plan;
@@ -22,6 +23,7 @@ pub mod selector;
 
 use clap_complete::Shell;
 use doctor::DoctorArgs;
+use notifications::{ServeArgs, VerifyArgs};
 use objects::ObjectsArgs;
 use orphans::{ImportArgs, OrphansArgs};
 use plan::PlanArgs;
@@ -73,6 +75,10 @@ pub enum Command {
     Suspend(ObjectsArgs),
     /// Work on suspended objects again
     Resume(ObjectsArgs),
+    /// Check the signature of a notification that was received
+    VerifyNotification(VerifyArgs),
+    /// Receive notifications, verify and print them
+    ServeNotifications(ServeArgs),
     /// Print a shell's completion script
     Completion {
         /// Which shell

@@ -12,6 +12,7 @@ mod draft;
 pub mod endpoint;
 pub mod iam;
 pub mod looks;
+pub mod notification;
 pub mod quota;
 pub mod redact;
 pub mod sender;

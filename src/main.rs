@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use recording_callback_operator::api::crd;
 use recording_callback_operator::command::mark::{self, Mark};
+use recording_callback_operator::command::notifications::{serve, verify};
 use recording_callback_operator::command::{Done, doctor, import, orphans, plan, release, status};
 use recording_callback_operator::config::{self, Command, Early, RunConfig, manual};
 use recording_callback_operator::live::codes;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         Ok(Command::Retry(args)) => at_cluster(mark::run(args, Mark::look())),
         Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),
         Ok(Command::Resume(args)) => at_cluster(mark::run(args, Mark::Resume)),
+        Ok(Command::VerifyNotification(args)) => at_cluster(async move { verify::run(&args) }),
+        Ok(Command::ServeNotifications(args)) => at_cluster(serve::run(args)),
         Ok(Command::Completion { shell }) => print(Ok(manual::completion(shell))),
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(Early::Told(text)) => print(Ok(text)),

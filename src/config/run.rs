@@ -208,7 +208,7 @@ impl FromArgMatches for RunConfig {
 }
 
 /// An address and port; `:8080` is the port at every address.
-fn listen(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let wrong =
         || format!("{text:?} is not an address: write for instance [::]:8080 or 127.0.0.1:8080");
     match text.strip_prefix(':') {

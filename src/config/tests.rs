@@ -253,6 +253,7 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "all",
         "namespace",
         "all-namespaces",
+        "any-age",
         "offline",
         "output",
         "project-id",

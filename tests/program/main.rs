@@ -11,6 +11,7 @@
 use std::process::{Command, Output};
 
 mod line;
+mod notifications;
 mod standing;
 
 /// The binary with nothing of this machine's environment that could help it.
