@@ -9,6 +9,7 @@ pub mod notifications;
 pub mod orphans;
 pub mod output;
 pub mod plan;
+mod progress;
 pub mod release;
 mod remote;
 pub mod status;

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::progress::Progress;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::cluster::secret::Secrets;
@@ -35,6 +36,7 @@ const CALLS_PER_MINUTE: u32 = 20;
 pub struct Cloud {
     client: Arc<Client>,
     bucket: Bucket,
+    progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
     secrets: Secrets,
     own: Own,
@@ -68,6 +70,7 @@ impl Cloud {
             own: Own::new(granted, &client, &allowed)?,
             client: Arc::new(client),
             bucket,
+            progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
             secrets: Secrets::new(kube.clone()),
             allowed,
@@ -111,6 +114,7 @@ impl Cloud {
             let lister = Arc::new(Listing {
                 client: Arc::clone(&self.client),
                 account: account.clone(),
+                progress: Arc::clone(&self.progress),
             });
             Looks::new(lister, self.bucket.clone(), Gate::new(), BTreeSet::new)
         });
@@ -148,6 +152,7 @@ impl Cloud {
 struct Listing {
     client: Arc<Client>,
     account: Account,
+    progress: Arc<Progress>,
 }
 
 impl Lister for Listing {
@@ -158,10 +163,19 @@ impl Lister for Listing {
         offset: u32,
         limit: u32,
     ) -> BoxFuture<'a, Result<Answer<Page>, Failure>> {
-        Box::pin(
-            self.client
-                .list(token, &self.account, domain, offset, limit),
-        )
+        let listed = self
+            .client
+            .list(token, &self.account, domain, offset, limit);
+        Box::pin(async move {
+            let page = listed.await?;
+            // A filtered list is one look among many.
+            if domain.is_none() {
+                let read = u64::from(offset) + page.value.rows.len() as u64;
+                let project = &self.account.target.project_id;
+                self.progress.read(project, read, page.value.total);
+            }
+            Ok(page)
+        })
     }
 }
 

@@ -1,13 +1,14 @@
 //! `orphans` and `import`: what a project holds that no object holds, and how it is taken over without a change.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use live_simulator::{Operation, RowPatch};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use tokio::process::Command;
 
 use crate::support::{
-    Said, kubectl, program,
+    Said, kubeconfig, kubectl, program,
     world::{PROJECT, World},
 };
 
@@ -89,6 +90,34 @@ async fn a_project_of_several_pages_is_listed_whole() {
     let said = call(&world, "orphans", &["-o", "json"]).await;
     assert_eq!(items(&said).len(), 250, "{}", said.stderr);
     assert_eq!(world.count(Operation::List), 3);
+    assert!(!said.stderr.contains("250"), "{}", said.stderr);
+
+    let told = at_a_terminal(&world, "orphans").await;
+    for words in ["100/250 callbacks", "250/250 callbacks", "d249.example.com"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+/// Calls the program as somebody at a terminal does.
+async fn at_a_terminal(world: &World, command: &str) -> String {
+    let terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    let output = Command::new("python3")
+        .args([
+            "-c",
+            terminal,
+            env!("CARGO_BIN_EXE_recording-callback-operator"),
+        ])
+        .args([command, "-n", world.namespace.name()])
+        .arg(format!("--allowed-endpoints={}", world.cloud.endpoint()))
+        .env("KUBECONFIG", kubeconfig())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use std::{
 };
 
 pub(crate) use alone::alone;
-pub(crate) use control_plane::{ControlPlane, client, connect_to, install};
+pub(crate) use control_plane::{ControlPlane, client, connect_to, install, kubeconfig};
 pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use modes::{in_both_modes, in_both_modes_with};
 pub(crate) use namespace::Namespace;
