@@ -171,6 +171,8 @@ async fn credentials_that_do_not_work_are_told_with_what_to_do() {
         world.create(name, reference).await;
         world.reason(name, "Suspended").await;
     }
+    let own = json!({ "suspend": true, "credentialsSecretRef": null });
+    world.create("own", own).await;
     let before = world.calls().len();
 
     let credentials = findings(&world, "Credentials", false).await;
@@ -182,6 +184,12 @@ async fn credentials_that_do_not_work_are_told_with_what_to_do() {
         of.next().unwrap().clone()
     };
     assert_eq!(of("wrong").0, "Ok");
+    let own = credentials
+        .iter()
+        .find(|(_, told)| told.contains("the operator's own"));
+    assert!(own.is_some_and(
+        |(result, told)| result == "Unknown" && told.contains("in the operator's pod")
+    ));
     let (result, told) = of("elsewhere");
     assert!(
         result == "Failed" && told.contains("EndpointNotAllowed"),

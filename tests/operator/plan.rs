@@ -222,6 +222,22 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
             "{plan:#}"
         );
     }
+    let own = manifest(
+        "own",
+        &json!({ "credentialsSecretRef": null, "region": "cn-north-4" }),
+    );
+    let (told, code) = plans(&world, &[own]).await;
+    assert_eq!(
+        (code, &told[0]["action"]),
+        (1, &json!("Unknown")),
+        "{told:#?}"
+    );
+    assert!(
+        told[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("own credentials are not here")
+    );
     drop(operator);
     let refused = Fault::on(Operation::List)
         .always()

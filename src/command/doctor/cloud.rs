@@ -9,6 +9,7 @@ use kube::{Client, ResourceExt as _};
 use super::finding::{Finding, counted};
 use super::operators::Operator;
 use crate::api::RecordingCallback;
+use crate::cluster::rights::Whose;
 use crate::command::cloud::Cloud;
 use crate::command::remote::{Source, sources};
 use crate::config::RunConfig;
@@ -62,7 +63,16 @@ pub(super) async fn examine(
     let cloud = Cloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
     let mut used: Vec<Used> = Vec::new();
+    let is_pod = operators
+        .iter()
+        .any(|operator| operator.whose == Whose::Own);
     for source in sources(objects.iter()) {
+        if source.object.spec.credentials_secret_ref.is_none() && !is_pod {
+            let detail = "they are in the operator's environment".to_owned();
+            let remedy = "run doctor in the operator's pod";
+            findings.push(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
+            continue;
+        }
         let account = match enter(&cloud, &source).await {
             Ok(account) => account,
             Err(finding) => {
@@ -99,11 +109,6 @@ async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
     };
     let login = match cloud.login(source.object).await {
         Ok(Ok(login)) => login,
-        Ok(Err((reason, sentence))) if source.object.spec.credentials_secret_ref.is_none() => {
-            let detail = format!("{}: {sentence}", reason.as_str());
-            let remedy = "these are in the operator's environment: run doctor in its pod";
-            return Err(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
-        }
         Ok(Err((reason, sentence))) => return Err(refused(reason, sentence)),
         Err(error) => {
             let remedy = "allow get on this Secret, or run doctor in the operator's pod";

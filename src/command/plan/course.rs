@@ -110,7 +110,11 @@ impl<'a> Course<'a> {
         for _ in 0..STEPS {
             let step = decide(&self.facts);
             match step {
-                Step::Access => self.enter().await?,
+                Step::Access => {
+                    if let Some(problem) = self.enter().await? {
+                        return Ok(Outlook::unknown(problem));
+                    }
+                }
                 Step::Look(look) => {
                     if look.not_before > self.now() {
                         return Ok(Outlook::unknown(format!(
@@ -207,14 +211,20 @@ impl<'a> Course<'a> {
         changes
     }
 
-    async fn enter(&mut self) -> Result<(), Error> {
+    /// Answers whether and as whom the cloud can be called; or why that can't be told from here.
+    async fn enter(&mut self) -> Result<Option<String>, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
         self.facts.key = self.ground.cloud.sign_key(self.object).await?;
         let login = match self.ground.cloud.login(self.object).await? {
             Ok(login) => login,
+            Err((_, sentence)) if self.object.spec.credentials_secret_ref.is_none() => {
+                return Ok(Some(format!(
+                    "The operator's own credentials are not here: {sentence}"
+                )));
+            }
             Err((reason, sentence)) => {
                 self.facts.access = Access::Unusable(reason, sentence);
-                return Ok(());
+                return Ok(None);
             }
         };
         self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
@@ -227,7 +237,7 @@ impl<'a> Course<'a> {
             Err(access) => access,
         };
         self.find_rival();
-        Ok(())
+        Ok(None)
     }
 
     fn find_rival(&mut self) {
