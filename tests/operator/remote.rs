@@ -2,6 +2,7 @@
 
 use std::{fs, process::Stdio};
 
+use jiff::SignedDuration;
 use live_simulator::{Operation, RowPatch};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -89,7 +90,17 @@ async fn a_project_of_several_pages_is_listed_whole() {
     world.create("push", json!({ "suspend": true })).await;
     let said = call(&world, "orphans", &["-o", "json"]).await;
     assert_eq!(items(&said).len(), 250, "{}", said.stderr);
-    assert_eq!(world.count(Operation::List), 3);
+    let calls = world.cloud.calls();
+    assert_eq!(calls.len(), 3);
+    let spans = calls
+        .windows(2)
+        .map(|pair| pair[1].at.duration_since(pair[0].at));
+    let is_seldom = |span: SignedDuration| span > SignedDuration::from_millis(2_900);
+    assert!(
+        spans.clone().all(is_seldom),
+        "20 calls a minute: {:?}",
+        spans.collect::<Vec<_>>()
+    );
     assert!(!said.stderr.contains("250"), "{}", said.stderr);
 
     let told = at_a_terminal(&world, "orphans").await;
