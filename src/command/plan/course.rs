@@ -153,7 +153,8 @@ impl<'a> Course<'a> {
             Step::Delete { id } => (Action::Delete, Some(id)),
             Step::Adopt(row) => (Action::Adopt, Some(row.id)),
             // A row of a create whose outcome was not known: it is ours already.
-            Step::Claim(row) => (Action::None, Some(row.id)),
+            Step::Claim(row) if self.changes().is_empty() => (Action::None, Some(row.id)),
+            Step::Claim(row) => (Action::Update, Some(row.id)),
             Step::Failed(failure) | Step::Unseen(failure) => {
                 return Outlook::unknown(sentence(&failure, None));
             }
@@ -211,31 +212,31 @@ impl<'a> Course<'a> {
         changes
     }
 
-    /// Answers whether and as whom the cloud can be called; or why that can't be told from here.
+    /// Answers as whom the cloud can be called, and with which key; or says why neither can be told.
     async fn enter(&mut self) -> Result<Option<String>, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
         self.facts.key = self.ground.cloud.sign_key(self.object).await?;
+        if let Key::Missing(sentence) | Key::Invalid(sentence) = &self.facts.key {
+            return Ok(Some(sentence.clone()));
+        }
         let login = match self.ground.cloud.login(self.object).await? {
             Ok(login) => login,
             Err((_, sentence)) if self.object.spec.credentials_secret_ref.is_none() => {
-                return Ok(Some(format!(
-                    "The operator's own credentials are not here: {sentence}"
-                )));
+                let told = format!("The operator's own credentials are not here: {sentence}");
+                return Ok(Some(told));
             }
-            Err((reason, sentence)) => {
-                self.facts.access = Access::Unusable(reason, sentence);
-                return Ok(None);
-            }
+            Err((_, sentence)) => return Ok(Some(sentence)),
         };
         self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
-        self.facts.access = match login.identify(self.ground.cloud.client(), &namespace).await {
+        match login.identify(self.ground.cloud.client(), &namespace).await {
             Ok(account) => {
-                let target = account.target.clone();
+                self.facts.access = Access::Usable(account.target.clone());
                 self.account = Some(account);
-                Access::Usable(target)
             }
-            Err(access) => access,
-        };
+            Err(Access::Unusable(_, told) | Access::Ambiguous(told)) => return Ok(Some(told)),
+            Err(Access::Unknown(failure)) => return Ok(Some(sentence(&failure, None))),
+            Err(access @ (Access::Unread | Access::Usable(_))) => self.facts.access = access,
+        }
         self.find_rival();
         Ok(None)
     }
