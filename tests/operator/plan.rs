@@ -17,10 +17,15 @@ use crate::{
 const HOOK: &str = "https://hooks.example.com/record";
 const OTHER: &str = "https://hooks.example.com/other";
 
-/// A manifest like the objects that `World::create` makes.
-fn manifest(name: &str, more: &Value) -> Value {
+/// An ingest domain that no other world has: `plan` looks at the objects of the whole cluster.
+fn domain(world: &World, name: &str) -> String {
+    format!("{name}.{}.example.com", world.namespace.name())
+}
+
+/// A manifest of an object at a place of this world.
+fn manifest(world: &World, name: &str, more: &Value) -> Value {
     let mut spec = json!({
-        "publishDomain": format!("{name}.example.com"),
+        "publishDomain": domain(world, name),
         "app": "live",
         "notifyCallbackURL": HOOK,
         "credentialsSecretRef": { "name": "huaweicloud" },
@@ -30,6 +35,13 @@ fn manifest(name: &str, more: &Value) -> Value {
         "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
         "metadata": { "name": name }, "spec": spec,
     })
+}
+
+/// Creates what `manifest` declares.
+async fn create(world: &World, name: &str, more: Value) {
+    let mut spec = json!({ "publishDomain": domain(world, name) });
+    json_patch::merge(&mut spec, &more);
+    world.create(name, spec).await;
 }
 
 async fn plan(world: &World, manifests: &[Value], more: &[&str]) -> Said {
@@ -50,12 +62,13 @@ async fn plans(world: &World, manifests: &[Value]) -> (Vec<Value>, i32) {
     (read["items"].as_array().unwrap().clone(), said.code)
 }
 
-fn foreign(world: &World, domain: &str, url: &str) {
+fn foreign(world: &World, name: &str, url: &str) {
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()
     };
-    world.cloud.insert_row(PROJECT, domain, "live", &fields);
+    let domain = domain(world, name);
+    world.cloud.insert_row(PROJECT, &domain, "live", &fields);
 }
 
 #[tokio::test]
@@ -63,22 +76,26 @@ async fn what_it_says_is_what_the_operator_does_then() {
     let world = World::new().await;
     let operator = world.operator().await;
     for name in ["same", "edited"] {
-        world.create(name, json!({})).await;
+        create(&world, name, json!({})).await;
         world.ready(name).await;
     }
-    foreign(&world, "equal.example.com", HOOK);
-    foreign(&world, "taken.example.com", OTHER);
-    foreign(&world, "claimed.example.com", OTHER);
+    foreign(&world, "equal", HOOK);
+    foreign(&world, "taken", OTHER);
+    foreign(&world, "claimed", OTHER);
     let before = (world.cloud.rows(), world.get("edited").await);
+    let id = before
+        .1
+        .as_ref()
+        .and_then(|object| object.status.as_ref()?.callback_id.clone());
     let calls = world.calls().len();
 
     let manifests = [
-        manifest("same", &json!({})),
-        manifest("edited", &json!({ "notifyCallbackURL": OTHER })),
-        manifest("new", &json!({})),
-        manifest("equal", &json!({})),
-        manifest("taken", &json!({})),
-        manifest("claimed", &json!({ "adoptionPolicy": "Always" })),
+        manifest(&world, "same", &json!({})),
+        manifest(&world, "edited", &json!({ "notifyCallbackURL": OTHER })),
+        manifest(&world, "new", &json!({})),
+        manifest(&world, "equal", &json!({})),
+        manifest(&world, "taken", &json!({})),
+        manifest(&world, "claimed", &json!({ "adoptionPolicy": "Always" })),
         json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "other" } }),
     ];
     let said = plan(&world, &manifests, &[]).await;
@@ -86,19 +103,7 @@ async fn what_it_says_is_what_the_operator_does_then() {
     assert!(said.stderr.contains("of other kinds: 1"), "{said:#?}");
     let namespace = world.namespace.name();
     for words in [
-        format!(
-            "{namespace}/edited: Update {}",
-            before
-                .1
-                .as_ref()
-                .unwrap()
-                .status
-                .as_ref()
-                .unwrap()
-                .callback_id
-                .as_ref()
-                .unwrap()
-        ),
+        format!("{namespace}/edited: Update {}", id.unwrap()),
         format!("  - notifyCallbackURL: {HOOK}\n  + notifyCallbackURL: {OTHER}\n"),
         format!("{namespace}/new: Create\n  + notifyCallbackURL: {HOOK}\n"),
         "Plan: 1 to create, 1 to update, 2 to adopt, 2 without a change.".to_owned(),
@@ -131,46 +136,49 @@ async fn what_it_says_is_what_the_operator_does_then() {
     assert_eq!(told[3]["changes"], json!([]));
     assert_eq!(told[5]["changes"][0]["from"], OTHER);
 
-    // The operator does just that.
+    let changed = ["Created new", "Updated claimed", "Updated edited"];
+    assert_eq!(
+        applied(&world).await,
+        changed,
+        "the operator does just that"
+    );
+    drop(operator);
+    let same = [
+        manifest(&world, "new", &json!({})),
+        manifest(&world, "equal", &json!({})),
+    ];
+    let (told, code) = plans(&world, &same).await;
+    assert_eq!(code, 0, "{told:#?}");
+}
+
+/// Does what the manifests declare. Gives what the operator then changed at the cloud.
+async fn applied(world: &World) -> Vec<String> {
     let since = world.cloud.mutations().len();
-    world
-        .patch("edited", json!({ "spec": { "notifyCallbackURL": OTHER } }))
-        .await;
+    let edit = json!({ "spec": { "notifyCallbackURL": OTHER } });
+    world.patch("edited", edit).await;
     for name in ["new", "equal", "taken"] {
-        world.create(name, json!({})).await;
+        create(world, name, json!({})).await;
     }
-    world
-        .create("claimed", json!({ "adoptionPolicy": "Always" }))
-        .await;
+    create(world, "claimed", json!({ "adoptionPolicy": "Always" })).await;
     for name in ["edited", "new", "equal", "claimed"] {
         world.ready(name).await;
     }
     world.reason("taken", "Conflict").await;
-    let mutations = world.cloud.mutations();
-    let mut changed: Vec<String> = mutations[since..]
-        .iter()
-        .map(|mutation| format!("{:?} {}", mutation.change, mutation.row.publish_domain))
-        .collect();
+    let mutations = world.cloud.mutations().split_off(since);
+    let changed = mutations.iter().map(|mutation| {
+        let name = mutation.row.publish_domain.split('.').next();
+        format!("{:?} {}", mutation.change, name.unwrap_or_default())
+    });
+    let mut changed: Vec<String> = changed.collect();
     changed.sort();
-    assert_eq!(
-        changed,
-        [
-            "Created new.example.com",
-            "Updated claimed.example.com",
-            "Updated edited.example.com"
-        ]
-    );
-    drop(operator);
-    let applied = [manifest("new", &json!({})), manifest("equal", &json!({}))];
-    let (told, code) = plans(&world, &applied).await;
-    assert_eq!(code, 0, "{told:#?}");
+    changed
 }
 
 #[tokio::test]
 async fn what_can_not_be_told_is_no_absence_of_changes() {
     let world = World::new().await;
     let operator = world.operator().await;
-    world.create("settled", json!({})).await;
+    create(&world, "settled", json!({})).await;
     let settled = world.ready("settled").await;
     assert!(condition(&settled, "Ready").is_some());
     let calls = world.calls().len();
@@ -178,10 +186,15 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
         &world,
         &[
             manifest(
+                &world,
                 "bad",
                 &json!({ "notifyCallbackURL": "ftp://hooks.example.com" }),
             ),
-            manifest("settled", &json!({ "publishDomain": "moved.example.com" })),
+            manifest(
+                &world,
+                "settled",
+                &json!({ "publishDomain": "moved.example.com" }),
+            ),
         ],
     )
     .await;
@@ -200,7 +213,11 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
     );
 
     // That another object owns the place can be told; what credentials, keys or the cloud itself keep back can't.
-    let second = manifest("second", &json!({ "publishDomain": "settled.example.com" }));
+    let second = manifest(
+        &world,
+        "second",
+        &json!({ "publishDomain": domain(&world, "settled") }),
+    );
     unknown_or_none(&world, second, "None", "settled owns this domain").await;
     for (spec, words) in [
         (
@@ -216,7 +233,7 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
             "own credentials are not here",
         ),
     ] {
-        unknown_or_none(&world, manifest("new", &spec), "Unknown", words).await;
+        unknown_or_none(&world, manifest(&world, "new", &spec), "Unknown", words).await;
     }
     drop(operator);
     let refused = Fault::on(Operation::List)
@@ -225,7 +242,7 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
     world.cloud.fault(refused);
     unknown_or_none(
         &world,
-        manifest("new", &json!({})),
+        manifest(&world, "new", &json!({})),
         "Unknown",
         "LIVE.100011001",
     )

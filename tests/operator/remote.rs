@@ -15,13 +15,19 @@ use crate::support::{
 
 const HOOK: &str = "https://hooks.example.com/record";
 
+/// An ingest domain that no other world has: both commands look at the objects of the whole cluster.
+fn domain(world: &World, name: &str) -> String {
+    format!("{name}.{}.example.com", world.namespace.name())
+}
+
 /// A callback that somebody made without the operator; gives its id.
-fn foreign(world: &World, domain: &str, app: &str, url: &str) -> String {
+fn foreign(world: &World, name: &str, app: &str, url: &str) -> String {
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()
     };
-    world.cloud.insert_row(PROJECT, domain, app, &fields).id
+    let domain = domain(world, name);
+    world.cloud.insert_row(PROJECT, &domain, app, &fields).id
 }
 
 async fn call(world: &World, command: &str, more: &[&str]) -> Said {
@@ -42,14 +48,11 @@ async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_
     let operator = world.operator().await;
     world.create("held", json!({})).await;
     world.ready("held").await;
-    let free = foreign(&world, "free.example.com", "*", HOOK);
-    let taken = foreign(
-        &world,
-        "taken.example.com",
-        "live",
-        "https://elsewhere.example.com",
-    );
-    world.create("taken", json!({})).await;
+    let free = foreign(&world, "free", "*", HOOK);
+    let taken = foreign(&world, "taken", "live", "https://elsewhere.example.com");
+    world
+        .create("taken", json!({ "publishDomain": domain(&world, "taken") }))
+        .await;
     world.reason("taken", "Conflict").await;
     let before = (world.cloud.rows(), world.calls().len());
 
@@ -85,7 +88,7 @@ async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_
 async fn a_project_of_several_pages_is_listed_whole() {
     let world = World::new().await;
     for number in 0..250 {
-        foreign(&world, &format!("d{number}.example.com"), "live", HOOK);
+        foreign(&world, &format!("d{number}"), "live", HOOK);
     }
     world.create("push", json!({ "suspend": true })).await;
     let said = call(&world, "orphans", &["-o", "json"]).await;
@@ -104,7 +107,11 @@ async fn a_project_of_several_pages_is_listed_whole() {
     assert!(!said.stderr.contains("250"), "{}", said.stderr);
 
     let told = at_a_terminal(&world, "orphans").await;
-    for words in ["100/250 callbacks", "250/250 callbacks", "d249.example.com"] {
+    for words in [
+        "100/250 callbacks",
+        "250/250 callbacks",
+        &domain(&world, "d249"),
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
 }
@@ -137,39 +144,31 @@ async fn what_is_imported_is_taken_over_without_a_change() {
     let operator = world.operator().await;
     world.create("held", json!({})).await;
     world.ready("held").await;
+    let named = |app: &str| format!("{}-{app}", domain(&world, "push").replace('.', "-"));
     let ids = [
-        (
-            "push-example-com-live",
-            foreign(&world, "push.example.com", "live", HOOK),
-        ),
-        (
-            "push-example-com-all",
-            foreign(&world, "push.example.com", "*", HOOK),
-        ),
+        (named("live"), foreign(&world, "push", "live", HOOK)),
+        (named("all"), foreign(&world, "push", "*", HOOK)),
     ];
     foreign(
         &world,
-        "bad.example.com",
+        "bad",
         "live",
         "https://hooks.example.com/record?query",
     );
-    foreign(
-        &world,
-        "taken.example.com",
-        "live",
-        "https://elsewhere.example.com",
-    );
-    world.create("taken", json!({})).await;
+    foreign(&world, "taken", "live", "https://elsewhere.example.com");
+    world
+        .create("taken", json!({ "publishDomain": domain(&world, "taken") }))
+        .await;
     world.reason("taken", "Conflict").await;
     let mutations = world.cloud.mutations().len();
 
     let said = call(&world, "import", &["--secret", "huaweicloud"]).await;
     assert_eq!(said.code, 1, "{said:#?}");
     for words in [
-        "bad.example.com",
+        &domain(&world, "bad"),
         "notifyCallbackURL",
         "signKeySecretRef",
-        "left out: taken.example.com live",
+        &format!("left out: {} live", domain(&world, "taken")),
     ] {
         assert!(said.stderr.contains(words), "{words}: {said:#?}");
     }
