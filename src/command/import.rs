@@ -28,8 +28,10 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
     let cloud = Cloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
     let source = source(&args, &namespace);
     let seen = look(&cloud, sources(std::iter::once(&source))).await;
-    let standing = seen.standing(objects.iter());
-    let mut names = Names::taken(objects.iter(), &namespace);
+    // An object that got its callback during the look holds it, too.
+    let now = readable(raw.list(None).await?);
+    let standing = seen.standing(now.iter()).holding(objects.iter());
+    let mut names = Names::taken(now.iter(), &namespace);
     let (mut manifests, mut problems) = (Vec::new(), seen.problems);
     for Project { target, inventory } in &seen.projects {
         for found in standing.unheld(target, &inventory.rows) {

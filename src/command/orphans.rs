@@ -80,14 +80,17 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
     let namespace = args.scope.namespace.as_deref();
     let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
     // Whoever may not see all objects can't say that none holds a callback.
-    let objects = readable(RawObjects::new(client.clone()).list(None).await?);
+    let raw = RawObjects::new(client.clone());
+    let objects = readable(raw.list(None).await?);
     let in_scope = objects.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let allowed = args.cloud.allowed(None);
     let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
     let seen = look(&cloud, sources(in_scope)).await;
-    let standing = seen.standing(objects.iter());
+    // An object that got its callback during the look holds it, too.
+    let now = readable(raw.list(None).await?);
+    let standing = seen.standing(now.iter()).holding(objects.iter());
     let mut orphans = Vec::new();
     for Project { target, inventory } in &seen.projects {
         let unheld = standing.unheld(target, &inventory.rows).into_iter();

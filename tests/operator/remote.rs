@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use crate::support::{
-    Said, kubeconfig, kubectl, program,
-    world::{PROJECT, World},
+    Said, eventually, kubeconfig, kubectl, program,
+    world::{LIMIT, PROJECT, World},
 };
 
 const HOOK: &str = "https://hooks.example.com/record";
@@ -114,6 +114,34 @@ async fn a_project_of_several_pages_is_listed_whole() {
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_callback_that_gets_its_object_during_the_look_is_no_orphan() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    for number in 0..150 {
+        foreign(&world, &format!("d{number}"), "live", HOOK);
+    }
+    world.create("push", json!({ "suspend": true })).await;
+    let during = async {
+        let begun = async || (world.count(Operation::List) > 0).then_some(());
+        eventually("the look has begun", LIMIT, begun).await;
+        let place = json!({ "publishDomain": domain(&world, "late") });
+        world.create("late", place).await;
+        world.ready("late").await
+    };
+    let (said, late) = tokio::join!(call(&world, "orphans", &["-o", "json"]), during);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let ids: Vec<Value> = items(&said)
+        .iter()
+        .map(|found| found["callbackID"].clone())
+        .collect();
+    assert_eq!(ids.len(), 150);
+    assert!(
+        !ids.contains(&json!(late.callback_id)),
+        "its object holds it"
+    );
 }
 
 /// Calls the program as somebody at a terminal does.

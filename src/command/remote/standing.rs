@@ -78,6 +78,16 @@ impl Standing {
         standing
     }
 
+    /// The same, with what these objects held before the look: a callback of one that went meanwhile is nobody's orphan.
+    pub(in crate::command) fn holding<'a>(
+        mut self,
+        before: impl Iterator<Item = &'a RecordingCallback>,
+    ) -> Self {
+        let ids = before.filter_map(|object| object.status.as_ref()?.callback_id.clone());
+        self.held.extend(ids);
+        self
+    }
+
     /// The callbacks of a project that no object holds, by place.
     pub(in crate::command) fn unheld<'a>(
         &self,
