@@ -82,18 +82,16 @@ async fn chosen(
     Ok(vec![object.ok_or_else(missing)?])
 }
 
-/// The objects that can be read. Others are told: what they hold is not known.
-fn readable(objects: Vec<DynamicObject>) -> Vec<RecordingCallback> {
-    let read = objects.into_iter().filter_map(|object| {
-        let name = format!(
-            "{}/{}",
-            object.namespace().unwrap_or_default(),
-            object.name_any()
-        );
-        let object = object.try_parse();
-        object
-            .inspect_err(|error| eprintln!("{name} can't be read and is left out: {error}"))
-            .ok()
-    });
-    read.collect()
+/// The objects that can be read, and a sentence for each other one: what it holds is not known.
+fn readable(objects: Vec<DynamicObject>) -> (Vec<RecordingCallback>, Vec<String>) {
+    let (mut read, mut problems) = (Vec::new(), Vec::new());
+    for object in objects {
+        let namespace = object.namespace().unwrap_or_default();
+        let name = object.name_any();
+        match object.try_parse() {
+            Ok(object) => read.push(object),
+            Err(error) => problems.push(format!("{namespace}/{name} can't be read: {error}")),
+        }
+    }
+    (read, problems)
 }

@@ -22,17 +22,18 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
     let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
     let raw = RawObjects::new(client.clone());
     // Whoever may not see all objects can't say that none holds a callback.
-    let objects = readable(raw.list(None).await?);
+    let (objects, _) = readable(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
     let none = Grant::Only(Vec::new());
     let cloud = Cloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
     let source = source(&args, &namespace);
     let seen = look(&cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
-    let now = readable(raw.list(None).await?);
+    let (now, mut problems) = readable(raw.list(None).await?);
     let standing = seen.standing(now.iter()).holding(objects.iter());
     let mut names = Names::taken(now.iter(), &namespace);
-    let (mut manifests, mut problems) = (Vec::new(), seen.problems);
+    problems.extend(seen.problems);
+    let mut manifests = Vec::new();
     for Project { target, inventory } in &seen.projects {
         for found in standing.unheld(target, &inventory.rows) {
             let (row, place) = (found.row, &found.row.place);
@@ -42,6 +43,12 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
                 eprintln!("{out}{title}: {}", found.notes.join("; "));
             }
             if found.is_wanted {
+                continue;
+            }
+            if !found.is_alone {
+                problems.push(format!(
+                    "{title}: no object can take over one of several: delete the others first"
+                ));
                 continue;
             }
             let manifest = manifest(row, &source, &names.next(place));

@@ -81,7 +81,7 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
     let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
     // Whoever may not see all objects can't say that none holds a callback.
     let raw = RawObjects::new(client.clone());
-    let objects = readable(raw.list(None).await?);
+    let (objects, _) = readable(raw.list(None).await?);
     let in_scope = objects.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
@@ -89,17 +89,18 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
     let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
     let seen = look(&cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
-    let now = readable(raw.list(None).await?);
+    let (now, mut problems) = readable(raw.list(None).await?);
     let standing = seen.standing(now.iter()).holding(objects.iter());
     let mut orphans = Vec::new();
     for Project { target, inventory } in &seen.projects {
         let unheld = standing.unheld(target, &inventory.rows).into_iter();
         orphans.extend(unheld.map(|found| Orphan::new(target, found)));
     }
-    for problem in &seen.problems {
+    problems.extend(seen.problems);
+    for problem in &problems {
         eprintln!("error: not looked at: {problem}");
     }
-    if orphans.is_empty() && seen.problems.is_empty() {
+    if orphans.is_empty() && problems.is_empty() {
         eprintln!(
             "every callback of {} projects is held by an object",
             seen.projects.len()
@@ -107,7 +108,7 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
     }
     Ok(Done {
         text: render(args.print.output, &orphans, table)?,
-        exit: Exit::of(seen.problems.is_empty()),
+        exit: Exit::of(problems.is_empty()),
     })
 }
 
@@ -138,6 +139,7 @@ mod tests {
             let found = Found {
                 row: &row,
                 notes: notes.iter().map(|note| (*note).to_owned()).collect(),
+                is_alone: true,
                 is_wanted: !notes.is_empty(),
             };
             Orphan::new(&target, found)

@@ -188,6 +188,9 @@ async fn what_is_imported_is_taken_over_without_a_change() {
         .create("taken", json!({ "publishDomain": domain(&world, "taken") }))
         .await;
     world.reason("taken", "Conflict").await;
+    for _ in 0..2 {
+        foreign(&world, "twice", "live", HOOK);
+    }
     let mutations = world.cloud.mutations().len();
 
     let said = call(&world, "import", &["--secret", "huaweicloud"]).await;
@@ -196,6 +199,7 @@ async fn what_is_imported_is_taken_over_without_a_change() {
         &domain(&world, "bad"),
         "notifyCallbackURL",
         "signKeySecretRef",
+        "take over one of several",
         &format!("left out: {} live", domain(&world, "taken")),
     ] {
         assert!(said.stderr.contains(words), "{words}: {said:#?}");

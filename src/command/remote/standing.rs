@@ -34,6 +34,8 @@ pub(in crate::command) struct Found<'a> {
     pub(in crate::command) row: &'a Row,
     /// What else there is to say of it; nothing of one that no object has to do with.
     pub(in crate::command) notes: Vec<String>,
+    /// There is no other at its place.
+    pub(in crate::command) is_alone: bool,
     /// An object of this very project wants it.
     pub(in crate::command) is_wanted: bool,
 }
@@ -102,12 +104,15 @@ impl Standing {
         let mut found: Vec<Found<'_>> = unheld
             .map(|row| {
                 let (mut notes, is_wanted) = self.wishes(target, &row.place);
-                if let Some(count) = places.get(&row.place).filter(|count| **count > 1) {
+                let count = places.get(&row.place).copied().unwrap_or_default();
+                let is_alone = count < 2;
+                if !is_alone {
                     notes.push(format!("one of {count} at this place"));
                 }
                 Found {
                     row,
                     notes,
+                    is_alone,
                     is_wanted,
                 }
             })
