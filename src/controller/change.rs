@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::account::Account;
+use super::memory::{Memory, News, Unwritten};
 use super::run::{Next, Run};
+use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
@@ -41,9 +43,7 @@ impl Run<'_> {
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
-            self.context
-                .memories
-                .with(uid, |memory| memory.note_repaired(answer.at));
+            self.context.memories.with(uid, Memory::note_repaired);
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
@@ -92,11 +92,7 @@ impl Run<'_> {
             request_id = told.request_id.as_deref().unwrap_or_default(),
             "the callback is deleted at the cloud"
         );
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory.note_deleted(id, told.at);
-            });
+        self.context.deleted.note(account.target(), id);
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;
         if self.facts.object.deleting {
@@ -114,6 +110,8 @@ impl Run<'_> {
         let Ok(token) = self.token(account).await? else {
             return Ok(None);
         };
+        // What was noticed has to be found again by the next plan, if this one comes to nothing.
+        self.is_interrupted = true;
         let planned = self.context.clock.now(&account.target().endpoint);
         let meta = self.facts.object.clone();
         let Some(object) = self
@@ -128,10 +126,7 @@ impl Run<'_> {
         let same = (&fresh.uid, fresh.generation, fresh.deleting)
             == (&meta.uid, meta.generation, meta.deleting);
         // What is ours was judged by the id and by whether the record is open.
-        let (status, planned_on) = (
-            object.status.clone().unwrap_or_default(),
-            &self.facts.status,
-        );
+        let (status, planned_on) = (object.status.clone().unwrap_or_default(), self.stored());
         let same = same
             && (&status.callback_id, &status.closed_operation)
                 == (&planned_on.callback_id, &planned_on.closed_operation);
@@ -145,17 +140,22 @@ impl Run<'_> {
             }
             Some(_) | None => true,
         };
-        Ok((same && same_key && self.context.leadership.fresh()).then_some((token, planned)))
+        let may = same && same_key && self.context.leadership.fresh();
+        self.is_interrupted = !may;
+        Ok(may.then_some((token, planned)))
     }
 
     /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.
     async fn refused(&mut self, account: &Arc<Account>, failure: Failure) -> Result<Next, Error> {
         let id = self.facts.id().unwrap_or_default().to_owned();
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
-            let swept = (Observed::Unasked, Shown::Gone);
+            let news = News {
+                observed: Observed::Unasked,
+                shown: Shown::Gone,
+            };
             self.context
                 .memories
-                .with(&self.facts.object.uid, |memory| memory.swept = Some(swept));
+                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
             return Ok(Next::Again);
         }
         self.failed(&failure).await
@@ -192,15 +192,12 @@ impl Run<'_> {
     }
 
     /// Writes the outcome of a change that succeeded. Where only metadata or spec changed meanwhile it holds all the same.
-    async fn end_change(&mut self, status: crate::api::status::Status) -> Result<Next, Error> {
-        let planned_on = self.facts.status.clone();
+    async fn end_change(&mut self, status: Status) -> Result<Next, Error> {
+        let planned_on = self.stored();
         for _ in 0..5 {
-            match self
-                .context
-                .objects
-                .write_status(&self.object, &Version::of(&self.object), &status)
-                .await
-            {
+            let version = Version::of(&self.object);
+            let objects = &self.context.objects;
+            match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
                     self.took(object, status).await;
                     return Ok(Next::Again);
@@ -208,13 +205,17 @@ impl Run<'_> {
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
                     self.refresh().await?;
-                    if parse::status(&self.object, self.facts.now) != planned_on {
+                    if self.stored() != planned_on {
                         return Ok(Next::Again);
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                    return Err(error);
+                }
             }
         }
+        self.keep_unwritten(Some(Unwritten { planned_on, status }));
         Ok(Next::Again)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::account::Account;
 use super::context::{Context, Turn};
@@ -17,14 +17,20 @@ use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::Error;
+use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
 use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
+use crate::plan::reason::Reason;
 use crate::plan::record::Record;
 
+/// How many are cleared away at once.
+const AT_ONCE: usize = 100;
+/// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
+const LONGEST: Duration = Duration::from_hours(1);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
 /// How many questions one try may ask.
@@ -40,6 +46,8 @@ pub(super) struct Leftover {
     pub(super) record: Option<Record>,
     /// The credentials that served last, if they are known.
     pub(super) account: Option<Arc<Account>>,
+    /// This process has made a create for it, or its status names a callback; else its record may have been made up.
+    pub(super) is_ours: bool,
 }
 
 /// How a try ended.
@@ -55,8 +63,22 @@ enum End {
 /// Clears away what is left, for ever.
 pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Leftover>) {
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
-        .for_each_concurrent(None, |leftover| async move {
-            leftover.clear_away(context).await;
+        .for_each_concurrent(AT_ONCE, |leftover| async move {
+            if !leftover.is_ours {
+                return leftover.tell_unproven(context).await;
+            }
+            let given_up = tokio::select! {
+                () = leftover.clear_away(context) => None,
+                () = sleep(LONGEST) => Some("it is given up after an hour"),
+                () = context.stop.requested() => Some("the operator ends"),
+            };
+            if let Some(why) = given_up {
+                error!(
+                    object = leftover.name(),
+                    remote_id = leftover.status.callback_id.as_deref().unwrap_or_default(),
+                    "the object went without being let go, and its callback may be left at the cloud: {why}; see `recording-callback-operator orphans`"
+                );
+            }
             context.memories.forget(&parse::uid(&leftover.object));
         })
         .await;
@@ -65,28 +87,48 @@ pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Left
 impl Leftover {
     /// What an object may have left that went. One that was let go was being deleted. One that was not lost its finalizer
     /// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves
-    /// what is served here: then it is still there when it is asked for.
+    /// what is served here: then it is still there when it is asked for. A record that this process has not written may have
+    /// been made up by whoever may edit objects, to have work done here: it is told, no more.
     pub(super) fn of(
         object: &RecordingCallback,
         record: Option<Record>,
         account: Option<Arc<Account>>,
+        has_posted: bool,
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();
         let record = parse::record(object).or(record);
         let closed = status.closed_operation.as_deref();
-        let left =
-            status.callback_id.is_some() || record.as_ref().is_some_and(|r| r.is_open(closed));
+        let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
+        let left = status.callback_id.is_some() || is_open;
         (left && !parse::object(object).deleting).then(|| Self {
+            is_ours: has_posted
+                || (status.callback_id.is_some() && !parse::policies(&object.spec).observe),
             object: Arc::new(object.clone()),
             status,
-            record,
+            record: record.filter(|_| has_posted),
             account,
         })
     }
 
-    async fn clear_away(&self, context: &Context) {
+    /// Nothing is asked or deleted for a record that anybody may have written.
+    async fn tell_unproven(&self, context: &Context) {
+        let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
+        warn!(object = self.name(), "{note}");
+        let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
+        context
+            .events
+            .publish(&self.object, tone, reason, note)
+            .await;
+        context.memories.forget(&parse::uid(&self.object));
+    }
+
+    fn name(&self) -> String {
         let meta = parse::object(&self.object);
-        let name = format!("{}/{}", meta.namespace, meta.name);
+        format!("{}/{}", meta.namespace, meta.name)
+    }
+
+    async fn clear_away(&self, context: &Context) {
+        let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
@@ -138,8 +180,9 @@ impl Leftover {
                 }
                 Step::Look(look) => interrupted(Box::pin(run.look(look)).await),
                 Step::Show => interrupted(Box::pin(run.show()).await),
-                Step::Delete { id } => match self.delete(context, &account, &id).await {
+                Step::Delete { id } => match self.delete(&mut run, &account, &id).await {
                     Ok(()) => {
+                        context.deleted.note(account.target(), &id);
                         deleted.insert(id.clone());
                         run.facts.deleted.insert(id);
                         run.facts.observed = Observed::Unasked;
@@ -203,18 +246,22 @@ impl Leftover {
             .ok_or_else(|| "its credentials can't be used".to_owned())
     }
 
-    /// Deletes it, unless somebody else has taken it over.
+    /// Deletes it, unless somebody else has taken it over. Waiting holds no worker's place.
     async fn delete(
         &self,
-        context: &Context,
+        run: &mut Run<'_>,
         account: &Arc<Account>,
         id: &str,
     ) -> Result<(), String> {
+        let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
-        let _alone = context.places.lock(account.target(), &place).await;
-        let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-        let token = token.await;
+        let token = async {
+            let alone = context.places.lock(account.target(), &place).await;
+            let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
+            (alone, token.await)
+        };
+        let (_alone, token) = run.turn.pause(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
             info!(remote_id = id, "the callback belongs to another object now");
@@ -224,7 +271,8 @@ impl Leftover {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let reply = account.delete(token, id, deadline).await;
+        let call = account.delete(token, id, deadline);
+        let reply = run.turn.pause(call).await;
         account.looks().wrote(&place);
         let Err(failure) = reply else {
             info!(
@@ -235,8 +283,11 @@ impl Leftover {
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && {
-                let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                account.show(token.await, id).await == Shown::Gone
+                let shown = async {
+                    let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
+                    account.show(token.await, id).await
+                };
+                run.turn.pause(shown).await == Shown::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
     }

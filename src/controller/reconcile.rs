@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::{Context, Turn};
+use super::memory::News;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error as ClusterError;
@@ -53,7 +55,7 @@ pub(super) async fn reconcile(
     context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
-    let result = contained(Box::pin(rounds(&context, object, turn))).await;
+    let result = contained(Box::pin(rounds(&context, &object, turn))).await;
     let outcome = match &result {
         Ok(_) => Outcome::Success,
         Err(Failed::Cluster(_)) => Outcome::Error,
@@ -102,23 +104,28 @@ pub(super) fn error_policy(
     })
 }
 
-/// Plans until there is nothing more to do at once.
+/// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have
+/// been edited, and the edit is all that counts.
 async fn rounds(
     context: &Context,
-    object: Arc<RecordingCallback>,
+    object: &RecordingCallback,
     mut turn: Turn<'_>,
 ) -> Result<Next, Failed> {
-    let (mut nudged, mut queued) = (false, false);
+    let name = ObjectRef::from_obj(object);
+    let mut queued = false;
     for _ in 0..ROUNDS {
-        if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
+        let newest = context.newest(&name);
+        let newest = newest.filter(|newest| context.index.has(&parse::uid(newest)));
+        let Some(newest) = newest.filter(|_| !context.stop.is_requested()) else {
             return Ok(Next::OnChange);
-        }
-        let newest = newest(context, &object);
+        };
         let mut run = Run::new(context, newest, turn);
-        run.facts.nudged |= nudged;
-        nudged = run.facts.nudged;
         run.facts.queued = queued;
+        let (nudged, news) = run.noticed();
         let next = Box::pin(run.questions()).await?;
+        if !run.is_interrupted {
+            run.acted_on(nudged, news.as_ref());
+        }
         queued = run.facts.queued;
         if next != Next::Again {
             return Ok(next);
@@ -128,21 +135,24 @@ async fn rounds(
     Ok(Next::Again)
 }
 
-/// The object as the watch brought it, or as a later write of ours returned it.
-fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
-    context.memories.with(&parse::uid(seen), |memory| {
-        let later = memory
-            .written
-            .clone()
-            .filter(|written| parse::version(written) > parse::version(seen));
-        if later.is_none() {
-            memory.written = None;
-        }
-        later.unwrap_or_else(|| Arc::clone(seen))
-    })
-}
-
 impl Run<'_> {
+    /// What this round begins with that somebody noticed.
+    fn noticed(&self) -> (bool, Option<News>) {
+        let uid = &self.facts.object.uid;
+        let memories = &self.context.memories;
+        memories.with(uid, |memory| (memory.nudged, memory.news.clone()))
+    }
+
+    /// What was noticed has been acted on, and is not news any more unless it was noticed again since.
+    fn acted_on(&self, nudged: bool, news: Option<&News>) {
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.nudged &= !nudged;
+                memory.news.take_if(|newest| Some(&*newest) == news);
+            });
+    }
+
     /// Answers what the plan asks, until it says what to do.
     async fn questions(&mut self) -> Result<Next, ClusterError> {
         for _ in 0..QUESTIONS {
@@ -271,9 +281,10 @@ impl Run<'_> {
     async fn rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
         let status = outcome::rested(&self.facts, &rest);
         if rest.look_again {
+            let at = rest.again.map(|again| self.instant(again));
             self.context
                 .memories
-                .with(&self.facts.object.uid, |memory| memory.look_at = rest.again);
+                .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
         let wait = rest.again.map(|again| again.duration_since(self.facts.now));
         let next = match wait {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::access::Entry;
 use super::account::Account;
 use super::context::{Context, Turn};
+use super::memory::{Memory, News};
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
@@ -20,9 +21,9 @@ use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide::{self, Look, Proof, Urgency};
-use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, later};
-use crate::plan::outcome;
+use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, earlier, later};
 use crate::plan::place::Place;
+use crate::plan::{ledger, manage, outcome};
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -35,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Arc<Account>>,
     pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
+    /// It ended before anything was made of what was seen.
+    pub(super) is_interrupted: bool,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
@@ -68,7 +71,12 @@ impl<'a> Run<'a> {
             Some(account) => context.clock.now(&account.target().endpoint),
             None => context.clock.local(),
         };
-        let facts = facts(context, &object, now);
+        let mut facts = facts(context, &object, now);
+        if let Some(home) =
+            manage::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
+        {
+            facts.deleted = context.deleted.ids(&home);
+        }
         Self {
             context,
             object,
@@ -76,6 +84,7 @@ impl<'a> Run<'a> {
             account,
             sign_key: None,
             turn,
+            is_interrupted: false,
             started: Instant::now(),
             changed,
         }
@@ -139,13 +148,14 @@ impl<'a> Run<'a> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
+        if self.within_allowance().await?.is_err() {
+            return Ok(Some(Next::Again));
+        }
         let lane = self.lane();
-        self.tell_wait(
-            account
-                .bucket()
-                .estimate(lane, &self.facts.object.namespace),
-        )
-        .await?;
+        let wait = account
+            .bucket()
+            .estimate(lane, &self.facts.object.namespace);
+        self.tell_wait(wait).await?;
         let ask = Ask {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
@@ -163,7 +173,11 @@ impl<'a> Run<'a> {
             Ok(seen) => {
                 self.context
                     .memories
-                    .with(&self.facts.object.uid, |memory| memory.look_at = None);
+                    .with(&self.facts.object.uid, |memory| {
+                        memory.look_at = None;
+                        memory.blind = None;
+                        memory.failed_sweeps = 0;
+                    });
                 let begun = self.moment(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
@@ -181,7 +195,7 @@ impl<'a> Run<'a> {
 
     /// A look after the closing of a record with several attempts need not be made twice.
     fn note_recheck(&mut self) {
-        let due = crate::plan::manage::recheck_at(&self.facts);
+        let due = manage::recheck_at(&self.facts);
         let newest = self
             .facts
             .record
@@ -228,10 +242,28 @@ impl<'a> Run<'a> {
         &mut self,
         account: &Arc<Account>,
     ) -> Result<Result<Token, Changed>, Error> {
+        if let Err(changed) = self.within_allowance().await? {
+            return Ok(Err(changed));
+        }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         Ok(self.wait(account.bucket().acquire(lane, &namespace)).await)
+    }
+
+    /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
+    pub(super) async fn within_allowance(&mut self) -> Result<Result<(), Changed>, Error> {
+        let uid = self.facts.object.uid.clone();
+        let taken = self
+            .context
+            .memories
+            .with(&uid, |memory| memory.allowance.take());
+        let Err(wait) = taken else { return Ok(Ok(())) };
+        let status = outcome::exhausted(&self.facts, later(self.facts.now, wait));
+        self.write(status).await?;
+        let _ = self.wait(tokio::time::sleep(wait)).await;
+        self.is_interrupted = true;
+        Ok(Err(Changed))
     }
 
     /// Says once per wait that the object waits for its turn.
@@ -273,7 +305,8 @@ impl<'a> Run<'a> {
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
-        self.turn
+        let waited = self
+            .turn
             .pause(async {
                 tokio::select! {
                     biased;
@@ -282,7 +315,32 @@ impl<'a> Run<'a> {
                     () = stop.requested() => Err(Changed),
                 }
             })
-            .await
+            .await;
+        self.is_interrupted |= waited.is_err();
+        waited
+    }
+
+    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
+    pub(super) async fn or_changed<T>(
+        &mut self,
+        call: std::pin::Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T, Changed> {
+        let changed = self.changed.as_mut();
+        let waited = self
+            .turn
+            .pause(async {
+                tokio::select! {
+                    biased;
+                    value = call => Ok(value),
+                    () = changed => Err(Changed),
+                }
+            })
+            .await;
+        if waited.is_err() {
+            let changes = self.context.memories.changes(&self.facts.object.uid);
+            self.changed = Box::pin(changes.notified_owned());
+        }
+        waited
     }
 
     /// The lane of this object's calls.
@@ -305,7 +363,7 @@ impl<'a> Run<'a> {
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.
-    fn instant(&self, moment: Timestamp) -> Instant {
+    pub(super) fn instant(&self, moment: Timestamp) -> Instant {
         let after = moment.duration_since(self.facts.now);
         if after.is_negative() {
             self.started
@@ -321,33 +379,49 @@ impl<'a> Run<'a> {
 fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
     let uid = parse::uid(object);
     let mut facts = parse::facts(object, context.settings, now);
-    let held = facts.status.callback_id.iter().map(String::as_str);
-    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     context.memories.with(&uid, |memory| {
-        match &facts.record {
-            Some(record) => memory.record = Some(record.clone()),
-            None => facts.record.clone_from(&memory.record),
+        overlay(memory, &mut facts);
+        if let Some(record) = &facts.record {
+            memory.record = Some(record.clone());
+        } else {
+            facts.record.clone_from(&memory.record);
         }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
-            if memory
-                .attempt_seen
-                .as_ref()
-                .is_none_or(|(id, seen)| *id != newest.id || *seen > now)
-            {
-                memory.attempt_seen = Some((newest.id.clone(), now));
-            }
-            facts.record_seen = memory.attempt_seen.as_ref().map_or(now, |(_, at)| *at);
+            let seen = match &memory.attempt_seen {
+                Some((id, seen)) if *id == newest.id => *seen,
+                Some(_) | None => Instant::now(),
+            };
+            memory.attempt_seen = Some((newest.id.clone(), seen));
+            facts.record_seen = earlier(now, seen.elapsed());
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
-        facts.look_due = memory.look_at.is_some_and(|at| at <= now);
-        facts.nudged = std::mem::take(&mut memory.nudged);
-        facts.deleted = memory.deleted(now);
+        facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
+        facts.next_attempt = facts
+            .next_attempt
+            .map(|announced| memory.next_attempt(announced, now));
+        facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
+        facts.nudged = memory.nudged;
         facts.rewrites = memory.rewrites(now);
-        facts.blind = memory.blind.take();
-        if let Some((observed, shown)) = memory.swept.take() {
+        facts.blind.clone_from(&memory.blind);
+        if let Some(News { observed, shown }) = memory.news.clone() {
             facts.observed = observed;
             facts.shown = shown;
         }
+        memory.allowance.renew_for(facts.object.generation);
     });
+    let held = facts.status.callback_id.iter().map(String::as_str);
+    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     facts
+}
+
+/// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
+fn overlay(memory: &mut Memory, facts: &mut Facts) {
+    let unwritten = memory.unwritten.take();
+    let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
+        return;
+    };
+    facts.status = unwritten.status.clone();
+    facts.last_write = ledger::last_write(&facts.status);
+    facts.next_attempt = facts.status.next_attempt_time;
+    memory.unwritten = Some(unwritten);
 }

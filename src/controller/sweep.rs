@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use super::Objects;
 use super::account::Account;
 use super::context::Context;
+use super::memory::News;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::account::AccountKey;
@@ -234,7 +235,7 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 /// Has the object reconciled with what was seen.
 fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
     context.memories.with(&parse::uid(object), |memory| {
-        memory.swept = Some((observed, shown));
+        memory.news = Some(News { observed, shown });
     });
     context.trigger(ObjectRef::from_obj(object));
 }

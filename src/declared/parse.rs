@@ -15,6 +15,7 @@ use crate::plan::facts::{
     Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
     Rewrites, Settings, Shown,
 };
+use crate::plan::ledger;
 use crate::plan::place::{Place, Values};
 use crate::plan::record::Record;
 
@@ -25,13 +26,16 @@ const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
 /// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
 pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+    let status = status(object, now);
     Facts {
         now,
         settings,
         object: self::object(object),
         policies: policies(&object.spec),
         desired: desired(&object.spec),
-        status: status(object, now),
+        last_write: ledger::last_write(&status),
+        next_attempt: status.next_attempt_time,
+        status,
         record: record(object),
         record_seen: now,
         rechecked: false,

@@ -7,6 +7,9 @@ use super::failure::{Class, Failure};
 /// The longest pause that a `Retry-After` may ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 
+/// No pause is longer: 10 minutes, lengthened.
+pub const LONGEST: Duration = Duration::from_mins(12);
+
 /// The pause after `failures` failures in a row, the newest of which is `failure`. At least the base delay, at most 20 % more.
 pub fn delay(failure: &Failure, failures: u32, seed: &str) -> Duration {
     let (first, longest) = range(failure.class);

@@ -38,6 +38,10 @@ pub struct Facts {
     pub record_seen: Timestamp,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
     pub rechecked: bool,
+    /// When our newest change at the cloud was answered or given up: what the status says, but never later than it was seen there.
+    pub last_write: Option<Timestamp>,
+    /// When the attempt comes that the status announces, whatever became of the clocks since.
+    pub next_attempt: Option<Timestamp>,
     /// A look that came too soon to count is to be made again, and it is time.
     pub look_due: bool,
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
@@ -377,6 +381,14 @@ pub fn next_second(moment: Timestamp) -> Timestamp {
 /// `moment` and so much later or, where that is negative, earlier; at most the end of time.
 pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)
+}
+
+/// `moment` minus `duration`, or the beginning of time.
+pub fn earlier(moment: Timestamp, duration: Duration) -> Timestamp {
+    SignedDuration::try_from(duration)
+        .ok()
+        .and_then(|duration| moment.checked_sub(duration).ok())
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// `moment` plus `duration`, or the end of time.

@@ -222,7 +222,7 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
         || facts.status.observed_generation != Some(facts.object.generation);
     let told = conditions::ready(&facts.status)
         .filter(|c| c.reason == Reason::Contended.as_str())
-        .and(facts.status.next_attempt_time);
+        .and(facts.next_attempt);
     let repaired = facts
         .rewrites
         .repaired

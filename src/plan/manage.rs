@@ -167,7 +167,7 @@ pub(super) fn target_changed(home: &Target, target: &Target) -> Situation {
 }
 
 /// Where this object's callback is, or may be.
-pub(super) fn home(facts: &Facts) -> Option<Target> {
+pub fn home(facts: &Facts) -> Option<Target> {
     let recorded = facts
         .status
         .target
@@ -190,7 +190,7 @@ pub(super) fn home(facts: &Facts) -> Option<Target> {
 /// turn in the queue comes.
 pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
     let failed = facts.status.failures.is_some_and(|failures| failures > 0);
-    let next = facts.status.next_attempt_time.filter(|_| failed)?;
+    let next = facts.next_attempt.filter(|_| failed)?;
     let waits_for_look = facts.open_record().is_some()
         && facts
             .status

@@ -263,6 +263,22 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     status
 }
 
+/// The object has used up the calls that one may cause, and got nowhere.
+pub fn exhausted(facts: &Facts, until: Timestamp) -> Status {
+    let mut status = facts.status.clone();
+    if !conditions::is_ready(&status) {
+        return status;
+    }
+    let situation = Situation::new(
+        Reason::CloudUnavailable,
+        Stage::Progressing,
+        "The calls for this object led to nothing that lasts, whatever the cloud answered: it causes no more than 120 in an hour. See status.operations and the operator's log.",
+    )
+    .at(until);
+    status.next_attempt_time = situation.next;
+    finish(facts, status, &situation)
+}
+
 /// When a call that failed is made again.
 fn next_attempt(facts: &Facts, failure: &Failure, at: Timestamp) -> Timestamp {
     let before = failures(facts);

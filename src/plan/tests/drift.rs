@@ -118,6 +118,7 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_when_the_row_is_ours_again() {
         repaired: Some(facts.now),
     };
     facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.next_attempt = facts.status.next_attempt_time;
 
     facts.rewrites = Rewrites::default();
     assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
@@ -164,6 +165,7 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     facts.now = later(facts.now, Duration::from_mins(2));
     facts.observed = Observed::seen(facts.now, facts.observed.rows().to_vec(), false);
     facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.next_attempt = facts.status.next_attempt_time;
     assert_eq!(
         conditions::ready(&facts.status).unwrap().reason,
         "Normalized"

@@ -13,6 +13,7 @@ use crate::plan::facts::{
     Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::ledger;
 use crate::plan::row::Row;
 use crate::plan::tests::world::{SETTLE, moment, process::failure, values};
 
@@ -57,6 +58,8 @@ impl World {
                 wants_key: false,
                 adoption: self.ground.adoption,
             }),
+            last_write: ledger::last_write(&object.status),
+            next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
             record_seen: moment(known.now),

@@ -10,7 +10,7 @@ use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
-use crate::plan::{outcome, unseen};
+use crate::plan::{ledger, outcome, unseen};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -274,6 +274,8 @@ impl World {
             },
             policies: self.policies,
             desired: Ok(self.spec.clone()),
+            last_write: ledger::last_write(&self.status),
+            next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
             record_seen: self.moment(),
             rechecked: newest.is_some() && self.rechecked == newest,
