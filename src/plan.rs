@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod conditions;
+pub mod content;
 pub mod credible;
 pub mod decide;
 pub mod delete;

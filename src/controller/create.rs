@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::change::{advice, content};
+use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
 use super::record::{Landed, text};
@@ -119,7 +119,7 @@ impl Run<'_> {
             Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
         };
         let now = self.context.clock.now(&account.target().endpoint);
-        let attempt = Attempt::new(identifier::new(now), now, &desired.values, key_digest);
+        let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
         let record = match self.facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
@@ -178,7 +178,7 @@ impl Run<'_> {
             return Err(not_led());
         }
         let key = self.sign_key.clone();
-        let call = account.create(token, content(desired, key.as_ref()), deadline);
+        let call = account.create(token, payload(desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
         let made_nothing = reply.as_ref().is_err_and(|failure| {
             !failure.class.may_have_happened() && failure.class != Class::Exists

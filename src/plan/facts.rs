@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    content::Content,
     failure::Failure,
-    place::{Place, Target, Values},
+    place::{Place, Target},
     reason::Reason,
     record::Record,
     row::Row,
@@ -60,7 +61,7 @@ pub struct Facts {
     pub observed: Observed,
     /// What a GET by the recorded id said.
     pub shown: Shown,
-    /// Rewrites of our values by something else within the last hour, as this process saw them.
+    /// Rewrites of our callback by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
     /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
     pub blind: Option<Failure>,
@@ -147,7 +148,7 @@ pub struct Desired {
     /// Domain and application.
     pub place: Place,
     /// URL, events and signature type.
-    pub values: Values,
+    pub content: Content,
     /// Whether a sign key is referenced.
     pub wants_key: bool,
     /// What may be done with a foreign callback.
@@ -290,7 +291,7 @@ pub enum Shown {
     Row(Row),
 }
 
-/// Rewrites of our values by somebody else, those that were repaired.
+/// Rewrites of our callback by somebody else, those that were repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rewrites {
     /// How many in the last hour.

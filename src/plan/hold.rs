@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     conditions,
+    content::Partial,
     decide::{Proof, Rest, Step, rest},
     difference,
     facts::{Desired, Facts, Observed, Shown, later, shifted},
@@ -35,7 +36,7 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .sent
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
-    !difference::same_as_remote(row, remote) || (keyed && changed_after(status, row, TOLERANCE))
+    !row.is_same(remote) || (keyed && changed_after(status, row, TOLERANCE))
 }
 
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
@@ -105,7 +106,7 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
 /// looked, and the row that it remembers is as wanted.
 pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
-    let holds = |remote| difference::remote_holds(remote, &desired.values);
+    let holds = |remote| Partial::from(remote).holds(&desired.content);
     conditions::is_ready(&facts.status)
         && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
 }
@@ -150,8 +151,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .status
         .remote
         .as_ref()
-        .is_some_and(|remote| difference::same_as_remote(row, remote));
-    let holds = row.holds(&desired.values);
+        .is_some_and(|remote| row.is_same(remote));
+    let holds = row.holds(&desired.content);
     let rewritten = desired.wants_key && changed_after(&facts.status, row, TOLERANCE);
     match (holds, known) {
         (true, true) if !rewritten => settled(facts, available(facts, desired), None),
@@ -174,11 +175,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(status: &Status, row: &Row) -> bool {
-    let untold = status.remote.as_ref().is_some_and(|remote| {
-        remote.notify_callback_url.is_none()
-            && remote.notify_event_subscription.is_empty()
-            && remote.sign_type.is_none()
-    });
+    let remembered = status.remote.as_ref().map(Partial::from);
+    let untold = remembered == Some(Partial::default());
     untold && !changed_after(status, row, SignedDuration::ZERO)
 }
 
@@ -203,7 +201,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             look_again: false,
         });
     }
-    let told = difference::sentence(&difference::of(row, &desired.values));
+    let told = difference::sentence(&difference::of(&row.content, &desired.content));
     let told = if told.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -295,7 +293,7 @@ fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool 
 /// The cloud holds the spec.
 pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
     let mut message = "The cloud holds this spec.".to_owned();
-    if desired.values.url.is_none() {
+    if desired.content.url.is_none() {
         message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
     }
     let keeps_key = facts
@@ -325,7 +323,7 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let fields = difference::sentence(&difference::of(row, &desired.values));
+    let fields = difference::sentence(&difference::of(&row.content, &desired.content));
     Situation::new(
         Reason::Normalized,
         Stage::Ready,

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     conditions,
+    content::{Content, Partial},
     decide::{Look, Proof, Rest, Step, rest},
     difference,
     facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later, shifted},
     failure::Failure,
     hold, ledger, outcome,
-    place::{Target, Values},
+    place::Target,
     reason::Reason,
     record::Record,
     row::Row,
@@ -227,7 +228,7 @@ fn first(facts: &Facts, desired: &Desired) -> Step {
 /// A row lies at our place that is not ours: the policy decides.
 pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
-    let identical = row.holds(&desired.values);
+    let identical = row.holds(&desired.content);
     match desired.adoption {
         _ if held_elsewhere => conflict(
             facts,
@@ -237,7 +238,7 @@ pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         Adoption::Always => Step::Adopt(row.clone()),
         Adoption::IfIdentical if identical => Step::Adopt(row.clone()),
         Adoption::IfIdentical => {
-            let fields = difference::sentence(&difference::of(row, &desired.values));
+            let fields = difference::sentence(&difference::of(&row.content, &desired.content));
             conflict(
                 facts,
                 row,
@@ -314,7 +315,7 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
             .status
             .remote
             .as_ref()
-            .is_some_and(|remote| difference::remote_holds(remote, &desired.values));
+            .is_some_and(|remote| Partial::from(remote).holds(&desired.content));
         return same && !desired.wants_key;
     };
     let key = match &facts.key {
@@ -324,12 +325,7 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
             !desired.wants_key || sent.key_digest.is_some()
         }
     };
-    let values = Values {
-        url: sent.notify_callback_url.clone(),
-        events: sent.notify_event_subscription.iter().cloned().collect(),
-        sign_type: sent.sign_type.clone().unwrap_or_default(),
-    };
-    key && difference::same_values(&values, &desired.values)
+    key && Content::from(sent).is_same(&desired.content)
 }
 
 /// Whether a closed record with several attempts still has to be looked at, and may be by now.

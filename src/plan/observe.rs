@@ -47,7 +47,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
             let (plan, message) = compare(facts, desired, row);
-            let holds = row.is_some_and(|row| row.holds(&desired.values));
+            let holds = row.is_some_and(|row| row.holds(&desired.content));
             let stage = if holds { Stage::Ready } else { Stage::NotReady };
             let why = if facts.policies.observe {
                 "managementPolicy is Observe"
@@ -88,14 +88,14 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         let plan = if facts.rival.is_some() {
             action("None", Vec::new())
         } else {
-            action("Create", difference::from_nothing(&desired.values))
+            action("Create", difference::from_nothing(&desired.content))
         };
         return (
             plan,
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
-    let changes = difference::of(row, &desired.values);
+    let changes = difference::of(&row.content, &desired.content);
     let told = if changes.is_empty() {
         format!("The callback {} says what the spec says.", row.id)
     } else {

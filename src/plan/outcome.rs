@@ -10,14 +10,14 @@ use super::{
     facts::{Access, Deletion, Desired, Facts, Key, later, next_second},
     failure::{Class, Failure, Operation},
     hold, ledger, manage, observe,
-    place::{Target, Values},
+    place::Target,
     reason::Reason,
     record::Attempt,
     row::Row,
     situation::{Situation, Stage},
     unseen,
 };
-use crate::api::status::{RemoteStatus, SentStatus, Status, TargetStatus};
+use crate::api::status::{RemoteStatus, Status, TargetStatus};
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ pub fn created(
         .as_ref()
         .and_then(|r| r.newest())
         .map(|newest| newest.id.clone());
-    status.sent = Some(sent(&attempt.values(), attempt.key_digest.clone()));
+    status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
     let unknown = status
         .operations
         .first()
@@ -187,7 +187,7 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
         .map(|newest| newest.id.clone());
     status.sent = None;
     ledger::restore(&mut status);
-    let as_wanted = row.holds(&desired.values) && !desired.wants_key;
+    let as_wanted = row.holds(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
         hold::available(facts, desired)
     } else {
@@ -196,7 +196,7 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     finish(facts, status, &situation)
 }
 
-/// A PUT of the desired values succeeded. `row` is the cloud's answer, if it gave one.
+/// A PUT of the desired content succeeded. `row` is the cloud's answer, if it gave one.
 pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
@@ -204,7 +204,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
         Key::Digest(digest) => Some(digest.clone()),
         Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => former,
     };
-    status.sent = Some(sent(&desired.values, digest));
+    status.sent = Some(desired.content.sent(digest));
     status.remote = Some(row.map_or_else(
         || RemoteStatus {
             id: status.callback_id.clone(),
@@ -310,7 +310,7 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     if !manage::is_as_sent(&after, desired) {
         return updating();
     }
-    match row.filter(|row| !row.holds(&desired.values)) {
+    match row.filter(|row| !row.holds(&desired.content)) {
         Some(row) => hold::normalized(row, desired),
         None => hold::available(&after, desired),
     }
@@ -351,28 +351,6 @@ pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -
 
 fn failures(facts: &Facts) -> i64 {
     facts.status.failures.unwrap_or_default().max(0)
-}
-
-fn sent(values: &Values, key_digest: Option<String>) -> SentStatus {
-    SentStatus {
-        notify_callback_url: values.url.clone(),
-        notify_event_subscription: values.events.iter().cloned().collect(),
-        sign_type: Some(values.sign_type.clone()),
-        key_digest,
-    }
-}
-
-impl From<&Row> for RemoteStatus {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: Some(row.id.clone()),
-            notify_callback_url: row.url.clone(),
-            notify_event_subscription: row.events.iter().flatten().cloned().collect(),
-            sign_type: row.sign_type.clone(),
-            create_time: row.create_time.map(|time| time.to_string()),
-            update_time: row.update_time.map(|time| time.to_string()),
-        }
-    }
 }
 
 impl From<&Target> for TargetStatus {

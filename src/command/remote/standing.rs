@@ -149,6 +149,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::plan::content::Partial;
 
     fn target(project_id: &str) -> Target {
         Target {
@@ -162,9 +163,7 @@ mod tests {
         Row {
             id: id.to_owned(),
             place: Place::new(domain, "live"),
-            url: None,
-            events: None,
-            sign_type: None,
+            content: Partial::default(),
             create_time: None,
             update_time: None,
         }

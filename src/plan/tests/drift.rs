@@ -29,11 +29,15 @@ fn swept(world: &mut World, row: &Row) -> Facts {
     facts
 }
 
+/// The row with another URL.
+fn saying(url: &str, row: &Row) -> Row {
+    let mut row = row.clone();
+    row.content.url = Some(url.to_owned());
+    row
+}
+
 fn rewritten(row: &Row) -> Row {
-    Row {
-        url: Some("https://elsewhere.example.com/".to_owned()),
-        ..row.clone()
-    }
+    saying("https://elsewhere.example.com/", row)
 }
 
 fn rest(facts: &Facts) -> Rest {
@@ -170,9 +174,8 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     );
 
     let changed = Row {
-        url: Some("https://third.example.com/".to_owned()),
         update_time: Some(facts.now),
-        ..row
+        ..saying("https://third.example.com/", &row)
     };
     facts.observed = Observed::seen(facts.now, vec![changed], false);
     assert!(matches!(

@@ -161,7 +161,7 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
         let mut facts = facts(&mut world);
         facts.object.deleting = deleting;
         facts.definition = Definition::Stays;
-        facts.desired.as_mut().unwrap().values.url =
+        facts.desired.as_mut().unwrap().content.url =
             Some("https://hooks.example.com/new".to_owned());
         let change = decide(&facts);
         let id = row.id.clone();

@@ -14,7 +14,7 @@ use crate::plan::facts::{
 };
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::row::Row;
-use crate::plan::tests::world::{SETTLE, moment, process::failure, values};
+use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 
 impl World {
     pub(super) fn settle_time(&self) -> Duration {
@@ -53,7 +53,7 @@ impl World {
             },
             desired: Ok(Desired {
                 place: place(),
-                values: values(object.url),
+                content: content(object.url),
                 wants_key: false,
                 adoption: self.ground.adoption,
             }),

@@ -142,7 +142,7 @@ impl World {
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
             facts.now,
-            &self.spec.values,
+            &self.spec.content,
             digest,
         );
         let record = match facts.open_record() {
@@ -174,7 +174,7 @@ impl World {
     pub(super) fn update(&mut self, facts: &Facts, id: &str) -> Result<Option<i64>, Dead> {
         self.puts += 1;
         let fate = self.fates.pop();
-        let wanted = self.spec.values.clone();
+        let wanted = self.spec.content.clone();
         let mut found = None;
         self.effect(|world| {
             let now = world.moment();
@@ -182,7 +182,7 @@ impl World {
             found = row
                 .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
                 .map(|remote| {
-                    remote.row.url.clone_from(&wanted.url);
+                    remote.row.content.url.clone_from(&wanted.url);
                     remote.row.update_time = Some(now);
                     remote.row.clone()
                 });
