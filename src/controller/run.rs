@@ -19,10 +19,11 @@ use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
-use crate::plan::decide::{self, Look, Proof, Urgency};
+use crate::plan::decide::{self, Look};
 use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, later};
 use crate::plan::outcome;
 use crate::plan::place::Place;
+use crate::plan::reason::Reason;
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -149,10 +150,7 @@ impl<'a> Run<'a> {
         let ask = Ask {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
-            proof: match look.proof {
-                Proof::Presence => crate::live::looks::Proof::Presence,
-                Proof::Absence => crate::live::looks::Proof::Free,
-            },
+            proof: look.proof,
             lane,
             namespace: self.facts.object.namespace.clone(),
         };
@@ -240,7 +238,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let status = &self.facts.status;
-        let is_told = conditions::ready(status).is_some_and(|ready| ready.reason == "RateLimited");
+        let is_told = conditions::has_reason(status, Reason::RateLimited);
         let is_throttled = status.failures.is_some_and(|failures| failures > 0);
         let holds = status
             .next_attempt_time
@@ -287,11 +285,7 @@ impl<'a> Run<'a> {
 
     /// The lane of this object's calls.
     pub(super) fn lane(&self) -> Lane {
-        match decide::urgency(&self.facts) {
-            Urgency::Urgent => Lane::Urgent,
-            Urgency::Create => Lane::Create,
-            Urgency::Background => Lane::Background,
-        }
+        decide::lane(&self.facts)
     }
 
     /// A moment of the monotonic clock in cloud time.

@@ -79,24 +79,35 @@ pub struct Look {
     pub proof: Proof,
 }
 
-/// What finding nothing is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a look is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
-    /// Only rows matter.
+    /// Rows matter; that there is none is only a hint.
     Presence,
-    /// That nothing is there must be certain.
+    /// That nothing is there must be certain: it is worth a first create.
     Absence,
 }
 
 /// Who goes first when the quota is short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
     /// Deletes, updates, requested looks, looks after an unknown outcome.
     Urgent,
-    /// A first create and its look.
+    /// First creates and their looks.
     Create,
-    /// Retries.
+    /// Retries and sweeps.
     Background,
+}
+
+impl Lane {
+    /// The label of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Create => "create",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// The next step.
@@ -131,18 +142,18 @@ fn undisputed(facts: &Facts) -> Step {
     }
 }
 
-/// How urgent a call for this object is.
-pub fn urgency(facts: &Facts) -> Urgency {
+/// The lane of the calls for this object.
+pub fn lane(facts: &Facts) -> Lane {
     if facts.object.deleting || facts.unanswered().is_some() || facts.open_record().is_some() {
-        return Urgency::Urgent;
+        return Lane::Urgent;
     }
     let retry = facts.status.failures.unwrap_or_default() > 0
         && !facts.nudged
         && facts.status.observed_generation == Some(facts.object.generation);
     match (retry, facts.id()) {
-        (true, _) => Urgency::Background,
-        (false, Some(_)) => Urgency::Urgent,
-        (false, None) => Urgency::Create,
+        (true, _) => Lane::Background,
+        (false, Some(_)) => Lane::Urgent,
+        (false, None) => Lane::Create,
     }
 }
 

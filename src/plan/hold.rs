@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    conditions,
+    conditions::{self, Truth},
     content::Partial,
     decide::{Proof, Rest, Step, rest},
     difference,
@@ -41,14 +41,13 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
 
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
 pub(super) fn is_judged_anew(facts: &Facts) -> bool {
-    let contended =
-        conditions::ready(&facts.status).is_some_and(|c| c.reason == Reason::Contended.as_str());
+    let contended = conditions::has_reason(&facts.status, Reason::Contended);
     facts.observed.begun().is_some() && (contended || is_unknown(&facts.status))
 }
 
 /// Whether Ready is Unknown.
 fn is_unknown(status: &Status) -> bool {
-    conditions::ready(status).is_some_and(|condition| condition.status == "Unknown")
+    conditions::ready_truth(status) == Some(Truth::Unknown)
 }
 
 /// The next step.
@@ -97,9 +96,10 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
     // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
-    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
-        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
-    });
+    let beside_others = matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Creating | Reason::Conflict)
+    );
     asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
 }
 
@@ -113,9 +113,10 @@ pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
 
 /// Whether Ready says that the cloud holds the spec.
 fn is_told(facts: &Facts) -> bool {
-    [Reason::Available, Reason::Normalized]
-        .iter()
-        .any(|reason| conditions::has_reason(&facts.status, *reason))
+    matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Available | Reason::Normalized)
+    )
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -218,9 +219,8 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
     let hurry = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);
-    let told = conditions::ready(&facts.status)
-        .filter(|c| c.reason == Reason::Contended.as_str())
-        .and(facts.status.next_attempt_time);
+    let contended = conditions::has_reason(&facts.status, Reason::Contended);
+    let told = facts.status.next_attempt_time.filter(|_| contended);
     let repaired = facts
         .rewrites
         .repaired

@@ -9,12 +9,14 @@ use super::{
     difference,
     facts::{Access, Adoption, Desired, Facts, Key, Observed, Rival, later, shifted},
     failure::Failure,
-    hold, ledger, outcome,
+    hold,
+    ledger::{self, Outcome},
+    outcome,
     place::Target,
     reason::Reason,
     record::Record,
     row::Row,
-    situation::{self, Situation, Stage},
+    situation::{Situation, Stage},
     unknown,
 };
 
@@ -86,7 +88,7 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 
 /// Another object owns the place: told at once, and once more when it has lasted.
 fn duplicate(facts: &Facts, rival: &Rival) -> Step {
-    let young_until = situation::young_until(facts, Reason::Duplicate);
+    let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
     Step::Rest(Rest {
@@ -197,7 +199,8 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .status
             .last_operation
             .as_ref()
-            .is_some_and(|entry| entry.outcome == "Unknown");
+            .and_then(ledger::outcome)
+            == Some(Outcome::Unknown);
     let changed = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);

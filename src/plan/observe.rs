@@ -16,8 +16,7 @@ use crate::api::status::PlanStatus;
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
     let told = facts.status.plan.is_some()
         && facts.status.observed_generation == Some(facts.object.generation)
-        && conditions::ready(&facts.status)
-            .is_some_and(|c| c.reason == Reason::ObserveOnly.as_str())
+        && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
         && !facts.nudged;
     if told && facts.observed == Observed::Unasked {

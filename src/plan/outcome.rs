@@ -146,10 +146,8 @@ pub fn created(
         .and_then(|r| r.newest())
         .map(|newest| newest.id.clone());
     status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
-    let unknown = status
-        .operations
-        .first()
-        .is_some_and(|newest| newest.type_ == "Create" && newest.outcome == "Unknown");
+    let newest = status.operations.first();
+    let unknown = newest.is_some_and(ledger::is_unknown_create);
     let mut entry = ledger::success(
         Operation::Create,
         told.http_status,

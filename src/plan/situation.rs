@@ -191,20 +191,6 @@ fn capitalised(text: &str) -> String {
         .collect()
 }
 
-/// Until when a reason is new: the settle time after Ready took it. It is over where the object is stalled for it already.
-pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
-    let since = |type_: &str| {
-        let mut conditions = facts.status.conditions.iter();
-        let found = conditions.find(|c| c.type_ == type_ && c.reason == reason.as_str())?;
-        found.last_transition_time
-    };
-    match (since("Ready"), since("Reconciling")) {
-        (None, _) => later(facts.now, facts.settings.settle_time),
-        (Some(_), Some(since)) => later(since, facts.settings.settle_time),
-        (Some(since), None) => since,
-    }
-}
-
 /// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
     ledger::repeated(&facts.status, failure).is_some_and(|(count, since)| {

@@ -1,7 +1,7 @@
 //! What is said of an object that was settled when nobody can look any more: the cloud probably holds its spec still.
 
 use super::{
-    conditions,
+    conditions::{self, Truth},
     facts::Facts,
     failure::{Class, Failure},
     manage, outcome,
@@ -32,13 +32,14 @@ pub(super) fn after_failed_look(
     if !was_settled(facts) {
         return otherwise;
     }
-    let ready = conditions::ready(&facts.status).map(|ready| ready.status.as_str());
-    match (ready, failure.class) {
-        (Some("Unknown"), Class::Credential | Class::Permission | Class::Account) => Situation {
-            stage: Stage::UnknownProgressing,
-            ..otherwise
-        },
-        (Some("True" | "Unknown"), _) => Situation::unchanged(),
+    match (conditions::ready_truth(&facts.status), failure.class) {
+        (Some(Truth::Unknown), Class::Credential | Class::Permission | Class::Account) => {
+            Situation {
+                stage: Stage::UnknownProgressing,
+                ..otherwise
+            }
+        }
+        (Some(Truth::True | Truth::Unknown), _) => Situation::unchanged(),
         _ => otherwise,
     }
 }

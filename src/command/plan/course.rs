@@ -14,7 +14,7 @@ use crate::command::cloud::Cloud;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
-use crate::live::looks::{Ask, Proof as Wanted};
+use crate::live::looks::Ask;
 use crate::live::quota::Lane;
 use crate::plan::decide::{Look, Proof, Step, decide};
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
@@ -283,10 +283,7 @@ impl<'a> Course<'a> {
         let ask = Ask {
             place,
             not_before: since,
-            proof: match proof {
-                Proof::Presence => Wanted::Presence,
-                Proof::Absence => Wanted::Free,
-            },
+            proof,
             lane: Lane::Background,
             namespace: String::new(),
         };
