@@ -19,13 +19,15 @@ use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed, shifted};
+use crate::plan::facts::{Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::foreign;
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
 /// Beside the request timeout, how long an attempt may take from its record to its end.
@@ -256,7 +258,7 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         self.facts.observed =
             Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
-        manage::ours(&self.facts).cloned()
+        foreign::ours(&self.facts).cloned()
     }
 }
 

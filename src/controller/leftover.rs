@@ -20,10 +20,11 @@ use crate::cluster::error::Error;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
 use crate::plan::record::Record;
+use crate::plan::step::{Rest, Step};
 
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));

@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 
 use super::account::Account;
 use crate::api::RecordingCallback;
-use crate::plan::facts::{Observed, Rewrites, Shown, later};
+use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
 use crate::plan::record::Record;
+use crate::plan::time::later;
 
 /// How long an id that we deleted counts as absent.
 const DELETED_FOR: Duration = Duration::from_mins(10);

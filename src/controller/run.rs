@@ -19,11 +19,14 @@ use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
-use crate::plan::decide::{self, Look};
-use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, later};
+use crate::plan::decide;
+use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
 use crate::plan::outcome;
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
+use crate::plan::settled;
+use crate::plan::step::Look;
+use crate::plan::time::later;
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -179,7 +182,7 @@ impl<'a> Run<'a> {
 
     /// A look after the closing of a record with several attempts need not be made twice.
     fn note_recheck(&mut self) {
-        let due = crate::plan::manage::recheck_at(&self.facts);
+        let due = settled::recheck_at(&self.facts);
         let newest = self
             .facts
             .record

@@ -36,7 +36,7 @@ use super::{
     answer::{Answer, Page},
     quota::{Bucket, Lane, Token},
 };
-pub use crate::plan::decide::Proof;
+pub use crate::plan::step::Proof;
 use crate::plan::{
     failure::{Class, Failure},
     place::Place,

@@ -23,7 +23,7 @@ use self::{
     queue::{Queue, Turn},
     rate::Rate,
 };
-pub use crate::plan::decide::Lane;
+pub use crate::plan::step::Lane;
 
 /// The buckets of all identities of this process.
 pub struct Quota {

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, later},
+    facts::Facts,
     reason::Reason,
     situation::{Situation, Stage},
+    time::later,
 };
 use crate::api::status::{Condition, Status};
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::{
     conditions::{self, Truth},
-    facts::later,
     ledger,
+    time::later,
 };
 use crate::api::status::{OperationStatus, Status};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     content::Content,
@@ -11,6 +11,7 @@ use super::{
     reason::Reason,
     record::Record,
     row::Row,
+    time::later,
 };
 use crate::api::status::Status;
 
@@ -363,27 +364,13 @@ impl Facts {
         })
     }
 
+    /// How many calls failed in a row.
+    pub fn failures(&self) -> i64 {
+        self.status.failures.unwrap_or_default().max(0)
+    }
+
     /// Whether the object is only looked at.
     pub fn only_looks(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
-}
-
-/// A moment as a status tells it: whole seconds, never earlier than it is.
-pub fn next_second(moment: Timestamp) -> Timestamp {
-    let up = i64::from(moment.subsec_nanosecond() > 0);
-    Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
-}
-
-/// `moment` and so much later or, where that is negative, earlier; at most the end of time.
-pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.saturating_add(by).unwrap_or(moment)
-}
-
-/// `moment` plus `duration`, or the end of time.
-pub fn later(moment: Timestamp, duration: Duration) -> Timestamp {
-    SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|duration| moment.checked_add(duration).ok())
-        .unwrap_or(Timestamp::MAX)
 }

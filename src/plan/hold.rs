@@ -7,15 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     conditions::{self, Truth},
     content::Partial,
-    decide::{Proof, Rest, Step, rest},
     difference,
-    facts::{Desired, Facts, Observed, Shown, later, shifted},
+    facts::{Desired, Facts, Observed, Shown},
+    foreign::{foreign, several},
+    gate::{has_moved, target_changed_address},
     ledger,
-    manage::{foreign, is_as_sent, look, must_recheck, recheck_at, several, target_changed},
     place::Target,
     reason::Reason,
     row::Row,
+    settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest},
+    time::{later, shifted},
 };
 use crate::api::status::Status;
 
@@ -26,7 +29,8 @@ const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 pub fn is_news(status: &Status, rows: &[Row]) -> bool {
-    if is_unknown(status) || ledger::tells_a_look(status) {
+    let unknown = conditions::ready_truth(status) == Some(Truth::Unknown);
+    if unknown || ledger::tells_a_look(status) {
         return true;
     }
     let (Some(remote), [row]) = (&status.remote, rows) else {
@@ -37,17 +41,6 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
     !row.is_same(remote) || (keyed && changed_after(status, row, TOLERANCE))
-}
-
-/// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
-pub(super) fn is_judged_anew(facts: &Facts) -> bool {
-    let contended = conditions::has_reason(&facts.status, Reason::Contended);
-    facts.observed.begun().is_some() && (contended || is_unknown(&facts.status))
-}
-
-/// Whether Ready is Unknown.
-fn is_unknown(status: &Status) -> bool {
-    conditions::ready_truth(status) == Some(Truth::Unknown)
 }
 
 /// The next step.
@@ -81,16 +74,6 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
     }
 }
 
-/// Whether the credentials now name another address of the same project than the callback was made through.
-pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .filter(|_| facts.id().is_some());
-    home.is_some_and(|home| home.endpoint != target.endpoint)
-}
-
 /// Whether the status alone can't tell how things are.
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
@@ -101,22 +84,6 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
         Some(Reason::Creating | Reason::Conflict)
     );
     asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
-}
-
-/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
-/// looked, and the row that it remembers is as wanted.
-pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
-    let holds = |remote| Partial::from(remote).holds(&desired.content);
-    conditions::is_ready(&facts.status)
-        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
-}
-
-/// Whether Ready says that the cloud holds the spec.
-fn is_told(facts: &Facts) -> bool {
-    matches!(
-        conditions::ready_reason(&facts.status),
-        Some(Reason::Available | Reason::Normalized)
-    )
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -341,20 +308,4 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
         again: recheck_at(facts),
         look_again: false,
     })
-}
-
-/// The same project has another address now, and the callback is not found there.
-pub(super) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
-    let mut situation = target_changed(target, target);
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .map(|t| t.endpoint.as_str())
-        .unwrap_or_default();
-    situation.message = format!(
-        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
-        target.endpoint
-    );
-    situation
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::facts::next_second;
 use super::failure::{Class, Failure, Operation};
+use super::time::next_second;
 use crate::api::status::{OperationStatus, Status};
 
 /// How many entries `operations` has at most.

@@ -1,14 +1,13 @@
 //! The decision for an object that only looks: what managing it would do.
 
 use super::{
-    conditions,
-    decide::{Proof, Rest, Step, rest},
-    difference,
+    conditions, difference,
     facts::{Access, Adoption, Desired, Facts, Observed},
-    manage::{ambiguous, home, look, no_access, target_changed, unusable},
+    gate::{ambiguous, home, no_access, target_changed, unusable},
     reason::Reason,
     row::Row,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest},
 };
 use crate::api::status::PlanStatus;
 

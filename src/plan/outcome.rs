@@ -1,20 +1,20 @@
 //! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{
     backoff, conditions,
-    decide::Rest,
-    facts::{Access, Deletion, Desired, Facts, Key, later, next_second},
+    facts::{Access, Deletion, Desired, Facts, Key},
     failure::{Class, Failure, Operation},
-    hold, ledger, manage, observe,
+    hold, ledger, observe,
     place::Target,
     reason::Reason,
     record::Attempt,
     row::Row,
-    situation::{Situation, Stage},
+    settled,
+    situation::{self, Situation, Stage},
+    step::Rest,
+    time::{later, next_second},
     unseen,
 };
 use crate::api::status::{RemoteStatus, Status, TargetStatus};
@@ -37,7 +37,7 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     let looked = facts.observed.begun().is_some();
     let asked_again = situation.reason == Reason::CredentialsMissing && situation.next.is_some();
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
-        status.failures = Some(failures(facts) + 1);
+        status.failures = Some(facts.failures() + 1);
     }
     if situation.stage == Stage::Ready {
         status.failures = Some(0);
@@ -73,7 +73,7 @@ pub fn failed(
     at: Timestamp,
 ) -> (Status, Timestamp) {
     let mut status = facts.status.clone();
-    let count = failures(facts) + 1;
+    let count = facts.failures() + 1;
     let entry = ledger::failure(failure, at, count);
     let mut situation = Situation::failed(facts, failure, advice, next_attempt(facts, failure, at));
     if failure.operation.is_change() {
@@ -100,6 +100,24 @@ pub fn failed(
         .next
         .unwrap_or_else(|| next_attempt(facts, failure, at));
     (finish(facts, status, &situation), again)
+}
+
+/// The sweeps fail for the credential, the permission or the account: Ready becomes Unknown, once.
+pub fn unseen(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status {
+    let mut status = facts.status.clone();
+    if failure.class == Class::Credential {
+        status.rejected_credential.clone_from(&facts.credential);
+    }
+    let message = format!(
+        "Nobody can see any more whether the cloud holds this spec: {}",
+        situation::sentence(failure, advice)
+    );
+    let situation = Situation::new(
+        situation::reason_of(failure),
+        Stage::UnknownProgressing,
+        message,
+    );
+    finish(facts, status, &situation)
 }
 
 /// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
@@ -153,7 +171,7 @@ pub fn created(
         told.http_status,
         told.request_id,
         told.at,
-        failures(facts) + 1,
+        facts.failures() + 1,
     );
     if told.http_status.is_none() && unknown {
         let newest = status.operations.remove(0);
@@ -217,7 +235,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
             told.http_status,
             told.request_id,
             told.at,
-            failures(facts) + 1,
+            facts.failures() + 1,
         ),
     );
     status.failures = Some(0);
@@ -237,7 +255,7 @@ pub fn deleted(facts: &Facts, told: Told) -> Status {
             told.http_status,
             told.request_id,
             told.at,
-            failures(facts) + 1,
+            facts.failures() + 1,
         ),
     );
     status.callback_id = facts.id().map(str::to_owned);
@@ -263,24 +281,12 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
 
 /// When a call that failed is made again.
 fn next_attempt(facts: &Facts, failure: &Failure, at: Timestamp) -> Timestamp {
-    let before = failures(facts);
+    let before = facts.failures();
     if failure.class == Class::Exists && before == 0 {
         return at;
     }
     let count = u32::try_from(before + 1).unwrap_or(u32::MAX);
     later(at, backoff::delay(failure, count, &facts.object.uid))
-}
-
-/// When a conflict is looked at again: like a rejection.
-pub(super) fn next_look(facts: &Facts) -> Timestamp {
-    let count = u32::try_from(failures(facts) + 1).unwrap_or(u32::MAX);
-    let delay = Duration::from_secs(5)
-        .saturating_mul(1 << (count - 1).min(16))
-        .min(Duration::from_mins(10));
-    later(
-        facts.now,
-        backoff::lengthened(delay, count, &facts.object.uid),
-    )
 }
 
 /// The status of an object that just got its callback.
@@ -305,7 +311,7 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
         status: status.clone(),
         ..facts.clone()
     };
-    if !manage::is_as_sent(&after, desired) {
+    if !settled::is_as_sent(&after, desired) {
         return updating();
     }
     match row.filter(|row| !row.holds(&desired.content)) {
@@ -329,7 +335,7 @@ fn holds_spec(facts: &Facts) -> bool {
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
-pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
+fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
     conditions::set(&mut status, situation, facts.object.generation, facts.now);
     let policy = match (
         facts.policies.observe,
@@ -345,10 +351,6 @@ pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -
         status.last_handled_reconcile_at = Some(token.to_owned());
     }
     status
-}
-
-fn failures(facts: &Facts) -> i64 {
-    facts.status.failures.unwrap_or_default().max(0)
 }
 
 impl From<&Target> for TargetStatus {

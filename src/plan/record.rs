@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{content::Content, facts::shifted, place::Target, row::Row};
+use super::{content::Content, place::Target, row::Row, time::shifted};
 
 /// A row may be this much older than the attempt that made it: clocks have whole seconds.
 const OLDER: SignedDuration = SignedDuration::from_secs(5);

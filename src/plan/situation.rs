@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Rival, later, next_second},
+    facts::{Facts, Rival},
     failure::{Class, Failure},
     ledger,
     reason::Reason,
+    time::{later, next_second},
 };
 
 /// One sentence about an object, and what it means for the three conditions.

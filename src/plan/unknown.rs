@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use super::{
     conditions,
-    decide::{Proof, Rest, Step},
-    facts::{Desired, Facts, Observed, later},
+    facts::{Desired, Facts, Observed},
+    foreign::{foreign, ours, several},
     ledger,
-    manage::{foreign, look, ours, several},
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look},
+    time::later,
 };
 
 /// When an outcome that is told as unknown is looked at first, from the attempt on.

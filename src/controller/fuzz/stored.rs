@@ -17,10 +17,8 @@ use crate::{
     },
     plan::{
         content::{Content, Events, Partial},
-        decide::{Rest, Step, decide},
-        facts::{
-            Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown, later,
-        },
+        decide::decide,
+        facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown},
         failure::{Class, Failure, Operation},
         hold,
         outcome::{self, Told},
@@ -28,7 +26,8 @@ use crate::{
         reason::Reason,
         record::Attempt,
         row::Row,
-        unseen,
+        step::{Rest, Step},
+        time::later,
     },
 };
 
@@ -286,7 +285,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     Some(match step {
         Step::Rest(rest) => outcome::rested(facts, rest),
         Step::Failed(failure) => outcome::failed(facts, failure, None, now).0,
-        Step::Unseen(failure) => unseen::told(facts, failure, None),
+        Step::Unseen(failure) => outcome::unseen(facts, failure, None),
         Step::Create => {
             let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.content, None);
             facts.record = facts

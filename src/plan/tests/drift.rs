@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::plan::conditions;
-use crate::plan::decide::{Rest, Step, decide};
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown, later};
+use crate::plan::decide::decide;
+use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::row::Row;
-use crate::plan::unseen;
+use crate::plan::step::{Rest, Step};
+use crate::plan::time::later;
 
 /// A settled object, long after its create, and its row.
 fn settled() -> (World, Row) {
@@ -193,7 +194,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let Step::Unseen(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    facts.status = unseen::told(&facts, &failed, None);
+    facts.status = outcome::unseen(&facts, &failed, None);
     let ready = conditions::ready(&facts.status).unwrap();
     assert_eq!(
         (ready.status.as_str(), ready.reason.as_str()),

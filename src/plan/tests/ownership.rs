@@ -2,13 +2,14 @@
 
 use super::world::{FOREIGN, Fate, SETTLE, World, process};
 use crate::plan::conditions;
-use crate::plan::decide::{Look, Proof, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Shown};
 use crate::plan::failure::Class;
 use crate::plan::observe;
 use crate::plan::outcome;
 use crate::plan::place::Place;
 use crate::plan::row::Row;
+use crate::plan::step::{Look, Proof, Step};
 
 /// What is known once the credentials were read.
 fn facts(world: &mut World) -> Facts {

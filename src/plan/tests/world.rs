@@ -10,10 +10,11 @@ use jiff::Timestamp;
 
 use crate::api::status::Status;
 use crate::plan::content::Content;
-use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown, later};
+use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown};
 use crate::plan::place::Place;
 use crate::plan::record::Record;
 use crate::plan::row::Row;
+use crate::plan::time::later;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.

@@ -9,13 +9,13 @@ use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::{DEADLINE, Fault, World, target};
 use crate::api::status::Status;
-use crate::plan::decide::Rest;
 use crate::plan::facts::Facts;
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::step::Rest;
 use crate::plan::tests::world::{content, moment, process::failure};
 
 impl World {

@@ -2,15 +2,16 @@
 
 use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
 use crate::api::status::Status;
-use crate::plan::decide::{Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{
     Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::outcome;
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
-use crate::plan::{outcome, unseen};
+use crate::plan::step::Step;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ impl World {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::manage::recheck_at(&facts)
+                    if crate::plan::settled::recheck_at(&facts)
                         .is_some_and(|due| facts.observed.since(due))
                     {
                         self.rechecked = newest;
@@ -117,7 +118,7 @@ impl World {
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
                 Step::Unseen(failure) => {
-                    self.write(unseen::told(&facts, &failure, None))?;
+                    self.write(outcome::unseen(&facts, &failure, None))?;
                     return Ok(None);
                 }
                 Step::Rest(rest) => {
