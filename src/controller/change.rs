@@ -13,7 +13,7 @@ use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
-use crate::live::client::Content;
+use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::quota::Token;
 use crate::live::sign_key::SignKey;
@@ -33,7 +33,7 @@ impl Run<'_> {
         };
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
-        let call = account.update(token, id, content(&desired, key.as_ref()), deadline);
+        let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
         account.looks().wrote(&desired.place);
         let answer = match reply {
@@ -245,10 +245,10 @@ impl Run<'_> {
 }
 
 /// What a create or an update sends.
-pub(super) fn content<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Content<'a> {
-    Content {
+pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Payload<'a> {
+    Payload {
         place: &desired.place,
-        values: &desired.values,
+        content: &desired.content,
         key,
     }
 }

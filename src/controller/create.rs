@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::account::Account;
-use super::change::{advice, content};
+use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
 use super::memory::Unwritten;
@@ -23,13 +23,15 @@ use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed, shifted};
+use crate::plan::facts::{Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::foreign;
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
 /// Beside the request timeout, how long an attempt may take from its record to its end.
@@ -133,7 +135,7 @@ impl Run<'_> {
             Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
         };
         let now = self.context.clock.now(&account.target().endpoint);
-        let attempt = Attempt::new(identifier::new(now), now, &desired.values, key_digest);
+        let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
         let record = match self.facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
@@ -194,7 +196,7 @@ impl Run<'_> {
             return Err(not_led());
         }
         let key = self.sign_key.clone();
-        let call = account.create(token, content(desired, key.as_ref()), deadline);
+        let call = account.create(token, payload(desired, key.as_ref()), deadline);
         let mut call = Box::pin(call);
         let reply = loop {
             match self.or_changed(call.as_mut()).await {
@@ -302,7 +304,7 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         self.facts.observed =
             Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
-        manage::ours(&self.facts).cloned()
+        foreign::ours(&self.facts).cloned()
     }
 }
 

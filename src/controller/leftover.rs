@@ -21,11 +21,12 @@ use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Facts, Observed, Shown};
 use crate::plan::failure::Class;
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
+use crate::plan::step::{Rest, Step};
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 100;

@@ -13,9 +13,10 @@ use super::allowance::Allowance;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::plan::backoff;
-use crate::plan::facts::{Observed, Rewrites, Shown, earlier, later};
+use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
 use crate::plan::record::Record;
+use crate::plan::time::{earlier, later};
 
 /// How long a rewrite by somebody else counts.
 const REWRITES_FOR: Duration = Duration::from_hours(1);

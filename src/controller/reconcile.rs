@@ -19,12 +19,12 @@ use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
 use crate::metrics::Outcome;
-use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::outcome;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
-use crate::plan::unseen;
+use crate::plan::step::{Rest, Step};
 
 use super::change::advice;
 use super::record::text;
@@ -195,7 +195,7 @@ impl Run<'_> {
             Step::Release { retained } => self.release(retained).await,
             Step::Failed(failure) => self.failed(&failure).await,
             Step::Unseen(failure) => {
-                let status = unseen::told(&self.facts, &failure, advice(&failure));
+                let status = outcome::unseen(&self.facts, &failure, advice(&failure));
                 self.end(status, Next::OnChange).await
             }
             Step::Rest(rest) => self.rest(rest).await,

@@ -20,10 +20,13 @@ use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
-use crate::plan::decide::{self, Look, Proof, Urgency};
-use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, earlier, later};
+use crate::plan::decide;
+use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
 use crate::plan::place::Place;
-use crate::plan::{ledger, manage, outcome};
+use crate::plan::reason::Reason;
+use crate::plan::step::Look;
+use crate::plan::time::{earlier, later};
+use crate::plan::{gate, ledger, outcome, settled};
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -72,8 +75,7 @@ impl<'a> Run<'a> {
             None => context.clock.local(),
         };
         let mut facts = facts(context, &object, now);
-        if let Some(home) =
-            manage::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
+        if let Some(home) = gate::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
         {
             facts.deleted = context.deleted.ids(&home);
         }
@@ -159,10 +161,7 @@ impl<'a> Run<'a> {
         let ask = Ask {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
-            proof: match look.proof {
-                Proof::Presence => crate::live::looks::Proof::Presence,
-                Proof::Absence => crate::live::looks::Proof::Free,
-            },
+            proof: look.proof,
             lane,
             namespace: self.facts.object.namespace.clone(),
         };
@@ -195,7 +194,7 @@ impl<'a> Run<'a> {
 
     /// A look after the closing of a record with several attempts need not be made twice.
     fn note_recheck(&mut self) {
-        let due = manage::recheck_at(&self.facts);
+        let due = settled::recheck_at(&self.facts);
         let newest = self
             .facts
             .record
@@ -272,7 +271,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let status = &self.facts.status;
-        let is_told = conditions::ready(status).is_some_and(|ready| ready.reason == "RateLimited");
+        let is_told = conditions::has_reason(status, Reason::RateLimited);
         let is_throttled = status.failures.is_some_and(|failures| failures > 0);
         let holds = status
             .next_attempt_time
@@ -345,11 +344,7 @@ impl<'a> Run<'a> {
 
     /// The lane of this object's calls.
     pub(super) fn lane(&self) -> Lane {
-        match decide::urgency(&self.facts) {
-            Urgency::Urgent => Lane::Urgent,
-            Urgency::Create => Lane::Create,
-            Urgency::Background => Lane::Background,
-        }
+        decide::lane(&self.facts)
     }
 
     /// A moment of the monotonic clock in cloud time.

@@ -25,8 +25,9 @@ use super::{
     wire,
 };
 use crate::plan::{
+    content::Content,
     failure::{Class, Failure, Operation},
-    place::{Place, Values},
+    place::Place,
     row::Row,
 };
 
@@ -53,11 +54,11 @@ pub trait Meter: Send + Sync {
 
 /// What a create or an update sends.
 #[derive(Debug, Clone, Copy)]
-pub struct Content<'a> {
+pub struct Payload<'a> {
     /// Ingest domain and app.
     pub place: &'a Place,
     /// URL, events and sign type.
-    pub values: &'a Values,
+    pub content: &'a Content,
     /// Sent only when given.
     pub key: Option<&'a SignKey>,
 }
@@ -112,12 +113,12 @@ impl Client {
         &self,
         token: Token,
         account: &Account,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callbacks(account);
         let write = (Operation::Create, Method::POST, path);
-        self.write(token, account, write, content, deadline, Ok)
+        self.write(token, account, write, payload, deadline, Ok)
             .await
     }
 
@@ -127,13 +128,13 @@ impl Client {
         token: Token,
         account: &Account,
         id: &str,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
         let same = |row| wire::same_id(row, id);
-        self.write(token, account, write, content, deadline, same)
+        self.write(token, account, write, payload, deadline, same)
             .await
     }
 
@@ -143,7 +144,7 @@ impl Client {
         token: Token,
         account: &Account,
         (operation, method, path): (Operation, Method, String),
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
         check: impl FnOnce(Row) -> Result<Row, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
@@ -152,12 +153,12 @@ impl Client {
             method,
             path,
             query: Vec::new(),
-            body: Some(wire::request(content.place, content.values, content.key)),
-            key: content.key,
+            body: Some(wire::request(payload.place, payload.content, payload.key)),
+            key: payload.key,
             deadline: Some(deadline),
         };
         self.make(token, account, call, |body, secrets| {
-            wire::written(body, content.place, secrets)?
+            wire::written(body, payload.place, secrets)?
                 .map(check)
                 .transpose()
         })

@@ -36,6 +36,7 @@ use super::{
     answer::{Answer, Page},
     quota::{Bucket, Lane, Token},
 };
+pub use crate::plan::step::Proof;
 use crate::plan::{
     failure::{Class, Failure},
     place::Place,
@@ -70,15 +71,6 @@ pub struct Ask {
     pub lane: Lane,
     /// The namespace whose turn it takes, if the cloud has to be asked.
     pub namespace: String,
-}
-
-/// What a look is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Proof {
-    /// Rows matter; that there is none is only a hint.
-    Presence,
-    /// That there is no row must be worth a first create.
-    Free,
 }
 
 /// What was seen of a place.

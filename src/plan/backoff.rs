@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use super::failure::{Class, Failure};
+use jiff::Timestamp;
+
+use super::{
+    facts::Facts,
+    failure::{Class, Failure},
+    time::later,
+};
 
 /// The longest pause that a `Retry-After` may ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
@@ -47,6 +53,15 @@ pub fn lengthened(delay: Duration, salt: u32, seed: &str) -> Duration {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
     delay + delay.mul_f64(f64::from(u8::try_from(hash >> 56).unwrap_or_default()) / 255.0 / 5.0)
+}
+
+/// When a conflict is looked at again: like a rejection.
+pub(super) fn next_look(facts: &Facts) -> Timestamp {
+    let count = u32::try_from(facts.failures() + 1).unwrap_or(u32::MAX);
+    let delay = Duration::from_secs(5)
+        .saturating_mul(1 << (count - 1).min(16))
+        .min(Duration::from_mins(10));
+    later(facts.now, lengthened(delay, count, &facts.object.uid))
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::{
-    decide::{Proof, Rest, Step, rest},
-    facts::{Access, Definition, Deletion, Facts, Observed, later},
-    hold,
-    manage::{ambiguous, backoff, home, look, no_access, target_changed, until, unusable},
+    facts::{Access, Definition, Deletion, Facts, Observed},
+    gate::{
+        ambiguous, backoff, has_moved, home, no_access, target_changed, target_changed_address,
+        unusable,
+    },
     place::Target,
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest, until},
+    time::later,
 };
 
 /// The next step.
@@ -73,7 +76,7 @@ fn may_call(facts: &Facts) -> Step {
     if let Some(next) = backoff(facts) {
         return until(next);
     }
-    if hold::has_moved(facts, target) {
+    if has_moved(facts, target) {
         return through_another_address(facts, target);
     }
     match facts.claiming_record() {
@@ -97,7 +100,7 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .find(|row| facts.id() == Some(row.id.as_str()));
             match found {
                 Some(row) => remove(facts, &row.id),
-                None => rest(hold::target_changed_address(facts, target).with_way_out(facts)),
+                None => rest(target_changed_address(facts, target).with_way_out(facts)),
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
+    content::Content,
     failure::Failure,
-    place::{Place, Target, Values},
+    place::{Place, Target},
     reason::Reason,
     record::Record,
     row::Row,
+    time::later,
 };
 use crate::api::status::Status;
 
@@ -64,7 +66,7 @@ pub struct Facts {
     pub observed: Observed,
     /// What a GET by the recorded id said.
     pub shown: Shown,
-    /// Rewrites of our values by something else within the last hour, as this process saw them.
+    /// Rewrites of our callback by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
     /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
     pub blind: Option<Failure>,
@@ -151,7 +153,7 @@ pub struct Desired {
     /// Domain and application.
     pub place: Place,
     /// URL, events and signature type.
-    pub values: Values,
+    pub content: Content,
     /// Whether a sign key is referenced.
     pub wants_key: bool,
     /// What may be done with a foreign callback.
@@ -294,7 +296,7 @@ pub enum Shown {
     Row(Row),
 }
 
-/// Rewrites of our values by somebody else, those that were repaired.
+/// Rewrites of our callback by somebody else, those that were repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rewrites {
     /// How many in the last hour.
@@ -366,35 +368,13 @@ impl Facts {
         })
     }
 
+    /// How many calls failed in a row.
+    pub fn failures(&self) -> i64 {
+        self.status.failures.unwrap_or_default().max(0)
+    }
+
     /// Whether the object is only looked at.
     pub fn only_looks(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
-}
-
-/// A moment as a status tells it: whole seconds, never earlier than it is.
-pub fn next_second(moment: Timestamp) -> Timestamp {
-    let up = i64::from(moment.subsec_nanosecond() > 0);
-    Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
-}
-
-/// `moment` and so much later or, where that is negative, earlier; at most the end of time.
-pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.saturating_add(by).unwrap_or(moment)
-}
-
-/// `moment` minus `duration`, or the beginning of time.
-pub fn earlier(moment: Timestamp, duration: Duration) -> Timestamp {
-    SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|duration| moment.checked_sub(duration).ok())
-        .unwrap_or(Timestamp::MIN)
-}
-
-/// `moment` plus `duration`, or the end of time.
-pub fn later(moment: Timestamp, duration: Duration) -> Timestamp {
-    SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|duration| moment.checked_add(duration).ok())
-        .unwrap_or(Timestamp::MAX)
 }

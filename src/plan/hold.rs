@@ -5,16 +5,20 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    conditions,
-    decide::{Proof, Rest, Step, rest},
+    conditions::{self, Truth},
+    content::Partial,
     difference,
-    facts::{Desired, Facts, Observed, Shown, later, shifted},
+    facts::{Desired, Facts, Observed, Shown},
+    foreign::{foreign, several},
+    gate::{has_moved, target_changed_address},
     ledger,
-    manage::{foreign, is_as_sent, look, must_recheck, recheck_at, several, target_changed},
     place::Target,
     reason::Reason,
     row::Row,
+    settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest},
+    time::{later, shifted},
 };
 use crate::api::status::Status;
 
@@ -25,7 +29,8 @@ const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 pub fn is_news(status: &Status, rows: &[Row]) -> bool {
-    if is_unknown(status) || ledger::tells_a_look(status) {
+    let unknown = conditions::ready_truth(status) == Some(Truth::Unknown);
+    if unknown || ledger::tells_a_look(status) {
         return true;
     }
     let (Some(remote), [row]) = (&status.remote, rows) else {
@@ -35,19 +40,7 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .sent
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
-    !difference::same_as_remote(row, remote) || (keyed && changed_after(status, row, TOLERANCE))
-}
-
-/// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
-pub(super) fn is_judged_anew(facts: &Facts) -> bool {
-    let contended =
-        conditions::ready(&facts.status).is_some_and(|c| c.reason == Reason::Contended.as_str());
-    facts.observed.begun().is_some() && (contended || is_unknown(&facts.status))
-}
-
-/// Whether Ready is Unknown.
-fn is_unknown(status: &Status) -> bool {
-    conditions::ready(status).is_some_and(|condition| condition.status == "Unknown")
+    !row.is_same(remote) || (keyed && changed_after(status, row, TOLERANCE))
 }
 
 /// The next step.
@@ -81,40 +74,16 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
     }
 }
 
-/// Whether the credentials now name another address of the same project than the callback was made through.
-pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .filter(|_| facts.id().is_some());
-    home.is_some_and(|home| home.endpoint != target.endpoint)
-}
-
 /// Whether the status alone can't tell how things are.
 fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
     // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
-    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
-        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
-    });
+    let beside_others = matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Creating | Reason::Conflict)
+    );
     asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
-}
-
-/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
-/// looked, and the row that it remembers is as wanted.
-pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
-    let holds = |remote| difference::remote_holds(remote, &desired.values);
-    conditions::is_ready(&facts.status)
-        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
-}
-
-/// Whether Ready says that the cloud holds the spec.
-fn is_told(facts: &Facts) -> bool {
-    [Reason::Available, Reason::Normalized]
-        .iter()
-        .any(|reason| conditions::has_reason(&facts.status, *reason))
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -150,8 +119,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .status
         .remote
         .as_ref()
-        .is_some_and(|remote| difference::same_as_remote(row, remote));
-    let holds = row.holds(&desired.values);
+        .is_some_and(|remote| row.is_same(remote));
+    let holds = row.holds(&desired.content);
     let rewritten = desired.wants_key && changed_after(&facts.status, row, TOLERANCE);
     match (holds, known) {
         (true, true) if !rewritten => settled(facts, available(facts, desired), None),
@@ -174,11 +143,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(status: &Status, row: &Row) -> bool {
-    let untold = status.remote.as_ref().is_some_and(|remote| {
-        remote.notify_callback_url.is_none()
-            && remote.notify_event_subscription.is_empty()
-            && remote.sign_type.is_none()
-    });
+    let remembered = status.remote.as_ref().map(Partial::from);
+    let untold = remembered == Some(Partial::default());
     untold && !changed_after(status, row, SignedDuration::ZERO)
 }
 
@@ -203,7 +169,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             look_again: false,
         });
     }
-    let told = difference::sentence(&difference::of(row, &desired.values));
+    let told = difference::sentence(&difference::of(&row.content, &desired.content));
     let told = if told.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -220,9 +186,8 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
     let hurry = facts.nudged
         || facts.unanswered().is_some()
         || facts.status.observed_generation != Some(facts.object.generation);
-    let told = conditions::ready(&facts.status)
-        .filter(|c| c.reason == Reason::Contended.as_str())
-        .and(facts.next_attempt);
+    let contended = conditions::has_reason(&facts.status, Reason::Contended);
+    let told = facts.next_attempt.filter(|_| contended);
     let repaired = facts
         .rewrites
         .repaired
@@ -295,7 +260,7 @@ fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool 
 /// The cloud holds the spec.
 pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
     let mut message = "The cloud holds this spec.".to_owned();
-    if desired.values.url.is_none() {
+    if desired.content.url.is_none() {
         message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
     }
     let keeps_key = facts
@@ -325,7 +290,7 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let fields = difference::sentence(&difference::of(row, &desired.values));
+    let fields = difference::sentence(&difference::of(&row.content, &desired.content));
     Situation::new(
         Reason::Normalized,
         Stage::Ready,
@@ -343,20 +308,4 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
         again: recheck_at(facts),
         look_again: false,
     })
-}
-
-/// The same project has another address now, and the callback is not found there.
-pub(super) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
-    let mut situation = target_changed(target, target);
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .map(|t| t.endpoint.as_str())
-        .unwrap_or_default();
-    situation.message = format!(
-        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
-        target.endpoint
-    );
-    situation
 }

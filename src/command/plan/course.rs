@@ -14,14 +14,15 @@ use crate::command::cloud::Cloud;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
-use crate::live::looks::{Ask, Proof as Wanted};
+use crate::live::looks::Ask;
 use crate::live::quota::Lane;
-use crate::plan::decide::{Look, Proof, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
 use crate::plan::failure::Failure;
 use crate::plan::observe;
 use crate::plan::row::Row;
 use crate::plan::situation::sentence;
+use crate::plan::step::{Look, Proof, Step};
 
 /// More than any course has: one that does not end is told instead of asking the cloud for ever.
 const STEPS: usize = 20;
@@ -283,10 +284,7 @@ impl<'a> Course<'a> {
         let ask = Ask {
             place,
             not_before: since,
-            proof: match proof {
-                Proof::Presence => Wanted::Presence,
-                Proof::Absence => Wanted::Free,
-            },
+            proof,
             lane: Lane::Background,
             namespace: String::new(),
         };

@@ -16,18 +16,18 @@ use crate::{
         moment,
     },
     plan::{
-        decide::{Rest, Step, decide},
-        facts::{
-            Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown, later,
-        },
+        content::{Content, Events, Partial},
+        decide::decide,
+        facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown},
         failure::{Class, Failure, Operation},
         hold,
         outcome::{self, Told},
-        place::{Events, Place, Target, Values},
+        place::{Place, Target},
         reason::Reason,
         record::Attempt,
         row::Row,
-        unseen,
+        step::{Rest, Step},
+        time::later,
     },
 };
 
@@ -149,18 +149,16 @@ fn facts(object: &RecordingCallback, around: &Around) -> Facts {
 
 fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
     let wanted = facts.desired.as_ref().ok().filter(|_| as_spec);
-    let other = Values {
+    let other = Content {
         url: Some("https://foreign.example.com/".to_owned()),
         events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     };
-    let values = wanted.map_or(other, |desired| desired.values.clone());
+    let content = wanted.map_or(other, |desired| desired.content.clone());
     Row {
         id: id.to_owned(),
         place: Place::new("push.example.com", "live"),
-        url: values.url,
-        events: Some(values.events),
-        sign_type: Some(values.sign_type),
+        content: Partial::from(&content),
         create_time: time.parse().ok(),
         update_time: time.parse().ok(),
     }
@@ -226,7 +224,7 @@ fn may_touch(object: &RecordingCallback, facts: &Facts, id: &str) -> bool {
     let held = status.and_then(|status| status.callback_id.as_deref()) == Some(id);
     let record = parse::record(object).filter(|record| record.uid == UID);
     let made = facts.observed.rows().iter().any(|row| {
-        let wrote = |attempt: &Attempt| row.holds(&attempt.values());
+        let wrote = |attempt: &Attempt| row.holds(&attempt.content);
         row.id == id
             && record
                 .as_ref()
@@ -253,7 +251,7 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
             assert!(!facts.claimed_elsewhere.contains(&row.id), "{step:?}");
             assert!(match desired.adoption {
                 Adoption::Never => false,
-                Adoption::IfIdentical => row.holds(&desired.values),
+                Adoption::IfIdentical => row.holds(&desired.content),
                 Adoption::Always => true,
             });
         }
@@ -287,9 +285,9 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     Some(match step {
         Step::Rest(rest) => outcome::rested(facts, rest),
         Step::Failed(failure) => outcome::failed(facts, failure, None, now).0,
-        Step::Unseen(failure) => unseen::told(facts, failure, None),
+        Step::Unseen(failure) => outcome::unseen(facts, failure, None),
         Step::Create => {
-            let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.values, None);
+            let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.content, None);
             facts.record = facts
                 .open_record()
                 .map(|open| open.clone().appended(attempt));

@@ -110,7 +110,7 @@ impl Reader {
         mut wanted: BTreeSet<String>,
         first: Token,
     ) -> Result<Inventory, Failure> {
-        if proof == Proof::Free {
+        if proof == Proof::Absence {
             self.close_gate().await;
         }
         match self.read(None, first).await? {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::plan::conditions;
-use crate::plan::decide::{Rest, Step, decide};
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown, later};
+use crate::plan::decide::decide;
+use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::row::Row;
-use crate::plan::unseen;
+use crate::plan::step::{Rest, Step};
+use crate::plan::time::later;
 
 /// A settled object, long after its create, and its row.
 fn settled() -> (World, Row) {
@@ -29,11 +30,15 @@ fn swept(world: &mut World, row: &Row) -> Facts {
     facts
 }
 
+/// The row with another URL.
+fn saying(url: &str, row: &Row) -> Row {
+    let mut row = row.clone();
+    row.content.url = Some(url.to_owned());
+    row
+}
+
 fn rewritten(row: &Row) -> Row {
-    Row {
-        url: Some("https://elsewhere.example.com/".to_owned()),
-        ..row.clone()
-    }
+    saying("https://elsewhere.example.com/", row)
 }
 
 fn rest(facts: &Facts) -> Rest {
@@ -172,9 +177,8 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     );
 
     let changed = Row {
-        url: Some("https://third.example.com/".to_owned()),
         update_time: Some(facts.now),
-        ..row
+        ..saying("https://third.example.com/", &row)
     };
     facts.observed = Observed::seen(facts.now, vec![changed], false);
     assert!(matches!(
@@ -192,7 +196,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let Step::Unseen(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    facts.status = unseen::told(&facts, &failed, None);
+    facts.status = outcome::unseen(&facts, &failed, None);
     let ready = conditions::ready(&facts.status).unwrap();
     assert_eq!(
         (ready.status.as_str(), ready.reason.as_str()),

@@ -15,7 +15,7 @@ use crate::plan::facts::{
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::row::Row;
-use crate::plan::tests::world::{SETTLE, moment, process::failure, values};
+use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 
 impl World {
     pub(super) fn settle_time(&self) -> Duration {
@@ -54,7 +54,7 @@ impl World {
             },
             desired: Ok(Desired {
                 place: place(),
-                values: values(object.url),
+                content: content(object.url),
                 wants_key: false,
                 adoption: self.ground.adoption,
             }),

@@ -10,7 +10,7 @@ use crate::plan::conditions;
 use crate::plan::facts::Adoption;
 use crate::plan::hold;
 use crate::plan::place::{Place, Target};
-use crate::plan::tests::world::{SETTLE, SWEEP, moment, values};
+use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 
 /// When everything begins: a moment at which a sweep is due, too.
 const DAWN: i64 = 1_800_000_000;
@@ -130,7 +130,7 @@ impl World {
 
     /// A foreign row has been there for long.
     fn lay(&mut self, place: Place, url: usize) {
-        let row = self.row(place, &values(url), DAWN - 3600).into();
+        let row = self.row(place, &content(url), DAWN - 3600).into();
         self.rows.push(Remote {
             row,
             posted: false,
@@ -249,7 +249,7 @@ impl World {
         }
         let foreign = self.here().any(|remote| !remote.posted);
         let holds = self.here().any(|remote| {
-            Some(remote.row.id.as_str()) == held && remote.row.holds(&values(object.url))
+            Some(remote.row.id.as_str()) == held && remote.row.holds(&content(object.url))
         });
         let settled = match ready.reason.as_str() {
             "Available" => holds,

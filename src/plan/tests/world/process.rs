@@ -2,15 +2,17 @@
 
 use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
 use crate::api::status::Status;
-use crate::plan::decide::{Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{
     Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::ledger;
+use crate::plan::outcome;
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
-use crate::plan::{ledger, outcome, unseen};
+use crate::plan::step::Step;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -48,7 +50,7 @@ impl World {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::manage::recheck_at(&facts)
+                    if crate::plan::settled::recheck_at(&facts)
                         .is_some_and(|due| facts.observed.since(due))
                     {
                         self.rechecked = newest;
@@ -117,7 +119,7 @@ impl World {
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
                 Step::Unseen(failure) => {
-                    self.write(unseen::told(&facts, &failure, None))?;
+                    self.write(outcome::unseen(&facts, &failure, None))?;
                     return Ok(None);
                 }
                 Step::Rest(rest) => {
@@ -142,7 +144,7 @@ impl World {
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
             facts.now,
-            &self.spec.values,
+            &self.spec.content,
             digest,
         );
         let record = match facts.open_record() {
@@ -174,7 +176,7 @@ impl World {
     pub(super) fn update(&mut self, facts: &Facts, id: &str) -> Result<Option<i64>, Dead> {
         self.puts += 1;
         let fate = self.fates.pop();
-        let wanted = self.spec.values.clone();
+        let wanted = self.spec.content.clone();
         let mut found = None;
         self.effect(|world| {
             let now = world.moment();
@@ -182,7 +184,7 @@ impl World {
             found = row
                 .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
                 .map(|remote| {
-                    remote.row.url.clone_from(&wanted.url);
+                    remote.row.content.url.clone_from(&wanted.url);
                     remote.row.update_time = Some(now);
                     remote.row.clone()
                 });
