@@ -20,6 +20,7 @@ pub mod failure;
 pub mod foreign;
 pub mod gate;
 pub mod hold;
+pub mod interpreter;
 pub mod ledger;
 pub mod manage;
 pub mod observe;

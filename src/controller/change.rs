@@ -24,7 +24,7 @@ use crate::plan::reason::Reason;
 
 impl Run<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
-    pub(super) async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn change(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
-    pub(super) async fn delete(&mut self, id: &str) -> Result<Option<Next>, Error> {
+    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<Next>, Error> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
@@ -84,7 +84,7 @@ impl Run<'_> {
                     at: self.facts.now,
                 }
             }
-            Err(failure) => return self.failed(&failure).await.map(Some),
+            Err(failure) => return self.tell_failure(&failure).await.map(Some),
         };
         info!(
             object = %self.name(),
@@ -158,7 +158,7 @@ impl Run<'_> {
                 .with(&self.facts.object.uid, |memory| memory.news = Some(news));
             return Ok(Next::Again);
         }
-        self.failed(&failure).await
+        self.tell_failure(&failure).await
     }
 
     /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
@@ -178,7 +178,7 @@ impl Run<'_> {
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) async fn failed(&mut self, failure: &Failure) -> Result<Next, Error> {
+    pub(super) async fn tell_failure(&mut self, failure: &Failure) -> Result<Next, Error> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
@@ -220,7 +220,7 @@ impl Run<'_> {
     }
 
     /// Lets the object go.
-    pub(super) async fn release(&mut self, retained: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
         match self
             .context
             .objects

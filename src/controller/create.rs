@@ -39,7 +39,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
     /// Creates the callback. The place was seen to be free.
-    pub(super) async fn create(&mut self) -> Result<Next, Error> {
+    pub(super) async fn make(&mut self) -> Result<Next, Error> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };

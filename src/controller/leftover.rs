@@ -21,12 +21,13 @@ use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Facts, Observed, Shown};
-use crate::plan::failure::Class;
+use crate::plan::failure::{Class, Failure};
+use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
-use crate::plan::step::{Rest, Step};
+use crate::plan::row::Row;
+use crate::plan::step::{Look, Rest};
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 100;
@@ -34,8 +35,6 @@ const AT_ONCE: usize = 100;
 const LONGEST: Duration = Duration::from_hours(1);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
-/// How many questions one try may ask.
-const QUESTIONS: usize = 16;
 
 /// An object that is gone, and may have left something.
 pub(super) struct Leftover {
@@ -173,48 +172,14 @@ impl Leftover {
         let mut run = Run::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));
-        for _ in 0..QUESTIONS {
-            let problem = match decide(&run.facts) {
-                Step::Definition => {
-                    run.read_definition().await;
-                    None
-                }
-                Step::Look(look) => interrupted(Box::pin(run.look(look)).await),
-                Step::Show => interrupted(Box::pin(run.show()).await),
-                Step::Delete { id } => match self.delete(&mut run, &account, &id).await {
-                    Ok(()) => {
-                        context.deleted.note(account.target(), &id);
-                        deleted.insert(id.clone());
-                        run.facts.deleted.insert(id);
-                        run.facts.observed = Observed::Unasked;
-                        None
-                    }
-                    Err(problem) => Some(problem),
-                },
-                Step::Release { retained } => {
-                    return End::Done(farewell(retained.is_some(), !deleted.is_empty()));
-                }
-                Step::Rest(Rest {
-                    again: Some(again), ..
-                }) => return End::Later(again.duration_since(run.facts.now).unsigned_abs()),
-                Step::Rest(rest) => Some(rest.situation.message),
-                Step::Failed(failure) => Some(failure.message),
-                Step::Access
-                | Step::Protect
-                | Step::Unprotect
-                | Step::Create
-                | Step::Update { .. }
-                | Step::Claim(_)
-                | Step::Adopt(_)
-                | Step::Unseen(_) => {
-                    Some("this can't be done for an object that is gone".to_owned())
-                }
-            };
-            if let Some(problem) = problem {
-                return End::Problem(problem);
-            }
-        }
-        End::Problem("the cloud shows something else at every look".to_owned())
+        let mut clean_up = CleanUp {
+            leftover: self,
+            run,
+            account,
+            deleted,
+        };
+        let end = Box::pin(interpret(&mut clean_up)).await;
+        end.unwrap_or_else(|error| End::Problem(error.to_string()))
     }
 
     /// The object as if it still were there and being deleted.
@@ -294,12 +259,120 @@ impl Leftover {
     }
 }
 
+/// One try to clear away: what may be done for an object that is gone.
+struct CleanUp<'a> {
+    leftover: &'a Leftover,
+    run: Run<'a>,
+    account: Arc<Account>,
+    /// The ids that earlier steps and tries deleted.
+    deleted: &'a mut BTreeSet<String>,
+}
+
+/// How a step ends the try, if it does.
+type Ended = Result<Option<End>, Error>;
+
+fn problem(what: impl Into<String>) -> Ended {
+    Ok(Some(End::Problem(what.into())))
+}
+
+/// A change to an object, or for one that is to stay, makes no sense any more.
+fn impossible() -> Ended {
+    problem("this can't be done for an object that is gone")
+}
+
 /// Why a question was not answered.
-fn interrupted(answered: Result<Option<Next>, Error>) -> Option<String> {
-    match answered {
-        Ok(None) => None,
-        Ok(Some(_)) => Some("the look was interrupted".to_owned()),
-        Err(error) => Some(error.to_string()),
+fn interrupted(answered: Result<Option<Next>, Error>) -> Ended {
+    let unanswered = answered?.map(|_| End::Problem("the look was interrupted".to_owned()));
+    Ok(unanswered)
+}
+
+impl Interpreter for CleanUp<'_> {
+    type End = End;
+    type Error = Error;
+
+    fn facts(&self) -> &Facts {
+        &self.run.facts
+    }
+
+    fn endless(&self) -> End {
+        End::Problem("the cloud shows something else at every look".to_owned())
+    }
+
+    async fn read_access(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn look(&mut self, look: Look) -> Ended {
+        interrupted(Box::pin(self.run.look_at_place(look)).await)
+    }
+
+    async fn show(&mut self) -> Ended {
+        interrupted(Box::pin(self.run.get_recorded()).await)
+    }
+
+    async fn read_definition(&mut self) -> Ended {
+        self.run.read_crd().await;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn unprotect(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn create(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn update(&mut self, _: &str, _: Option<String>) -> Ended {
+        impossible()
+    }
+
+    async fn delete(&mut self, id: &str) -> Ended {
+        let deleted = self.leftover.delete(&mut self.run, &self.account, id).await;
+        if let Err(what) = deleted {
+            return problem(what);
+        }
+        let (target, facts) = (self.account.target(), &mut self.run.facts);
+        self.run.context.deleted.note(target, id);
+        self.deleted.insert(id.to_owned());
+        facts.deleted.insert(id.to_owned());
+        facts.observed = Observed::Unasked;
+        Ok(None)
+    }
+
+    async fn claim(&mut self, _: Row) -> Ended {
+        impossible()
+    }
+
+    async fn adopt(&mut self, _: Row) -> Ended {
+        impossible()
+    }
+
+    async fn release(&mut self, retained: Option<String>) -> Ended {
+        let end = farewell(retained.is_some(), !self.deleted.is_empty());
+        Ok(Some(End::Done(end)))
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Ended {
+        problem(&failure.message)
+    }
+
+    async fn unseen(&mut self, failure: &Failure) -> Ended {
+        problem(&failure.message)
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Ended {
+        let again = rest
+            .again
+            .map(|again| again.duration_since(self.run.facts.now));
+        Ok(Some(match again {
+            Some(again) => End::Later(again.unsigned_abs()),
+            None => End::Problem(rest.situation.message),
+        }))
     }
 }
 

@@ -19,20 +19,20 @@ use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
 use crate::metrics::Outcome;
-use crate::plan::decide::decide;
+use crate::plan::facts::Facts;
+use crate::plan::failure::Failure;
+use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::outcome;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
-use crate::plan::step::{Rest, Step};
+use crate::plan::step::{Look, Rest};
 
 use super::change::advice;
 use super::record::text;
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
-/// How many questions one plan may ask.
-const QUESTIONS: usize = 16;
 /// When to come back after the rounds were used up.
 const BREATHER: Duration = Duration::from_secs(1);
 
@@ -122,7 +122,7 @@ async fn rounds(
         let mut run = Run::new(context, newest, turn);
         run.facts.queued = queued;
         let (nudged, news) = run.noticed();
-        let next = Box::pin(run.questions()).await?;
+        let next = Box::pin(interpret(&mut run)).await?;
         if !run.is_interrupted {
             run.acted_on(nudged, news.as_ref());
         }
@@ -153,60 +153,8 @@ impl Run<'_> {
             });
     }
 
-    /// Answers what the plan asks, until it says what to do.
-    async fn questions(&mut self) -> Result<Next, ClusterError> {
-        for _ in 0..QUESTIONS {
-            let next = match decide(&self.facts) {
-                Step::Access => self.read_access().await?,
-                Step::Look(look) => self.look(look).await?,
-                Step::Show => self.show().await?,
-                Step::Definition => {
-                    self.read_definition().await;
-                    None
-                }
-                Step::Delete { id } => self.delete(&id).await?,
-                step @ (Step::Protect
-                | Step::Unprotect
-                | Step::Create
-                | Step::Update { .. }
-                | Step::Claim(_)
-                | Step::Adopt(_)
-                | Step::Release { .. }
-                | Step::Failed(_)
-                | Step::Unseen(_)
-                | Step::Rest(_)) => Some(Box::pin(self.act(step)).await?),
-            };
-            if let Some(next) = next {
-                return Ok(next);
-            }
-        }
-        Ok(Next::Again)
-    }
-
-    /// The steps that end a plan.
-    async fn act(&mut self, step: Step) -> Result<Next, ClusterError> {
-        match step {
-            Step::Protect => self.protect().await,
-            Step::Unprotect => self.release(None).await.map(|_| Next::Again),
-            Step::Create => Box::pin(self.create()).await,
-            Step::Update { id, drift } => self.update(&id, drift).await,
-            Step::Claim(row) => self.claim(row).await,
-            Step::Adopt(row) => self.adopt(row).await,
-            Step::Release { retained } => self.release(retained).await,
-            Step::Failed(failure) => self.failed(&failure).await,
-            Step::Unseen(failure) => {
-                let status = outcome::unseen(&self.facts, &failure, advice(&failure));
-                self.end(status, Next::OnChange).await
-            }
-            Step::Rest(rest) => self.rest(rest).await,
-            Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => {
-                Ok(Next::Again)
-            }
-        }
-    }
-
     /// Puts finalizer and record back.
-    async fn protect(&mut self) -> Result<Next, ClusterError> {
+    async fn put_back_metadata(&mut self) -> Result<Next, ClusterError> {
         let record = self.facts.claiming_record().map(text);
         let protected = self
             .context
@@ -222,7 +170,7 @@ impl Run<'_> {
     }
 
     /// Records a row that an attempt of ours made.
-    async fn claim(&mut self, row: Row) -> Result<Next, ClusterError> {
+    async fn record_own(&mut self, row: Row) -> Result<Next, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
             return Ok(Next::Again);
@@ -242,7 +190,7 @@ impl Run<'_> {
     }
 
     /// Records a foreign row that the policy lets us take over.
-    async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
+    async fn take_over(&mut self, row: Row) -> Result<Next, ClusterError> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
@@ -253,7 +201,7 @@ impl Run<'_> {
             return Ok(Next::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.protect().await?;
+            let _ = self.put_back_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
                 return Ok(Next::Again);
@@ -278,7 +226,7 @@ impl Run<'_> {
     }
 
     /// Nothing to do at the cloud: tells how things are.
-    async fn rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
+    async fn tell_rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
         let status = outcome::rested(&self.facts, &rest);
         if rest.look_again {
             let at = rest.again.map(|again| self.instant(again));
@@ -293,6 +241,86 @@ impl Run<'_> {
             None => Next::OnChange,
         };
         self.end(status, next).await
+    }
+}
+
+/// What the controller does with a decision. Each method that says `Some` ends the round.
+impl Interpreter for Run<'_> {
+    type End = Next;
+    type Error = ClusterError;
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn endless(&self) -> Next {
+        Next::Again
+    }
+
+    async fn read_access(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.access().await
+    }
+
+    async fn look(&mut self, look: Look) -> Result<Option<Next>, ClusterError> {
+        self.look_at_place(look).await
+    }
+
+    async fn show(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.get_recorded().await
+    }
+
+    async fn read_definition(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.read_crd().await;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.put_back_metadata().await.map(Some)
+    }
+
+    async fn unprotect(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.let_go(None).await.map(|_| Some(Next::Again))
+    }
+
+    async fn create(&mut self) -> Result<Option<Next>, ClusterError> {
+        Box::pin(self.make()).await.map(Some)
+    }
+
+    async fn update(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<Option<Next>, ClusterError> {
+        Box::pin(self.change(id, drift)).await.map(Some)
+    }
+
+    async fn delete(&mut self, id: &str) -> Result<Option<Next>, ClusterError> {
+        self.remove(id).await
+    }
+
+    async fn claim(&mut self, row: Row) -> Result<Option<Next>, ClusterError> {
+        self.record_own(row).await.map(Some)
+    }
+
+    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, ClusterError> {
+        self.take_over(row).await.map(Some)
+    }
+
+    async fn release(&mut self, retained: Option<String>) -> Result<Option<Next>, ClusterError> {
+        self.let_go(retained).await.map(Some)
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, ClusterError> {
+        self.tell_failure(failure).await.map(Some)
+    }
+
+    async fn unseen(&mut self, failure: &Failure) -> Result<Option<Next>, ClusterError> {
+        let status = outcome::unseen(&self.facts, failure, advice(failure));
+        self.end(status, Next::OnChange).await.map(Some)
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, ClusterError> {
+        self.tell_rest(rest).await.map(Some)
     }
 }
 

@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
-    pub(super) async fn read_access(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         if self.facts.unanswered().is_some() {
             context.accesses.refresh(&object).await?;
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
     }
 
     /// Looks at the place.
-    pub(super) async fn look(&mut self, look: Look) -> Result<Option<Next>, Error> {
+    pub(super) async fn look_at_place(&mut self, look: Look) -> Result<Option<Next>, Error> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
     }
 
     /// GETs the recorded id.
-    pub(super) async fn show(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn get_recorded(&mut self) -> Result<Option<Next>, Error> {
         let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned))
         else {
             return Ok(Some(Next::Again));
@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads the CRD.
-    pub(super) async fn read_definition(&mut self) {
+    pub(super) async fn read_crd(&mut self) {
         let state = self.context.crd.read().await;
         self.facts.definition = match &state {
             CrdState::Terminating | CrdState::Missing => Definition::Going,
