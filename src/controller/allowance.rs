@@ -10,6 +10,15 @@ const BURST: u32 = 30;
 /// And one more each so often: 90 in an hour.
 const EVERY: Duration = Duration::from_secs(40);
 
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    /// A list or a GET.
+    Question,
+    /// A POST, PUT or DELETE.
+    Change,
+}
+
 /// What one object may still call.
 #[derive(Debug)]
 pub(super) struct Allowance {
@@ -41,8 +50,9 @@ impl Allowance {
         }
     }
 
-    /// Takes one call, or says how long it has to wait for.
-    pub(super) fn take(&mut self) -> Result<(), Duration> {
+    /// Takes one call, or says how long it has to wait for. A question leaves one for the change that it is asked for: else the
+    /// questions would take every call that comes back, and no change would ever be made.
+    pub(super) fn take(&mut self, call: Call) -> Result<(), Duration> {
         while self.left < BURST && self.refilled.elapsed() >= EVERY {
             self.left += 1;
             self.refilled += EVERY;
@@ -50,13 +60,16 @@ impl Allowance {
         if self.left == BURST {
             self.refilled = Instant::now();
         }
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err(EVERY.saturating_sub(self.refilled.elapsed())),
+        let needed = match call {
+            Call::Question => 2,
+            Call::Change => 1,
+        };
+        let lacking = needed - self.left.min(needed);
+        if lacking == 0 {
+            self.left -= 1;
+            return Ok(());
         }
+        Err((EVERY * lacking).saturating_sub(self.refilled.elapsed()))
     }
 }
 
@@ -71,7 +84,7 @@ mod tests {
         let mut allowance = Allowance::default();
         let mut calls = Vec::new();
         for _ in 0..6 * 3600 {
-            while allowance.take().is_ok() {
+            while allowance.take(Call::Change).is_ok() {
                 calls.push(Instant::now());
             }
             advance(Duration::from_secs(1)).await;
@@ -88,13 +101,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_question_leaves_a_call_for_the_change_that_it_is_asked_for() {
+        let mut allowance = Allowance::default();
+        while allowance.take(Call::Change).is_ok() {}
+        advance(EVERY).await;
+        let wait = allowance.take(Call::Question).unwrap_err();
+        assert_eq!(wait, EVERY);
+        advance(wait).await;
+        assert_eq!(allowance.take(Call::Question), Ok(()));
+        assert_eq!(allowance.take(Call::Change), Ok(()));
+        assert!(allowance.take(Call::Change).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_edit_gives_a_full_allowance() {
         let mut allowance = Allowance::default();
         allowance.renew_for(1);
-        while allowance.take().is_ok() {}
+        while allowance.take(Call::Change).is_ok() {}
         allowance.renew_for(1);
-        assert!(allowance.take().is_err());
+        assert!(allowance.take(Call::Change).is_err());
         allowance.renew_for(2);
-        assert!(allowance.take().is_ok());
+        assert!(allowance.take(Call::Change).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::account::Account;
+use super::allowance::Call;
 use super::memory::{Memory, News, Unwritten};
 use super::run::{Next, Run};
 use crate::api::status::Status;
@@ -17,7 +18,7 @@ use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::quota::Token;
 use crate::live::sign_key::SignKey;
-use crate::plan::facts::{Desired, Observed, Shown};
+use crate::plan::facts::{Definition, Desired, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
@@ -40,6 +41,7 @@ impl Run<'_> {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
         };
+        self.note_seen_by(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
@@ -66,6 +68,10 @@ impl Run<'_> {
         let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(Some(Next::Again));
         };
+        self.read_crd().await;
+        if self.facts.definition != Definition::Stays {
+            return Ok(None);
+        }
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
         account.looks().wrote(&parse::place(&self.object.spec));
@@ -107,7 +113,7 @@ impl Run<'_> {
         &mut self,
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Timestamp)>, Error> {
-        let Ok(token) = self.token(account).await? else {
+        let Ok(token) = self.token(account, Call::Change).await? else {
             return Ok(None);
         };
         // What was noticed has to be found again by the next plan, if this one comes to nothing.
@@ -152,6 +158,7 @@ impl Run<'_> {
             let news = News {
                 observed: Observed::Unasked,
                 shown: Shown::Gone,
+                denied: Some(failure),
             };
             self.context
                 .memories
@@ -171,7 +178,17 @@ impl Run<'_> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let Ok(token) = self.token(account).await? else {
+        let uid = &self.facts.object.uid;
+        let memories = &self.context.memories;
+        if memories
+            .with(uid, |memory| memory.allowance.take(Call::Change))
+            .is_err()
+        {
+            return Ok(false); // the refusal is told now, and asked about when there are calls again
+        }
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        let token = account.bucket().acquire(lane, &namespace);
+        let Ok(token) = self.wait(token).await else {
             return Ok(false);
         };
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::account::Account;
+use super::allowance::Call;
 use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
@@ -102,7 +103,7 @@ impl Run<'_> {
         &mut self,
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Creating)>, Error> {
-        if self.within_allowance().await?.is_err() {
+        if self.within_allowance(Call::Change).await?.is_err() {
             return Ok(None);
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
@@ -256,6 +257,7 @@ impl Run<'_> {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
                 };
+                self.note_seen_by(account);
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);

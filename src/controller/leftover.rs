@@ -352,6 +352,10 @@ impl Interpreter for CleanUp<'_> {
         impossible()
     }
 
+    async fn disown(&mut self, _: &str, _: &str) -> Ended {
+        impossible()
+    }
+
     async fn release(&mut self, retained: Option<String>) -> Ended {
         let end = farewell(retained.is_some(), !self.deleted.is_empty());
         Ok(Some(End::Done(end)))

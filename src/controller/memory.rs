@@ -12,10 +12,13 @@ use super::account::Account;
 use super::allowance::Allowance;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::live::account::AccountKey;
 use crate::plan::backoff;
 use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
+use crate::plan::hold;
 use crate::plan::record::Record;
+use crate::plan::row::Row;
 use crate::plan::time::{earlier, later};
 
 /// How long a rewrite by somebody else counts.
@@ -59,6 +62,10 @@ pub(super) struct Memory {
     pub(super) unwritten: Option<Unwritten>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// The account that last saw the place, or wrote there.
+    pub(super) seen_by: Option<AccountKey>,
+    /// The `update_time` that was first seen after the write of that time.
+    pub(super) baseline: Option<(Timestamp, Timestamp)>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
@@ -109,6 +116,20 @@ impl Memory {
         }
     }
 
+    /// Takes note of the row that was seen once our write of that time had settled.
+    pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
+        if self.baseline.is_none_or(|(write, _)| write != last_write) {
+            let baseline = hold::baseline(Some(last_write), row);
+            self.baseline = baseline.map(|baseline| (last_write, baseline));
+        }
+    }
+
+    /// The `update_time` that was first seen after the write of that time.
+    pub(super) fn baseline(&self, last_write: Option<Timestamp>) -> Option<Timestamp> {
+        let (write, baseline) = self.baseline?;
+        (last_write == Some(write)).then_some(baseline)
+    }
+
     /// When our newest change at the cloud was answered, in the cloud time that `now` belongs to; `told` is what the status says. A
     /// moment to come counts from when it was first seen: a clock that was wrong then must not hold anything up.
     pub(super) fn last_write(&mut self, told: Timestamp, now: Timestamp) -> Timestamp {
@@ -146,6 +167,8 @@ pub(super) struct News {
     pub(super) observed: Observed,
     /// What a GET said.
     pub(super) shown: Shown,
+    /// A change that was answered as if the callback were gone.
+    pub(super) denied: Option<Failure>,
 }
 
 /// A status that the API server did not take yet.

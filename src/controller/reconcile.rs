@@ -22,11 +22,11 @@ use crate::metrics::Outcome;
 use crate::plan::facts::Facts;
 use crate::plan::failure::Failure;
 use crate::plan::interpreter::{Interpreter, interpret};
-use crate::plan::outcome;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
+use crate::plan::{hold, ledger, outcome};
 
 use super::change::advice;
 use super::record::text;
@@ -218,6 +218,21 @@ impl Run<'_> {
         Ok(Next::Again)
     }
 
+    /// The owner of the place holds the id that this object has in its status: a fresh read of the owner decides.
+    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<Next, ClusterError> {
+        let (namespace, name) = owner.split_once('/').unwrap_or_default();
+        let Some(owner) = self.context.objects.get(namespace, name).await? else {
+            return Ok(Next::After(BREATHER)); // the watch will tell that it is gone
+        };
+        self.context.note(&owner);
+        let held = owner.status.and_then(|status| status.callback_id);
+        if held.as_deref() != Some(id) {
+            return Ok(Next::Again);
+        }
+        self.write(outcome::disowned(&self.facts)).await?;
+        Ok(Next::Again)
+    }
+
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
@@ -225,9 +240,27 @@ impl Run<'_> {
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
+    /// The recorded row was seen, and our last write had settled by then.
+    fn note_row(&self) {
+        let id = self.facts.id();
+        let mut rows = self.facts.observed.rows().iter();
+        let settle_time = self.context.settings.settle_time;
+        let settled_at = hold::counts_at(self.facts.last_write, settle_time);
+        let write = ledger::last_write(&self.facts.status);
+        if let (Some(row), Some(write)) = (rows.find(|row| Some(row.id.as_str()) == id), write)
+            && self.facts.observed.since(settled_at)
+        {
+            let uid = &self.facts.object.uid;
+            self.context
+                .memories
+                .with(uid, |memory| memory.note_row(write, row));
+        }
+    }
+
     /// Nothing to do at the cloud: tells how things are.
     async fn tell_rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
         let status = outcome::rested(&self.facts, &rest);
+        self.note_row();
         if rest.look_again {
             let at = rest.again.map(|again| self.instant(again));
             self.context
@@ -304,6 +337,10 @@ impl Interpreter for Run<'_> {
 
     async fn adopt(&mut self, row: Row) -> Result<Option<Next>, ClusterError> {
         self.take_over(row).await.map(Some)
+    }
+
+    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<Next>, ClusterError> {
+        self.forget_id(id, owner).await.map(Some)
     }
 
     async fn release(&mut self, retained: Option<String>) -> Result<Option<Next>, ClusterError> {

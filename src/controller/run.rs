@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::access::Entry;
 use super::account::Account;
+use super::allowance::Call;
 use super::context::{Context, Turn};
-use super::memory::{Memory, News};
+use super::memory::Memory;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
@@ -126,11 +127,25 @@ impl<'a> Run<'a> {
             self.account = Some(account);
         }
         if let Some(account) = &self.account {
-            self.context
-                .memories
-                .with(uid, |memory| memory.account = Some(Arc::clone(account)));
+            let key = account.login().key();
+            self.facts.account_has_seen = self.context.memories.with(uid, |memory| {
+                memory.account = Some(Arc::clone(account));
+                memory.seen_by.as_ref() == Some(key)
+            });
+            self.facts
+                .deleted
+                .extend(self.context.deleted.ids(account.target()));
         }
         self.find_rival();
+    }
+
+    /// This account has seen the place, or written there.
+    pub(super) fn note_seen_by(&mut self, account: &Account) {
+        let key = account.login().key().clone();
+        self.facts.account_has_seen = true;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
     }
 
     /// Who else wants this place.
@@ -150,7 +165,7 @@ impl<'a> Run<'a> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
-        if self.within_allowance().await?.is_err() {
+        if self.within_allowance(Call::Question).await?.is_err() {
             return Ok(Some(Next::Again));
         }
         let lane = self.lane();
@@ -185,6 +200,7 @@ impl<'a> Run<'a> {
                 self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);
                 self.note_recheck();
                 self.context.index.looked(&uid, account.target());
+                self.note_seen_by(&account);
                 self.find_rival();
             }
             Err(failure) => self.facts.observed = Observed::Unknown(failure),
@@ -217,7 +233,7 @@ impl<'a> Run<'a> {
         else {
             return Ok(Some(Next::Again));
         };
-        let Ok(token) = self.token(&account).await? else {
+        let Ok(token) = self.token(&account, Call::Question).await? else {
             return Ok(Some(Next::Again));
         };
         self.facts.shown = self.turn.pause(account.show(token, &id)).await;
@@ -240,8 +256,9 @@ impl<'a> Run<'a> {
     pub(super) async fn token(
         &mut self,
         account: &Arc<Account>,
+        call: Call,
     ) -> Result<Result<Token, Changed>, Error> {
-        if let Err(changed) = self.within_allowance().await? {
+        if let Err(changed) = self.within_allowance(call).await? {
             return Ok(Err(changed));
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
@@ -251,12 +268,15 @@ impl<'a> Run<'a> {
     }
 
     /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
-    pub(super) async fn within_allowance(&mut self) -> Result<Result<(), Changed>, Error> {
+    pub(super) async fn within_allowance(
+        &mut self,
+        call: Call,
+    ) -> Result<Result<(), Changed>, Error> {
         let uid = self.facts.object.uid.clone();
         let taken = self
             .context
             .memories
-            .with(&uid, |memory| memory.allowance.take());
+            .with(&uid, |memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
         let status = outcome::exhausted(&self.facts, later(self.facts.now, wait));
         self.write(status).await?;
@@ -398,10 +418,12 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
         facts.nudged = memory.nudged;
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);
-        if let Some(News { observed, shown }) = memory.news.clone() {
-            facts.observed = observed;
-            facts.shown = shown;
+        if let Some(news) = memory.news.clone() {
+            facts.observed = news.observed;
+            facts.shown = news.shown;
+            facts.denied = news.denied;
         }
+        facts.baseline = memory.baseline(ledger::last_write(&facts.status));
         memory.allowance.renew_for(facts.object.generation);
     });
     let held = facts.status.callback_id.iter().map(String::as_str);

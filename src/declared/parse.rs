@@ -45,12 +45,15 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         access: Access::Unread,
         credential: None,
         key: Key::Unread,
+        account_has_seen: false,
         rival: None,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
         definition: Definition::Unread,
         observed: Observed::Unasked,
         shown: Shown::Unasked,
+        denied: None,
+        baseline: None,
         rewrites: Rewrites::default(),
         blind: None,
         queued: false,
@@ -70,6 +73,12 @@ pub fn object(object: &RecordingCallback) -> Object {
             .any(|finalizer| finalizer == FINALIZER),
         annotated: annotation(object, PENDING_OPERATION).is_some(),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        held_by: object
+            .finalizers()
+            .iter()
+            .filter(|finalizer| *finalizer != FINALIZER)
+            .cloned()
+            .collect(),
         requested: annotation(object, RECONCILE_REQUESTED_AT).map(str::to_owned),
     }
 }

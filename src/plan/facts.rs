@@ -54,6 +54,8 @@ pub struct Facts {
     pub credential: Option<String>,
     /// The object's sign key.
     pub key: Key,
+    /// The account that the credentials name has seen the object's place, or written there.
+    pub account_has_seen: bool,
     /// Another object that owns this place.
     pub rival: Option<Rival>,
     /// Ids that the statuses of other objects hold.
@@ -66,6 +68,10 @@ pub struct Facts {
     pub observed: Observed,
     /// What a GET by the recorded id said.
     pub shown: Shown,
+    /// A change that the cloud answered as if the callback were gone. A look decides whether to believe that.
+    pub denied: Option<Failure>,
+    /// The `update_time` that the first row had which was seen after our last write, where this process saw it.
+    pub baseline: Option<Timestamp>,
     /// Rewrites of our callback by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
     /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
@@ -102,6 +108,8 @@ pub struct Object {
     pub annotated: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// The finalizers of others.
+    pub held_by: Vec<String>,
     /// The look that somebody asked for by annotation.
     pub requested: Option<String>,
 }
@@ -371,6 +379,11 @@ impl Facts {
     /// How many calls failed in a row.
     pub fn failures(&self) -> i64 {
         self.status.failures.unwrap_or_default().max(0)
+    }
+
+    /// Whether the spec is another than the one that the conditions tell of.
+    pub fn is_new_generation(&self) -> bool {
+        self.status.observed_generation != Some(self.object.generation)
     }
 
     /// Whether the object is only looked at.

@@ -62,6 +62,18 @@ pub fn home(facts: &Facts) -> Option<Target> {
         })
 }
 
+/// Where the object's callback is, or may be, if that is not the project of this target: what is recorded counts, and the record
+/// of a create whose outcome is not known.
+pub(super) fn elsewhere(facts: &Facts, target: &Target) -> Option<Target> {
+    let recorded = home(facts).into_iter();
+    let attempted = facts
+        .claiming_record()
+        .map(|record| (&record.target).into());
+    recorded
+        .chain(attempted)
+        .find(|home| !home.same_project(target))
+}
+
 /// The object's callback lives somewhere else than spec and credentials say.
 pub(super) fn target_changed(home: &Target, target: &Target) -> Situation {
     Situation::new(
@@ -113,11 +125,18 @@ pub(super) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .as_ref()
             .and_then(ledger::outcome)
             == Some(Outcome::Unknown);
-    let changed = facts.nudged
-        || facts.unanswered().is_some()
-        || facts.status.observed_generation != Some(facts.object.generation);
+    let changed = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
     let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
     (next > facts.now && holds).then_some(next)
+}
+
+/// When a change whose outcome is not known may be made again, looks or not.
+pub(super) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
+    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let failed = facts.failures() > 0 && !hurry;
+    facts
+        .next_attempt
+        .filter(|next| failed && *next > facts.now)
 }
 
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.

@@ -22,13 +22,16 @@ use super::{
 };
 use crate::api::status::Status;
 
-/// A row changed this much later than our last write was changed by somebody else.
+/// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
+const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// How often a contested row is repaired.
 const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
-pub fn is_news(status: &Status, rows: &[Row]) -> bool {
+/// `baseline` is the `update_time` that was first seen after our last write.
+pub fn is_news(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
     let unknown = conditions::ready_truth(status) == Some(Truth::Unknown);
     if unknown || ledger::tells_a_look(status) {
         return true;
@@ -40,7 +43,35 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .sent
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
-    !row.is_same(remote) || (keyed && changed_after(status, row, TOLERANCE))
+    let last_write = ledger::last_write(status);
+    !row.is_same(remote) || (keyed && is_rewritten(status, last_write, baseline, row))
+}
+
+/// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
+/// may date what we compare, so the first time seen after our own write is what counts, if it can be that write's.
+fn is_rewritten(
+    status: &Status,
+    last_write: Option<Timestamp>,
+    baseline: Option<Timestamp>,
+    row: &Row,
+) -> bool {
+    let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
+        return false;
+    };
+    let told = status.remote.as_ref();
+    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
+    match told.or(baseline).filter(may_be_ours) {
+        Some(baseline) => changed > baseline,
+        None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
+    }
+}
+
+/// The baseline that a row gives which is the first seen after our last write.
+pub fn baseline(last_write: Option<Timestamp>, row: &Row) -> Option<Timestamp> {
+    let ours = last_write?;
+    row.update_time
+        .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
 /// The next step.
@@ -59,19 +90,23 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
                 Shown::Row(row) => Some(row),
                 Shown::Unasked | Shown::Unknown(_) | Shown::Gone => None,
             };
-            match facts
-                .observed
-                .rows()
-                .iter()
-                .find(|row| row.id == id)
-                .or(shown)
-            {
+            let mut listed = facts.observed.rows().iter();
+            let listed = listed.find(|row| row.id == id);
+            match listed.or(shown) {
+                // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
+                Some(_) if listed.is_some() && facts.denied.is_some() => denied(facts),
                 Some(row) => by_row(facts, desired, row),
                 None if moved => rest(target_changed_address(facts, target)),
                 None => missing(facts, desired),
             }
         }
     }
+}
+
+/// A change had no effect that lasts: a failure like any other.
+fn denied(facts: &Facts) -> Step {
+    let failure = facts.denied.clone();
+    failure.map_or_else(|| rest(Situation::unchanged()), Step::Failed)
 }
 
 /// Whether the status alone can't tell how things are.
@@ -83,7 +118,15 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
         conditions::ready_reason(&facts.status),
         Some(Reason::Creating | Reason::Conflict)
     );
-    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
+    // Ready is not said of a spec before the account that it names was asked.
+    let unheard_of = facts.is_new_generation() && !facts.account_has_seen;
+    let unheard_of = unheard_of && is_as_sent(facts, desired);
+    asked
+        || unheard_of
+        || facts.shown == Shown::Gone
+        || must_recheck(facts)
+        || unsure
+        || beside_others
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -120,8 +163,9 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .remote
         .as_ref()
         .is_some_and(|remote| row.is_same(remote));
-    let holds = row.holds(&desired.content);
-    let rewritten = desired.wants_key && changed_after(&facts.status, row, TOLERANCE);
+    let holds = row.holds(&desired.content) && row.place == desired.place;
+    let rewritten =
+        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
     match (holds, known) {
         (true, true) if !rewritten => settled(facts, available(facts, desired), None),
         (true, false) if !rewritten => settled(facts, available(facts, desired), Some(row)),
@@ -129,8 +173,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             settled(facts, normalized(row, desired), None)
         }
         (false, _) if facts.status.sent.is_none() => update(None),
-        (false, false) if is_answer(&facts.status, row) => {
-            let counts_at = counts_at(&facts.status, facts.settings.settle_time);
+        (false, false) if is_answer(facts, row) => {
+            let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
             if facts.observed.since(counts_at) {
                 settled(facts, normalized(row, desired), Some(row))
             } else {
@@ -142,17 +186,16 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
-fn is_answer(status: &Status, row: &Row) -> bool {
-    let remembered = status.remote.as_ref().map(Partial::from);
+fn is_answer(facts: &Facts, row: &Row) -> bool {
+    let remembered = facts.status.remote.as_ref().map(Partial::from);
     let untold = remembered == Some(Partial::default());
-    untold && !changed_after(status, row, SignedDuration::ZERO)
+    untold && !changed_after(facts, row)
 }
 
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
-    if !facts.observed.since(counts_at) && !changed_after(&facts.status, row, SignedDuration::ZERO)
-    {
+    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    if !facts.observed.since(counts_at) && !changed_after(facts, row) {
         return again_at(facts, counts_at);
     }
     if let Some(next) = truce(facts) {
@@ -183,9 +226,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 
 /// Until when a row is left alone that was rewritten a second time within an hour. A restart keeps to what was told.
 fn truce(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged
-        || facts.unanswered().is_some()
-        || facts.status.observed_generation != Some(facts.object.generation);
+    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
     let contended = conditions::has_reason(&facts.status, Reason::Contended);
     let told = facts.next_attempt.filter(|_| contended);
     let repaired = facts
@@ -198,7 +239,7 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
 
 /// The recorded row was not in the list.
 fn missing(facts: &Facts, desired: &Desired) -> Step {
-    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
+    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
@@ -232,8 +273,8 @@ fn others(facts: &Facts, kept: &Row) -> Option<Step> {
 }
 
 /// From when on a look counts against our own last write.
-pub fn counts_at(status: &Status, settle_time: Duration) -> Timestamp {
-    ledger::last_write(status).map_or(Timestamp::MIN, |at| later(at, settle_time))
+pub fn counts_at(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
+    last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.
@@ -250,11 +291,9 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
 }
 
 /// Whether the row says that it was changed later than our last write was answered.
-fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool {
-    match (row.update_time, ledger::last_write(status)) {
-        (Some(changed), Some(ours)) => changed > shifted(ours, tolerance),
-        _ => false,
-    }
+fn changed_after(facts: &Facts, row: &Row) -> bool {
+    let times = row.update_time.zip(facts.last_write);
+    times.is_some_and(|(changed, ours)| changed > ours)
 }
 
 /// The cloud holds the spec.
@@ -290,7 +329,15 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let fields = difference::sentence(&difference::of(&row.content, &desired.content));
+    let mut fields = difference::sentence(&difference::of(&row.content, &desired.content));
+    if row.place != desired.place {
+        let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
+        fields = if fields.is_empty() {
+            place
+        } else {
+            format!("{place}; {fields}")
+        };
+    }
     Situation::new(
         Reason::Normalized,
         Stage::Ready,

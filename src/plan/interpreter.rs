@@ -58,6 +58,8 @@ pub trait Interpreter {
     async fn claim(&mut self, row: Row) -> Result<Option<Self::End>, Self::Error>;
     /// Records a row that somebody else made.
     async fn adopt(&mut self, row: Row) -> Result<Option<Self::End>, Self::Error>;
+    /// Forgets an id that the owner of the place (`namespace/name`) holds.
+    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<Self::End>, Self::Error>;
     /// Lets the object go, with the id of a callback that stays.
     async fn release(&mut self, retained: Option<String>)
     -> Result<Option<Self::End>, Self::Error>;
@@ -84,6 +86,7 @@ pub async fn interpret<I: Interpreter>(interpreter: &mut I) -> Result<I::End, I:
             Step::Delete { id } => interpreter.delete(&id).await?,
             Step::Claim(row) => interpreter.claim(row).await?,
             Step::Adopt(row) => interpreter.adopt(row).await?,
+            Step::Disown { id, owner } => interpreter.disown(&id, &owner).await?,
             Step::Release { retained } => interpreter.release(retained).await?,
             Step::Failed(failure) => interpreter.failed(&failure).await?,
             Step::Unseen(failure) => interpreter.unseen(&failure).await?,

@@ -6,7 +6,7 @@ use super::{
     conditions,
     facts::{Access, Desired, Facts, Key, Observed, Rival},
     foreign::{foreign, ours, several},
-    gate::{ambiguous, backoff, home, no_access, target_changed, unusable},
+    gate::{ambiguous, backoff, elsewhere, no_access, target_changed, unusable},
     hold,
     place::Target,
     reason::Reason,
@@ -52,7 +52,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
 
 /// Where to call, if this object may call the cloud now; else the step that tells why not.
 fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
-    let settled = is_settled(facts, desired);
+    // Of another spec nothing is said before its credentials, its key and its target are known.
+    let settled = is_settled(facts, desired) && !facts.is_new_generation();
     let target = match &facts.access {
         Access::Usable(target) => target,
         Access::Unread if settled && !facts.nudged => {
@@ -72,9 +73,7 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
         Access::Ambiguous(sentence) => return Err(Box::new(ambiguous(facts, sentence))),
         Access::Unknown(failure) => return Err(Box::new(no_access(facts, failure))),
     };
-    if let Some(home) = home(facts)
-        && !home.same_project(target)
-    {
+    if let Some(home) = elsewhere(facts, target) {
         return Err(Box::new(rest(target_changed(&home, target))));
     }
     if let Some(rival) = &facts.rival {
@@ -85,6 +84,15 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 
 /// Another object owns the place: told at once, and once more when it has lasted.
 fn duplicate(facts: &Facts, rival: &Rival) -> Step {
+    if let Some(id) = facts
+        .id()
+        .filter(|id| facts.claimed_elsewhere.contains(*id))
+    {
+        return Step::Disown {
+            id: id.to_owned(),
+            owner: rival.name.clone(),
+        };
+    }
     let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
@@ -100,7 +108,9 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
 fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
         Key::Unread => Some(Step::Access),
-        Key::Missing(_) if is_settled(facts, desired) => Some(hold::by_memory(facts, desired)),
+        Key::Missing(_) if is_settled(facts, desired) && !facts.is_new_generation() => {
+            Some(hold::by_memory(facts, desired))
+        }
         Key::Missing(problem) => Some(rest(Situation::new(
             Reason::SignKeyMissing,
             Stage::Progressing,

@@ -3,7 +3,7 @@
 use super::{
     conditions, difference,
     facts::{Access, Adoption, Desired, Facts, Observed},
-    gate::{ambiguous, home, no_access, target_changed, unusable},
+    gate::{ambiguous, elsewhere, no_access, target_changed, unusable},
     reason::Reason,
     row::Row,
     situation::{Situation, Stage},
@@ -31,9 +31,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Access::Unknown(failure) => return no_access(facts, failure),
         Access::Usable(target) => target,
     };
-    if let Some(home) = home(facts)
-        && !home.same_project(target)
-    {
+    if let Some(home) = elsewhere(facts, target) {
         return rest(target_changed(&home, target));
     }
     match &facts.observed {

@@ -42,6 +42,9 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage == Stage::Ready {
         status.failures = Some(0);
     }
+    if facts.object.deleting && !facts.object.finalizer {
+        status.callback_id = None; // let go: it is not this object's any more
+    }
     if looked {
         ledger::restore(&mut status);
         status.rejected_credential = None;
@@ -92,13 +95,16 @@ pub fn failed(
     status.rejected_credential = facts
         .credential
         .clone()
-        .filter(|_| failure.class == Class::Credential);
+        .filter(|_| matches!(failure.class, Class::Credential | Class::Permission));
     if facts.object.deleting {
         situation = situation.with_way_out(facts);
     }
+    // The status tells whole seconds; who comes back need not wait for them.
+    let exact = next_attempt(facts, failure, at);
     let again = situation
         .next
-        .unwrap_or_else(|| next_attempt(facts, failure, at));
+        .filter(|told| *told != next_second(exact))
+        .unwrap_or(exact);
     (finish(facts, status, &situation), again)
 }
 
@@ -127,7 +133,8 @@ fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situatio
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }
-    situation.next = Some(next_second(facts.settled_at(record)));
+    let settled_at = next_second(facts.settled_at(record));
+    situation.next = situation.next.max(Some(settled_at));
     if !failure.class.is_throttling() {
         situation.reason = Reason::OutcomeUnknown;
     }
@@ -262,6 +269,17 @@ pub fn deleted(facts: &Facts, told: Told) -> Status {
     finish(facts, status, &Situation::unchanged())
 }
 
+/// The recorded id is another object's, which owns the place.
+pub fn disowned(facts: &Facts) -> Status {
+    let mut status = facts.status.clone();
+    status.callback_id = None;
+    status.target = None;
+    status.adopted = None;
+    status.sent = None;
+    status.remote = None;
+    finish(facts, status, &Situation::unchanged())
+}
+
 /// The object waits for its turn.
 pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
@@ -330,7 +348,7 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     if !settled::is_as_sent(&after, desired) {
         return updating();
     }
-    match row.filter(|row| !row.holds(&desired.content)) {
+    match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
         Some(row) => hold::normalized(row, desired),
         None => hold::available(&after, desired),
     }

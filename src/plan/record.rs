@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{content::Content, place::Target, row::Row, time::shifted};
 
-/// A row may be this much older than the attempt that made it: clocks have whole seconds.
-const OLDER: SignedDuration = SignedDuration::from_secs(5);
+/// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
+/// `Date` headers may be dated by two clocks.
+const OLDER: SignedDuration = SignedDuration::from_secs(60);
 /// A row younger than the newest attempt by more than this was made by somebody else.
 const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
 /// How many attempts a record keeps: the first and the newest.
@@ -97,10 +98,10 @@ impl Record {
         self.attempts.last()
     }
 
-    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8 s.
+    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8... s.
     pub fn next_look(&self, now: Timestamp) -> Timestamp {
         let waited = self.newest().map(|newest| now.duration_since(newest.at));
-        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(8));
+        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_mins(2));
         shifted(now, waited.unwrap_or(least).clamp(least, most))
     }
 
@@ -216,8 +217,8 @@ mod tests {
     fn a_row_is_not_older_than_the_first_attempt_nor_much_younger_than_the_newest() {
         let url = Some("https://hooks.example.com/a");
         for (made, fits) in [
-            (Some(994), false),
-            (Some(995), true),
+            (Some(939), false),
+            (Some(940), true),
             (Some(1700), true),
             (Some(1701), false),
             (None, true),

@@ -37,6 +37,13 @@ pub enum Step {
     Claim(Row),
     /// Record a row that somebody else made, as the policy allows.
     Adopt(Row),
+    /// Forget a recorded id that the owner of the place holds, once that was seen in a fresh read of the owner.
+    Disown {
+        /// The id.
+        id: String,
+        /// `namespace/name` of the owner.
+        owner: String,
+    },
     /// Let the object go. With the id of a callback that stays, if one may.
     Release {
         /// The id that stays at the cloud.

@@ -8,6 +8,7 @@ use super::{
     conditions,
     facts::{Desired, Facts, Observed},
     foreign::{foreign, ours, several},
+    gate::backoff_of_change,
     ledger,
     reason::Reason,
     record::Record,
@@ -35,7 +36,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
         Observed::Absent {
             begun,
             proven: true,
-        } if enough(*begun) => Step::Create,
+        } if enough(*begun) => match backoff_of_change(facts) {
+            Some(next) => wait(facts, next, next),
+            None => Step::Create,
+        },
         Observed::Present { begun, row } if enough(*begun) => foreign(facts, desired, row),
         Observed::Several { begun, rows } if enough(*begun) => several(facts, rows),
         seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {

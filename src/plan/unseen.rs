@@ -14,16 +14,19 @@ pub(super) fn after_failed_look(
     failure: &Failure,
     otherwise: Situation,
 ) -> Situation {
-    if !was_settled(facts) {
+    // Nobody has seen the place yet as whom the new spec names.
+    let unheard_of = facts.is_new_generation() && !facts.account_has_seen;
+    if !was_settled(facts) || unheard_of {
         return otherwise;
     }
     match (conditions::ready_truth(&facts.status), failure.class) {
-        (Some(Truth::Unknown), Class::Credential | Class::Permission | Class::Account) => {
-            Situation {
-                stage: Stage::UnknownProgressing,
-                ..otherwise
-            }
-        }
+        (
+            Some(Truth::Unknown),
+            Class::Credential | Class::Permission | Class::Account | Class::Rejected,
+        ) => Situation {
+            stage: Stage::UnknownProgressing,
+            ..otherwise
+        },
         (Some(Truth::True | Truth::Unknown), _) => Situation::unchanged(),
         _ => otherwise,
     }

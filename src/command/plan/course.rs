@@ -316,6 +316,11 @@ impl Interpreter for Course<'_> {
         self.would(Action::Adopt, Some(row.id)).await
     }
 
+    async fn disown(&mut self, id: &str, _: &str) -> Told {
+        self.facts.status.callback_id.take_if(|held| held == id);
+        Ok(None)
+    }
+
     async fn release(&mut self, _: Option<String>) -> Told {
         self.would(Action::None, None).await
     }

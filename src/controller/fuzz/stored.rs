@@ -20,7 +20,7 @@ use crate::{
         decide::decide,
         facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown},
         failure::{Class, Failure, Operation},
-        hold,
+        hold, ledger,
         outcome::{self, Told},
         place::{Place, Target},
         reason::Reason,
@@ -209,6 +209,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             | Step::Delete { .. }
             | Step::Claim(_)
             | Step::Adopt(_)
+            | Step::Disown { .. }
             | Step::Release { .. }
             | Step::Failed(_)
             | Step::Unseen(_)
@@ -266,6 +267,7 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
         | Step::Protect
         | Step::Unprotect
         | Step::Create
+        | Step::Disown { .. }
         | Step::Release { .. }
         | Step::Failed(_)
         | Step::Unseen(_) => {}
@@ -302,6 +304,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
+        Step::Disown { .. } => outcome::disowned(facts),
         Step::Access
         | Step::Look(_)
         | Step::Show
@@ -343,8 +346,8 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        hold::is_news(&before, &rows);
-        hold::counts_at(&before, SETTINGS.settle_time);
+        hold::is_news(&before, None, &rows);
+        hold::counts_at(ledger::last_write(&before), SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

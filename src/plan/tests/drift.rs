@@ -165,6 +165,7 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     };
     let desired = facts.desired.clone().unwrap();
     facts.status = outcome::updated(&facts, &desired, None, told);
+    facts.last_write = ledger::last_write(&facts.status);
     assert!(rest(&facts).look_again, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));

@@ -58,6 +58,7 @@ fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_ha
     let step = decide(&facts);
     assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
     facts.object.deleting = true;
+    facts.definition = Definition::Stays;
     let step = decide(&facts);
     assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
 }

@@ -46,6 +46,7 @@ impl World {
                 finalizer: object.finalizer,
                 annotated: object.record.is_some(),
                 deleting: object.deleting,
+                held_by: Vec::new(),
                 requested: None,
             },
             policies: Policies {
@@ -77,6 +78,7 @@ impl World {
             } else {
                 Key::Unread
             },
+            account_has_seen: true,
             rival: None,
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
@@ -91,6 +93,8 @@ impl World {
                 Asked::Gone => Shown::Gone,
                 Asked::Row(row) => Shown::Row(Row::clone(row)),
             },
+            denied: None,
+            baseline: None,
             rewrites: Rewrites::default(),
             blind: None,
             queued: false,

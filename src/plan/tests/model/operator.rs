@@ -278,7 +278,11 @@ impl World {
                     None => self.again(who),
                 }
             }
-            Step::Access | Step::Definition | Step::Unprotect | Step::Unseen(_) => unreachable!(),
+            Step::Access
+            | Step::Definition
+            | Step::Unprotect
+            | Step::Disown { .. }
+            | Step::Unseen(_) => unreachable!(),
         }
     }
 

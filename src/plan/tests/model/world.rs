@@ -9,6 +9,7 @@ use crate::api::status::Status;
 use crate::plan::conditions;
 use crate::plan::facts::Adoption;
 use crate::plan::hold;
+use crate::plan::ledger;
 use crate::plan::place::{Place, Target};
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 
@@ -179,7 +180,7 @@ impl World {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts = moment(self.now) >= hold::counts_at(status, settle_time);
+        let counts = moment(self.now) >= hold::counts_at(ledger::last_write(status), settle_time);
         let look = |proven| Look::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -190,7 +191,7 @@ impl World {
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
                 self.start(who, Some(look(true)), Asked::Gone);
             }
-        } else if is_missing || hold::is_news(status, &plain(&rows)) {
+        } else if is_missing || hold::is_news(status, None, &plain(&rows)) {
             self.start(who, Some(look(false)), Asked::Nothing);
         }
     }

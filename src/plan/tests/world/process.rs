@@ -106,6 +106,10 @@ impl World {
                     self.write(outcome::adopted(&facts, &self.spec, &row))?;
                     return Ok(Some(0));
                 }
+                Step::Disown { .. } => {
+                    self.write(outcome::disowned(&facts))?;
+                    return Ok(Some(0));
+                }
                 Step::Release { .. } => {
                     self.effect(|world| {
                         world.finalizer = false;
@@ -272,6 +276,7 @@ impl World {
                 finalizer: self.finalizer,
                 annotated: self.annotation.is_some(),
                 deleting: self.deleting,
+                held_by: Vec::new(),
                 requested: self.requested.clone(),
             },
             policies: self.policies,
@@ -287,12 +292,15 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
+            account_has_seen: true,
             rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
+            denied: None,
+            baseline: None,
             rewrites: Rewrites::default(),
             blind: None,
             queued: false,
