@@ -3,6 +3,7 @@
 //! Who waits has a place in a queue and costs no worker. `rate` says when, `queue` says who; both are pure. Here they are put together, and
 //! nothing here decides.
 
+mod lane;
 mod queue;
 mod rate;
 #[cfg(test)]
@@ -19,32 +20,11 @@ use tokio::{
     time::Instant,
 };
 
+pub use self::lane::Lane;
 use self::{
     queue::{Queue, Turn},
     rate::Rate,
 };
-
-/// Who goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lane {
-    /// Deletes, updates, requested looks, looks after an unknown outcome.
-    Urgent,
-    /// Creates and their looks.
-    Create,
-    /// Retries and sweeps.
-    Background,
-}
-
-impl Lane {
-    /// The label of metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Urgent => "urgent",
-            Self::Create => "create",
-            Self::Background => "background",
-        }
-    }
-}
 
 /// The buckets of all identities of this process.
 pub struct Quota {

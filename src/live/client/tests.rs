@@ -11,7 +11,18 @@ use serde_json::json;
 
 use self::stage::{DATE, Stage, answer, noon, refusal};
 use super::*;
-use crate::{live::transport::TransportError, plan::place::Events};
+use crate::{
+    live::{
+        answer::{Answer, Page},
+        sign_key::SignKey,
+        transport::{Deadline, TransportError},
+    },
+    plan::{
+        failure::{Class, Failure},
+        place::{Events, Place, Values},
+        row::Row,
+    },
+};
 
 const ROW: &str = r#"{"id":"id-1","publish_domain":"push.example.com","app":"live"}"#;
 const AK: [(&str, &str); 2] = [

@@ -1,34 +1,39 @@
 //! The project that a region stands for, when the credentials name none. Asked once, kept for good.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Iam, at, wire};
+use super::{
+    login::{Logins, at},
+    slots::Slots,
+    wire,
+};
 use crate::{
     live::{
         ambient::Temporary,
         classify,
-        credentials::{Credential, KeyPair, User},
+        credentials::Credential,
         draft::Draft,
+        keys::{KeyPair, User},
         redact::{MAX_TEXT, Secrets},
-        sender::{self, REFUSAL_KEEPS, Reply},
-        strikes::Verdict,
+        sender::{self, REFUSAL_KEEPS, Reply, Sender},
+        strikes::{Strikes, Verdict},
     },
     plan::failure::{Class, Failure, Operation},
 };
 
 /// What a look-up brought, and until when a failure counts.
-pub(super) struct LookedUp {
+struct LookedUp {
     result: Result<String, NoProject>,
     until: Option<Instant>,
 }
 
 /// IAM's endpoint, the region, and the credential that asks.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct ProjectKey {
+struct ProjectKey {
     endpoint: String,
     region: String,
     credential: String,
@@ -50,9 +55,26 @@ pub enum NoProject {
     Failed(Failure),
 }
 
-impl Iam {
-    /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.
-    pub async fn project(
+/// Looks projects up.
+pub(super) struct Projects {
+    sender: Sender,
+    logins: Arc<Logins>,
+    strikes: Arc<Strikes>,
+    known: Slots<ProjectKey, LookedUp>,
+}
+
+impl Projects {
+    pub(super) fn new(sender: Sender, logins: Arc<Logins>, strikes: Arc<Strikes>) -> Self {
+        Self {
+            sender,
+            logins,
+            strikes,
+            known: Slots::default(),
+        }
+    }
+
+    /// The id of the project that has the region's name.
+    pub(super) async fn find(
         &self,
         endpoint: &str,
         credential: &Credential,
@@ -64,7 +86,7 @@ impl Iam {
             region: region.to_owned(),
             credential: credential.digest("project"),
         };
-        let slot = self.projects.slot(&key);
+        let slot = self.known.slot(&key);
         let mut known = slot.lock().await;
         let now = Instant::now();
         let is_current = |known: &&LookedUp| known.until.is_none_or(|until| now < until);
@@ -138,7 +160,10 @@ impl Iam {
         operation: Operation,
     ) -> Result<String, NoProject> {
         let account = wire::Scope::Domain(&user.domain_name);
-        let issued = self.issue(&key.endpoint, user, account, operation).await;
+        let issued = self
+            .logins
+            .issue(&key.endpoint, user, account, operation)
+            .await;
         let token = issued.map_err(NoProject::Failed)?.token;
         let projects = match self.list(key, Proof::Token(&token), operation).await {
             Err(failure) if matches!(failure.class, Class::Permission | Class::Rejected) => {
@@ -149,7 +174,10 @@ impl Iam {
         let found = wire::only_project(&projects, &key.region);
         if found.is_err() && !projects.iter().any(|project| project.is_named(&key.region)) {
             let by_name = wire::Scope::ProjectName(&key.region);
-            let entered = self.issue(&key.endpoint, user, by_name, operation).await;
+            let entered = self
+                .logins
+                .issue(&key.endpoint, user, by_name, operation)
+                .await;
             if let Some(id) = entered.ok().and_then(|issued| issued.project) {
                 return Ok(id);
             }

@@ -2,17 +2,22 @@
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use http::{HeaderMap, StatusCode, header};
+use secrecy::ExposeSecret;
 
 use super::*;
 use crate::{
     live::{
         clock::Wall,
-        credentials::{Credential, CredentialSet},
+        credentials::CredentialSet,
         transport::{Deadline, Request, Response, TransportError},
     },
     plan::{failure::Class, place::Target},

@@ -1,18 +1,11 @@
 //! The JSON of IAM. The only file that names a field of it.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::live::{credentials::User, transport::Response};
-
-/// What a token lives when IAM does not say. Real ones live 24 hours.
-const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
-/// No token lives longer; a date that says so is wrong.
-const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
+use crate::live::{keys::User, transport::Response};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy)]
@@ -105,13 +98,6 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     })
 }
 
-/// How long a token lives from now on.
-pub(in crate::live) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
-    let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
-    // What has expired already is used once and renewed at once.
-    Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
-}
-
 /// The projects of an answer.
 pub(super) fn projects(body: &[u8]) -> Result<Vec<Project>, String> {
     let answer: Projects = serde_json::from_slice(body)
@@ -162,10 +148,6 @@ mod tests {
 
     use super::*;
 
-    fn now() -> Timestamp {
-        "2026-11-25T02:00:00Z".parse().unwrap()
-    }
-
     #[test]
     fn a_token_is_asked_for_with_the_scope_that_it_is_for() {
         let user = User {
@@ -210,19 +192,6 @@ mod tests {
         response.body = Bytes::new();
         let issued = issued_token(&response).unwrap();
         assert_eq!((issued.expires_at, issued.project), (None, None));
-    }
-
-    #[test]
-    fn a_life_is_sane() {
-        for (end, seconds) in [
-            (Some("2026-11-25T03:00:00Z"), 3600),
-            (Some("2030-01-01T00:00:00Z"), 24 * 3600),
-            (Some("2020-01-01T00:00:00Z"), 0),
-            (None, 1800),
-        ] {
-            let end = end.map(|text| text.parse().unwrap());
-            assert_eq!(life(end, now()), Duration::from_secs(seconds), "{end:?}");
-        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Proof,
+    ask::Proof,
     kept::{Begun, Kept},
 };
 use crate::{

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Proof, Seen};
+use super::ask::{Proof, Seen};
 use crate::plan::{place::Place, row::Row};
 
 /// A filtered list is of no use to a create after this time.

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Looks, Proof,
+    Looks,
+    ask::Proof,
     board::Own,
     gate::Closed,
     kept::{Begun, Inventory},

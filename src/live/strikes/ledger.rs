@@ -5,8 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::Verdict;
-use crate::live::credentials::{Credential, User, keyed_digest};
+use super::verdict::Verdict;
+use crate::live::{
+    credentials::Credential,
+    keys::{User, keyed_digest},
+};
 
 /// So many refusals stop one credential.
 const OF_ONE: usize = 2;

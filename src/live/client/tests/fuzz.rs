@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     fuzz::{assert_presentable, config},
-    live::{redact::MAX_TEXT, transport::Request},
+    live::{answer::Answer, redact::MAX_TEXT, sign_key::SignKey, transport::Request},
+    plan::{
+        failure::{Class, Failure},
+        row::Row,
+    },
 };
 
 /// The longest value of a row that is taken over.

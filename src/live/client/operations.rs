@@ -1,0 +1,163 @@
+//! The five operations. None of them can be called without a token of the quota.
+
+use http::Method;
+
+use super::{Client, call::Call, content::Content};
+use crate::{
+    live::{
+        account::Account,
+        answer::{Answer, Page},
+        classify,
+        quota::Token,
+        sign::percent_encode,
+        transport::Deadline,
+        wire,
+    },
+    plan::{
+        failure::{Class, Failure, Operation},
+        row::Row,
+    },
+};
+
+impl Client {
+    /// `POST /record/callbacks`. `None` when the cloud told no id.
+    pub async fn create(
+        &self,
+        token: Token,
+        account: &Account,
+        content: Content<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let path = callbacks(account);
+        let write = (Operation::Create, Method::POST, path);
+        self.write(token, account, write, content, deadline, Ok)
+            .await
+    }
+
+    /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
+    pub async fn update(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        content: Content<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let path = callback(account, id, Operation::Update)?;
+        let write = (Operation::Update, Method::PUT, path);
+        let same = |row| wire::same_id(row, id);
+        self.write(token, account, write, content, deadline, same)
+            .await
+    }
+
+    /// Sends all fields. `check` lets the answered row pass.
+    async fn write(
+        &self,
+        token: Token,
+        account: &Account,
+        (operation, method, path): (Operation, Method, String),
+        content: Content<'_>,
+        deadline: Deadline,
+        check: impl FnOnce(Row) -> Result<Row, String>,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let call = Call {
+            operation,
+            method,
+            path,
+            query: Vec::new(),
+            body: Some(wire::request(content.place, content.values, content.key)),
+            key: content.key,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |body, secrets| {
+            wire::written(body, content.place, secrets)?
+                .map(check)
+                .transpose()
+        })
+        .await
+    }
+
+    /// `DELETE /record/callbacks/{id}`.
+    pub async fn delete(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Answer<()>, Failure> {
+        let call = Call {
+            operation: Operation::Delete,
+            method: Method::DELETE,
+            path: callback(account, id, Operation::Delete)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |_, _| Ok(())).await
+    }
+
+    /// `GET /record/callbacks/{id}`.
+    pub async fn get(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+    ) -> Result<Answer<Row>, Failure> {
+        let call = Call {
+            operation: Operation::Get,
+            method: Method::GET,
+            path: callback(account, id, Operation::Get)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, |body, secrets| {
+            wire::shown(body, id, secrets)
+        })
+        .await
+    }
+
+    /// `GET /record/callbacks`: one page, of one ingest domain or of all. The filter by app is not offered: the cloud's is inexact.
+    pub async fn list(
+        &self,
+        token: Token,
+        account: &Account,
+        domain: Option<&str>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let filter = domain.map(|domain| ("publish_domain".to_owned(), domain.to_owned()));
+        let paging = [
+            ("offset".to_owned(), offset.to_string()),
+            ("limit".to_owned(), limit.to_string()),
+        ];
+        let call = Call {
+            operation: Operation::List,
+            method: Method::GET,
+            path: callbacks(account),
+            query: filter.into_iter().chain(paging).collect(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, wire::listed).await
+    }
+}
+
+fn callbacks(account: &Account) -> String {
+    format!(
+        "/v1/{}/record/callbacks",
+        percent_encode(&account.target.project_id)
+    )
+}
+
+/// The path of one callback. An id that would change the meaning of the path is refused: no cloud makes such a one.
+fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
+    if !wire::is_id(id) {
+        let problem = "the recorded id can't be part of an address";
+        return Err(classify::unsendable(operation, Class::Rejected, problem));
+    }
+    Ok(format!("{}/{}", callbacks(account), percent_encode(id)))
+}

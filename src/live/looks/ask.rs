@@ -1,0 +1,46 @@
+//! What is asked of looks, and what is told.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    live::quota::Lane,
+    plan::{place::Place, row::Row},
+};
+
+/// What somebody wants to know about a place.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Where to look.
+    pub place: Place,
+    /// The look must have begun then or later.
+    pub not_before: Instant,
+    /// What the look must be good for.
+    pub proof: Proof,
+    /// Who goes first, if the cloud has to be asked.
+    pub lane: Lane,
+    /// The namespace whose turn it takes, if the cloud has to be asked.
+    pub namespace: String,
+}
+
+/// What a look is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// Rows matter; that there is none is only a hint.
+    Presence,
+    /// That there is no row must be worth a first create.
+    Free,
+}
+
+/// What was seen of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The rows at exactly this place.
+    pub rows: Vec<Row>,
+    /// When the look began.
+    pub begun: Instant,
+    /// The cloud time of its first answer.
+    pub at: Timestamp,
+    /// Whether no row means that there was none.
+    pub proves_absence: bool,
+}
