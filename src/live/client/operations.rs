@@ -1,6 +1,6 @@
 //! The five operations. None of them can be called without a token of the quota.
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::{Client, call::Call, content::Content};
 use crate::{
@@ -9,8 +9,9 @@ use crate::{
         answer::{Answer, Page},
         classify,
         quota::Token,
+        redact::Secrets,
         sign::percent_encode,
-        transport::Deadline,
+        transport::{Deadline, Response},
         wire,
     },
     plan::{
@@ -28,10 +29,11 @@ impl Client {
         content: Content<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        let path = callbacks(account);
-        let write = (Operation::Create, Method::POST, path);
-        self.write(token, account, write, content, deadline, Ok)
-            .await
+        let write = (Operation::Create, Method::POST, callbacks(account));
+        self.write(token, account, write, content, deadline, |body, secrets| {
+            wire::created(body, content.place, secrets)
+        })
+        .await
     }
 
     /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
@@ -45,12 +47,13 @@ impl Client {
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
-        let same = |row| wire::same_id(row, id);
-        self.write(token, account, write, content, deadline, same)
-            .await
+        self.write(token, account, write, content, deadline, |body, secrets| {
+            wire::updated(body, id, content.place, secrets)
+        })
+        .await
     }
 
-    /// Sends all fields. `check` lets the answered row pass.
+    /// Sends all fields.
     async fn write(
         &self,
         token: Token,
@@ -58,7 +61,7 @@ impl Client {
         (operation, method, path): (Operation, Method, String),
         content: Content<'_>,
         deadline: Deadline,
-        check: impl FnOnce(Row) -> Result<Row, String>,
+        read: impl FnOnce(&[u8], &Secrets) -> Result<Option<Row>, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let call = Call {
             operation,
@@ -69,12 +72,8 @@ impl Client {
             key: content.key,
             deadline: Some(deadline),
         };
-        self.make(token, account, call, |body, secrets| {
-            wire::written(body, content.place, secrets)?
-                .map(check)
-                .transpose()
-        })
-        .await
+        let read = |response: &Response, secrets: &Secrets| read(&response.body, secrets);
+        self.make(token, account, call, read).await
     }
 
     /// `DELETE /record/callbacks/{id}`.
@@ -94,7 +93,11 @@ impl Client {
             key: None,
             deadline: Some(deadline),
         };
-        self.make(token, account, call, |_, _| Ok(())).await
+        self.make(token, account, call, |response, _| match response.status {
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => wire::deleted(&response.body),
+        })
+        .await
     }
 
     /// `GET /record/callbacks/{id}`.
@@ -113,8 +116,8 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, |body, secrets| {
-            wire::shown(body, id, secrets)
+        self.make(token, account, call, |response, secrets| {
+            wire::shown(&response.body, id, secrets)
         })
         .await
     }
@@ -142,7 +145,10 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, wire::listed).await
+        self.make(token, account, call, |response, secrets| {
+            wire::listed(&response.body, secrets)
+        })
+        .await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -194,11 +195,17 @@ impl Projects {
     ) -> Result<Vec<wire::Project>, Failure> {
         let mut secrets = Secrets::new();
         let signed = self.sender.now(at(&key.endpoint));
-        let mut reply = self.request(key, proof, operation, &mut secrets).await?;
-        if let (Proof::Pair(_), Err(failure)) = (proof, &reply.result)
-            && classify::is_skewed(failure, signed, reply.date)
+        let mut reply = self
+            .request(key, proof, signed, operation, &mut secrets)
+            .await?;
+        if let (Proof::Pair(_), Err(failure), Some((date, ahead))) =
+            (proof, &reply.result, reply.date)
+            && classify::is_skewed(failure, signed, date)
         {
-            reply = self.request(key, proof, operation, &mut secrets).await?;
+            let signed = self.sender.ahead(ahead);
+            reply = self
+                .request(key, proof, signed, operation, &mut secrets)
+                .await?;
             if let Err(failure) = &mut reply.result
                 && failure.class == Class::Credential
             {
@@ -217,6 +224,7 @@ impl Projects {
         &self,
         key: &ProjectKey,
         proof: Proof<'_>,
+        signed: Timestamp,
         operation: Operation,
         secrets: &mut Secrets,
     ) -> Result<Reply, Failure> {
@@ -230,7 +238,7 @@ impl Projects {
             body: None,
         };
         let request = match proof {
-            Proof::Pair(pair) => draft.signed(pair, self.sender.now(at(&key.endpoint)), secrets),
+            Proof::Pair(pair) => draft.signed(pair, signed, secrets),
             Proof::Token(token) => draft.with_token(token, secrets),
         };
         self.sender

@@ -39,8 +39,11 @@ pub struct Seen {
     pub rows: Vec<Row>,
     /// When the look began.
     pub begun: Instant,
-    /// The cloud time of its first answer.
+    /// When its first answer came, in cloud time.
     pub at: Timestamp,
+    /// When the look began by the clock that dated its first answer, a moment early at most: that `Date`, less the time that the answer
+    /// took. None when the answer had none.
+    pub dated: Option<Timestamp>,
     /// Whether no row means that there was none.
     pub proves_absence: bool,
 }

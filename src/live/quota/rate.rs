@@ -11,8 +11,6 @@ const WINDOW: Duration = Duration::from_mins(1);
 const COST: u64 = 60_000_000_000;
 /// The pause after a throttled call, unless the cloud asks for a longer one.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
-/// A cloud that asks for more is not believed.
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// The rate of one identity.
 #[derive(Debug)]
@@ -101,10 +99,8 @@ impl Rate {
             self.limit = (self.limit / 2).max(self.full / 16).max(1);
             self.slowed = Some(now);
         }
-        let asked = retry_after
-            .filter(|pause| *pause <= LONGEST_PAUSE)
-            .unwrap_or_default();
-        self.filled = self.filled.max(now + asked.max(SHORTEST_PAUSE));
+        let pause = retry_after.unwrap_or_default().max(SHORTEST_PAUSE);
+        self.filled = self.filled.max(now + pause);
         self.level = 0;
     }
 
