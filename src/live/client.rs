@@ -2,6 +2,7 @@
 
 mod call;
 mod content;
+mod leave;
 mod operations;
 
 use std::{sync::Arc, time::Duration};

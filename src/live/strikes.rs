@@ -83,6 +83,12 @@ impl Strikes {
             .inherit(&Who::of(credential), ago, Instant::now());
     }
 
+    /// Some object was settled by this credential before this process began: it has one try of its own, whatever became of others
+    /// of the same principal.
+    pub fn vouch(&self, credential: &Credential) {
+        self.ledger().vouch(&Who::of(credential), Instant::now());
+    }
+
     /// Whether calls with this credential are stopped, and until when.
     pub fn stopped(&self, credential: &Credential) -> Option<Stopped> {
         let until = self
@@ -105,6 +111,12 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Whether the call may be made still: much may have become of others while this one waited.
+    pub fn holds(&self) -> bool {
+        let ledger = self.strikes.ledger();
+        ledger.holds(&self.who, self.probe, Instant::now())
+    }
+
     /// The call has ended.
     pub fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::Client;
+use super::{Client, leave::Leave};
 use crate::{
     live::{
         account::Account,
@@ -25,7 +25,7 @@ use crate::{
         quota::Token,
         redact::Secrets,
         sign_key::SignKey,
-        strikes::Verdict,
+        strikes::{Pass, Verdict},
         transport::{Deadline, Request, Response, reply_headers},
     },
     plan::failure::{Class, Failure, Operation},
@@ -101,16 +101,12 @@ impl Client {
         call: Call<'_>,
         read: impl FnOnce(&Response, &Secrets) -> Result<T, String>,
     ) -> Result<Answer<T>, Failure> {
-        let pass = self.strikes.enter(&account.credential).await;
-        let pass = pass.map_err(|stopped| stopped.failure(call.operation))?;
-        let reply = self.prevail(token, account, &call).await;
-        pass.end(Verdict::of(&reply));
         let Answered {
             response,
             at,
             date,
             secrets,
-        } = reply?;
+        } = self.prevail(token, account, &call).await?;
         let value = read(&response, &secrets).map_err(|problem| {
             classify::unreadable(call.operation, &response, &problem, &secrets)
         })?;
@@ -130,7 +126,9 @@ impl Client {
         account: &Account,
         call: &Call<'_>,
     ) -> Result<Answered, Failure> {
-        let mut outcome = self.attempt(token, account, call, None).await?;
+        let (operation, deadline) = (call.operation, call.deadline);
+        let leave = self.admit(token, account, operation, deadline).await?;
+        let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
         if let Some(again) = outcome.again()
             && self.renew(account, &again, &outcome.proof, call).await
         {
@@ -139,13 +137,15 @@ impl Client {
                 Again::Date(ahead) => Some(ahead),
                 Again::Token | Again::Key => None,
             };
-            outcome = self.attempt(token, account, call, ahead).await?;
+            let leave = Leave { token, pass };
+            (outcome, pass) = self.attempt(leave, account, call, ahead).await?;
             if let (Again::Date(_), Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
             {
                 failure.class = Class::ClockSkew;
             }
         }
+        pass.end(Verdict::of(&outcome.result));
         Ok(Answered {
             response: outcome.result?,
             at: outcome.at,
@@ -177,13 +177,13 @@ impl Client {
 
     /// Sends once, dated as if the cloud's clock were so far `ahead`, where that is given. An error here means that the request could not
     /// be made; the token goes back.
-    async fn attempt(
-        &self,
-        token: Token,
+    async fn attempt<'a>(
+        &'a self,
+        leave: Leave<'a>,
         account: &Account,
         call: &Call<'_>,
         ahead: Option<SignedDuration>,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<(Outcome, Pass<'a>), Failure> {
         let deadline = call
             .deadline
             .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
@@ -192,7 +192,10 @@ impl Client {
         if let Some(key) = call.key {
             secrets.hide(key.expose());
         }
-        let (request, proof) = self.prepare(account, call, ahead, &mut secrets).await?;
+        let (leave, request, proof) = self
+            .ready(leave, account, call, ahead, &mut secrets)
+            .await?;
+        let Leave { token, pass } = leave;
         let endpoint = &account.target.endpoint;
         self.meter.waited(token.lane(), token.waited());
         let spent = token.spend();
@@ -214,13 +217,41 @@ impl Client {
             Ok(_) | Err(_) => drop(spent),
         }
         self.tell(call.operation, &result, &secrets, elapsed);
-        Ok(Outcome {
+        let outcome = Outcome {
             result,
             date,
             at,
             proof,
             secrets,
-        })
+        };
+        Ok((outcome, pass))
+    }
+
+    /// The request, with leave to send it now. What proves the identity may have been long in coming, and while it came the account may
+    /// have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for, all is made anew.
+    async fn ready<'a>(
+        &'a self,
+        mut leave: Leave<'a>,
+        account: &Account,
+        call: &Call<'_>,
+        ahead: Option<SignedDuration>,
+        secrets: &mut Secrets,
+    ) -> Result<(Leave<'a>, Request, Proof), Failure> {
+        loop {
+            match self.prepare(account, call, ahead, secrets).await {
+                Ok((request, proof)) if leave.holds() => return Ok((leave, request, proof)),
+                Ok(_) => {}
+                Err(failure) => {
+                    leave.pass.end(Verdict::of_failure(&failure));
+                    return Err(failure);
+                }
+            }
+            drop(leave.pass);
+            let (operation, deadline) = (call.operation, call.deadline);
+            leave = self
+                .admit(leave.token, account, operation, deadline)
+                .await?;
+        }
     }
 
     /// The request, and what proves the identity in it.

@@ -3,6 +3,7 @@
 mod again;
 mod believed;
 mod fuzz;
+mod leave;
 mod simulated;
 mod stage;
 

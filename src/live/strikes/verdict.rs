@@ -30,7 +30,9 @@ impl Verdict {
             .as_deref()
             .is_some_and(|code| code.starts_with("LIVE."));
         match failure.class {
-            Class::Credential => Self::Refused,
+            // What was not sent was refused before, and is counted already.
+            Class::Credential if failure.http_status.is_some() => Self::Refused,
+            Class::Credential => Self::Unknown,
             Class::Rejected | Class::Exists | Class::Gone | Class::Permission if by_live => {
                 Self::Accepted
             }
