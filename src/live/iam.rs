@@ -32,7 +32,7 @@ impl Iam {
         request_timeout: Duration,
     ) -> Self {
         let sender = Sender::new(transport, clock, request_timeout);
-        let logins = Arc::new(Logins::new(sender.clone()));
+        let logins = Arc::new(Logins::new(sender.clone(), Arc::clone(&strikes)));
         let projects = Projects::new(sender, Arc::clone(&logins), strikes);
         Self { logins, projects }
     }

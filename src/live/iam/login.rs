@@ -1,20 +1,28 @@
-//! Tokens for users. One token per account, asked for by one caller at a time, renewed before it expires. Nothing is tried again here.
+//! Logins of users. One at a time for each user, whatever project it is for; a token serves until it is renewed, and tells the id of its
+//! project. Nothing is tried again here: a failure is the answer to all who ask soon after.
+
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::{slots::Slots, wire};
+use super::{
+    slots::{Content, Slots},
+    wire,
+};
 use crate::{
     live::{
-        account::{Account, AccountKey},
+        account::Account,
         classify,
+        credentials::Credential,
         draft::Draft,
         keys::User,
         lifetime::life,
         redact::Secrets,
-        sender::{Sender, Service},
+        sender::{Sender, Service, keeps},
+        strikes::Strikes,
     },
     plan::failure::{Failure, Operation},
 };
@@ -24,7 +32,23 @@ const JSON: &str = "application/json;charset=utf8";
 /// Logs users in.
 pub(super) struct Logins {
     sender: Sender,
-    tokens: Slots<AccountKey, Issued>,
+    strikes: Arc<Strikes>,
+    users: Slots<Key, Given>,
+}
+
+/// A user at one IAM.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    endpoint: String,
+    credential: String,
+}
+
+/// What a user was given, by project id.
+#[derive(Default)]
+struct Given {
+    tokens: HashMap<String, Issued>,
+    /// What became of a login, and until when there is no other.
+    failed: HashMap<String, (Failure, Instant)>,
 }
 
 /// A token and when it is to be replaced.
@@ -33,14 +57,15 @@ pub(super) struct Issued {
     renew: Instant,
     expire: Instant,
     /// The project that it is scoped to, as IAM tells it.
-    pub(super) project: Option<String>,
+    project: Option<wire::Project>,
 }
 
 impl Logins {
-    pub(super) fn new(sender: Sender) -> Self {
+    pub(super) fn new(sender: Sender, strikes: Arc<Strikes>) -> Self {
         Self {
             sender,
-            tokens: Slots::default(),
+            strikes,
+            users: Slots::default(),
         }
     }
 
@@ -51,31 +76,98 @@ impl Logins {
         user: &User,
         operation: Operation,
     ) -> Result<SecretString, Failure> {
-        let slot = self.tokens.slot(account.key());
-        let mut issued = slot.lock().await;
+        let slot = self.users.slot(&Key::of(account));
+        let mut given = slot.lock().await;
+        let project = &account.target.project_id;
         let now = Instant::now();
-        if let Some(issued) = issued.as_ref().filter(|issued| now < issued.renew) {
+        let token = given.tokens.get(project);
+        if let Some(issued) = token.filter(|issued| now < issued.renew) {
             return Ok(issued.token.clone());
         }
-        let scope = wire::Scope::Project(&account.target.project_id);
-        let renewed = self
-            .issue(&account.iam_endpoint, user, scope, operation)
-            .await;
-        match renewed {
-            Ok(renewed) => Ok(issued.insert(renewed).token.clone()),
-            // Early enough for another attempt before the old one ends.
-            Err(failure) => match issued.as_ref().filter(|issued| now < issued.expire) {
-                Some(issued) => Ok(issued.token.clone()),
-                None => Err(failure),
+        let failure = match given.failure(project, now) {
+            Some(failure) => Failure {
+                operation,
+                ..failure
             },
+            None => match self.renew(account, user, operation).await {
+                Ok(issued) => return Ok(given.keep(project.clone(), issued)),
+                Err(failure) => {
+                    given.fail(project.clone(), &failure);
+                    failure
+                }
+            },
+        };
+        // Early enough for other attempts before the old one ends.
+        let old = given.tokens.get(project);
+        let old = old.filter(|issued| now < issued.expire);
+        old.map(|issued| issued.token.clone()).ok_or(failure)
+    }
+
+    /// How many users are known.
+    #[cfg(test)]
+    pub(super) fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    async fn renew(
+        &self,
+        account: &Account,
+        user: &User,
+        operation: Operation,
+    ) -> Result<Issued, Failure> {
+        // Another login of this user may have been refused while this one waited for it.
+        if let Some(stopped) = self.strikes.stopped(&account.credential) {
+            return Err(stopped.failure(operation));
         }
+        let scope = wire::Scope::Project(&account.target.project_id);
+        let endpoint = &account.iam_endpoint;
+        self.issue(endpoint, user, scope, operation).await
     }
 
     /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
     pub(super) async fn forget(&self, account: &Account, refused: &SecretString) {
-        let slot = self.tokens.slot(account.key());
-        let mut issued = slot.lock().await;
-        issued.take_if(|issued| same(&issued.token, refused));
+        let slot = self.users.slot(&Key::of(account));
+        let mut given = slot.lock().await;
+        let same = |token: &SecretString| token.expose_secret() == refused.expose_secret();
+        given.tokens.retain(|_, issued| !same(&issued.token));
+    }
+
+    /// The id of the project of this name, if a token of this user tells it already.
+    pub(super) async fn known(
+        &self,
+        endpoint: &str,
+        credential: &Credential,
+        name: &str,
+    ) -> Option<String> {
+        let slot = self.users.slot(&Key::new(endpoint, credential));
+        let given = slot.lock().await;
+        let now = Instant::now();
+        let mut current = given.tokens.values().filter(|issued| now < issued.expire);
+        current.find_map(|issued| issued.id_of(name))
+    }
+
+    /// Logs in to the project of this name, and gives its id. The token is kept for the calls that are to come. None where IAM does not
+    /// tell what it let the user into.
+    pub(super) async fn enter(
+        &self,
+        endpoint: &str,
+        credential: &Credential,
+        user: &User,
+        name: &str,
+        operation: Operation,
+    ) -> Result<Option<String>, Failure> {
+        let slot = self.users.slot(&Key::new(endpoint, credential));
+        let mut given = slot.lock().await;
+        if let Some(stopped) = self.strikes.stopped(credential) {
+            return Err(stopped.failure(operation));
+        }
+        let scope = wire::Scope::ProjectName(name);
+        let issued = self.issue(endpoint, user, scope, operation).await?;
+        let Some(id) = issued.id_of(name) else {
+            return Ok(None);
+        };
+        given.keep(id.clone(), issued);
+        Ok(Some(id))
     }
 
     pub(super) async fn issue(
@@ -118,8 +210,62 @@ impl Logins {
     }
 }
 
-fn same(a: &SecretString, b: &SecretString) -> bool {
-    a.expose_secret() == b.expose_secret()
+impl Key {
+    fn new(endpoint: &str, credential: &Credential) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            credential: credential.digest("login"),
+        }
+    }
+
+    fn of(account: &Account) -> Self {
+        Self::new(&account.iam_endpoint, &account.credential)
+    }
+}
+
+impl Given {
+    fn keep(&mut self, project: String, issued: Issued) -> SecretString {
+        let now = Instant::now();
+        self.tokens.retain(|_, issued| now < issued.expire);
+        self.failed.remove(&project);
+        let token = issued.token.clone();
+        self.tokens.insert(project, issued);
+        token
+    }
+
+    fn fail(&mut self, project: String, failure: &Failure) {
+        let now = Instant::now();
+        self.failed.retain(|_, (_, until)| now < *until);
+        let until = now + keeps(failure);
+        self.failed.insert(project, (failure.clone(), until));
+    }
+
+    /// The failure of a login a moment ago. It was another call's: for this one nothing was sent.
+    fn failure(&self, project: &str, now: Instant) -> Option<Failure> {
+        let (failure, until) = self.failed.get(project)?;
+        (now < *until).then(|| Failure {
+            http_status: None,
+            ..failure.clone()
+        })
+    }
+}
+
+impl Content for Given {
+    fn counts(&self, now: Instant) -> bool {
+        let failed = self.failed.values();
+        let tokens = self.tokens.values();
+        failed.into_iter().any(|(_, until)| now < *until)
+            || tokens.into_iter().any(|issued| now < issued.expire)
+    }
+}
+
+impl Issued {
+    /// The id of its project, if that has this name.
+    fn id_of(&self, name: &str) -> Option<String> {
+        let project = self.project.as_ref();
+        let project = project.filter(|project| project.is_named(name))?;
+        project.id().map(str::to_owned)
+    }
 }
 
 /// IAM at this address.

@@ -31,7 +31,7 @@ impl Project {
     }
 
     /// Its id, if that is one: it becomes part of addresses and statuses.
-    fn id(&self) -> Option<&str> {
+    pub(super) fn id(&self) -> Option<&str> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         Some(self.id.as_str()).filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(fits))
     }
@@ -59,8 +59,8 @@ struct Token {
 pub(super) struct Issued {
     pub(super) token: SecretString,
     pub(super) expires_at: Option<Timestamp>,
-    /// The id of the project that it is scoped to.
-    pub(super) project: Option<String>,
+    /// The project that it is scoped to.
+    pub(super) project: Option<Project>,
 }
 
 /// The body that asks for a token.
@@ -90,11 +90,10 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
     let expires_at = told.token.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
-    let project = told.token.project.as_ref().and_then(Project::id);
     Ok(Issued {
         token,
         expires_at,
-        project: project.map(str::to_owned),
+        project: told.token.project,
     })
 }
 
@@ -188,7 +187,7 @@ mod tests {
             issued.expires_at.unwrap().to_string(),
             "2026-11-26T02:00:00.701Z"
         );
-        assert_eq!(issued.project.as_deref(), Some("p-1"));
+        assert_eq!(issued.project.unwrap().id(), Some("p-1"));
         response.body = Bytes::new();
         let issued = issued_token(&response).unwrap();
         assert_eq!((issued.expires_at, issued.project), (None, None));
