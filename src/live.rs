@@ -11,6 +11,8 @@ pub mod credentials;
 mod draft;
 pub mod endpoint;
 pub mod iam;
+mod keys;
+mod lifetime;
 pub mod looks;
 pub mod notification;
 pub mod quota;

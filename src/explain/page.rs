@@ -17,7 +17,7 @@ with `LIVE.103011019`), then by its error code, then by its HTTP status. The tex
 
 An answer without a known code counts by its status: 401 as credential, 403 as permission, 408 and 5xx as cloud down, 409 as exists, 429 as throttled,
 3xx and every other 4xx as rejected. A body that is not of this API (HTML, truncated, larger than 1 MiB, not UTF-8) counts as protocol,
-unless the status is 3xx, 401, 408, 429 or 5xx. A code of throttling counts as overloaded when its status is 5xx.
+whatever the status; so does a 2xx that names an error. A code of throttling counts as overloaded when its status is 5xx.
 
 Texts of the cloud are shown as they came, cut to 512 characters, with control characters escaped and secrets replaced.
 ";

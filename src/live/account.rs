@@ -6,7 +6,8 @@ use ring::digest;
 use secrecy::ExposeSecret;
 
 use super::{
-    credentials::{Credential, User, joined, keyed_digest},
+    credentials::Credential,
+    keys::{User, joined, keyed_digest},
     redact::shortened,
 };
 use crate::plan::place::Target;

@@ -3,28 +3,24 @@
 //! Which source serves is decided once, by the variables alone; a source that fails is not replaced by another, whose identity
 //! would be another. Nothing is asked for before it is needed.
 
+mod choice;
 mod environment;
 mod exchange;
+mod no_key;
 mod source;
-mod temporary;
+pub(super) mod temporary;
 mod wire;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use self::source::{Found, choose};
+use self::choice::{Found, choose, data_of, missing};
 pub use self::{
-    environment::Environment,
-    exchange::Ways,
-    temporary::{NoKey, Temporary},
+    choice::Problem, environment::Environment, exchange::Ways, no_key::NoKey, temporary::Temporary,
 };
 use super::{
     credentials::{Credential, CredentialSet},
     endpoint::AllowList,
 };
-use crate::plan::reason::Reason;
-
-/// Why there are no credentials: a condition's reason, and a sentence.
-pub type Problem = (Reason, String);
 
 /// Where the metadata service of a machine is.
 pub const METADATA: &str = "http://169.254.169.254";
@@ -67,19 +63,6 @@ impl Ambient {
         ];
         CredentialSet::around(credential, &data_of(&data)).map_err(|problem| missing(&problem))
     }
-}
-
-/// Values as a Secret would hold them.
-fn data_of(values: &[(&str, Option<&str>)]) -> BTreeMap<String, Vec<u8>> {
-    let present = values
-        .iter()
-        .filter_map(|(key, value)| Some(((*key).to_owned(), (*value)?.as_bytes().to_vec())));
-    present.collect()
-}
-
-fn missing(problem: &str) -> Problem {
-    let sentence = format!("The operator's own environment: {problem}.");
-    (Reason::CredentialsMissing, sentence)
 }
 
 #[cfg(test)]

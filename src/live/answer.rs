@@ -15,6 +15,8 @@ pub struct Answer<T> {
     pub request_id: Option<String>,
     /// When the answer came, in cloud time.
     pub at: Timestamp,
+    /// What the cloud's clock showed when it answered, by the answer's own `Date`.
+    pub date: Option<Timestamp>,
 }
 
 /// One page of a list.

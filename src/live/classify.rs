@@ -45,7 +45,7 @@ enum Shape {
     Foreign,
 }
 
-/// A 2xx, or the failure that the reply is. `now` is cloud time.
+/// A 2xx that names no error, or the failure that the reply is. `now` is cloud time.
 pub fn judge(
     operation: Operation,
     reply: Result<Response, TransportError>,
@@ -53,13 +53,13 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Response, Failure> {
     let response = reply.map_err(|error| unanswered(operation, error, secrets))?;
-    if response.status.is_success() {
+    if response.status.is_success() && !names_error(&response.body) {
         return Ok(response);
     }
     Err(answered(operation, &response, secrets, now))
 }
 
-/// The failure that an answer other than 2xx is. `now` is what `Retry-After` dates are measured against.
+/// The failure that such an answer is. `now` is what `Retry-After` dates are measured against.
 pub fn answered(
     operation: Operation,
     response: &Response,
@@ -148,10 +148,10 @@ pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure 
 }
 
 /// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.
-pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Option<Timestamp>) -> bool {
+pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Timestamp) -> bool {
     failure.class == Class::Credential
         && failure.http_status == Some(StatusCode::UNAUTHORIZED.as_u16())
-        && date.is_some_and(|date| date.duration_since(signed).abs() > SKEW)
+        && date.duration_since(signed).abs() > SKEW
 }
 
 /// The id by which the cloud finds a call in its logs.
@@ -165,6 +165,10 @@ fn class(operation: Operation, status: StatusCode, shape: &Shape) -> Class {
         Shape::Json(body) => body.code.as_deref(),
         Shape::Empty | Shape::Foreign => None,
     };
+    // Done, and an error: whoever says both can't be believed that nothing happened, nor that something is gone.
+    if status.is_success() {
+        return Class::Protocol;
+    }
     if is_gone(operation, status, code) {
         return Class::Gone;
     }
@@ -193,16 +197,16 @@ fn is_gone(operation: Operation, status: StatusCode, code: Option<&str>) -> bool
 }
 
 fn by_status(status: StatusCode, shape: &Shape) -> Class {
-    let foreign = matches!(shape, Shape::Foreign);
+    if matches!(shape, Shape::Foreign) {
+        return Class::Protocol;
+    }
     match status.as_u16() {
         401 => Class::Credential,
-        408 | 500..=599 => Class::CloudDown,
-        429 => Class::Throttled,
-        300..=399 => Class::Rejected,
-        _ if foreign => Class::Protocol,
         403 => Class::Permission,
+        408 | 500..=599 => Class::CloudDown,
         409 => Class::Exists,
-        400..=499 => Class::Rejected,
+        429 => Class::Throttled,
+        300..=499 => Class::Rejected,
         _ => Class::Protocol,
     }
 }
@@ -237,21 +241,38 @@ fn objects(value: &Value) -> Vec<&Map<String, Value>> {
 }
 
 fn read_body(object: &Map<String, Value>) -> Option<Body> {
-    let text = |name: &str| match object.get(name)? {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
     SPELLINGS.iter().find_map(|(code, message)| {
         Some(Body {
-            code: Some(text(code)?),
-            message: text(message),
-            detail: text("error_detail"),
-            request_id: text("request_id"),
+            code: Some(text(object, code)?),
+            message: text(object, message),
+            detail: text(object, "error_detail"),
+            request_id: text(object, "request_id"),
         })
     })
 }
 
+/// Whether a body has the code of an error. `code` is a common word: it is one only beside a message.
+fn names_error(body: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return false;
+    };
+    objects(&value).into_iter().any(|object| {
+        SPELLINGS.iter().any(|(code, message)| {
+            let needs_message = *code == "code";
+            text(object, code).is_some() && (!needs_message || text(object, message).is_some())
+        })
+    })
+}
+
+fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// How long the cloud asks to wait, in seconds or up to a date by the clock that dated the answer. No other place judges it.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse() {

@@ -1,4 +1,5 @@
-//! Time at the cloud: the local clock plus the offset that the newest `Date` header of an endpoint showed.
+//! Time at the cloud: the local clock plus the offset that the newest `Date` header of an endpoint showed. One that would make
+//! that time jump is in use only when a second one agrees: a single wrong header moves nothing.
 //!
 //! The only place where cloud time is made. The local wall clock is a function that is handed in, so tests can set it.
 
@@ -17,6 +18,9 @@ pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// `Date` has whole seconds, so what is below this is no offset.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
 
+/// An offset that is further from the one in use has to be shown twice.
+const JUMP: SignedDuration = SignedDuration::from_mins(1);
+
 /// The years 2020 to 2099, in seconds since 1970.
 const PLAUSIBLE: Range<i64> = 1_577_836_800..4_102_444_800;
 
@@ -32,7 +36,15 @@ pub struct Span {
 /// The clocks of all endpoints.
 pub struct Clock {
     wall: Wall,
-    offsets: Mutex<HashMap<String, SignedDuration>>,
+    offsets: Mutex<HashMap<String, Offset>>,
+}
+
+/// What is known of the clock of one endpoint.
+#[derive(Default)]
+struct Offset {
+    in_use: SignedDuration,
+    /// Shown by the newest answer, and too far off to be believed yet.
+    doubted: Option<SignedDuration>,
 }
 
 impl Clock {
@@ -61,20 +73,28 @@ impl Clock {
 
     /// What the cloud's clock showed when the local one showed `local`.
     pub fn at(&self, endpoint: &str, local: Timestamp) -> Timestamp {
-        local.saturating_add(self.offset(endpoint)).unwrap_or(local)
+        shifted(local, self.offset(endpoint))
+    }
+
+    /// Time at the cloud if its clock is so far ahead: for the one request that is dated anew, whether that is believed yet or not.
+    pub(super) fn ahead(&self, offset: SignedDuration) -> Timestamp {
+        shifted(self.local(), offset)
     }
 
     /// How far the cloud's clock is ahead of the local one, negative when it is behind.
     pub fn offset(&self, endpoint: &str) -> SignedDuration {
         let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
-        offsets.get(endpoint).copied().unwrap_or_default()
+        offsets
+            .get(endpoint)
+            .map(|offset| offset.in_use)
+            .unwrap_or_default()
     }
 
-    /// Takes over what a `Date` header says: the smallest offset that puts it between request and answer.
-    pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) {
+    /// Learns what a `Date` header shows, and gives it: the smallest offset that puts it between request and answer.
+    pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) -> SignedDuration {
         let ahead = date.duration_since(span.received);
         let behind = date.duration_since(span.sent);
-        let offset = if ahead >= RESOLUTION {
+        let shown = if ahead >= RESOLUTION {
             ahead
         } else if behind <= -RESOLUTION {
             behind
@@ -82,8 +102,22 @@ impl Clock {
             SignedDuration::ZERO
         };
         let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
-        offsets.insert(endpoint.to_owned(), offset);
+        let known = offsets.entry(endpoint.to_owned()).or_default();
+        let agrees = |other: SignedDuration| shown.saturating_sub(other).abs() <= JUMP;
+        if agrees(known.in_use) || known.doubted.is_some_and(agrees) {
+            *known = Offset {
+                in_use: shown,
+                doubted: None,
+            };
+        } else {
+            known.doubted = Some(shown);
+        }
+        shown
     }
+}
+
+fn shifted(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(time)
 }
 
 /// The time in the `Date` header of an answer. One of another age is no clock's.
@@ -155,28 +189,70 @@ mod tests {
             ("2026-11-25T01:59:58Z", -2),
             ("2026-11-25T01:30:00Z", -1800),
         ] {
-            let clock = clock();
-            clock.observe(ENDPOINT, time(date), span);
-            assert_eq!(
-                clock.offset(ENDPOINT),
-                SignedDuration::from_secs(offset),
-                "{date}"
-            );
+            let shown = clock().observe(ENDPOINT, time(date), span);
+            assert_eq!(shown, SignedDuration::from_secs(offset), "{date}");
         }
     }
 
-    #[test]
-    fn every_endpoint_has_its_own_offset_and_the_newest_date_counts() {
+    /// A clock that saw these dates, one after the other, each in an answer that came at once.
+    fn after(dates: &[&str]) -> Clock {
         let clock = clock();
         let now = clock.local();
         let span = Span {
             sent: now,
             received: now,
         };
-        clock.observe(ENDPOINT, time("2026-11-25T02:10:00Z"), span);
-        assert_eq!(clock.now(ENDPOINT), time("2026-11-25T02:10:00Z"));
-        assert_eq!(clock.now("https://live.eu-west-101.myhuaweicloud.eu"), now);
-        clock.observe(ENDPOINT, time("2026-11-25T02:00:01Z"), span);
-        assert_eq!(clock.now(ENDPOINT), now);
+        for date in dates {
+            clock.observe(ENDPOINT, time(date), span);
+        }
+        clock
+    }
+
+    #[test]
+    fn every_endpoint_has_its_own_offset_and_the_newest_date_counts() {
+        let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:00:50Z"]);
+        assert_eq!(clock.now(ENDPOINT), time("2026-11-25T02:00:50Z"));
+        let other = "https://live.eu-west-101.myhuaweicloud.eu";
+        assert_eq!(clock.now(other), clock.local());
+        let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:00:01Z"]);
+        assert_eq!(clock.now(ENDPOINT), clock.local());
+    }
+
+    #[test]
+    fn a_date_that_jumps_counts_when_the_next_answer_agrees() {
+        for (dates, now) in [
+            (&["2026-11-25T02:10:00Z"][..], "2026-11-25T02:00:00Z"),
+            (&["2026-11-25T01:50:00Z"], "2026-11-25T02:00:00Z"),
+            (
+                &["2026-11-25T02:10:00Z", "2026-11-25T02:10:30Z"],
+                "2026-11-25T02:10:30Z",
+            ),
+            (
+                &["2026-11-25T02:10:00Z", "2026-11-25T02:00:00Z"],
+                "2026-11-25T02:00:00Z",
+            ),
+            (
+                &["2026-11-25T02:10:00Z", "2026-11-25T03:30:00Z"],
+                "2026-11-25T02:00:00Z",
+            ),
+            (
+                &[
+                    "2026-11-25T02:10:00Z",
+                    "2026-11-25T02:00:00Z",
+                    "2026-11-25T02:10:00Z",
+                ],
+                "2026-11-25T02:00:00Z",
+            ),
+            (
+                &[
+                    "2026-11-25T02:10:00Z",
+                    "2026-11-25T03:30:00Z",
+                    "2026-11-25T03:30:00Z",
+                ],
+                "2026-11-25T03:30:00Z",
+            ),
+        ] {
+            assert_eq!(after(dates).now(ENDPOINT), time(now), "{dates:?}");
+        }
     }
 }

@@ -3,23 +3,11 @@
 //! Classification, `explain` and the page of errors are made from it. Data only; nothing decides here.
 
 mod apig;
+mod code;
 mod iam;
 mod live;
 
-use crate::plan::failure::Class;
-
-/// An error code of the cloud.
-#[derive(Debug)]
-pub struct Code {
-    /// As the cloud writes it.
-    pub code: &'static str,
-    /// `None` where the HTTP status decides.
-    pub class: Option<Class>,
-    /// What the cloud says with it, as a part of a sentence.
-    pub meaning: &'static str,
-    /// What a person does, as a sentence.
-    pub advice: &'static str,
-}
+pub use self::code::Code;
 
 /// The families of the table: whose codes they are, and the codes.
 pub const FAMILIES: [(&str, &[Code]); 3] = [
@@ -30,20 +18,6 @@ pub const FAMILIES: [(&str, &[Code]); 3] = [
 
 /// The prefix that the gateway used in the past. The numbers are the same.
 const OLD_GATEWAY_PREFIX: &str = "APIGW.";
-
-const fn code(
-    code: &'static str,
-    class: Class,
-    meaning: &'static str,
-    advice: &'static str,
-) -> Code {
-    Code {
-        code,
-        class: Some(class),
-        meaning,
-        advice,
-    }
-}
 
 /// A code's row. `APIGW.` equals `APIG.`.
 pub fn find(code: &str) -> Option<&'static Code> {

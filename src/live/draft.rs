@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    credentials::KeyPair,
+    keys::KeyPair,
     redact::Secrets,
     sign::{self, Unsigned},
     transport::{Request, authority},

@@ -4,31 +4,25 @@
 //! them. No task runs here: a look is driven by those who wait for it, and ends with the last of them. A failed look tells nothing
 //! about what the cloud holds.
 
+mod ask;
 mod board;
 mod gate;
 mod kept;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::{FutureExt as _, future::BoxFuture};
-use jiff::Timestamp;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep_until},
-};
+use futures::future::BoxFuture;
 
-use self::{
-    board::{Board, Outcome, Own, Scope, Want},
-    kept::Kept,
-    reader::{LONGEST, PAGE, Reader},
-};
+use self::board::Board;
 pub use self::{
+    ask::{Ask, Seen},
     gate::{Creating, Gate},
     kept::Inventory,
 };
@@ -37,14 +31,7 @@ use super::{
     quota::{Bucket, Lane, Token},
 };
 pub use crate::plan::step::Proof;
-use crate::plan::{
-    failure::{Class, Failure},
-    place::Place,
-    row::Row,
-};
-
-/// How many pages a sweep is thought to have before the first one.
-const UNKNOWN_PAGES: u64 = 3;
+use crate::plan::{failure::Failure, place::Place};
 
 /// Lists callbacks, page by page.
 pub trait Lister: Send + Sync {
@@ -56,34 +43,6 @@ pub trait Lister: Send + Sync {
         offset: u32,
         limit: u32,
     ) -> BoxFuture<'a, Result<Answer<Page>, Failure>>;
-}
-
-/// What somebody wants to know about a place.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// Where to look.
-    pub place: Place,
-    /// The look must have begun then or later.
-    pub not_before: Instant,
-    /// What the look must be good for.
-    pub proof: Proof,
-    /// Who goes first, if the cloud has to be asked.
-    pub lane: Lane,
-    /// The namespace whose turn it takes, if the cloud has to be asked.
-    pub namespace: String,
-}
-
-/// What was seen of a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// The rows at exactly this place.
-    pub rows: Vec<Row>,
-    /// When the look began.
-    pub begun: Instant,
-    /// The cloud time of its first answer.
-    pub at: Timestamp,
-    /// Whether no row means that there was none.
-    pub proves_absence: bool,
 }
 
 /// The looks of one account: an endpoint, a project, a whole credential.
@@ -113,46 +72,6 @@ impl Looks {
         })
     }
 
-    /// Looks at a place, without a call if what was seen is good enough. A look that nobody waits for any more is not made.
-    pub async fn look(self: &Arc<Self>, ask: Ask) -> Result<Seen, Failure> {
-        let Ask {
-            place,
-            not_before,
-            proof,
-            lane,
-            namespace,
-        } = ask;
-        let scope = Scope::Domain(place.domain().to_owned());
-        let want = Want {
-            scope,
-            place: Some(place.clone()),
-            not_before,
-            proof,
-            lane,
-            namespace,
-        };
-        self.find(&want, |kept| kept.seen(&place, not_before, proof))
-            .await
-    }
-
-    /// Looks at the whole project, without a call if the newest sweep is good enough.
-    pub async fn sweep(
-        self: &Arc<Self>,
-        not_before: Instant,
-        lane: Lane,
-    ) -> Result<Arc<Inventory>, Failure> {
-        let (proof, namespace) = (Proof::Presence, String::new());
-        self.swept(Want {
-            scope: Scope::Project,
-            place: None,
-            not_before,
-            proof,
-            lane,
-            namespace,
-        })
-        .await
-    }
-
     /// The newest sweep, whatever its age; what was written since is not in it.
     pub fn newest_sweep(&self) -> Option<Arc<Inventory>> {
         self.lock().kept.newest_sweep()
@@ -173,141 +92,6 @@ impl Looks {
                 return (token, creating);
             }
         }
-    }
-
-    /// Tells what is wanted from what is kept, after as many looks as that takes.
-    async fn find<T>(
-        self: &Arc<Self>,
-        want: &Want,
-        known: impl Fn(&Kept) -> Option<T>,
-    ) -> Result<T, Failure> {
-        sleep_until(want.not_before).await;
-        loop {
-            let look = {
-                let mut board = self.lock();
-                if let Some(known) = known(&board.kept) {
-                    return Ok(known);
-                }
-                let under_way = board.join(want);
-                under_way.unwrap_or_else(|| self.line_up(&mut board, want))
-            };
-            look.await?;
-        }
-    }
-
-    async fn swept(self: &Arc<Self>, want: Want) -> Result<Arc<Inventory>, Failure> {
-        self.find(&want, |kept| kept.swept(want.not_before, want.proof))
-            .await
-    }
-
-    fn line_up(self: &Arc<Self>, board: &mut Board, want: &Want) -> Outcome {
-        board.wait(want, |own, sweep| {
-            Arc::clone(self).take_turn(own, sweep, want.scope.clone(), want.namespace.clone())
-        })
-    }
-
-    /// The work of a look: waits for a token and begins, by itself or in a sweep.
-    fn take_turn(
-        self: Arc<Self>,
-        mut own: Own,
-        mut sweep: oneshot::Receiver<Outcome>,
-        scope: Scope,
-        namespace: String,
-    ) -> BoxFuture<'static, Result<(), Failure>> {
-        async move {
-            let token = tokio::select! {
-                biased;
-                Ok(sweep) = &mut sweep => return sweep.await,
-                token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
-            };
-            match (self.begin(own.number, &scope, token), scope) {
-                (Some(token), Scope::Domain(domain)) => {
-                    self.list(own, &domain, namespace, token).await
-                }
-                _ => match sweep.await {
-                    Ok(sweep) => sweep.await,
-                    Err(_) => Ok(()),
-                },
-            }
-        }
-        .boxed()
-    }
-
-    /// Decides what a token is used for. It comes back for a look that begins by itself.
-    fn begin(self: &Arc<Self>, number: u64, scope: &Scope, token: Token) -> Option<Token> {
-        let pages = self.pages_of_sweep();
-        let mut board = self.lock();
-        if !board.is_waiting(number, scope) {
-            return None;
-        }
-        let many = board.domains_waiting() > pages;
-        if !many && *scope != Scope::Project {
-            board.start(scope.clone());
-            return Some(token);
-        }
-        board.start_sweep(
-            |scope| many || *scope == Scope::Project,
-            |own, proof, domains| {
-                let looks = Arc::clone(self);
-                async move {
-                    let mut reader = Reader::new(Arc::clone(&looks), own);
-                    let sweep = reader.project(proof, domains, token).await?;
-                    looks.lock().kept.keep_sweep(sweep);
-                    Ok(())
-                }
-                .boxed()
-            },
-        );
-        None
-    }
-
-    async fn list(
-        self: &Arc<Self>,
-        own: Own,
-        domain: &str,
-        namespace: String,
-        token: Token,
-    ) -> Result<(), Failure> {
-        let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
-        let listed = Reader::new(Arc::clone(self), own)
-            .domain(domain, token)
-            .await;
-        match listed {
-            Ok(list) => {
-                self.lock().kept.keep_list(domain, list, Instant::now());
-                Ok(())
-            }
-            Err(refused) if refused.class == Class::Rejected => {
-                let proof = self.lock().proof(number);
-                let lane = *lane.borrow();
-                let scope = Scope::Project;
-                let want = Want {
-                    scope,
-                    place: None,
-                    not_before: asked,
-                    proof,
-                    lane,
-                    namespace,
-                };
-                let sweep = self.swept(want).await?;
-                if sweep.covers(domain) {
-                    Ok(())
-                } else {
-                    Err(refused)
-                }
-            }
-            Err(failure) => Err(failure),
-        }
-    }
-
-    fn pages_of_sweep(&self) -> usize {
-        let size = self.lock().size;
-        let pages = match size {
-            None => UNKNOWN_PAGES,
-            Some(size) if size <= LONGEST => size.div_ceil(PAGE.into()).max(1),
-            Some(_) => return 1 + (self.known_domains)().len(),
-        };
-        usize::try_from(pages).unwrap_or(usize::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {

@@ -248,6 +248,28 @@ impl Token {
         self.waited
     }
 
+    /// Whether it is no leave to call any more, since the cloud has throttled after it was taken.
+    pub fn is_void(&self) -> bool {
+        self.shared.lock().rate.is_void(self.taken)
+    }
+
+    /// How long the cloud is to be left alone.
+    pub fn pause(&self) -> Duration {
+        self.shared.lock().rate.pause(Instant::now())
+    }
+
+    /// This token, or, if it is void, the next one of its lane.
+    pub async fn renewed(self) -> Self {
+        let mut token = self;
+        while token.is_void() {
+            let shared = Arc::clone(&token.shared);
+            let lane = token.lane;
+            drop(token);
+            token = Bucket { shared }.acquire_next(lane).await;
+        }
+        token
+    }
+
     /// The call is handed over now.
     pub fn spend(mut self) -> Spent {
         self.spent = true;
@@ -264,7 +286,9 @@ impl Token {
 impl Drop for Token {
     fn drop(&mut self) {
         if !self.spent {
-            self.shared.lock().rate.give_back(Instant::now());
+            let mut state = self.shared.lock();
+            state.rate.give_back(self.taken, Instant::now());
+            drop(state);
             self.shared.returned.notify_one();
         }
     }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     classify,
@@ -37,8 +37,8 @@ pub(super) struct Service<'a> {
 /// What came of a call.
 pub(super) struct Reply {
     pub(super) result: Result<Response, Failure>,
-    /// What the service's clock showed, by its `Date`.
-    pub(super) date: Option<Timestamp>,
+    /// What the service's clock showed, by its `Date`, and how far that is ahead of ours.
+    pub(super) date: Option<(Timestamp, SignedDuration)>,
 }
 
 impl Sender {
@@ -60,6 +60,11 @@ impl Sender {
         self.clock.now(service.endpoint)
     }
 
+    /// Time at a service whose clock is so far ahead of ours.
+    pub(super) fn ahead(&self, offset: SignedDuration) -> Timestamp {
+        self.clock.ahead(offset)
+    }
+
     /// Sends a request. An error here means that it could not be made.
     pub(super) async fn send(
         &self,
@@ -77,9 +82,8 @@ impl Sender {
         let reply = self.transport.send(request, deadline).await;
         let received = self.clock.local();
         let date = reply_headers(&reply).and_then(date);
-        if let Some(date) = date {
-            self.clock.observe(endpoint, date, Span { sent, received });
-        }
+        let span = Span { sent, received };
+        let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let now = self.clock.at(endpoint, received);
         let result = classify::judge(operation, reply, secrets, now)
             .map_err(|failure| service.never_sent(failure));

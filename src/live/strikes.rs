@@ -5,6 +5,7 @@
 //! refused only a few times. `ledger` decides; here is who waits.
 
 mod ledger;
+mod verdict;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,56 +15,9 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use self::ledger::{Entry, Ledger, Who};
+pub use self::verdict::Verdict;
 use super::{classify, credentials::Credential};
 use crate::plan::failure::{Class, Failure, Operation};
-
-/// What an answer says of the credential that asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The cloud knows who it is.
-    Accepted,
-    /// The cloud does not believe it.
-    Refused,
-    /// The answer, if there was one, says nothing of it.
-    Unknown,
-}
-
-impl Verdict {
-    /// What the end of a call says.
-    pub fn of<T>(result: &Result<T, Failure>) -> Self {
-        result
-            .as_ref()
-            .err()
-            .map_or(Self::Accepted, Self::of_failure)
-    }
-
-    /// What a failure says.
-    pub fn of_failure(failure: &Failure) -> Self {
-        // Whoever is told so by Live itself has passed the gateway, which checks identities.
-        let by_live = failure
-            .code
-            .as_deref()
-            .is_some_and(|code| code.starts_with("LIVE."));
-        match failure.class {
-            Class::Credential => Self::Refused,
-            Class::Rejected | Class::Exists | Class::Gone | Class::Permission if by_live => {
-                Self::Accepted
-            }
-            Class::Rejected
-            | Class::Exists
-            | Class::Gone
-            | Class::Permission
-            | Class::Maintenance
-            | Class::CloudDown
-            | Class::NotSent
-            | Class::Throttled
-            | Class::Overloaded
-            | Class::ClockSkew
-            | Class::Account
-            | Class::Protocol => Self::Unknown,
-        }
-    }
-}
 
 /// Until when no call may be made with a credential, unless one of its values changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +83,12 @@ impl Strikes {
             .inherit(&Who::of(credential), ago, Instant::now());
     }
 
+    /// Some object was settled by this credential before this process began: it has one try of its own, whatever became of others
+    /// of the same principal.
+    pub fn vouch(&self, credential: &Credential) {
+        self.ledger().vouch(&Who::of(credential), Instant::now());
+    }
+
     /// Whether calls with this credential are stopped, and until when.
     pub fn stopped(&self, credential: &Credential) -> Option<Stopped> {
         let until = self
@@ -151,6 +111,12 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Whether the call may be made still: much may have become of others while this one waited.
+    pub fn holds(&self) -> bool {
+        let ledger = self.strikes.ledger();
+        ledger.holds(&self.who, self.probe, Instant::now())
+    }
+
     /// The call has ended.
     pub fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;

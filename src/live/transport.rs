@@ -3,6 +3,7 @@
 //! Nothing is sent twice here: no retries, no redirects, and a body that can be read only once and only before its deadline.
 
 mod body;
+mod deadline;
 mod proxy;
 mod trust;
 
@@ -11,10 +12,9 @@ use std::{error::Error, io, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
-use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-pub use self::proxy::proxy_to;
+pub use self::{deadline::Deadline, proxy::proxy_to};
 use super::clock::Wall;
 
 /// The largest body that is read.
@@ -23,32 +23,6 @@ const MAX_BODY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The moment after which a request may not be handed over nor its answer be waited for, on both clocks: the monotonic
-/// one stands still while a machine sleeps, the wall clock may be set.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
-    /// On the monotonic clock.
-    pub instant: Instant,
-    /// On the local wall clock.
-    pub wall: Timestamp,
-}
-
-impl Deadline {
-    /// So long from now.
-    pub fn after(wall: &Wall, timeout: Duration) -> Self {
-        let now = wall();
-        Self {
-            instant: Instant::now() + timeout,
-            wall: now.saturating_add(timeout).unwrap_or(now),
-        }
-    }
-
-    /// Whether either clock is past it.
-    pub fn has_passed(&self, wall: &Wall) -> bool {
-        Instant::now() >= self.instant || wall() >= self.wall
-    }
-}
 
 /// A request, complete with all its headers.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     answer::Page,
@@ -26,7 +26,7 @@ const MAX_VALUE: usize = 4096;
 const MAX_EVENTS: usize = 64;
 
 /// A callback as the cloud writes it. Which fields a deployment leaves out is not documented.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Callback {
     id: Option<String>,
     publish_domain: Option<String>,
@@ -38,10 +38,16 @@ struct Callback {
     update_time: Option<Value>,
 }
 
+/// The id alone, whatever stands beside it.
+#[derive(Deserialize)]
+struct Identified {
+    id: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct List {
     total: u64,
-    callback_config: Vec<Callback>,
+    callback_config: Option<Vec<Callback>>,
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
@@ -65,9 +71,27 @@ pub fn request(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes
     Value::Object(fields.collect()).to_string().into()
 }
 
-/// The row in the answer of a create or an update of this place; `None` when the body is empty or has no id, as the first
-/// deployments answer.
-pub fn written(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<Row>, String> {
+/// The row in the answer of a create of this place; `None` when the body is empty or has no id, as the first deployments answer.
+/// Whoever is answered an id has that callback, so nothing else that the answer says, or says unreadably, takes it away again.
+pub fn created(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<Row>, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let Identified { id } = parse(body)?;
+    if id.as_deref().unwrap_or_default().is_empty() {
+        return Ok(None);
+    }
+    let told = parse::<Callback>(body).unwrap_or_default();
+    row(Callback { id, ..told }, Some(place), secrets).map(Some)
+}
+
+/// The row in the answer of an update of this id, which lies at this place; `None` when the body is empty or has no id.
+pub fn updated(
+    body: &[u8],
+    id: &str,
+    place: &Place,
+    secrets: &Secrets,
+) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -75,12 +99,15 @@ pub fn written(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<R
     if callback.id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
-    let row = row(callback, Some(place), secrets)?;
-    if row.place == *place {
-        Ok(Some(row))
-    } else {
-        Err("the answer tells of a callback at another place".to_owned())
+    same_id(row(callback, Some(place), secrets)?, id).map(Some)
+}
+
+/// Whether this is the answer of a delete: nothing, or an object. A page of somebody else says nothing of a callback.
+pub fn deleted(body: &[u8]) -> Result<(), String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(());
     }
+    parse::<Map<String, Value>>(body).map(drop)
 }
 
 /// The row in the answer of a GET of this id.
@@ -91,8 +118,13 @@ pub fn shown(body: &[u8], id: &str, secrets: &Secrets) -> Result<Row, String> {
 /// The page in the answer of a list.
 pub fn listed(body: &[u8], secrets: &Secrets) -> Result<Page, String> {
     let list: List = parse(body)?;
-    let rows = list
-        .callback_config
+    let rows = match list.callback_config {
+        Some(rows) => rows,
+        // An empty project may be told without a list.
+        None if list.total == 0 => Vec::new(),
+        None => return Err("the answer can't be read: it has a total and no list".to_owned()),
+    };
+    let rows = rows
         .into_iter()
         .map(|callback| row(callback, None, secrets));
     Ok(Page {
@@ -102,7 +134,7 @@ pub fn listed(body: &[u8], secrets: &Secrets) -> Result<Page, String> {
 }
 
 /// The row, if it is the one that was asked for.
-pub fn same_id(row: Row, id: &str) -> Result<Row, String> {
+fn same_id(row: Row, id: &str) -> Result<Row, String> {
     if row.id == id {
         Ok(row)
     } else {
@@ -123,7 +155,8 @@ fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| format!("the answer can't be read: {error}"))
 }
 
-fn row(callback: Callback, place: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
+/// `asked` is the place that was written to; what the answer does not say of a place is that one's.
+fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
     let Callback {
         id,
         publish_domain,
@@ -139,11 +172,15 @@ fn row(callback: Callback, place: Option<&Place>, secrets: &Secrets) -> Result<R
     if !is_id(&id) || secrets.presentable(&id, MAX_NAME) != id {
         return Err("the answer can't be read: a callback has an id that is none".to_owned());
     }
-    let domain = filled(publish_domain).or_else(|| Some(place?.domain().to_owned()));
-    let app = filled(app).or_else(|| Some(place?.app().to_owned()));
+    let domain = filled(publish_domain).or_else(|| Some(asked?.domain().to_owned()));
+    let app = filled(app).or_else(|| Some(asked?.app().to_owned()));
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
     let told = |text: &str, longest| secrets.presentable(text, longest);
+    let mut place = Place::new(&domain, &app);
+    if asked.is_some_and(|asked| place != *asked) {
+        place = Place::new(&told(&domain, MAX_VALUE), &told(&app, MAX_NAME));
+    }
     let events = |all: Vec<String>| {
         let told = all.iter().map(|event| told(event, MAX_NAME));
         let told: Events = told.collect();
@@ -151,7 +188,7 @@ fn row(callback: Callback, place: Option<&Place>, secrets: &Secrets) -> Result<R
     };
     Ok(Row {
         id,
-        place: Place::new(&domain, &app),
+        place,
         content: Partial {
             url: filled(notify_callback_url).map(|url| told(&url, MAX_VALUE)),
             events: notify_event_subscription.map(events),
@@ -172,6 +209,8 @@ fn time(value: Option<Value>) -> Option<Timestamp> {
     value?.as_str()?.trim().parse().ok()
 }
 
+#[cfg(test)]
+mod believed;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,21 +308,22 @@ mod tests {
             r#"{"id":""}"#,
             r#"{"id":null,"app":"*"}"#,
         ] {
-            assert_eq!(
-                written(body.as_bytes(), &place(), &Secrets::new()),
-                Ok(None),
-                "{body}"
-            );
+            let body = body.as_bytes();
+            assert_eq!(created(body, &place(), &Secrets::new()), Ok(None));
+            assert_eq!(updated(body, "1", &place(), &Secrets::new()), Ok(None));
         }
-        let row = written(br#"{"id":"1"}"#, &place(), &Secrets::new())
-            .unwrap()
-            .unwrap();
-        assert_eq!((row.id.as_str(), row.place), ("1", place()));
+        let body = br#"{"id":"1"}"#;
+        for told in [
+            created(body, &place(), &Secrets::new()),
+            updated(body, "1", &place(), &Secrets::new()),
+        ] {
+            let row = told.unwrap().unwrap();
+            assert_eq!((row.id.as_str(), row.place), ("1", place()));
+        }
         for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {
-            assert!(
-                written(body.as_bytes(), &place(), &Secrets::new()).is_err(),
-                "{body}"
-            );
+            let body = body.as_bytes();
+            assert!(created(body, &place(), &Secrets::new()).is_err());
+            assert!(updated(body, "1", &place(), &Secrets::new()).is_err());
         }
     }
 
@@ -295,19 +335,21 @@ mod tests {
         )
         .unwrap();
         assert_eq!((page.total, page.rows.len()), (41, 1));
-        assert_eq!(
-            listed(br#"{"total":0,"callback_config":[]}"#, &Secrets::new())
-                .unwrap()
-                .rows,
-            []
-        );
+        for empty in [
+            r#"{"total":0,"callback_config":[]}"#,
+            r#"{"total":0,"callback_config":null}"#,
+            r#"{"total":0}"#,
+        ] {
+            let page = listed(empty.as_bytes(), &Secrets::new()).unwrap();
+            assert_eq!((page.total, page.rows.len()), (0, 0), "{empty}");
+        }
         for body in [
             r#"{"callback_config":[]}"#,
-            r#"{"total":0}"#,
-            r#"{"total":0,"callback_config":null}"#,
+            r#"{"total":1}"#,
+            r#"{"total":7,"callback_config":null}"#,
+            r#"{"total":0,"callback_config":{}}"#,
             r#"{"total":-1,"callback_config":[]}"#,
             r#"{"total":1,"callback_config":[{"app":"*"}]}"#,
-            r#"{"total":0,"callback_configs":[]}"#,
             "{}",
             "",
         ] {
@@ -318,11 +360,9 @@ mod tests {
     #[test]
     fn an_answer_that_tells_of_another_callback_is_none() {
         let other = br#"{"id":"2","publish_domain":"other.example.com","app":"*"}"#;
-        assert!(written(other, &place(), &Secrets::new()).is_err());
+        assert!(updated(other, "1", &place(), &Secrets::new()).is_err());
         assert!(shown(other, "1", &Secrets::new()).is_err());
         assert!(shown(other, "2", &Secrets::new()).is_ok());
-        let same = br#"{"id":"2","publish_domain":"PUSH.example.com","app":"*"}"#;
-        assert!(written(same, &place(), &Secrets::new()).is_ok());
     }
 
     #[test]

@@ -7,16 +7,16 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    no_key::NoKey,
     source::{IdToken, Source, Sts},
-    temporary::NoKey,
     wire,
 };
 use crate::{
     live::{
         classify,
-        credentials::KeyPair,
         draft::Draft,
-        iam::life,
+        keys::KeyPair,
+        lifetime::life,
         redact::{MAX_TEXT, Secrets},
         sender::{Sender, Service},
         transport::Response,

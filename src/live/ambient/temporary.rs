@@ -1,51 +1,15 @@
 //! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     exchange::{Given, Ways},
+    no_key::NoKey,
     source::Source,
 };
-use crate::{
-    live::{
-        classify,
-        credentials::KeyPair,
-        sender::{REFUSAL_KEEPS, keeps},
-    },
-    plan::failure::{Class, Failure, Operation},
-};
-
-/// Why there is no key.
-#[derive(Debug, Clone)]
-pub enum NoKey {
-    /// The source lacks something: a sentence that says what all sources lack.
-    Missing(String),
-    /// Whoever makes the keys did not answer, or refused.
-    Failed(Failure),
-}
-
-impl NoKey {
-    /// The failure of a call that was to be made with the key.
-    pub(in crate::live) fn into_failure(self, operation: Operation) -> Failure {
-        match self {
-            Self::Missing(sentence) => classify::unsendable(operation, Class::NotSent, &sentence),
-            Self::Failed(failure) => Failure {
-                operation,
-                ..failure
-            },
-        }
-    }
-
-    /// How long it is not asked for again.
-    fn keeps(&self) -> Duration {
-        match self {
-            Self::Missing(_) => REFUSAL_KEEPS,
-            Self::Failed(failure) => keeps(failure),
-        }
-    }
-}
+use crate::{live::keys::KeyPair, plan::failure::Operation};
 
 /// A source of keys, with the key that it gave last.
 pub struct Temporary {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::live::{
-    clock::{Clock, Wall},
-    sender::Sender,
-    transport::HttpTransport,
+use crate::{
+    live::{
+        clock::{Clock, Wall},
+        sender::Sender,
+        transport::HttpTransport,
+    },
+    plan::reason::Reason,
 };
 
 mod simulated;

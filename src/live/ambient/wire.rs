@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::source::Sts;
-use crate::live::credentials::KeyPair;
+use crate::live::keys::KeyPair;
 
 /// How long a key of IAM is to live, in seconds.
 const KEY_LIFE: u32 = 6 * 60 * 60;

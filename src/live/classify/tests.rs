@@ -191,27 +191,48 @@ fn every_spelling_of_a_body_is_read() {
 }
 
 #[test]
-fn a_body_of_somebody_else_is_a_protocol_error_unless_the_status_says_enough() {
+fn a_body_of_somebody_else_is_a_protocol_error_whatever_the_status() {
     for body in [
         &b"<html><h1>Blocked</h1></html>"[..],
         b"{\"error_code\":\"LIVE.1000",
         b"\xff\xfe{}",
     ] {
-        for (status, class) in [
-            (400, Class::Protocol),
-            (403, Class::Protocol),
-            (404, Class::Protocol),
-            (409, Class::Protocol),
-            (302, Class::Rejected),
-            (401, Class::Credential),
-            (408, Class::CloudDown),
-            (429, Class::Throttled),
-            (502, Class::CloudDown),
-        ] {
+        for status in [302, 400, 401, 403, 404, 405, 408, 409, 429, 502] {
             let failure = failure(Operation::Delete, status, Bytes::from_static(body));
-            assert_eq!(failure.class, class, "{status} {}", failure.message);
+            assert_eq!(failure.class, Class::Protocol, "{status}");
             assert!(!failure.message.is_empty());
         }
+    }
+}
+
+#[test]
+fn a_success_that_names_an_error_is_none() {
+    let judged = |operation, body: &'static str| {
+        judge(operation, Ok(response(200, body)), &Secrets::new(), now())
+    };
+    for body in [
+        r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
+        r#"{"error_code":"LIVE.103011019"}"#,
+        r#"{"errorCode":"APIG.0301","id":"1"}"#,
+        r#"{"code":"LIVE.100011005","message":"no"}"#,
+        r#"{"error":{"code":401,"message":"no"}}"#,
+        r#"[{"error_code":"LIVE.1"}]"#,
+    ] {
+        for operation in [Operation::Create, Operation::Delete, Operation::List] {
+            let failure = judged(operation, body).unwrap_err();
+            assert_eq!(failure.class, Class::Protocol, "{body}");
+            assert!(failure.code.is_some());
+        }
+    }
+    for body in [
+        "",
+        "{}",
+        r#"{"error_code":null}"#,
+        r#"{"error_code":""}"#,
+        r#"{"code":"1"}"#,
+        r#"{"id":"1","message":"done"}"#,
+    ] {
+        assert!(judged(Operation::Delete, body).is_ok(), "{body}");
     }
 }
 

@@ -1,14 +1,17 @@
 //! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, tell.
+//!
+//! A call is made once. It is made once more only after a refusal that says why it can't have happened: a date that the
+//! cloud did not accept, or a token of ours that it did not know any more.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::Method;
-use jiff::Timestamp;
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::Client;
+use super::{Client, leave::Leave};
 use crate::{
     live::{
         account::Account,
@@ -22,7 +25,7 @@ use crate::{
         quota::Token,
         redact::Secrets,
         sign_key::SignKey,
-        strikes::Verdict,
+        strikes::{Pass, Verdict},
         transport::{Deadline, Request, Response, reply_headers},
     },
     plan::failure::{Class, Failure, Operation},
@@ -62,8 +65,8 @@ enum Proof {
 /// A call that got an answer, or none.
 struct Outcome {
     result: Result<Response, Failure>,
-    /// What the cloud's clock showed, by its `Date`.
-    date: Option<Timestamp>,
+    /// What the cloud's clock showed, by its `Date`, and how far that is ahead of ours.
+    date: Option<(Timestamp, SignedDuration)>,
     /// When the answer came, in cloud time.
     at: Timestamp,
     proof: Proof,
@@ -75,13 +78,14 @@ struct Answered {
     response: Response,
     /// When it came, in cloud time.
     at: Timestamp,
+    date: Option<Timestamp>,
     secrets: Secrets,
 }
 
 /// Why a refused call is made once more.
 enum Again {
-    /// It is dated anew.
-    Date,
+    /// It is dated anew, by a clock that is so far ahead of ours.
+    Date(SignedDuration),
     /// It gets a new token from IAM.
     Token,
     /// It gets a new key from where the old one came.
@@ -95,18 +99,15 @@ impl Client {
         token: Token,
         account: &Account,
         call: Call<'_>,
-        read: impl FnOnce(&[u8], &Secrets) -> Result<T, String>,
+        read: impl FnOnce(&Response, &Secrets) -> Result<T, String>,
     ) -> Result<Answer<T>, Failure> {
-        let pass = self.strikes.enter(&account.credential).await;
-        let pass = pass.map_err(|stopped| stopped.failure(call.operation))?;
-        let reply = self.prevail(token, account, &call).await;
-        pass.end(Verdict::of(&reply));
         let Answered {
             response,
             at,
+            date,
             secrets,
-        } = reply?;
-        let value = read(&response.body, &secrets).map_err(|problem| {
+        } = self.prevail(token, account, &call).await?;
+        let value = read(&response, &secrets).map_err(|problem| {
             classify::unreadable(call.operation, &response, &problem, &secrets)
         })?;
         Ok(Answer {
@@ -114,6 +115,7 @@ impl Client {
             http_status: response.status.as_u16(),
             request_id: classify::request_id(&response.headers, &secrets),
             at,
+            date,
         })
     }
 
@@ -124,21 +126,30 @@ impl Client {
         account: &Account,
         call: &Call<'_>,
     ) -> Result<Answered, Failure> {
-        let mut outcome = self.attempt(token, account, call).await?;
+        let (operation, deadline) = (call.operation, call.deadline);
+        let leave = self.admit(token, account, operation, deadline).await?;
+        let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
         if let Some(again) = outcome.again()
             && self.renew(account, &again, &outcome.proof, call).await
         {
             let token = self.tokens.more(account).await;
-            outcome = self.attempt(token, account, call).await?;
-            if let (Again::Date, Err(failure)) = (again, &mut outcome.result)
+            let ahead = match again {
+                Again::Date(ahead) => Some(ahead),
+                Again::Token | Again::Key => None,
+            };
+            let leave = Leave { token, pass };
+            (outcome, pass) = self.attempt(leave, account, call, ahead).await?;
+            if let (Again::Date(_), Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
             {
                 failure.class = Class::ClockSkew;
             }
         }
+        pass.end(Verdict::of(&outcome.result));
         Ok(Answered {
             response: outcome.result?,
             at: outcome.at,
+            date: outcome.date.map(|(date, _)| date),
             secrets: outcome.secrets,
         })
     }
@@ -152,7 +163,7 @@ impl Client {
         call: &Call<'_>,
     ) -> bool {
         match (again, proof) {
-            (Again::Date, _) => true,
+            (Again::Date(_), _) => true,
             (Again::Token, Proof::MadeToken(refused)) => {
                 self.iam.forget(account, refused).await;
                 true
@@ -164,13 +175,15 @@ impl Client {
         }
     }
 
-    /// Sends once. An error here means that the request could not be made; the token goes back.
-    async fn attempt(
-        &self,
-        token: Token,
+    /// Sends once, dated as if the cloud's clock were so far `ahead`, where that is given. An error here means that the request could not
+    /// be made; the token goes back.
+    async fn attempt<'a>(
+        &'a self,
+        leave: Leave<'a>,
         account: &Account,
         call: &Call<'_>,
-    ) -> Result<Outcome, Failure> {
+        ahead: Option<SignedDuration>,
+    ) -> Result<(Outcome, Pass<'a>), Failure> {
         let deadline = call
             .deadline
             .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
@@ -179,40 +192,66 @@ impl Client {
         if let Some(key) = call.key {
             secrets.hide(key.expose());
         }
-        let (request, proof) = self.prepare(account, call, &mut secrets).await?;
+        let (leave, request, proof) = self
+            .ready(leave, account, call, ahead, &mut secrets)
+            .await?;
+        let Leave { token, pass } = leave;
         let endpoint = &account.target.endpoint;
         self.meter.waited(token.lane(), token.waited());
         let spent = token.spend();
         let (before, started) = (self.clock.local(), Instant::now());
         let reply = self.transport.send(request, deadline).await;
         let (received, elapsed) = (self.clock.local(), started.elapsed());
+        let span = Span {
+            sent: before,
+            received,
+        };
         let date = reply_headers(&reply).and_then(date);
-        if let Some(date) = date {
-            self.clock.observe(
-                endpoint,
-                date,
-                Span {
-                    sent: before,
-                    received,
-                },
-            );
-        }
+        let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let at = self.clock.at(endpoint, received);
         let answered = reply_headers(&reply).is_some();
         let result = classify::judge(call.operation, reply, &secrets, at);
         match &result {
-            Err(failure) if failure.class.is_throttling() => spent.throttled(failure.retry_after),
+            Err(failure) if is_throttled(failure) => spent.throttled(failure.retry_after),
             Ok(_) | Err(_) if answered => spent.accepted(),
             Ok(_) | Err(_) => drop(spent),
         }
         self.tell(call.operation, &result, &secrets, elapsed);
-        Ok(Outcome {
+        let outcome = Outcome {
             result,
             date,
             at,
             proof,
             secrets,
-        })
+        };
+        Ok((outcome, pass))
+    }
+
+    /// The request, with leave to send it now. What proves the identity may have been long in coming, and while it came the account may
+    /// have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for, all is made anew.
+    async fn ready<'a>(
+        &'a self,
+        mut leave: Leave<'a>,
+        account: &Account,
+        call: &Call<'_>,
+        ahead: Option<SignedDuration>,
+        secrets: &mut Secrets,
+    ) -> Result<(Leave<'a>, Request, Proof), Failure> {
+        loop {
+            match self.prepare(account, call, ahead, secrets).await {
+                Ok((request, proof)) if leave.holds() => return Ok((leave, request, proof)),
+                Ok(_) => {}
+                Err(failure) => {
+                    leave.pass.end(Verdict::of_failure(&failure));
+                    return Err(failure);
+                }
+            }
+            drop(leave.pass);
+            let (operation, deadline) = (call.operation, call.deadline);
+            leave = self
+                .admit(leave.token, account, operation, deadline)
+                .await?;
+        }
     }
 
     /// The request, and what proves the identity in it.
@@ -220,9 +259,14 @@ impl Client {
         &self,
         account: &Account,
         call: &Call<'_>,
+        ahead: Option<SignedDuration>,
         secrets: &mut Secrets,
     ) -> Result<(Request, Proof), Failure> {
         let endpoint = &account.target.endpoint;
+        let now = || match ahead {
+            Some(ahead) => self.clock.ahead(ahead),
+            None => self.clock.now(endpoint),
+        };
         let draft = Draft {
             method: call.method.clone(),
             endpoint,
@@ -236,7 +280,7 @@ impl Client {
         };
         let (request, proof) = match &account.credential {
             Credential::AkSk(pair) => {
-                let now = self.clock.now(endpoint);
+                let now = now();
                 (draft.signed(pair, now, secrets), Proof::Signed(now))
             }
             Credential::Token(token) => (draft.with_token(token, secrets), Proof::GivenToken),
@@ -247,7 +291,7 @@ impl Client {
             Credential::Ambient(temporary) => {
                 let pair = temporary.key(call.operation).await;
                 let pair = pair.map_err(|problem| problem.into_failure(call.operation))?;
-                let date = self.clock.now(endpoint);
+                let date = now();
                 let request = draft.signed(&pair, date, secrets);
                 let from = Arc::clone(temporary);
                 (request, Proof::MadeKey { from, pair, date })
@@ -292,6 +336,12 @@ impl Client {
     }
 }
 
+/// Whoever says 429, the gateway or a proxy before it, means the whole account.
+fn is_throttled(failure: &Failure) -> bool {
+    failure.class.is_throttling()
+        || failure.http_status == Some(StatusCode::TOO_MANY_REQUESTS.as_u16())
+}
+
 impl Outcome {
     /// Whether it is worth while to make the call once more.
     fn again(&self) -> Option<Again> {
@@ -299,18 +349,14 @@ impl Outcome {
         if failure.class != Class::Credential {
             return None;
         }
+        let anew = |signed: Timestamp| {
+            let (date, ahead) = self.date?;
+            classify::is_skewed(failure, signed, date).then_some(Again::Date(ahead))
+        };
         match &self.proof {
-            Proof::Signed(signed) => {
-                classify::is_skewed(failure, *signed, self.date).then_some(Again::Date)
-            }
+            Proof::Signed(signed) => anew(*signed),
             Proof::MadeToken(_) => Some(Again::Token),
-            Proof::MadeKey { date, .. } => {
-                Some(if classify::is_skewed(failure, *date, self.date) {
-                    Again::Date
-                } else {
-                    Again::Key
-                })
-            }
+            Proof::MadeKey { date, .. } => anew(*date).or(Some(Again::Key)),
             Proof::GivenToken => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The codes of IAM, which gives tokens and knows projects.
 
-use super::{Code, code};
+use super::code::{Code, code};
 use crate::plan::failure::Class;
 
 const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the trace id.";

@@ -1,34 +1,47 @@
 //! The project that a region stands for, when the credentials name none. Asked once, kept for good.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Iam, at, wire};
+use super::{
+    login::{Logins, at},
+    slots::{Content, Slots},
+    wire,
+};
 use crate::{
     live::{
         ambient::Temporary,
-        classify,
-        credentials::{Credential, KeyPair, User},
+        classify, codes,
+        credentials::Credential,
         draft::Draft,
+        keys::{KeyPair, User},
         redact::{MAX_TEXT, Secrets},
-        sender::{self, REFUSAL_KEEPS, Reply},
-        strikes::Verdict,
+        sender::{self, REFUSAL_KEEPS, Reply, Sender},
+        strikes::{Strikes, Verdict},
     },
     plan::failure::{Class, Failure, Operation},
 };
 
 /// What a look-up brought, and until when a failure counts.
-pub(super) struct LookedUp {
-    result: Result<String, NoProject>,
+#[derive(Default)]
+struct LookedUp {
+    result: Option<Result<String, NoProject>>,
     until: Option<Instant>,
+}
+
+impl Content for LookedUp {
+    fn counts(&self, now: Instant) -> bool {
+        self.result.is_some() && self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// IAM's endpoint, the region, and the credential that asks.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct ProjectKey {
+struct ProjectKey {
     endpoint: String,
     region: String,
     credential: String,
@@ -50,9 +63,26 @@ pub enum NoProject {
     Failed(Failure),
 }
 
-impl Iam {
-    /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.
-    pub async fn project(
+/// Looks projects up.
+pub(super) struct Projects {
+    sender: Sender,
+    logins: Arc<Logins>,
+    strikes: Arc<Strikes>,
+    known: Slots<ProjectKey, LookedUp>,
+}
+
+impl Projects {
+    pub(super) fn new(sender: Sender, logins: Arc<Logins>, strikes: Arc<Strikes>) -> Self {
+        Self {
+            sender,
+            logins,
+            strikes,
+            known: Slots::default(),
+        }
+    }
+
+    /// The id of the project that has the region's name.
+    pub(super) async fn find(
         &self,
         endpoint: &str,
         credential: &Credential,
@@ -64,97 +94,117 @@ impl Iam {
             region: region.to_owned(),
             credential: credential.digest("project"),
         };
-        let slot = self.projects.slot(&key);
+        let slot = self.known.slot(&key);
         let mut known = slot.lock().await;
-        let now = Instant::now();
-        let is_current = |known: &&LookedUp| known.until.is_none_or(|until| now < until);
-        if let Some(known) = known.as_ref().filter(is_current) {
-            return known.result.clone();
+        if known.counts(Instant::now())
+            && let Some(result) = &known.result
+        {
+            return result.clone();
         }
-        let result = self.ask_once(&key, credential, operation).await;
+        let result = self.ask(&key, credential, operation).await;
         let until = keeps(&result).map(|keeps| Instant::now() + keeps);
-        known.insert(LookedUp { result, until }).result.clone()
-    }
-
-    /// Asks, unless the credential is stopped.
-    async fn ask_once(
-        &self,
-        key: &ProjectKey,
-        credential: &Credential,
-        operation: Operation,
-    ) -> Result<String, NoProject> {
-        let pass = self.strikes.enter(credential).await;
-        let pass = pass.map_err(|stopped| NoProject::Failed(stopped.failure(operation)))?;
-        let result = match credential {
-            Credential::AkSk(pair) => self.ask(key, Proof::Pair(pair), operation).await,
-            Credential::Token(token) => self.ask(key, Proof::Token(token), operation).await,
-            Credential::Password(user) => self.ask_as_user(key, user, operation).await,
-            Credential::Ambient(temporary) => self.ask_as_itself(key, temporary, operation).await,
+        *known = LookedUp {
+            result: Some(result.clone()),
+            until,
         };
-        pass.end(match &result {
-            Ok(_) | Err(NoProject::Ambiguous(_)) => Verdict::Accepted,
-            Err(NoProject::Failed(failure)) => Verdict::of_failure(failure),
-        });
-        result.map_err(|problem| presentable(problem, credential))
+        result
     }
 
     async fn ask(
         &self,
         key: &ProjectKey,
-        proof: Proof<'_>,
+        credential: &Credential,
         operation: Operation,
     ) -> Result<String, NoProject> {
-        let projects = self
-            .list(key, proof, operation)
-            .await
-            .map_err(NoProject::Failed)?;
-        wire::only_project(&projects, &key.region).map_err(NoProject::Ambiguous)
+        let result = match credential {
+            Credential::AkSk(pair) => {
+                let listed = self.list(key, Proof::Pair(pair), operation);
+                only(key, self.guarded(credential, operation, listed).await)
+            }
+            Credential::Token(token) => {
+                let listed = self.list(key, Proof::Token(token), operation);
+                only(key, self.guarded(credential, operation, listed).await)
+            }
+            Credential::Password(user) => self.ask_as_user(key, credential, user, operation).await,
+            Credential::Ambient(temporary) => {
+                self.ask_as_itself(key, credential, temporary, operation)
+                    .await
+            }
+        };
+        result.map_err(|problem| presentable(problem, credential))
+    }
+
+    /// Makes a call, unless the credential is stopped.
+    async fn guarded<T>(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let pass = self.strikes.enter(credential).await;
+        let pass = pass.map_err(|stopped| stopped.failure(operation))?;
+        let result = call.await;
+        pass.end(Verdict::of(&result));
+        result
     }
 
     /// Looks with a temporary key. One that is refused is not used again.
     async fn ask_as_itself(
         &self,
         key: &ProjectKey,
+        credential: &Credential,
         temporary: &Temporary,
         operation: Operation,
     ) -> Result<String, NoProject> {
         let pair = temporary.key(operation).await;
         let pair = pair.map_err(|problem| NoProject::Failed(problem.into_failure(operation)))?;
-        let found = self.ask(key, Proof::Pair(&pair), operation).await;
-        if let Err(NoProject::Failed(failure)) = &found
+        let listed = self.list(key, Proof::Pair(&pair), operation);
+        let listed = self.guarded(credential, operation, listed).await;
+        if let Err(failure) = &listed
             && failure.class == Class::Credential
         {
             temporary.forget(&pair).await;
         }
-        found
+        only(key, listed)
     }
 
-    /// Looks with a token of the whole account. Not everybody sees projects so, but whoever has a role in one may enter it by
-    /// its name, and IAM then tells its id.
+    /// Logs in to the project by its name: the answer tells its id, and the token serves the calls that follow. Where there is no such
+    /// project, a login to the whole account tells those that there are.
     async fn ask_as_user(
         &self,
         key: &ProjectKey,
+        credential: &Credential,
         user: &User,
         operation: Operation,
     ) -> Result<String, NoProject> {
-        let account = wire::Scope::Domain(&user.domain_name);
-        let issued = self.issue(&key.endpoint, user, account, operation).await;
-        let token = issued.map_err(NoProject::Failed)?.token;
-        let projects = match self.list(key, Proof::Token(&token), operation).await {
-            Err(failure) if matches!(failure.class, Class::Permission | Class::Rejected) => {
-                Vec::new()
-            }
-            listed => listed.map_err(NoProject::Failed)?,
-        };
-        let found = wire::only_project(&projects, &key.region);
-        if found.is_err() && !projects.iter().any(|project| project.is_named(&key.region)) {
-            let by_name = wire::Scope::ProjectName(&key.region);
-            let entered = self.issue(&key.endpoint, user, by_name, operation).await;
-            if let Some(id) = entered.ok().and_then(|issued| issued.project) {
-                return Ok(id);
-            }
+        let (endpoint, name) = (&key.endpoint, &key.region);
+        if let Some(id) = self.logins.known(endpoint, credential, name).await {
+            return Ok(id);
         }
-        found.map_err(NoProject::Ambiguous)
+        let entered = self
+            .logins
+            .enter(endpoint, credential, user, name, operation);
+        match self.guarded(credential, operation, entered).await {
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) => {}
+            Err(failure) if may_be_the_name(&failure) => {}
+            Err(failure) => return Err(NoProject::Failed(failure)),
+        }
+        let account = wire::Scope::Domain(&user.domain_name);
+        let issued = self.logins.issue(endpoint, user, account, operation);
+        let issued = self.guarded(credential, operation, issued).await;
+        let token = issued.map_err(NoProject::Failed)?.token;
+        let listed = self.list(key, Proof::Token(&token), operation).await;
+        only(
+            key,
+            match listed {
+                // Not everybody sees projects so.
+                Err(failure) if matches!(failure.class, Class::Permission | Class::Rejected) => {
+                    Ok(Vec::new())
+                }
+                listed => listed,
+            },
+        )
     }
 
     /// The projects of the region's name, asked for once more when the date of the signature was refused.
@@ -166,11 +216,17 @@ impl Iam {
     ) -> Result<Vec<wire::Project>, Failure> {
         let mut secrets = Secrets::new();
         let signed = self.sender.now(at(&key.endpoint));
-        let mut reply = self.request(key, proof, operation, &mut secrets).await?;
-        if let (Proof::Pair(_), Err(failure)) = (proof, &reply.result)
-            && classify::is_skewed(failure, signed, reply.date)
+        let mut reply = self
+            .request(key, proof, signed, operation, &mut secrets)
+            .await?;
+        if let (Proof::Pair(_), Err(failure), Some((date, ahead))) =
+            (proof, &reply.result, reply.date)
+            && classify::is_skewed(failure, signed, date)
         {
-            reply = self.request(key, proof, operation, &mut secrets).await?;
+            let signed = self.sender.ahead(ahead);
+            reply = self
+                .request(key, proof, signed, operation, &mut secrets)
+                .await?;
             if let Err(failure) = &mut reply.result
                 && failure.class == Class::Credential
             {
@@ -189,6 +245,7 @@ impl Iam {
         &self,
         key: &ProjectKey,
         proof: Proof<'_>,
+        signed: Timestamp,
         operation: Operation,
         secrets: &mut Secrets,
     ) -> Result<Reply, Failure> {
@@ -202,13 +259,40 @@ impl Iam {
             body: None,
         };
         let request = match proof {
-            Proof::Pair(pair) => draft.signed(pair, self.sender.now(at(&key.endpoint)), secrets),
+            Proof::Pair(pair) => draft.signed(pair, signed, secrets),
             Proof::Token(token) => draft.with_token(token, secrets),
         };
         self.sender
             .send(at(&key.endpoint), request, operation, secrets)
             .await
     }
+}
+
+/// Whether a login may have been refused because there is no such project: IAM says nothing that could be told from a wrong password.
+fn may_be_the_name(failure: &Failure) -> bool {
+    let is_told = || failure.code.as_deref().and_then(codes::find).is_some();
+    match failure.class {
+        Class::Permission | Class::Rejected => true,
+        Class::Credential => failure.http_status.is_some() && !is_told(),
+        Class::Exists
+        | Class::Gone
+        | Class::Maintenance
+        | Class::CloudDown
+        | Class::NotSent
+        | Class::Throttled
+        | Class::Overloaded
+        | Class::ClockSkew
+        | Class::Account
+        | Class::Protocol => false,
+    }
+}
+
+fn only(
+    key: &ProjectKey,
+    listed: Result<Vec<wire::Project>, Failure>,
+) -> Result<String, NoProject> {
+    let projects = listed.map_err(NoProject::Failed)?;
+    wire::only_project(&projects, &key.region).map_err(NoProject::Ambiguous)
 }
 
 /// How long a look-up counts; for good when it found something.

@@ -1,18 +1,25 @@
 //! Tokens and look-ups against a scripted IAM, in virtual time.
 
+mod login;
+
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use http::{HeaderMap, StatusCode, header};
+use secrecy::ExposeSecret;
 
 use super::*;
 use crate::{
     live::{
         clock::Wall,
-        credentials::{Credential, CredentialSet},
+        credentials::CredentialSet,
         transport::{Deadline, Request, Response, TransportError},
     },
     plan::{failure::Class, place::Target},
@@ -65,6 +72,7 @@ impl Transport for Script {
 
 struct Stage {
     iam: Iam,
+    strikes: Arc<Strikes>,
     script: Arc<Script>,
 }
 
@@ -72,14 +80,16 @@ impl Stage {
     fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let wall: Wall = Arc::new(|| NOON.parse().unwrap());
         let script = Arc::new(Script::default());
-        let clock = Arc::new(Clock::new(wall));
+        let (clock, strikes) = (Arc::new(Clock::new(wall)), Arc::<Strikes>::default());
+        let iam = Iam::new(
+            script.clone(),
+            clock,
+            Arc::clone(&strikes),
+            Duration::from_secs(15),
+        );
         let stage = Self {
-            iam: Iam::new(
-                script.clone(),
-                clock,
-                Arc::new(Strikes::new()),
-                Duration::from_secs(15),
-            ),
+            iam,
+            strikes,
             script,
         };
         stage.script.replies.lock().unwrap().extend(replies);
@@ -184,6 +194,9 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
         "made-1",
         "still good, IAM is down"
     );
+    assert_eq!(stage.token(&account).await.unwrap(), "made-1");
+    assert_eq!(stage.calls(), 2, "it is left alone for a moment");
+    tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-2");
 
     let stage = Stage::new([Ok(issued("made-1")), down()]);
@@ -279,56 +292,4 @@ async fn a_look_up_with_a_refused_date_is_dated_anew() {
         panic!()
     };
     assert_eq!((failure.class, stage.calls()), (Class::ClockSkew, 2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_user_looks_up_with_a_token_of_the_whole_account() {
-    let stage = Stage::new([Ok(issued("domain-token")), Ok(answer(200, ONE))]);
-    assert_eq!(
-        stage.project(&credential(&USER)).await,
-        Ok("p-1".to_owned())
-    );
-    let sent = stage.script.sent.lock().unwrap().clone();
-    let body = String::from_utf8(sent[0].body.clone().unwrap().to_vec()).unwrap();
-    assert!(
-        body.contains(r#""scope":{"domain":{"name":"domain"}}"#),
-        "{body}"
-    );
-    assert_eq!(sent[1].headers["x-auth-token"], "domain-token");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_user_who_sees_no_project_enters_it_by_name() {
-    let none = || Ok(answer(200, r#"{"projects":[]}"#));
-    let entered = || {
-        let mut response = issued("project-token");
-        response.body =
-            Bytes::from_static(br#"{"token":{"project":{"id":"p-2","name":"cn-north-4"}}}"#);
-        Ok(response)
-    };
-    let forbidden = Ok(answer(
-        403,
-        r#"{"error_code":"IAM.0003","error_msg":"policy"}"#,
-    ));
-    for list in [none(), forbidden] {
-        let stage = Stage::new([Ok(issued("domain-token")), list, entered()]);
-        assert_eq!(
-            stage.project(&credential(&USER)).await,
-            Ok("p-2".to_owned())
-        );
-    }
-    let refused = Ok(answer(
-        401,
-        r#"{"error":{"code":401,"message":"no such project"}}"#,
-    ));
-    let stage = Stage::new([Ok(issued("domain-token")), none(), refused]);
-    let Err(NoProject::Ambiguous(_)) = stage.project(&credential(&USER)).await else {
-        panic!()
-    };
-    let two = r#"{"projects":[{"id":"1","name":"cn-north-4"},{"id":"2","name":"cn-north-4"}]}"#;
-    let stage = Stage::new([Ok(issued("domain-token")), Ok(answer(200, two))]);
-    let Err(NoProject::Ambiguous(problem)) = stage.project(&credential(&USER)).await else {
-        panic!()
-    };
-    assert!(problem.contains("1, 2"), "{problem}");
 }

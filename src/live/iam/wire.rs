@@ -1,18 +1,11 @@
 //! The JSON of IAM. The only file that names a field of it.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::live::{credentials::User, transport::Response};
-
-/// What a token lives when IAM does not say. Real ones live 24 hours.
-const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
-/// No token lives longer; a date that says so is wrong.
-const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
+use crate::live::{keys::User, transport::Response};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +31,7 @@ impl Project {
     }
 
     /// Its id, if that is one: it becomes part of addresses and statuses.
-    fn id(&self) -> Option<&str> {
+    pub(super) fn id(&self) -> Option<&str> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         Some(self.id.as_str()).filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(fits))
     }
@@ -66,8 +59,8 @@ struct Token {
 pub(super) struct Issued {
     pub(super) token: SecretString,
     pub(super) expires_at: Option<Timestamp>,
-    /// The id of the project that it is scoped to.
-    pub(super) project: Option<String>,
+    /// The project that it is scoped to.
+    pub(super) project: Option<Project>,
 }
 
 /// The body that asks for a token.
@@ -97,19 +90,11 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
     let expires_at = told.token.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
-    let project = told.token.project.as_ref().and_then(Project::id);
     Ok(Issued {
         token,
         expires_at,
-        project: project.map(str::to_owned),
+        project: told.token.project,
     })
-}
-
-/// How long a token lives from now on.
-pub(in crate::live) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
-    let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
-    // What has expired already is used once and renewed at once.
-    Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
 }
 
 /// The projects of an answer.
@@ -162,10 +147,6 @@ mod tests {
 
     use super::*;
 
-    fn now() -> Timestamp {
-        "2026-11-25T02:00:00Z".parse().unwrap()
-    }
-
     #[test]
     fn a_token_is_asked_for_with_the_scope_that_it_is_for() {
         let user = User {
@@ -206,23 +187,10 @@ mod tests {
             issued.expires_at.unwrap().to_string(),
             "2026-11-26T02:00:00.701Z"
         );
-        assert_eq!(issued.project.as_deref(), Some("p-1"));
+        assert_eq!(issued.project.unwrap().id(), Some("p-1"));
         response.body = Bytes::new();
         let issued = issued_token(&response).unwrap();
         assert_eq!((issued.expires_at, issued.project), (None, None));
-    }
-
-    #[test]
-    fn a_life_is_sane() {
-        for (end, seconds) in [
-            (Some("2026-11-25T03:00:00Z"), 3600),
-            (Some("2030-01-01T00:00:00Z"), 24 * 3600),
-            (Some("2020-01-01T00:00:00Z"), 0),
-            (None, 1800),
-        ] {
-            let end = end.map(|text| text.parse().unwrap());
-            assert_eq!(life(end, now()), Duration::from_secs(seconds), "{end:?}");
-        }
     }
 
     #[test]

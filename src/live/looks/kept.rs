@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Proof, Seen};
+use super::ask::Seen;
+use crate::plan::step::Proof;
 use crate::plan::{place::Place, row::Row};
 
 /// A filtered list is of no use to a create after this time.
@@ -31,8 +32,10 @@ pub struct Inventory {
     pub total: u64,
     /// When the look began.
     pub begun: Instant,
-    /// The cloud time of its first answer.
+    /// When its first answer came, in cloud time.
     pub at: Timestamp,
+    /// When the look began by the clock that dated its first answer, a moment early at most; none when the answer had no `Date`.
+    pub dated: Option<Timestamp>,
     /// Whether these are all rows of the project. A project of more than 4,000 is seen only in the domains that are known here.
     pub complete: bool,
     pub(super) order: u64,
@@ -108,6 +111,7 @@ impl Kept {
             rows: newest.at_place(place).to_vec(),
             begun: newest.begun,
             at: newest.at,
+            dated: newest.dated,
             proves_absence: newest.proves_absence,
         })
     }

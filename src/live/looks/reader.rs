@@ -3,17 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Looks, Proof,
+    Looks,
     board::Own,
     gate::Closed,
     kept::{Begun, Inventory},
 };
+use crate::plan::step::Proof;
 use crate::{
     live::quota::{Bucket, Lane, Token},
     plan::{
@@ -60,11 +62,18 @@ pub(super) struct Reader {
 /// A list that was read, or can't be.
 enum Read {
     Still(Inventory),
-    TooLong {
-        total: u64,
-        begun: Begun,
-        at: Timestamp,
-    },
+    TooLong(Start),
+}
+
+/// What the first answer of a reading says.
+#[derive(Clone, Copy)]
+struct Start {
+    total: u64,
+    begun: Begun,
+    /// When the answer came, in cloud time.
+    at: Timestamp,
+    /// When the reading began, by the clock that dated the answer.
+    dated: Option<Timestamp>,
 }
 
 /// One reading of a list.
@@ -94,7 +103,7 @@ impl Reader {
     ) -> Result<Inventory, Failure> {
         match self.read(Some(domain), first).await? {
             Read::Still(inventory) => Ok(inventory),
-            Read::TooLong { total, .. } => Err(failure(
+            Read::TooLong(Start { total, .. }) => Err(failure(
                 format!(
                     "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
                 ),
@@ -115,9 +124,9 @@ impl Reader {
         }
         match self.read(None, first).await? {
             Read::Still(inventory) => Ok(inventory),
-            Read::TooLong { total, begun, at } => {
+            Read::TooLong(start) => {
                 wanted.extend((self.looks.known_domains)());
-                self.domains(wanted, total, begun, at).await
+                self.domains(wanted, start).await
             }
         }
     }
@@ -125,9 +134,7 @@ impl Reader {
     async fn domains(
         &mut self,
         wanted: BTreeSet<String>,
-        total: u64,
-        begun: Begun,
-        at: Timestamp,
+        start: Start,
     ) -> Result<Inventory, Failure> {
         let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
         for domain in wanted {
@@ -142,7 +149,7 @@ impl Reader {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(inventory(rows, total, begun, at, Some(domains), true))
+        Ok(start.inventory(rows, Some(domains), true))
     }
 
     async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<Read, Failure> {
@@ -178,12 +185,18 @@ impl Reader {
         let begun = self.looks.lock().begin(self.own.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
         let mut answer = lister.page(first, domain, 0, PAGE).await?;
-        let (total, at) = (answer.value.total, answer.at);
+        let total = answer.value.total;
+        let start = Start {
+            total,
+            begun,
+            at: answer.at,
+            dated: answer.date.map(|date| before(date, begun.at.elapsed())),
+        };
         if domain.is_none() {
             self.looks.lock().size = Some(total);
         }
         if total > LONGEST {
-            return Ok(Pass::Read(Read::TooLong { total, begun, at }));
+            return Ok(Pass::Read(Read::TooLong(start)));
         }
         let mut rows = BTreeMap::new();
         let mut offset = 0;
@@ -215,9 +228,8 @@ impl Reader {
         }
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
         let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
-        Ok(Pass::Read(Read::Still(inventory(
-            rows, total, begun, at, domains, still,
-        ))))
+        let inventory = start.inventory(rows, domains, still);
+        Ok(Pass::Read(Read::Still(inventory)))
     }
 
     async fn close_gate(&mut self) {
@@ -231,26 +243,31 @@ impl Reader {
     }
 }
 
-fn inventory(
-    rows: BTreeMap<String, Row>,
-    total: u64,
-    begun: Begun,
-    at: Timestamp,
-    domains: Option<BTreeSet<String>>,
-    proves_absence: bool,
-) -> Inventory {
-    let mut rows: Vec<_> = rows.into_values().collect();
-    rows.sort_by(|a, b| a.place.cmp(&b.place));
-    Inventory {
-        rows,
-        total,
-        begun: begun.at,
-        at,
-        complete: domains.is_none(),
-        order: begun.order,
-        domains,
-        proves_absence,
+impl Start {
+    fn inventory(
+        self,
+        rows: BTreeMap<String, Row>,
+        domains: Option<BTreeSet<String>>,
+        proves_absence: bool,
+    ) -> Inventory {
+        let mut rows: Vec<_> = rows.into_values().collect();
+        rows.sort_by(|a, b| a.place.cmp(&b.place));
+        Inventory {
+            rows,
+            total: self.total,
+            begun: self.begun.at,
+            at: self.at,
+            dated: self.dated,
+            complete: domains.is_none(),
+            order: self.begun.order,
+            domains,
+            proves_absence,
+        }
     }
+}
+
+fn before(date: Timestamp, elapsed: Duration) -> Timestamp {
+    date.saturating_sub(elapsed).unwrap_or(date)
 }
 
 fn failure(message: String, request_id: Option<String>) -> Failure {

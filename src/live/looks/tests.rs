@@ -100,6 +100,21 @@ async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_is_dated_by_its_own_first_answer_less_the_time_that_that_took() {
+    let account = Account::new(Cloud::with((0..150).map(place)));
+    let seen = account.looks.look(ask(&place(7000))).await.unwrap();
+    assert_eq!(seen.dated, None);
+    account.cloud.date_answers();
+    sleep(MINUTE).await;
+    let seen = account.looks.look(ask_now(&place(7000))).await.unwrap();
+    let way = Duration::from_millis(100);
+    assert_eq!(seen.dated, Some(seen.at - way));
+    let swept = account.looks.sweep(Instant::now(), Lane::Urgent).await;
+    let swept = swept.unwrap();
+    assert_eq!((swept.rows.len(), swept.dated), (150, Some(swept.at - way)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_are_matched_exactly() {
     let wanted = Place::new("push.example.com", "live");
     let others = [

@@ -11,8 +11,6 @@ const WINDOW: Duration = Duration::from_mins(1);
 const COST: u64 = 60_000_000_000;
 /// The pause after a throttled call, unless the cloud asks for a longer one.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
-/// A cloud that asks for more is not believed.
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// The rate of one identity.
 #[derive(Debug)]
@@ -24,6 +22,8 @@ pub(super) struct Rate {
     /// Up to when `level` is filled; in the future while paused.
     filled: Instant,
     slowed: Option<Instant>,
+    /// When the cloud throttled last.
+    throttled: Option<Instant>,
     held: usize,
     spent: VecDeque<Instant>,
 }
@@ -39,6 +39,7 @@ impl Rate {
             level: COST,
             filled: now,
             slowed: None,
+            throttled: None,
             held: 0,
             spent: VecDeque::new(),
         }
@@ -76,11 +77,23 @@ impl Rate {
         self.held += 1;
     }
 
-    /// A token was not used.
-    pub(super) fn give_back(&mut self, now: Instant) {
+    /// A token that was taken at `taken` was not used.
+    pub(super) fn give_back(&mut self, taken: Instant, now: Instant) {
         self.fill(now);
         self.held = self.held.saturating_sub(1);
-        self.level = self.level.saturating_add(COST).min(self.fullest());
+        if !self.is_void(taken) {
+            self.level = self.level.saturating_add(COST).min(self.fullest());
+        }
+    }
+
+    /// Whether the cloud has throttled since a token was taken. Nothing that was saved up before is worth anything then.
+    pub(super) fn is_void(&self, taken: Instant) -> bool {
+        self.throttled.is_some_and(|at| at >= taken)
+    }
+
+    /// How long the cloud is to be left alone.
+    pub(super) fn pause(&self, now: Instant) -> Duration {
+        self.filled.saturating_duration_since(now)
     }
 
     /// A token became a call.
@@ -101,10 +114,9 @@ impl Rate {
             self.limit = (self.limit / 2).max(self.full / 16).max(1);
             self.slowed = Some(now);
         }
-        let asked = retry_after
-            .filter(|pause| *pause <= LONGEST_PAUSE)
-            .unwrap_or_default();
-        self.filled = self.filled.max(now + asked.max(SHORTEST_PAUSE));
+        self.throttled = Some(now);
+        let pause = retry_after.unwrap_or_default().max(SHORTEST_PAUSE);
+        self.filled = self.filled.max(now + pause);
         self.level = 0;
     }
 

@@ -239,14 +239,8 @@ async fn calls_under_way_together_slow_down_once_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pauses_as_long_as_the_cloud_asks_within_reason() {
-    for (asked, pause) in [
-        (None, 2),
-        (Some(1), 2),
-        (Some(30), 30),
-        (Some(600), 600),
-        (Some(3600), 2),
-    ] {
+async fn pauses_as_long_as_the_cloud_asks_but_no_shorter_than_2_seconds() {
+    for (asked, pause) in [(None, 2), (Some(1), 2), (Some(30), 30), (Some(600), 600)] {
         let bucket = bucket();
         let call = bucket.acquire(Lane::Create, "a").await.spend();
         call.throttled(asked.map(Duration::from_secs));

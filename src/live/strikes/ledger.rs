@@ -5,8 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::Verdict;
-use crate::live::credentials::{Credential, User, keyed_digest};
+use super::verdict::Verdict;
+use crate::live::{
+    credentials::Credential,
+    keys::{User, keyed_digest},
+};
 
 /// So many refusals stop one credential.
 const OF_ONE: usize = 2;
@@ -14,8 +17,8 @@ const OF_ONE: usize = 2;
 const OF_ALL: usize = 4;
 /// How long a refusal counts, and how long a credential is stopped.
 const MEMORY: Duration = Duration::from_mins(5);
-/// More credentials than an installation has. Beyond it, those of which nothing bad is known are forgotten.
-const MANY: usize = 1000;
+/// A credential that was not used for so long is in use no more: every one in use sweeps at least once a day.
+const UNUSED: Duration = Duration::from_hours(48);
 
 /// A credential, and the principal whom the cloud locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +74,13 @@ pub(super) struct Ledger {
 struct Record {
     /// Accepted, and not stopped since.
     worked: bool,
+    /// Settled an object before this process began, and not refused since.
+    vouched: bool,
     probing: bool,
     /// Refusals since it was last accepted.
     refusals: usize,
     stopped: Option<Instant>,
+    used: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -93,18 +99,26 @@ impl Ledger {
             return Entry::Stopped { until };
         }
         let record = self.credentials.entry(who.credential.clone()).or_default();
-        let probe = !record.worked || record.refusals > 0;
+        record.used = Some(now);
+        let probe = record.must_prove_itself();
         if !probe {
             return Entry::Go { probe };
         }
         let principal = self.principals.entry(who.principal.clone()).or_default();
         let is_full = principal.probes + principal.refusals.len() >= OF_ALL;
-        if record.probing || (is_full && !record.worked) {
+        if record.probing || (is_full && !record.stands_alone()) {
             return Entry::Wait;
         }
         record.probing = true;
         principal.probes += 1;
         Entry::Go { probe }
+    }
+
+    /// Whether a call that was let in, and waited since, may still be made.
+    pub(super) fn holds(&self, who: &Who, probe: bool, now: Instant) -> bool {
+        let record = self.credentials.get(&who.credential);
+        let must_prove_itself = record.is_none_or(Record::must_prove_itself);
+        (probe || !must_prove_itself) && self.stopped(who, now).is_none()
     }
 
     /// A call has ended.
@@ -121,16 +135,19 @@ impl Ledger {
                 *record = Record {
                     worked: true,
                     probing: record.probing,
+                    used: record.used,
                     ..Record::default()
                 };
             }
             Verdict::Refused => {
                 principal.refusals.push(now);
                 record.refusals += 1;
+                record.vouched = false;
                 if record.refusals >= OF_ONE {
                     *record = Record {
                         probing: record.probing,
                         stopped: Some(now + MEMORY),
+                        used: record.used,
                         ..Record::default()
                     };
                 }
@@ -146,6 +163,7 @@ impl Ledger {
         }
         let record = Record {
             stopped: Some(now + left),
+            used: Some(now),
             ..Record::default()
         };
         self.credentials.insert(who.credential.clone(), record);
@@ -155,13 +173,22 @@ impl Ledger {
         principal.refusals.sort();
     }
 
-    /// Until when there is no call for this credential: it was refused itself, or has not worked and others of its principal were.
+    /// Lets a credential have one try of its own. What this process saw of it itself counts more.
+    pub(super) fn vouch(&mut self, who: &Who, now: Instant) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        if record.refusals == 0 && record.stopped.is_none() {
+            record.vouched = true;
+            record.used = Some(now);
+        }
+    }
+
+    /// Until when there is no call for this credential: it was refused itself, or does not stand alone and others of its principal were.
     pub(super) fn stopped(&self, who: &Who, now: Instant) -> Option<Instant> {
         let record = self.credentials.get(&who.credential);
         let itself = record
             .and_then(|record| record.stopped)
             .filter(|until| now < *until);
-        let has_worked = record.is_some_and(|record| record.worked);
+        let stands_alone = record.is_some_and(Record::stands_alone);
         let refusals = self
             .principals
             .get(&who.principal)
@@ -174,8 +201,14 @@ impl Ledger {
         let surplus = counting.clone().count().checked_sub(OF_ALL);
         let others = surplus
             .and_then(|surplus| counting.nth(surplus))
-            .filter(|_| !has_worked);
+            .filter(|_| !stands_alone);
         itself.max(others)
+    }
+
+    /// How many are known.
+    #[cfg(test)]
+    pub(super) fn credentials(&self) -> usize {
+        self.credentials.len()
     }
 
     fn forget_old(&mut self, now: Instant) {
@@ -187,10 +220,25 @@ impl Ledger {
         for record in self.credentials.values_mut() {
             record.stopped = record.stopped.filter(|until| now < *until);
         }
-        if self.credentials.len() >= MANY {
-            self.credentials.retain(|_, record| {
-                record.probing || record.refusals > 0 || record.stopped.is_some()
-            });
-        }
+        self.credentials.retain(|_, record| record.tells(now));
+    }
+}
+
+impl Record {
+    /// Whether it makes one call at a time.
+    fn must_prove_itself(&self) -> bool {
+        !self.worked || self.refusals > 0
+    }
+
+    /// Whether what becomes of others of its principal does not stop it.
+    fn stands_alone(&self) -> bool {
+        self.worked || self.vouched
+    }
+
+    /// Whether a new one would be treated otherwise. What is in use is never forgotten, and of what is not, nothing is kept for long.
+    fn tells(&self, now: Instant) -> bool {
+        let knows = self.worked || self.vouched || self.refusals > 0;
+        let is_used = self.used.is_some_and(|used| now < used + UNUSED);
+        self.probing || self.stopped.is_some() || (knows && is_used)
     }
 }

@@ -215,6 +215,7 @@ fn only_live_itself_vouches_for_a_credential() {
     let verdict = |class, code: Option<&str>| {
         let mut failure = classify::unsendable(Operation::List, class, "");
         failure.code = code.map(str::to_owned);
+        failure.http_status = Some(400);
         Verdict::of::<()>(&Err(failure))
     };
     assert_eq!(Verdict::of(&Ok(())), Verdict::Accepted);
@@ -239,6 +240,83 @@ fn only_live_itself_vouches_for_a_credential() {
         Verdict::Unknown
     );
     assert_eq!(verdict(Class::CloudDown, None), Verdict::Unknown);
+    let held_back = classify::unsendable(Operation::List, Class::Credential, "");
+    let verdict = Verdict::of_failure(&held_back);
+    assert_eq!(verdict, Verdict::Unknown, "it is counted already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_settled_an_object_has_a_try_of_its_own_after_a_restart() {
+    let strikes = Strikes::new();
+    advance(MINUTES_5).await;
+    for wrong in ["wrong-1", "wrong-2"] {
+        strikes.inherit(&pair("TESTAK", wrong), Duration::ZERO);
+    }
+    let (good, rotten) = (pair("TESTAK", "good"), pair("TESTAK", "rotten"));
+    assert!(strikes.stopped(&good).is_some());
+    for settled in [&good, &rotten, &pair("TESTAK", "wrong-1")] {
+        strikes.vouch(settled);
+    }
+    call(&strikes, &good, Verdict::Unknown).await.unwrap();
+    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    call(&strikes, &rotten, Verdict::Refused).await.unwrap();
+    assert!(call(&strikes, &rotten, Verdict::Refused).await.is_err());
+    strikes.vouch(&rotten);
+    assert!(call(&strikes, &rotten, Verdict::Refused).await.is_err());
+    let refused_itself = pair("TESTAK", "wrong-1");
+    assert!(
+        call(&strikes, &refused_itself, Verdict::Refused)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_does_not_outlive_what_becomes_of_its_credential() {
+    let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
+    call(&strikes, &key, Verdict::Accepted).await.unwrap();
+    let passes = [
+        strikes.enter(&key).await.unwrap(),
+        strikes.enter(&key).await.unwrap(),
+    ];
+    let [first, second] = passes;
+    assert!(first.holds() && second.holds());
+    first.end(Verdict::Refused);
+    assert!(!second.holds(), "it would not be the only one");
+    drop(second);
+    let probe = strikes.enter(&key).await.unwrap();
+    assert!(probe.holds());
+    call_at_once(&strikes, &key);
+    assert!(!probe.holds(), "it is stopped");
+}
+
+/// Another call that was under way is refused.
+fn call_at_once(strikes: &Strikes, credential: &Credential) {
+    let who = Who::of(credential);
+    let mut ledger = strikes.ledger();
+    ledger.leave(&who, false, Verdict::Refused, Instant::now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_number_of_other_credentials_makes_one_in_use_forgotten() {
+    let (strikes, good) = (Strikes::new(), pair("TESTAK", "good"));
+    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    for day in 0..3 {
+        for number in 0..1_500 {
+            let other = pair(&format!("OTHER{number}"), &format!("{day}"));
+            call(&strikes, &other, Verdict::Accepted).await.unwrap();
+        }
+        advance(Duration::from_hours(24)).await;
+        call(&strikes, &good, Verdict::Unknown).await.unwrap();
+    }
+    for wrong in 0..4 {
+        let wrong = pair("TESTAK", &format!("wrong-{wrong}"));
+        call(&strikes, &wrong, Verdict::Refused).await.unwrap();
+    }
+    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    let kept = strikes.ledger().credentials();
+    assert!(kept <= 3_100, "{kept} are kept");
 }
 
 /// More refusals than all credentials of one key may have in 5 minutes.

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::Deadline;
+use super::deadline::Deadline;
 use crate::live::clock::Wall;
 
 /// What is said of a request whose deadline came before its turn.

@@ -5,7 +5,8 @@ mod server;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use jiff::Timestamp;
+use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 
 use self::server::{Reply, Server, ok, read_request};
 use super::*;

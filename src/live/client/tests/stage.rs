@@ -19,7 +19,7 @@ use crate::{
         clock::Wall,
         credentials::CredentialSet,
         quota::{Bucket, Lane, Quota},
-        transport::{Request, Response, TransportError},
+        transport::{Deadline, Request, Response, TransportError},
     },
     plan::place::Target,
 };

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -42,6 +42,7 @@ pub(super) struct Cloud {
     mischief: Mutex<Option<Mischief>>,
     unknown_domains: Mutex<BTreeSet<String>>,
     refuses_filters: Mutex<bool>,
+    is_dated: AtomicBool,
     ids: AtomicUsize,
 }
 
@@ -85,6 +86,11 @@ impl Cloud {
 
     pub(super) fn before_each_page(&self, mischief: impl FnMut(&mut Vec<Row>) + Send + 'static) {
         *self.mischief.lock().unwrap() = Some(Box::new(mischief));
+    }
+
+    /// Answers have a `Date` from now on.
+    pub(super) fn date_answers(&self) {
+        self.is_dated.store(true, SeqCst);
     }
 
     pub(super) fn refuse_filters(&self) {
@@ -211,11 +217,13 @@ impl Lister for Cloud {
             sleep(WAY).await;
             call.accepted();
             let at = Timestamp::from_second(1_764_000_000).unwrap();
+            let date = self.is_dated.load(SeqCst).then_some(at);
             page.map(|value| Answer {
                 value,
                 http_status: 200,
                 request_id: None,
                 at,
+                date,
             })
         }
         .boxed()

@@ -1,0 +1,41 @@
+//! Why the operator's own credentials give no key.
+
+use std::time::Duration;
+
+use crate::{
+    live::{
+        classify,
+        sender::{REFUSAL_KEEPS, keeps},
+    },
+    plan::failure::{Class, Failure, Operation},
+};
+
+/// Why there is no key.
+#[derive(Debug, Clone)]
+pub enum NoKey {
+    /// The source lacks something: a sentence that says what all sources lack.
+    Missing(String),
+    /// Whoever makes the keys did not answer, or refused.
+    Failed(Failure),
+}
+
+impl NoKey {
+    /// The failure of a call that was to be made with the key.
+    pub(in crate::live) fn into_failure(self, operation: Operation) -> Failure {
+        match self {
+            Self::Missing(sentence) => classify::unsendable(operation, Class::NotSent, &sentence),
+            Self::Failed(failure) => Failure {
+                operation,
+                ..failure
+            },
+        }
+    }
+
+    /// How long it is not asked for again.
+    pub(super) fn keeps(&self) -> Duration {
+        match self {
+            Self::Missing(_) => REFUSAL_KEEPS,
+            Self::Failed(failure) => keeps(failure),
+        }
+    }
+}

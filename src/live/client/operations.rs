@@ -1,0 +1,169 @@
+//! The five operations. None of them can be called without a token of the quota.
+
+use http::{Method, StatusCode};
+
+use super::{Client, call::Call, payload::Payload};
+use crate::{
+    live::{
+        account::Account,
+        answer::{Answer, Page},
+        classify,
+        quota::Token,
+        redact::Secrets,
+        sign::percent_encode,
+        transport::{Deadline, Response},
+        wire,
+    },
+    plan::{
+        failure::{Class, Failure, Operation},
+        row::Row,
+    },
+};
+
+impl Client {
+    /// `POST /record/callbacks`. `None` when the cloud told no id.
+    pub async fn create(
+        &self,
+        token: Token,
+        account: &Account,
+        payload: Payload<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let write = (Operation::Create, Method::POST, callbacks(account));
+        self.write(token, account, write, payload, deadline, |body, secrets| {
+            wire::created(body, payload.place, secrets)
+        })
+        .await
+    }
+
+    /// `PUT /record/callbacks/{id}` with every field. `None` when the cloud told no row.
+    pub async fn update(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        payload: Payload<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let path = callback(account, id, Operation::Update)?;
+        let write = (Operation::Update, Method::PUT, path);
+        self.write(token, account, write, payload, deadline, |body, secrets| {
+            wire::updated(body, id, payload.place, secrets)
+        })
+        .await
+    }
+
+    /// Sends all fields.
+    async fn write(
+        &self,
+        token: Token,
+        account: &Account,
+        (operation, method, path): (Operation, Method, String),
+        payload: Payload<'_>,
+        deadline: Deadline,
+        read: impl FnOnce(&[u8], &Secrets) -> Result<Option<Row>, String>,
+    ) -> Result<Answer<Option<Row>>, Failure> {
+        let call = Call {
+            operation,
+            method,
+            path,
+            query: Vec::new(),
+            body: Some(wire::request(payload.place, payload.content, payload.key)),
+            key: payload.key,
+            deadline: Some(deadline),
+        };
+        let read = |response: &Response, secrets: &Secrets| read(&response.body, secrets);
+        self.make(token, account, call, read).await
+    }
+
+    /// `DELETE /record/callbacks/{id}`.
+    pub async fn delete(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Answer<()>, Failure> {
+        let call = Call {
+            operation: Operation::Delete,
+            method: Method::DELETE,
+            path: callback(account, id, Operation::Delete)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: Some(deadline),
+        };
+        self.make(token, account, call, |response, _| match response.status {
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => wire::deleted(&response.body),
+        })
+        .await
+    }
+
+    /// `GET /record/callbacks/{id}`.
+    pub async fn get(
+        &self,
+        token: Token,
+        account: &Account,
+        id: &str,
+    ) -> Result<Answer<Row>, Failure> {
+        let call = Call {
+            operation: Operation::Get,
+            method: Method::GET,
+            path: callback(account, id, Operation::Get)?,
+            query: Vec::new(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, |response, secrets| {
+            wire::shown(&response.body, id, secrets)
+        })
+        .await
+    }
+
+    /// `GET /record/callbacks`: one page, of one ingest domain or of all. The filter by app is not offered: the cloud's is inexact.
+    pub async fn list(
+        &self,
+        token: Token,
+        account: &Account,
+        domain: Option<&str>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let filter = domain.map(|domain| ("publish_domain".to_owned(), domain.to_owned()));
+        let paging = [
+            ("offset".to_owned(), offset.to_string()),
+            ("limit".to_owned(), limit.to_string()),
+        ];
+        let call = Call {
+            operation: Operation::List,
+            method: Method::GET,
+            path: callbacks(account),
+            query: filter.into_iter().chain(paging).collect(),
+            body: None,
+            key: None,
+            deadline: None,
+        };
+        self.make(token, account, call, |response, secrets| {
+            wire::listed(&response.body, secrets)
+        })
+        .await
+    }
+}
+
+fn callbacks(account: &Account) -> String {
+    format!(
+        "/v1/{}/record/callbacks",
+        percent_encode(&account.target.project_id)
+    )
+}
+
+/// The path of one callback. An id that would change the meaning of the path is refused: no cloud makes such a one.
+fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
+    if !wire::is_id(id) {
+        let problem = "the recorded id can't be part of an address";
+        return Err(classify::unsendable(operation, Class::Rejected, problem));
+    }
+    Ok(format!("{}/{}", callbacks(account), percent_encode(id)))
+}
