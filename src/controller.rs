@@ -11,6 +11,7 @@ mod create;
 mod fuzz;
 mod gauges;
 mod identifier;
+mod inputs;
 mod leftover;
 mod memory;
 mod notes;
@@ -151,9 +152,7 @@ async fn lead(
             let _ = store.wait_until_ready().await;
         }
         for store in &stores {
-            for object in Box::pin(context.accesses.recall(&store.state())).await {
-                poll::nudge(&context, &object);
-            }
+            Box::pin(context.accesses.recall(&store.state())).await;
         }
         health.set(Check::FirstList, Ok(()));
         listed.send_replace(true);

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::account::Account;
+use super::inputs::Inputs;
 use crate::api::RecordingCallback;
+use crate::live::account::AccountKey;
 use crate::plan::facts::{Observed, Rewrites, Shown, later};
 use crate::plan::failure::Failure;
 use crate::plan::record::Record;
@@ -35,13 +38,17 @@ pub(super) struct Memory {
     pub(super) attempt_seen: Option<(String, Timestamp)>,
     /// The attempt after whose closing the place was looked at again.
     pub(super) rechecked: Option<String>,
-    /// Something that the object uses changed.
-    pub(super) nudged: bool,
+    /// What the object's Secrets said when the last reconcile that ended well began its last round.
+    pub(super) decided: Option<Inputs>,
+    /// What they said when the round under way began.
+    pub(super) deciding: Option<Inputs>,
     /// The credentials that served last.
     pub(super) account: Option<Arc<Account>>,
     /// When a look is to be made again that came too soon to count, in cloud time.
     pub(super) look_at: Option<Timestamp>,
-    /// What a sweep showed that needs a decision.
+    /// When its account is to be swept again.
+    pub(super) sweep_at: Option<Instant>,
+    /// What the newest sweep showed that needs a decision, until a round that was decided with it ends well.
     pub(super) swept: Option<(Observed, Shown)>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
@@ -62,6 +69,32 @@ impl Memories {
     /// Forgets an object that is gone or no longer ours to serve.
     pub(super) fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+    }
+
+    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on.
+    pub(super) fn ended(&self, uid: &str, well: bool) {
+        if let Some(memory) = self.lock().get_mut(uid) {
+            let inputs = memory.deciding.take();
+            if well {
+                memory.decided = inputs;
+            }
+        }
+    }
+
+    /// The credentials that served an object last.
+    pub(super) fn account(&self, uid: &str) -> Option<Arc<Account>> {
+        self.lock().get(uid)?.account.clone()
+    }
+
+    /// The objects that an account served last.
+    pub(super) fn users(&self, key: &AccountKey) -> BTreeSet<String> {
+        let is_user = |memory: &Memory| {
+            let account = memory.account.as_ref();
+            account.is_some_and(|account| account.login().key() == key)
+        };
+        let memories = self.lock();
+        let users = memories.iter().filter(|(_, memory)| is_user(memory));
+        users.map(|(uid, _)| uid.clone()).collect()
     }
 
     /// Wakes whoever waits on behalf of this object: it changed.
@@ -91,6 +124,12 @@ impl Memory {
     pub(super) fn deleted(&mut self, now: Timestamp) -> BTreeSet<String> {
         self.deleted.retain(|(_, at)| later(*at, DELETED_FOR) > now);
         self.deleted.iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// A round was decided with this from a sweep, and ended well. What is newer stays.
+    pub(super) fn used(&mut self, swept: Option<&(Observed, Shown)>, blind: Option<&Failure>) {
+        self.swept.take_if(|newest| Some(&*newest) == swept);
+        self.blind.take_if(|newest| Some(&*newest) == blind);
     }
 
     /// Somebody else rewrote our values, and we repaired them.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::{Context, Turn};
+use super::inputs::Inputs;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error as ClusterError;
@@ -53,7 +54,9 @@ pub(super) async fn reconcile(
     context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
+    let uid = parse::uid(&object);
     let result = contained(Box::pin(rounds(&context, object, turn))).await;
+    context.memories.ended(&uid, result.is_ok());
     let outcome = match &result {
         Ok(_) => Outcome::Success,
         Err(Failed::Cluster(_)) => Outcome::Error,
@@ -114,12 +117,25 @@ async fn rounds(
             return Ok(Next::OnChange);
         }
         let newest = newest(context, &object);
+        let (uid, inputs) = (parse::uid(&newest), context.accesses.inputs(&newest));
+        let swept = context.memories.with(&uid, |memory| {
+            let decided = memory.decided.as_ref();
+            let is_news = |inputs: &Inputs| inputs.are_news(decided, newest.status.as_ref());
+            nudged |= inputs.as_ref().is_some_and(is_news);
+            memory.deciding = inputs;
+            (memory.swept.clone(), memory.blind.clone())
+        });
         let mut run = Run::new(context, newest, turn);
-        run.facts.nudged |= nudged;
-        nudged = run.facts.nudged;
+        run.facts.nudged = nudged;
         run.facts.queued = queued;
         let next = Box::pin(run.questions()).await?;
         queued = run.facts.queued;
+        if !run.interrupted {
+            let (swept, blind) = (swept.0.as_ref(), swept.1.as_ref());
+            context
+                .memories
+                .with(&uid, |memory| memory.used(swept, blind));
+        }
         if next != Next::Again {
             return Ok(next);
         }

@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) turn: Turn<'a>,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
+    /// A wait ended before what it was for: the object changed, or the process is to end.
+    pub(super) interrupted: bool,
     changed: std::pin::Pin<Box<OwnedNotified>>,
 }
 
@@ -77,6 +79,7 @@ impl<'a> Run<'a> {
             sign_key: None,
             turn,
             started: Instant::now(),
+            interrupted: false,
             changed,
         }
     }
@@ -85,9 +88,20 @@ impl<'a> Run<'a> {
     pub(super) async fn read_access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         if self.facts.unanswered().is_some() {
-            context.accesses.refresh(&object).await?;
+            let refreshed = self.wait(context.accesses.refresh(&object)).await;
+            let Ok(refreshed) = refreshed else {
+                return Ok(Some(Next::Again));
+            };
+            refreshed?;
         }
-        let read = context.accesses.read(&object).await?;
+        let Ok(read) = self.wait(context.accesses.read(&object)).await else {
+            return Ok(Some(Next::Again));
+        };
+        let read = read?;
+        let inputs = Some(read.inputs);
+        context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
         };
@@ -273,7 +287,8 @@ impl<'a> Run<'a> {
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
-        self.turn
+        let waited = self
+            .turn
             .pause(async {
                 tokio::select! {
                     biased;
@@ -282,7 +297,9 @@ impl<'a> Run<'a> {
                     () = stop.requested() => Err(Changed),
                 }
             })
-            .await
+            .await;
+        self.interrupted |= waited.is_err();
+        waited
     }
 
     /// The lane of this object's calls.
@@ -340,11 +357,10 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
         facts.look_due = memory.look_at.is_some_and(|at| at <= now);
-        facts.nudged = std::mem::take(&mut memory.nudged);
         facts.deleted = memory.deleted(now);
         facts.rewrites = memory.rewrites(now);
-        facts.blind = memory.blind.take();
-        if let Some((observed, shown)) = memory.swept.take() {
+        facts.blind.clone_from(&memory.blind);
+        if let Some((observed, shown)) = memory.swept.clone() {
             facts.observed = observed;
             facts.shown = shown;
         }

@@ -163,12 +163,12 @@ impl Index {
         tables.at(&entry.place)
     }
 
-    /// The domains that the objects name.
-    pub fn domains(&self) -> BTreeSet<String> {
-        self.lock()
-            .places
-            .keys()
-            .map(|place| place.domain().to_owned())
+    /// The domains that these objects name.
+    pub fn domains(&self, uids: &BTreeSet<String>) -> BTreeSet<String> {
+        let tables = self.lock();
+        let entries = uids.iter().filter_map(|uid| tables.entries.get(uid));
+        entries
+            .map(|entry| entry.place.domain().to_owned())
             .collect()
     }
 
