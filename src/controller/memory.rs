@@ -147,3 +147,50 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::Key;
+
+    fn inputs(key: &str) -> Option<Inputs> {
+        Some(Inputs {
+            key: Key::Digest(key.to_owned()),
+            credentials: None,
+            credential: None,
+        })
+    }
+
+    #[test]
+    fn what_a_failed_reconcile_was_decided_on_does_not_count() {
+        let memories = Memories::default();
+        let decide = |key| memories.with("uid", |memory| memory.deciding = inputs(key));
+        let decided = || memories.with("uid", |memory| memory.decided.clone());
+        decide("one");
+        memories.ended("uid", true);
+        assert_eq!(decided(), inputs("one"));
+        decide("two");
+        memories.ended("uid", false);
+        assert_eq!(decided(), inputs("one"));
+        memories.forget("uid");
+        memories.ended("uid", true);
+        assert!(memories.lock().is_empty());
+    }
+
+    #[test]
+    fn what_a_sweep_showed_stays_until_it_was_used_or_is_replaced() {
+        let seen = |secs| {
+            let begun = Timestamp::from_second(secs).unwrap();
+            (Observed::seen(begun, Vec::new(), true), Shown::Gone)
+        };
+        let mut memory = Memory {
+            swept: Some(seen(2)),
+            ..Memory::default()
+        };
+        memory.used(Some(&seen(1)), None);
+        memory.used(None, None);
+        assert_eq!(memory.swept, Some(seen(2)));
+        memory.used(Some(&seen(2)), None);
+        assert_eq!(memory.swept, None);
+    }
+}
