@@ -19,6 +19,7 @@ use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
 use crate::metrics::Outcome;
 use crate::plan::decide::{Rest, Step, decide};
+use crate::plan::facts::Key;
 use crate::plan::outcome;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
@@ -118,6 +119,7 @@ async fn rounds(
         }
         let newest = newest(context, &object);
         let (uid, inputs) = (parse::uid(&newest), context.accesses.inputs(&newest));
+        let key = inputs.as_ref().map(|inputs| inputs.key.clone());
         let swept = context.memories.with(&uid, |memory| {
             let decided = memory.decided.as_ref();
             let is_news = |inputs: &Inputs| inputs.are_news(decided, newest.status.as_ref());
@@ -127,6 +129,7 @@ async fn rounds(
         });
         let mut run = Run::new(context, newest, turn);
         run.facts.nudged = nudged;
+        run.facts.key = key.unwrap_or(Key::Unread);
         run.facts.queued = queued;
         let next = Box::pin(run.questions()).await?;
         queued = run.facts.queued;

@@ -340,4 +340,20 @@ mod tests {
         index.looked("forger", &target("theirs"));
         assert_eq!(rival(&index), Some(("media/forger".to_owned(), false)));
     }
+
+    #[test]
+    fn only_the_domains_of_those_who_ask_are_told() {
+        let index = Index::new(SETTLE);
+        for uid in ["one", "two", "other"] {
+            let mut object = object(uid, 1, None);
+            if uid == "other" {
+                "other.example.com".clone_into(&mut object.spec.publish_domain);
+            }
+            index.put(&object);
+        }
+        let uids = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect();
+        let domains = index.domains(&uids(&["one", "two", "nobody"]));
+        assert_eq!(domains, uids(&["push.example.com"]));
+        assert!(index.domains(&uids(&[])).is_empty());
+    }
 }
