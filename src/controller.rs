@@ -13,6 +13,7 @@ mod deleted;
 mod fuzz;
 mod gauges;
 mod identifier;
+mod inputs;
 mod leftover;
 mod memory;
 mod notes;
@@ -154,9 +155,7 @@ async fn lead(
             let _ = store.wait_until_ready().await;
         }
         for store in &stores {
-            for object in Box::pin(context.accesses.recall(&store.state())).await {
-                poll::nudge(&context, &object);
-            }
+            Box::pin(context.accesses.recall(&store.state())).await;
         }
         health.set(Check::FirstList, Ok(()));
         listed.send_replace(true);

@@ -19,6 +19,7 @@ use crate::live::account::{Account, AccountKey};
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
+use crate::live::credentials::KEYS;
 use crate::live::endpoint::AllowList;
 use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Lane, Quota, Token};
@@ -85,8 +86,9 @@ impl Cloud {
             return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
         };
         let name = &reference.name;
-        let values = self.secrets.read(&namespace, name).await?;
-        Ok(match secret::values(&namespace, name, Ok(values))? {
+        let keys = KEYS.map(str::to_owned).into();
+        let values = self.secrets.read(&namespace, name, &keys).await?;
+        Ok(match secret::values(&namespace, name, values) {
             Ok(values) => Login::of_secret(&object.spec, name, &values, &self.allowed),
             Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
         })
@@ -98,13 +100,12 @@ impl Cloud {
             return Ok(Key::Unwanted);
         };
         let namespace = object.namespace().unwrap_or_default();
-        let values = self.secrets.read(&namespace, &reference.name).await?;
-        Ok(
-            match secret::values(&namespace, &reference.name, Ok(values))? {
-                Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
-                Err(sentence) => Key::Missing(sentence),
-            },
-        )
+        let (name, keys) = (&reference.name, [reference.key.clone()].into());
+        let values = self.secrets.read(&namespace, name, &keys).await?;
+        Ok(match secret::values(&namespace, name, values) {
+            Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
+            Err(sentence) => Key::Missing(sentence),
+        })
     }
 
     /// The looks of an account, which share what was seen.

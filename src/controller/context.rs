@@ -43,7 +43,7 @@ pub(super) struct Context {
     pub(super) clock: Arc<Clock>,
     wall: Wall,
     pub(super) index: Arc<Index>,
-    pub(super) memories: Memories,
+    pub(super) memories: Arc<Memories>,
     pub(super) places: Places,
     pub(super) deleted: Deleted,
     pub(super) metrics: Arc<Metrics>,
@@ -104,6 +104,7 @@ impl Context {
             calls,
             config.request_timeout,
         );
+        let memories = Arc::new(Memories::default());
         Ok(Self {
             settings: Settings {
                 settle_time: config.settle_time,
@@ -121,11 +122,12 @@ impl Context {
                 quota,
                 Arc::clone(&clock),
                 Arc::clone(&index),
+                Arc::clone(&memories),
             )?,
             clock,
             wall,
             index,
-            memories: Memories::default(),
+            memories,
             places: Places::default(),
             deleted: Deleted::default(),
             stores: OnceLock::new(),

@@ -97,9 +97,20 @@ impl<'a> Run<'a> {
     pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         if self.facts.unanswered().is_some() {
-            context.accesses.refresh(&object).await?;
+            let refreshed = self.wait(context.accesses.refresh(&object)).await;
+            let Ok(refreshed) = refreshed else {
+                return Ok(Some(Next::Again));
+            };
+            refreshed?;
         }
-        let read = context.accesses.read(&object).await?;
+        let Ok(read) = self.wait(context.accesses.read(&object)).await else {
+            return Ok(Some(Next::Again));
+        };
+        let read = read?;
+        let inputs = Some(read.inputs);
+        context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
         };
@@ -415,7 +426,6 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
             .next_attempt
             .map(|announced| memory.next_attempt(announced, now));
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
-        facts.nudged = memory.nudged;
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);
         if let Some(news) = memory.news.clone() {

@@ -163,12 +163,12 @@ impl Index {
         tables.at(&entry.place)
     }
 
-    /// The domains that the objects name.
-    pub fn domains(&self) -> BTreeSet<String> {
-        self.lock()
-            .places
-            .keys()
-            .map(|place| place.domain().to_owned())
+    /// The domains that these objects name.
+    pub fn domains(&self, uids: &BTreeSet<String>) -> BTreeSet<String> {
+        let tables = self.lock();
+        let entries = uids.iter().filter_map(|uid| tables.entries.get(uid));
+        entries
+            .map(|entry| entry.place.domain().to_owned())
             .collect()
     }
 
@@ -339,5 +339,21 @@ mod tests {
         assert_eq!(rival(&index), None);
         index.looked("forger", &target("theirs"));
         assert_eq!(rival(&index), Some(("media/forger".to_owned(), false)));
+    }
+
+    #[test]
+    fn only_the_domains_of_those_who_ask_are_told() {
+        let index = Index::new(SETTLE);
+        for uid in ["one", "two", "other"] {
+            let mut object = object(uid, 1, None);
+            if uid == "other" {
+                "other.example.com".clone_into(&mut object.spec.publish_domain);
+            }
+            index.put(&object);
+        }
+        let uids = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect();
+        let domains = index.domains(&uids(&["one", "two", "nobody"]));
+        assert_eq!(domains, uids(&["push.example.com"]));
+        assert!(index.domains(&uids(&[])).is_empty());
     }
 }

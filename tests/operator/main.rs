@@ -32,6 +32,7 @@ mod interference;
 mod lifecycle;
 mod management;
 mod manifests;
+mod neighbours;
 mod ownership;
 mod plan;
 mod release;
