@@ -68,8 +68,7 @@ impl Accesses {
         clock: Arc<Clock>,
         index: Arc<Index>,
     ) -> anyhow::Result<Self> {
-        let allowed = config.allowed_endpoints.join(",").parse();
-        let allowed: AllowList = allowed.map_err(anyhow::Error::msg)?;
+        let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
         Ok(Self {
             secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
