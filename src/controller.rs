@@ -67,7 +67,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let crd = CrdCheck::new(client.clone());
     let beside = async {
-        tokio::join!(beat(&health), crd.follow(&health));
+        let tell = |readiness| health.set(Check::Crd, readiness);
+        tokio::join!(beat(&health), crd.follow(tell));
     };
     let may_lead = async {
         crd.served().await;

@@ -12,7 +12,6 @@ use tracing::{info, warn};
 
 use super::client::call;
 use super::error::Error;
-use crate::admin::{Check, Health};
 use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 
 /// Name of the CRD.
@@ -114,12 +113,12 @@ impl CrdCheck {
         }
     }
 
-    /// Keeps telling `health` and the log how the CRD stands; never ends.
-    pub async fn follow(&self, health: &Health) {
+    /// Keeps telling how the CRD stands, and the log when that changes; never ends.
+    pub async fn follow(&self, tell: impl Fn(Result<(), String>)) {
         let mut before = Ok(());
         loop {
             let readiness = self.read().await.readiness();
-            health.set(Check::Crd, readiness.clone());
+            tell(readiness.clone());
             if readiness != before {
                 match &readiness {
                     Ok(()) => info!("{CRD_NAME} can be used now"),
