@@ -4,6 +4,7 @@ use serde_json::json;
 use tokio::time::advance;
 
 use super::*;
+use crate::api::FINALIZER;
 
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -67,6 +68,76 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     assert_eq!(rival(&index), unproven);
     advance(Duration::from_secs(90)).await;
     assert_eq!(rival(&index), None);
-    index.looked("forger", &target("theirs"));
-    assert_eq!(rival(&index), Some(("media/forger".to_owned(), false)));
+
+    // Its own looks, where one has worked before: as long as they fail nobody knows what its create made.
+    let proven = Some(("media/young".to_owned(), false));
+    index.remove("forger");
+    index.put(&object("young", 6, Some("three")));
+    index.looked("young", &target("theirs"));
+    advance(Duration::from_secs(60)).await;
+    index.look_failed("young");
+    advance(Duration::from_hours(1)).await;
+    assert_eq!(rival(&index), proven);
+    index.looked("young", &target("theirs"));
+    assert_eq!(rival(&index), None, "a look that works ends it");
+    index.look_failed("young");
+    index.put(&object("young", 7, Some("three")));
+    assert_eq!(rival(&index), proven);
+}
+
+/// The object as it is with an id, and with these finalizers while it is being deleted.
+fn holder(version: u64, finalizers: &[&str], id: Option<&str>) -> RecordingCallback {
+    let mut object = object("holder", version, Some("one"));
+    let when = serde_json::from_value(json!("2026-11-25T02:00:00Z")).unwrap();
+    object.metadata.deletion_timestamp = Some(when);
+    object.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
+    let status =
+        json!({ "callbackID": id, "target": { "region": "cn-north-4", "projectID": "theirs" } });
+    object.status = Some(serde_json::from_value(status).unwrap());
+    object
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_go_holds_neither_place_nor_id() {
+    for id in [Some("e2fe84de"), None] {
+        let index = Index::new(SETTLE);
+        index.put(&object("victim", 1, None));
+        index.put(&holder(2, &["example.com/other", FINALIZER], id));
+        assert!(rival(&index).is_some(), "it is not let go yet");
+        assert_eq!(index.is_held("e2fe84de"), id.is_some());
+
+        let woken = index.put(&holder(3, &["example.com/other"], id));
+        let woken: Vec<&str> = woken.iter().map(|object| object.name.as_str()).collect();
+        assert_eq!(woken, ["victim"], "who wants the place is told");
+        assert_eq!(rival(&index), None);
+        assert!(!index.is_held("e2fe84de"));
+        let ids = ["e2fe84de"].into_iter();
+        assert!(index.held_by_others("victim", ids).is_empty());
+        assert!(index.has("holder"), "its status still has to say so");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_went_or_was_replaced_holds_neither_place_nor_id() {
+    let index = Index::new(SETTLE);
+    index.put(&object("victim", 1, None));
+    index.put(&holder(2, &[FINALIZER], Some("e2fe84de")));
+    let mut other = object("holder", 3, None);
+    other.metadata.uid = Some("another".to_owned());
+    index.put(&other);
+    assert_eq!(index.remove("holder").len(), 2, "both are told");
+    assert_eq!(rival(&index), None);
+    assert!(!index.is_held("e2fe84de") && !index.has("holder"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_went_back_are_taken_once_that_is_known() {
+    let index = Index::new(SETTLE);
+    index.put(&object("victim", 1, None));
+    index.put(&object("forger", 200, Some("one")));
+    index.put(&object("forger", 100, None));
+    assert!(rival(&index).is_some(), "an older version is not believed");
+    index.rewind();
+    index.put(&object("forger", 100, None));
+    assert_eq!(rival(&index), None);
 }
