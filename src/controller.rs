@@ -39,12 +39,16 @@ use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
+use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::Context;
+use watches::Watch;
 
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
+/// How often all objects are woken while the CRD is being deleted.
+const UNINSTALLING: Duration = Duration::from_secs(3);
 
 type Objects = Store<RecordingCallback>;
 type Event = watcher::Event<RecordingCallback>;
@@ -110,7 +114,7 @@ async fn lead(
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
     let (leftovers, left) = mpsc::unbounded_channel();
-    let (listed, is_listed) = watch::channel(false);
+    let (begun, has_begun) = watch::channel(false);
     let context = Arc::new(Context::new(
         config,
         &client,
@@ -121,42 +125,29 @@ async fn lead(
             triggers,
             leftovers,
         },
-        context::Gates { is_listed, crd },
+        context::Gates { has_begun, crd },
     )?);
-    let watches: Vec<_> = watches::apis(config, &client)
-        .into_iter()
-        .map(|api| watches::watch(api, config, &context))
-        .collect();
-    let stores: Vec<Objects> = watches.iter().map(|(store, _)| store.clone()).collect();
+    // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
+    let alone = config.leader_elect && config.label_selector.is_none();
+    let (watches, writers): (Vec<_>, Vec<_>) = Watch::all(config, &client).into_iter().unzip();
+    let stores: Vec<Objects> = watches.iter().map(|watch| watch.store.clone()).collect();
     let mut inboxes = distribute(triggered, config);
-    let controllers = join_all(watches.into_iter().map(|(store, stream)| {
+    let controllers = join_all(watches.iter().zip(writers).map(|(watch, writer)| {
         let inbox = inboxes
             .pop()
             .unwrap_or_else(|| futures::stream::pending().boxed());
+        let work = watch.work(writer, &context, health, alone);
         let (context, stop) = (Arc::clone(&context), stop.clone());
-        Controller::for_stream(stream, store)
+        Controller::for_stream(work, watch.store.clone())
             .reconcile_on(inbox)
             .graceful_shutdown_on(async move { stop.requested().await })
             .run(reconcile::reconcile, reconcile::error_policy, context)
             .for_each(|_| ready(()))
     }));
-    let all_listed = async {
-        for store in &stores {
-            let _ = store.wait_until_ready().await;
-        }
-        for store in &stores {
-            for object in Box::pin(context.accesses.recall(&store.state())).await {
-                poll::nudge(&context, &object);
-            }
-        }
-        health.set(Check::FirstList, Ok(()));
-        listed.send_replace(true);
-        info!("all objects are listed");
-        std::future::pending::<()>().await;
-    };
     let beside = async {
         tokio::join!(
-            all_listed,
+            watches::run(&context, health, &watches, &begun),
+            uninstall(&context, &stores),
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
@@ -168,6 +159,18 @@ async fn lead(
         () = beside => {}
     }
     Ok(())
+}
+
+/// While the CRD is being deleted every object is let go, those that wait for something else, too; never ends.
+async fn uninstall(context: &Context, stores: &[Objects]) {
+    loop {
+        context.crd.going().await;
+        for object in stores.iter().flat_map(Objects::state) {
+            context.memories.wake(&parse::uid(&object));
+            context.trigger(ObjectRef::from_obj(object.as_ref()));
+        }
+        tokio::time::sleep(UNINSTALLING).await;
+    }
 }
 
 /// Gives each controller the triggers of the objects that it serves.

@@ -25,7 +25,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let access = access(&config.cluster)?;
-    let health = Arc::new(Health::new());
+    let health = Arc::new(Health::new(&config.namespaces));
     let metrics = Arc::new(Metrics::new(error_label, config.read_only));
     let listener = admin::bind(config.listen).await?;
     info!(
@@ -39,7 +39,7 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         "starting"
     );
     let seen = Arc::clone(&health);
-    let client = access.client_with(&Pulse::new(move || seen.watch_seen()))?;
+    let client = access.client_with(&Pulse::new(move |namespace| seen.watch_seen(namespace)))?;
     let leadership = leadership(&config, access, &client, &health, &metrics)?;
 
     let serve = admin::serve(listener, Arc::clone(&health), Arc::clone(&metrics));
