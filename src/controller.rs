@@ -39,7 +39,6 @@ use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
-use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::Context;
@@ -47,7 +46,7 @@ use watches::Watch;
 
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
-/// How often all objects are woken while the CRD is being deleted.
+/// How often those are woken that are deleted while the CRD is being deleted.
 const UNINSTALLING: Duration = Duration::from_secs(3);
 
 type Objects = Store<RecordingCallback>;
@@ -161,14 +160,15 @@ async fn lead(
     Ok(())
 }
 
-/// While the CRD is being deleted every object is let go, those that wait for something else, too; never ends.
+/// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
+/// others their own deletion comes.
 async fn uninstall(context: &Context, stores: &[Objects]) {
+    let is_deleted = |object: &Arc<RecordingCallback>| object.metadata.deletion_timestamp.is_some();
     loop {
         context.crd.going().await;
-        for object in stores.iter().flat_map(Objects::state) {
-            context.memories.wake(&parse::uid(&object));
-            context.trigger(ObjectRef::from_obj(object.as_ref()));
-        }
+        let all = stores.iter().flat_map(Objects::state);
+        all.filter(is_deleted)
+            .for_each(|object| poll::nudge(context, &object));
         tokio::time::sleep(UNINSTALLING).await;
     }
 }

@@ -46,3 +46,4 @@ mod support;
 mod tenants;
 mod uninstall;
 mod unseen;
+mod watches;
