@@ -18,6 +18,9 @@ use crate::support::{
 /// The longest call in flight, and the longest pause after it.
 const HEALED: Duration = Duration::from_secs(30 + 30);
 
+/// How often watches are compared with lists.
+const COMPARED: Duration = Duration::from_mins(10);
+
 /// Two namespaces that one operator serves.
 struct Two {
     sound: World,
@@ -190,6 +193,27 @@ async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
     assert!(asked <= 2 * 4, "{asked} in five seconds, by two watches");
     two.ill.create("other", json!({})).await;
     two.ill.ready("other").await;
+}
+
+/// Long: nothing is compared before ten minutes are over.
+#[tokio::test]
+async fn what_a_watch_loses_is_found_by_the_comparison() {
+    let two = Two::new().await;
+    let operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    two.settle().await;
+    two.proxy.watches(Order::Lose);
+    two.edit().await;
+    let updated = async || {
+        let updates = [&two.sound, &two.ill].map(|world| world.count(Operation::Update));
+        (updates == [1, 1]).then_some(())
+    };
+    eventually("both edits are sent", COMPARED + LIMIT, updated).await;
+    two.sound.ready("push").await;
+    two.ill.ready("other").await;
+    assert_eq!(two.told(&operator, "a watch has missed changes"), 1);
+    operator
+        .counts("recording_callback_watch_missed_total 2")
+        .await;
 }
 
 /// Puts another's finalizer on an object.
