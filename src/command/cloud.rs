@@ -49,11 +49,10 @@ impl Cloud {
     /// of this process's environment where they are granted.
     pub fn new(
         kube: &kube::Client,
-        allowed: &[String],
+        allowed: &AllowList,
         granted: Grant,
         request_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let allowed: AllowList = allowed.join(",").parse().map_err(anyhow::Error::msg)?;
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let transport = Arc::new(HttpTransport::new(wall)?);
@@ -68,13 +67,13 @@ impl Cloud {
             request_timeout,
         );
         Ok(Self {
-            own: Own::new(granted, &client, &allowed)?,
+            own: Own::new(granted, &client, allowed)?,
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
             secrets: Secrets::new(kube.clone()),
-            allowed,
+            allowed: allowed.clone(),
         })
     }
 

@@ -121,6 +121,13 @@ impl Memories {
         }
     }
 
+    /// Resource versions went back: what a write of ours returned is not newer than what the watch brings now.
+    pub(super) fn rewind(&self) {
+        for memory in self.lock().values_mut() {
+            memory.written = None;
+        }
+    }
+
     /// Told at every change of this object.
     pub(super) fn changes(&self, uid: &str) -> Arc<Notify> {
         self.with(uid, |memory| Arc::clone(&memory.changed))

@@ -47,3 +47,4 @@ mod support;
 mod tenants;
 mod uninstall;
 mod unseen;
+mod watches;
