@@ -29,6 +29,7 @@ use crate::login::own::Own;
 use crate::login::secret;
 use crate::login::{Login, Problem};
 use crate::metrics::Metrics;
+use crate::plan::conditions;
 use crate::plan::facts::{Access, Key};
 use crate::plan::place::Target;
 use crate::plan::reason::Reason;
@@ -198,6 +199,7 @@ impl Accesses {
         let refused = status.last_operation.as_ref().and_then(|last| last.time);
         if let Some(refused) = refused
             && status.rejected_credential.as_deref() == Some(digest)
+            && conditions::has_reason(status, Reason::CredentialsRejected)
         {
             let ago = self.clock.local().duration_since(refused);
             let ago = Duration::try_from(ago).unwrap_or_default();

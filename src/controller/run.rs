@@ -26,7 +26,7 @@ use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
 use crate::plan::step::Look;
-use crate::plan::time::{earlier, later};
+use crate::plan::time::{earlier, later, shifted};
 use crate::plan::{gate, ledger, outcome, settled};
 
 /// A wait that is longer is told in the status.
@@ -203,7 +203,10 @@ impl<'a> Run<'a> {
                         memory.blind = None;
                         memory.failed_sweeps = 0;
                     });
+                self.rebase(&account);
+                // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
                 let begun = self.moment(seen.begun);
+                let begun = seen.dated.map_or(begun, |dated| dated.min(begun));
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
@@ -214,9 +217,27 @@ impl<'a> Run<'a> {
                 self.note_seen_by(&account);
                 self.find_rival();
             }
-            Err(failure) => self.facts.observed = Observed::Unknown(failure),
+            Err(failure) => {
+                self.rebase(&account);
+                self.context.index.look_failed(&self.facts.object.uid);
+                self.facts.observed = Observed::Unknown(failure);
+            }
         }
         Ok(None)
+    }
+
+    /// An answer may have shown that the cloud's clock is another than was thought: what was measured here moves along.
+    fn rebase(&mut self, account: &Account) {
+        let now = self.context.clock.now(&account.target().endpoint);
+        let by = now.duration_since(self.moment(Instant::now()));
+        if by.abs() < SignedDuration::from_secs(1) {
+            return;
+        }
+        let facts = &mut self.facts;
+        facts.now = shifted(facts.now, by);
+        facts.record_seen = shifted(facts.record_seen, by);
+        facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
+        facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
     }
 
     /// A look after the closing of a record with several attempts need not be made twice.

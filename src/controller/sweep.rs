@@ -45,14 +45,14 @@ const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
     context.may_begin().await;
     let due = |at| groups(context, stores, at);
-    rounds(interval, due, |group, next| turn(context, group, next)).await;
+    rounds(interval, due, |group, pause| turn(context, group, pause)).await;
 }
 
-/// Gives each group its turn when it is due. One whose turn takes long has its next when that has ended; the others don't wait.
+/// Gives each group its turn when it is due, and a pause after it. One whose turn takes long delays nobody else.
 async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
     interval: Duration,
     groups: impl Fn(Instant) -> HashMap<K, (Instant, G)>,
-    turn: impl Fn(G, Instant) -> T,
+    turn: impl Fn(G, Duration) -> T,
 ) {
     let (mut under_way, mut turns) = (HashSet::new(), FuturesUnordered::new());
     let mut census = tokio::time::interval((interval / 10).clamp(CENSUS.0, CENSUS.1));
@@ -71,31 +71,44 @@ async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
         for (key, (due, group)) in groups(first) {
             if due <= now && under_way.insert(key.clone()) {
                 salt = salt.wrapping_add(1);
-                let next = now + lengthened(interval, salt, "sweep");
-                turns.push(turn(group, next).map(|()| key));
+                let pause = lengthened(interval, salt, "sweep");
+                turns.push(turn(group, pause).map(|()| key));
             }
         }
     }
 }
 
-/// One turn of those that call as the same.
-async fn turn(context: &Context, group: Group, next: Instant) {
-    for object in &group.served {
-        let uid = parse::uid(object);
-        context
-            .memories
-            .with(&uid, |memory| memory.sweep_at = Some(next));
+/// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before
+/// it is looked for again.
+async fn turn(context: &Context, group: Group, pause: Duration) {
+    let Group { account, served } = group;
+    put_off(context, &served, pause);
+    look_after(context, account, served.clone()).await;
+    put_off(context, &served, pause);
+}
+
+/// None of these is due for a while.
+fn put_off(context: &Context, served: &Served, pause: Duration) {
+    let next = Some(Instant::now() + pause);
+    for uid in served.iter().map(|object| parse::uid(object)) {
+        // Who went meanwhile must not be remembered.
+        if context.index.has(&uid) {
+            context.memories.with(&uid, |memory| memory.sweep_at = next);
+        }
     }
-    let identified = match group.account {
+}
+
+/// Sweeps the account of these objects, once it is known.
+async fn look_after(context: &Context, account: Option<Arc<Account>>, mut served: Served) {
+    let identified = match account {
         Some(account) => Ok(account),
-        None => identify(context, &group.served).await,
+        None => identify(context, &served).await,
     };
     let account = match identified {
         Ok(account) => account,
-        Err(Some(failure)) => return failed(context, &group.served, &failure),
+        Err(Some(failure)) => return failed(context, &served, &failure),
         Err(None) => return,
     };
-    let mut served = group.served;
     served.retain(|object| is_at_home(object, account.target()));
     if !served.is_empty() {
         sweep(context, &account, &served).await;
@@ -110,7 +123,6 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    // Who went meanwhile must not be remembered.
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
     let served: Served = served.iter().filter(is_there).cloned().collect();
     match swept {
@@ -147,10 +159,24 @@ fn tell(context: &Context, account: &Account, inventory: &Inventory) {
         .inventory(&target.region, &target.project_id, unmanaged);
 }
 
+/// What a sweep lacked.
+#[derive(Default)]
+struct Missing {
+    /// Those of whom it counts.
+    objects: Served,
+    /// How many in all.
+    count: usize,
+}
+
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
-fn compare(context: &Context, account: &Account, served: &Served, inventory: &Inventory) -> Served {
+fn compare(
+    context: &Context,
+    account: &Account,
+    served: &Served,
+    inventory: &Inventory,
+) -> Missing {
     let begun = cloud_time(context, account, inventory);
-    let mut missing = Served::new();
+    let mut missing = Missing::default();
     for object in served {
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
@@ -169,8 +195,9 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
             }
             memory.baseline(last_write)
         });
+        missing.count += usize::from(is_missing);
         if is_missing && counts {
-            missing.push(Arc::clone(object));
+            missing.objects.push(Arc::clone(object));
         } else if is_missing || status.is_none_or(|status| hold::is_news(&status, baseline, rows)) {
             hand_over(
                 context,
@@ -203,14 +230,15 @@ fn lying_there(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Ro
 async fn confirm(
     context: &Context,
     account: &Arc<Account>,
-    missing: Served,
+    missing: Missing,
     inventory: Arc<Inventory>,
 ) {
-    if missing.is_empty() || !are_gone(account, &missing).await {
+    let Missing { objects, count } = missing;
+    if objects.is_empty() || !are_gone(account, &objects).await {
         return;
     }
     let mut inventory = inventory;
-    if missing.len() > 1 {
+    if count > 1 {
         sleep(SECOND_OPINION).await;
         match account
             .looks()
@@ -225,7 +253,7 @@ async fn confirm(
         }
     }
     let begun = cloud_time(context, account, &inventory);
-    for object in missing {
+    for object in objects {
         let place = parse::place(&object.spec);
         let rows = inventory.at_place(&place);
         if inventory.covers(place.domain())

@@ -65,7 +65,7 @@ pub(super) const QUOTA_WAIT: Row = histogram(
 pub(super) const QUOTA_LIMIT: Row = gauge(
     "quota_limit",
     &["region", "identity"],
-    "Calls a minute that the operator keeps to now; less than configured while the cloud throttles",
+    "Calls a minute that the operator keeps to now, by 8 hex digits of a hash of the identity; less than configured while the cloud throttles",
 );
 pub(super) const RECONCILE: Row = counter(
     "reconcile_total",
@@ -100,7 +100,7 @@ pub(super) const INVENTORY_AGE: Row = gauge(
 pub(super) const CLOCK_OFFSET: Row = gauge(
     "clock_offset_seconds",
     &[],
-    "How far the cloud's clock is ahead of the local one",
+    "How far the cloud's clock is ahead of the local one; of several endpoints the one that is furthest off",
 );
 pub(super) const WATCH_UP: Row = gauge(
     "watch_up",

@@ -17,12 +17,13 @@ async fn accounts_that_never_answer_hold_up_no_other() {
         (0..=HANG).map(group).collect()
     };
     let (due_ref, turns_ref) = (&due, &turns);
-    let turn = |key: usize, next: Instant| async move {
-        due_ref.lock().unwrap().insert(key, next);
+    let turn = |key: usize, pause: Duration| async move {
         turns_ref.lock().unwrap().push((key, began.elapsed()));
         if key < HANG {
             sleep(INTERVAL * 5).await;
         }
+        let next = Instant::now() + pause;
+        due_ref.lock().unwrap().insert(key, next);
     };
     let swept = tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, groups, turn)).await;
     assert!(swept.is_err());
