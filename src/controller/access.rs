@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::account::Account;
 use super::secrets::Cache;
 use crate::api::RecordingCallback;
+use crate::api::status::Condition;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Secrets, Values};
 use crate::config::RunConfig;
@@ -167,6 +168,7 @@ impl Accesses {
         &self,
         objects: &[Arc<RecordingCallback>],
     ) -> Vec<Arc<RecordingCallback>> {
+        self.vouch(objects).await;
         let mut replaced = Vec::new();
         for object in objects {
             let status = object.status.as_ref();
@@ -181,6 +183,27 @@ impl Accesses {
             }
         }
         replaced
+    }
+
+    /// Where a refusal is remembered, what settled objects has a try of its own: others of the same key may be to blame.
+    async fn vouch(&self, objects: &[Arc<RecordingCallback>]) {
+        let status = |object: &Arc<RecordingCallback>| object.status.clone().unwrap_or_default();
+        if !objects
+            .iter()
+            .any(|object| status(object).rejected_credential.is_some())
+        {
+            return;
+        }
+        for object in objects {
+            let status = status(object);
+            let ready = |c: &Condition| c.type_ == "Ready" && c.status == "True";
+            if status.callback_id.is_some()
+                && status.conditions.iter().any(ready)
+                && let Ok(Ok(login)) = self.login(object).await
+            {
+                self.client.strikes.vouch(&login.credential);
+            }
+        }
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.
