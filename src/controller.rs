@@ -4,9 +4,11 @@
 
 mod access;
 mod account;
+mod allowance;
 mod change;
 mod context;
 mod create;
+mod deleted;
 #[cfg(test)]
 mod fuzz;
 mod gauges;
@@ -134,6 +136,7 @@ async fn lead(
         .map(|api| watch(api, config, &context))
         .collect();
     let stores: Vec<Objects> = watches.iter().map(|(store, _)| store.clone()).collect();
+    context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);
     let controllers = join_all(watches.into_iter().map(|(store, stream)| {
         let inbox = inboxes

@@ -39,7 +39,7 @@ impl Orphan {
             publish_domain: row.place.domain().to_owned(),
             app: row.place.app().to_owned(),
             callback_id: row.id.clone(),
-            notify_callback_url: row.url.clone(),
+            notify_callback_url: row.content.url.clone(),
             created: row.create_time,
             region: target.region.clone(),
             project_id: target.project_id.clone(),
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::command::output::assert_in_docs;
     use crate::plan::place::Place;
-    use crate::plan::row;
+    use crate::plan::{content::Partial, row};
 
     #[test]
     fn orphans_are_told_as_in_the_docs() {
@@ -130,9 +130,7 @@ mod tests {
             let row = row::Row {
                 id: id.to_owned(),
                 place: Place::new("push.example.com", app),
-                url: None,
-                events: None,
-                sign_type: None,
+                content: Partial::default(),
                 create_time: "2026-11-25T02:00:00Z".parse().ok(),
                 update_time: None,
             };

@@ -20,6 +20,7 @@ use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::plan::PlanArgs;
 use crate::declared::index::Index;
+use crate::plan::facts::Settings;
 
 /// For so many objects a look each takes fewer calls than a list of their projects.
 const FEW: usize = 3;
@@ -42,7 +43,12 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
     let objects = RawObjects::new(client);
     let ground = Ground {
         cloud,
-        index: known(&objects, &namespace).await?,
+        index: known(&objects, &namespace, args.settle_time).await?,
+        settings: Settings {
+            settle_time: args.settle_time,
+            stall_after: args.stall_after,
+            read_only: false,
+        },
         since: Instant::now(),
         lists: wanted.len() > FEW,
     };
@@ -58,7 +64,11 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
 }
 
 /// The objects of the cluster, or of one namespace where no more may be seen: others may own a place, or hold an id.
-async fn known(objects: &RawObjects, namespace: &str) -> anyhow::Result<Index> {
+async fn known(
+    objects: &RawObjects,
+    namespace: &str,
+    settle_time: Duration,
+) -> anyhow::Result<Index> {
     let listed = match objects.list(None).await {
         Err(error) if error.is_forbidden() => {
             eprintln!("only {namespace} is looked at, so an owner elsewhere is not seen: {error}");
@@ -66,7 +76,7 @@ async fn known(objects: &RawObjects, namespace: &str) -> anyhow::Result<Index> {
         }
         listed => listed,
     };
-    let index = Index::new(Duration::ZERO);
+    let index = Index::new(settle_time);
     for object in listed? {
         // One that can't be read owns nothing: the operator leaves it alone, too.
         if let Ok(object) = object.try_parse() {

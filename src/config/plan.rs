@@ -1,11 +1,14 @@
 //! The flags of `plan`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::cloud::CloudArgs;
+use super::duration::between;
 use super::objects::{OutputArgs, Scope};
+use super::run::{DAY, HOUR, SECOND, SETTLE_MARGIN};
 
 /// What to plan for.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -19,6 +22,12 @@ pub struct PlanArgs {
     /// How the cloud is called.
     #[command(flatten)]
     pub cloud: CloudArgs,
+    /// How long a change may take to become visible at the cloud, as the operator is told
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = between(SETTLE_MARGIN, HOUR))]
+    pub settle_time: Duration,
+    /// How long the same rejection must last to count as stalled, as the operator is told
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = between(SECOND, DAY))]
+    pub stall_after: Duration,
     /// How to print the plan.
     #[command(flatten)]
     pub print: OutputArgs,

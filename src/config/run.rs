@@ -13,12 +13,12 @@ use super::names::{self, Grant, Namespaces};
 use crate::log::{Format, Level};
 
 /// How much longer than a request a change may take to become visible, at least.
-const SETTLE_MARGIN: Duration = Duration::from_secs(5);
+pub(super) const SETTLE_MARGIN: Duration = Duration::from_secs(5);
 
 const MILLISECONDS_100: Duration = Duration::from_millis(100);
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_hours(1);
-const DAY: Duration = Duration::from_hours(24);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// What the controller goes by. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

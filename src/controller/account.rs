@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::live::account::Account as Login;
 use crate::live::answer::{Answer, Page};
-use crate::live::client::{Client, Content};
+use crate::live::client::{Client, Payload};
 use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Token};
 use crate::live::transport::Deadline;
@@ -81,11 +81,11 @@ impl Account {
     pub(super) async fn create(
         &self,
         token: Token,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         self.client
-            .create(token, &self.login, content, deadline)
+            .create(token, &self.login, payload, deadline)
             .await
     }
 
@@ -94,11 +94,11 @@ impl Account {
         &self,
         token: Token,
         id: &str,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         self.client
-            .update(token, &self.login, id, content, deadline)
+            .update(token, &self.login, id, payload, deadline)
             .await
     }
 

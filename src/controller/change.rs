@@ -6,23 +6,26 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::account::Account;
+use super::allowance::Call;
+use super::memory::{Memory, News, Unwritten};
 use super::run::{Next, Run};
+use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
-use crate::live::client::Content;
+use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::quota::Token;
 use crate::live::sign_key::SignKey;
-use crate::plan::facts::{Desired, Observed, Shown};
+use crate::plan::facts::{Definition, Desired, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 
 impl Run<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
-    pub(super) async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn change(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
@@ -31,19 +34,18 @@ impl Run<'_> {
         };
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
-        let call = account.update(token, id, content(&desired, key.as_ref()), deadline);
+        let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
         account.looks().wrote(&desired.place);
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
         };
+        self.note_seen_by(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
-            self.context
-                .memories
-                .with(uid, |memory| memory.note_repaired(answer.at));
+            self.context.memories.with(uid, Memory::note_repaired);
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
@@ -59,13 +61,17 @@ impl Run<'_> {
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
-    pub(super) async fn delete(&mut self, id: &str) -> Result<Option<Next>, Error> {
+    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<Next>, Error> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
         let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(Some(Next::Again));
         };
+        self.read_crd().await;
+        if self.facts.definition != Definition::Stays {
+            return Ok(None);
+        }
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
         account.looks().wrote(&parse::place(&self.object.spec));
@@ -84,7 +90,7 @@ impl Run<'_> {
                     at: self.facts.now,
                 }
             }
-            Err(failure) => return self.failed(&failure).await.map(Some),
+            Err(failure) => return self.tell_failure(&failure).await.map(Some),
         };
         info!(
             object = %self.name(),
@@ -92,11 +98,7 @@ impl Run<'_> {
             request_id = told.request_id.as_deref().unwrap_or_default(),
             "the callback is deleted at the cloud"
         );
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory.note_deleted(id, told.at);
-            });
+        self.context.deleted.note(account.target(), id);
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;
         if self.facts.object.deleting {
@@ -111,9 +113,11 @@ impl Run<'_> {
         &mut self,
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Timestamp)>, Error> {
-        let Ok(token) = self.token(account).await? else {
+        let Ok(token) = self.token(account, Call::Change).await? else {
             return Ok(None);
         };
+        // What was noticed has to be found again by the next plan, if this one comes to nothing.
+        self.is_interrupted = true;
         let planned = self.context.clock.now(&account.target().endpoint);
         let meta = self.facts.object.clone();
         let Some(object) = self
@@ -128,10 +132,7 @@ impl Run<'_> {
         let same = (&fresh.uid, fresh.generation, fresh.deleting)
             == (&meta.uid, meta.generation, meta.deleting);
         // What is ours was judged by the id and by whether the record is open.
-        let (status, planned_on) = (
-            object.status.clone().unwrap_or_default(),
-            &self.facts.status,
-        );
+        let (status, planned_on) = (object.status.clone().unwrap_or_default(), self.stored());
         let same = same
             && (&status.callback_id, &status.closed_operation)
                 == (&planned_on.callback_id, &planned_on.closed_operation);
@@ -145,20 +146,26 @@ impl Run<'_> {
             }
             Some(_) | None => true,
         };
-        Ok((same && same_key && self.context.leadership.fresh()).then_some((token, planned)))
+        let may = same && same_key && self.context.leadership.fresh();
+        self.is_interrupted = !may;
+        Ok(may.then_some((token, planned)))
     }
 
     /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.
     async fn refused(&mut self, account: &Arc<Account>, failure: Failure) -> Result<Next, Error> {
         let id = self.facts.id().unwrap_or_default().to_owned();
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
-            let swept = (Observed::Unasked, Shown::Gone);
+            let news = News {
+                observed: Observed::Unasked,
+                shown: Shown::Gone,
+                denied: Some(failure),
+            };
             self.context
                 .memories
-                .with(&self.facts.object.uid, |memory| memory.swept = Some(swept));
+                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
             return Ok(Next::Again);
         }
-        self.failed(&failure).await
+        self.tell_failure(&failure).await
     }
 
     /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
@@ -171,14 +178,24 @@ impl Run<'_> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let Ok(token) = self.token(account).await? else {
+        let uid = &self.facts.object.uid;
+        let memories = &self.context.memories;
+        if memories
+            .with(uid, |memory| memory.allowance.take(Call::Change))
+            .is_err()
+        {
+            return Ok(false); // the refusal is told now, and asked about when there are calls again
+        }
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        let token = account.bucket().acquire(lane, &namespace);
+        let Ok(token) = self.wait(token).await else {
             return Ok(false);
         };
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) async fn failed(&mut self, failure: &Failure) -> Result<Next, Error> {
+    pub(super) async fn tell_failure(&mut self, failure: &Failure) -> Result<Next, Error> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
@@ -192,15 +209,12 @@ impl Run<'_> {
     }
 
     /// Writes the outcome of a change that succeeded. Where only metadata or spec changed meanwhile it holds all the same.
-    async fn end_change(&mut self, status: crate::api::status::Status) -> Result<Next, Error> {
-        let planned_on = self.facts.status.clone();
+    async fn end_change(&mut self, status: Status) -> Result<Next, Error> {
+        let planned_on = self.stored();
         for _ in 0..5 {
-            match self
-                .context
-                .objects
-                .write_status(&self.object, &Version::of(&self.object), &status)
-                .await
-            {
+            let version = Version::of(&self.object);
+            let objects = &self.context.objects;
+            match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
                     self.took(object, status).await;
                     return Ok(Next::Again);
@@ -208,18 +222,22 @@ impl Run<'_> {
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
                     self.refresh().await?;
-                    if parse::status(&self.object, self.facts.now) != planned_on {
+                    if self.stored() != planned_on {
                         return Ok(Next::Again);
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                    return Err(error);
+                }
             }
         }
+        self.keep_unwritten(Some(Unwritten { planned_on, status }));
         Ok(Next::Again)
     }
 
     /// Lets the object go.
-    pub(super) async fn release(&mut self, retained: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
         match self
             .context
             .objects
@@ -244,10 +262,10 @@ impl Run<'_> {
 }
 
 /// What a create or an update sends.
-pub(super) fn content<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Content<'a> {
-    Content {
+pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Payload<'a> {
+    Payload {
         place: &desired.place,
-        values: &desired.values,
+        content: &desired.content,
         key,
     }
 }

@@ -1,6 +1,6 @@
 //! What every reconcile shares. Built once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::{FutureExt as _, future::BoxFuture};
@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
+use super::Objects as Stored;
 use super::access::Accesses;
+use super::deleted::Deleted;
 use super::leftover::Leftover;
 use super::memory::Memories;
 use super::places::Places;
@@ -19,6 +21,7 @@ use crate::cluster::lease::Leadership;
 use crate::cluster::object::Objects;
 use crate::config::RunConfig;
 use crate::declared::index::Index;
+use crate::declared::parse;
 use crate::live::account::Account;
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
@@ -42,6 +45,7 @@ pub(super) struct Context {
     pub(super) index: Arc<Index>,
     pub(super) memories: Memories,
     pub(super) places: Places,
+    pub(super) deleted: Deleted,
     pub(super) metrics: Arc<Metrics>,
     pub(super) leadership: Leadership,
     pub(super) workers: Semaphore,
@@ -51,6 +55,7 @@ pub(super) struct Context {
     pub(super) serves_all: bool,
     senders: Senders,
     is_listed: watch::Receiver<bool>,
+    stores: OnceLock<Vec<Stored>>,
 }
 
 /// What must be so before anything is done for an object.
@@ -122,6 +127,8 @@ impl Context {
             index,
             memories: Memories::default(),
             places: Places::default(),
+            deleted: Deleted::default(),
+            stores: OnceLock::new(),
             metrics,
             leadership,
             workers: Semaphore::new(config.concurrency),
@@ -143,6 +150,29 @@ impl Context {
     /// Until when a call may be handed over and waited for that may take so long from now.
     pub(super) fn deadline(&self, limit: Duration) -> Deadline {
         Deadline::after(&self.wall, limit)
+    }
+
+    /// Says where the objects are that the watches bring.
+    pub(super) fn store_in(&self, stores: &[Stored]) {
+        // Said once, when the watches begin.
+        let _ = self.stores.set(stores.to_vec());
+    }
+
+    /// The object as a watch brought it last, or as a later write of ours returned it.
+    pub(super) fn newest(
+        &self,
+        object: &ObjectRef<RecordingCallback>,
+    ) -> Option<Arc<RecordingCallback>> {
+        let mut stores = self.stores.get().into_iter().flatten();
+        let stored = stores.find_map(|store| store.get(object))?;
+        Some(self.memories.with(&parse::uid(&stored), |memory| {
+            let later = memory
+                .written
+                .clone()
+                .filter(|written| parse::version(written) > parse::version(&stored));
+            memory.written.clone_from(&later);
+            later.unwrap_or(stored)
+        }))
     }
 
     /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.

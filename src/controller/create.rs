@@ -3,29 +3,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::account::Account;
-use super::change::{advice, content};
+use super::allowance::Call;
+use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
+use super::memory::Unwritten;
 use super::record::{Landed, text};
-use super::run::{Next, Run};
+use super::run::{Changed, Next, Run};
 use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
+use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::looks::{Ask, Creating, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed, shifted};
+use crate::plan::facts::{Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::foreign;
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
 /// Beside the request timeout, how long an attempt may take from its record to its end.
@@ -33,7 +40,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
     /// Creates the callback. The place was seen to be free.
-    pub(super) async fn create(&mut self) -> Result<Next, Error> {
+    pub(super) async fn make(&mut self) -> Result<Next, Error> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
@@ -59,10 +66,16 @@ impl Run<'_> {
             .await;
         }
         let deadline = self.deadline(&account, attempt.at);
-        let reply = self.post(&account, &desired, token, deadline).await;
+        let reply = self
+            .post(&account, &desired, &record, token, deadline)
+            .await;
         drop(creating); // a look may wait for it
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
+        if landed.is_err() {
+            let (planned_on, status) = (self.stored(), status.clone());
+            self.keep_unwritten(Some(Unwritten { planned_on, status }));
+        }
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| memory.posting = false);
@@ -78,6 +91,7 @@ impl Run<'_> {
                     status,
                     record: Some(record),
                     account: Some(account),
+                    is_ours: true,
                 });
                 Ok(Next::OnChange)
             }
@@ -89,6 +103,9 @@ impl Run<'_> {
         &mut self,
         account: &Arc<Account>,
     ) -> Result<Option<(Token, Creating)>, Error> {
+        if self.within_allowance(Call::Change).await?.is_err() {
+            return Ok(None);
+        }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         let looks = account.looks();
         self.tell_wait(account.bucket().estimate(lane, &namespace))
@@ -119,7 +136,7 @@ impl Run<'_> {
             Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
         };
         let now = self.context.clock.now(&account.target().endpoint);
-        let attempt = Attempt::new(identifier::new(now), now, &desired.values, key_digest);
+        let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
         let record = match self.facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
@@ -140,6 +157,7 @@ impl Run<'_> {
                     .with(&self.facts.object.uid, |memory| {
                         memory.record = Some(written);
                         memory.posting = true;
+                        memory.has_posted = true;
                     });
                 Ok(Some((record, attempt)))
             }
@@ -171,6 +189,7 @@ impl Run<'_> {
         &mut self,
         account: &Arc<Account>,
         desired: &Desired,
+        record: &Record,
         token: Token,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
@@ -178,8 +197,14 @@ impl Run<'_> {
             return Err(not_led());
         }
         let key = self.sign_key.clone();
-        let call = account.create(token, content(desired, key.as_ref()), deadline);
-        let reply = self.turn.pause(call).await;
+        let call = account.create(token, payload(desired, key.as_ref()), deadline);
+        let mut call = Box::pin(call);
+        let reply = loop {
+            match self.or_changed(call.as_mut()).await {
+                Ok(reply) => break reply,
+                Err(Changed) => self.put_back(record).await,
+            }
+        };
         let made_nothing = reply.as_ref().is_err_and(|failure| {
             !failure.class.may_have_happened() && failure.class != Class::Exists
         });
@@ -187,6 +212,30 @@ impl Run<'_> {
             account.looks().wrote(&desired.place);
         }
         reply
+    }
+
+    /// Writes back what somebody wiped while the POST is under way (`kubectl replace` does): a process that died now would leave
+    /// what the POST makes to nobody. Whatever fails here is made good when the outcome is written.
+    async fn put_back(&mut self, record: &Record) {
+        let Some(object) = self.context.newest(&ObjectRef::from_obj(&*self.object)) else {
+            return;
+        };
+        let now = parse::object(&object);
+        let is_whole = now.finalizer && parse::record(&object).as_ref() == Some(record);
+        if is_whole || now.deleting || now.uid != self.facts.object.uid {
+            return;
+        }
+        let (version, record) = (Version::of(&object), text(record));
+        let protect = self
+            .context
+            .objects
+            .protect(&object, &version, Some(&record));
+        match protect.await {
+            Ok(object) => self.remember(object),
+            Err(error) => {
+                debug!(%error, object = %self.name(), "a wiped record is not put back yet")
+            }
+        }
     }
 
     /// The status that the reply leads to, and when to go on.
@@ -208,6 +257,7 @@ impl Run<'_> {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
                 };
+                self.note_seen_by(account);
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
@@ -256,7 +306,7 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         self.facts.observed =
             Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
-        manage::ours(&self.facts).cloned()
+        foreign::ours(&self.facts).cloned()
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::account::Account;
 use super::context::{Context, Turn};
@@ -17,18 +17,24 @@ use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::Error;
+use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::decide::{Rest, Step, decide};
 use crate::plan::facts::{Access, Facts, Observed, Shown};
-use crate::plan::failure::Class;
+use crate::plan::failure::{Class, Failure};
+use crate::plan::interpreter::{Interpreter, interpret};
+use crate::plan::reason::Reason;
 use crate::plan::record::Record;
+use crate::plan::row::Row;
+use crate::plan::step::{Look, Rest};
 
+/// How many are cleared away at once.
+const AT_ONCE: usize = 100;
+/// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
+const LONGEST: Duration = Duration::from_hours(1);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
-/// How many questions one try may ask.
-const QUESTIONS: usize = 16;
 
 /// An object that is gone, and may have left something.
 pub(super) struct Leftover {
@@ -40,6 +46,8 @@ pub(super) struct Leftover {
     pub(super) record: Option<Record>,
     /// The credentials that served last, if they are known.
     pub(super) account: Option<Arc<Account>>,
+    /// This process has made a create for it, or its status names a callback; else its record may have been made up.
+    pub(super) is_ours: bool,
 }
 
 /// How a try ended.
@@ -55,8 +63,22 @@ enum End {
 /// Clears away what is left, for ever.
 pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Leftover>) {
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
-        .for_each_concurrent(None, |leftover| async move {
-            leftover.clear_away(context).await;
+        .for_each_concurrent(AT_ONCE, |leftover| async move {
+            if !leftover.is_ours {
+                return leftover.tell_unproven(context).await;
+            }
+            let given_up = tokio::select! {
+                () = leftover.clear_away(context) => None,
+                () = sleep(LONGEST) => Some("it is given up after an hour"),
+                () = context.stop.requested() => Some("the operator ends"),
+            };
+            if let Some(why) = given_up {
+                error!(
+                    object = leftover.name(),
+                    remote_id = leftover.status.callback_id.as_deref().unwrap_or_default(),
+                    "the object went without being let go, and its callback may be left at the cloud: {why}; see `recording-callback-operator orphans`"
+                );
+            }
             context.memories.forget(&parse::uid(&leftover.object));
         })
         .await;
@@ -65,28 +87,48 @@ pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Left
 impl Leftover {
     /// What an object may have left that went. One that was let go was being deleted. One that was not lost its finalizer
     /// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves
-    /// what is served here: then it is still there when it is asked for.
+    /// what is served here: then it is still there when it is asked for. A record that this process has not written may have
+    /// been made up by whoever may edit objects, to have work done here: it is told, no more.
     pub(super) fn of(
         object: &RecordingCallback,
         record: Option<Record>,
         account: Option<Arc<Account>>,
+        has_posted: bool,
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();
         let record = parse::record(object).or(record);
         let closed = status.closed_operation.as_deref();
-        let left =
-            status.callback_id.is_some() || record.as_ref().is_some_and(|r| r.is_open(closed));
+        let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
+        let left = status.callback_id.is_some() || is_open;
         (left && !parse::object(object).deleting).then(|| Self {
+            is_ours: has_posted
+                || (status.callback_id.is_some() && !parse::policies(&object.spec).observe),
             object: Arc::new(object.clone()),
             status,
-            record,
+            record: record.filter(|_| has_posted),
             account,
         })
     }
 
-    async fn clear_away(&self, context: &Context) {
+    /// Nothing is asked or deleted for a record that anybody may have written.
+    async fn tell_unproven(&self, context: &Context) {
+        let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
+        warn!(object = self.name(), "{note}");
+        let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
+        context
+            .events
+            .publish(&self.object, tone, reason, note)
+            .await;
+        context.memories.forget(&parse::uid(&self.object));
+    }
+
+    fn name(&self) -> String {
         let meta = parse::object(&self.object);
-        let name = format!("{}/{}", meta.namespace, meta.name);
+        format!("{}/{}", meta.namespace, meta.name)
+    }
+
+    async fn clear_away(&self, context: &Context) {
+        let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
@@ -130,47 +172,14 @@ impl Leftover {
         let mut run = Run::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));
-        for _ in 0..QUESTIONS {
-            let problem = match decide(&run.facts) {
-                Step::Definition => {
-                    run.read_definition().await;
-                    None
-                }
-                Step::Look(look) => interrupted(Box::pin(run.look(look)).await),
-                Step::Show => interrupted(Box::pin(run.show()).await),
-                Step::Delete { id } => match self.delete(context, &account, &id).await {
-                    Ok(()) => {
-                        deleted.insert(id.clone());
-                        run.facts.deleted.insert(id);
-                        run.facts.observed = Observed::Unasked;
-                        None
-                    }
-                    Err(problem) => Some(problem),
-                },
-                Step::Release { retained } => {
-                    return End::Done(farewell(retained.is_some(), !deleted.is_empty()));
-                }
-                Step::Rest(Rest {
-                    again: Some(again), ..
-                }) => return End::Later(again.duration_since(run.facts.now).unsigned_abs()),
-                Step::Rest(rest) => Some(rest.situation.message),
-                Step::Failed(failure) => Some(failure.message),
-                Step::Access
-                | Step::Protect
-                | Step::Unprotect
-                | Step::Create
-                | Step::Update { .. }
-                | Step::Claim(_)
-                | Step::Adopt(_)
-                | Step::Unseen(_) => {
-                    Some("this can't be done for an object that is gone".to_owned())
-                }
-            };
-            if let Some(problem) = problem {
-                return End::Problem(problem);
-            }
-        }
-        End::Problem("the cloud shows something else at every look".to_owned())
+        let mut clean_up = CleanUp {
+            leftover: self,
+            run,
+            account,
+            deleted,
+        };
+        let end = Box::pin(interpret(&mut clean_up)).await;
+        end.unwrap_or_else(|error| End::Problem(error.to_string()))
     }
 
     /// The object as if it still were there and being deleted.
@@ -203,18 +212,22 @@ impl Leftover {
             .ok_or_else(|| "its credentials can't be used".to_owned())
     }
 
-    /// Deletes it, unless somebody else has taken it over.
+    /// Deletes it, unless somebody else has taken it over. Waiting holds no worker's place.
     async fn delete(
         &self,
-        context: &Context,
+        run: &mut Run<'_>,
         account: &Arc<Account>,
         id: &str,
     ) -> Result<(), String> {
+        let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
-        let _alone = context.places.lock(account.target(), &place).await;
-        let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-        let token = token.await;
+        let token = async {
+            let alone = context.places.lock(account.target(), &place).await;
+            let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
+            (alone, token.await)
+        };
+        let (_alone, token) = run.turn.pause(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
             info!(remote_id = id, "the callback belongs to another object now");
@@ -224,7 +237,8 @@ impl Leftover {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let reply = account.delete(token, id, deadline).await;
+        let call = account.delete(token, id, deadline);
+        let reply = run.turn.pause(call).await;
         account.looks().wrote(&place);
         let Err(failure) = reply else {
             info!(
@@ -235,19 +249,134 @@ impl Leftover {
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && {
-                let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                account.show(token.await, id).await == Shown::Gone
+                let shown = async {
+                    let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
+                    account.show(token.await, id).await
+                };
+                run.turn.pause(shown).await == Shown::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
     }
 }
 
+/// One try to clear away: what may be done for an object that is gone.
+struct CleanUp<'a> {
+    leftover: &'a Leftover,
+    run: Run<'a>,
+    account: Arc<Account>,
+    /// The ids that earlier steps and tries deleted.
+    deleted: &'a mut BTreeSet<String>,
+}
+
+/// How a step ends the try, if it does.
+type Ended = Result<Option<End>, Error>;
+
+fn problem(what: impl Into<String>) -> Ended {
+    Ok(Some(End::Problem(what.into())))
+}
+
+/// A change to an object, or for one that is to stay, makes no sense any more.
+fn impossible() -> Ended {
+    problem("this can't be done for an object that is gone")
+}
+
 /// Why a question was not answered.
-fn interrupted(answered: Result<Option<Next>, Error>) -> Option<String> {
-    match answered {
-        Ok(None) => None,
-        Ok(Some(_)) => Some("the look was interrupted".to_owned()),
-        Err(error) => Some(error.to_string()),
+fn interrupted(answered: Result<Option<Next>, Error>) -> Ended {
+    let unanswered = answered?.map(|_| End::Problem("the look was interrupted".to_owned()));
+    Ok(unanswered)
+}
+
+impl Interpreter for CleanUp<'_> {
+    type End = End;
+    type Error = Error;
+
+    fn facts(&self) -> &Facts {
+        &self.run.facts
+    }
+
+    fn endless(&self) -> End {
+        End::Problem("the cloud shows something else at every look".to_owned())
+    }
+
+    async fn read_access(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn look(&mut self, look: Look) -> Ended {
+        interrupted(Box::pin(self.run.look_at_place(look)).await)
+    }
+
+    async fn show(&mut self) -> Ended {
+        interrupted(Box::pin(self.run.get_recorded()).await)
+    }
+
+    async fn read_definition(&mut self) -> Ended {
+        self.run.read_crd().await;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn unprotect(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn create(&mut self) -> Ended {
+        impossible()
+    }
+
+    async fn update(&mut self, _: &str, _: Option<String>) -> Ended {
+        impossible()
+    }
+
+    async fn delete(&mut self, id: &str) -> Ended {
+        let deleted = self.leftover.delete(&mut self.run, &self.account, id).await;
+        if let Err(what) = deleted {
+            return problem(what);
+        }
+        let (target, facts) = (self.account.target(), &mut self.run.facts);
+        self.run.context.deleted.note(target, id);
+        self.deleted.insert(id.to_owned());
+        facts.deleted.insert(id.to_owned());
+        facts.observed = Observed::Unasked;
+        Ok(None)
+    }
+
+    async fn claim(&mut self, _: Row) -> Ended {
+        impossible()
+    }
+
+    async fn adopt(&mut self, _: Row) -> Ended {
+        impossible()
+    }
+
+    async fn disown(&mut self, _: &str, _: &str) -> Ended {
+        impossible()
+    }
+
+    async fn release(&mut self, retained: Option<String>) -> Ended {
+        let end = farewell(retained.is_some(), !self.deleted.is_empty());
+        Ok(Some(End::Done(end)))
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Ended {
+        problem(&failure.message)
+    }
+
+    async fn unseen(&mut self, failure: &Failure) -> Ended {
+        problem(&failure.message)
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Ended {
+        let again = rest
+            .again
+            .map(|again| again.duration_since(self.run.facts.now));
+        Ok(Some(match again {
+            Some(again) => End::Later(again.unsigned_abs()),
+            None => End::Problem(rest.situation.message),
+        }))
     }
 }
 

@@ -1,20 +1,26 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::account::Account;
+use super::allowance::Allowance;
 use crate::api::RecordingCallback;
-use crate::plan::facts::{Observed, Rewrites, Shown, later};
+use crate::api::status::Status;
+use crate::live::account::AccountKey;
+use crate::plan::backoff;
+use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
+use crate::plan::hold;
 use crate::plan::record::Record;
+use crate::plan::row::Row;
+use crate::plan::time::{earlier, later};
 
-/// How long an id that we deleted counts as absent.
-const DELETED_FOR: Duration = Duration::from_mins(10);
 /// How long a rewrite by somebody else counts.
 const REWRITES_FOR: Duration = Duration::from_hours(1);
 
@@ -31,25 +37,38 @@ pub(super) struct Memory {
     pub(super) record: Option<Record>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
-    /// The newest attempt seen, and when it was first seen, in cloud time.
-    pub(super) attempt_seen: Option<(String, Timestamp)>,
+    /// This process has made a create for the object. A record that it has not written itself may have been made up.
+    pub(super) has_posted: bool,
+    /// The newest attempt seen, and when it was first seen.
+    pub(super) attempt_seen: Option<(String, Instant)>,
     /// The attempt after whose closing the place was looked at again.
     pub(super) rechecked: Option<String>,
     /// Something that the object uses changed.
     pub(super) nudged: bool,
     /// The credentials that served last.
     pub(super) account: Option<Arc<Account>>,
-    /// When a look is to be made again that came too soon to count, in cloud time.
-    pub(super) look_at: Option<Timestamp>,
-    /// What a sweep showed that needs a decision.
-    pub(super) swept: Option<(Observed, Shown)>,
+    /// When a look is to be made again that came too soon to count.
+    pub(super) look_at: Option<Instant>,
+    /// What was seen that needs a decision, and stays until one that was made of it has ended well: a reconcile that fails or
+    /// is interrupted must find it again.
+    pub(super) news: Option<News>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
     pub(super) blind: Option<Failure>,
-    deleted: Vec<(String, Timestamp)>,
-    rewrites: Vec<Timestamp>,
-    repaired: Option<Timestamp>,
+    /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
+    pub(super) wait: Option<(Timestamp, Instant)>,
+    /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
+    pub(super) unwritten: Option<Unwritten>,
+    /// When the newest change that the status tells of was first seen there: it can't have been later.
+    pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// The account that last saw the place, or wrote there.
+    pub(super) seen_by: Option<AccountKey>,
+    /// The `update_time` that was first seen after the write of that time.
+    pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// The calls that the object may still cause.
+    pub(super) allowance: Allowance,
+    rewrites: Vec<Instant>,
     changed: Arc<Notify>,
 }
 
@@ -82,29 +101,81 @@ impl Memories {
 }
 
 impl Memory {
-    /// An id was deleted by us.
-    pub(super) fn note_deleted(&mut self, id: &str, now: Timestamp) {
-        self.deleted.push((id.to_owned(), now));
-    }
-
-    /// The ids that we deleted lately.
-    pub(super) fn deleted(&mut self, now: Timestamp) -> BTreeSet<String> {
-        self.deleted.retain(|(_, at)| later(*at, DELETED_FOR) > now);
-        self.deleted.iter().map(|(id, _)| id.clone()).collect()
-    }
-
     /// Somebody else rewrote our values, and we repaired them.
-    pub(super) fn note_repaired(&mut self, now: Timestamp) {
-        self.rewrites.push(now);
-        self.repaired = Some(now);
+    pub(super) fn note_repaired(&mut self) {
+        self.rewrites.push(Instant::now());
     }
 
-    /// The rewrites of the last hour.
+    /// The rewrites of the last hour; `now` is cloud time.
     pub(super) fn rewrites(&mut self, now: Timestamp) -> Rewrites {
-        self.rewrites.retain(|at| later(*at, REWRITES_FOR) > now);
+        self.rewrites.retain(|at| at.elapsed() < REWRITES_FOR);
+        let repaired = self.rewrites.last();
         Rewrites {
             count: self.rewrites.len(),
-            repaired: self.repaired,
+            repaired: repaired.map(|at| earlier(now, at.elapsed())),
         }
     }
+
+    /// Takes note of the row that was seen once our write of that time had settled.
+    pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
+        if self.baseline.is_none_or(|(write, _)| write != last_write) {
+            let baseline = hold::baseline(Some(last_write), row);
+            self.baseline = baseline.map(|baseline| (last_write, baseline));
+        }
+    }
+
+    /// The `update_time` that was first seen after the write of that time.
+    pub(super) fn baseline(&self, last_write: Option<Timestamp>) -> Option<Timestamp> {
+        let (write, baseline) = self.baseline?;
+        (last_write == Some(write)).then_some(baseline)
+    }
+
+    /// When our newest change at the cloud was answered, in the cloud time that `now` belongs to; `told` is what the status says. A
+    /// moment to come counts from when it was first seen: a clock that was wrong then must not hold anything up.
+    pub(super) fn last_write(&mut self, told: Timestamp, now: Timestamp) -> Timestamp {
+        let seen = match self.write_seen {
+            Some((known, seen)) if known == told => seen,
+            Some(_) | None => {
+                let seen = Instant::now();
+                self.write_seen = Some((told, seen));
+                seen
+            }
+        };
+        told.min(earlier(now, seen.elapsed()))
+    }
+
+    /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; after a
+    /// restart at most the longest backoff from now, whatever the status says.
+    pub(super) fn next_attempt(&mut self, announced: Timestamp, now: Timestamp) -> Timestamp {
+        let until = match self.wait {
+            Some((known, until)) if known == announced => until,
+            Some(_) | None => {
+                let left = announced.duration_since(now).max(SignedDuration::ZERO);
+                let until = Instant::now() + left.unsigned_abs().min(backoff::LONGEST);
+                self.wait = Some((announced, until));
+                until
+            }
+        };
+        later(now, until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// What was seen at an object's place by somebody who decides nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct News {
+    /// What a list showed.
+    pub(super) observed: Observed,
+    /// What a GET said.
+    pub(super) shown: Shown,
+    /// A change that was answered as if the callback were gone.
+    pub(super) denied: Option<Failure>,
+}
+
+/// A status that the API server did not take yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unwritten {
+    /// The status that the object had.
+    pub(super) planned_on: Status,
+    /// The status that it was to get.
+    pub(super) status: Status,
 }

@@ -73,17 +73,15 @@ impl Notes {
 
     /// What an object left behind that went without having been let go.
     fn clear_away(&self, object: &RecordingCallback) {
-        let memories = &self.context.memories;
-        let (posting, record, account) = memories.with(&parse::uid(object), |memory| {
-            (
-                memory.posting,
-                memory.record.clone(),
-                memory.account.clone(),
-            )
+        let uid = parse::uid(object);
+        let leftover = self.context.memories.with(&uid, |memory| {
+            if memory.posting {
+                return None; // whoever posts clears away what it makes
+            }
+            let (record, account) = (memory.record.clone(), memory.account.clone());
+            Leftover::of(object, record, account, memory.has_posted)
         });
-        if let Some(leftover) = Leftover::of(object, record, account)
-            && !posting
-        {
+        if let Some(leftover) = leftover {
             self.context.clear_away(leftover);
         }
     }

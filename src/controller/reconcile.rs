@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::{Context, Turn};
+use super::memory::News;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error as ClusterError;
@@ -17,20 +19,20 @@ use crate::cluster::event::Tone;
 use crate::cluster::object::{Version, is_stale};
 use crate::declared::parse;
 use crate::metrics::Outcome;
-use crate::plan::decide::{Rest, Step, decide};
-use crate::plan::outcome;
+use crate::plan::facts::Facts;
+use crate::plan::failure::Failure;
+use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
-use crate::plan::unseen;
+use crate::plan::step::{Look, Rest};
+use crate::plan::{hold, ledger, outcome};
 
 use super::change::advice;
 use super::record::text;
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
-/// How many questions one plan may ask.
-const QUESTIONS: usize = 16;
 /// When to come back after the rounds were used up.
 const BREATHER: Duration = Duration::from_secs(1);
 
@@ -53,7 +55,7 @@ pub(super) async fn reconcile(
     context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
-    let result = contained(Box::pin(rounds(&context, object, turn))).await;
+    let result = contained(Box::pin(rounds(&context, &object, turn))).await;
     let outcome = match &result {
         Ok(_) => Outcome::Success,
         Err(Failed::Cluster(_)) => Outcome::Error,
@@ -102,23 +104,28 @@ pub(super) fn error_policy(
     })
 }
 
-/// Plans until there is nothing more to do at once.
+/// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have
+/// been edited, and the edit is all that counts.
 async fn rounds(
     context: &Context,
-    object: Arc<RecordingCallback>,
+    object: &RecordingCallback,
     mut turn: Turn<'_>,
 ) -> Result<Next, Failed> {
-    let (mut nudged, mut queued) = (false, false);
+    let name = ObjectRef::from_obj(object);
+    let mut queued = false;
     for _ in 0..ROUNDS {
-        if context.stop.is_requested() || !context.index.has(&parse::uid(&object)) {
+        let newest = context.newest(&name);
+        let newest = newest.filter(|newest| context.index.has(&parse::uid(newest)));
+        let Some(newest) = newest.filter(|_| !context.stop.is_requested()) else {
             return Ok(Next::OnChange);
-        }
-        let newest = newest(context, &object);
+        };
         let mut run = Run::new(context, newest, turn);
-        run.facts.nudged |= nudged;
-        nudged = run.facts.nudged;
         run.facts.queued = queued;
-        let next = Box::pin(run.questions()).await?;
+        let (nudged, news) = run.noticed();
+        let next = Box::pin(interpret(&mut run)).await?;
+        if !run.is_interrupted {
+            run.acted_on(nudged, news.as_ref());
+        }
         queued = run.facts.queued;
         if next != Next::Again {
             return Ok(next);
@@ -128,75 +135,26 @@ async fn rounds(
     Ok(Next::Again)
 }
 
-/// The object as the watch brought it, or as a later write of ours returned it.
-fn newest(context: &Context, seen: &Arc<RecordingCallback>) -> Arc<RecordingCallback> {
-    context.memories.with(&parse::uid(seen), |memory| {
-        let later = memory
-            .written
-            .clone()
-            .filter(|written| parse::version(written) > parse::version(seen));
-        if later.is_none() {
-            memory.written = None;
-        }
-        later.unwrap_or_else(|| Arc::clone(seen))
-    })
-}
-
 impl Run<'_> {
-    /// Answers what the plan asks, until it says what to do.
-    async fn questions(&mut self) -> Result<Next, ClusterError> {
-        for _ in 0..QUESTIONS {
-            let next = match decide(&self.facts) {
-                Step::Access => self.read_access().await?,
-                Step::Look(look) => self.look(look).await?,
-                Step::Show => self.show().await?,
-                Step::Definition => {
-                    self.read_definition().await;
-                    None
-                }
-                Step::Delete { id } => self.delete(&id).await?,
-                step @ (Step::Protect
-                | Step::Unprotect
-                | Step::Create
-                | Step::Update { .. }
-                | Step::Claim(_)
-                | Step::Adopt(_)
-                | Step::Release { .. }
-                | Step::Failed(_)
-                | Step::Unseen(_)
-                | Step::Rest(_)) => Some(Box::pin(self.act(step)).await?),
-            };
-            if let Some(next) = next {
-                return Ok(next);
-            }
-        }
-        Ok(Next::Again)
+    /// What this round begins with that somebody noticed.
+    fn noticed(&self) -> (bool, Option<News>) {
+        let uid = &self.facts.object.uid;
+        let memories = &self.context.memories;
+        memories.with(uid, |memory| (memory.nudged, memory.news.clone()))
     }
 
-    /// The steps that end a plan.
-    async fn act(&mut self, step: Step) -> Result<Next, ClusterError> {
-        match step {
-            Step::Protect => self.protect().await,
-            Step::Unprotect => self.release(None).await.map(|_| Next::Again),
-            Step::Create => Box::pin(self.create()).await,
-            Step::Update { id, drift } => self.update(&id, drift).await,
-            Step::Claim(row) => self.claim(row).await,
-            Step::Adopt(row) => self.adopt(row).await,
-            Step::Release { retained } => self.release(retained).await,
-            Step::Failed(failure) => self.failed(&failure).await,
-            Step::Unseen(failure) => {
-                let status = unseen::told(&self.facts, &failure, advice(&failure));
-                self.end(status, Next::OnChange).await
-            }
-            Step::Rest(rest) => self.rest(rest).await,
-            Step::Access | Step::Look(_) | Step::Show | Step::Definition | Step::Delete { .. } => {
-                Ok(Next::Again)
-            }
-        }
+    /// What was noticed has been acted on, and is not news any more unless it was noticed again since.
+    fn acted_on(&self, nudged: bool, news: Option<&News>) {
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.nudged &= !nudged;
+                memory.news.take_if(|newest| Some(&*newest) == news);
+            });
     }
 
     /// Puts finalizer and record back.
-    async fn protect(&mut self) -> Result<Next, ClusterError> {
+    async fn put_back_metadata(&mut self) -> Result<Next, ClusterError> {
         let record = self.facts.claiming_record().map(text);
         let protected = self
             .context
@@ -212,7 +170,7 @@ impl Run<'_> {
     }
 
     /// Records a row that an attempt of ours made.
-    async fn claim(&mut self, row: Row) -> Result<Next, ClusterError> {
+    async fn record_own(&mut self, row: Row) -> Result<Next, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
             return Ok(Next::Again);
@@ -232,7 +190,7 @@ impl Run<'_> {
     }
 
     /// Records a foreign row that the policy lets us take over.
-    async fn adopt(&mut self, row: Row) -> Result<Next, ClusterError> {
+    async fn take_over(&mut self, row: Row) -> Result<Next, ClusterError> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
@@ -243,7 +201,7 @@ impl Run<'_> {
             return Ok(Next::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.protect().await?;
+            let _ = self.put_back_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
                 return Ok(Next::Again);
@@ -260,6 +218,21 @@ impl Run<'_> {
         Ok(Next::Again)
     }
 
+    /// The owner of the place holds the id that this object has in its status: a fresh read of the owner decides.
+    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<Next, ClusterError> {
+        let (namespace, name) = owner.split_once('/').unwrap_or_default();
+        let Some(owner) = self.context.objects.get(namespace, name).await? else {
+            return Ok(Next::After(BREATHER)); // the watch will tell that it is gone
+        };
+        self.context.note(&owner);
+        let held = owner.status.and_then(|status| status.callback_id);
+        if held.as_deref() != Some(id) {
+            return Ok(Next::Again);
+        }
+        self.write(outcome::disowned(&self.facts)).await?;
+        Ok(Next::Again)
+    }
+
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
@@ -267,13 +240,32 @@ impl Run<'_> {
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
-    /// Nothing to do at the cloud: tells how things are.
-    async fn rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
-        let status = outcome::rested(&self.facts, &rest);
-        if rest.look_again {
+    /// The recorded row was seen, and our last write had settled by then.
+    fn note_row(&self) {
+        let id = self.facts.id();
+        let mut rows = self.facts.observed.rows().iter();
+        let settle_time = self.context.settings.settle_time;
+        let settled_at = hold::counts_at(self.facts.last_write, settle_time);
+        let write = ledger::last_write(&self.facts.status);
+        if let (Some(row), Some(write)) = (rows.find(|row| Some(row.id.as_str()) == id), write)
+            && self.facts.observed.since(settled_at)
+        {
+            let uid = &self.facts.object.uid;
             self.context
                 .memories
-                .with(&self.facts.object.uid, |memory| memory.look_at = rest.again);
+                .with(uid, |memory| memory.note_row(write, row));
+        }
+    }
+
+    /// Nothing to do at the cloud: tells how things are.
+    async fn tell_rest(&mut self, rest: Rest) -> Result<Next, ClusterError> {
+        let status = outcome::rested(&self.facts, &rest);
+        self.note_row();
+        if rest.look_again {
+            let at = rest.again.map(|again| self.instant(again));
+            self.context
+                .memories
+                .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
         let wait = rest.again.map(|again| again.duration_since(self.facts.now));
         let next = match wait {
@@ -282,6 +274,90 @@ impl Run<'_> {
             None => Next::OnChange,
         };
         self.end(status, next).await
+    }
+}
+
+/// What the controller does with a decision. Each method that says `Some` ends the round.
+impl Interpreter for Run<'_> {
+    type End = Next;
+    type Error = ClusterError;
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn endless(&self) -> Next {
+        Next::Again
+    }
+
+    async fn read_access(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.access().await
+    }
+
+    async fn look(&mut self, look: Look) -> Result<Option<Next>, ClusterError> {
+        self.look_at_place(look).await
+    }
+
+    async fn show(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.get_recorded().await
+    }
+
+    async fn read_definition(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.read_crd().await;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.put_back_metadata().await.map(Some)
+    }
+
+    async fn unprotect(&mut self) -> Result<Option<Next>, ClusterError> {
+        self.let_go(None).await.map(|_| Some(Next::Again))
+    }
+
+    async fn create(&mut self) -> Result<Option<Next>, ClusterError> {
+        Box::pin(self.make()).await.map(Some)
+    }
+
+    async fn update(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<Option<Next>, ClusterError> {
+        Box::pin(self.change(id, drift)).await.map(Some)
+    }
+
+    async fn delete(&mut self, id: &str) -> Result<Option<Next>, ClusterError> {
+        self.remove(id).await
+    }
+
+    async fn claim(&mut self, row: Row) -> Result<Option<Next>, ClusterError> {
+        self.record_own(row).await.map(Some)
+    }
+
+    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, ClusterError> {
+        self.take_over(row).await.map(Some)
+    }
+
+    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<Next>, ClusterError> {
+        self.forget_id(id, owner).await.map(Some)
+    }
+
+    async fn release(&mut self, retained: Option<String>) -> Result<Option<Next>, ClusterError> {
+        self.let_go(retained).await.map(Some)
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, ClusterError> {
+        self.tell_failure(failure).await.map(Some)
+    }
+
+    async fn unseen(&mut self, failure: &Failure) -> Result<Option<Next>, ClusterError> {
+        let status = outcome::unseen(&self.facts, failure, advice(failure));
+        self.end(status, Next::OnChange).await.map(Some)
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, ClusterError> {
+        self.tell_rest(rest).await.map(Some)
     }
 }
 

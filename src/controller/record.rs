@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::memory::Unwritten;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -31,27 +32,46 @@ pub(super) enum Landed {
 }
 
 impl Run<'_> {
-    /// Writes a status that differs from the one planned on. `false` when the object is not as it was planned on.
+    /// Writes a status that differs from the object's. `false` when the object is not as it was planned on.
     pub(super) async fn write(&mut self, status: Status) -> Result<bool, Error> {
-        if status == self.facts.status {
+        let stored = self.stored();
+        if status == stored {
+            self.keep_unwritten(None);
             return Ok(true);
         }
-        match self
-            .context
-            .objects
-            .write_status(&self.object, &Version::of(&self.object), &status)
-            .await
-        {
+        let version = Version::of(&self.object);
+        let objects = &self.context.objects;
+        match objects.write_status(&self.object, &version, &status).await {
             Ok(object) => {
                 self.took(object, status).await;
                 Ok(true)
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.is_interrupted = true;
                 self.refresh().await?;
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.keep_unwritten(Some(Unwritten {
+                    planned_on: stored,
+                    status,
+                }));
+                Err(error)
+            }
         }
+    }
+
+    /// The status that the object has at the API server, as far as is known here.
+    pub(super) fn stored(&self) -> Status {
+        parse::status(&self.object, self.facts.now)
+    }
+
+    /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
+    pub(super) fn keep_unwritten(&self, unwritten: Option<Unwritten>) {
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.unwritten = unwritten);
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
@@ -134,8 +154,11 @@ impl Run<'_> {
 
     /// A write of ours went through: remembers the object as it is now, and tells a transition.
     pub(super) async fn took(&mut self, object: RecordingCallback, status: Status) {
-        let before = std::mem::replace(&mut self.facts.status, status);
+        let before = self.stored();
+        self.facts.status = status;
         self.remember(object);
+        self.keep_unwritten(None);
+        self.note_wait();
         let (old, new) = (
             conditions::ready(&before),
             conditions::ready(&self.facts.status),
@@ -165,6 +188,18 @@ impl Run<'_> {
             "{message}"
         );
         self.tell(tone, reason, &message).await;
+    }
+
+    /// The wait that the status announces begins now, by the monotonic clock.
+    fn note_wait(&self) {
+        let Some(next) = self.facts.status.next_attempt_time else {
+            return;
+        };
+        let until = self.instant(next);
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.wait = Some((next, until)));
     }
 
     /// Publishes an event about the object.

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use super::access::Entry;
 use super::account::Account;
+use super::allowance::Call;
 use super::context::{Context, Turn};
+use super::memory::Memory;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
@@ -19,10 +21,13 @@ use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
-use crate::plan::decide::{self, Look, Proof, Urgency};
-use crate::plan::facts::{Access, Definition, Desired, Facts, Observed, later};
-use crate::plan::outcome;
+use crate::plan::decide;
+use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
 use crate::plan::place::Place;
+use crate::plan::reason::Reason;
+use crate::plan::step::Look;
+use crate::plan::time::{earlier, later};
+use crate::plan::{gate, ledger, outcome, settled};
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -35,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Arc<Account>>,
     pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
+    /// It ended before anything was made of what was seen.
+    pub(super) is_interrupted: bool,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
@@ -68,7 +75,11 @@ impl<'a> Run<'a> {
             Some(account) => context.clock.now(&account.target().endpoint),
             None => context.clock.local(),
         };
-        let facts = facts(context, &object, now);
+        let mut facts = facts(context, &object, now);
+        if let Some(home) = gate::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
+        {
+            facts.deleted = context.deleted.ids(&home);
+        }
         Self {
             context,
             object,
@@ -76,13 +87,14 @@ impl<'a> Run<'a> {
             account,
             sign_key: None,
             turn,
+            is_interrupted: false,
             started: Instant::now(),
             changed,
         }
     }
 
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
-    pub(super) async fn read_access(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         if self.facts.unanswered().is_some() {
             context.accesses.refresh(&object).await?;
@@ -115,11 +127,25 @@ impl<'a> Run<'a> {
             self.account = Some(account);
         }
         if let Some(account) = &self.account {
-            self.context
-                .memories
-                .with(uid, |memory| memory.account = Some(Arc::clone(account)));
+            let key = account.login().key();
+            self.facts.account_has_seen = self.context.memories.with(uid, |memory| {
+                memory.account = Some(Arc::clone(account));
+                memory.seen_by.as_ref() == Some(key)
+            });
+            self.facts
+                .deleted
+                .extend(self.context.deleted.ids(account.target()));
         }
         self.find_rival();
+    }
+
+    /// This account has seen the place, or written there.
+    pub(super) fn note_seen_by(&mut self, account: &Account) {
+        let key = account.login().key().clone();
+        self.facts.account_has_seen = true;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
     }
 
     /// Who else wants this place.
@@ -135,24 +161,22 @@ impl<'a> Run<'a> {
     }
 
     /// Looks at the place.
-    pub(super) async fn look(&mut self, look: Look) -> Result<Option<Next>, Error> {
+    pub(super) async fn look_at_place(&mut self, look: Look) -> Result<Option<Next>, Error> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(Next::Again));
         };
+        if self.within_allowance(Call::Question).await?.is_err() {
+            return Ok(Some(Next::Again));
+        }
         let lane = self.lane();
-        self.tell_wait(
-            account
-                .bucket()
-                .estimate(lane, &self.facts.object.namespace),
-        )
-        .await?;
+        let wait = account
+            .bucket()
+            .estimate(lane, &self.facts.object.namespace);
+        self.tell_wait(wait).await?;
         let ask = Ask {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
-            proof: match look.proof {
-                Proof::Presence => crate::live::looks::Proof::Presence,
-                Proof::Absence => crate::live::looks::Proof::Free,
-            },
+            proof: look.proof,
             lane,
             namespace: self.facts.object.namespace.clone(),
         };
@@ -163,7 +187,11 @@ impl<'a> Run<'a> {
             Ok(seen) => {
                 self.context
                     .memories
-                    .with(&self.facts.object.uid, |memory| memory.look_at = None);
+                    .with(&self.facts.object.uid, |memory| {
+                        memory.look_at = None;
+                        memory.blind = None;
+                        memory.failed_sweeps = 0;
+                    });
                 let begun = self.moment(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
@@ -172,6 +200,7 @@ impl<'a> Run<'a> {
                 self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);
                 self.note_recheck();
                 self.context.index.looked(&uid, account.target());
+                self.note_seen_by(&account);
                 self.find_rival();
             }
             Err(failure) => self.facts.observed = Observed::Unknown(failure),
@@ -181,7 +210,7 @@ impl<'a> Run<'a> {
 
     /// A look after the closing of a record with several attempts need not be made twice.
     fn note_recheck(&mut self) {
-        let due = crate::plan::manage::recheck_at(&self.facts);
+        let due = settled::recheck_at(&self.facts);
         let newest = self
             .facts
             .record
@@ -199,12 +228,12 @@ impl<'a> Run<'a> {
     }
 
     /// GETs the recorded id.
-    pub(super) async fn show(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn get_recorded(&mut self) -> Result<Option<Next>, Error> {
         let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned))
         else {
             return Ok(Some(Next::Again));
         };
-        let Ok(token) = self.token(&account).await? else {
+        let Ok(token) = self.token(&account, Call::Question).await? else {
             return Ok(Some(Next::Again));
         };
         self.facts.shown = self.turn.pause(account.show(token, &id)).await;
@@ -212,7 +241,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads the CRD.
-    pub(super) async fn read_definition(&mut self) {
+    pub(super) async fn read_crd(&mut self) {
         let state = self.context.crd.read().await;
         self.facts.definition = match &state {
             CrdState::Terminating | CrdState::Missing => Definition::Going,
@@ -227,11 +256,33 @@ impl<'a> Run<'a> {
     pub(super) async fn token(
         &mut self,
         account: &Arc<Account>,
+        call: Call,
     ) -> Result<Result<Token, Changed>, Error> {
+        if let Err(changed) = self.within_allowance(call).await? {
+            return Ok(Err(changed));
+        }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         Ok(self.wait(account.bucket().acquire(lane, &namespace)).await)
+    }
+
+    /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
+    pub(super) async fn within_allowance(
+        &mut self,
+        call: Call,
+    ) -> Result<Result<(), Changed>, Error> {
+        let uid = self.facts.object.uid.clone();
+        let taken = self
+            .context
+            .memories
+            .with(&uid, |memory| memory.allowance.take(call));
+        let Err(wait) = taken else { return Ok(Ok(())) };
+        let status = outcome::exhausted(&self.facts, later(self.facts.now, wait));
+        self.write(status).await?;
+        let _ = self.wait(tokio::time::sleep(wait)).await;
+        self.is_interrupted = true;
+        Ok(Err(Changed))
     }
 
     /// Says once per wait that the object waits for its turn.
@@ -240,7 +291,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let status = &self.facts.status;
-        let is_told = conditions::ready(status).is_some_and(|ready| ready.reason == "RateLimited");
+        let is_told = conditions::has_reason(status, Reason::RateLimited);
         let is_throttled = status.failures.is_some_and(|failures| failures > 0);
         let holds = status
             .next_attempt_time
@@ -273,7 +324,8 @@ impl<'a> Run<'a> {
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
-        self.turn
+        let waited = self
+            .turn
             .pause(async {
                 tokio::select! {
                     biased;
@@ -282,16 +334,37 @@ impl<'a> Run<'a> {
                     () = stop.requested() => Err(Changed),
                 }
             })
-            .await
+            .await;
+        self.is_interrupted |= waited.is_err();
+        waited
+    }
+
+    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
+    pub(super) async fn or_changed<T>(
+        &mut self,
+        call: std::pin::Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T, Changed> {
+        let changed = self.changed.as_mut();
+        let waited = self
+            .turn
+            .pause(async {
+                tokio::select! {
+                    biased;
+                    value = call => Ok(value),
+                    () = changed => Err(Changed),
+                }
+            })
+            .await;
+        if waited.is_err() {
+            let changes = self.context.memories.changes(&self.facts.object.uid);
+            self.changed = Box::pin(changes.notified_owned());
+        }
+        waited
     }
 
     /// The lane of this object's calls.
     pub(super) fn lane(&self) -> Lane {
-        match decide::urgency(&self.facts) {
-            Urgency::Urgent => Lane::Urgent,
-            Urgency::Create => Lane::Create,
-            Urgency::Background => Lane::Background,
-        }
+        decide::lane(&self.facts)
     }
 
     /// A moment of the monotonic clock in cloud time.
@@ -305,7 +378,7 @@ impl<'a> Run<'a> {
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.
-    fn instant(&self, moment: Timestamp) -> Instant {
+    pub(super) fn instant(&self, moment: Timestamp) -> Instant {
         let after = moment.duration_since(self.facts.now);
         if after.is_negative() {
             self.started
@@ -321,33 +394,51 @@ impl<'a> Run<'a> {
 fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
     let uid = parse::uid(object);
     let mut facts = parse::facts(object, context.settings, now);
-    let held = facts.status.callback_id.iter().map(String::as_str);
-    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     context.memories.with(&uid, |memory| {
-        match &facts.record {
-            Some(record) => memory.record = Some(record.clone()),
-            None => facts.record.clone_from(&memory.record),
+        overlay(memory, &mut facts);
+        if let Some(record) = &facts.record {
+            memory.record = Some(record.clone());
+        } else {
+            facts.record.clone_from(&memory.record);
         }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
-            if memory
-                .attempt_seen
-                .as_ref()
-                .is_none_or(|(id, seen)| *id != newest.id || *seen > now)
-            {
-                memory.attempt_seen = Some((newest.id.clone(), now));
-            }
-            facts.record_seen = memory.attempt_seen.as_ref().map_or(now, |(_, at)| *at);
+            let seen = match &memory.attempt_seen {
+                Some((id, seen)) if *id == newest.id => *seen,
+                Some(_) | None => Instant::now(),
+            };
+            memory.attempt_seen = Some((newest.id.clone(), seen));
+            facts.record_seen = earlier(now, seen.elapsed());
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
-        facts.look_due = memory.look_at.is_some_and(|at| at <= now);
-        facts.nudged = std::mem::take(&mut memory.nudged);
-        facts.deleted = memory.deleted(now);
+        facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
+        facts.next_attempt = facts
+            .next_attempt
+            .map(|announced| memory.next_attempt(announced, now));
+        facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
+        facts.nudged = memory.nudged;
         facts.rewrites = memory.rewrites(now);
-        facts.blind = memory.blind.take();
-        if let Some((observed, shown)) = memory.swept.take() {
-            facts.observed = observed;
-            facts.shown = shown;
+        facts.blind.clone_from(&memory.blind);
+        if let Some(news) = memory.news.clone() {
+            facts.observed = news.observed;
+            facts.shown = news.shown;
+            facts.denied = news.denied;
         }
+        facts.baseline = memory.baseline(ledger::last_write(&facts.status));
+        memory.allowance.renew_for(facts.object.generation);
     });
+    let held = facts.status.callback_id.iter().map(String::as_str);
+    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     facts
+}
+
+/// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
+fn overlay(memory: &mut Memory, facts: &mut Facts) {
+    let unwritten = memory.unwritten.take();
+    let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
+        return;
+    };
+    facts.status = unwritten.status.clone();
+    facts.last_write = ledger::last_write(&facts.status);
+    facts.next_attempt = facts.status.next_attempt_time;
+    memory.unwritten = Some(unwritten);
 }

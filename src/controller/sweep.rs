@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use super::Objects;
 use super::account::Account;
 use super::context::Context;
+use super::memory::News;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::account::AccountKey;
@@ -23,7 +24,7 @@ use crate::plan::backoff::lengthened;
 use crate::plan::conditions;
 use crate::plan::facts::{Access, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
-use crate::plan::hold;
+use crate::plan::{hold, ledger};
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
@@ -146,13 +147,18 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
         let rows = inventory.at_place(&place);
         let status = object.status.is_some();
         let status = status.then(|| parse::status(object, begun));
+        let last_write = status.as_ref().and_then(ledger::last_write);
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
-        let counts = status
-            .as_ref()
-            .is_none_or(|status| begun >= hold::counts_at(status, context.settings.settle_time));
+        let counts = begun >= hold::counts_at(last_write, context.settings.settle_time);
+        let baseline = context.memories.with(&parse::uid(object), |memory| {
+            if let (true, Some(write), [row]) = (counts, last_write, rows) {
+                memory.note_row(write, row);
+            }
+            memory.baseline(last_write)
+        });
         if is_missing && counts {
             missing.push(Arc::clone(object));
-        } else if is_missing || status.is_none_or(|status| hold::is_news(&status, rows)) {
+        } else if is_missing || status.is_none_or(|status| hold::is_news(&status, baseline, rows)) {
             hand_over(
                 context,
                 object,
@@ -234,7 +240,11 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 /// Has the object reconciled with what was seen.
 fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
     context.memories.with(&parse::uid(object), |memory| {
-        memory.swept = Some((observed, shown));
+        memory.news = Some(News {
+            observed,
+            shown,
+            denied: None,
+        });
     });
     context.trigger(ObjectRef::from_obj(object));
 }

@@ -10,12 +10,14 @@ use crate::api::{
     AdoptionPolicy, DeletionPolicy, FINALIZER, ManagementPolicy, PENDING_OPERATION,
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
+use crate::plan::content::Content;
 use crate::plan::credible::credible;
 use crate::plan::facts::{
     Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
     Rewrites, Settings, Shown,
 };
-use crate::plan::place::{Place, Values};
+use crate::plan::ledger;
+use crate::plan::place::Place;
 use crate::plan::record::Record;
 
 /// What the cloud subscribes to when nothing is said.
@@ -25,13 +27,16 @@ const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
 /// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
 pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+    let status = status(object, now);
     Facts {
         now,
         settings,
         object: self::object(object),
         policies: policies(&object.spec),
         desired: desired(&object.spec),
-        status: status(object, now),
+        last_write: ledger::last_write(&status),
+        next_attempt: status.next_attempt_time,
+        status,
         record: record(object),
         record_seen: now,
         rechecked: false,
@@ -40,12 +45,15 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         access: Access::Unread,
         credential: None,
         key: Key::Unread,
+        account_has_seen: false,
         rival: None,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
         definition: Definition::Unread,
         observed: Observed::Unasked,
         shown: Shown::Unasked,
+        denied: None,
+        baseline: None,
         rewrites: Rewrites::default(),
         blind: None,
         queued: false,
@@ -65,6 +73,12 @@ pub fn object(object: &RecordingCallback) -> Object {
             .any(|finalizer| finalizer == FINALIZER),
         annotated: annotation(object, PENDING_OPERATION).is_some(),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        held_by: object
+            .finalizers()
+            .iter()
+            .filter(|finalizer| *finalizer != FINALIZER)
+            .cloned()
+            .collect(),
         requested: annotation(object, RECONCILE_REQUESTED_AT).map(str::to_owned),
     }
 }
@@ -136,27 +150,41 @@ pub fn desired(spec: &RecordingCallbackSpec) -> Result<Desired, String> {
     }
     Ok(Desired {
         place: place(spec),
-        values: Values {
-            url: url(spec)?,
-            events: spec.notify_event_subscription.clone().map_or_else(
-                || std::iter::once(DEFAULT_EVENT.to_owned()).collect(),
-                |events| events.into_iter().collect(),
-            ),
-            sign_type: spec
-                .sign_type
-                .clone()
-                .unwrap_or_else(|| DEFAULT_SIGN_TYPE.to_owned()),
-        },
+        content: content(spec)?,
         wants_key: spec.sign_key_secret_ref.is_some(),
         adoption,
     })
 }
 
-/// The callback URL, held to what the cloud takes.
-fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
-    let Some(url) = &spec.notify_callback_url else {
-        return Ok(None);
-    };
+/// What the callback is to say. Every field of the spec is named, so that none is forgotten.
+fn content(spec: &RecordingCallbackSpec) -> Result<Content, String> {
+    let RecordingCallbackSpec {
+        notify_callback_url,
+        notify_event_subscription,
+        sign_type,
+        publish_domain: _,
+        app: _,
+        sign_key_secret_ref: _,
+        credentials_secret_ref: _,
+        region: _,
+        project_id: _,
+        adoption_policy: _,
+        deletion_policy: _,
+        management_policy: _,
+        suspend: _,
+    } = spec.clone();
+    Ok(Content {
+        url: notify_callback_url.map(url).transpose()?,
+        events: notify_event_subscription.map_or_else(
+            || std::iter::once(DEFAULT_EVENT.to_owned()).collect(),
+            |events| events.into_iter().collect(),
+        ),
+        sign_type: sign_type.unwrap_or_else(|| DEFAULT_SIGN_TYPE.to_owned()),
+    })
+}
+
+/// A callback URL, held to what the cloud takes.
+fn url(url: String) -> Result<String, String> {
     let rest = url
         .strip_prefix("http://")
         .or_else(|| url.strip_prefix("https://"));
@@ -165,7 +193,7 @@ fn url(spec: &RecordingCallbackSpec) -> Result<Option<String>, String> {
         && !url.contains(['?', '#'])
         && !url.contains(char::is_whitespace);
     if good {
-        return Ok(Some(url.clone()));
+        return Ok(url);
     }
     Err("notifyCallbackURL must be an http:// or https:// URL without user info, query, fragment and white space.".to_owned())
 }

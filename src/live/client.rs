@@ -1,15 +1,16 @@
 //! A client of the Live API. The only caller of the transport for it.
 
 mod call;
-mod content;
+
 mod leave;
 mod operations;
+mod payload;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
-pub use self::content::Content;
+pub use self::payload::Payload;
 use super::{
     account::Account,
     clock::Clock,

@@ -22,7 +22,7 @@ use futures::future::BoxFuture;
 
 use self::board::Board;
 pub use self::{
-    ask::{Ask, Proof, Seen},
+    ask::{Ask, Seen},
     gate::{Creating, Gate},
     kept::Inventory,
 };
@@ -30,6 +30,7 @@ use super::{
     answer::{Answer, Page},
     quota::{Bucket, Lane, Token},
 };
+pub use crate::plan::step::Proof;
 use crate::plan::{failure::Failure, place::Place};
 
 /// Lists callbacks, page by page.

@@ -3,7 +3,6 @@
 //! Who waits has a place in a queue and costs no worker. `rate` says when, `queue` says who; both are pure. Here they are put together, and
 //! nothing here decides.
 
-mod lane;
 mod queue;
 mod rate;
 #[cfg(test)]
@@ -20,11 +19,11 @@ use tokio::{
     time::Instant,
 };
 
-pub use self::lane::Lane;
 use self::{
     queue::{Queue, Turn},
     rate::Rate,
 };
+pub use crate::plan::step::Lane;
 
 /// The buckets of all identities of this process.
 pub struct Quota {

@@ -15,7 +15,8 @@ use super::{
     sign_key::SignKey,
 };
 use crate::plan::{
-    place::{Events, Place, Values},
+    content::{Content, Events, Partial},
+    place::Place,
     row::Row,
 };
 
@@ -50,16 +51,18 @@ struct List {
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
-pub fn request(place: &Place, values: &Values, key: Option<&SignKey>) -> Bytes {
+pub fn request(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes {
+    let Content {
+        url,
+        events,
+        sign_type,
+    } = content;
     let fields = [
         ("publish_domain", Some(json!(place.domain()))),
         ("app", Some(json!(place.app()))),
-        (
-            "notify_callback_url",
-            values.url.as_ref().map(|url| json!(url)),
-        ),
-        ("notify_event_subscription", Some(json!(values.events))),
-        ("sign_type", Some(json!(values.sign_type))),
+        ("notify_callback_url", url.as_ref().map(|url| json!(url))),
+        ("notify_event_subscription", Some(json!(events))),
+        ("sign_type", Some(json!(sign_type))),
         ("key", key.map(|key| json!(key.expose()))),
     ];
     let fields = fields
@@ -75,7 +78,7 @@ pub fn created(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<R
         return Ok(None);
     }
     let Identified { id } = parse(body)?;
-    if filled(id.as_deref()).is_none() {
+    if id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
     let told = parse::<Callback>(body).unwrap_or_default();
@@ -93,7 +96,7 @@ pub fn updated(
         return Ok(None);
     }
     let callback: Callback = parse(body)?;
-    if filled(callback.id.as_deref()).is_none() {
+    if callback.id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
     same_id(row(callback, Some(place), secrets)?, id).map(Some)
@@ -154,42 +157,50 @@ fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
 
 /// `asked` is the place that was written to; what the answer does not say of a place is that one's.
 fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
+    let Callback {
+        id,
+        publish_domain,
+        app,
+        notify_callback_url,
+        notify_event_subscription,
+        sign_type,
+        create_time,
+        update_time,
+    } = callback;
     let lacks = |field: &str| format!("the answer can't be read: a callback has no {field}");
-    let id = filled(callback.id.as_deref())
-        .ok_or_else(|| lacks("id"))?
-        .to_owned();
+    let id = filled(id).ok_or_else(|| lacks("id"))?;
     if !is_id(&id) || secrets.presentable(&id, MAX_NAME) != id {
         return Err("the answer can't be read: a callback has an id that is none".to_owned());
     }
-    let domain = filled(callback.publish_domain.as_deref()).or(asked.map(Place::domain));
-    let app = filled(callback.app.as_deref()).or(asked.map(Place::app));
+    let domain = filled(publish_domain).or_else(|| Some(asked?.domain().to_owned()));
+    let app = filled(app).or_else(|| Some(asked?.app().to_owned()));
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
     let told = |text: &str, longest| secrets.presentable(text, longest);
-    let mut place = Place::new(domain, app);
+    let mut place = Place::new(&domain, &app);
     if asked.is_some_and(|asked| place != *asked) {
-        place = Place::new(&told(domain, MAX_VALUE), &told(app, MAX_NAME));
+        place = Place::new(&told(&domain, MAX_VALUE), &told(&app, MAX_NAME));
     }
     let events = |all: Vec<String>| {
         let told = all.iter().map(|event| told(event, MAX_NAME));
         let told: Events = told.collect();
         told.into_iter().take(MAX_EVENTS).collect()
     };
-    let url = filled(callback.notify_callback_url.as_deref());
-    let sign_type = filled(callback.sign_type.as_deref());
     Ok(Row {
         id,
         place,
-        url: url.map(|url| told(url, MAX_VALUE)),
-        events: callback.notify_event_subscription.map(events),
-        sign_type: sign_type.map(|name| told(name, MAX_NAME)),
-        create_time: time(callback.create_time),
-        update_time: time(callback.update_time),
+        content: Partial {
+            url: filled(notify_callback_url).map(|url| told(&url, MAX_VALUE)),
+            events: notify_event_subscription.map(events),
+            sign_type: filled(sign_type).map(|name| told(&name, MAX_NAME)),
+        },
+        create_time: time(create_time),
+        update_time: time(update_time),
     })
 }
 
 /// Empty equals absent.
-fn filled(text: Option<&str>) -> Option<&str> {
+fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
@@ -215,13 +226,13 @@ mod tests {
 
     #[test]
     fn a_request_names_every_field_that_is_ours_and_no_other() {
-        let mut values = Values {
+        let mut content = Content {
             url: Some("https://hooks.example.com/record".to_owned()),
             events: Events::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
             sign_type: "HMACSHA256".to_owned(),
         };
-        let sent = |values: &Values, key| -> Value {
-            serde_json::from_slice(&request(&place(), values, key)).unwrap()
+        let sent = |content: &Content, key| -> Value {
+            serde_json::from_slice(&request(&place(), content, key)).unwrap()
         };
         let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
         let mut expected = json!({
@@ -232,13 +243,13 @@ mod tests {
             "sign_type": "HMACSHA256",
             "key": "0123456789abcdef0123456789abcdef",
         });
-        assert_eq!(sent(&values, Some(&key)), expected);
-        values.url = None;
+        assert_eq!(sent(&content, Some(&key)), expected);
+        content.url = None;
         expected
             .as_object_mut()
             .unwrap()
             .retain(|name, _| name != "key" && name != "notify_callback_url");
-        assert_eq!(sent(&values, None), expected);
+        assert_eq!(sent(&content, None), expected);
     }
 
     #[test]
@@ -251,9 +262,12 @@ mod tests {
         .unwrap();
         assert_eq!(row.id, "e2fe84def7e476651034ec4b9e92bc30");
         assert_eq!(row.place, Place::new("push.example.com", "live"));
-        assert_eq!(row.url.as_deref(), Some("https://hooks.example.com/record"));
-        assert!(row.events.unwrap().contains("RECORD_START"));
-        assert_eq!(row.sign_type.as_deref(), Some("MD5"));
+        assert_eq!(
+            row.content.url.as_deref(),
+            Some("https://hooks.example.com/record")
+        );
+        assert!(row.content.events.unwrap().contains("RECORD_START"));
+        assert_eq!(row.content.sign_type.as_deref(), Some("MD5"));
         assert_eq!(row.create_time.unwrap().to_string(), "2020-03-02T08:59:45Z");
         assert_eq!(row.update_time.unwrap().to_string(), "2020-03-09T08:59:45Z");
     }
@@ -264,9 +278,9 @@ mod tests {
             "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;
         let row = shown(body.as_bytes(), "1", &Secrets::new()).unwrap();
         let rest = (
-            row.url,
-            row.events,
-            row.sign_type,
+            row.content.url,
+            row.content.events,
+            row.content.sign_type,
             row.create_time,
             row.update_time,
         );
@@ -363,9 +377,9 @@ mod tests {
             .to_string()
         };
         let row = shown(body("1").as_bytes(), "1", &secrets).unwrap();
-        assert_eq!(row.sign_type.as_deref(), Some("x\\u{1b}[31m"));
-        assert_eq!(row.events.unwrap().len(), MAX_EVENTS);
-        let url = row.url.unwrap();
+        assert_eq!(row.content.sign_type.as_deref(), Some("x\\u{1b}[31m"));
+        assert_eq!(row.content.events.unwrap().len(), MAX_EVENTS);
+        let url = row.content.url.unwrap();
         assert!(url.starts_with("https://[redacted]/x") && url.len() == MAX_VALUE);
         for id in [
             "test-token-0123456789",

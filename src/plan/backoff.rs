@@ -2,10 +2,21 @@
 
 use std::time::Duration;
 
-use super::failure::{Class, Failure};
+use jiff::Timestamp;
+
+use super::{
+    facts::Facts,
+    failure::{Class, Failure},
+    time::later,
+};
 
 /// The longest pause that a `Retry-After` may ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
+
+/// The first so many pauses are lengthened by a twentieth at most.
+const FEW: u32 = 3;
+/// No pause is longer: 10 minutes, lengthened.
+pub const LONGEST: Duration = Duration::from_mins(12);
 
 /// The pause after `failures` failures in a row, the newest of which is `failure`. At least the base delay, at most 20 % more.
 pub fn delay(failure: &Failure, failures: u32, seed: &str) -> Duration {
@@ -43,7 +54,18 @@ pub fn lengthened(delay: Duration, salt: u32, seed: &str) -> Duration {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-    delay + delay.mul_f64(f64::from(u8::try_from(hash >> 56).unwrap_or_default()) / 255.0 / 5.0)
+    // What fails for the first time heals soon, mostly; what fails for longer must not come back all at once.
+    let most = if salt <= FEW { 0.05 } else { 0.2 };
+    delay + delay.mul_f64(f64::from(u8::try_from(hash >> 56).unwrap_or_default()) / 255.0 * most)
+}
+
+/// When a conflict is looked at again: like a rejection.
+pub(super) fn next_look(facts: &Facts) -> Timestamp {
+    let count = u32::try_from(facts.failures() + 1).unwrap_or(u32::MAX);
+    let delay = Duration::from_secs(5)
+        .saturating_mul(1 << (count - 1).min(16))
+        .min(Duration::from_mins(10));
+    later(facts.now, lengthened(delay, count, &facts.object.uid))
 }
 
 #[cfg(test)]

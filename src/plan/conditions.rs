@@ -3,27 +3,107 @@
 use jiff::Timestamp;
 
 use super::{
+    facts::Facts,
     reason::Reason,
     situation::{Situation, Stage},
+    time::later,
 };
 use crate::api::status::{Condition, Status};
 
-/// The status word of Ready, if there is such a condition.
+/// The conditions that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The cloud holds the spec.
+    Ready,
+    /// The operator works on it, or waits.
+    Reconciling,
+    /// It takes a person, or a long time.
+    Stalled,
+}
+
+impl Kind {
+    /// The word: a condition's `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+        }
+    }
+}
+
+/// What a condition says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// It is so.
+    True,
+    /// It is not.
+    False,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Truth {
+    const ALL: [Self; 3] = [Self::True, Self::False, Self::Unknown];
+
+    /// The word: a condition's `status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// The truth of a word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|truth| truth.as_str() == word)
+    }
+}
+
+/// What a condition says, if its word is one.
+pub fn truth(condition: &Condition) -> Option<Truth> {
+    Truth::parse(&condition.status)
+}
+
+/// The condition Ready, if there is one.
 pub fn ready(status: &Status) -> Option<&Condition> {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready")
+    of_kind(&status.conditions, Kind::Ready)
+}
+
+/// What Ready says.
+pub fn ready_truth(status: &Status) -> Option<Truth> {
+    ready(status).and_then(truth)
+}
+
+/// Why Ready says it.
+pub fn ready_reason(status: &Status) -> Option<Reason> {
+    ready(status).and_then(|condition| Reason::parse(&condition.reason))
 }
 
 /// Whether Ready is True.
 pub fn is_ready(status: &Status) -> bool {
-    ready(status).is_some_and(|condition| condition.status == "True")
+    ready_truth(status) == Some(Truth::True)
 }
 
 /// Whether Ready has this reason.
 pub fn has_reason(status: &Status, reason: Reason) -> bool {
-    ready(status).is_some_and(|condition| condition.reason == reason.as_str())
+    ready_reason(status) == Some(reason)
+}
+
+/// Until when a reason is new: the settle time after Ready took it. It is over where the object is stalled for it already.
+pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
+    let since = |kind| {
+        let found = of_kind(&facts.status.conditions, kind);
+        found
+            .filter(|condition| condition.reason == reason.as_str())?
+            .last_transition_time
+    };
+    match (since(Kind::Ready), since(Kind::Reconciling)) {
+        (None, _) => later(facts.now, facts.settings.settle_time),
+        (Some(_), Some(since)) => later(since, facts.settings.settle_time),
+        (Some(since), None) => since,
+    }
 }
 
 /// Puts the conditions of a situation into the status, with the generation that they speak of.
@@ -36,25 +116,34 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
         return;
     }
     let before = std::mem::take(&mut status.conditions);
-    let kept = before
-        .iter()
-        .find(|c| c.type_ == "Ready")
-        .map_or("Unknown", |c| c.status.as_str());
+    let kept = of_kind(&before, Kind::Ready)
+        .and_then(truth)
+        .unwrap_or(Truth::Unknown);
     let (ready, also) = match situation.stage {
-        Stage::Ready => ("True", None),
-        Stage::Progressing => ("False", Some("Reconciling")),
-        Stage::Stalled => ("False", Some("Stalled")),
-        Stage::NotReady => ("False", None),
-        Stage::Unknown => ("Unknown", None),
-        Stage::UnknownProgressing => ("Unknown", Some("Reconciling")),
+        Stage::Ready => (Truth::True, None),
+        Stage::Progressing => (Truth::False, Some(Kind::Reconciling)),
+        Stage::Stalled => (Truth::False, Some(Kind::Stalled)),
+        Stage::NotReady => (Truth::False, None),
+        Stage::Unknown => (Truth::Unknown, None),
+        Stage::UnknownProgressing => (Truth::Unknown, Some(Kind::Reconciling)),
         Stage::Kept | Stage::AsItWas => (kept, None),
     };
     let mut conditions = vec![condition(
-        &before, "Ready", ready, situation, generation, now,
+        &before,
+        Kind::Ready,
+        ready,
+        situation,
+        generation,
+        now,
     )];
-    if let Some(type_) = also {
+    if let Some(kind) = also {
         conditions.push(condition(
-            &before, type_, "True", situation, generation, now,
+            &before,
+            kind,
+            Truth::True,
+            situation,
+            generation,
+            now,
         ));
     }
     status.conditions = conditions;
@@ -64,26 +153,30 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
 /// tells since when an object has been waiting for the same thing.
 fn condition(
     before: &[Condition],
-    type_: &str,
-    word: &str,
+    kind: Kind,
+    truth: Truth,
     situation: &Situation,
     generation: i64,
     now: Timestamp,
 ) -> Condition {
     let since = before
         .iter()
-        .find(|c| c.type_ == type_ && c.status == word)
-        .filter(|c| type_ != "Reconciling" || c.reason == situation.reason.as_str())
+        .find(|c| c.type_ == kind.as_str() && c.status == truth.as_str())
+        .filter(|c| kind != Kind::Reconciling || c.reason == situation.reason.as_str())
         .and_then(|c| c.last_transition_time)
         .unwrap_or(now);
     Condition {
-        type_: type_.to_owned(),
-        status: word.to_owned(),
+        type_: kind.as_str().to_owned(),
+        status: truth.as_str().to_owned(),
         reason: situation.reason.as_str().to_owned(),
         message: situation.message.clone(),
         last_transition_time: Some(second_begun(since)),
         observed_generation: Some(generation),
     }
+}
+
+fn of_kind(conditions: &[Condition], kind: Kind) -> Option<&Condition> {
+    conditions.iter().find(|c| c.type_ == kind.as_str())
 }
 
 /// Times in conditions have whole seconds, as everywhere in Kubernetes.

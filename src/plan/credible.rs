@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{facts::later, ledger};
+use super::{
+    conditions::{self, Truth},
+    ledger,
+    time::later,
+};
 use crate::api::status::{OperationStatus, Status};
 
 /// A time further ahead is none: nothing here waits so long, and no clock that is kept is so wrong.
@@ -41,8 +45,8 @@ pub fn credible(mut status: Status, now: Timestamp) -> Status {
     bound(&mut status.failures, 0);
     for condition in &mut status.conditions {
         believe(&mut condition.last_transition_time);
-        if !["True", "False", "Unknown"].contains(&condition.status.as_str()) {
-            "Unknown".clone_into(&mut condition.status);
+        if conditions::truth(condition).is_none() {
+            Truth::Unknown.as_str().clone_into(&mut condition.status);
         }
     }
     status

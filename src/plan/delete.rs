@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use super::{
-    decide::{Proof, Rest, Step, rest},
-    facts::{Access, Definition, Deletion, Facts, Observed, later},
-    hold,
-    manage::{ambiguous, backoff, home, look, no_access, target_changed, until, unusable},
+    facts::{Access, Definition, Deletion, Facts, Observed},
+    gate::{
+        ambiguous, backoff, elsewhere, has_moved, no_access, target_changed,
+        target_changed_address, unusable,
+    },
     place::Target,
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest, until},
+    time::later,
 };
 
 /// The next step.
 pub(super) fn decide(facts: &Facts) -> Step {
     if !facts.object.finalizer {
-        return rest(Situation::unchanged());
+        return rest(let_go(facts));
     }
     let retained = facts.id().map(str::to_owned);
     if facts.id().is_none() && facts.claiming_record().is_none() {
@@ -33,10 +36,42 @@ pub(super) fn decide(facts: &Facts) -> Step {
     if retain {
         return Step::Release { retained };
     }
+    // In whatever state it waits: while the product is being uninstalled every object goes, and its callback stays.
+    match &facts.definition {
+        Definition::Unread => return Step::Definition,
+        Definition::Unknown(problem) => return cannot_know(facts, problem),
+        Definition::Stays | Definition::Going => {}
+    }
     match waiting(facts) {
         Some(situation) => rest(situation.with_way_out(facts)),
         None => may_call(facts),
     }
+}
+
+/// The object is let go, and goes when the others let it.
+fn let_go(facts: &Facts) -> Situation {
+    if facts.object.held_by.is_empty() {
+        return Situation::unchanged();
+    }
+    let message = format!(
+        "The object is let go here, and its place is free for others. It goes when the finalizers of others are taken off: {}.",
+        facts.object.held_by.join(", ")
+    );
+    Situation::new(Reason::Deleting, Stage::Progressing, message)
+}
+
+/// Whether the callback is to stay can't be known.
+fn cannot_know(facts: &Facts, problem: &str) -> Step {
+    let message = format!(
+        "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
+    );
+    let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
+    Step::Rest(Rest {
+        situation: situation.with_way_out(facts),
+        remote: None,
+        again: Some(later(facts.now, Duration::from_secs(30))),
+        look_again: false,
+    })
 }
 
 /// What the delete waits for, if a human has to do something.
@@ -56,9 +91,9 @@ fn waiting(facts: &Facts) -> Option<Situation> {
     match &facts.access {
         Access::Unread | Access::Ambiguous(_) | Access::Unknown(_) => None,
         Access::Unusable(reason, message) => Some(unusable(*reason, message)),
-        Access::Usable(target) => home(facts)
-            .filter(|home| !home.same_project(target))
-            .map(|home| target_changed(&home, target)),
+        Access::Usable(target) => {
+            elsewhere(facts, target).map(|home| target_changed(&home, target))
+        }
     }
 }
 
@@ -73,14 +108,12 @@ fn may_call(facts: &Facts) -> Step {
     if let Some(next) = backoff(facts) {
         return until(next);
     }
-    if hold::has_moved(facts, target) {
+    if has_moved(facts, target) {
         return through_another_address(facts, target);
     }
     match facts.claiming_record() {
         Some(record) => look_first(facts, record),
-        None => facts
-            .id()
-            .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
+        None => facts.id().map_or(Step::Release { retained: None }, remove),
     }
 }
 
@@ -96,8 +129,8 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .iter()
                 .find(|row| facts.id() == Some(row.id.as_str()));
             match found {
-                Some(row) => remove(facts, &row.id),
-                None => rest(hold::target_changed_address(facts, target).with_way_out(facts)),
+                Some(row) => remove(&row.id),
+                None => rest(target_changed_address(facts, target).with_way_out(facts)),
             }
         }
     }
@@ -108,16 +141,16 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
 fn look_first(facts: &Facts, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
-        return remove(facts, &row.id);
+        return remove(&row.id);
     }
     match &facts.observed {
         Observed::Unasked | Observed::Absent { proven: false, .. } => {
             look(facts.now, Proof::Absence)
         }
         Observed::Unknown(failure) => Step::Failed(failure.clone()),
-        seen if seen.since(settled_at) => facts
-            .id()
-            .map_or(Step::Release { retained: None }, |id| remove(facts, id)),
+        seen if seen.since(settled_at) => {
+            facts.id().map_or(Step::Release { retained: None }, remove)
+        }
         _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let settled = later(settled_at, Duration::from_millis(1));
@@ -135,27 +168,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
     }
 }
 
-/// DELETE an id of ours, unless the product is being uninstalled.
-fn remove(facts: &Facts, id: &str) -> Step {
-    match &facts.definition {
-        Definition::Unread => Step::Definition,
-        Definition::Stays => Step::Delete { id: id.to_owned() },
-        Definition::Going => Step::Release {
-            retained: Some(id.to_owned()),
-        },
-        Definition::Unknown(problem) => {
-            let message = format!(
-                "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
-            );
-            let again = later(facts.now, Duration::from_secs(30));
-            let situation =
-                Situation::new(Reason::Deleting, Stage::Progressing, message).with_way_out(facts);
-            Step::Rest(Rest {
-                situation,
-                remote: None,
-                again: Some(again),
-                look_again: false,
-            })
-        }
-    }
+/// DELETE an id of ours.
+fn remove(id: &str) -> Step {
+    Step::Delete { id: id.to_owned() }
 }

@@ -2,10 +2,10 @@
 //! then a GET tells whose it is. Pure.
 
 use super::{
-    decide::Step,
     facts::{Facts, Shown},
-    manage::stuck,
+    foreign::stuck,
     row::Row,
+    step::Step,
 };
 
 /// The same step, save that a recorded id which another status holds, too, counts only once it was seen at this object's place.

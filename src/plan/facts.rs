@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
+    content::Content,
     failure::Failure,
-    place::{Place, Target, Values},
+    place::{Place, Target},
     reason::Reason,
     record::Record,
     row::Row,
+    time::later,
 };
 use crate::api::status::Status;
 
@@ -38,6 +40,10 @@ pub struct Facts {
     pub record_seen: Timestamp,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
     pub rechecked: bool,
+    /// When our newest change at the cloud was answered or given up: what the status says, but never later than it was seen there.
+    pub last_write: Option<Timestamp>,
+    /// When the attempt comes that the status announces, whatever became of the clocks since.
+    pub next_attempt: Option<Timestamp>,
     /// A look that came too soon to count is to be made again, and it is time.
     pub look_due: bool,
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
@@ -48,6 +54,8 @@ pub struct Facts {
     pub credential: Option<String>,
     /// The object's sign key.
     pub key: Key,
+    /// The account that the credentials name has seen the object's place, or written there.
+    pub account_has_seen: bool,
     /// Another object that owns this place.
     pub rival: Option<Rival>,
     /// Ids that the statuses of other objects hold.
@@ -60,7 +68,11 @@ pub struct Facts {
     pub observed: Observed,
     /// What a GET by the recorded id said.
     pub shown: Shown,
-    /// Rewrites of our values by something else within the last hour, as this process saw them.
+    /// A change that the cloud answered as if the callback were gone. A look decides whether to believe that.
+    pub denied: Option<Failure>,
+    /// The `update_time` that the first row had which was seen after our last write, where this process saw it.
+    pub baseline: Option<Timestamp>,
+    /// Rewrites of our callback by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
     /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
     pub blind: Option<Failure>,
@@ -96,6 +108,8 @@ pub struct Object {
     pub annotated: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// The finalizers of others.
+    pub held_by: Vec<String>,
     /// The look that somebody asked for by annotation.
     pub requested: Option<String>,
 }
@@ -147,7 +161,7 @@ pub struct Desired {
     /// Domain and application.
     pub place: Place,
     /// URL, events and signature type.
-    pub values: Values,
+    pub content: Content,
     /// Whether a sign key is referenced.
     pub wants_key: bool,
     /// What may be done with a foreign callback.
@@ -290,7 +304,7 @@ pub enum Shown {
     Row(Row),
 }
 
-/// Rewrites of our values by somebody else, those that were repaired.
+/// Rewrites of our callback by somebody else, those that were repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rewrites {
     /// How many in the last hour.
@@ -362,27 +376,18 @@ impl Facts {
         })
     }
 
+    /// How many calls failed in a row.
+    pub fn failures(&self) -> i64 {
+        self.status.failures.unwrap_or_default().max(0)
+    }
+
+    /// Whether the spec is another than the one that the conditions tell of.
+    pub fn is_new_generation(&self) -> bool {
+        self.status.observed_generation != Some(self.object.generation)
+    }
+
     /// Whether the object is only looked at.
     pub fn only_looks(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
-}
-
-/// A moment as a status tells it: whole seconds, never earlier than it is.
-pub fn next_second(moment: Timestamp) -> Timestamp {
-    let up = i64::from(moment.subsec_nanosecond() > 0);
-    Timestamp::from_second(moment.as_second() + up).unwrap_or(moment)
-}
-
-/// `moment` and so much later or, where that is negative, earlier; at most the end of time.
-pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.saturating_add(by).unwrap_or(moment)
-}
-
-/// `moment` plus `duration`, or the end of time.
-pub fn later(moment: Timestamp, duration: Duration) -> Timestamp {
-    SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|duration| moment.checked_add(duration).ok())
-        .unwrap_or(Timestamp::MAX)
 }

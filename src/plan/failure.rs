@@ -18,6 +18,21 @@ pub enum Operation {
 }
 
 impl Operation {
+    const ALL: [Self; 5] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Get,
+        Self::List,
+    ];
+
+    /// The operation of a name, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == word)
+    }
+
     /// The name in `status.lastOperation.type` and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,27 +5,35 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    conditions,
-    decide::{Proof, Rest, Step, rest},
+    conditions::{self, Truth},
+    content::Partial,
     difference,
-    facts::{Desired, Facts, Observed, Shown, later, shifted},
+    facts::{Desired, Facts, Observed, Shown},
+    foreign::{foreign, several},
+    gate::{has_moved, target_changed_address},
     ledger,
-    manage::{foreign, is_as_sent, look, must_recheck, recheck_at, several, target_changed},
     place::Target,
     reason::Reason,
     row::Row,
+    settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest},
+    time::{later, shifted},
 };
 use crate::api::status::Status;
 
-/// A row changed this much later than our last write was changed by somebody else.
+/// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
+const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// How often a contested row is repaired.
 const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
-pub fn is_news(status: &Status, rows: &[Row]) -> bool {
-    if is_unknown(status) || ledger::tells_a_look(status) {
+/// `baseline` is the `update_time` that was first seen after our last write.
+pub fn is_news(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
+    let unknown = conditions::ready_truth(status) == Some(Truth::Unknown);
+    if unknown || ledger::tells_a_look(status) {
         return true;
     }
     let (Some(remote), [row]) = (&status.remote, rows) else {
@@ -35,19 +43,35 @@ pub fn is_news(status: &Status, rows: &[Row]) -> bool {
         .sent
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
-    !difference::same_as_remote(row, remote) || (keyed && changed_after(status, row, TOLERANCE))
+    let last_write = ledger::last_write(status);
+    !row.is_same(remote) || (keyed && is_rewritten(status, last_write, baseline, row))
 }
 
-/// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
-pub(super) fn is_judged_anew(facts: &Facts) -> bool {
-    let contended =
-        conditions::ready(&facts.status).is_some_and(|c| c.reason == Reason::Contended.as_str());
-    facts.observed.begun().is_some() && (contended || is_unknown(&facts.status))
+/// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
+/// may date what we compare, so the first time seen after our own write is what counts, if it can be that write's.
+fn is_rewritten(
+    status: &Status,
+    last_write: Option<Timestamp>,
+    baseline: Option<Timestamp>,
+    row: &Row,
+) -> bool {
+    let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
+        return false;
+    };
+    let told = status.remote.as_ref();
+    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
+    match told.or(baseline).filter(may_be_ours) {
+        Some(baseline) => changed > baseline,
+        None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
+    }
 }
 
-/// Whether Ready is Unknown.
-fn is_unknown(status: &Status) -> bool {
-    conditions::ready(status).is_some_and(|condition| condition.status == "Unknown")
+/// The baseline that a row gives which is the first seen after our last write.
+pub fn baseline(last_write: Option<Timestamp>, row: &Row) -> Option<Timestamp> {
+    let ours = last_write?;
+    row.update_time
+        .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
 /// The next step.
@@ -66,13 +90,11 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
                 Shown::Row(row) => Some(row),
                 Shown::Unasked | Shown::Unknown(_) | Shown::Gone => None,
             };
-            match facts
-                .observed
-                .rows()
-                .iter()
-                .find(|row| row.id == id)
-                .or(shown)
-            {
+            let mut listed = facts.observed.rows().iter();
+            let listed = listed.find(|row| row.id == id);
+            match listed.or(shown) {
+                // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
+                Some(_) if listed.is_some() && facts.denied.is_some() => denied(facts),
                 Some(row) => by_row(facts, desired, row),
                 None if moved => rest(target_changed_address(facts, target)),
                 None => missing(facts, desired),
@@ -81,14 +103,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
     }
 }
 
-/// Whether the credentials now name another address of the same project than the callback was made through.
-pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .filter(|_| facts.id().is_some());
-    home.is_some_and(|home| home.endpoint != target.endpoint)
+/// A change had no effect that lasts: a failure like any other.
+fn denied(facts: &Facts) -> Step {
+    let failure = facts.denied.clone();
+    failure.map_or_else(|| rest(Situation::unchanged()), Step::Failed)
 }
 
 /// Whether the status alone can't tell how things are.
@@ -96,25 +114,19 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
     let asked = facts.unanswered().is_some() || facts.look_due;
     // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
-    let beside_others = conditions::ready(&facts.status).is_some_and(|ready| {
-        [Reason::Creating.as_str(), Reason::Conflict.as_str()].contains(&ready.reason.as_str())
-    });
-    asked || facts.shown == Shown::Gone || must_recheck(facts) || unsure || beside_others
-}
-
-/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
-/// looked, and the row that it remembers is as wanted.
-pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
-    let holds = |remote| difference::remote_holds(remote, &desired.values);
-    conditions::is_ready(&facts.status)
-        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
-}
-
-/// Whether Ready says that the cloud holds the spec.
-fn is_told(facts: &Facts) -> bool {
-    [Reason::Available, Reason::Normalized]
-        .iter()
-        .any(|reason| conditions::has_reason(&facts.status, *reason))
+    let beside_others = matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Creating | Reason::Conflict)
+    );
+    // Ready is not said of a spec before the account that it names was asked.
+    let unheard_of = facts.is_new_generation() && !facts.account_has_seen;
+    let unheard_of = unheard_of && is_as_sent(facts, desired);
+    asked
+        || unheard_of
+        || facts.shown == Shown::Gone
+        || must_recheck(facts)
+        || unsure
+        || beside_others
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
@@ -150,9 +162,10 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .status
         .remote
         .as_ref()
-        .is_some_and(|remote| difference::same_as_remote(row, remote));
-    let holds = row.holds(&desired.values);
-    let rewritten = desired.wants_key && changed_after(&facts.status, row, TOLERANCE);
+        .is_some_and(|remote| row.is_same(remote));
+    let holds = row.holds(&desired.content) && row.place == desired.place;
+    let rewritten =
+        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
     match (holds, known) {
         (true, true) if !rewritten => settled(facts, available(facts, desired), None),
         (true, false) if !rewritten => settled(facts, available(facts, desired), Some(row)),
@@ -160,8 +173,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             settled(facts, normalized(row, desired), None)
         }
         (false, _) if facts.status.sent.is_none() => update(None),
-        (false, false) if is_answer(&facts.status, row) => {
-            let counts_at = counts_at(&facts.status, facts.settings.settle_time);
+        (false, false) if is_answer(facts, row) => {
+            let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
             if facts.observed.since(counts_at) {
                 settled(facts, normalized(row, desired), Some(row))
             } else {
@@ -173,20 +186,16 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
-fn is_answer(status: &Status, row: &Row) -> bool {
-    let untold = status.remote.as_ref().is_some_and(|remote| {
-        remote.notify_callback_url.is_none()
-            && remote.notify_event_subscription.is_empty()
-            && remote.sign_type.is_none()
-    });
-    untold && !changed_after(status, row, SignedDuration::ZERO)
+fn is_answer(facts: &Facts, row: &Row) -> bool {
+    let remembered = facts.status.remote.as_ref().map(Partial::from);
+    let untold = remembered == Some(Partial::default());
+    untold && !changed_after(facts, row)
 }
 
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
-    if !facts.observed.since(counts_at) && !changed_after(&facts.status, row, SignedDuration::ZERO)
-    {
+    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    if !facts.observed.since(counts_at) && !changed_after(facts, row) {
         return again_at(facts, counts_at);
     }
     if let Some(next) = truce(facts) {
@@ -203,7 +212,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             look_again: false,
         });
     }
-    let told = difference::sentence(&difference::of(row, &desired.values));
+    let told = difference::sentence(&difference::of(&row.content, &desired.content));
     let told = if told.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -217,12 +226,9 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 
 /// Until when a row is left alone that was rewritten a second time within an hour. A restart keeps to what was told.
 fn truce(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged
-        || facts.unanswered().is_some()
-        || facts.status.observed_generation != Some(facts.object.generation);
-    let told = conditions::ready(&facts.status)
-        .filter(|c| c.reason == Reason::Contended.as_str())
-        .and(facts.status.next_attempt_time);
+    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let contended = conditions::has_reason(&facts.status, Reason::Contended);
+    let told = facts.next_attempt.filter(|_| contended);
     let repaired = facts
         .rewrites
         .repaired
@@ -233,7 +239,7 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
 
 /// The recorded row was not in the list.
 fn missing(facts: &Facts, desired: &Desired) -> Step {
-    let counts_at = counts_at(&facts.status, facts.settings.settle_time);
+    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
@@ -267,8 +273,8 @@ fn others(facts: &Facts, kept: &Row) -> Option<Step> {
 }
 
 /// From when on a look counts against our own last write.
-pub fn counts_at(status: &Status, settle_time: Duration) -> Timestamp {
-    ledger::last_write(status).map_or(Timestamp::MIN, |at| later(at, settle_time))
+pub fn counts_at(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
+    last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.
@@ -285,17 +291,15 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
 }
 
 /// Whether the row says that it was changed later than our last write was answered.
-fn changed_after(status: &Status, row: &Row, tolerance: SignedDuration) -> bool {
-    match (row.update_time, ledger::last_write(status)) {
-        (Some(changed), Some(ours)) => changed > shifted(ours, tolerance),
-        _ => false,
-    }
+fn changed_after(facts: &Facts, row: &Row) -> bool {
+    let times = row.update_time.zip(facts.last_write);
+    times.is_some_and(|(changed, ours)| changed > ours)
 }
 
 /// The cloud holds the spec.
 pub(super) fn available(facts: &Facts, desired: &Desired) -> Situation {
     let mut message = "The cloud holds this spec.".to_owned();
-    if desired.values.url.is_none() {
+    if desired.content.url.is_none() {
         message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
     }
     let keeps_key = facts
@@ -325,7 +329,15 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let fields = difference::sentence(&difference::of(row, &desired.values));
+    let mut fields = difference::sentence(&difference::of(&row.content, &desired.content));
+    if row.place != desired.place {
+        let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
+        fields = if fields.is_empty() {
+            place
+        } else {
+            format!("{place}; {fields}")
+        };
+    }
     Situation::new(
         Reason::Normalized,
         Stage::Ready,
@@ -343,20 +355,4 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
         again: recheck_at(facts),
         look_again: false,
     })
-}
-
-/// The same project has another address now, and the callback is not found there.
-pub(super) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
-    let mut situation = target_changed(target, target);
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .map(|t| t.endpoint.as_str())
-        .unwrap_or_default();
-    situation.message = format!(
-        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
-        target.endpoint
-    );
-    situation
 }

@@ -2,12 +2,72 @@
 
 use jiff::Timestamp;
 
-use super::facts::next_second;
 use super::failure::{Class, Failure, Operation};
+use super::time::next_second;
 use crate::api::status::{OperationStatus, Status};
 
 /// How many entries `operations` has at most.
 pub const KEPT: usize = 10;
+
+/// How a call to the cloud ended, in the words of the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With a 2xx.
+    Succeeded,
+    /// The cloud said no.
+    Rejected,
+    /// A change that may have happened.
+    Unknown,
+    /// A look that failed, or a change that was never sent.
+    Failed,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Succeeded, Self::Rejected, Self::Unknown, Self::Failed];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Rejected => "Rejected",
+            Self::Unknown => "Unknown",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// The outcome of a word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
+
+    /// How a call that failed ended.
+    fn of(failure: &Failure) -> Self {
+        if failure.class == Class::NotSent || !failure.operation.is_change() {
+            Self::Failed
+        } else if failure.class.may_have_happened() {
+            Self::Unknown
+        } else {
+            Self::Rejected
+        }
+    }
+}
+
+/// What an entry tells of, if its word is one of ours.
+pub fn operation(entry: &OperationStatus) -> Option<Operation> {
+    Operation::parse(&entry.type_)
+}
+
+/// How an entry ended, if its word is one of ours.
+pub fn outcome(entry: &OperationStatus) -> Option<Outcome> {
+    Outcome::parse(&entry.outcome)
+}
+
+/// Whether an entry tells of a create that may have happened.
+pub fn is_unknown_create(entry: &OperationStatus) -> bool {
+    (operation(entry), outcome(entry)) == (Some(Operation::Create), Some(Outcome::Unknown))
+}
 
 /// The entry of a call that succeeded.
 pub fn success(
@@ -19,7 +79,7 @@ pub fn success(
 ) -> OperationStatus {
     OperationStatus {
         type_: operation.as_str().to_owned(),
-        outcome: "Succeeded".to_owned(),
+        outcome: Outcome::Succeeded.as_str().to_owned(),
         http_status: http_status.map(i64::from),
         request_id,
         time: Some(next_second(at)),
@@ -30,16 +90,9 @@ pub fn success(
 
 /// The entry of a call that failed.
 pub fn failure(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatus {
-    let outcome = if failure.class == Class::NotSent || !failure.operation.is_change() {
-        "Failed"
-    } else if failure.class.may_have_happened() {
-        "Unknown"
-    } else {
-        "Rejected"
-    };
     OperationStatus {
         type_: failure.operation.as_str().to_owned(),
-        outcome: outcome.to_owned(),
+        outcome: Outcome::of(failure).as_str().to_owned(),
         http_status: failure.http_status.map(i64::from),
         error_code: failure.code.clone(),
         error_message: Some(failure.message.clone()),
@@ -89,10 +142,8 @@ pub fn look_failed(status: &mut Status, entry: OperationStatus) {
 
 /// Whether `lastOperation` is a failed look.
 pub fn tells_a_look(status: &Status) -> bool {
-    status
-        .last_operation
-        .as_ref()
-        .is_some_and(|entry| entry.type_ == "Get" || entry.type_ == "List")
+    let newest = status.last_operation.as_ref().and_then(operation);
+    newest.is_some_and(|operation| !operation.is_change())
 }
 
 /// Puts the newest change back into `lastOperation`, where a failed look had taken its place.
@@ -114,8 +165,9 @@ pub fn last_change(status: &Status) -> Option<Timestamp> {
 
 /// When the newest change that happened, or may have, was answered or given up.
 pub fn last_write(status: &Status) -> Option<Timestamp> {
-    let wrote =
-        |entry: &&OperationStatus| entry.outcome == "Succeeded" || entry.outcome == "Unknown";
+    let wrote = |entry: &&OperationStatus| {
+        matches!(outcome(entry), Some(Outcome::Succeeded | Outcome::Unknown))
+    };
     status
         .operations
         .iter()
@@ -139,4 +191,31 @@ pub fn repeated(status: &Status, failure: &Failure) -> Option<(i64, Timestamp)> 
 fn same(a: &OperationStatus, b: &OperationStatus) -> bool {
     (&a.type_, &a.outcome, a.http_status, &a.error_code)
         == (&b.type_, &b.outcome, b.http_status, &b.error_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_as_it_is_written() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+        }
+        for operation in [
+            Operation::Create,
+            Operation::Update,
+            Operation::Delete,
+            Operation::Get,
+            Operation::List,
+        ] {
+            assert_eq!(Operation::parse(operation.as_str()), Some(operation));
+        }
+        let forged = OperationStatus {
+            type_: "create".to_owned(),
+            outcome: "?".to_owned(),
+            ..OperationStatus::default()
+        };
+        assert_eq!((operation(&forged), outcome(&forged)), (None, None));
+    }
 }

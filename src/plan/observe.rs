@@ -1,14 +1,13 @@
 //! The decision for an object that only looks: what managing it would do.
 
 use super::{
-    conditions,
-    decide::{Proof, Rest, Step, rest},
-    difference,
+    conditions, difference,
     facts::{Access, Adoption, Desired, Facts, Observed},
-    manage::{ambiguous, home, look, no_access, target_changed, unusable},
+    gate::{ambiguous, elsewhere, no_access, target_changed, unusable},
     reason::Reason,
     row::Row,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look, rest},
 };
 use crate::api::status::PlanStatus;
 
@@ -16,8 +15,7 @@ use crate::api::status::PlanStatus;
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
     let told = facts.status.plan.is_some()
         && facts.status.observed_generation == Some(facts.object.generation)
-        && conditions::ready(&facts.status)
-            .is_some_and(|c| c.reason == Reason::ObserveOnly.as_str())
+        && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
         && !facts.nudged;
     if told && facts.observed == Observed::Unasked {
@@ -33,9 +31,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Access::Unknown(failure) => return no_access(facts, failure),
         Access::Usable(target) => target,
     };
-    if let Some(home) = home(facts)
-        && !home.same_project(target)
-    {
+    if let Some(home) = elsewhere(facts, target) {
         return rest(target_changed(&home, target));
     }
     match &facts.observed {
@@ -47,7 +43,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
             let (plan, message) = compare(facts, desired, row);
-            let holds = row.is_some_and(|row| row.holds(&desired.values));
+            let holds = row.is_some_and(|row| row.holds(&desired.content));
             let stage = if holds { Stage::Ready } else { Stage::NotReady };
             let why = if facts.policies.observe {
                 "managementPolicy is Observe"
@@ -88,14 +84,14 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         let plan = if facts.rival.is_some() {
             action("None", Vec::new())
         } else {
-            action("Create", difference::from_nothing(&desired.values))
+            action("Create", difference::from_nothing(&desired.content))
         };
         return (
             plan,
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
-    let changes = difference::of(row, &desired.values);
+    let changes = difference::of(&row.content, &desired.content);
     let told = if changes.is_empty() {
         format!("The callback {} says what the spec says.", row.id)
     } else {

@@ -1,23 +1,23 @@
 //! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{
     backoff, conditions,
-    decide::Rest,
-    facts::{Access, Deletion, Desired, Facts, Key, later, next_second},
+    facts::{Access, Deletion, Desired, Facts, Key},
     failure::{Class, Failure, Operation},
-    hold, ledger, manage, observe,
-    place::{Target, Values},
+    hold, ledger, observe,
+    place::Target,
     reason::Reason,
     record::Attempt,
     row::Row,
-    situation::{Situation, Stage},
+    settled,
+    situation::{self, Situation, Stage},
+    step::Rest,
+    time::{later, next_second},
     unseen,
 };
-use crate::api::status::{RemoteStatus, SentStatus, Status, TargetStatus};
+use crate::api::status::{RemoteStatus, Status, TargetStatus};
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,13 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     let looked = facts.observed.begun().is_some();
     let asked_again = situation.reason == Reason::CredentialsMissing && situation.next.is_some();
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
-        status.failures = Some(failures(facts) + 1);
+        status.failures = Some(facts.failures() + 1);
     }
     if situation.stage == Stage::Ready {
         status.failures = Some(0);
+    }
+    if facts.object.deleting && !facts.object.finalizer {
+        status.callback_id = None; // let go: it is not this object's any more
     }
     if looked {
         ledger::restore(&mut status);
@@ -73,7 +76,7 @@ pub fn failed(
     at: Timestamp,
 ) -> (Status, Timestamp) {
     let mut status = facts.status.clone();
-    let count = failures(facts) + 1;
+    let count = facts.failures() + 1;
     let entry = ledger::failure(failure, at, count);
     let mut situation = Situation::failed(facts, failure, advice, next_attempt(facts, failure, at));
     if failure.operation.is_change() {
@@ -92,14 +95,35 @@ pub fn failed(
     status.rejected_credential = facts
         .credential
         .clone()
-        .filter(|_| failure.class == Class::Credential);
+        .filter(|_| matches!(failure.class, Class::Credential | Class::Permission));
     if facts.object.deleting {
         situation = situation.with_way_out(facts);
     }
+    // The status tells whole seconds; who comes back need not wait for them.
+    let exact = next_attempt(facts, failure, at);
     let again = situation
         .next
-        .unwrap_or_else(|| next_attempt(facts, failure, at));
+        .filter(|told| *told != next_second(exact))
+        .unwrap_or(exact);
     (finish(facts, status, &situation), again)
+}
+
+/// The sweeps fail for the credential, the permission or the account: Ready becomes Unknown, once.
+pub fn unseen(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status {
+    let mut status = facts.status.clone();
+    if failure.class == Class::Credential {
+        status.rejected_credential.clone_from(&facts.credential);
+    }
+    let message = format!(
+        "Nobody can see any more whether the cloud holds this spec: {}",
+        situation::sentence(failure, advice)
+    );
+    let situation = Situation::new(
+        situation::reason_of(failure),
+        Stage::UnknownProgressing,
+        message,
+    );
+    finish(facts, status, &situation)
 }
 
 /// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
@@ -109,7 +133,8 @@ fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situatio
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }
-    situation.next = Some(next_second(facts.settled_at(record)));
+    let settled_at = next_second(facts.settled_at(record));
+    situation.next = situation.next.max(Some(settled_at));
     if !failure.class.is_throttling() {
         situation.reason = Reason::OutcomeUnknown;
     }
@@ -145,17 +170,15 @@ pub fn created(
         .as_ref()
         .and_then(|r| r.newest())
         .map(|newest| newest.id.clone());
-    status.sent = Some(sent(&attempt.values(), attempt.key_digest.clone()));
-    let unknown = status
-        .operations
-        .first()
-        .is_some_and(|newest| newest.type_ == "Create" && newest.outcome == "Unknown");
+    status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
+    let newest = status.operations.first();
+    let unknown = newest.is_some_and(ledger::is_unknown_create);
     let mut entry = ledger::success(
         Operation::Create,
         told.http_status,
         told.request_id,
         told.at,
-        failures(facts) + 1,
+        facts.failures() + 1,
     );
     if told.http_status.is_none() && unknown {
         let newest = status.operations.remove(0);
@@ -187,7 +210,7 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
         .map(|newest| newest.id.clone());
     status.sent = None;
     ledger::restore(&mut status);
-    let as_wanted = row.holds(&desired.values) && !desired.wants_key;
+    let as_wanted = row.holds(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
         hold::available(facts, desired)
     } else {
@@ -196,7 +219,7 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     finish(facts, status, &situation)
 }
 
-/// A PUT of the desired values succeeded. `row` is the cloud's answer, if it gave one.
+/// A PUT of the desired content succeeded. `row` is the cloud's answer, if it gave one.
 pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
@@ -204,7 +227,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
         Key::Digest(digest) => Some(digest.clone()),
         Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => former,
     };
-    status.sent = Some(sent(&desired.values, digest));
+    status.sent = Some(desired.content.sent(digest));
     status.remote = Some(row.map_or_else(
         || RemoteStatus {
             id: status.callback_id.clone(),
@@ -219,7 +242,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
             told.http_status,
             told.request_id,
             told.at,
-            failures(facts) + 1,
+            facts.failures() + 1,
         ),
     );
     status.failures = Some(0);
@@ -239,10 +262,21 @@ pub fn deleted(facts: &Facts, told: Told) -> Status {
             told.http_status,
             told.request_id,
             told.at,
-            failures(facts) + 1,
+            facts.failures() + 1,
         ),
     );
     status.callback_id = facts.id().map(str::to_owned);
+    finish(facts, status, &Situation::unchanged())
+}
+
+/// The recorded id is another object's, which owns the place.
+pub fn disowned(facts: &Facts) -> Status {
+    let mut status = facts.status.clone();
+    status.callback_id = None;
+    status.target = None;
+    status.adopted = None;
+    status.sent = None;
+    status.remote = None;
     finish(facts, status, &Situation::unchanged())
 }
 
@@ -263,26 +297,30 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     status
 }
 
+/// The object has used up the calls that one may cause, and got nowhere.
+pub fn exhausted(facts: &Facts, until: Timestamp) -> Status {
+    let mut status = facts.status.clone();
+    if !conditions::is_ready(&status) {
+        return status;
+    }
+    let situation = Situation::new(
+        Reason::CloudUnavailable,
+        Stage::Progressing,
+        "The calls for this object led to nothing that lasts, whatever the cloud answered: it causes no more than 120 in an hour. See status.operations and the operator's log.",
+    )
+    .at(until);
+    status.next_attempt_time = situation.next;
+    finish(facts, status, &situation)
+}
+
 /// When a call that failed is made again.
 fn next_attempt(facts: &Facts, failure: &Failure, at: Timestamp) -> Timestamp {
-    let before = failures(facts);
+    let before = facts.failures();
     if failure.class == Class::Exists && before == 0 {
         return at;
     }
     let count = u32::try_from(before + 1).unwrap_or(u32::MAX);
     later(at, backoff::delay(failure, count, &facts.object.uid))
-}
-
-/// When a conflict is looked at again: like a rejection.
-pub(super) fn next_look(facts: &Facts) -> Timestamp {
-    let count = u32::try_from(failures(facts) + 1).unwrap_or(u32::MAX);
-    let delay = Duration::from_secs(5)
-        .saturating_mul(1 << (count - 1).min(16))
-        .min(Duration::from_mins(10));
-    later(
-        facts.now,
-        backoff::lengthened(delay, count, &facts.object.uid),
-    )
 }
 
 /// The status of an object that just got its callback.
@@ -307,10 +345,10 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
         status: status.clone(),
         ..facts.clone()
     };
-    if !manage::is_as_sent(&after, desired) {
+    if !settled::is_as_sent(&after, desired) {
         return updating();
     }
-    match row.filter(|row| !row.holds(&desired.values)) {
+    match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
         Some(row) => hold::normalized(row, desired),
         None => hold::available(&after, desired),
     }
@@ -331,7 +369,7 @@ fn holds_spec(facts: &Facts) -> bool {
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
-pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
+fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
     conditions::set(&mut status, situation, facts.object.generation, facts.now);
     let policy = match (
         facts.policies.observe,
@@ -347,32 +385,6 @@ pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -
         status.last_handled_reconcile_at = Some(token.to_owned());
     }
     status
-}
-
-fn failures(facts: &Facts) -> i64 {
-    facts.status.failures.unwrap_or_default().max(0)
-}
-
-fn sent(values: &Values, key_digest: Option<String>) -> SentStatus {
-    SentStatus {
-        notify_callback_url: values.url.clone(),
-        notify_event_subscription: values.events.iter().cloned().collect(),
-        sign_type: Some(values.sign_type.clone()),
-        key_digest,
-    }
-}
-
-impl From<&Row> for RemoteStatus {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: Some(row.id.clone()),
-            notify_callback_url: row.url.clone(),
-            notify_event_subscription: row.events.iter().flatten().cloned().collect(),
-            sign_type: row.sign_type.clone(),
-            create_time: row.create_time.map(|time| time.to_string()),
-            update_time: row.update_time.map(|time| time.to_string()),
-        }
-    }
 }
 
 impl From<&Target> for TargetStatus {

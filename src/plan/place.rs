@@ -1,8 +1,4 @@
-//! Where a callback lies and what it says: the comparable facts of a remote callback, as values.
-//!
-//! Nothing here asks anybody anything. All comparisons of URLs, events and domains of the whole program are in this file.
-
-use std::collections::BTreeSet;
+//! Where a callback lies: domain and application, in a project of a region. Places of the whole program are compared here.
 
 /// The key that the cloud gives a callback: an ingest (publish) domain and an application of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,79 +51,9 @@ impl Target {
     }
 }
 
-/// A subscription: a set of event names. The cloud keeps an order, which has no meaning.
-pub type Events = BTreeSet<String>;
-
-/// What a callback says, apart from its place and its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Values {
-    /// Where notifications go; `None` means that nobody is notified.
-    pub url: Option<String>,
-    /// The subscribed events.
-    pub events: Events,
-    /// `HMACSHA256` or `MD5`.
-    pub sign_type: String,
-}
-
-/// Whether two callback URLs are the same: scheme and host without case, an empty path equals `/`, absent equals empty.
-pub fn same_url(a: Option<&str>, b: Option<&str>) -> bool {
-    canonical_url(a.unwrap_or_default()) == canonical_url(b.unwrap_or_default())
-}
-
-/// Scheme and authority in lower case, an empty path written `/`.
-fn canonical_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    format!(
-        "{}://{}{path}",
-        scheme.to_ascii_lowercase(),
-        authority.to_ascii_lowercase()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_compare_without_case_of_scheme_and_host_only() {
-        for (a, b, same) in [
-            (
-                "https://Hooks.example.com/Record",
-                "HTTPS://hooks.EXAMPLE.com/Record",
-                true,
-            ),
-            (
-                "https://hooks.example.com",
-                "https://hooks.example.com/",
-                true,
-            ),
-            (
-                "https://hooks.example.com/record",
-                "https://hooks.example.com/Record",
-                false,
-            ),
-            (
-                "https://hooks.example.com/record",
-                "https://hooks.example.com/record/",
-                false,
-            ),
-            (
-                "https://hooks.example.com",
-                "http://hooks.example.com",
-                false,
-            ),
-        ] {
-            assert_eq!(same_url(Some(a), Some(b)), same, "{a} and {b}");
-        }
-        assert!(
-            same_url(None, Some("")),
-            "the cloud may say empty for absent"
-        );
-        assert!(!same_url(None, Some("https://hooks.example.com")));
-    }
 
     #[test]
     fn places_compare_domains_without_case() {

@@ -5,14 +5,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    facts::shifted,
-    place::{Target, Values},
-    row::Row,
-};
+use super::{content::Content, place::Target, row::Row, time::shifted};
 
-/// A row may be this much older than the attempt that made it: clocks have whole seconds.
-const OLDER: SignedDuration = SignedDuration::from_secs(5);
+/// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
+/// `Date` headers may be dated by two clocks.
+const OLDER: SignedDuration = SignedDuration::from_secs(60);
 /// A row younger than the newest attempt by more than this was made by somebody else.
 const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
 /// How many attempts a record keeps: the first and the newest.
@@ -50,38 +47,22 @@ pub struct Attempt {
     pub id: String,
     /// When it was planned, in cloud time.
     pub at: Timestamp,
-    /// Callback URL sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Events sent.
-    #[serde(default)]
-    pub events: Vec<String>,
-    /// Signature type sent.
-    pub sign_type: String,
+    /// What it sent.
+    #[serde(flatten)]
+    pub content: Content,
     /// Digest of the key sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_digest: Option<String>,
 }
 
 impl Attempt {
-    /// An attempt to create these values.
-    pub fn new(id: String, at: Timestamp, values: &Values, key_digest: Option<String>) -> Self {
+    /// An attempt to create this.
+    pub fn new(id: String, at: Timestamp, content: &Content, key_digest: Option<String>) -> Self {
         Self {
             id,
             at,
-            url: values.url.clone(),
-            events: values.events.iter().cloned().collect(),
-            sign_type: values.sign_type.clone(),
+            content: content.clone(),
             key_digest,
-        }
-    }
-
-    /// What it sent.
-    pub fn values(&self) -> Values {
-        Values {
-            url: self.url.clone(),
-            events: self.events.iter().cloned().collect(),
-            sign_type: self.sign_type.clone(),
         }
     }
 }
@@ -117,10 +98,10 @@ impl Record {
         self.attempts.last()
     }
 
-    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8 s.
+    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8... s.
     pub fn next_look(&self, now: Timestamp) -> Timestamp {
         let waited = self.newest().map(|newest| now.duration_since(newest.at));
-        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(8));
+        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_mins(2));
         shifted(now, waited.unwrap_or(least).clamp(least, most))
     }
 
@@ -135,7 +116,7 @@ impl Record {
         self.attempts.len() > 1
     }
 
-    /// The newest attempt that could have made this row: equal values, and an age that fits.
+    /// The newest attempt that could have made this row: equal content, and an age that fits.
     pub fn author_of(&self, row: &Row) -> Option<&Attempt> {
         let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
         let fits = row.create_time.is_none_or(|made| {
@@ -144,7 +125,7 @@ impl Record {
         self.attempts
             .iter()
             .rev()
-            .find(|attempt| fits && row.holds(&attempt.values()))
+            .find(|attempt| fits && row.holds(&attempt.content))
     }
 }
 
@@ -171,17 +152,22 @@ impl From<&RecordTarget> for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::content::Partial;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn values(url: &str) -> Values {
-        Values {
+    fn content(url: &str) -> Content {
+        Content {
             url: Some(url.to_owned()),
             events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),
             sign_type: "HMACSHA256".to_owned(),
         }
+    }
+
+    fn attempt(id: &str, at: Timestamp, url: &str) -> Attempt {
+        Attempt::new(id.to_owned(), at, &content(url), None)
     }
 
     /// Two attempts, 100 s apart, with different URLs.
@@ -191,8 +177,7 @@ mod tests {
             project_id: "project".to_owned(),
             endpoint: "https://live.example.com".to_owned(),
         };
-        let attempt =
-            |id: &str, second, url| Attempt::new(id.to_owned(), at(second), &values(url), None);
+        let attempt = |id: &str, second, url| attempt(id, at(second), url);
         let first = attempt("first", 1000, "https://hooks.example.com/a");
         let second = attempt("second", 1100, "https://hooks.example.com/b");
         Record::new("uid", &target, first).appended(second)
@@ -202,9 +187,10 @@ mod tests {
         Row {
             id: "id".to_owned(),
             place: crate::plan::place::Place::new("push.example.com", "live"),
-            url: url.map(str::to_owned),
-            events: None,
-            sign_type: None,
+            content: Partial {
+                url: url.map(str::to_owned),
+                ..Partial::default()
+            },
             create_time: made.map(at),
             update_time: None,
         }
@@ -231,8 +217,8 @@ mod tests {
     fn a_row_is_not_older_than_the_first_attempt_nor_much_younger_than_the_newest() {
         let url = Some("https://hooks.example.com/a");
         for (made, fits) in [
-            (Some(994), false),
-            (Some(995), true),
+            (Some(939), false),
+            (Some(940), true),
             (Some(1700), true),
             (Some(1701), false),
             (None, true),
@@ -269,13 +255,8 @@ mod tests {
     #[test]
     fn a_record_keeps_the_first_attempt_and_the_newest() {
         let newer = |record: Record, number: i64| {
-            let values = values("https://hooks.example.com/c");
-            record.appended(Attempt::new(
-                number.to_string(),
-                at(2000 + number),
-                &values,
-                None,
-            ))
+            let url = "https://hooks.example.com/c";
+            record.appended(attempt(&number.to_string(), at(2000 + number), url))
         };
         let mut long = record();
         long.attempts.extend(vec![long.attempts[1].clone(); 1_000]);

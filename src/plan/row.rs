@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::place::{Events, Place, Values, same_url};
+use super::{
+    content::{Content, Partial},
+    place::Place,
+};
+use crate::api::status::RemoteStatus;
 
 /// One remote callback, as read from a list, a GET or the answer of a write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -11,12 +15,8 @@ pub struct Row {
     pub id: String,
     /// Ingest domain and application.
     pub place: Place,
-    /// `None` when the row had no such field; empty when the cloud told null or an empty string, which is "nobody is notified".
-    pub url: Option<String>,
-    /// `None` when the row had no such field.
-    pub events: Option<Events>,
-    /// `None` when the row had no such field.
-    pub sign_type: Option<String>,
+    /// What it says.
+    pub content: Partial,
     /// Cloud time, 1 s resolution.
     pub create_time: Option<Timestamp>,
     /// Cloud time, 1 s resolution.
@@ -24,18 +24,24 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether the row says these values. A field that the row lacks counts as equal.
-    pub fn holds(&self, values: &Values) -> bool {
-        self.url
-            .as_ref()
-            .is_none_or(|url| same_url(Some(url), values.url.as_deref()))
-            && self
-                .events
-                .as_ref()
-                .is_none_or(|events| *events == values.events)
-            && self
-                .sign_type
-                .as_ref()
-                .is_none_or(|sign_type| *sign_type == values.sign_type)
+    /// Whether the row says this content. A field that the row lacks counts as equal.
+    pub fn holds(&self, content: &Content) -> bool {
+        self.content.holds(content)
+    }
+
+    /// Whether the row says what a status remembers of it.
+    pub fn is_same(&self, remote: &RemoteStatus) -> bool {
+        self.content.is_same(&remote.into())
+    }
+}
+
+impl From<&Row> for RemoteStatus {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: Some(row.id.clone()),
+            create_time: row.create_time.map(|time| time.to_string()),
+            update_time: row.update_time.map(|time| time.to_string()),
+            ..Self::from(&row.content)
+        }
     }
 }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Rival, later, next_second},
+    facts::{Facts, Rival},
     failure::{Class, Failure},
     ledger,
     reason::Reason,
+    time::{later, next_second},
 };
 
 /// One sentence about an object, and what it means for the three conditions.
@@ -189,20 +190,6 @@ fn capitalised(text: &str) -> String {
         .flat_map(char::to_uppercase)
         .chain(letters)
         .collect()
-}
-
-/// Until when a reason is new: the settle time after Ready took it. It is over where the object is stalled for it already.
-pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
-    let since = |type_: &str| {
-        let mut conditions = facts.status.conditions.iter();
-        let found = conditions.find(|c| c.type_ == type_ && c.reason == reason.as_str())?;
-        found.last_transition_time
-    };
-    match (since("Ready"), since("Reconciling")) {
-        (None, _) => later(facts.now, facts.settings.settle_time),
-        (Some(_), Some(since)) => later(since, facts.settings.settle_time),
-        (Some(since), None) => since,
-    }
 }
 
 /// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.

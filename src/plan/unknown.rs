@@ -6,12 +6,15 @@ use jiff::Timestamp;
 
 use super::{
     conditions,
-    decide::{Proof, Rest, Step},
-    facts::{Desired, Facts, Observed, later},
-    manage::{foreign, look, ours, several},
+    facts::{Desired, Facts, Observed},
+    foreign::{foreign, ours, several},
+    gate::backoff_of_change,
+    ledger,
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
+    step::{Proof, Rest, Step, look},
+    time::later,
 };
 
 /// When an outcome that is told as unknown is looked at first, from the attempt on.
@@ -33,7 +36,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
         Observed::Absent {
             begun,
             proven: true,
-        } if enough(*begun) => Step::Create,
+        } if enough(*begun) => match backoff_of_change(facts) {
+            Some(next) => wait(facts, next, next),
+            None => Step::Create,
+        },
         Observed::Present { begun, row } if enough(*begun) => foreign(facts, desired, row),
         Observed::Several { begun, rows } if enough(*begun) => several(facts, rows),
         seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {
@@ -66,7 +72,7 @@ fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
 /// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
 fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
     let newest = facts.status.last_operation.as_ref();
-    let failed = newest.is_some_and(|entry| entry.type_ == "Create" && entry.outcome == "Unknown");
+    let failed = newest.is_some_and(ledger::is_unknown_create);
     if failed && is_told(facts) {
         return Situation::unchanged();
     }
@@ -76,11 +82,8 @@ fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
 
 /// Whether the status says so already.
 fn is_told(facts: &Facts) -> bool {
-    conditions::ready(&facts.status).is_some_and(|ready| {
-        [
-            Reason::OutcomeUnknown.as_str(),
-            Reason::RateLimited.as_str(),
-        ]
-        .contains(&ready.reason.as_str())
-    })
+    matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::OutcomeUnknown | Reason::RateLimited)
+    )
 }

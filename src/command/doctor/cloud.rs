@@ -162,7 +162,7 @@ async fn look(cloud: &Cloud, account: &Account) -> Result<(u64, Finding), Findin
         finding
     })?;
     let total = answer.value.total;
-    let offset = cloud.client().clock.offset(endpoint);
+    let offset = cloud.client().clock.shown(endpoint);
     let detail = format!(
         "holds {}, called {way}, clock {} s off",
         counted(total, "callback"),

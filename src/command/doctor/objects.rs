@@ -8,6 +8,7 @@ use super::finding::Finding;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::explain;
+use crate::plan::conditions::{self, Truth};
 
 const CHECK: &str = "Objects";
 
@@ -78,13 +79,9 @@ fn summary(objects: &[RecordingCallback], subject: &str) -> Finding {
 /// Why an object is not ready, unless it is. One without a condition has not been met by an operator.
 fn reason(object: &RecordingCallback) -> Option<String> {
     let status = object.status.as_ref();
-    let ready = status.and_then(|status| {
-        let mut conditions = status.conditions.iter();
-        conditions.find(|condition| condition.type_ == "Ready")
-    });
-    match ready {
+    match status.and_then(conditions::ready) {
         None => Some("not seen by an operator".to_owned()),
-        Some(ready) if ready.status == "True" => None,
+        Some(ready) if conditions::truth(ready) == Some(Truth::True) => None,
         Some(ready) => Some(ready.reason.clone()),
     }
 }

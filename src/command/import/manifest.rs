@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::RecordingCallback;
+use crate::plan::content::Partial;
 use crate::plan::place::Place;
 use crate::plan::row::Row;
 
@@ -72,15 +73,20 @@ pub(super) fn manifest(row: &Row, source: &RecordingCallback, name: &str) -> Val
         "app": row.place.app(),
         "credentialsSecretRef": source.spec.credentials_secret_ref,
     });
+    let Partial {
+        url,
+        events,
+        sign_type,
+    } = &row.content;
     let fields = [
         ("region", source.spec.region.clone().map(Value::from)),
         ("projectID", source.spec.project_id.clone().map(Value::from)),
-        ("notifyCallbackURL", row.url.clone().map(Value::from)),
+        ("notifyCallbackURL", url.clone().map(Value::from)),
         (
             "notifyEventSubscription",
-            row.events.as_ref().map(|events| json!(events)),
+            events.as_ref().map(|events| json!(events)),
         ),
-        ("signType", row.sign_type.clone().map(Value::from)),
+        ("signType", sign_type.clone().map(Value::from)),
     ];
     for (field, value) in fields {
         if let (Some(value), Some(spec)) = (value, spec.as_object_mut()) {

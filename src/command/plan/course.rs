@@ -1,7 +1,5 @@
 //! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -14,24 +12,15 @@ use crate::command::cloud::Cloud;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
-use crate::live::looks::{Ask, Proof as Wanted};
+use crate::live::looks::Ask;
 use crate::live::quota::Lane;
-use crate::plan::decide::{Look, Proof, Step, decide};
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
 use crate::plan::failure::Failure;
+use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::observe;
 use crate::plan::row::Row;
 use crate::plan::situation::sentence;
-
-/// More than any course has: one that does not end is told instead of asking the cloud for ever.
-const STEPS: usize = 20;
-
-/// What `run` does when nothing is said.
-const SETTINGS: Settings = Settings {
-    settle_time: Duration::from_secs(30),
-    stall_after: Duration::from_mins(10),
-    read_only: false,
-};
+use crate::plan::step::{Look, Proof, Rest};
 
 /// What the next change at the cloud would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,6 +64,8 @@ pub(super) struct Ground {
     pub(super) cloud: Cloud,
     /// All objects of the cluster, as far as they may be seen.
     pub(super) index: Index,
+    /// How the operator works for which it is told.
+    pub(super) settings: Settings,
     /// What was seen since then counts.
     pub(super) since: Instant,
     /// Whether projects are listed whole, which for many objects takes fewer calls than a look for each.
@@ -91,7 +82,7 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     pub(super) fn new(ground: &'a Ground, object: &'a RecordingCallback) -> Self {
-        let mut facts = parse::facts(object, SETTINGS, ground.cloud.client().clock.local());
+        let mut facts = parse::facts(object, ground.settings, ground.cloud.client().clock.local());
         // As if somebody had asked for a look: what the cloud holds counts, and no backoff.
         facts.object.requested = Some("plan".to_owned());
         facts.nudged = true;
@@ -107,88 +98,26 @@ impl<'a> Course<'a> {
 
     /// Answers what the decision asks for, until there is one. An error is the API server's.
     pub(super) async fn run(mut self) -> Result<Outlook, Error> {
-        for _ in 0..STEPS {
-            let step = decide(&self.facts);
-            match step {
-                Step::Access => {
-                    if let Some(problem) = self.enter().await? {
-                        return Ok(Outlook::unknown(problem));
-                    }
-                }
-                Step::Look(look) => {
-                    if look.not_before > self.now() {
-                        return Ok(Outlook::unknown(format!(
-                            "What came of the last change is not known before {}.",
-                            look.not_before
-                        )));
-                    }
-                    self.look(look).await;
-                }
-                Step::Show => self.show().await,
-                Step::Definition => self.facts.definition = Definition::Stays,
-                // Metadata alone, which the operator puts right before it goes on.
-                Step::Protect => {
-                    self.facts.object.finalizer = true;
-                    self.facts.object.annotated = true;
-                }
-                Step::Unprotect => self.facts.object.finalizer = false,
-                decided @ (Step::Create
-                | Step::Update { .. }
-                | Step::Delete { .. }
-                | Step::Claim(_)
-                | Step::Adopt(_)
-                | Step::Release { .. }
-                | Step::Failed(_)
-                | Step::Unseen(_)
-                | Step::Rest(_)) => return Ok(self.outlook(decided).await),
-            }
-        }
-        Ok(Outlook::unknown("There is no end to it.".to_owned()))
+        interpret(&mut self).await
     }
 
-    async fn outlook(&mut self, step: Step) -> Outlook {
-        let (action, id) = match step {
-            Step::Create => (Action::Create, None),
-            Step::Update { id, .. } => (Action::Update, Some(id)),
-            Step::Delete { id } => (Action::Delete, Some(id)),
-            Step::Adopt(row) => (Action::Adopt, Some(row.id)),
-            // A row of a create whose outcome was not known: it is ours already.
-            Step::Claim(row) if self.changes().is_empty() => (Action::None, Some(row.id)),
-            Step::Claim(row) => (Action::Update, Some(row.id)),
-            Step::Failed(failure) | Step::Unseen(failure) => {
-                return Outlook::unknown(sentence(&failure, None));
-            }
-            Step::Rest(rest) => {
-                return Outlook {
-                    action: Action::None,
-                    id: self.facts.id().map(str::to_owned),
-                    changes: Vec::new(),
-                    message: Some(rest.situation.message).filter(|message| !message.is_empty()),
-                };
-            }
-            Step::Release { .. }
-            | Step::Access
-            | Step::Look(_)
-            | Step::Show
-            | Step::Definition
-            | Step::Protect
-            | Step::Unprotect => (Action::None, None),
-        };
+    /// That this would be done to this callback, with what it changes.
+    async fn would(&mut self, action: Action, id: Option<String>) -> Told {
         if self.facts.observed == Observed::Unasked {
             let not_before = self.facts.now;
             let proof = Proof::Presence;
-            self.look(Look { not_before, proof }).await;
+            self.see(Look { not_before, proof }).await;
         }
         let changes = match action {
             Action::Create | Action::Update | Action::Adopt => self.changes(),
             Action::Delete | Action::None | Action::Unknown => Vec::new(),
         };
-        Outlook {
+        Ok(Some(Outlook {
             action,
             id,
             changes,
             message: None,
-        }
+        }))
     }
 
     /// From what the cloud holds to what it would.
@@ -251,7 +180,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn look(&mut self, look: Look) {
+    async fn see(&mut self, look: Look) {
         let Some(account) = self.account.clone() else {
             return;
         };
@@ -283,21 +212,12 @@ impl<'a> Course<'a> {
         let ask = Ask {
             place,
             not_before: since,
-            proof: match proof {
-                Proof::Presence => Wanted::Presence,
-                Proof::Absence => Wanted::Free,
-            },
+            proof,
             lane: Lane::Background,
             namespace: String::new(),
         };
         let seen = looks.look(ask).await?;
         Ok((seen.rows, seen.proves_absence))
-    }
-
-    async fn show(&mut self) {
-        if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
-            self.facts.shown = self.ground.cloud.show(account, id).await;
-        }
     }
 
     /// Now at the cloud; the facts stay of the moment at which the course began, or later.
@@ -309,5 +229,116 @@ impl<'a> Course<'a> {
         };
         self.facts.now = self.facts.now.max(now);
         self.facts.now
+    }
+}
+
+/// What would come of a step, if that ends the plan.
+type Told = Result<Option<Outlook>, Error>;
+
+fn unknown(problem: String) -> Told {
+    Ok(Some(Outlook::unknown(problem)))
+}
+
+/// A dry run: questions are answered, metadata is taken as put right, and the first change is told.
+impl Interpreter for Course<'_> {
+    type End = Outlook;
+    type Error = Error;
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn endless(&self) -> Outlook {
+        Outlook::unknown("There is no end to it.".to_owned())
+    }
+
+    async fn read_access(&mut self) -> Told {
+        Ok(self.enter().await?.map(Outlook::unknown))
+    }
+
+    async fn look(&mut self, look: Look) -> Told {
+        if look.not_before > self.now() {
+            return unknown(format!(
+                "What came of the last change is not known before {}.",
+                look.not_before
+            ));
+        }
+        self.see(look).await;
+        Ok(None)
+    }
+
+    async fn show(&mut self) -> Told {
+        if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
+            self.facts.shown = self.ground.cloud.show(account, id).await;
+        }
+        Ok(None)
+    }
+
+    async fn read_definition(&mut self) -> Told {
+        self.facts.definition = Definition::Stays;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Told {
+        self.facts.object.finalizer = true;
+        self.facts.object.annotated = true;
+        Ok(None)
+    }
+
+    async fn unprotect(&mut self) -> Told {
+        self.facts.object.finalizer = false;
+        Ok(None)
+    }
+
+    async fn create(&mut self) -> Told {
+        self.would(Action::Create, None).await
+    }
+
+    async fn update(&mut self, id: &str, _: Option<String>) -> Told {
+        self.would(Action::Update, Some(id.to_owned())).await
+    }
+
+    async fn delete(&mut self, id: &str) -> Told {
+        self.would(Action::Delete, Some(id.to_owned())).await
+    }
+
+    /// A row of a create whose outcome was not known: it is ours already.
+    async fn claim(&mut self, row: Row) -> Told {
+        let action = if self.changes().is_empty() {
+            Action::None
+        } else {
+            Action::Update
+        };
+        self.would(action, Some(row.id)).await
+    }
+
+    async fn adopt(&mut self, row: Row) -> Told {
+        self.would(Action::Adopt, Some(row.id)).await
+    }
+
+    async fn disown(&mut self, id: &str, _: &str) -> Told {
+        self.facts.status.callback_id.take_if(|held| held == id);
+        Ok(None)
+    }
+
+    async fn release(&mut self, _: Option<String>) -> Told {
+        self.would(Action::None, None).await
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Told {
+        unknown(sentence(failure, None))
+    }
+
+    async fn unseen(&mut self, failure: &Failure) -> Told {
+        unknown(sentence(failure, None))
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Told {
+        Ok(Some(Outlook {
+            action: Action::None,
+            id: self.facts.id().map(str::to_owned),
+            changes: Vec::new(),
+            message: Some(rest.situation.message).filter(|message| !message.is_empty()),
+        }))
     }
 }

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 
 use crate::api::RecordingCallback;
 use crate::declared::parse;
+use crate::plan::conditions;
 use crate::plan::place::{Place, Target};
 use crate::plan::row::Row;
 
@@ -55,10 +56,7 @@ impl Standing {
             let target = status.and_then(|status| status.target.as_ref());
             let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
             let recorded = record.as_ref().map(|record| &record.target);
-            let ready = status.and_then(|status| {
-                let mut conditions = status.conditions.iter();
-                conditions.find(|condition| condition.type_ == "Ready")
-            });
+            let ready = status.and_then(conditions::ready);
             let wish = Wish {
                 name: format!(
                     "{}/{}",
@@ -149,6 +147,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::plan::content::Partial;
 
     fn target(project_id: &str) -> Target {
         Target {
@@ -162,9 +161,7 @@ mod tests {
         Row {
             id: id.to_owned(),
             place: Place::new(domain, "live"),
-            url: None,
-            events: None,
-            sign_type: None,
+            content: Partial::default(),
             create_time: None,
             update_time: None,
         }

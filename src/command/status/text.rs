@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::story::{Doubt, Story};
 use crate::api::status::{OperationStatus, Status};
 use crate::command::output::{Row, printable, table};
+use crate::plan::ledger;
 
 /// The stories, one below the other. `now` is for saying how long ago.
 pub(super) fn tell(stories: &[Story], now: Timestamp) -> String {
@@ -144,7 +145,7 @@ fn moment(time: Timestamp, now: Timestamp) -> String {
 /// The changes, and above them the look that is told while it fails.
 fn operations(status: &Status) -> Vec<Operation> {
     let look = status.last_operation.as_ref();
-    let look = look.filter(|look| ["Get", "List"].contains(&look.type_.as_str()));
+    let look = look.filter(|_| ledger::tells_a_look(status));
     let all = look.into_iter().chain(&status.operations);
     all.map(Operation::of).collect()
 }

@@ -16,18 +16,18 @@ use crate::{
         moment,
     },
     plan::{
-        decide::{Rest, Step, decide},
-        facts::{
-            Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown, later,
-        },
+        content::{Content, Events, Partial},
+        decide::decide,
+        facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown},
         failure::{Class, Failure, Operation},
-        hold,
+        hold, ledger,
         outcome::{self, Told},
-        place::{Events, Place, Target, Values},
+        place::{Place, Target},
         reason::Reason,
         record::Attempt,
         row::Row,
-        unseen,
+        step::{Rest, Step},
+        time::later,
     },
 };
 
@@ -149,18 +149,16 @@ fn facts(object: &RecordingCallback, around: &Around) -> Facts {
 
 fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
     let wanted = facts.desired.as_ref().ok().filter(|_| as_spec);
-    let other = Values {
+    let other = Content {
         url: Some("https://foreign.example.com/".to_owned()),
         events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     };
-    let values = wanted.map_or(other, |desired| desired.values.clone());
+    let content = wanted.map_or(other, |desired| desired.content.clone());
     Row {
         id: id.to_owned(),
         place: Place::new("push.example.com", "live"),
-        url: values.url,
-        events: Some(values.events),
-        sign_type: Some(values.sign_type),
+        content: Partial::from(&content),
         create_time: time.parse().ok(),
         update_time: time.parse().ok(),
     }
@@ -211,6 +209,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             | Step::Delete { .. }
             | Step::Claim(_)
             | Step::Adopt(_)
+            | Step::Disown { .. }
             | Step::Release { .. }
             | Step::Failed(_)
             | Step::Unseen(_)
@@ -226,7 +225,7 @@ fn may_touch(object: &RecordingCallback, facts: &Facts, id: &str) -> bool {
     let held = status.and_then(|status| status.callback_id.as_deref()) == Some(id);
     let record = parse::record(object).filter(|record| record.uid == UID);
     let made = facts.observed.rows().iter().any(|row| {
-        let wrote = |attempt: &Attempt| row.holds(&attempt.values());
+        let wrote = |attempt: &Attempt| row.holds(&attempt.content);
         row.id == id
             && record
                 .as_ref()
@@ -253,7 +252,7 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
             assert!(!facts.claimed_elsewhere.contains(&row.id), "{step:?}");
             assert!(match desired.adoption {
                 Adoption::Never => false,
-                Adoption::IfIdentical => row.holds(&desired.values),
+                Adoption::IfIdentical => row.holds(&desired.content),
                 Adoption::Always => true,
             });
         }
@@ -268,6 +267,7 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
         | Step::Protect
         | Step::Unprotect
         | Step::Create
+        | Step::Disown { .. }
         | Step::Release { .. }
         | Step::Failed(_)
         | Step::Unseen(_) => {}
@@ -287,9 +287,9 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     Some(match step {
         Step::Rest(rest) => outcome::rested(facts, rest),
         Step::Failed(failure) => outcome::failed(facts, failure, None, now).0,
-        Step::Unseen(failure) => unseen::told(facts, failure, None),
+        Step::Unseen(failure) => outcome::unseen(facts, failure, None),
         Step::Create => {
-            let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.values, None);
+            let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.content, None);
             facts.record = facts
                 .open_record()
                 .map(|open| open.clone().appended(attempt));
@@ -304,6 +304,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
+        Step::Disown { .. } => outcome::disowned(facts),
         Step::Access
         | Step::Look(_)
         | Step::Show
@@ -345,8 +346,8 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        hold::is_news(&before, &rows);
-        hold::counts_at(&before, SETTINGS.settle_time);
+        hold::is_news(&before, None, &rows);
+        hold::counts_at(ledger::last_write(&before), SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Client, call::Call, content::Content};
+use super::{Client, call::Call, payload::Payload};
 use crate::{
     live::{
         account::Account,
@@ -26,12 +26,12 @@ impl Client {
         &self,
         token: Token,
         account: &Account,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let write = (Operation::Create, Method::POST, callbacks(account));
-        self.write(token, account, write, content, deadline, |body, secrets| {
-            wire::created(body, content.place, secrets)
+        self.write(token, account, write, payload, deadline, |body, secrets| {
+            wire::created(body, payload.place, secrets)
         })
         .await
     }
@@ -42,13 +42,13 @@ impl Client {
         token: Token,
         account: &Account,
         id: &str,
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
-        self.write(token, account, write, content, deadline, |body, secrets| {
-            wire::updated(body, id, content.place, secrets)
+        self.write(token, account, write, payload, deadline, |body, secrets| {
+            wire::updated(body, id, payload.place, secrets)
         })
         .await
     }
@@ -59,7 +59,7 @@ impl Client {
         token: Token,
         account: &Account,
         (operation, method, path): (Operation, Method, String),
-        content: Content<'_>,
+        payload: Payload<'_>,
         deadline: Deadline,
         read: impl FnOnce(&[u8], &Secrets) -> Result<Option<Row>, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
@@ -68,8 +68,8 @@ impl Client {
             method,
             path,
             query: Vec::new(),
-            body: Some(wire::request(content.place, content.values, content.key)),
-            key: content.key,
+            body: Some(wire::request(payload.place, payload.content, payload.key)),
+            key: payload.key,
             deadline: Some(deadline),
         };
         let read = |response: &Response, secrets: &Secrets| read(&response.body, secrets);

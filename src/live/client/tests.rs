@@ -21,8 +21,9 @@ use crate::{
         transport::{Deadline, TransportError},
     },
     plan::{
+        content::{Content, Events},
         failure::{Class, Failure},
-        place::{Events, Place, Values},
+        place::Place,
         row::Row,
     },
 };
@@ -43,8 +44,8 @@ fn place() -> Place {
     Place::new("push.example.com", "live")
 }
 
-fn values() -> Values {
-    Values {
+fn content() -> Content {
+    Content {
         url: Some("https://hooks.example.com/record".to_owned()),
         events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
@@ -52,15 +53,15 @@ fn values() -> Values {
 }
 
 async fn create(stage: &Stage, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
-    let (place, values) = (place(), values());
-    let content = Content {
+    let (place, content) = (place(), content());
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: None,
     };
     stage
         .client
-        .create(stage.token().await, account, content, stage.deadline())
+        .create(stage.token().await, account, payload, stage.deadline())
         .await
 }
 
@@ -81,10 +82,10 @@ async fn list(stage: &Stage, account: &Account) -> Result<Answer<Page>, Failure>
 async fn every_operation_has_its_method_and_address() {
     let stage = Stage::new(&AK);
     let base = "https://live.example.com/v1/project/record/callbacks";
-    let (place, values) = (place(), values());
-    let content = Content {
+    let (place, content) = (place(), content());
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: None,
     };
 
@@ -94,7 +95,7 @@ async fn every_operation_has_its_method_and_address() {
     let token = stage.token().await;
     stage
         .client
-        .update(token, &stage.account, "id+1", content, stage.deadline())
+        .update(token, &stage.account, "id+1", payload, stage.deadline())
         .await
         .unwrap();
     stage.reply(answer(204, ""));
@@ -237,16 +238,16 @@ async fn an_echo_of_secrets_is_not_shown() {
             .to_string()
     });
     let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
-    let (place, values) = (place(), values());
-    let content = Content {
+    let (place, content) = (place(), content());
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: Some(&key),
     };
     let token = stage.token().await;
     let result = stage
         .client
-        .create(token, &stage.account, content, stage.deadline())
+        .create(token, &stage.account, payload, stage.deadline())
         .await;
     let message = result.unwrap_err().message;
     assert!(message.starts_with("bad: [redacted] {"), "{message}");

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::{
     live::quota::Lane,
-    plan::{place::Place, row::Row},
+    plan::{place::Place, row::Row, step::Proof},
 };
 
 /// What somebody wants to know about a place.
@@ -21,15 +21,6 @@ pub struct Ask {
     pub lane: Lane,
     /// The namespace whose turn it takes, if the cloud has to be asked.
     pub namespace: String,
-}
-
-/// What a look is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Proof {
-    /// Rows matter; that there is none is only a hint.
-    Presence,
-    /// That there is no row must be worth a first create.
-    Free,
 }
 
 /// What was seen of a place.

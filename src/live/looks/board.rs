@@ -11,10 +11,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    ask::Proof,
-    kept::{Begun, Kept},
-};
+use super::kept::{Begun, Kept};
+use crate::plan::step::Proof;
 use crate::{
     live::quota::Lane,
     plan::{failure::Failure, place::Place},

@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::ask::{Proof, Seen};
-use crate::plan::{failure::Failure, place::Place, row::Row};
+use super::ask::Seen;
+use crate::plan::{failure::Failure, place::Place, row::Row, step::Proof};
 
 /// A filtered list is of no use to a create after this time.
 const LIST_KEPT: Duration = Duration::from_mins(1);

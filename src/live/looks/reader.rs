@@ -11,11 +11,11 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     Looks,
-    ask::Proof,
     board::Own,
     gate::Closed,
     kept::{Begun, Inventory},
 };
+use crate::plan::step::Proof;
 use crate::{
     live::quota::{Bucket, Lane, Token},
     plan::{
@@ -119,7 +119,7 @@ impl Reader {
         mut wanted: BTreeSet<String>,
         first: Token,
     ) -> Result<Inventory, Failure> {
-        if proof == Proof::Free {
+        if proof == Proof::Absence {
             self.close_gate().await;
         }
         match self.read(None, first).await? {

@@ -73,7 +73,7 @@ fn ask(place: &Place) -> Ask {
     Ask {
         place: place.clone(),
         not_before: Instant::now() - MINUTE,
-        proof: Proof::Free,
+        proof: Proof::Absence,
         lane: Lane::Create,
         namespace: "media".to_owned(),
     }

@@ -10,11 +10,12 @@ use tokio::{
 
 use super::{
     Looks,
-    ask::{Ask, Proof, Seen},
+    ask::{Ask, Seen},
     board::{Board, Outcome, Own, Scope, Want},
     kept::{Inventory, Kept},
     reader::{self, LONGEST, PAGE, Reader},
 };
+use crate::plan::step::Proof;
 use crate::{
     live::quota::{Lane, Token},
     plan::failure::{Class, Failure},

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::plan::conditions;
-use crate::plan::decide::{Rest, Step, decide};
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown, later};
+use crate::plan::decide::decide;
+use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::row::Row;
-use crate::plan::unseen;
+use crate::plan::step::{Rest, Step};
+use crate::plan::time::later;
 
 /// A settled object, long after its create, and its row.
 fn settled() -> (World, Row) {
@@ -29,11 +30,15 @@ fn swept(world: &mut World, row: &Row) -> Facts {
     facts
 }
 
+/// The row with another URL.
+fn saying(url: &str, row: &Row) -> Row {
+    let mut row = row.clone();
+    row.content.url = Some(url.to_owned());
+    row
+}
+
 fn rewritten(row: &Row) -> Row {
-    Row {
-        url: Some("https://elsewhere.example.com/".to_owned()),
-        ..row.clone()
-    }
+    saying("https://elsewhere.example.com/", row)
 }
 
 fn rest(facts: &Facts) -> Rest {
@@ -118,6 +123,7 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_when_the_row_is_ours_again() {
         repaired: Some(facts.now),
     };
     facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.next_attempt = facts.status.next_attempt_time;
 
     facts.rewrites = Rewrites::default();
     assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
@@ -159,20 +165,21 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     };
     let desired = facts.desired.clone().unwrap();
     facts.status = outcome::updated(&facts, &desired, None, told);
+    facts.last_write = ledger::last_write(&facts.status);
     assert!(rest(&facts).look_again, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));
     facts.observed = Observed::seen(facts.now, facts.observed.rows().to_vec(), false);
     facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.next_attempt = facts.status.next_attempt_time;
     assert_eq!(
         conditions::ready(&facts.status).unwrap().reason,
         "Normalized"
     );
 
     let changed = Row {
-        url: Some("https://third.example.com/".to_owned()),
         update_time: Some(facts.now),
-        ..row
+        ..saying("https://third.example.com/", &row)
     };
     facts.observed = Observed::seen(facts.now, vec![changed], false);
     assert!(matches!(
@@ -190,7 +197,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let Step::Unseen(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    facts.status = unseen::told(&facts, &failed, None);
+    facts.status = outcome::unseen(&facts, &failed, None);
     let ready = conditions::ready(&facts.status).unwrap();
     assert_eq!(
         (ready.status.as_str(), ready.reason.as_str()),

@@ -91,7 +91,7 @@ fn check(world: &World) {
             .find(|remote| Some(remote.row.id.as_str()) == held);
         let row = row.map(|remote| &remote.row);
         assert!(
-            row.is_some_and(|row| row.holds(&world.spec.values)),
+            row.is_some_and(|row| row.holds(&world.spec.content)),
             "Ready, but the cloud does not hold it: {row:#?}"
         );
         assert!(

@@ -24,8 +24,8 @@ use self::operator::{Doing, Operator};
 use self::shared::hash;
 use self::world::{Fault, Ground, Verdict, World, Wrong};
 use super::world::FOREIGN;
-use crate::plan::decide::Step;
 use crate::plan::facts::Adoption;
+use crate::plan::step::Step;
 
 const ONE: &str = "at most one callback is ours, once quiet";
 const UNTOUCHED: &str = "nothing is deleted or overwritten that may not be";

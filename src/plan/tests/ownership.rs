@@ -2,13 +2,14 @@
 
 use super::world::{FOREIGN, Fate, SETTLE, World, process};
 use crate::plan::conditions;
-use crate::plan::decide::{Look, Proof, Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Shown};
 use crate::plan::failure::Class;
 use crate::plan::observe;
 use crate::plan::outcome;
 use crate::plan::place::Place;
 use crate::plan::row::Row;
+use crate::plan::step::{Look, Proof, Step};
 
 /// What is known once the credentials were read.
 fn facts(world: &mut World) -> Facts {
@@ -57,6 +58,7 @@ fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_ha
     let step = decide(&facts);
     assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
     facts.object.deleting = true;
+    facts.definition = Definition::Stays;
     let step = decide(&facts);
     assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
 }
@@ -161,7 +163,7 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
         let mut facts = facts(&mut world);
         facts.object.deleting = deleting;
         facts.definition = Definition::Stays;
-        facts.desired.as_mut().unwrap().values.url =
+        facts.desired.as_mut().unwrap().content.url =
             Some("https://hooks.example.com/new".to_owned());
         let change = decide(&facts);
         let id = row.id.clone();

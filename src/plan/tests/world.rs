@@ -9,10 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::status::Status;
-use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown, later};
-use crate::plan::place::{Place, Values};
+use crate::plan::content::Content;
+use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown};
+use crate::plan::place::Place;
 use crate::plan::record::Record;
 use crate::plan::row::Row;
+use crate::plan::time::later;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
@@ -111,7 +113,7 @@ impl World {
             next_id: 0,
             spec: Desired {
                 place: Place::new("push.example.com", "live"),
-                values: values(0),
+                content: content(0),
                 wants_key: false,
                 adoption: Adoption::IfIdentical,
             },
@@ -146,7 +148,7 @@ impl World {
     }
 
     pub(super) fn edit(&mut self, url: usize) {
-        self.spec.values = values(url);
+        self.spec.content = content(url);
         self.generation += 1;
     }
 
@@ -179,7 +181,7 @@ impl World {
         let late = self.list_lag > 0 || self.annotation.as_ref().is_some_and(claims);
         let alike = url != FOREIGN && late;
         if !taken && !alike {
-            self.insert(&values(url), false);
+            self.insert(&content(url), false);
         }
     }
 
@@ -236,8 +238,8 @@ pub(super) fn moment(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-pub(super) fn values(url: usize) -> Values {
-    Values {
+pub(super) fn content(url: usize) -> Content {
+    Content {
         url: Some(URLS[url % URLS.len()].to_owned()),
         events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),
         sign_type: "HMACSHA256".to_owned(),

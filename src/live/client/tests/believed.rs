@@ -9,17 +9,17 @@ async fn delete(stage: &Stage) -> Result<Answer<()>, Failure> {
 }
 
 async fn update(stage: &Stage) -> Result<Answer<Option<Row>>, Failure> {
-    let (place, values) = (place(), values());
-    let content = Content {
+    let (place, content) = (place(), content());
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: None,
     };
     let (token, deadline) = (stage.token().await, stage.deadline());
     let account = &stage.account;
     stage
         .client
-        .update(token, account, "id-1", content, deadline)
+        .update(token, account, "id-1", payload, deadline)
         .await
 }
 

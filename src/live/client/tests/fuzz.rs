@@ -11,9 +11,8 @@ use serde_json::Value;
 use self::answers::{Answered, Body, Case, ID, KEY, case};
 use super::{
     super::*,
-    place,
+    content, place,
     stage::{Stage, issued},
-    values,
 };
 use crate::{
     fuzz::{assert_presentable, config},
@@ -61,22 +60,22 @@ fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>)
 }
 
 async fn call(stage: &Stage, operation: Operation) -> Told {
-    let (place, values) = (place(), values());
+    let (place, content) = (place(), content());
     let key = SignKey::parse(KEY.as_bytes()).unwrap();
-    let content = Content {
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: Some(&key),
     };
     let (client, account) = (&stage.client, &stage.account);
     let (token, deadline) = (stage.token().await, stage.deadline());
     match operation {
         Operation::Create => told(
-            client.create(token, account, content, deadline).await,
+            client.create(token, account, payload, deadline).await,
             Vec::from_iter,
         ),
         Operation::Update => told(
-            client.update(token, account, ID, content, deadline).await,
+            client.update(token, account, ID, payload, deadline).await,
             Vec::from_iter,
         ),
         Operation::Delete => told(client.delete(token, account, ID, deadline).await, |()| {
@@ -222,9 +221,15 @@ fn check_answer(case: &Case, answer: &Answer<Vec<Row>>, body: &[u8], secrets: &[
             Operation::Update | Operation::Get => assert_eq!(row.id, ID),
             Operation::Delete | Operation::List => {}
         }
-        let events = row.events.iter().flatten();
+        let events = row.content.events.iter().flatten();
         assert!(events.clone().count() <= 64);
-        for text in row.url.iter().chain(&row.sign_type).chain(events) {
+        for text in row
+            .content
+            .url
+            .iter()
+            .chain(&row.content.sign_type)
+            .chain(events)
+        {
             assert_presentable(text, MAX_VALUE, secrets);
         }
     }

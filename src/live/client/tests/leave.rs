@@ -15,15 +15,15 @@ fn throttle(seconds: &'static str) -> crate::live::transport::Response {
 }
 
 async fn create_with(stage: &Stage, token: Token) -> Result<Answer<Option<Row>>, Failure> {
-    let (place, values) = (place(), values());
-    let content = Content {
+    let (place, content) = (place(), content());
+    let payload = Payload {
         place: &place,
-        values: &values,
+        content: &content,
         key: None,
     };
     let deadline = stage.deadline();
     let account = &stage.account;
-    stage.client.create(token, account, content, deadline).await
+    stage.client.create(token, account, payload, deadline).await
 }
 
 async fn list_with(stage: &Stage, token: Token) -> Result<Answer<Page>, Failure> {

@@ -100,14 +100,14 @@ impl Scene {
     }
 
     async fn create(&self, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
-        let (place, values) = (place(), values());
-        let content = Content {
+        let (place, content) = (place(), content());
+        let payload = Payload {
             place: &place,
-            values: &values,
+            content: &content,
             key: None,
         };
         self.client
-            .create(self.token().await, account, content, self.deadline())
+            .create(self.token().await, account, payload, self.deadline())
             .await
     }
 
@@ -146,7 +146,7 @@ async fn the_life_of_a_callback_by_every_credential() {
         let created = scene.create(&account).await.unwrap();
         assert_eq!(created.http_status, 201);
         let row = created.value.unwrap();
-        assert!(created.request_id.is_some() && row.holds(&values()));
+        assert!(created.request_id.is_some() && row.holds(&content()));
 
         let listed = scene.list(&account).await.unwrap().value;
         assert_eq!((listed.total, listed.rows.len()), (1, 1));
@@ -159,19 +159,19 @@ async fn the_life_of_a_callback_by_every_credential() {
         assert_eq!((&shown.id, &shown.place), (&row.id, &place()));
 
         let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
-        let (place, mut values) = (place(), values());
-        "MD5".clone_into(&mut values.sign_type);
-        let content = Content {
+        let (place, mut content) = (place(), content());
+        "MD5".clone_into(&mut content.sign_type);
+        let payload = Payload {
             place: &place,
-            values: &values,
+            content: &content,
             key: Some(&key),
         };
         let token = scene.token().await;
         let updated = scene
             .client
-            .update(token, &account, &row.id, content, scene.deadline())
+            .update(token, &account, &row.id, payload, scene.deadline())
             .await;
-        assert!(updated.unwrap().value.unwrap().holds(&values));
+        assert!(updated.unwrap().value.unwrap().holds(&content));
 
         let occupied = scene.create(&account).await.unwrap_err();
         assert_eq!(occupied.class, Class::Exists);

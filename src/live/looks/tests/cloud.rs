@@ -20,6 +20,7 @@ use crate::{
         quota::Token,
     },
     plan::{
+        content::Partial,
         failure::{Class, Failure, Operation},
         place::Place,
         row::Row,
@@ -63,9 +64,7 @@ impl Cloud {
         Row {
             id: format!("{:032x}", self.ids.fetch_add(1, SeqCst)),
             place: place.clone(),
-            url: None,
-            events: None,
-            sign_type: None,
+            content: Partial::default(),
             create_time: None,
             update_time: None,
         }

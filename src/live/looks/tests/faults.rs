@@ -238,5 +238,5 @@ async fn a_small_project_proves_absence_in_one_page_whoever_asked() {
         .unwrap();
     let seen = account.looks.look(ask(&place(9000))).await.unwrap();
     assert!(seen.proves_absence && account.cloud.calls().len() == 1);
-    assert!(Proof::Free > Proof::Presence);
+    assert!(Proof::Absence > Proof::Presence);
 }

@@ -16,6 +16,7 @@ use crate::{
         quota::Token,
     },
     plan::{
+        content::Partial,
         failure::{Class, Operation},
         row::Row,
     },
@@ -113,9 +114,7 @@ fn row(id: usize, domain: bool) -> Row {
     Row {
         id: format!("{id:032x}"),
         place: place(if domain { 1 } else { id }),
-        url: None,
-        events: None,
-        sign_type: None,
+        content: Partial::default(),
         create_time: None,
         update_time: None,
     }
@@ -138,7 +137,7 @@ proptest! {
             let known = || BTreeSet::from(["push2.example.com".to_owned(), "push3.example.com".to_owned()]);
             let bucket = Quota::new(600_000).bucket("AK");
             let looks = Looks::new(Arc::<Liar>::clone(&liar), bucket, Gate::new(), known);
-            let proof = if free { Proof::Free } else { Proof::Presence };
+            let proof = if free { Proof::Absence } else { Proof::Presence };
             let seen = looks.look(Ask { proof, ..ask(&place(1)) }).await;
             if let Ok(seen) = seen {
                 assert!(seen.rows.iter().all(|row| row.place == place(1)));

@@ -31,7 +31,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = (u64, Step)> {
-    let proof = prop_oneof![Just(Proof::Free), Just(Proof::Presence)];
+    let proof = prop_oneof![Just(Proof::Absence), Just(Proof::Presence)];
     let step = prop_oneof![
         6 => (0..120_usize, 0..60_000_u64, proof)
             .prop_map(|(place, age, proof)| Step::Look { place, age, proof }),

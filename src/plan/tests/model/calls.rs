@@ -9,14 +9,14 @@ use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::{DEADLINE, Fault, World, target};
 use crate::api::status::Status;
-use crate::plan::decide::Rest;
 use crate::plan::facts::Facts;
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
-use crate::plan::tests::world::{moment, process::failure, values};
+use crate::plan::step::Rest;
+use crate::plan::tests::world::{content, moment, process::failure};
 
 impl World {
     /// Finalizer and record, if the look is fresh still.
@@ -26,7 +26,7 @@ impl World {
             return self.again(who);
         }
         let id = format!("attempt-{}", self.next_attempt + 1);
-        let attempt = Attempt::new(id, now, &values(run.object.url), None);
+        let attempt = Attempt::new(id, now, &content(run.object.url), None);
         let record = match facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new("uid", &target(), attempt.clone()),

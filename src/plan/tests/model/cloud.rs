@@ -4,10 +4,11 @@ use super::operator::Operator;
 use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::{Fault, World, Wrong};
+use crate::plan::content::{Content, Partial};
 use crate::plan::failure::Class;
-use crate::plan::place::{Place, Values};
+use crate::plan::place::Place;
 use crate::plan::row::Row;
-use crate::plan::tests::world::{FOREIGN, SETTLE, moment, values};
+use crate::plan::tests::world::{FOREIGN, SETTLE, content, moment};
 
 /// A row this old at the time of a POST was there for every look that the POST may rely on.
 const LONG_AGO: i64 = 60;
@@ -85,7 +86,7 @@ impl World {
         if self.ground.unique && self.here().next().is_some() {
             return None;
         }
-        let row = self.row(place(), &values(url), self.now);
+        let row = self.row(place(), &content(url), self.now);
         let visible = posted.unwrap_or(self.now + SETTLE);
         let hidden_until = (self.lagging && visible > self.now).then_some(visible);
         self.rows.push(Remote {
@@ -96,14 +97,12 @@ impl World {
         Some(row)
     }
 
-    pub(super) fn row(&mut self, place: Place, values: &Values, made: i64) -> Row {
+    pub(super) fn row(&mut self, place: Place, content: &Content, made: i64) -> Row {
         self.next_id += 1;
         Row {
             id: format!("row-{}", self.next_id),
             place,
-            url: values.url.clone(),
-            events: Some(values.events.clone()),
-            sign_type: Some(values.sign_type.clone()),
+            content: content.into(),
             create_time: Some(moment(made)),
             update_time: Some(moment(made)),
         }
@@ -117,7 +116,7 @@ impl World {
         let now = moment(self.now);
         let remote = self.rows.iter_mut().find(|remote| remote.row.id == id)?;
         let row = Row {
-            url: values(url).url,
+            content: Partial::from(&content(url)),
             update_time: Some(now),
             ..Row::clone(&remote.row)
         };
@@ -160,7 +159,7 @@ impl World {
             .and_then(|object| object.record.as_ref()?.newest());
         match newest.filter(|_| self.lies(Mechanism::ValuesMatch)) {
             Some(newest) => Row {
-                url: newest.url.clone(),
+                content: Partial::from(&newest.content),
                 ..Row::clone(row)
             }
             .into(),

@@ -13,8 +13,9 @@ use crate::plan::facts::{
     Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::ledger;
 use crate::plan::row::Row;
-use crate::plan::tests::world::{SETTLE, moment, process::failure, values};
+use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 
 impl World {
     pub(super) fn settle_time(&self) -> Duration {
@@ -45,6 +46,7 @@ impl World {
                 finalizer: object.finalizer,
                 annotated: object.record.is_some(),
                 deleting: object.deleting,
+                held_by: Vec::new(),
                 requested: None,
             },
             policies: Policies {
@@ -53,10 +55,12 @@ impl World {
             },
             desired: Ok(Desired {
                 place: place(),
-                values: values(object.url),
+                content: content(object.url),
                 wants_key: false,
                 adoption: self.ground.adoption,
             }),
+            last_write: ledger::last_write(&object.status),
+            next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
             record_seen: moment(known.now),
@@ -74,6 +78,7 @@ impl World {
             } else {
                 Key::Unread
             },
+            account_has_seen: true,
             rival: None,
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
@@ -88,6 +93,8 @@ impl World {
                 Asked::Gone => Shown::Gone,
                 Asked::Row(row) => Shown::Row(Row::clone(row)),
             },
+            denied: None,
+            baseline: None,
             rewrites: Rewrites::default(),
             blind: None,
             queued: false,

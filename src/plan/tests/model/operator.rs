@@ -9,10 +9,11 @@ use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::{Fault, World};
 use crate::api::status::Status;
-use crate::plan::decide::{Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
-use crate::plan::{manage, outcome};
+use crate::plan::step::Step;
+use crate::plan::{outcome, settled};
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Hash, Default)]
@@ -277,7 +278,11 @@ impl World {
                     None => self.again(who),
                 }
             }
-            Step::Access | Step::Definition | Step::Unprotect | Step::Unseen(_) => unreachable!(),
+            Step::Access
+            | Step::Definition
+            | Step::Unprotect
+            | Step::Disown { .. }
+            | Step::Unseen(_) => unreachable!(),
         }
     }
 
@@ -297,7 +302,7 @@ impl World {
         }
         let facts = self.facts_of(who, &run);
         let newest = facts.record.as_ref().and_then(|record| record.newest());
-        if let (Some(due), Some(newest)) = (manage::recheck_at(&facts), newest)
+        if let (Some(due), Some(newest)) = (settled::recheck_at(&facts), newest)
             && facts.observed.since(due)
         {
             self.operators[who].memory.rechecked = Some(newest.id.clone());

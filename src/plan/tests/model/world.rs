@@ -9,8 +9,9 @@ use crate::api::status::Status;
 use crate::plan::conditions;
 use crate::plan::facts::Adoption;
 use crate::plan::hold;
+use crate::plan::ledger;
 use crate::plan::place::{Place, Target};
-use crate::plan::tests::world::{SETTLE, SWEEP, moment, values};
+use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 
 /// When everything begins: a moment at which a sweep is due, too.
 const DAWN: i64 = 1_800_000_000;
@@ -130,7 +131,7 @@ impl World {
 
     /// A foreign row has been there for long.
     fn lay(&mut self, place: Place, url: usize) {
-        let row = self.row(place, &values(url), DAWN - 3600).into();
+        let row = self.row(place, &content(url), DAWN - 3600).into();
         self.rows.push(Remote {
             row,
             posted: false,
@@ -179,7 +180,7 @@ impl World {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts = moment(self.now) >= hold::counts_at(status, settle_time);
+        let counts = moment(self.now) >= hold::counts_at(ledger::last_write(status), settle_time);
         let look = |proven| Look::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -190,7 +191,7 @@ impl World {
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
                 self.start(who, Some(look(true)), Asked::Gone);
             }
-        } else if is_missing || hold::is_news(status, &plain(&rows)) {
+        } else if is_missing || hold::is_news(status, None, &plain(&rows)) {
             self.start(who, Some(look(false)), Asked::Nothing);
         }
     }
@@ -249,7 +250,7 @@ impl World {
         }
         let foreign = self.here().any(|remote| !remote.posted);
         let holds = self.here().any(|remote| {
-            Some(remote.row.id.as_str()) == held && remote.row.holds(&values(object.url))
+            Some(remote.row.id.as_str()) == held && remote.row.holds(&content(object.url))
         });
         let settled = match ready.reason.as_str() {
             "Available" => holds,

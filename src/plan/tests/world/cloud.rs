@@ -1,8 +1,8 @@
 //! The cloud: rows, what becomes of changes, and what a list shows.
 
 use super::{Fate, Remote, World};
+use crate::plan::content::Content;
 use crate::plan::failure::Class;
-use crate::plan::place::Values;
 use crate::plan::row::Row;
 use jiff::Timestamp;
 
@@ -15,13 +15,13 @@ impl World {
             Some(Fate::Lost) => return None,
             _ if self.unique && !self.rows.is_empty() => return Some(Err(Class::Exists)),
             Some(Fate::Late(seconds)) => {
-                let row = self.row(&self.spec.values.clone());
+                let row = self.row(&self.spec.content.clone());
                 self.late.push((self.now + seconds, row));
                 return None;
             }
             None | Some(Fate::ReplyLost | Fate::Empty) => {}
         }
-        let row = self.insert(&self.spec.values.clone(), true);
+        let row = self.insert(&self.spec.content.clone(), true);
         (fate.is_none()).then_some(Ok(row))
     }
 
@@ -37,8 +37,8 @@ impl World {
         }
     }
 
-    pub(super) fn insert(&mut self, values: &Values, posted: bool) -> Row {
-        let row = self.row(values);
+    pub(super) fn insert(&mut self, content: &Content, posted: bool) -> Row {
+        let row = self.row(content);
         self.rows.push(Remote {
             row: row.clone(),
             posted,
@@ -47,14 +47,12 @@ impl World {
         row
     }
 
-    pub(super) fn row(&mut self, values: &Values) -> Row {
+    pub(super) fn row(&mut self, content: &Content) -> Row {
         self.next_id += 1;
         Row {
             id: format!("row-{}", self.next_id),
             place: self.spec.place.clone(),
-            url: values.url.clone(),
-            events: Some(values.events.clone()),
-            sign_type: Some(values.sign_type.clone()),
+            content: content.into(),
             create_time: Some(self.moment()),
             update_time: Some(self.moment()),
         }

@@ -2,15 +2,17 @@
 
 use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
 use crate::api::status::Status;
-use crate::plan::decide::{Step, decide};
+use crate::plan::decide::decide;
 use crate::plan::facts::{
     Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
 };
 use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::ledger;
+use crate::plan::outcome;
 use crate::plan::outcome::Told;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
-use crate::plan::{outcome, unseen};
+use crate::plan::step::Step;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -48,7 +50,7 @@ impl World {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::manage::recheck_at(&facts)
+                    if crate::plan::settled::recheck_at(&facts)
                         .is_some_and(|due| facts.observed.since(due))
                     {
                         self.rechecked = newest;
@@ -104,6 +106,10 @@ impl World {
                     self.write(outcome::adopted(&facts, &self.spec, &row))?;
                     return Ok(Some(0));
                 }
+                Step::Disown { .. } => {
+                    self.write(outcome::disowned(&facts))?;
+                    return Ok(Some(0));
+                }
                 Step::Release { .. } => {
                     self.effect(|world| {
                         world.finalizer = false;
@@ -117,7 +123,7 @@ impl World {
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
                 Step::Unseen(failure) => {
-                    self.write(unseen::told(&facts, &failure, None))?;
+                    self.write(outcome::unseen(&facts, &failure, None))?;
                     return Ok(None);
                 }
                 Step::Rest(rest) => {
@@ -142,7 +148,7 @@ impl World {
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
             facts.now,
-            &self.spec.values,
+            &self.spec.content,
             digest,
         );
         let record = match facts.open_record() {
@@ -174,7 +180,7 @@ impl World {
     pub(super) fn update(&mut self, facts: &Facts, id: &str) -> Result<Option<i64>, Dead> {
         self.puts += 1;
         let fate = self.fates.pop();
-        let wanted = self.spec.values.clone();
+        let wanted = self.spec.content.clone();
         let mut found = None;
         self.effect(|world| {
             let now = world.moment();
@@ -182,7 +188,7 @@ impl World {
             found = row
                 .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
                 .map(|remote| {
-                    remote.row.url.clone_from(&wanted.url);
+                    remote.row.content.url.clone_from(&wanted.url);
                     remote.row.update_time = Some(now);
                     remote.row.clone()
                 });
@@ -270,10 +276,13 @@ impl World {
                 finalizer: self.finalizer,
                 annotated: self.annotation.is_some(),
                 deleting: self.deleting,
+                held_by: Vec::new(),
                 requested: self.requested.clone(),
             },
             policies: self.policies,
             desired: Ok(self.spec.clone()),
+            last_write: ledger::last_write(&self.status),
+            next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
             record_seen: self.moment(),
             rechecked: newest.is_some() && self.rechecked == newest,
@@ -283,12 +292,15 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
+            account_has_seen: true,
             rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,
             observed: Observed::Unasked,
             shown: std::mem::replace(&mut self.shown, Shown::Unasked),
+            denied: None,
+            baseline: None,
             rewrites: Rewrites::default(),
             blind: None,
             queued: false,

@@ -2,16 +2,16 @@
 
 use crate::{
     live::sign_key::SignKey,
-    plan::place::{Place, Values},
+    plan::{content::Content, place::Place},
 };
 
 /// What a create or an update sends.
 #[derive(Debug, Clone, Copy)]
-pub struct Content<'a> {
+pub struct Payload<'a> {
     /// Ingest domain and app.
     pub place: &'a Place,
     /// URL, events and sign type.
-    pub values: &'a Values,
+    pub content: &'a Content,
     /// Sent only when given.
     pub key: Option<&'a SignKey>,
 }

@@ -1,0 +1,76 @@
+//! Ids that this process deleted a short while ago. A list may lag and show them still: they count as absent, for every object of
+//! the project, or else an object that replaces another would take the dead row over.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::plan::place::Target;
+
+/// How long a deleted id counts as absent.
+const COUNTS_FOR: Duration = Duration::from_mins(10);
+
+/// The ids that were deleted lately, in all projects.
+#[derive(Default)]
+pub(super) struct Deleted(Mutex<Vec<Entry>>);
+
+struct Entry {
+    region: String,
+    project_id: String,
+    id: String,
+    at: Instant,
+}
+
+impl Deleted {
+    /// An id of this project was deleted, or is known to be gone.
+    pub(super) fn note(&self, target: &Target, id: &str) {
+        self.entries().push(Entry {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            id: id.to_owned(),
+            at: Instant::now(),
+        });
+    }
+
+    /// The ids of this project that count as absent.
+    pub(super) fn ids(&self, target: &Target) -> BTreeSet<String> {
+        let entries = self.entries();
+        let here = entries
+            .iter()
+            .filter(|entry| entry.region == target.region && entry.project_id == target.project_id);
+        here.map(|entry| entry.id.clone()).collect()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.at.elapsed() < COUNTS_FOR);
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn project(id: &str) -> Target {
+        Target {
+            region: "cn-north-4".to_owned(),
+            project_id: id.to_owned(),
+            endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_id_counts_as_absent_for_all_of_its_project_for_a_while() {
+        let deleted = Deleted::default();
+        deleted.note(&project("one"), "id");
+        assert!(deleted.ids(&project("one")).contains("id"));
+        assert!(deleted.ids(&project("two")).is_empty());
+        advance(COUNTS_FOR).await;
+        assert!(deleted.ids(&project("one")).is_empty());
+    }
+}

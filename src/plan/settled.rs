@@ -1,0 +1,74 @@
+//! What the status remembers of an object's callback, and whether that is enough to go on without a look.
+
+use jiff::Timestamp;
+
+use super::{
+    conditions,
+    content::{Content, Partial},
+    facts::{Desired, Facts, Key, Observed},
+    ledger,
+    reason::Reason,
+    record::Record,
+    time::later,
+};
+
+/// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
+pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
+    facts.id().is_some()
+        && facts.open_record().is_none()
+        && is_as_sent(facts, desired)
+        && is_remembered(facts, desired)
+        && facts.unanswered().is_none()
+        && !facts.look_due
+        && facts.observed == Observed::Unasked
+        && !must_recheck(facts)
+}
+
+/// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent).
+pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
+    let Some(sent) = &facts.status.sent else {
+        let same = facts
+            .status
+            .remote
+            .as_ref()
+            .is_some_and(|remote| Partial::from(remote).holds(&desired.content));
+        return same && !desired.wants_key;
+    };
+    let key = match &facts.key {
+        Key::Digest(digest) => sent.key_digest.as_deref() == Some(digest),
+        Key::Unwanted => true,
+        Key::Unread | Key::Missing(_) | Key::Invalid(_) => {
+            !desired.wants_key || sent.key_digest.is_some()
+        }
+    };
+    key && Content::from(sent).is_same(&desired.content)
+}
+
+/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
+/// looked, and the row that it remembers is as wanted.
+pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
+    let holds = |remote| Partial::from(remote).holds(&desired.content);
+    conditions::is_ready(&facts.status)
+        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
+}
+
+/// Whether Ready says that the cloud holds the spec.
+fn is_told(facts: &Facts) -> bool {
+    matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Available | Reason::Normalized)
+    )
+}
+
+/// Whether a closed record with several attempts still has to be looked at, and may be by now.
+pub(super) fn must_recheck(facts: &Facts) -> bool {
+    let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
+    several && recheck_at(facts).is_none_or(|at| facts.now >= at)
+}
+
+/// When a closed record with several attempts may be looked at: the settle time after it was closed.
+pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
+    let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
+    let closed = ledger::last_change(&facts.status).filter(|_| several)?;
+    Some(later(closed, facts.settings.settle_time))
+}

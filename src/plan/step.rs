@@ -1,0 +1,137 @@
+//! What to do next for an object: a question, a change at the cloud, or a rest.
+
+use jiff::Timestamp;
+
+use super::{failure::Failure, row::Row, situation::Situation};
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Read the credentials and the sign key.
+    Access,
+    /// Look what lies at the place.
+    Look(Look),
+    /// GET the recorded id.
+    Show,
+    /// Read the CRD, to know whether the product is being uninstalled.
+    Definition,
+    /// Put finalizer and record back on the object: somebody replaced it.
+    Protect,
+    /// Take the finalizer off an object that is not being deleted: it only looks from now on.
+    Unprotect,
+    /// POST: the place is free.
+    Create,
+    /// PUT all fields to this id.
+    Update {
+        /// The id.
+        id: String,
+        /// Somebody else changed the row, and this is how; `None` when the spec or the key changed.
+        drift: Option<String>,
+    },
+    /// DELETE this id, which is ours.
+    Delete {
+        /// The id.
+        id: String,
+    },
+    /// Record a row that an attempt of ours made.
+    Claim(Row),
+    /// Record a row that somebody else made, as the policy allows.
+    Adopt(Row),
+    /// Forget a recorded id that the owner of the place holds, once that was seen in a fresh read of the owner.
+    Disown {
+        /// The id.
+        id: String,
+        /// `namespace/name` of the owner.
+        owner: String,
+    },
+    /// Let the object go. With the id of a callback that stays, if one may.
+    Release {
+        /// The id that stays at the cloud.
+        retained: Option<String>,
+    },
+    /// A look or a GET failed: tell it and come back.
+    Failed(Failure),
+    /// The sweeps fail: tell that nobody sees any more whether the cloud holds the spec.
+    Unseen(Failure),
+    /// Nothing to do now: tell how things are, and come back when the situation says.
+    Rest(Rest),
+}
+
+/// The end of a reconcile that changes nothing at the cloud.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rest {
+    /// How things are.
+    pub situation: Situation,
+    /// The row as seen, when it is news.
+    pub remote: Option<Row>,
+    /// When to come back without having been told to; `None` when only a change matters.
+    pub again: Option<Timestamp>,
+    /// Whether to look then: what was seen came too soon to count.
+    pub look_again: bool,
+}
+
+/// A look at the object's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// It must have begun at or after this moment of cloud time.
+    pub not_before: Timestamp,
+    /// Whether finding nothing must be worth something.
+    pub proof: Proof,
+}
+
+/// What a look is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// Rows matter; that there is none is only a hint.
+    Presence,
+    /// That nothing is there must be certain: it is worth a first create.
+    Absence,
+}
+
+/// Who goes first when the quota is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Deletes, updates, requested looks, looks after an unknown outcome.
+    Urgent,
+    /// First creates and their looks.
+    Create,
+    /// Retries and sweeps.
+    Background,
+}
+
+impl Lane {
+    /// The label of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Create => "create",
+            Self::Background => "background",
+        }
+    }
+}
+
+/// A rest in this situation, until something changes or the situation's own time comes.
+pub(super) fn rest(situation: Situation) -> Step {
+    let again = situation.next;
+    Step::Rest(Rest {
+        situation,
+        remote: None,
+        again,
+        look_again: false,
+    })
+}
+
+/// A look that begins at or after a moment.
+pub(super) fn look(not_before: Timestamp, proof: Proof) -> Step {
+    Step::Look(Look { not_before, proof })
+}
+
+/// Nothing to do before a backoff ends.
+pub(super) fn until(next: Timestamp) -> Step {
+    Step::Rest(Rest {
+        situation: Situation::unchanged(),
+        remote: None,
+        again: Some(next),
+        look_again: false,
+    })
+}
