@@ -271,5 +271,5 @@ pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Pay
 
 /// What the table of codes advises a person to do.
 pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
-    codes::find(failure.code.as_deref()?).map(|code| code.advice)
+    codes::advice(failure)
 }
