@@ -120,6 +120,11 @@ impl Health {
         self.watch(namespace, |vital| vital.fails(trouble));
     }
 
+    /// Whether a namespace is there.
+    pub fn namespace_exists(&self, namespace: &str, exists: bool) {
+        self.watch(namespace, |vital| vital.exists(exists));
+    }
+
     /// How each watch stands.
     pub fn watches(&self) -> Vec<Standing> {
         let state = self.state();
@@ -272,6 +277,15 @@ mod tests {
         health.watch_seen("live");
         assert!(health.readiness().0);
         health.watch_seen("a namespace that nobody serves");
+
+        health.namespace_exists("live", false);
+        health.watch_seen("live");
+        let (is_ready, text) = health.readiness();
+        let missing = "watch of live: there is no such namespace\n";
+        assert!(!is_ready && text.contains(missing), "{text}");
+        assert!(health.watches()[0].trouble.is_some());
+        health.namespace_exists("live", true);
+        assert!(health.readiness().0);
     }
 
     #[tokio::test(start_paused = true)]

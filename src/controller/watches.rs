@@ -166,7 +166,12 @@ pub(super) async fn run(
     };
     let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
-    tokio::join!(begin, recall, compare, told(context, health));
+    let look = join_all(watches.iter().map(|watch| {
+        let namespace = watch.watched.namespace();
+        let tell = |exists| health.namespace_exists(namespace, exists);
+        watch.watched.look_for_namespace(tell)
+    }));
+    tokio::join!(begin, recall, compare, look, told(context, health));
 }
 
 /// Tells log and metrics how the watches stand.
