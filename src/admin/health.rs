@@ -66,12 +66,12 @@ impl Health {
     pub fn new(namespaces: &[String]) -> Self {
         let unknown = |text: &str| Err(text.to_owned());
         let all = [String::new()];
-        let watched = if namespaces.is_empty() {
+        let named = if namespaces.is_empty() {
             &all
         } else {
             namespaces
         };
-        let watches = watched.iter().map(|name| (name.clone(), Vital::default()));
+        let watches = named.iter().map(|name| (name.clone(), Vital::default()));
         Self(Mutex::new(State {
             beat: Instant::now(),
             is_standby: false,

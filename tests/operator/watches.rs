@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// The longest call in flight, and the longest pause after it.
-const HEALED: Duration = Duration::from_secs(30 + 30);
+const HEALED: Duration = Duration::from_mins(1);
 
 /// How often watches are compared with lists.
 const COMPARED: Duration = Duration::from_mins(10);

@@ -66,7 +66,7 @@ impl Server {
             let code = self.world().namespace;
             let namespace = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {} });
             let status = json!({ "kind": "Status", "status": "Failure", "message": "", "reason": if code == 404 { "NotFound" } else { "" }, "code": code });
-            return whole(code, if code == 200 { &namespace } else { &status });
+            return Ok(whole(code, if code == 200 { &namespace } else { &status }));
         }
         let is_watch = request.uri().query().unwrap().contains("watch=true");
         let is_metadata = format!("{:?}", request.headers()).contains("PartialObjectMetadataList");
@@ -89,7 +89,7 @@ impl Server {
             Some(Fault::Hang) => return std::future::pending().await,
             Some(Fault::Refuse(code)) => {
                 let refusal = json!({ "kind": "Status", "status": "Failure", "message": "forbidden", "reason": "", "code": code });
-                return whole(code, &refusal);
+                return Ok(whole(code, &refusal));
             }
             None => {}
         }
@@ -116,7 +116,7 @@ impl Server {
             "kind": kind, "apiVersion": "v1", "items": items,
             "metadata": { "resourceVersion": world.version.to_string() },
         });
-        whole(200, &list)
+        Ok(whole(200, &list))
     }
 
     fn watched(&self) -> Watched {
@@ -127,10 +127,10 @@ impl Server {
     }
 }
 
-fn whole(code: u16, body: &Value) -> Result<Response<Box<DynBody>>, BoxError> {
+fn whole(code: u16, body: &Value) -> Response<Box<DynBody>> {
     let body = Full::new(Bytes::from(body.to_string())).map_err(BoxError::from);
     let body: Box<DynBody> = Box::new(body);
-    Ok(Response::builder().status(code).body(body).unwrap())
+    Response::builder().status(code).body(body).unwrap()
 }
 
 fn object_of(name: &str, uid: &str, version: u64) -> Value {
@@ -349,7 +349,7 @@ async fn a_namespace_without_objects_is_looked_for() {
             telling
                 .lock()
                 .unwrap()
-                .push((begun.elapsed().as_secs(), exists))
+                .push((begun.elapsed().as_secs(), exists));
         };
         watched.look_for_namespace(tell).await;
     });
