@@ -223,25 +223,25 @@ mod tests {
     use super::*;
     use crate::plan::facts::Key;
 
-    fn inputs(key: &str) -> Option<Inputs> {
-        Some(Inputs {
+    fn inputs(key: &str) -> Inputs {
+        Inputs {
             key: Key::Digest(key.to_owned()),
             credentials: None,
             credential: None,
-        })
+        }
     }
 
     #[test]
     fn what_a_failed_reconcile_was_decided_on_does_not_count() {
         let memories = Memories::default();
-        let decide = |key| memories.with("uid", |memory| memory.deciding = inputs(key));
+        let decide = |key| memories.with("uid", |memory| memory.deciding = Some(inputs(key)));
         let decided = || memories.with("uid", |memory| memory.decided.clone());
         decide("one");
         memories.ended("uid", true);
-        assert_eq!(decided(), inputs("one"));
+        assert_eq!(decided(), Some(inputs("one")));
         decide("two");
         memories.ended("uid", false);
-        assert_eq!(decided(), inputs("one"));
+        assert_eq!(decided(), Some(inputs("one")));
         memories.forget("uid");
         memories.ended("uid", true);
         assert!(memories.lock().is_empty());
