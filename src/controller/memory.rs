@@ -71,6 +71,8 @@ pub(super) struct Memory {
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// When a create last waited for another look, since the date of the last one was doubted.
+    pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,

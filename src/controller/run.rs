@@ -203,10 +203,10 @@ impl<'a> Run<'a> {
                         memory.blind = None;
                         memory.failed_sweeps = 0;
                     });
-                self.rebase(&account);
                 // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
+                let told = seen.dated.map(|dated| later(dated, seen.begun.elapsed()));
+                self.rebase(&account, told);
                 let begun = self.moment(seen.begun);
-                let begun = seen.dated.map_or(begun, |dated| dated.min(begun));
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
                 self.find_rival();
             }
             Err(failure) => {
-                self.rebase(&account);
+                self.rebase(&account, None);
                 self.context.index.look_failed(&self.facts.object.uid);
                 self.facts.observed = Observed::Unknown(failure);
             }
@@ -226,9 +226,12 @@ impl<'a> Run<'a> {
         Ok(None)
     }
 
-    /// An answer may have shown that the cloud's clock is another than was thought: what was measured here moves along.
-    fn rebase(&mut self, account: &Account) {
+    /// An answer may have shown that the cloud's clock is another than was thought, if only for this round: what was measured here
+    /// moves along. Of the clock in use and the date of the answer (`told`, brought up to now) the earlier counts: nothing is
+    /// over too early then.
+    fn rebase(&mut self, account: &Account, told: Option<Timestamp>) {
         let now = self.context.clock.now(&account.target().endpoint);
+        let now = told.map_or(now, |told| told.min(now));
         let by = now.duration_since(self.moment(Instant::now()));
         if by.abs() < SignedDuration::from_secs(1) {
             return;
