@@ -78,6 +78,7 @@ impl Run<'_> {
         let reply = self
             .post(&account, &desired, &record, token, deadline)
             .await;
+        self.note_sent();
         drop(creating); // a look may wait for it
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;

@@ -159,6 +159,16 @@ impl<'a> Run<'a> {
             .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
     }
 
+    /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
+    /// reason to send it again at once.
+    pub(super) fn note_sent(&self) {
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.decided.clone_from(&memory.deciding);
+            });
+    }
+
     /// Who else wants this place.
     fn find_rival(&mut self) {
         let Access::Usable(target) = &self.facts.access else {
