@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 pub mod health;
 
-pub use health::{Check, Health};
+pub use health::{Check, Health, Trouble};
 
 use crate::metrics::Metrics;
 
@@ -103,20 +103,20 @@ mod tests {
     async fn health_and_metrics_are_served() {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(&[]));
         let metrics = Arc::new(Metrics::new(|_| "other", false));
         tokio::spawn(serve(listener, Arc::clone(&health), metrics));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         let unready = get(address, "/readyz").await;
         assert!(
-            unready.starts_with("HTTP/1.1 503") && unready.contains("first list:"),
+            unready.starts_with("HTTP/1.1 503") && unready.contains("watch:"),
             "{unready}"
         );
         for check in Check::ALL {
             health.set(check, Ok(()));
         }
-        health.watch_seen();
+        health.listed("");
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
 
         let metrics = get(address, "/metrics").await;

@@ -13,6 +13,7 @@ mod deleted;
 mod fuzz;
 mod gauges;
 mod identifier;
+mod inputs;
 mod leftover;
 mod memory;
 mod notes;
@@ -23,37 +24,34 @@ mod record;
 mod run;
 mod secrets;
 mod sweep;
+mod watches;
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::Api;
-use kube::core::DeserializeGuard;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{Controller, PredicateConfig, WatchStreamExt as _, watcher};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Controller, watcher};
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::info;
 
 use crate::admin::{Check, Health};
-use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
+use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
-use crate::cluster::error::one_line;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
 use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::Context;
-use notes::Notes;
+use watches::Watch;
 
-/// kubectl's copy of what was applied; half of a small object's size, and of no use here.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
+/// How often those are woken that are deleted while the CRD is being deleted.
+const UNINSTALLING: Duration = Duration::from_secs(3);
 
 type Objects = Store<RecordingCallback>;
 type Event = watcher::Event<RecordingCallback>;
@@ -69,7 +67,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let crd = CrdCheck::new(client.clone());
     let beside = async {
-        tokio::join!(beat(&health), crd.follow(&health));
+        let tell = |readiness| health.set(Check::Crd, readiness);
+        tokio::join!(beat(&health), crd.follow(tell));
     };
     let may_lead = async {
         crd.served().await;
@@ -118,7 +117,7 @@ async fn lead(
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
     let (leftovers, left) = mpsc::unbounded_channel();
-    let (listed, is_listed) = watch::channel(false);
+    let (begun, has_begun) = watch::channel(false);
     let context = Arc::new(Context::new(
         config,
         &client,
@@ -129,43 +128,30 @@ async fn lead(
             triggers,
             leftovers,
         },
-        context::Gates { is_listed, crd },
+        context::Gates { has_begun, crd },
     )?);
-    let watches: Vec<_> = apis(config, &client)
-        .into_iter()
-        .map(|api| watch(api, config, &context))
-        .collect();
-    let stores: Vec<Objects> = watches.iter().map(|(store, _)| store.clone()).collect();
+    // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
+    let alone = config.leader_elect && config.label_selector.is_none();
+    let (watches, writers): (Vec<_>, Vec<_>) = Watch::all(config, &client).into_iter().unzip();
+    let stores: Vec<Objects> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);
-    let controllers = join_all(watches.into_iter().map(|(store, stream)| {
+    let controllers = join_all(watches.iter().zip(writers).map(|(watch, writer)| {
         let inbox = inboxes
             .pop()
             .unwrap_or_else(|| futures::stream::pending().boxed());
+        let work = watch.work(writer, &context, health, alone);
         let (context, stop) = (Arc::clone(&context), stop.clone());
-        Controller::for_stream(stream, store)
+        Controller::for_stream(work, watch.store.clone())
             .reconcile_on(inbox)
             .graceful_shutdown_on(async move { stop.requested().await })
             .run(reconcile::reconcile, reconcile::error_policy, context)
             .for_each(|_| ready(()))
     }));
-    let all_listed = async {
-        for store in &stores {
-            let _ = store.wait_until_ready().await;
-        }
-        for store in &stores {
-            for object in Box::pin(context.accesses.recall(&store.state())).await {
-                poll::nudge(&context, &object);
-            }
-        }
-        health.set(Check::FirstList, Ok(()));
-        listed.send_replace(true);
-        info!("all objects are listed");
-        std::future::pending::<()>().await;
-    };
     let beside = async {
         tokio::join!(
-            all_listed,
+            watches::run(&context, health, &watches, &begun),
+            uninstall(&context, &stores),
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
@@ -179,119 +165,19 @@ async fn lead(
     Ok(())
 }
 
-/// One API per namespace that is served, or one for all.
-fn apis(
-    config: &RunConfig,
-    client: &kube::Client,
-) -> Vec<Api<DeserializeGuard<RecordingCallback>>> {
-    if config.namespaces.is_empty() {
-        return vec![Api::all(client.clone())];
+/// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
+/// others their own deletion comes.
+async fn uninstall(context: &Context, stores: &[Objects]) {
+    let is_deleted = |object: &Arc<RecordingCallback>| object.metadata.deletion_timestamp.is_some();
+    loop {
+        context.crd.going().await;
+        let all = stores.iter().flat_map(Objects::state);
+        all.filter(is_deleted).for_each(|object| {
+            context.memories.wake(&parse::uid(&object));
+            context.trigger(ObjectRef::from_obj(object.as_ref()));
+        });
+        tokio::time::sleep(UNINSTALLING).await;
     }
-    config
-        .namespaces
-        .iter()
-        .map(|namespace| Api::namespaced(client.clone(), namespace))
-        .collect()
-}
-
-/// The objects of one API: a store of them, and a stream of those that may need work.
-fn watch(
-    api: Api<DeserializeGuard<RecordingCallback>>,
-    config: &RunConfig,
-    context: &Arc<Context>,
-) -> (
-    Objects,
-    BoxStream<'static, watcher::Result<RecordingCallback>>,
-) {
-    let watched = match &config.label_selector {
-        Some(selector) => watcher::Config::default().labels(selector),
-        None => watcher::Config::default(),
-    };
-    let (store, writer) = reflector::store();
-    // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
-    let alone = config.leader_elect && config.label_selector.is_none();
-    let mut notes = Notes::new(Arc::clone(context), alone.then(|| store.clone()));
-    let waking = Arc::clone(context);
-    let mut is_failing = false;
-    let stream = watcher(api, watched)
-        .default_backoff()
-        .inspect(move |event| tell(event, &mut is_failing))
-        .try_filter_map(|event| ready(Ok(readable(event))))
-        .modify(strip)
-        .inspect_ok(move |event| notes.take(event))
-        .reflect(writer)
-        .applied_objects()
-        .predicate_filter(what_matters, PredicateConfig::default())
-        .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)));
-    (store, stream.boxed())
-}
-
-/// Tells once that a watch fails, and once that it brings something again. The watcher itself tries again, more and more slowly.
-fn tell<K>(event: &watcher::Result<watcher::Event<K>>, is_failing: &mut bool) {
-    let failed_before = std::mem::replace(is_failing, event.is_err());
-    match event {
-        Err(error) if !failed_before => {
-            let error = one_line(&error.to_string());
-            warn!(
-                error,
-                "the objects can't be watched; tried again until they can"
-            );
-        }
-        Ok(_) if failed_before => info!("the objects are watched again"),
-        Ok(_) | Err(_) => {}
-    }
-}
-
-/// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.
-fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<Event> {
-    let read = |guard: DeserializeGuard<RecordingCallback>| match guard.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
-            error!(
-                object = invalid.metadata.name.unwrap_or_default(),
-                namespace = invalid.metadata.namespace.unwrap_or_default(),
-                "the object can't be read and is left alone: {}",
-                invalid.error
-            );
-            None
-        }
-    };
-    match event {
-        watcher::Event::Apply(guard) => read(guard).map(Event::Apply),
-        watcher::Event::Delete(guard) => read(guard).map(Event::Delete),
-        watcher::Event::InitApply(guard) => read(guard).map(Event::InitApply),
-        watcher::Event::Init => Some(Event::Init),
-        watcher::Event::InitDone => Some(Event::InitDone),
-    }
-}
-
-/// Drops what nobody here reads: it is most of an object's memory.
-fn strip(object: &mut RecordingCallback) {
-    object.metadata.managed_fields = None;
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove(LAST_APPLIED);
-    }
-}
-
-/// A hash of all that may give work: our own writes to the status do not.
-#[allow(clippy::unnecessary_wraps, reason = "the filter takes it so")]
-fn what_matters(object: &RecordingCallback) -> Option<u64> {
-    let annotations = object.metadata.annotations.as_ref();
-    let mut hasher = DefaultHasher::new();
-    object.metadata.generation.hash(&mut hasher);
-    object.metadata.finalizers.hash(&mut hasher);
-    object
-        .metadata
-        .deletion_timestamp
-        .is_some()
-        .hash(&mut hasher);
-    annotations
-        .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
-        .hash(&mut hasher);
-    annotations
-        .is_some_and(|all| all.contains_key(PENDING_OPERATION))
-        .hash(&mut hasher);
-    Some(hasher.finish())
 }
 
 /// Gives each controller the triggers of the objects that it serves.

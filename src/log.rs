@@ -5,8 +5,8 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 
 /// What may be said by the libraries unless the user asks for more. The Kubernetes client logs each failed request, of which the
-/// controller tells better, and the body of what it can't decode, which may be a Secret.
-const LIBRARIES: &str = "warn,kube_client=off";
+/// controller tells better, and the body of what it can't decode, which may be a Secret; its watches log each try that was refused.
+const LIBRARIES: &str = "warn,kube_client=off,kube_runtime::watcher=error";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -94,7 +94,7 @@ mod tests {
         let Level(directives) = Level::parse("debug").unwrap();
         assert_eq!(
             directives,
-            "warn,kube_client=off,warn,recording_callback_operator=debug"
+            "warn,kube_client=off,kube_runtime::watcher=error,warn,recording_callback_operator=debug"
         );
         assert!(Level::parse("off").unwrap().0.contains(",off,"));
     }
@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn directives_are_taken_and_libraries_stay_quiet() {
         let Level(directives) = Level::parse("info,hyper=debug").unwrap();
-        assert_eq!(directives, "warn,kube_client=off,info,hyper=debug");
+        assert_eq!(
+            directives,
+            "warn,kube_client=off,kube_runtime::watcher=error,info,hyper=debug"
+        );
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl Login {
         allowed: &AllowList,
     ) -> Result<Self, Problem> {
         let source = format!("Secret {name}");
-        let set = CredentialSet::read(&values.0).map_err(|problem| {
+        let set = secret::credentials(values).and_then(CredentialSet::read);
+        let set = set.map_err(|problem| {
             let sentence = format!("{source}: {problem}.");
             (Reason::CredentialsMissing, sentence)
         })?;

@@ -78,6 +78,11 @@ struct IdentityLabels {
     identity: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NamespaceLabel {
+    namespace: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
 struct ProjectLabels {
     region: String,
@@ -109,6 +114,8 @@ pub struct Metrics {
     unmanaged: Family<ProjectLabels, Gauge>,
     inventory: Ages<ProjectLabels>,
     clock_offset: Gauge<f64, AtomicU64>,
+    watch_up: Family<NamespaceLabel, Gauge>,
+    watch_missed: Counter,
     leader: Gauge,
 }
 
@@ -131,6 +138,8 @@ impl Metrics {
             unmanaged: Family::default(),
             inventory: Ages::default(),
             clock_offset: Gauge::default(),
+            watch_up: Family::default(),
+            watch_missed: Counter::default(),
             leader: Gauge::default(),
         };
         metrics.register(read_only);
@@ -157,6 +166,8 @@ impl Metrics {
         table::UNMANAGED.register(to, self.unmanaged.clone());
         table::INVENTORY_AGE.register(to, self.inventory.clone());
         table::CLOCK_OFFSET.register(to, self.clock_offset.clone());
+        table::WATCH_UP.register(to, self.watch_up.clone());
+        table::WATCH_MISSED.register(to, self.watch_missed.clone());
         table::LEADER.register(to, self.leader.clone());
         let constant: Gauge = Gauge::default();
         constant.set(i64::from(read_only));
@@ -264,6 +275,19 @@ impl Metrics {
     /// How far the cloud's clock is ahead of ours, in seconds; negative when it is behind.
     pub fn set_clock_offset(&self, seconds: f64) {
         self.clock_offset.set(seconds);
+    }
+
+    /// Whether the objects of a namespace are listed and its watch is alive. The namespaces are those that the operator was told.
+    pub fn set_watch_up(&self, namespace: &str, is_up: bool) {
+        let namespace = namespace.to_owned();
+        let gauge = self.watch_up.get_or_create(&NamespaceLabel { namespace });
+        gauge.set(i64::from(is_up));
+    }
+
+    /// A watch had not brought so many changes.
+    pub fn watch_missed(&self, objects: usize) {
+        let objects = u64::try_from(objects).unwrap_or(u64::MAX);
+        self.watch_missed.inc_by(objects);
     }
 
     /// Whether this replica acts.

@@ -8,9 +8,9 @@ use futures::FutureExt as _;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::admin::{self, Health};
+use crate::admin::{self, Check, Health};
 use crate::cluster::client::Access;
-use crate::cluster::lease::{Leadership, Settings, identity};
+use crate::cluster::lease::{Leadership, Observer, Settings, identity};
 use crate::cluster::pulse::Pulse;
 use crate::command::access;
 use crate::config::RunConfig;
@@ -25,7 +25,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let access = access(&config.cluster)?;
-    let health = Arc::new(Health::new());
+    let health = Arc::new(Health::new(&config.namespaces));
     let metrics = Arc::new(Metrics::new(error_label, config.read_only));
     let listener = admin::bind(config.listen).await?;
     info!(
@@ -39,7 +39,7 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         "starting"
     );
     let seen = Arc::clone(&health);
-    let client = access.client_with(&Pulse::new(move || seen.watch_seen()))?;
+    let client = access.client_with(&Pulse::new(move |namespace| seen.watch_seen(namespace)))?;
     let leadership = leadership(&config, access, &client, &health, &metrics)?;
 
     let serve = admin::serve(listener, Arc::clone(&health), Arc::clone(&metrics));
@@ -75,6 +75,29 @@ async fn stop_when_lost(leadership: &Leadership, stop: &Stop) {
     std::future::pending::<()>().await;
 }
 
+/// Tells the probes and the metrics how the campaign for the Lease goes.
+struct Told {
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+impl Observer for Told {
+    fn lease(&self, result: Result<(), String>) {
+        self.health.set(Check::Lease, result);
+    }
+
+    fn waits(&self) {
+        self.health.standby(true);
+    }
+
+    fn acts(&self, acts: bool) {
+        self.metrics.set_leader(acts);
+        if acts {
+            self.health.standby(false);
+        }
+    }
+}
+
 fn leadership(
     config: &RunConfig,
     access: Access,
@@ -83,7 +106,9 @@ fn leadership(
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<Leadership> {
     if !config.leader_elect {
-        return Ok(Leadership::always(health, metrics));
+        health.set(Check::Lease, Ok(()));
+        metrics.set_leader(true);
+        return Ok(Leadership::always());
     }
     let namespace = config
         .lease_namespace
@@ -95,12 +120,14 @@ fn leadership(
         identity: identity(&config.host_name),
         duration: config.lease_duration,
     };
-    let (health, metrics) = (Arc::clone(health), Arc::clone(metrics));
+    let told = Told {
+        health: Arc::clone(health),
+        metrics: Arc::clone(metrics),
+    };
     Ok(Leadership::campaign(
         settings,
         move || access.client(),
-        health,
-        metrics,
+        told,
     )?)
 }
 

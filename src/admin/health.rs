@@ -1,16 +1,19 @@
 //! What is known of the process's health: told by its parts, read by the probes. Judges only by the ages of what it was told.
 
+mod vital;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use vital::Vital;
+pub use vital::{Trouble, WATCH_LIMIT};
+
 /// How old the newest beat of the main loop may be.
 pub const BEAT_LIMIT: Duration = Duration::from_mins(1);
-
-/// How long a watch may be silent. The API server sends a bookmark about every minute.
-pub const WATCH_LIMIT: Duration = Duration::from_mins(5);
 
 /// One thing that must be well for the process to be ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,29 +22,29 @@ pub enum Check {
     Lease,
     /// The CRD can be read and has a version we know.
     Crd,
-    /// All objects were listed once.
-    FirstList,
-    /// The watch of the objects runs.
-    Watch,
 }
 
 impl Check {
     /// Every check, in the order they are told.
-    pub const ALL: [Self; 4] = [Self::Lease, Self::Crd, Self::FirstList, Self::Watch];
+    pub const ALL: [Self; 2] = [Self::Lease, Self::Crd];
 
     fn name(self) -> &'static str {
         match self {
             Self::Lease => "lease",
             Self::Crd => "crd",
-            Self::FirstList => "first list",
-            Self::Watch => "watch",
         }
     }
+}
 
-    /// A standby watches nothing and is ready to take over all the same.
-    fn counts_for_standby(self) -> bool {
-        matches!(self, Self::Lease | Self::Crd)
-    }
+/// How the watch of a namespace stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The namespace; empty for every one.
+    pub namespace: String,
+    /// Whether its objects were listed, and its watch is alive.
+    pub is_up: bool,
+    /// What is wrong, be it that it does not count yet.
+    pub trouble: Option<String>,
 }
 
 /// The state of the process, shared by all its parts.
@@ -51,32 +54,30 @@ pub struct Health(Mutex<State>);
 #[derive(Debug)]
 struct State {
     beat: Instant,
-    watch_seen: Option<Instant>,
     is_standby: bool,
     lease: Result<(), String>,
     crd: Result<(), String>,
-    first_list: Result<(), String>,
-    watch: Result<(), String>,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// By namespace; the empty name stands for every one.
+    watches: BTreeMap<String, Vital>,
 }
 
 impl Health {
-    /// Alive, and nothing known yet.
-    pub fn new() -> Self {
+    /// Alive, and nothing known yet. Of every namespace, where none is named.
+    pub fn new(namespaces: &[String]) -> Self {
         let unknown = |text: &str| Err(text.to_owned());
+        let all = [String::new()];
+        let named = if namespaces.is_empty() {
+            &all
+        } else {
+            namespaces
+        };
+        let watches = named.iter().map(|name| (name.clone(), Vital::default()));
         Self(Mutex::new(State {
             beat: Instant::now(),
-            watch_seen: None,
             is_standby: false,
             lease: unknown("not read yet"),
             crd: unknown("not read yet"),
-            first_list: unknown("not done yet"),
-            watch: Ok(()),
+            watches: watches.collect(),
         }))
     }
 
@@ -86,8 +87,6 @@ impl Health {
         match check {
             Check::Lease => state.lease = result,
             Check::Crd => state.crd = result,
-            Check::FirstList => state.first_list = result,
-            Check::Watch => state.watch = result,
         }
     }
 
@@ -101,9 +100,40 @@ impl Health {
         self.state().beat = Instant::now();
     }
 
-    /// Something came through the watch.
-    pub fn watch_seen(&self) {
-        self.state().watch_seen = Some(Instant::now());
+    /// All watches begin now.
+    pub fn watches_begin(&self) {
+        self.state().watches.values_mut().for_each(Vital::begins);
+    }
+
+    /// All objects of a namespace were listed.
+    pub fn listed(&self, namespace: &str) {
+        self.watch(namespace, Vital::listed);
+    }
+
+    /// Something came through the watch of a namespace.
+    pub fn watch_seen(&self, namespace: &str) {
+        self.watch(namespace, Vital::seen);
+    }
+
+    /// A list or watch of a namespace failed.
+    pub fn watch_fails(&self, namespace: &str, trouble: Trouble) {
+        self.watch(namespace, |vital| vital.fails(trouble));
+    }
+
+    /// Whether a namespace is there.
+    pub fn namespace_exists(&self, namespace: &str, exists: bool) {
+        self.watch(namespace, |vital| vital.exists(exists));
+    }
+
+    /// How each watch stands.
+    pub fn watches(&self) -> Vec<Standing> {
+        let state = self.state();
+        let each = state.watches.iter().map(|(namespace, vital)| Standing {
+            namespace: namespace.clone(),
+            is_up: vital.result().is_ok(),
+            trouble: vital.trouble(),
+        });
+        each.collect()
     }
 
     /// Whether the process's own loop goes round.
@@ -119,51 +149,43 @@ impl Health {
         }
     }
 
-    /// Whether the process is ready, and one line for each check.
+    /// Whether the process is ready, and one line for each check and each watch.
     pub fn readiness(&self) -> (bool, String) {
         let state = self.state();
-        let (mut is_ready, mut text) = (true, String::new());
-        for check in Check::ALL {
-            let line = match state.result(check) {
-                _ if state.is_standby && !check.counts_for_standby() => "ok (standby)".to_owned(),
-                Ok(()) => "ok".to_owned(),
-                Err(what) => {
-                    is_ready = false;
-                    what
-                }
+        let checks = [(Check::Lease, &state.lease), (Check::Crd, &state.crd)];
+        let checks = checks.map(|(check, result)| (check.name().to_owned(), result.clone(), "ok"));
+        let watches = state.watches.iter().map(|(namespace, vital)| {
+            let name = if namespace.is_empty() {
+                "watch".to_owned()
+            } else {
+                format!("watch of {namespace}")
             };
+            // A standby watches nothing and is ready to take over all the same.
+            if state.is_standby {
+                (name, Ok(()), "ok (standby)")
+            } else {
+                (name, vital.result(), "ok")
+            }
+        });
+        let (mut is_ready, mut text) = (true, String::new());
+        for (name, result, well) in checks.into_iter().chain(watches) {
+            is_ready &= result.is_ok();
+            let line = result.err().unwrap_or_else(|| well.to_owned());
             // Writing to a string can't fail.
-            let _ = writeln!(text, "{}: {line}", check.name());
+            let _ = writeln!(text, "{name}: {line}");
         }
         (is_ready, text)
+    }
+
+    fn watch(&self, namespace: &str, tell: impl FnOnce(&mut Vital)) {
+        if let Some(vital) = self.state().watches.get_mut(namespace) {
+            tell(vital);
+        }
     }
 
     /// A panic elsewhere does not make this state wrong.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn result(&self, check: Check) -> Result<(), String> {
-        match check {
-            Check::Lease => self.lease.clone(),
-            Check::Crd => self.crd.clone(),
-            Check::FirstList => self.first_list.clone(),
-            Check::Watch => self.watch.clone().and_then(|()| self.watch_is_fresh()),
-        }
-    }
-
-    fn watch_is_fresh(&self) -> Result<(), String> {
-        match self.watch_seen.map(|seen| seen.elapsed()) {
-            None => Err("not started yet".to_owned()),
-            Some(age) if age <= WATCH_LIMIT => Ok(()),
-            Some(age) => Err(format!(
-                "silent for {} s, though the API server sends something every minute: \
-                 check the network between this pod and the API server",
-                age.as_secs()
-            )),
-        }
     }
 }
 
@@ -173,36 +195,41 @@ mod tests {
 
     use super::*;
 
-    fn well() -> Health {
-        let health = Health::new();
+    /// All is well, of these namespaces.
+    fn well(namespaces: &[&str]) -> Health {
+        let names: Vec<String> = namespaces.iter().map(ToString::to_string).collect();
+        let health = Health::new(&names);
         for check in Check::ALL {
             health.set(check, Ok(()));
         }
-        health.watch_seen();
+        health.watches_begin();
+        for standing in health.watches() {
+            health.listed(&standing.namespace);
+        }
         health
+    }
+
+    fn refusal() -> Trouble {
+        Trouble {
+            text: "forbidden".to_owned(),
+            is_refusal: true,
+        }
     }
 
     #[tokio::test]
     async fn nothing_is_ready_before_it_was_looked_at() {
-        let (is_ready, text) = Health::new().readiness();
+        let (is_ready, text) = Health::new(&[]).readiness();
         assert!(!is_ready);
-        assert_eq!(
-            text,
-            "lease: not read yet\ncrd: not read yet\nfirst list: not done yet\nwatch: not started yet\n"
-        );
-        assert_eq!(
-            well().readiness(),
-            (
-                true,
-                "lease: ok\ncrd: ok\nfirst list: ok\nwatch: ok\n".into()
-            )
-        );
+        let unknown = "lease: not read yet\ncrd: not read yet\nwatch: not begun yet\n";
+        assert_eq!(text, unknown);
+        let all_well = "lease: ok\ncrd: ok\nwatch: ok\n".to_owned();
+        assert_eq!(well(&[]).readiness(), (true, all_well));
     }
 
     #[tokio::test]
     async fn each_check_alone_makes_unready_and_says_why() {
         for check in Check::ALL {
-            let health = well();
+            let health = well(&[]);
             health.set(check, Err("broken, mend it".to_owned()));
             let (is_ready, text) = health.readiness();
             assert!(!is_ready, "{check:?}");
@@ -215,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_standby_needs_lease_and_crd_only() {
-        let health = Health::new();
+        let health = Health::new(&[]);
         health.standby(true);
         health.set(Check::Lease, Ok(()));
         assert!(!health.readiness().0);
@@ -227,20 +254,43 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_watch_makes_unready_until_it_speaks() {
-        let health = well();
+    async fn one_namespace_that_is_silent_or_refused_makes_unready_and_is_named() {
+        let health = well(&["live", "media"]);
         advance(WATCH_LIMIT).await;
+        health.watch_seen("live");
         assert!(health.readiness().0);
         advance(Duration::from_secs(1)).await;
         let (is_ready, text) = health.readiness();
-        assert!(!is_ready && text.contains("silent for 301 s"), "{text}");
-        health.watch_seen();
+        assert!(!is_ready && text.contains("watch of live: ok\n"), "{text}");
+        assert!(text.contains("watch of media: silent for 301 s"), "{text}");
+        health.watch_seen("media");
+        assert!(health.readiness().0);
+
+        health.watch_fails("live", refusal());
+        let (is_ready, text) = health.readiness();
+        assert!(
+            !is_ready && text.contains("watch of live: forbidden\n"),
+            "{text}"
+        );
+        let up: Vec<bool> = health.watches().iter().map(|watch| watch.is_up).collect();
+        assert_eq!(up, [false, true]);
+        health.watch_seen("live");
+        assert!(health.readiness().0);
+        health.watch_seen("a namespace that nobody serves");
+
+        health.namespace_exists("live", false);
+        health.watch_seen("live");
+        let (is_ready, text) = health.readiness();
+        let missing = "watch of live: there is no such namespace\n";
+        assert!(!is_ready && text.contains(missing), "{text}");
+        assert!(health.watches()[0].trouble.is_some());
+        health.namespace_exists("live", true);
         assert!(health.readiness().0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_stands_still_is_not_alive() {
-        let health = well();
+        let health = well(&[]);
         advance(BEAT_LIMIT).await;
         assert_eq!(health.liveness(), Ok(()));
         advance(Duration::from_secs(1)).await;

@@ -18,6 +18,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::error::Error;
+use super::limits::Limits;
 use super::pulse::Pulse;
 
 /// How long a call that is not a watch may take.
@@ -149,10 +150,11 @@ impl Access {
         Ok(builder.build())
     }
 
-    /// A client whose watches give signs of life.
+    /// A client whose lists and watches are bounded, and whose watches give signs of life.
     pub fn client_with(&self, pulse: &Pulse) -> Result<kube::Client, AccessError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(AccessError::Client)?;
-        Ok(builder.with_layer(pulse).build())
+        let limited = builder.with_layer(&Limits::default());
+        Ok(limited.with_layer(pulse).build())
     }
 
     /// The address of the API server, for logs.

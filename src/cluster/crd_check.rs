@@ -12,7 +12,6 @@ use tracing::{info, warn};
 
 use super::client::call;
 use super::error::Error;
-use crate::admin::{Check, Health};
 use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 
 /// Name of the CRD.
@@ -76,8 +75,17 @@ impl CrdState {
 #[derive(Clone)]
 pub struct CrdCheck {
     api: Api<CustomResourceDefinition>,
-    /// Whether the schema last read holds all that is written.
-    fits: Arc<watch::Sender<bool>>,
+    /// What was last read of it.
+    known: Arc<watch::Sender<Known>>,
+}
+
+/// What the work hangs on.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Whether the schema holds all that is written.
+    fits: bool,
+    /// Whether it is being deleted.
+    is_going: bool,
 }
 
 impl CrdCheck {
@@ -85,7 +93,10 @@ impl CrdCheck {
     pub fn new(client: kube::Client) -> Self {
         Self {
             api: Api::all(client),
-            fits: Arc::new(watch::Sender::new(true)),
+            known: Arc::new(watch::Sender::new(Known {
+                fits: true,
+                is_going: false,
+            })),
         }
     }
 
@@ -96,15 +107,29 @@ impl CrdCheck {
             Ok(None) => CrdState::Missing,
             Err(error) => CrdState::Unreadable(error),
         };
-        self.fits
-            .send_replace(!matches!(state, CrdState::TooOld { .. }));
+        self.known.send_modify(|known| {
+            known.fits = !matches!(state, CrdState::TooOld { .. });
+            // What can't be read goes on as it was.
+            if !matches!(state, CrdState::Unreadable(_)) {
+                known.is_going = matches!(state, CrdState::Terminating);
+            }
+        });
         state
     }
 
     /// Waits while the schema is an older one, which would drop parts of a status without a word.
     pub async fn fits(&self) {
         // The sender lives as long as this value.
-        let _ = self.fits.subscribe().wait_for(|fits| *fits).await;
+        let _ = self.known.subscribe().wait_for(|known| known.fits).await;
+    }
+
+    /// Waits until it is being deleted, as whoever read it last has seen.
+    pub async fn going(&self) {
+        let _ = self
+            .known
+            .subscribe()
+            .wait_for(|known| known.is_going)
+            .await;
     }
 
     /// Waits until objects can be served, be it that they are let go since the CRD is being deleted.
@@ -114,12 +139,12 @@ impl CrdCheck {
         }
     }
 
-    /// Keeps telling `health` and the log how the CRD stands; never ends.
-    pub async fn follow(&self, health: &Health) {
+    /// Keeps telling how the CRD stands, and the log when that changes; never ends.
+    pub async fn follow(&self, tell: impl Fn(Result<(), String>)) {
         let mut before = Ok(());
         loop {
             let readiness = self.read().await.readiness();
-            health.set(Check::Crd, readiness.clone());
+            tell(readiness.clone());
             if readiness != before {
                 match &readiness {
                     Ok(()) => info!("{CRD_NAME} can be used now"),

@@ -2,22 +2,23 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
 const LONGEST_TEXT: usize = 512;
 
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     op: Cow<'static, str>,
     cause: Cause,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Cause {
     Timeout(Duration),
-    Kube(Box<kube::Error>),
+    Kube(Arc<kube::Error>),
 }
 
 impl Error {
@@ -25,7 +26,7 @@ impl Error {
     pub fn new(op: impl Into<Cow<'static, str>>, source: kube::Error) -> Self {
         Self {
             op: op.into(),
-            cause: Cause::Kube(Box::new(source)),
+            cause: Cause::Kube(Arc::new(source)),
         }
     }
 

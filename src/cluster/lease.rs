@@ -9,9 +9,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::admin::Health;
-use crate::metrics::Metrics;
-
 mod campaign;
 mod decide;
 pub mod holder;
@@ -52,6 +49,18 @@ pub fn identity(host_name: &str) -> String {
     format!("{host_name}_{:08x}", random >> 32)
 }
 
+/// Who is told how a campaign goes.
+pub trait Observer: Send + Sync {
+    /// The Lease can be read and written, or what is wrong and what to do about it.
+    fn lease(&self, result: Result<(), String>);
+
+    /// Another replica acts.
+    fn waits(&self);
+
+    /// This replica acts, or does so no longer.
+    fn acts(&self, acts: bool);
+}
+
 /// Where a replica stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -79,9 +88,7 @@ struct Elected {
 
 impl Leadership {
     /// Without election: this process always acts.
-    pub fn always(health: &Health, metrics: &Metrics) -> Self {
-        health.set(crate::admin::Check::Lease, Ok(()));
-        metrics.set_leader(true);
+    pub fn always() -> Self {
         Self(None)
     }
 
@@ -90,8 +97,7 @@ impl Leadership {
     pub fn campaign(
         settings: Settings,
         connect: impl Fn() -> Result<kube::Client, AccessError> + Send + Sync + 'static,
-        health: Arc<Health>,
-        metrics: Arc<Metrics>,
+        observer: impl Observer + 'static,
     ) -> Result<Self, AccessError> {
         let (publish, standing) = watch::channel(Standing {
             phase: Phase::Candidate,
@@ -102,7 +108,7 @@ impl Leadership {
             standing,
             release: Arc::clone(&release),
         };
-        let campaign = Campaign::new(settings, Box::new(connect), publish, health, metrics)?;
+        let campaign = Campaign::new(settings, Box::new(connect), publish, Box::new(observer))?;
         tokio::spawn(campaign.run(release));
         Ok(Self(Some(elected)))
     }

@@ -12,11 +12,12 @@ use tower::{BoxError, Layer, Service};
 
 /// Calls a function whenever anything of a watch arrives: its head, an event, a bookmark.
 #[derive(Clone)]
-pub struct Pulse(Arc<dyn Fn() + Send + Sync>);
+pub struct Pulse(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Pulse {
-    /// `on_sign` is called at every sign of life; it must not block.
-    pub fn new(on_sign: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `on_sign` is called at every sign of life, with the namespace that is watched, which is empty for every one; it must not
+    /// block.
+    pub fn new(on_sign: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(on_sign))
     }
 }
@@ -56,6 +57,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let is_watch = is_watch(request.uri().query());
+        let namespace = namespace(request.uri().path()).to_owned();
         let response = self.inner.call(request);
         let pulse = self.pulse.clone();
         Box::pin(async move {
@@ -63,10 +65,10 @@ where
             if !(is_watch && response.status().is_success()) {
                 return Ok(response);
             }
-            (pulse.0)();
+            (pulse.0)(&namespace);
             Ok(response.map(|body| -> Box<DynBody> {
                 Box::new(body.map_frame(move |frame| {
-                    (pulse.0)();
+                    (pulse.0)(&namespace);
                     frame
                 }))
             }))
@@ -74,7 +76,8 @@ where
     }
 }
 
-fn is_watch(query: Option<&str>) -> bool {
+/// Whether a request with this query begins a watch.
+pub(super) fn is_watch(query: Option<&str>) -> bool {
     query.is_some_and(|query| {
         query
             .split('&')
@@ -82,9 +85,15 @@ fn is_watch(query: Option<&str>) -> bool {
     })
 }
 
+/// The namespace that a path leads into; empty for none.
+pub(super) fn namespace(path: &str) -> &str {
+    let (_, inside) = path.split_once("/namespaces/").unwrap_or_default();
+    inside.split('/').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Mutex;
 
     use bytes::Bytes;
     use http_body_util::Full;
@@ -92,34 +101,35 @@ mod tests {
 
     use super::*;
 
-    /// How many signs of life a request brings whose answer has one frame.
-    async fn signs(query: &str, status: u16) -> usize {
-        let count = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&count);
-        let pulse = Pulse::new(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-        });
+    /// The signs of life that a request brings whose answer has one frame, each by its namespace.
+    async fn signs(path: &str, status: u16) -> Vec<String> {
+        let signs = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&signs);
+        let pulse = Pulse::new(move |namespace| seen.lock().unwrap().push(namespace.to_owned()));
         let service = pulse.layer(service_fn(move |_| async move {
             let body = Full::new(Bytes::from_static(b"{}")).map_err(BoxError::from);
             let body: Box<DynBody> = Box::new(body);
             Ok(Response::builder().status(status).body(body).unwrap())
         }));
-        let request = Request::get(format!("/apis/x?{query}"))
-            .body(Body::empty())
-            .unwrap();
+        let request = Request::get(path).body(Body::empty()).unwrap();
         let response = service.oneshot(request).await.unwrap();
         assert_eq!(
             response.into_body().collect().await.unwrap().to_bytes(),
             "{}"
         );
-        count.load(Ordering::Relaxed)
+        signs.lock().unwrap().clone()
     }
 
     #[tokio::test]
     async fn head_and_frames_of_a_watch_are_signs_of_life_and_nothing_else_is() {
-        assert_eq!(signs("watch=true&resourceVersion=7", 200).await, 2);
-        assert_eq!(signs("allowWatchBookmarks=true&watch=true", 200).await, 2);
-        assert_eq!(signs("limit=500", 200).await, 0);
-        assert_eq!(signs("watch=true", 410).await, 0);
+        let (all, media) = ("/apis/x/v1/things", "/apis/x/v1/namespaces/media/things");
+        let watch = format!("{all}?watch=true&resourceVersion=7");
+        assert_eq!(signs(&watch, 200).await, ["", ""]);
+        let watch = format!("{media}?allowWatchBookmarks=true&watch=true");
+        assert_eq!(signs(&watch, 200).await, ["media", "media"]);
+        let list = format!("{media}?limit=500");
+        assert_eq!(signs(&list, 200).await, [""; 0]);
+        let refused = format!("{media}?watch=true");
+        assert_eq!(signs(&refused, 410).await, [""; 0]);
     }
 }

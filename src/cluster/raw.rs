@@ -5,8 +5,9 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
-use super::client::call;
+use super::client::{call, call_within};
 use super::error::Error;
+use super::limits::PAGE_LIMIT;
 use super::object::{Version, guarded, is_stale, params, without_finalizer};
 use crate::api::{FINALIZER, RecordingCallback};
 
@@ -59,7 +60,8 @@ impl RawObjects {
         let mut params = ListParams::default().limit(PAGE);
         let mut found = Vec::new();
         loop {
-            let page = call("list the RecordingCallbacks", api.list(&params)).await?;
+            let page = api.list(&params);
+            let page = call_within(PAGE_LIMIT, "list the RecordingCallbacks", page).await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),

@@ -19,6 +19,7 @@ use crate::live::account::{Account, AccountKey};
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
+use crate::live::credentials::KEYS;
 use crate::live::endpoint::AllowList;
 use crate::live::looks::{Gate, Lister, Looks};
 use crate::live::quota::{Bucket, Lane, Quota, Token};
@@ -48,11 +49,10 @@ impl Cloud {
     /// of this process's environment where they are granted.
     pub fn new(
         kube: &kube::Client,
-        allowed: &[String],
+        allowed: &AllowList,
         granted: Grant,
         request_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let allowed: AllowList = allowed.join(",").parse().map_err(anyhow::Error::msg)?;
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let transport = Arc::new(HttpTransport::new(wall)?);
@@ -67,13 +67,13 @@ impl Cloud {
             request_timeout,
         );
         Ok(Self {
-            own: Own::new(granted, &client, &allowed)?,
+            own: Own::new(granted, &client, allowed)?,
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
             secrets: Secrets::new(kube.clone()),
-            allowed,
+            allowed: allowed.clone(),
         })
     }
 
@@ -85,8 +85,9 @@ impl Cloud {
             return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
         };
         let name = &reference.name;
-        let values = self.secrets.read(&namespace, name).await?;
-        Ok(match secret::values(&namespace, name, Ok(values))? {
+        let keys = KEYS.map(str::to_owned).into();
+        let values = self.secrets.read(&namespace, name, &keys).await?;
+        Ok(match secret::values(&namespace, name, values) {
             Ok(values) => Login::of_secret(&object.spec, name, &values, &self.allowed),
             Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
         })
@@ -98,13 +99,12 @@ impl Cloud {
             return Ok(Key::Unwanted);
         };
         let namespace = object.namespace().unwrap_or_default();
-        let values = self.secrets.read(&namespace, &reference.name).await?;
-        Ok(
-            match secret::values(&namespace, &reference.name, Ok(values))? {
-                Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
-                Err(sentence) => Key::Missing(sentence),
-            },
-        )
+        let (name, keys) = (&reference.name, [reference.key.clone()].into());
+        let values = self.secrets.read(&namespace, name, &keys).await?;
+        Ok(match secret::values(&namespace, name, values) {
+            Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
+            Err(sentence) => Key::Missing(sentence),
+        })
     }
 
     /// The looks of an account, which share what was seen.

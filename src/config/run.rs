@@ -7,9 +7,10 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 
 use super::ClusterArgs;
-use super::cloud::{AllowedEndpoints, ENDPOINTS};
+use super::cloud::endpoints;
 use super::duration::{between, show};
 use super::names::{self, Grant, Namespaces};
+use crate::live::endpoint::AllowList;
 use crate::log::{Format, Level};
 
 /// How much longer than a request a change may take to become visible, at least.
@@ -55,8 +56,8 @@ pub struct RunConfig {
     pub stall_after: Duration,
     /// Look, but change nothing at the cloud.
     pub read_only: bool,
-    /// Where calls to the cloud may go, as written.
-    pub allowed_endpoints: Vec<String>,
+    /// Where calls to the cloud may go.
+    pub allowed_endpoints: AllowList,
     /// Namespaces whose objects may use the operator's own credentials.
     pub ambient_credentials_namespaces: Grant,
     /// How log lines look.
@@ -124,9 +125,9 @@ struct RunArgs {
           num_args = 0..=1, default_missing_value = "true")]
     read_only: bool,
     /// Where calls to the cloud may go: [http://]host[:port], separated by commas; * is one label of a host
-    #[arg(long, env, value_name = "ENDPOINTS", default_value = ENDPOINTS,
-          value_parser = AllowedEndpoints::parse)]
-    allowed_endpoints: AllowedEndpoints,
+    #[arg(long, env, value_name = "ENDPOINTS", default_value_t,
+          value_parser = endpoints)]
+    allowed_endpoints: AllowList,
     /// Namespaces whose objects may do without a Secret and use the operator's own credentials, separated by commas; * is all [default: none]
     #[arg(long, env, value_name = "NAMES", default_value = "", hide_default_value = true,
           value_parser = Grant::parse)]
@@ -176,7 +177,7 @@ impl TryFrom<RunArgs> for RunConfig {
             settle_time: args.settle_time,
             stall_after: args.stall_after,
             read_only: args.read_only,
-            allowed_endpoints: args.allowed_endpoints.0,
+            allowed_endpoints: args.allowed_endpoints,
             ambient_credentials_namespaces: args.ambient_credentials_namespaces,
             log_format: args.log_format,
             log_level: args.log_level,

@@ -1,22 +1,27 @@
 //! From an object's references to what calls need: the Secrets are read, judged, and become an account.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
+use tokio::time::timeout;
+
 use super::account::Account;
-use super::secrets::Cache;
+use super::inputs::Inputs;
+use super::memory::Memories;
+use super::secrets::{Cache, Found, Name};
 use crate::api::RecordingCallback;
-use crate::api::status::Condition;
+use crate::api::status::Status;
 use crate::cluster::error::Error;
-use crate::cluster::secret::{Secrets, Values};
+use crate::cluster::secret::{self as cluster, Values};
 use crate::config::RunConfig;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::{Account as Identified, AccountKey};
 use crate::live::client::Client;
 use crate::live::clock::Clock;
-use crate::live::credentials::Credential;
+use crate::live::credentials::{Credential, CredentialSet};
 use crate::live::endpoint::AllowList;
 use crate::live::looks::Gate;
 use crate::live::quota::Quota;
@@ -25,15 +30,25 @@ use crate::login::own::Own;
 use crate::login::secret;
 use crate::login::{Login, Problem};
 use crate::metrics::Metrics;
+use crate::plan::conditions;
 use crate::plan::facts::{Access, Key};
 use crate::plan::place::Target;
 use crate::plan::reason::Reason;
+
+/// How many Secrets are read at once when the process starts, and how long it waits for them.
+const RECALLED_AT_ONCE: usize = 32;
+const RECALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was found of the Secrets of an object.
+type Secrets = BTreeMap<Name, Found>;
 
 /// What the Secrets that an object refers to say.
 pub(super) struct Read {
     pub(super) key: Key,
     pub(super) sign_key: Option<SignKey>,
     pub(super) login: Result<Login, Problem>,
+    /// The same as one value.
+    pub(super) inputs: Inputs,
 }
 
 /// Whether and as whom the cloud can be called.
@@ -53,6 +68,7 @@ pub(super) struct Accesses {
     quota: Arc<Quota>,
     clock: Arc<Clock>,
     index: Arc<Index>,
+    memories: Arc<Memories>,
     accounts: Mutex<HashMap<AccountKey, Weak<Account>>>,
     gates: Mutex<HashMap<(String, String), Weak<Gate>>>,
     /// The labels of the quotas that were told last.
@@ -68,18 +84,22 @@ impl Accesses {
         quota: Arc<Quota>,
         clock: Arc<Clock>,
         index: Arc<Index>,
+        memories: Arc<Memories>,
     ) -> anyhow::Result<Self> {
-        let allowed = config.allowed_endpoints.join(",").parse();
-        let allowed: AllowList = allowed.map_err(anyhow::Error::msg)?;
+        let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
         Ok(Self {
-            secrets: Cache::new(Secrets::new(kube.clone()), config.secret_poll_interval),
+            secrets: Cache::new(
+                Arc::new(cluster::Secrets::new(kube.clone())),
+                config.secret_poll_interval,
+            ),
             own: Own::new(granted, &client, &allowed)?,
             allowed,
             client,
             quota,
             clock,
             index,
+            memories,
             accounts: Mutex::default(),
             gates: Mutex::default(),
             told: Mutex::default(),
@@ -93,25 +113,50 @@ impl Accesses {
 
     /// Reads the Secrets of an object anew, however young they are.
     pub(super) async fn refresh(&self, object: &RecordingCallback) -> Result<(), Error> {
-        for name in secret::names(object) {
-            match self.secrets.read(&name).await {
-                Ok(_) => {}
-                // Told by the read that follows.
-                Err(error) if error.is_forbidden() => {}
-                Err(error) => return Err(error),
-            }
+        for (name, keys) in secret::uses(object) {
+            self.secrets.refresh(&name, &keys).await?;
         }
         Ok(())
     }
 
     /// What the Secrets of an object say. An error is the API server's: it says nothing about the object.
     pub(super) async fn read(&self, object: &RecordingCallback) -> Result<Read, Error> {
-        let (key, sign_key) = self.sign_key(object).await?;
+        let mut found = Secrets::new();
+        for (name, keys) in secret::uses(object) {
+            let read = self.secrets.get(&name, &keys).await?;
+            found.insert(name, read);
+        }
+        let (key, sign_key) = sign_key(object, &found);
+        let login = self.login(object, &found);
+        let inputs = inputs(object, &found, key.clone(), &login);
         Ok(Read {
             key,
             sign_key,
-            login: self.login(object).await?,
+            login,
+            inputs,
         })
+    }
+
+    /// The same as one value, by what was last read; `None` while a Secret was not.
+    pub(super) fn inputs(&self, object: &RecordingCallback) -> Option<Inputs> {
+        let found = self.known(object)?;
+        let login = self.login(object, &found);
+        Some(inputs(object, &found, sign_key(object, &found).0, &login))
+    }
+
+    /// Who calls for an object, by what was last read; `None` while its Secrets were not.
+    pub(super) fn known_login(&self, object: &RecordingCallback) -> Option<Result<Login, Problem>> {
+        Some(self.login(object, &self.known(object)?))
+    }
+
+    /// The Secrets of an object as they were last read.
+    fn known(&self, object: &RecordingCallback) -> Option<Secrets> {
+        let uses = secret::uses(object).into_iter();
+        uses.map(|(name, keys)| {
+            let found = self.secrets.known(&name, &keys)?;
+            Some((name, found))
+        })
+        .collect()
     }
 
     /// Goes from who calls to the account, which may take a look-up at IAM.
@@ -155,6 +200,7 @@ impl Accesses {
         let refused = status.last_operation.as_ref().and_then(|last| last.time);
         if let Some(refused) = refused
             && status.rejected_credential.as_deref() == Some(digest)
+            && conditions::has_reason(status, Reason::CredentialsRejected)
         {
             let ago = self.clock.local().duration_since(refused);
             let ago = Duration::try_from(ago).unwrap_or_default();
@@ -162,48 +208,35 @@ impl Accesses {
         }
     }
 
-    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures.
-    /// Gives the objects whose credential was replaced since.
-    pub(super) async fn recall(
-        &self,
-        objects: &[Arc<RecordingCallback>],
-    ) -> Vec<Arc<RecordingCallback>> {
-        self.vouch(objects).await;
-        let mut replaced = Vec::new();
-        for object in objects {
-            let status = object.status.as_ref();
-            if let Some(refused) = status.and_then(|status| status.rejected_credential.as_deref())
-                && let Ok(Ok(login)) = self.login(object).await
-            {
-                let digest = login.credential.digest(&parse::uid(object));
-                self.inherit(object, &login.credential, &digest);
-                if digest != refused {
-                    replaced.push(Arc::clone(object));
-                }
-            }
-        }
-        replaced
-    }
-
-    /// Where a refusal is remembered, what settled objects has a try of its own: others of the same key may be to blame.
-    async fn vouch(&self, objects: &[Arc<RecordingCallback>]) {
-        let status = |object: &Arc<RecordingCallback>| object.status.clone().unwrap_or_default();
-        if !objects
-            .iter()
-            .any(|object| status(object).rejected_credential.is_some())
-        {
+    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
+    /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
+    /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
+    pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
+        let status = |object: &RecordingCallback| object.status.clone().unwrap_or_default();
+        let is_refused = |status: &Status| status.rejected_credential.is_some();
+        if !objects.iter().any(|object| is_refused(&status(object))) {
             return;
         }
-        for object in objects {
+        let is_settled =
+            |status: &Status| status.callback_id.is_some() && conditions::is_ready(status);
+        let telling = objects.iter().filter(|object| {
             let status = status(object);
-            let ready = |c: &Condition| c.type_ == "Ready" && c.status == "True";
-            if status.callback_id.is_some()
-                && status.conditions.iter().any(ready)
-                && let Ok(Ok(login)) = self.login(object).await
-            {
-                self.client.strikes.vouch(&login.credential);
-            }
-        }
+            is_refused(&status) || is_settled(&status)
+        });
+        let all =
+            stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
+                if let Ok(read) = self.read(object).await
+                    && let Ok(login) = read.login
+                {
+                    if is_settled(&status(object)) {
+                        self.client.strikes.vouch(&login.credential);
+                    }
+                    let digest = login.credential.digest(&parse::uid(object));
+                    self.inherit(object, &login.credential, &digest);
+                }
+            });
+        // An error means that this is as long as the start waits.
+        let _ = timeout(RECALL_LIMIT, all).await;
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.
@@ -212,52 +245,26 @@ impl Accesses {
         object: &RecordingCallback,
         planned: &Key,
     ) -> Result<bool, Error> {
-        if let Some(reference) = &object.spec.sign_key_secret_ref {
-            self.secrets
-                .read(&(parse::object(object).namespace, reference.name.clone()))
-                .await?;
+        let mut found = Secrets::new();
+        let reference = object.spec.sign_key_secret_ref.as_ref();
+        for (name, keys) in secret::uses(object) {
+            if reference.is_some_and(|reference| reference.name == name.1) {
+                let read = self.secrets.refresh(&name, &keys).await?;
+                found.insert(name, read);
+            }
         }
-        Ok(self.sign_key(object).await?.0 == *planned)
-    }
-
-    async fn sign_key(&self, object: &RecordingCallback) -> Result<(Key, Option<SignKey>), Error> {
-        let Some(reference) = &object.spec.sign_key_secret_ref else {
-            return Ok((Key::Unwanted, None));
-        };
-        let meta = parse::object(object);
-        let values = match self.values(&meta.namespace, &reference.name).await? {
-            Ok(values) => values,
-            Err(sentence) => return Ok((Key::Missing(sentence), None)),
-        };
-        Ok(secret::sign_key(reference, &meta.uid, &values))
+        Ok(sign_key(object, &found).0 == *planned)
     }
 
     /// Who calls, by the Secret that the object names or else by the operator's own credentials.
-    async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
-        let missing = |sentence: String| (Reason::CredentialsMissing, sentence);
+    fn login(&self, object: &RecordingCallback, found: &Secrets) -> Result<Login, Problem> {
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
+            return self.own.login(&object.spec, &namespace, &self.allowed);
         };
-        let values = match self.values(&namespace, &reference.name).await? {
-            Ok(values) => values,
-            Err(sentence) => return Ok(Err(missing(sentence))),
-        };
-        Ok(Login::of_secret(
-            &object.spec,
-            &reference.name,
-            &values,
-            &self.allowed,
-        ))
-    }
-
-    /// The values of a Secret, or the sentence that says why there are none.
-    async fn values(&self, namespace: &str, name: &str) -> Result<Result<Values, String>, Error> {
-        let read = self
-            .secrets
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .await;
-        secret::values(namespace, name, read)
+        let values = values(found, namespace, &reference.name);
+        let values = values.map_err(|sentence| (Reason::CredentialsMissing, sentence))?;
+        Login::of_secret(&object.spec, &reference.name, &values, &self.allowed)
     }
 
     /// The one account for this login.
@@ -270,8 +277,12 @@ impl Accesses {
         let key = login.key().clone();
         let bucket = self.quota.bucket(&login.identity().bucket());
         let gate = self.gate(&login.target);
-        let index = Arc::clone(&self.index);
-        let domains = Box::new(move || index.domains());
+        let (index, memories) = (Arc::clone(&self.index), Arc::downgrade(&self.memories));
+        let user = key.clone();
+        let domains = Box::new(move || match memories.upgrade() {
+            Some(memories) => index.domains(&memories.users(&user)),
+            None => BTreeSet::new(),
+        });
         let account = Arc::new(Account::new(
             login,
             Arc::clone(&self.client),
@@ -296,23 +307,74 @@ impl Accesses {
         gate
     }
 
-    /// Sets the gauges of quotas, inventories and clocks.
+    /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
     pub(super) fn tell_gauges(&self, metrics: &Metrics) {
         let accounts: Vec<Arc<Account>> = lock(&self.accounts)
             .values()
             .filter_map(Weak::upgrade)
             .collect();
         let mut present = BTreeSet::new();
+        let mut furthest = 0.0_f64;
         for account in accounts {
-            let (target, identity) = (account.target(), account.login().identity().to_string());
+            let (target, identity) = (
+                account.target(),
+                account.login().identity().label().to_owned(),
+            );
             metrics.set_quota_limit(&target.region, &identity, account.bucket().limit());
-            metrics.set_clock_offset(self.clock.offset(&target.endpoint).as_secs_f64());
+            let offset = self.clock.offset(&target.endpoint).as_secs_f64();
+            furthest = if offset.abs() > furthest.abs() {
+                offset
+            } else {
+                furthest
+            };
             present.insert((target.region.clone(), identity));
         }
+        metrics.set_clock_offset(furthest);
         let before = std::mem::replace(&mut *lock(&self.told), present.clone());
         for (region, identity) in before.difference(&present) {
             metrics.forget_quota_limit(region, identity);
         }
+    }
+}
+
+/// The values of a Secret, or the sentence that says why there are none.
+fn values(found: &Secrets, namespace: String, name: &str) -> Result<Arc<Values>, String> {
+    let key = (namespace, name.to_owned());
+    let read = match found.get(&key) {
+        Some(Found::Forbidden) => return Err(secret::forbidden(&key.0, name)),
+        Some(Found::Values(values)) => Some(Arc::clone(values)),
+        Some(Found::Absent) | None => None,
+    };
+    secret::values(&key.0, name, read)
+}
+
+fn sign_key(object: &RecordingCallback, found: &Secrets) -> (Key, Option<SignKey>) {
+    let Some(reference) = &object.spec.sign_key_secret_ref else {
+        return (Key::Unwanted, None);
+    };
+    let meta = parse::object(object);
+    match values(found, meta.namespace, &reference.name) {
+        Ok(values) => secret::sign_key(reference, &meta.uid, &values),
+        Err(sentence) => (Key::Missing(sentence), None),
+    }
+}
+
+fn inputs(
+    object: &RecordingCallback,
+    found: &Secrets,
+    key: Key,
+    login: &Result<Login, Problem>,
+) -> Inputs {
+    let meta = parse::object(object);
+    let reference = object.spec.credentials_secret_ref.as_ref();
+    let login = login.as_ref().ok();
+    Inputs {
+        key,
+        credentials: reference.map(|reference| {
+            let values = values(found, meta.namespace, &reference.name)?;
+            CredentialSet::digest(secret::credentials(&values)?)
+        }),
+        credential: login.map(|login| login.credential.digest(&meta.uid)),
     }
 }
 

@@ -120,6 +120,14 @@ impl Run<'_> {
         self.is_interrupted = true;
         let planned = self.context.clock.now(&account.target().endpoint);
         let meta = self.facts.object.clone();
+        if self.sign_key.is_some() && !meta.deleting {
+            let (context, object) = (self.context, Arc::clone(&self.object));
+            let key = self.facts.key.clone();
+            let is_still = context.accesses.key_is_still(&object, &key);
+            if !self.turn.pause(is_still).await? {
+                return Ok(None);
+            }
+        }
         let Some(object) = self
             .context
             .objects
@@ -137,16 +145,7 @@ impl Run<'_> {
             && (&status.callback_id, &status.closed_operation)
                 == (&planned_on.callback_id, &planned_on.closed_operation);
         self.remember(object);
-        let same_key = match &self.sign_key {
-            Some(_) if !meta.deleting => {
-                self.context
-                    .accesses
-                    .key_is_still(&self.object, &self.facts.key)
-                    .await?
-            }
-            Some(_) | None => true,
-        };
-        let may = same && same_key && self.context.leadership.fresh();
+        let may = same && self.context.leadership.fresh();
         self.is_interrupted = !may;
         Ok(may.then_some((token, planned)))
     }

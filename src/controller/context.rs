@@ -43,7 +43,7 @@ pub(super) struct Context {
     pub(super) clock: Arc<Clock>,
     wall: Wall,
     pub(super) index: Arc<Index>,
-    pub(super) memories: Memories,
+    pub(super) memories: Arc<Memories>,
     pub(super) places: Places,
     pub(super) deleted: Deleted,
     pub(super) metrics: Arc<Metrics>,
@@ -54,14 +54,14 @@ pub(super) struct Context {
     /// Whether no object of the cluster is left to another operator.
     pub(super) serves_all: bool,
     senders: Senders,
-    is_listed: watch::Receiver<bool>,
+    has_begun: watch::Receiver<bool>,
     stores: OnceLock<Vec<Stored>>,
 }
 
 /// What must be so before anything is done for an object.
 pub(super) struct Gates {
-    /// All objects are known.
-    pub(super) is_listed: watch::Receiver<bool>,
+    /// All objects are known that can be.
+    pub(super) has_begun: watch::Receiver<bool>,
     /// The CRD is not an older one.
     pub(super) crd: CrdCheck,
 }
@@ -104,6 +104,7 @@ impl Context {
             calls,
             config.request_timeout,
         );
+        let memories = Arc::new(Memories::default());
         Ok(Self {
             settings: Settings {
                 settle_time: config.settle_time,
@@ -121,11 +122,12 @@ impl Context {
                 quota,
                 Arc::clone(&clock),
                 Arc::clone(&index),
+                Arc::clone(&memories),
             )?,
             clock,
             wall,
             index,
-            memories: Memories::default(),
+            memories,
             places: Places::default(),
             deleted: Deleted::default(),
             stores: OnceLock::new(),
@@ -136,14 +138,15 @@ impl Context {
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             senders,
-            is_listed: gates.is_listed,
+            has_begun: gates.has_begun,
         })
     }
 
-    /// Waits until all objects are known, since who owns a place can't be told before, and while a status would lose fields.
+    /// Waits until all objects are known that can be, since who owns a place can't be told before, and while a status would lose
+    /// fields.
     pub(super) async fn may_begin(&self) {
         // An error means that the controller has ended.
-        let _ = self.is_listed.clone().wait_for(|listed| *listed).await;
+        let _ = self.has_begun.clone().wait_for(|begun| *begun).await;
         self.crd.fits().await;
     }
 

@@ -1,6 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::allowance::Allowance;
+use super::inputs::Inputs;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::account::AccountKey;
@@ -43,8 +44,10 @@ pub(super) struct Memory {
     pub(super) attempt_seen: Option<(String, Instant)>,
     /// The attempt after whose closing the place was looked at again.
     pub(super) rechecked: Option<String>,
-    /// Something that the object uses changed.
-    pub(super) nudged: bool,
+    /// What the object's Secrets said when the last reconcile that ended well began its last round.
+    pub(super) decided: Option<Inputs>,
+    /// What they said when the round under way began.
+    pub(super) deciding: Option<Inputs>,
     /// The credentials that served last.
     pub(super) account: Option<Arc<Account>>,
     /// When a look is to be made again that came too soon to count.
@@ -52,6 +55,8 @@ pub(super) struct Memory {
     /// What was seen that needs a decision, and stays until one that was made of it has ended well: a reconcile that fails or
     /// is interrupted must find it again.
     pub(super) news: Option<News>,
+    /// When its account is to be swept again.
+    pub(super) sweep_at: Option<Instant>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
@@ -66,6 +71,8 @@ pub(super) struct Memory {
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// When a create last waited for another look, since the date of the last one was doubted.
+    pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
@@ -83,10 +90,43 @@ impl Memories {
         self.lock().remove(uid);
     }
 
+    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on.
+    pub(super) fn ended(&self, uid: &str, well: bool) {
+        if let Some(memory) = self.lock().get_mut(uid) {
+            let inputs = memory.deciding.take();
+            if well {
+                memory.decided = inputs;
+            }
+        }
+    }
+
+    /// The credentials that served an object last.
+    pub(super) fn account(&self, uid: &str) -> Option<Arc<Account>> {
+        self.lock().get(uid)?.account.clone()
+    }
+
+    /// The objects that an account served last.
+    pub(super) fn users(&self, key: &AccountKey) -> BTreeSet<String> {
+        let is_user = |memory: &Memory| {
+            let account = memory.account.as_ref();
+            account.is_some_and(|account| account.login().key() == key)
+        };
+        let memories = self.lock();
+        let users = memories.iter().filter(|(_, memory)| is_user(memory));
+        users.map(|(uid, _)| uid.clone()).collect()
+    }
+
     /// Wakes whoever waits on behalf of this object: it changed.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(memory) = self.lock().get(uid) {
             memory.changed.notify_waiters();
+        }
+    }
+
+    /// Resource versions went back: what a write of ours returned is not newer than what the watch brings now.
+    pub(super) fn rewind(&self) {
+        for memory in self.lock().values_mut() {
+            memory.written = None;
         }
     }
 
@@ -178,4 +218,34 @@ pub(super) struct Unwritten {
     pub(super) planned_on: Status,
     /// The status that it was to get.
     pub(super) status: Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::Key;
+
+    fn inputs(key: &str) -> Inputs {
+        Inputs {
+            key: Key::Digest(key.to_owned()),
+            credentials: None,
+            credential: None,
+        }
+    }
+
+    #[test]
+    fn what_a_failed_reconcile_was_decided_on_does_not_count() {
+        let memories = Memories::default();
+        let decide = |key| memories.with("uid", |memory| memory.deciding = Some(inputs(key)));
+        let decided = || memories.with("uid", |memory| memory.decided.clone());
+        decide("one");
+        memories.ended("uid", true);
+        assert_eq!(decided(), Some(inputs("one")));
+        decide("two");
+        memories.ended("uid", false);
+        assert_eq!(decided(), Some(inputs("one")));
+        memories.forget("uid");
+        memories.ended("uid", true);
+        assert!(memories.lock().is_empty());
+    }
 }

@@ -1,96 +1,142 @@
 //! Reads the Secrets in use again and again, so that a rotated key or a repaired credential takes effect by itself.
+//!
+//! A read that finds a difference only wakes: what holds is compared again when the object is decided on. Reads run side by side; one
+//! that hangs or fails delays only its own.
 
-use std::collections::BTreeMap;
+mod schedule;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::Objects;
 use super::context::Context;
-use super::secrets::{Change, Name};
+use super::secrets::Name;
 use crate::api::RecordingCallback;
+use crate::cluster::secret::Keys;
 use crate::declared::parse;
-use crate::live::credentials::CredentialSet;
 use crate::login::secret;
 use crate::plan::conditions;
+use schedule::Schedule;
 
-/// No more than 10 reads a second.
+/// No more than 10 reads begin in a second.
 const SPACING: Duration = Duration::from_millis(100);
+/// The longest time between two looks at who uses what.
+const CENSUS: Duration = Duration::from_secs(5);
+
+/// Who uses a Secret, and what of it.
+#[derive(Default)]
+struct Used {
+    keys: Keys,
+    objects: Vec<Arc<RecordingCallback>>,
+    /// Whether one of the objects waits for something.
+    urgent: bool,
+}
+
+type Users = HashMap<Name, Arc<Used>>;
 
 /// Polls for ever.
 pub(super) async fn run(context: &Context, stores: &[Objects]) {
-    loop {
-        let next = Instant::now() + context.secret_poll_interval;
+    let census = || {
         let users = users(stores);
-        context
-            .accesses
-            .secrets()
-            .retain(&users.keys().cloned().collect());
-        for (name, objects) in urgent_first(users) {
-            match context.accesses.secrets().change(&name).await {
-                Ok(change) => objects
-                    .iter()
-                    .filter(|object| concerns(object, &name.1, &change))
-                    .for_each(|object| nudge(context, object)),
-                Err(error) => {
-                    debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
-                }
-            }
-            sleep(SPACING).await;
-        }
-        sleep_until(next).await;
-    }
-}
-
-/// The objects that use each Secret.
-fn users(stores: &[Objects]) -> BTreeMap<Name, Vec<Arc<RecordingCallback>>> {
-    let mut users: BTreeMap<Name, Vec<Arc<RecordingCallback>>> = BTreeMap::new();
-    for object in stores.iter().flat_map(Objects::state) {
-        for name in secret::names(&object) {
-            users.entry(name).or_default().push(Arc::clone(&object));
-        }
-    }
-    users
-}
-
-/// Whether a value changed that the object uses, or may have: a settled object's key, which nobody looked at since this process runs.
-fn concerns(object: &RecordingCallback, secret: &str, change: &Change) -> bool {
-    let spec = &object.spec;
-    let credentials = spec
-        .credentials_secret_ref
-        .as_ref()
-        .is_some_and(|reference| {
-            reference.name == secret && change.concerns(|values| CredentialSet::digest(&values.0))
-        });
-    let key = spec.sign_key_secret_ref.as_ref().is_some_and(|reference| {
-        let settled = || object.status.as_ref().is_some_and(conditions::is_ready);
-        let unseen = matches!(change, Change::First(..)) && settled();
-        reference.name == secret
-            && (unseen || change.concerns(|values| values.0.get(&reference.key).cloned()))
-    });
-    credentials || key
-}
-
-/// Those first whose objects wait for something.
-fn urgent_first(
-    users: BTreeMap<Name, Vec<Arc<RecordingCallback>>>,
-) -> Vec<(Name, Vec<Arc<RecordingCallback>>)> {
-    let waits = |object: &Arc<RecordingCallback>| {
-        object.metadata.deletion_timestamp.is_some()
-            || !object.status.as_ref().is_some_and(conditions::is_ready)
+        let used = users.iter().map(|(name, used)| (name, &used.keys));
+        context.accesses.secrets().retain(&used.collect());
+        users
     };
-    let mut users: Vec<_> = users.into_iter().collect();
-    users.sort_by_key(|(_, objects)| !objects.iter().any(waits));
-    users
+    let read = |name, used| read(context, name, used);
+    poll(context.secret_poll_interval, census, read).await;
 }
 
-/// Something that the object uses changed: a backoff does not hold any more.
-pub(super) fn nudge(context: &Context, object: &Arc<RecordingCallback>) {
-    let uid = parse::uid(object);
-    context.memories.with(&uid, |memory| memory.nudged = true);
-    context.memories.wake(&uid);
-    context.trigger(ObjectRef::from_obj(object.as_ref()));
+/// Reads each Secret in use every interval.
+async fn poll<R: Future<Output = ()>>(
+    interval: Duration,
+    census: impl Fn() -> Users,
+    read: impl Fn(Name, Arc<Used>) -> R,
+) {
+    let mut schedule = Schedule::new(interval);
+    let mut users = Users::new();
+    let mut reads = FuturesUnordered::new();
+    let (mut next_census, mut next_read) = (Instant::now(), Instant::now());
+    loop {
+        let due = schedule.due().map(|due| due.max(next_read));
+        let due = due.map_or(next_census, |due| due.min(next_census));
+        tokio::select! {
+            Some(name) = reads.next() => {
+                schedule.ended(&name);
+                continue;
+            }
+            () = sleep_until(due) => {}
+        }
+        let now = Instant::now();
+        if now >= next_census {
+            users = census();
+            let urgent = users.iter().map(|(name, used)| (name, used.urgent));
+            schedule.update(urgent, now);
+            next_census = now + (interval / 10).clamp(SPACING, CENSUS);
+        }
+        if now >= next_read
+            && let Some(name) = schedule.next(now)
+            && let Some(used) = users.get(&name)
+        {
+            reads.push(read(name.clone(), Arc::clone(used)).map(|()| name));
+            next_read = now + SPACING;
+        }
+    }
 }
+
+/// Who uses what of each Secret.
+fn users(stores: &[Objects]) -> Users {
+    let mut users: HashMap<Name, Used> = HashMap::new();
+    for object in stores.iter().flat_map(Objects::state) {
+        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
+        let urgent = object.metadata.deletion_timestamp.is_some() || !is_ready;
+        for (name, keys) in secret::uses(&object) {
+            let used = users.entry(name).or_default();
+            used.urgent |= urgent;
+            used.keys.extend(keys);
+            used.objects.push(Arc::clone(&object));
+        }
+    }
+    let users = users.into_iter();
+    users.map(|(name, used)| (name, Arc::new(used))).collect()
+}
+
+async fn read(context: &Context, name: Name, used: Arc<Used>) {
+    match context.accesses.secrets().refresh(&name, &used.keys).await {
+        Ok(_) => used.objects.iter().for_each(|object| wake(context, object)),
+        Err(error) => {
+            debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
+        }
+    }
+}
+
+/// Wakes an object unless what its Secrets say is what it was, or is being, decided on.
+fn wake(context: &Context, object: &RecordingCallback) {
+    let uid = parse::uid(object);
+    let Some(present) = context.accesses.inputs(object) else {
+        return;
+    };
+    if !context.index.has(&uid) {
+        return;
+    }
+    let (is_known, is_news) = context.memories.with(&uid, |memory| {
+        let known = memory.deciding.as_ref().or(memory.decided.as_ref());
+        let is_news = present.are_news(known, object.status.as_ref());
+        (known == Some(&present), is_news)
+    });
+    if is_news {
+        context.memories.wake(&uid);
+    }
+    if !is_known {
+        context.trigger(ObjectRef::from_obj(object));
+    }
+}
+
+#[cfg(test)]
+mod tests;

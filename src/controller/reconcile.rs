@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::{Context, Turn};
+use super::inputs::Inputs;
 use super::memory::News;
 use super::run::{Next, Run};
 use crate::api::RecordingCallback;
@@ -55,7 +56,9 @@ pub(super) async fn reconcile(
     context.may_begin().await;
     let turn = Turn::take(&context.workers).await;
     let began = Instant::now();
+    let uid = parse::uid(&object);
     let result = contained(Box::pin(rounds(&context, &object, turn))).await;
+    context.memories.ended(&uid, result.is_ok());
     let outcome = match &result {
         Ok(_) => Outcome::Success,
         Err(Failed::Cluster(_)) => Outcome::Error,
@@ -119,12 +122,14 @@ async fn rounds(
         let Some(newest) = newest.filter(|_| !context.stop.is_requested()) else {
             return Ok(Next::OnChange);
         };
+        let inputs = context.accesses.inputs(&newest);
         let mut run = Run::new(context, newest, turn);
+        run.compare(inputs);
         run.facts.queued = queued;
-        let (nudged, news) = run.noticed();
+        let noticed = run.noticed();
         let next = Box::pin(interpret(&mut run)).await?;
         if !run.is_interrupted {
-            run.acted_on(nudged, news.as_ref());
+            run.acted_on(&noticed);
         }
         queued = run.facts.queued;
         if next != Next::Again {
@@ -136,20 +141,39 @@ async fn rounds(
 }
 
 impl Run<'_> {
-    /// What this round begins with that somebody noticed.
-    fn noticed(&self) -> (bool, Option<News>) {
+    /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
+    /// until a reconcile has ended well with it.
+    fn compare(&mut self, inputs: Option<Inputs>) {
+        let Some(inputs) = inputs else { return };
         let uid = &self.facts.object.uid;
-        let memories = &self.context.memories;
-        memories.with(uid, |memory| (memory.nudged, memory.news.clone()))
+        self.facts.key = inputs.key.clone();
+        let status = self.object.status.as_ref();
+        self.facts.nudged = self.context.memories.with(uid, |memory| {
+            let is_news = inputs.are_news(memory.decided.as_ref(), status);
+            memory.deciding = Some(inputs);
+            is_news
+        });
     }
 
-    /// What was noticed has been acted on, and is not news any more unless it was noticed again since.
-    fn acted_on(&self, nudged: bool, news: Option<&News>) {
+    /// What this round begins with that somebody saw at the cloud.
+    fn noticed(&self) -> (Option<News>, Option<Failure>) {
+        let memories = &self.context.memories;
+        memories.with(&self.facts.object.uid, |memory| {
+            (memory.news.clone(), memory.blind.clone())
+        })
+    }
+
+    /// It has been acted on, and is not news any more unless something newer was seen since.
+    fn acted_on(&self, (news, blind): &(Option<News>, Option<Failure>)) {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
-                memory.nudged &= !nudged;
-                memory.news.take_if(|newest| Some(&*newest) == news);
+                memory
+                    .news
+                    .take_if(|newest| Some(&*newest) == news.as_ref());
+                memory
+                    .blind
+                    .take_if(|newest| Some(&*newest) == blind.as_ref());
             });
     }
 

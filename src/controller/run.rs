@@ -26,7 +26,7 @@ use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
 use crate::plan::step::Look;
-use crate::plan::time::{earlier, later};
+use crate::plan::time::{earlier, later, shifted};
 use crate::plan::{gate, ledger, outcome, settled};
 
 /// A wait that is longer is told in the status.
@@ -97,9 +97,20 @@ impl<'a> Run<'a> {
     pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         if self.facts.unanswered().is_some() {
-            context.accesses.refresh(&object).await?;
+            let refreshed = self.wait(context.accesses.refresh(&object)).await;
+            let Ok(refreshed) = refreshed else {
+                return Ok(Some(Next::Again));
+            };
+            refreshed?;
         }
-        let read = context.accesses.read(&object).await?;
+        let Ok(read) = self.wait(context.accesses.read(&object)).await else {
+            return Ok(Some(Next::Again));
+        };
+        let read = read?;
+        let inputs = Some(read.inputs);
+        context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
         };
@@ -192,6 +203,9 @@ impl<'a> Run<'a> {
                         memory.blind = None;
                         memory.failed_sweeps = 0;
                     });
+                // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
+                let told = seen.dated.map(|dated| later(dated, seen.begun.elapsed()));
+                self.rebase(&account, told);
                 let begun = self.moment(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
@@ -203,9 +217,30 @@ impl<'a> Run<'a> {
                 self.note_seen_by(&account);
                 self.find_rival();
             }
-            Err(failure) => self.facts.observed = Observed::Unknown(failure),
+            Err(failure) => {
+                self.rebase(&account, None);
+                self.context.index.look_failed(&self.facts.object.uid);
+                self.facts.observed = Observed::Unknown(failure);
+            }
         }
         Ok(None)
+    }
+
+    /// An answer may have shown that the cloud's clock is another than was thought, if only for this round: what was measured here
+    /// moves along. Of the clock in use and the date of the answer (`told`, brought up to now) the earlier counts: nothing is
+    /// over too early then.
+    fn rebase(&mut self, account: &Account, told: Option<Timestamp>) {
+        let now = self.context.clock.now(&account.target().endpoint);
+        let now = told.map_or(now, |told| told.min(now));
+        let by = now.duration_since(self.moment(Instant::now()));
+        if by.abs() < SignedDuration::from_secs(1) {
+            return;
+        }
+        let facts = &mut self.facts;
+        facts.now = shifted(facts.now, by);
+        facts.record_seen = shifted(facts.record_seen, by);
+        facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
+        facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
     }
 
     /// A look after the closing of a record with several attempts need not be made twice.
@@ -415,7 +450,6 @@ fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts
             .next_attempt
             .map(|announced| memory.next_attempt(announced, now));
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
-        facts.nudged = memory.nudged;
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);
         if let Some(news) = memory.news.clone() {

@@ -1,119 +1,249 @@
-//! The Secrets in use, read one by one and kept while they are young. Tells whose objects a change concerns.
+//! The Secrets in use, read one by one and kept while they are young: each once, and of each only what is used.
+//!
+//! A read answers all who wait for it, and delays nobody else. What is found says how things are; nobody is told of changes here.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::cluster::error::Error;
-use crate::cluster::secret::{Secrets, Values};
+use crate::cluster::secret::{Keys, Secrets, Values};
+
+/// At most so many reads are under way at once, since a Secret may have a megabyte.
+const AT_ONCE: usize = 32;
+/// And so many of one namespace: those of it that hang leave room for the others.
+const OF_ONE_NAMESPACE: usize = 4;
 
 /// Namespace and name of a Secret.
 pub(super) type Name = (String, String);
 
-/// The Secrets in use. Whoever reads one anew does not keep the others who use it from being told.
+/// Reads a Secret: the way to the API server.
+pub(super) trait Reader: Send + Sync {
+    /// What these keys have in a Secret, now.
+    fn read<'a>(
+        &'a self,
+        name: &'a Name,
+        keys: &'a Keys,
+    ) -> BoxFuture<'a, Result<Option<Values>, Error>>;
+}
+
+impl Reader for Secrets {
+    fn read<'a>(
+        &'a self,
+        name: &'a Name,
+        keys: &'a Keys,
+    ) -> BoxFuture<'a, Result<Option<Values>, Error>> {
+        self.read(&name.0, &name.1, keys).boxed()
+    }
+}
+
+/// What became of reading a Secret.
+#[derive(Clone)]
+pub(super) enum Found {
+    /// It has these values.
+    Values(Arc<Values>),
+    /// There is none of that name.
+    Absent,
+    /// It may not be read.
+    Forbidden,
+}
+
+/// The Secrets in use.
 pub(super) struct Cache {
-    secrets: Secrets,
+    reader: Arc<dyn Reader>,
     /// How long a Secret that was read is not read again.
     young_for: Duration,
-    read: Mutex<HashMap<Name, Read>>,
+    places: Arc<Semaphore>,
+    table: Arc<Mutex<Table>>,
 }
 
-struct Read {
-    values: Option<Values>,
-    at: Instant,
-    /// What those who use it were last told of, or found at first.
-    told: Option<Values>,
-    /// Whether they were told at all by this process.
-    is_told: bool,
+#[derive(Default)]
+struct Table {
+    kept: HashMap<Name, Kept>,
+    places: HashMap<String, Weak<Semaphore>>,
+    under_way: HashMap<Name, (Span, WeakShared<Outcome>)>,
 }
 
-/// A Secret as it is, and as its users know it.
-pub(super) enum Change {
-    /// Nobody has read it before.
-    Unknown,
-    /// From what somebody found who read it for himself to what it is. Others may have used it last when another process ran.
-    First(Option<Values>, Option<Values>),
-    /// From what its users were told to what it is.
-    Between(Option<Values>, Option<Values>),
+struct Kept {
+    found: Found,
+    span: Span,
 }
 
-impl Change {
-    /// Whether what somebody makes of the values changed, or may have.
-    pub(super) fn concerns<T: PartialEq>(&self, make: impl Fn(&Values) -> T) -> bool {
-        match self {
-            Self::Unknown => true,
-            Self::First(before, now) | Self::Between(before, now) => {
-                before.as_ref().map(&make) != now.as_ref().map(&make)
-            }
-        }
+/// What a read can tell: when it began, and the keys that it is about.
+#[derive(Clone)]
+struct Span {
+    begun: Instant,
+    keys: Keys,
+}
+
+type Outcome = BoxFuture<'static, Result<Found, Error>>;
+
+impl Span {
+    fn serves(&self, keys: &Keys, not_before: Instant) -> bool {
+        self.begun >= not_before && self.keys.is_superset(keys)
     }
 }
 
 impl Cache {
     /// A cache of Secrets that are young for so long.
-    pub(super) fn new(secrets: Secrets, young_for: Duration) -> Self {
+    pub(super) fn new(reader: Arc<dyn Reader>, young_for: Duration) -> Self {
         Self {
-            secrets,
+            reader,
             young_for,
-            read: Mutex::default(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            table: Arc::default(),
         }
     }
 
-    /// The values of a Secret, read now unless that was done lately; `None` when there is no such Secret.
-    pub(super) async fn get(&self, name: &Name) -> Result<Option<Values>, Error> {
-        if let Some(read) = self.lock().get(name)
-            && read.at.elapsed() < self.young_for
-        {
-            return Ok(read.values.clone());
-        }
-        self.read(name).await
+    /// What these keys have in a Secret, read now unless that was done lately.
+    pub(super) async fn get(&self, name: &Name, keys: &Keys) -> Result<Found, Error> {
+        let now = Instant::now();
+        let young = now.checked_sub(self.young_for);
+        self.since(name, keys, young.unwrap_or(now)).await
     }
 
-    /// The values of a Secret as they are now.
-    pub(super) async fn read(&self, name: &Name) -> Result<Option<Values>, Error> {
-        let values = self.secrets.read(&name.0, &name.1).await?;
-        let mut secrets = self.lock();
-        let (told, is_told) = secrets.get(name).map_or_else(
-            || (values.clone(), false),
-            |read| (read.told.clone(), read.is_told),
-        );
-        let read = Read {
-            values: values.clone(),
-            at: Instant::now(),
-            told,
-            is_told,
-        };
-        secrets.insert(name.clone(), read);
-        Ok(values)
+    /// What these keys have in a Secret by a read that begins now.
+    pub(super) async fn refresh(&self, name: &Name, keys: &Keys) -> Result<Found, Error> {
+        self.since(name, keys, Instant::now()).await
     }
 
-    /// Reads a Secret anew, to tell its users what changed since they were last told.
-    pub(super) async fn change(&self, name: &Name) -> Result<Change, Error> {
-        let is_known = self.lock().contains_key(name);
-        let now = self.read(name).await?;
-        let mut secrets = self.lock();
-        let Some(read) = secrets.get_mut(name) else {
-            return Ok(Change::Unknown);
-        };
-        let before = std::mem::replace(&mut read.told, now.clone());
-        let was_told = std::mem::replace(&mut read.is_told, true);
-        Ok(if was_told {
-            Change::Between(before, now)
-        } else if is_known {
-            Change::First(before, now)
-        } else {
-            Change::Unknown
-        })
+    /// What these keys had in a Secret when it was last read.
+    pub(super) fn known(&self, name: &Name, keys: &Keys) -> Option<Found> {
+        let table = lock(&self.table);
+        let kept = table.kept.get(name)?;
+        let knows = kept.span.keys.is_superset(keys);
+        knows.then(|| kept.found.clone())
     }
 
     /// Forgets what is no longer in use.
-    pub(super) fn retain(&self, used: &BTreeSet<Name>) {
-        self.lock().retain(|name, _| used.contains(name));
+    pub(super) fn retain(&self, used: &BTreeMap<&Name, &Keys>) {
+        let mut table = lock(&self.table);
+        table.kept.retain(|name, kept| match used.get(name) {
+            Some(keys) => {
+                kept.forget_all_but(keys);
+                true
+            }
+            None => false,
+        });
+        let is_awaited = |read: &(Span, WeakShared<Outcome>)| read.1.upgrade().is_some();
+        table.under_way.retain(|_, read| is_awaited(read));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Read>> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What a read shows that began then or later. One that is under way is waited for: it may do, and two would tell no more.
+    async fn since(&self, name: &Name, keys: &Keys, not_before: Instant) -> Result<Found, Error> {
+        loop {
+            let (span, outcome) = {
+                let mut table = lock(&self.table);
+                if let Some(kept) = table.kept.get(name)
+                    && kept.span.serves(keys, not_before)
+                {
+                    return Ok(kept.found.clone());
+                }
+                self.join(&mut table, name, keys)
+            };
+            let outcome = outcome.await;
+            if span.serves(keys, not_before) {
+                return outcome;
+            }
+        }
+    }
+
+    /// The read that is under way, or a new one.
+    fn join(&self, table: &mut Table, name: &Name, keys: &Keys) -> (Span, Shared<Outcome>) {
+        if let Some((span, outcome)) = table.under_way.get(name)
+            && let Some(outcome) = outcome.upgrade()
+        {
+            return (span.clone(), outcome);
+        }
+        let known = table.kept.get(name).map(|kept| &kept.span.keys);
+        let span = Span {
+            begun: Instant::now(),
+            keys: known.into_iter().flatten().chain(keys).cloned().collect(),
+        };
+        let places = [table.places_of(&name.0), Arc::clone(&self.places)];
+        let outcome = read(
+            places,
+            Arc::clone(&self.reader),
+            Arc::clone(&self.table),
+            name.clone(),
+            span.clone(),
+        );
+        let outcome = outcome.boxed().shared();
+        if let Some(weak) = outcome.downgrade() {
+            table.under_way.insert(name.clone(), (span.clone(), weak));
+        }
+        (span, outcome)
     }
 }
+
+impl Table {
+    /// The places for reads of a namespace.
+    fn places_of(&mut self, namespace: &str) -> Arc<Semaphore> {
+        if let Some(places) = self.places.get(namespace).and_then(Weak::upgrade) {
+            return places;
+        }
+        self.places.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
+        let weak = Arc::downgrade(&places);
+        self.places.insert(namespace.to_owned(), weak);
+        places
+    }
+}
+
+impl Kept {
+    fn forget_all_but(&mut self, keys: &Keys) {
+        if self.span.keys.is_subset(keys) {
+            return;
+        }
+        self.span.keys.retain(|key| keys.contains(key));
+        if let Found::Values(values) = &self.found {
+            self.found = Found::Values(Arc::new(values.only(keys)));
+        }
+    }
+}
+
+/// One read, whose answer is kept unless a younger one has come before it.
+async fn read(
+    places: [Arc<Semaphore>; 2],
+    reader: Arc<dyn Reader>,
+    table: Arc<Mutex<Table>>,
+    name: Name,
+    span: Span,
+) -> Result<Found, Error> {
+    let [of_namespace, of_all] = places;
+    // Nobody closes them: there is no error.
+    let held = (of_namespace.acquire().await, of_all.acquire().await);
+    let read = reader.read(&name, &span.keys).await;
+    drop(held);
+    let found = match read {
+        Ok(Some(values)) => Ok(Found::Values(Arc::new(values))),
+        Ok(None) => Ok(Found::Absent),
+        Err(error) if error.is_forbidden() => Ok(Found::Forbidden),
+        Err(error) => Err(error),
+    };
+    let mut table = lock(&table);
+    let own = |(read, _): &mut (Span, _)| read.begun == span.begun;
+    if table.under_way.get_mut(&name).is_some_and(own) {
+        table.under_way.remove(&name);
+    }
+    let is_newest = |kept: &Kept| kept.span.begun <= span.begun;
+    if let Ok(found) = &found
+        && table.kept.get(&name).is_none_or(is_newest)
+    {
+        let found = found.clone();
+        table.kept.insert(name, Kept { found, span });
+    }
+    found
+}
+
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,20 @@
 //! Compares what is settled with what the cloud holds, for all objects of an account with one list, again and again.
 //!
-//! A sweep decides nothing: it hands what it saw to the reconciles of those objects for which it is news.
+//! A sweep decides nothing: it hands what it saw to the reconciles of those objects for which it is news. Accounts are identified and
+//! swept side by side; one that hangs or fails delays only itself.
 
-use std::collections::HashMap;
+mod accounts;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, sleep};
 use tracing::{debug, info};
 
 use super::Objects;
@@ -17,81 +23,96 @@ use super::context::Context;
 use super::memory::News;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
-use crate::live::account::AccountKey;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::backoff::lengthened;
 use crate::plan::conditions;
-use crate::plan::facts::{Access, Observed, Shown};
+use crate::plan::facts::{Observed, Shown};
 use crate::plan::failure::{Class, Failure};
+use crate::plan::place::Place;
+use crate::plan::row::Row;
 use crate::plan::{hold, ledger};
+use accounts::{Group, Served, groups, identify, is_at_home};
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
 /// So many sweeps in a row that fail for the credential, the permission or the account are told.
 const TOLERATED: u32 = 3;
-
-type Served = Vec<Arc<RecordingCallback>>;
+/// The shortest and the longest time between two looks at whose turn it is.
+const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
     context.may_begin().await;
-    let mut round = 0_u32;
+    let due = |at| groups(context, stores, at);
+    rounds(interval, due, |group, pause| turn(context, group, pause)).await;
+}
+
+/// Gives each group its turn when it is due, and a pause after it. One whose turn takes long delays nobody else.
+async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
+    interval: Duration,
+    groups: impl Fn(Instant) -> HashMap<K, (Instant, G)>,
+    turn: impl Fn(G, Duration) -> T,
+) {
+    let (mut under_way, mut turns) = (HashSet::new(), FuturesUnordered::new());
+    let mut census = tokio::time::interval((interval / 10).clamp(CENSUS.0, CENSUS.1));
+    census.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut salt = 0_u32;
     loop {
-        round = round.wrapping_add(1);
-        sleep(lengthened(interval, round, "sweep")).await;
-        let accounts = accounts(context, stores).await;
-        let sweeps = accounts
-            .values()
-            .map(|(account, served)| sweep(context, account, served));
-        futures::future::join_all(sweeps).await;
-    }
-}
-
-/// The accounts that have something to compare, each with its objects.
-async fn accounts(
-    context: &Context,
-    stores: &[Objects],
-) -> HashMap<AccountKey, (Arc<Account>, Served)> {
-    let mut accounts: HashMap<AccountKey, (Arc<Account>, Served)> = HashMap::new();
-    for object in stores
-        .iter()
-        .flat_map(Objects::state)
-        .filter(|object| is_compared(object))
-    {
-        let uid = parse::uid(&object);
-        let known = || context.memories.with(&uid, |memory| memory.account.clone());
-        let account = match context.accesses.read(&object).await {
-            Ok(read) => {
-                let entry = context.accesses.enter(&object, read.login).await;
-                // A credential that is stopped shows by its sweeps, too.
-                let is_unknown = matches!(entry.access, Access::Unknown(_));
-                entry.account.or_else(|| known().filter(|_| is_unknown))
+        tokio::select! {
+            Some(key) = turns.next() => {
+                under_way.remove(&key);
+                continue;
             }
-            Err(_) => known(),
-        };
-        let Some(account) = account else { continue };
-        context
-            .memories
-            .with(&uid, |memory| memory.account = Some(Arc::clone(&account)));
-        let (_, served) = accounts
-            .entry(account.login().key().clone())
-            .or_insert_with(|| (account, Served::new()));
-        served.push(object);
+            _ = census.tick() => {}
+        }
+        let now = Instant::now();
+        let first = now + lengthened(interval, salt, "sweep");
+        for (key, (due, group)) in groups(first) {
+            if due <= now && under_way.insert(key.clone()) {
+                salt = salt.wrapping_add(1);
+                let pause = lengthened(interval, salt, "sweep");
+                turns.push(turn(group, pause).map(|()| key));
+            }
+        }
     }
-    accounts
 }
 
-/// Settled objects, and those that only look.
-fn is_compared(object: &RecordingCallback) -> bool {
-    let policies = parse::policies(&object.spec);
-    let has_id = object
-        .status
-        .as_ref()
-        .is_some_and(|status| status.callback_id.is_some());
-    object.metadata.deletion_timestamp.is_none()
-        && !policies.suspend
-        && (has_id || policies.observe)
+/// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before
+/// it is looked for again.
+async fn turn(context: &Context, group: Group, pause: Duration) {
+    let Group { account, served } = group;
+    put_off(context, &served, pause);
+    look_after(context, account, served.clone()).await;
+    put_off(context, &served, pause);
+}
+
+/// None of these is due for a while.
+fn put_off(context: &Context, served: &Served, pause: Duration) {
+    let next = Some(Instant::now() + pause);
+    for uid in served.iter().map(|object| parse::uid(object)) {
+        // Who went meanwhile must not be remembered.
+        if context.index.has(&uid) {
+            context.memories.with(&uid, |memory| memory.sweep_at = next);
+        }
+    }
+}
+
+/// Sweeps the account of these objects, once it is known.
+async fn look_after(context: &Context, account: Option<Arc<Account>>, mut served: Served) {
+    let identified = match account {
+        Some(account) => Ok(account),
+        None => identify(context, &served).await,
+    };
+    let account = match identified {
+        Ok(account) => account,
+        Err(Some(failure)) => return failed(context, &served, &failure),
+        Err(None) => return,
+    };
+    served.retain(|object| is_at_home(object, account.target()));
+    if !served.is_empty() {
+        sweep(context, &account, &served).await;
+    }
 }
 
 /// One sweep of one account.
@@ -102,19 +123,22 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
+    let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
+    let served: Served = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
-            for object in served {
+            for object in &served {
                 context.memories.with(&parse::uid(object), |memory| {
                     memory.failed_sweeps = 0;
                     memory.blind = None;
+                    memory.seen_by = Some(account.login().key().clone());
                 });
             }
             tell(context, account, &inventory);
-            let missing = compare(context, account, served, &inventory);
+            let missing = compare(context, account, &served, &inventory);
             confirm(context, account, missing, inventory).await;
         }
-        Err(failure) => failed(context, served, &failure),
+        Err(failure) => failed(context, &served, &failure),
     }
 }
 
@@ -135,16 +159,31 @@ fn tell(context: &Context, account: &Account, inventory: &Inventory) {
         .inventory(&target.region, &target.project_id, unmanaged);
 }
 
+/// What a sweep lacked.
+#[derive(Default)]
+struct Missing {
+    /// Those of whom it counts.
+    objects: Served,
+    /// How many in all.
+    count: usize,
+}
+
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
-fn compare(context: &Context, account: &Account, served: &Served, inventory: &Inventory) -> Served {
+fn compare(
+    context: &Context,
+    account: &Account,
+    served: &Served,
+    inventory: &Inventory,
+) -> Missing {
     let begun = cloud_time(context, account, inventory);
-    let mut missing = Served::new();
+    let mut missing = Missing::default();
     for object in served {
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
             continue;
         }
-        let rows = inventory.at_place(&place);
+        let rows = lying_there(inventory, &place, id(object));
+        let rows = rows.as_slice();
         let status = object.status.is_some();
         let status = status.then(|| parse::status(object, begun));
         let last_write = status.as_ref().and_then(ledger::last_write);
@@ -156,8 +195,9 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
             }
             memory.baseline(last_write)
         });
+        missing.count += usize::from(is_missing);
         if is_missing && counts {
-            missing.push(Arc::clone(object));
+            missing.objects.push(Arc::clone(object));
         } else if is_missing || status.is_none_or(|status| hold::is_news(&status, baseline, rows)) {
             hand_over(
                 context,
@@ -165,23 +205,40 @@ fn compare(context: &Context, account: &Account, served: &Served, inventory: &In
                 Observed::seen(begun, rows.to_vec(), false),
                 Shown::Unasked,
             );
+        } else {
+            // What an earlier sweep showed, if it still waits for a decision, is over.
+            context.memories.with(&parse::uid(object), |memory| {
+                memory.news.take_if(|news| news.denied.is_none());
+            });
         }
     }
     missing
+}
+
+/// The rows at a place. What our own create was answered with another place is ours all the same, and lies where the cloud says.
+fn lying_there(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Row> {
+    let rows = inventory.at_place(place);
+    let is_own = |row: &&Row| Some(row.id.as_str()) == id;
+    if id.is_none() || rows.iter().any(|row| is_own(&row)) {
+        return rows.to_vec();
+    }
+    let elsewhere = inventory.rows.iter().find(is_own);
+    elsewhere.into_iter().chain(rows).cloned().collect()
 }
 
 /// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
 async fn confirm(
     context: &Context,
     account: &Arc<Account>,
-    missing: Served,
+    missing: Missing,
     inventory: Arc<Inventory>,
 ) {
-    if missing.is_empty() || !are_gone(account, &missing).await {
+    let Missing { objects, count } = missing;
+    if objects.is_empty() || !are_gone(account, &objects).await {
         return;
     }
     let mut inventory = inventory;
-    if missing.len() > 1 {
+    if count > 1 {
         sleep(SECOND_OPINION).await;
         match account
             .looks()
@@ -196,9 +253,12 @@ async fn confirm(
         }
     }
     let begun = cloud_time(context, account, &inventory);
-    for object in missing {
-        let rows = inventory.at_place(&parse::place(&object.spec));
-        if !rows.iter().any(|row| Some(row.id.as_str()) == id(&object)) {
+    for object in objects {
+        let place = parse::place(&object.spec);
+        let rows = inventory.at_place(&place);
+        if inventory.covers(place.domain())
+            && !rows.iter().any(|row| Some(row.id.as_str()) == id(&object))
+        {
             let observed = Observed::seen(begun, rows.to_vec(), true);
             hand_over(context, &object, observed, Shown::Gone);
         }
@@ -249,12 +309,12 @@ fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, 
     context.trigger(ObjectRef::from_obj(object));
 }
 
-/// A sweep failed: that is news only when it says something about the credentials, and not at once.
+/// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
 fn failed(context: &Context, served: &Served, failure: &Failure) {
     debug!(code = failure.code, "a sweep failed: {}", failure.message);
     if !matches!(
         failure.class,
-        Class::Credential | Class::Permission | Class::Account
+        Class::Credential | Class::Permission | Class::Account | Class::Rejected
     ) {
         return;
     }
@@ -278,3 +338,6 @@ fn cloud_time(context: &Context, account: &Account, inventory: &Inventory) -> Ti
     let now = context.clock.now(&account.target().endpoint);
     now.checked_sub(ago).unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+mod tests;

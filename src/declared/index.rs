@@ -42,6 +42,10 @@ struct Entry {
     project: Option<Project>,
     /// Where a look with its own credentials succeeded.
     looked: Option<Project>,
+    /// Whether those that came after it fail.
+    looks_fail: bool,
+    /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
+    let_go: bool,
     /// The newest attempt of its record while that is open, and when it was first seen here.
     attempt: Option<(String, Instant)>,
     observes: bool,
@@ -55,13 +59,16 @@ impl Entry {
     /// What others who want the same place go by.
     fn claim(&self) -> Claim<'_> {
         let Candidate { open, deleting, .. } = self.candidate;
-        (self.id.as_deref(), open, deleting, self.observes)
+        let observes = self.observes || self.let_go;
+        (self.id.as_deref(), open, deleting, observes)
     }
 
-    /// How it stands among those who want its place in a project.
+    /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
+    /// may write a record with credentials that never work.
     fn standing(&self, project: &Project, record_counts: Duration) -> Candidate {
         let looked = self.looked.as_ref() == Some(project);
-        let counts = |(_, seen): &(String, Instant)| looked || seen.elapsed() < record_counts;
+        let blind = looked && self.looks_fail;
+        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < record_counts;
         Candidate {
             looked,
             open: self.attempt.as_ref().is_some_and(counts),
@@ -70,7 +77,7 @@ impl Entry {
     }
 }
 
-/// Id, whether the record is open, whether the object is being deleted, whether it only looks.
+/// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
 type Claim<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
@@ -112,12 +119,15 @@ impl Index {
             .map(|target| (target.region, target.project_id))
             .or_else(|| record.map(|record| (record.target.region, record.target.project_id)))
             .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
+        let let_go = meta.deleting && !meta.finalizer;
+        let id = status.callback_id.filter(|_| !let_go);
         let entry = Entry {
             object: ObjectRef::from_obj(object),
             place: parse::place(&object.spec),
-            id: status.callback_id.clone(),
             project,
             looked: before.as_ref().and_then(|entry| entry.looked.clone()),
+            looks_fail: before.as_ref().is_some_and(|entry| entry.looks_fail),
+            let_go,
             attempt,
             observes: parse::policies(&object.spec).observe,
             candidate: Candidate {
@@ -128,11 +138,12 @@ impl Index {
                     .creation_timestamp
                     .as_ref()
                     .map(|time| time.0),
-                holds: status.callback_id.is_some(),
+                holds: id.is_some(),
                 open,
                 looked: false,
                 deleting: meta.deleting,
             },
+            id,
             version,
         };
         let claimed = before.as_ref().map_or(Claim::default(), Entry::claim);
@@ -151,6 +162,21 @@ impl Index {
             let project = (target.region.clone(), target.project_id.clone());
             entry.looked = Some(project.clone());
             entry.project = Some(project);
+            entry.looks_fail = false;
+        }
+    }
+
+    /// A look with the object's own credentials failed: what its record may have made can't be told.
+    pub fn look_failed(&self, uid: &str) {
+        if let Some(entry) = self.lock().entries.get_mut(uid) {
+            entry.looks_fail = true;
+        }
+    }
+
+    /// Resource versions went back: what is read from now on is not older than what was read before.
+    pub fn rewind(&self) {
+        for entry in self.lock().entries.values_mut() {
+            entry.version = 0;
         }
     }
 
@@ -163,12 +189,12 @@ impl Index {
         tables.at(&entry.place)
     }
 
-    /// The domains that the objects name.
-    pub fn domains(&self) -> BTreeSet<String> {
-        self.lock()
-            .places
-            .keys()
-            .map(|place| place.domain().to_owned())
+    /// The domains that these objects name.
+    pub fn domains(&self, uids: &BTreeSet<String>) -> BTreeSet<String> {
+        let tables = self.lock();
+        let entries = uids.iter().filter_map(|uid| tables.entries.get(uid));
+        entries
+            .map(|entry| entry.place.domain().to_owned())
             .collect()
     }
 
@@ -191,7 +217,7 @@ impl Index {
             .get(place)?
             .iter()
             .filter_map(|other| tables.entries.get(other))
-            .filter(|entry| !entry.observes)
+            .filter(|entry| !entry.observes && !entry.let_go)
             .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
             .map(|entry| entry.standing(&project, self.record_counts))
             .collect();
@@ -269,75 +295,4 @@ impl Tables {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use tokio::time::advance;
-
-    use super::*;
-
-    const SETTLE: Duration = Duration::from_secs(30);
-
-    fn target(project_id: &str) -> Target {
-        Target {
-            region: "cn-north-4".to_owned(),
-            project_id: project_id.to_owned(),
-            endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
-        }
-    }
-
-    /// An object that wants one place; with a record of this attempt, in project "theirs".
-    fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
-        let record = attempt.map(|id| {
-            let target = json!({"region": "cn-north-4", "projectID": "theirs", "endpoint": "https://live.cn-north-4.myhuaweicloud.com"});
-            let attempt = json!({"id": id, "at": "2026-11-25T02:00:00Z", "signType": "MD5"});
-            json!({"uid": uid, "target": target, "attempts": [attempt]}).to_string()
-        });
-        let mut metadata = json!({"name": uid, "namespace": "media", "uid": uid, "resourceVersion": version.to_string()});
-        if let Some(record) = record {
-            metadata["annotations"] = json!({ crate::api::PENDING_OPERATION: record });
-        }
-        let spec = json!({"publishDomain": "push.example.com", "app": "live"});
-        serde_json::from_value(json!({
-            "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
-            "metadata": metadata, "spec": spec,
-        }))
-        .unwrap()
-    }
-
-    /// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
-    fn rival(index: &Index) -> Option<(String, bool)> {
-        let place = Place::new("push.example.com", "live");
-        let rival = index.rival("victim", &place, &target("theirs"));
-        rival.map(|rival| (rival.name, rival.unproven))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
-        let index = Index::new(SETTLE);
-        index.put(&object("forger", 1, Some("one")));
-        index.put(&object("victim", 2, None));
-        index.looked("victim", &target("theirs"));
-        let unproven = Some(("media/forger".to_owned(), true));
-        assert_eq!(rival(&index), unproven);
-        advance(Duration::from_secs(89)).await;
-        index.put(&object("forger", 3, Some("one")));
-        assert_eq!(
-            rival(&index),
-            unproven,
-            "any create has shown by then, and no older look is believed"
-        );
-        advance(Duration::from_secs(1)).await;
-        assert_eq!(rival(&index), None);
-
-        // Another attempt may be a create that is under way; a look in another project proves nothing here.
-        index.put(&object("forger", 4, Some("two")));
-        assert_eq!(rival(&index), unproven);
-        index.looked("forger", &target("its own"));
-        index.put(&object("forger", 5, Some("two")));
-        assert_eq!(rival(&index), unproven);
-        advance(Duration::from_secs(90)).await;
-        assert_eq!(rival(&index), None);
-        index.looked("forger", &target("theirs"));
-        assert_eq!(rival(&index), Some(("media/forger".to_owned(), false)));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use super::{
     credentials::Credential,
     keys::{User, joined, keyed_digest},
     redact::shortened,
+    sign::hex,
 };
 use crate::plan::place::Target;
 
@@ -41,6 +42,7 @@ pub struct Identity {
     endpoint: String,
     name: String,
     shown: String,
+    label: String,
 }
 
 impl Account {
@@ -95,11 +97,14 @@ impl Identity {
                 temporary.name().to_owned(),
             ),
         };
+        let hash = hex(digest::digest(&digest::SHA256, &name).as_ref());
+        let label = hash.chars().take(8).collect();
         let name = String::from_utf8_lossy(&name).into_owned();
         Self {
             endpoint: endpoint.to_owned(),
             name,
             shown,
+            label,
         }
     }
 }
@@ -108,6 +113,11 @@ impl Identity {
     /// The name of its bucket: no two identities have the same. Not to be shown: it holds the access key.
     pub fn bucket(&self) -> String {
         format!("{} {}", self.endpoint, self.name)
+    }
+
+    /// Stands for it in metrics: 8 hex digits of a hash, since names are a tenant's.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 }
 

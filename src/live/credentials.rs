@@ -58,7 +58,7 @@ const MAX_ENDPOINT: usize = 270;
 /// Values that become part of a header.
 const IN_HEADERS: [&str; 3] = ["ak", "security_token", "token"];
 /// Every key that is looked at.
-const KEYS: [&str; 11] = [
+pub const KEYS: [&str; 11] = [
     "ak",
     "sk",
     "security_token",

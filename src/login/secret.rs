@@ -1,37 +1,50 @@
 //! The Secrets that an object refers to, and what became of reading one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt as _;
 
 use crate::api::{RecordingCallback, SecretKeyRef};
-use crate::cluster::error::Error;
-use crate::cluster::secret::Values;
+use crate::cluster::secret::{Keys, Values};
+use crate::live::credentials::KEYS;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::Key;
 
-/// The values, or the sentence that says why there are none. An error of another kind says nothing about the Secret.
-pub fn values(
-    namespace: &str,
-    name: &str,
-    read: Result<Option<Values>, Error>,
-) -> Result<Result<Values, String>, Error> {
-    match read {
-        Ok(Some(values)) => Ok(Ok(values)),
-        Ok(None) => Ok(Err(format!(
+/// What is said of a value that is not kept.
+const TOO_LONG: &str = "longer than 64 KiB, which no such value is: correct it";
+
+/// What is read, or the sentence that says that there is no such Secret.
+pub fn values<T>(namespace: &str, name: &str, read: Option<T>) -> Result<T, String> {
+    read.ok_or_else(|| {
+        format!(
             "Secret {name} does not exist in namespace {namespace}: create it; it is looked for again by itself."
-        ))),
-        Err(error) if error.is_forbidden() => Ok(Err(format!(
-            "The operator may not read Secret {name} in namespace {namespace}: grant its service account `get` on secrets there."
-        ))),
-        Err(error) => Err(error),
+        )
+    })
+}
+
+/// The sentence about a Secret that may not be read.
+pub fn forbidden(namespace: &str, name: &str) -> String {
+    format!(
+        "The operator may not read Secret {name} in namespace {namespace}: grant its service account `get` on secrets there."
+    )
+}
+
+/// The values of a Secret as credentials, unless one is too long to be any.
+pub fn credentials(values: &Values) -> Result<&BTreeMap<String, Vec<u8>>, String> {
+    match KEYS.iter().find(|key| values.is_too_long(key)) {
+        Some(key) => Err(format!("the value of {key} is {TOO_LONG}")),
+        None => Ok(values.all()),
     }
 }
 
 /// The sign key that an object refers to, by the Secret's values, or why there is none.
 pub fn sign_key(reference: &SecretKeyRef, uid: &str, values: &Values) -> (Key, Option<SignKey>) {
     let (name, key) = (&reference.name, &reference.key);
-    let Some(value) = values.0.get(key).filter(|value| !value.is_empty()) else {
+    if values.is_too_long(key) {
+        let told = format!("Key {key:?} of Secret {name}: its value is {TOO_LONG}.");
+        return (Key::Invalid(told), None);
+    }
+    let Some(value) = values.get(key).filter(|value| !value.is_empty()) else {
         let sentence = format!("Secret {name} has no key {key:?} for signing: add it.");
         return (Key::Missing(sentence), None);
     };
@@ -46,16 +59,51 @@ pub fn sign_key(reference: &SecretKeyRef, uid: &str, values: &Values) -> (Key, O
 
 /// Namespace and name of each Secret that an object refers to.
 pub fn names(object: &RecordingCallback) -> BTreeSet<(String, String)> {
+    uses(object).into_keys().collect()
+}
+
+/// The keys that an object uses of each Secret that it refers to, by namespace and name.
+pub fn uses(object: &RecordingCallback) -> BTreeMap<(String, String), Keys> {
     let namespace = object.namespace().unwrap_or_default();
-    let credentials = object.spec.credentials_secret_ref.as_ref();
-    let key = object.spec.sign_key_secret_ref.as_ref();
-    let names = [
-        credentials.map(|secret| &secret.name),
-        key.map(|secret| &secret.name),
-    ];
-    names
-        .into_iter()
-        .flatten()
-        .map(|name| (namespace.clone(), name.clone()))
-        .collect()
+    let mut uses: BTreeMap<_, Keys> = BTreeMap::new();
+    if let Some(reference) = &object.spec.credentials_secret_ref {
+        let keys = uses.entry((namespace.clone(), reference.name.clone()));
+        keys.or_default().extend(KEYS.map(str::to_owned));
+    }
+    if let Some(reference) = &object.spec.sign_key_secret_ref {
+        let keys = uses.entry((namespace, reference.name.clone()));
+        keys.or_default().insert(reference.key.clone());
+    }
+    uses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::secret::LONGEST;
+
+    fn values(key: &str, length: usize) -> Values {
+        Values::of(
+            [(key.to_owned(), vec![b'0'; length])],
+            &[key.to_owned()].into(),
+        )
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_refused_by_name() {
+        let told = credentials(&values("token", LONGEST + 1)).unwrap_err();
+        assert!(told.contains("token") && told.contains("64 KiB"), "{told}");
+        assert!(credentials(&values("token", LONGEST)).is_ok());
+        let reference = SecretKeyRef {
+            name: "hooks".to_owned(),
+            key: "sign".to_owned(),
+        };
+        let sign_key = |length| sign_key(&reference, "uid", &values("sign", length)).0;
+        assert!(matches!(sign_key(LONGEST), Key::Digest(_)));
+        let Key::Invalid(told) = sign_key(LONGEST + 1) else {
+            panic!("it is taken");
+        };
+        let names = ["hooks", "\"sign\"", "64 KiB"];
+        assert!(names.iter().all(|name| told.contains(name)), "{told}");
+    }
 }

@@ -65,7 +65,7 @@ pub(super) const QUOTA_WAIT: Row = histogram(
 pub(super) const QUOTA_LIMIT: Row = gauge(
     "quota_limit",
     &["region", "identity"],
-    "Calls a minute that the operator keeps to now; less than configured while the cloud throttles",
+    "Calls a minute that the operator keeps to now, by 8 hex digits of a hash of the identity; less than configured while the cloud throttles",
 );
 pub(super) const RECONCILE: Row = counter(
     "reconcile_total",
@@ -100,7 +100,18 @@ pub(super) const INVENTORY_AGE: Row = gauge(
 pub(super) const CLOCK_OFFSET: Row = gauge(
     "clock_offset_seconds",
     &[],
-    "How far the cloud's clock is ahead of the local one",
+    "How far the cloud's clock is ahead of the local one; of several endpoints the one that is furthest off",
+);
+pub(super) const WATCH_UP: Row = gauge(
+    "watch_up",
+    &["namespace"],
+    "1 while the objects of a namespace of --namespaces are listed and its watch is alive, else 0; absent where every namespace is \
+     served, and on a standby",
+);
+pub(super) const WATCH_MISSED: Row = counter(
+    "watch_missed_total",
+    &[],
+    "Changes that a watch had not brought, found by comparing what it brought with a list every 10 minutes",
 );
 pub(super) const LEADER: Row = gauge("leader", &[], "1 while this replica acts, else 0");
 pub(super) const READ_ONLY: Row = gauge(
@@ -115,7 +126,7 @@ pub(super) const BUILD_INFO: Row = Row {
     help: "Always 1",
 };
 
-pub(super) const ALL: [&Row; 15] = [
+pub(super) const ALL: [&Row; 17] = [
     &API_REQUESTS,
     &API_DURATION,
     &API_OUTCOME_UNKNOWN,
@@ -128,6 +139,8 @@ pub(super) const ALL: [&Row; 15] = [
     &UNMANAGED,
     &INVENTORY_AGE,
     &CLOCK_OFFSET,
+    &WATCH_UP,
+    &WATCH_MISSED,
     &LEADER,
     &READ_ONLY,
     &BUILD_INFO,

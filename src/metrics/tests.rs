@@ -24,6 +24,8 @@ fn used() -> Metrics {
     metrics.drift_repaired();
     metrics.inventory("cn-north-4", "0123", Some(2));
     metrics.set_clock_offset(-1.5);
+    metrics.set_watch_up("media", true);
+    metrics.watch_missed(2);
     metrics.set_leader(true);
     metrics
 }

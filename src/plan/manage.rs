@@ -10,7 +10,7 @@ use super::{
     hold,
     place::Target,
     reason::Reason,
-    settled::is_settled,
+    settled::{goes_on, is_settled},
     situation::{Situation, Stage},
     step::{Proof, Rest, Step, look, rest, until},
     time::{later, shifted},
@@ -52,8 +52,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
 
 /// Where to call, if this object may call the cloud now; else the step that tells why not.
 fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
-    // Of another spec nothing is said before its credentials, its key and its target are known.
-    let settled = is_settled(facts, desired) && !facts.is_new_generation();
+    let settled = goes_on(facts, desired);
     let target = match &facts.access {
         Access::Usable(target) => target,
         Access::Unread if settled && !facts.nudged => {
@@ -108,9 +107,7 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
 fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
         Key::Unread => Some(Step::Access),
-        Key::Missing(_) if is_settled(facts, desired) && !facts.is_new_generation() => {
-            Some(hold::by_memory(facts, desired))
-        }
+        Key::Missing(_) if goes_on(facts, desired) => Some(hold::by_memory(facts, desired)),
         Key::Missing(problem) => Some(rest(Situation::new(
             Reason::SignKeyMissing,
             Stage::Progressing,

@@ -52,6 +52,12 @@ pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
         && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
 }
 
+/// Whether nothing has to be read to go on as before: it is settled, and Ready says so of this very spec. What was only looked at,
+/// or is another spec, has its credentials, its key and its target read first.
+pub(super) fn goes_on(facts: &Facts, desired: &Desired) -> bool {
+    is_settled(facts, desired) && is_told(facts) && !facts.is_new_generation()
+}
+
 /// Whether Ready says that the cloud holds the spec.
 fn is_told(facts: &Facts) -> bool {
     matches!(

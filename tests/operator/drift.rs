@@ -160,6 +160,30 @@ async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
 }
 
 #[tokio::test]
+async fn one_that_is_too_new_to_count_is_missing_all_the_same() {
+    let world = World::new().await;
+    let _operator = sweeping(&world).await;
+    world.create("one", json!({})).await;
+    world.ready("one").await;
+    past_settle_time(&world).await;
+    world.create("two", json!({})).await;
+    world.ready("two").await;
+    let before = world.calls().len();
+
+    world.cloud.wipe();
+    let full = world
+        .cloud
+        .wait_for("both again", LIMIT, |cloud| cloud.rows().len() == 2);
+    full.await.unwrap();
+
+    let calls = world.calls().split_off(before);
+    let asked = calls.iter().position(|(call, _)| *call == Get).unwrap();
+    let created = calls.iter().position(|(call, _)| *call == Create).unwrap();
+    let second = calls[asked..created].contains(&(List, Some(200)));
+    assert!(second, "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
     let settings = Settings {
         list_lag_ms: 3_000,

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::support::{
     eventually,
     operator::Operator,
+    proxy::{Answer, Calls, Harm, Proxy},
     world::{AK, LIMIT, SK, World, condition},
 };
 
@@ -167,6 +168,60 @@ async fn a_key_that_another_object_reads_first_after_a_restart_is_sent_for_all()
     .await;
     world.ready("push").await;
     assert_eq!(updates(&world), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_during_suspension_is_sent_once_when_that_ends() {
+    let world = World::new().await;
+    put_key(&world, FIRST).await;
+    let _operator = world.operator().await;
+    world.create("push", wants()).await;
+    let id = world.ready("push").await.callback_id.unwrap();
+    world
+        .patch("push", json!({ "spec": { "suspend": true } }))
+        .await;
+    world.reason("push", "Suspended").await;
+    put_key(&world, SECOND).await;
+    // What another object needs shows that the Secret was read anew.
+    let values = [("sign", SECOND.to_owned()), ("later", FIRST.to_owned())];
+    let other = json!({ "signKeySecretRef": { "name": "hooks", "key": "later" } });
+    world.create("other", other).await;
+    world.reason("other", "SignKeyMissing").await;
+    world.put_secret("hooks", &values).await;
+    world.ready("other").await;
+    assert_eq!(updates(&world), 0);
+
+    world
+        .patch("push", json!({ "spec": { "suspend": false } }))
+        .await;
+    eventually("the new key is sent", LIMIT, async || {
+        let row = world.cloud.row(&id)?;
+        (row.key?.reveal() == SECOND).then_some(())
+    })
+    .await;
+    world.ready("push").await;
+    assert_eq!(updates(&world), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_whose_reconcile_meets_an_error_of_the_api_server_is_sent_once() {
+    for calls in [Calls::Read, Calls::Secret] {
+        let world = World::new().await;
+        put_key(&world, FIRST).await;
+        let proxy = Proxy::start(std::sync::Arc::default()).await;
+        let _operator = Operator::start_at(proxy.url(), &world.flags()).await;
+        world.create("push", wants()).await;
+        world.ready("push").await;
+        let error = Answer::error(500, "InternalError");
+        proxy.harm(Harm::to(calls).before(error));
+        put_key(&world, SECOND).await;
+        eventually("the new key is sent", LIMIT, async || {
+            (keys(&world) == [Some(SECOND.to_owned())]).then_some(())
+        })
+        .await;
+        world.ready("push").await;
+        assert_eq!((updates(&world), proxy.harmed()), (1, 1), "{calls:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams},
 };
-use live_simulator::Operation;
+use live_simulator::{Fault, Operation};
 use recording_callback_operator::api::{SCHEMA_VERSION_ANNOTATION, crd::crd};
 use serde_json::json;
 
 use crate::{
     crd::ratchet::without_rules,
+    errors::refusal,
     support::{
         alone,
         chart::{Chart, Mode},
@@ -50,6 +51,7 @@ async fn the_definition_may_change_and_go() {
         "uninstall::nothing_is_done_while_the_crd_is_an_older_one",
         "uninstall::uninstalling_retains_every_callback",
         "uninstall::an_operator_that_comes_while_the_definition_goes_lets_all_objects_go",
+        "uninstall::an_object_that_waits_while_it_is_deleted_is_woken_when_the_definition_goes",
     ] {
         alone(test).await;
     }
@@ -181,4 +183,28 @@ async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() 
     definition_is_gone(&world).await;
     assert_eq!(world.cloud.rows().len(), 1);
     assert_eq!(world.count(Operation::Delete), 0);
+}
+
+#[tokio::test]
+#[ignore = "deletes the CRD, so it needs a control plane of its own"]
+async fn an_object_that_waits_while_it_is_deleted_is_woken_when_the_definition_goes() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    world
+        .create("push", json!({ "deletionPolicy": "Delete" }))
+        .await;
+    world.ready("push").await;
+    let always = Fault::on(Operation::Delete).always();
+    world
+        .cloud
+        .fault(always.reply(401, refusal("LIVE.100011003")));
+    world.delete("push").await;
+    world.reason("push", "PermissionDenied").await;
+    let tried = world.count(Operation::Delete);
+
+    // It is tried again in ten minutes, and nothing of the object changes when the definition is to go.
+    delete_definition(&world).await;
+    definition_is_gone(&world).await;
+    assert_eq!(world.count(Operation::Delete), tried);
+    assert_eq!(world.cloud.rows().len(), 1);
 }

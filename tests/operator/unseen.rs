@@ -86,32 +86,36 @@ async fn a_requested_look_that_fails_is_told_until_a_look_works() {
 }
 
 #[tokio::test]
-async fn sweeps_that_may_not_list_make_ready_unknown_with_one_write_until_they_may() {
-    let world = World::new().await;
-    let _operator = world.operator_with(&["--resync-interval=1s"]).await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    let settled = world.get("push").await.unwrap();
-    let always = Fault::on(List).always();
-    world
-        .cloud
-        .fault(always.reply(401, refusal("LIVE.100011003")));
+async fn sweeps_that_are_refused_make_ready_unknown_with_one_write_until_they_are_not() {
+    let refusals = [
+        (401, "LIVE.100011003", "PermissionDenied"),
+        (400, "LIVE.100011001", "RequestRejected"),
+    ];
+    for (code, error, reason) in refusals {
+        let world = World::new().await;
+        let _operator = world.operator_with(&["--resync-interval=1s"]).await;
+        world.create("push", json!({})).await;
+        world.ready("push").await;
+        let settled = world.get("push").await.unwrap();
+        let always = Fault::on(List).always();
+        world.cloud.fault(always.reply(code, refusal(error)));
 
-    let status = world.reason("push", "PermissionDenied").await;
-    let ready = condition(&status, "Ready").unwrap();
-    assert_eq!(ready.status, "Unknown");
-    assert!(has(&status, "Reconciling") && !has(&status, "Stalled"));
-    let refused = world.count(List);
-    assert!(refused >= 3);
-    eventually("more sweeps fail", LIMIT, async || {
-        (world.count(List) >= refused + 3).then_some(())
-    })
-    .await;
-    assert_eq!(world.writes_since(&settled).await, 1);
+        let status = world.reason("push", reason).await;
+        let ready = condition(&status, "Ready").unwrap();
+        assert_eq!(ready.status, "Unknown");
+        assert!(has(&status, "Reconciling") && !has(&status, "Stalled"));
+        let refused = world.count(List);
+        assert!(refused >= 3);
+        eventually("more sweeps fail", LIMIT, async || {
+            (world.count(List) >= refused + 3).then_some(())
+        })
+        .await;
+        assert_eq!(world.writes_since(&settled).await, 1);
 
-    world.cloud.clear_faults();
-    world.ready("push").await;
-    assert_eq!(world.writes_since(&settled).await, 2);
+        world.cloud.clear_faults();
+        world.ready("push").await;
+        assert_eq!(world.writes_since(&settled).await, 2);
+    }
 }
 
 #[tokio::test]

@@ -12,11 +12,9 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::decide::{Action, View, decide, ours, released};
-use super::{OPERATOR_LABEL, Phase, Settings, Standing};
-use crate::admin::{Check, Health};
+use super::{OPERATOR_LABEL, Observer, Phase, Settings, Standing};
 use crate::cluster::client::{AccessError, CALL_LIMIT, call_within};
 use crate::cluster::error::Error;
-use crate::metrics::Metrics;
 
 /// How often a standby looks: a Lease that is let go is taken over within 2 s.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,8 +47,7 @@ pub(super) struct Campaign {
     seen: (LeaseSpec, Instant),
     standing: watch::Sender<Standing>,
     is_failing: bool,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
+    observer: Box<dyn Observer>,
 }
 
 impl Campaign {
@@ -58,8 +55,7 @@ impl Campaign {
         settings: Settings,
         connect: Connect,
         standing: watch::Sender<Standing>,
-        health: Arc<Health>,
-        metrics: Arc<Metrics>,
+        observer: Box<dyn Observer>,
     ) -> Result<Self, AccessError> {
         Ok(Self {
             api: Api::namespaced(connect()?, &settings.namespace),
@@ -69,8 +65,7 @@ impl Campaign {
             seen: (LeaseSpec::default(), Instant::now()),
             standing,
             is_failing: false,
-            health,
-            metrics,
+            observer,
         })
     }
 
@@ -122,7 +117,7 @@ impl Campaign {
         match decide(&self.settings, view, Instant::now()) {
             Action::Create | Action::Replace => self.write().await,
             Action::Wait => {
-                self.health.standby(true);
+                self.observer.waits();
                 Ok(Next::InTime)
             }
             Action::StepDown => {
@@ -232,8 +227,7 @@ impl Campaign {
         });
         if is_new {
             info!(lease = %self.settings, identity = self.settings.identity, "this replica acts now");
-            self.health.standby(false);
-            self.metrics.set_leader(true);
+            self.observer.acts(true);
         }
     }
 
@@ -247,7 +241,7 @@ impl Campaign {
             phase: Phase::Lost,
             valid_until: None,
         });
-        self.metrics.set_leader(false);
+        self.observer.acts(false);
     }
 
     /// Tells the probes how the Lease stands, and the log when that changes.
@@ -256,7 +250,7 @@ impl Campaign {
             if std::mem::take(&mut self.is_failing) {
                 info!(lease = %self.settings, "the Lease can be read and written again");
             }
-            return self.health.set(Check::Lease, Ok(()));
+            return self.observer.lease(Ok(()));
         };
         let advice = if error.is_forbidden() {
             "; allow get, create and update on leases.coordination.k8s.io there, \
@@ -268,7 +262,7 @@ impl Campaign {
         if !std::mem::replace(&mut self.is_failing, true) {
             warn!("{text}");
         }
-        self.health.set(Check::Lease, Err(text));
+        self.observer.lease(Err(text));
     }
 
     /// A call that hung may have hung with its connection, so the next one gets another.

@@ -26,6 +26,40 @@ enum Fault {
     Forbid,
 }
 
+/// What a campaign told last.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Newest>>);
+
+#[derive(Default)]
+struct Newest {
+    lease: Option<Result<(), String>>,
+    waits: bool,
+}
+
+impl Told {
+    fn lease(&self) -> Result<(), String> {
+        self.0.lock().unwrap().lease.clone().unwrap()
+    }
+
+    fn waits(&self) -> bool {
+        self.0.lock().unwrap().waits
+    }
+}
+
+impl Observer for Told {
+    fn lease(&self, result: Result<(), String>) {
+        self.0.lock().unwrap().lease = Some(result);
+    }
+
+    fn waits(&self) {
+        self.0.lock().unwrap().waits = true;
+    }
+
+    fn acts(&self, _: bool) {
+        self.0.lock().unwrap().waits = false;
+    }
+}
+
 #[derive(Default)]
 struct World {
     lease: Option<Value>,
@@ -105,16 +139,14 @@ impl Server {
         }
     }
 
-    fn start(&self, replica: &'static str) -> (Leadership, Arc<Health>) {
+    fn start(&self, replica: &'static str) -> (Leadership, Told) {
         let settings = Settings {
             namespace: "media".into(),
             name: "operator".into(),
             identity: replica.into(),
             duration: Duration::from_secs(LEASE),
         };
-        let health = Arc::new(Health::new());
-        health.set(crate::admin::Check::Crd, Ok(()));
-        let metrics = Arc::new(Metrics::new(|_| "other", false));
+        let told = Told::default();
         let (server, connections) = (self.clone(), Mutex::new(0));
         let connect = move || {
             let mut count = connections.lock().unwrap();
@@ -130,10 +162,8 @@ impl Server {
             });
             Ok(kube::Client::new(service, "media"))
         };
-        (
-            Leadership::campaign(settings, connect, Arc::clone(&health), metrics).unwrap(),
-            health,
-        )
+        let leadership = Leadership::campaign(settings, connect, told.clone());
+        (leadership.unwrap(), told)
     }
 }
 
@@ -189,11 +219,10 @@ async fn one_leads_frugally_and_a_standby_takes_over_at_once_when_it_lets_go() {
     let (a, _) = server.start("a");
     a.acquired().await;
     assert!(a.fresh());
-    let (b, health) = server.start("b");
+    let (b, told) = server.start("b");
     seconds(63).await;
     assert!(a.fresh() && !b.fresh() && b.acquired().now_or_never().is_none());
-    let (is_ready, text) = health.readiness();
-    assert!(is_ready, "a standby is ready: {text}");
+    assert!(told.waits() && told.lease().is_ok(), "a standby is well");
     assert_eq!(
         server.calls("a", &Method::PUT),
         12,
@@ -242,7 +271,7 @@ async fn a_dead_leader_is_replaced_when_its_lease_has_run_out_and_not_before() {
 async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_landed() {
     for fault in [Fault::Hang, Fault::HangAfter] {
         let server = Server::default();
-        let (a, health) = server.start("a");
+        let (a, told) = server.start("a");
         a.acquired().await;
         server.fault("a", fault, Fault::None);
         for _ in 0..600 {
@@ -250,7 +279,7 @@ async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_lande
             assert!(a.fresh(), "{fault:?}");
         }
         assert!(a.lost().now_or_never().is_none(), "{fault:?}");
-        assert!(health.readiness().1.contains("lease: ok\n"), "{fault:?}");
+        assert_eq!(told.lease(), Ok(()), "{fault:?}");
     }
 }
 
@@ -294,16 +323,13 @@ async fn of_many_that_begin_at_once_one_leads() {
 async fn a_missing_permission_is_told_and_heals() {
     let server = Server::default();
     server.fault("a", Fault::Forbid, Fault::Forbid);
-    let (a, health) = server.start("a");
+    let (a, told) = server.start("a");
     seconds(3).await;
-    let (is_ready, text) = health.readiness();
-    assert!(
-        !is_ready && text.contains("get, create and update on leases"),
-        "{text}"
-    );
+    let text = told.lease().unwrap_err();
+    assert!(text.contains("get, create and update on leases"), "{text}");
     server.fault("a", Fault::None, Fault::None);
     assert!(elapsed(a.acquired()).await < Duration::from_secs(3));
-    assert!(health.readiness().1.contains("lease: ok\n"));
+    assert_eq!(told.lease(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,7 +83,10 @@ async fn a_watch_that_fails_is_told_with_its_cause() {
     ground
         .converges_within(PATIENCE, &Scene::Create.end(&ground))
         .await;
-    assert!(told(&operator, "INFO", "the objects are watched again"));
+    eventually("its end is told, too", LIMIT, async || {
+        told(&operator, "INFO", "the objects are watched again").then_some(())
+    })
+    .await;
     check_log(&operator);
 }
 

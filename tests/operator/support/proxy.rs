@@ -173,7 +173,7 @@ async fn pass(
     let body = to_bytes(Body::new(body), BODY_LIMIT).await;
     let body = body.map_err(io::Error::other)?;
     let calls = Calls::of(&parts);
-    let harm = way.next_harm(calls);
+    let harm = way.next_harm(calls, parts.uri.path());
     lock(&way.seen).push(Seen {
         calls,
         peer,
@@ -233,9 +233,9 @@ async fn pass(
 
 impl Way {
     /// What is to befall this call.
-    fn next_harm(&self, calls: Calls) -> Option<Harm> {
+    fn next_harm(&self, calls: Calls, path: &str) -> Option<Harm> {
         let mut harms = lock(&self.harms);
-        let position = harms.iter().position(|harm| harm.concerns(calls))?;
+        let position = harms.iter().position(|harm| harm.concerns(calls, path))?;
         let harm = harms.get_mut(position)?;
         harm.times -= 1;
         let due = harm.clone();

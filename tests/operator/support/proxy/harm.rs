@@ -62,6 +62,8 @@ impl Calls {
 #[derive(Clone, Debug)]
 pub(crate) struct Harm {
     calls: Calls,
+    /// The namespace whose calls it befalls; all where there is none.
+    namespace: Option<String>,
     /// How many calls it befalls still.
     pub(super) times: usize,
     /// How long the call waits before it is passed on.
@@ -98,10 +100,19 @@ impl Harm {
     pub(crate) fn to(calls: Calls) -> Self {
         Self {
             calls,
+            namespace: None,
             times: 1,
             delay: Duration::ZERO,
             commit: true,
             answer: Answer::Genuine,
+        }
+    }
+
+    /// Befalls calls of this namespace alone.
+    pub(crate) fn within(self, namespace: &str) -> Self {
+        Self {
+            namespace: Some(namespace.to_owned()),
+            ..self
         }
     }
 
@@ -133,7 +144,12 @@ impl Harm {
         }
     }
 
-    pub(super) fn concerns(&self, calls: Calls) -> bool {
+    pub(super) fn concerns(&self, calls: Calls, path: &str) -> bool {
+        let mut words = path.split('/');
+        let inside = |namespace: &String| words.any(|word| word == namespace);
+        if !self.namespace.as_ref().is_none_or(inside) {
+            return false;
+        }
         let aside = matches!(calls, Calls::Watch | Calls::Event | Calls::Lease);
         self.calls == calls || (self.calls == Calls::Any && !aside)
     }

@@ -20,6 +20,8 @@ pub(crate) enum Order {
     Break,
     /// Nothing arrives any more, and the connection stays open.
     Freeze,
+    /// What happens to objects does not arrive; that it is alive does.
+    Lose,
     /// What comes arrives so much later.
     Lag(Duration),
     /// This line arrives, and then it ends.
@@ -49,6 +51,7 @@ async fn pipe(
     out: mpsc::Sender<io::Result<Bytes>>,
 ) {
     let (mut frozen, mut ended, mut lag) = (false, false, Duration::ZERO);
+    let mut losing = false;
     let mut held: VecDeque<(Instant, Part)> = VecDeque::new();
     loop {
         let due = held.front().map_or_else(Instant::now, |(due, _)| *due);
@@ -62,6 +65,10 @@ async fn pipe(
                     frozen = true;
                     continue;
                 }
+                Ok(Order::Lose) => {
+                    losing = true;
+                    continue;
+                }
                 Ok(Order::Lag(wanted)) => {
                     lag = wanted;
                     continue;
@@ -70,6 +77,9 @@ async fn pipe(
             frame = body.frame(), if !frozen && !ended => {
                 let part = frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default()));
                 ended = !matches!(part, Some(Ok(_)));
+                if losing && matches!(&part, Some(Ok(data)) if !is_bookmark(data)) {
+                    continue;
+                }
                 // The end waits its turn, too: what came right before it arrives.
                 held.push_back((Instant::now() + lag, part));
                 continue;
@@ -89,6 +99,11 @@ async fn pipe(
         let _ = out.send(told).await;
         return;
     }
+}
+
+fn is_bookmark(data: &[u8]) -> bool {
+    let mark = br#""type":"BOOKMARK""#;
+    data.windows(mark.len()).any(|part| part == mark)
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! The signs of life of one watch. Judges only by what it was told, and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a watch may be silent. The API server sends a bookmark about every minute.
+pub const WATCH_LIMIT: Duration = Duration::from_mins(5);
+
+/// A first list that takes longer is told.
+const FIRST_LIST: Duration = Duration::from_secs(10);
+
+/// Why a list or watch failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What a person reads.
+    pub text: String,
+    /// Whether the API server refused it, which heals by itself seldom: it counts at once.
+    pub is_refusal: bool,
+}
+
+/// What is known of one watch.
+#[derive(Debug, Default)]
+pub(super) struct Vital {
+    begun: Option<Instant>,
+    is_listed: bool,
+    seen: Option<Instant>,
+    failing: Option<Trouble>,
+    is_missing: bool,
+}
+
+impl Vital {
+    pub(super) fn begins(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    pub(super) fn listed(&mut self) {
+        self.is_listed = true;
+        self.seen();
+    }
+
+    /// A watch can't bring anything while it fails.
+    pub(super) fn seen(&mut self) {
+        self.seen = Some(Instant::now());
+        self.failing = None;
+    }
+
+    pub(super) fn fails(&mut self, trouble: Trouble) {
+        self.failing = Some(trouble);
+    }
+
+    pub(super) fn exists(&mut self, exists: bool) {
+        self.is_missing = !exists;
+    }
+
+    /// Whether its first list is done and its watch alive; if not, why. A failure that may be over by the next try does not count
+    /// before the watch is too old.
+    pub(super) fn result(&self) -> Result<(), String> {
+        let cause = match &self.failing {
+            Some(Trouble { text, is_refusal }) if *is_refusal => return Err(text.clone()),
+            failing => failing.as_ref().map(|trouble| trouble.text.clone()),
+        };
+        if self.is_missing {
+            return Err("there is no such namespace".to_owned());
+        }
+        let Some(seen) = self.seen.filter(|_| self.is_listed) else {
+            let begun = self.begun.map_or("not begun yet", |_| "not listed yet");
+            return Err(cause.unwrap_or_else(|| begun.to_owned()));
+        };
+        let age = seen.elapsed();
+        if age <= WATCH_LIMIT {
+            return Ok(());
+        }
+        let cause = cause.unwrap_or_else(|| {
+            "the API server sends something every minute: check the network between this pod and it".to_owned()
+        });
+        Err(format!("silent for {} s: {cause}", age.as_secs()))
+    }
+
+    /// What is wrong, be it that it does not count yet.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let failing = self.failing.as_ref().map(|trouble| trouble.text.clone());
+        let late = self.begun.is_some_and(|begun| begun.elapsed() > FIRST_LIST);
+        let late = late || self.is_missing;
+        failing.or_else(|| self.result().err().filter(|_| late))
+    }
+}

@@ -1,0 +1,255 @@
+//! A watch that is never the last word: it begins anew as often as it fails, and what it has brought is compared with a list
+//! again and again. A watch that freezes, an event that is lost, and a storage that was restored from a backup are noticed by
+//! nothing else.
+
+mod seen;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::api::{Api, ListParams};
+use kube::core::{DeserializeGuard, Status};
+use kube::runtime::utils::Backoff;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use super::client::{call, call_within};
+use super::error::Error;
+use super::limits::PAGE_LIMIT;
+use crate::api::RecordingCallback;
+use seen::{Differences, Seen, Version};
+
+/// How often what the watch has brought is compared with a list.
+const COMPARED: Duration = Duration::from_mins(10);
+/// A difference that a second look finds again, so much later, is none that was about to be brought.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+/// How often a namespace without objects is looked for.
+const LOOKED_FOR: Duration = Duration::from_secs(20);
+/// How many objects are compared at once.
+const PAGE: u32 = 500;
+/// The shortest and the longest time from one try that failed to the next.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// A failure that comes so much later than the one before has nothing to do with it.
+const FORGOTTEN: Duration = Duration::from_mins(2);
+
+/// An object as it is read: one that can't be is known by its metadata.
+pub type Read = DeserializeGuard<RecordingCallback>;
+/// What a watch brings.
+pub type Event = watcher::Event<Read>;
+
+/// The watch of the objects of a namespace, or of every one.
+pub struct Watched {
+    namespace: String,
+    api: Api<Read>,
+    namespaces: Api<Namespace>,
+    selector: Option<String>,
+    seen: Arc<Mutex<Seen>>,
+    anew: Arc<Notify>,
+    /// How often it has begun anew since something was missed.
+    epoch: Arc<AtomicU64>,
+}
+
+/// What a watch has missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// How many objects are not as it brought them.
+    pub objects: usize,
+    /// Whether the resource versions went back: what was read before is not older than what is read now.
+    pub went_back: bool,
+}
+
+impl Watched {
+    /// A watch of a namespace, or of every one when the name is empty; of the objects with these labels.
+    pub fn new(client: Client, namespace: &str, selector: Option<&str>) -> Self {
+        let namespaces = Api::all(client.clone());
+        let api = if namespace.is_empty() {
+            Api::all(client)
+        } else {
+            Api::namespaced(client, namespace)
+        };
+        Self {
+            namespace: namespace.to_owned(),
+            api,
+            namespaces,
+            selector: selector.map(str::to_owned),
+            seen: Arc::default(),
+            anew: Arc::default(),
+            epoch: Arc::default(),
+        }
+    }
+
+    /// The namespace; empty for every one.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Counts up when something was missed: an object then is news even where it looks as before.
+    pub fn epoch(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.epoch)
+    }
+
+    /// What the watch brings, for ever. After a failure it goes on where it was.
+    pub fn events(&self) -> BoxStream<'static, watcher::Result<Event>> {
+        let mut config = watcher::Config::default();
+        config.label_selector.clone_from(&self.selector);
+        let (api, anew, seen) = (
+            self.api.clone(),
+            Arc::clone(&self.anew),
+            Arc::clone(&self.seen),
+        );
+        let begin = move || {
+            let over = Arc::clone(&anew).notified_owned();
+            watcher(api.clone(), config.clone()).take_until(over)
+        };
+        stream::repeat_with(begin)
+            .flatten()
+            .backoff(Pauses::default())
+            .inspect_ok(move |event| lock(&seen).take(event))
+            .boxed()
+    }
+
+    /// Compares what the watch has brought with what there is, for ever. Where it missed something that is told, and the watch
+    /// begins anew, with a list.
+    pub async fn compare(&self, tell: impl Fn(Missed)) {
+        loop {
+            sleep(COMPARED).await;
+            match self.missed().await {
+                Ok(None) => {}
+                Ok(Some(missed)) => {
+                    tell(missed);
+                    self.epoch.fetch_add(1, Ordering::Relaxed);
+                    self.anew.notify_one();
+                }
+                Err(error) => debug!(namespace = self.namespace, "not compared: {error}"),
+            }
+        }
+    }
+
+    /// Tells again and again whether the namespace is there, for ever. The objects of one that is not are listed all the same, as none;
+    /// and where there is an object there is a namespace.
+    pub async fn look_for_namespace(&self, tell: impl Fn(bool)) {
+        if self.namespace.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            if lock(&self.seen).is_empty() {
+                let found = self.namespaces.get_metadata_opt(&self.namespace);
+                match call("read the namespace", found).await {
+                    Ok(found) => tell(found.is_some()),
+                    // Who may not read it can't tell.
+                    Err(error) => debug!(namespace = self.namespace, "not looked for: {error}"),
+                }
+            } else {
+                tell(true);
+            }
+            sleep(LOOKED_FOR).await;
+        }
+    }
+
+    async fn missed(&self) -> Result<Option<Missed>, Error> {
+        let listed = self.list().await?;
+        let first = lock(&self.seen).differences(&listed);
+        if first.is_empty() {
+            return Ok(None);
+        }
+        sleep(SECOND_LOOK).await;
+        let listed = self.list().await?;
+        let second = lock(&self.seen).differences(&listed);
+        let lasting: Differences = second
+            .into_iter()
+            .filter(|(name, known)| first.get(name) == Some(known))
+            .collect();
+        let back = |(name, known): (&_, &Option<Version>)| {
+            let is = listed.get(name);
+            known.as_ref().is_some_and(|known| known.is_ahead_of(is))
+        };
+        let missed = Missed {
+            objects: lasting.len(),
+            went_back: lasting.iter().any(back),
+        };
+        Ok((missed.objects > 0).then_some(missed))
+    }
+
+    /// Names and versions of the objects that there are.
+    async fn list(&self) -> Result<BTreeMap<seen::Name, Version>, Error> {
+        let mut params = ListParams::default().limit(PAGE);
+        params.label_selector.clone_from(&self.selector);
+        let mut found = BTreeMap::new();
+        loop {
+            let page = self.api.list_metadata(&params);
+            let page = call_within(PAGE_LIMIT, "compare the RecordingCallbacks", page).await?;
+            found.extend(page.items.iter().map(|item| seen::named(&item.metadata)));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+/// Whether the API server refused, which another try at once does not change: no such namespace or kind, or no right.
+pub fn is_refusal(error: &watcher::Error) -> bool {
+    let refuses = |status: &Status| matches!(status.code, 401 | 403 | 404);
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => refuses(status),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+/// The pauses after failures, counted from the beginning of one try to the beginning of the next: one that was waited for in vain
+/// has paused already. A try that begins well is no reason to forget those that failed.
+struct Pauses {
+    next: Duration,
+    begun: Option<Instant>,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            next: PAUSES.0,
+            begun: None,
+        }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let begun = self
+            .begun
+            .filter(|begun| now.duration_since(*begun) < FORGOTTEN);
+        if begun.is_none() {
+            self.next = PAUSES.0;
+        }
+        let due = (begun.unwrap_or(now) + self.next).max(now);
+        self.next = (self.next * 2).min(PAUSES.1);
+        self.begun = Some(due);
+        Some(due - now)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

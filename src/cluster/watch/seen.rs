@@ -1,0 +1,88 @@
+//! Names and versions of the objects that a watch has brought. Pure.
+
+use std::collections::BTreeMap;
+
+use kube::Resource as _;
+use kube::api::ObjectMeta;
+use kube::runtime::watcher;
+
+use super::Event;
+
+/// Namespace and name.
+pub(super) type Name = (String, String);
+
+/// What is known of each object that is not as it was brought; nothing of one that was not.
+pub(super) type Differences = BTreeMap<Name, Option<Version>>;
+
+/// Which object it is, and how it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    uid: String,
+    resource_version: String,
+}
+
+impl Version {
+    /// Whether it is the same object, and was read when it was newer.
+    pub(super) fn is_ahead_of(&self, other: Option<&Self>) -> bool {
+        let number = |version: &Self| version.resource_version.parse::<u64>().unwrap_or_default();
+        other.is_some_and(|other| other.uid == self.uid && number(self) > number(other))
+    }
+}
+
+/// What a watch has brought so far.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Unset before the first list.
+    known: Option<BTreeMap<Name, Version>>,
+    /// The list that is under way.
+    listing: BTreeMap<Name, Version>,
+}
+
+impl Seen {
+    /// Takes an event in.
+    pub(super) fn take(&mut self, event: &Event) {
+        match event {
+            watcher::Event::Init => self.listing.clear(),
+            watcher::Event::InitApply(object) => self.listing.extend([named(object.meta())]),
+            watcher::Event::InitDone => self.known = Some(std::mem::take(&mut self.listing)),
+            watcher::Event::Apply(object) => {
+                self.known
+                    .get_or_insert_default()
+                    .extend([named(object.meta())]);
+            }
+            watcher::Event::Delete(object) => {
+                let (name, _) = named(object.meta());
+                self.known.get_or_insert_default().remove(&name);
+            }
+        }
+    }
+
+    /// Whether no object was brought.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+
+    /// Where what was brought is not what there is. Before the first list nothing can be missed.
+    pub(super) fn differences(&self, listed: &BTreeMap<Name, Version>) -> Differences {
+        let Some(known) = &self.known else {
+            return Differences::new();
+        };
+        let names = known.keys().chain(listed.keys());
+        names
+            .filter(|name| known.get(*name) != listed.get(*name))
+            .map(|name| (name.clone(), known.get(name).cloned()))
+            .collect()
+    }
+}
+
+/// Name and version of an object.
+pub(super) fn named(metadata: &ObjectMeta) -> (Name, Version) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (
+        (text(&metadata.namespace), text(&metadata.name)),
+        Version {
+            uid: text(&metadata.uid),
+            resource_version: text(&metadata.resource_version),
+        },
+    )
+}

@@ -1,0 +1,89 @@
+//! What an object's Secrets say, in a form that can be compared and holds no secret: the level that decisions are made on.
+//!
+//! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
+
+use crate::api::status::Status;
+use crate::plan::conditions;
+use crate::plan::facts::Key;
+
+/// What an object's Secrets say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Inputs {
+    /// The sign key, by its digest.
+    pub(super) key: Key,
+    /// All that the credentials' Secret says, by its digest, or what is wrong with it; `None` without such a Secret.
+    pub(super) credentials: Option<Result<String, String>>,
+    /// Stands for the credential in a status.
+    pub(super) credential: Option<String>,
+}
+
+impl Inputs {
+    /// Whether an object has to be tried anew with them: they are not those that it was last decided on or, where nothing was
+    /// decided yet, not those that its status tells of.
+    pub(super) fn are_news(&self, decided: Option<&Self>, status: Option<&Status>) -> bool {
+        match decided {
+            Some(decided) => decided != self,
+            None => status.is_some_and(|status| self.differ_from(status)),
+        }
+    }
+
+    /// Another process sent another key for what is settled, or had another credential refused.
+    fn differ_from(&self, status: &Status) -> bool {
+        let sent = status
+            .sent
+            .as_ref()
+            .filter(|_| conditions::is_ready(status));
+        let another_key = match (&self.key, sent) {
+            (Key::Digest(digest), Some(sent)) => sent.key_digest.as_ref() != Some(digest),
+            _ => false,
+        };
+        let refused = status.rejected_credential.as_ref();
+        another_key || refused.is_some_and(|refused| self.credential.as_ref() != Some(refused))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(key: &str, credential: &str) -> Inputs {
+        Inputs {
+            key: Key::Digest(key.to_owned()),
+            credentials: Some(Ok(credential.to_owned())),
+            credential: Some(credential.to_owned()),
+        }
+    }
+
+    fn status(ready: &str, key: &str, refused: Option<&str>) -> Status {
+        serde_json::from_value(serde_json::json!({
+            "sent": { "signType": "MD5", "keyDigest": key },
+            "rejectedCredential": refused,
+            "conditions": [{
+                "type": "Ready", "status": ready, "reason": "Available", "message": "",
+                "lastTransitionTime": "2026-11-25T02:00:00Z",
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_was_decided_on_is_no_news_whatever_the_status_says() {
+        let (one, other) = (inputs("one", "ak"), inputs("other", "ak"));
+        let status = status("True", "one", Some("another"));
+        assert!(!other.are_news(Some(&other), Some(&status)));
+        assert!(other.are_news(Some(&one), Some(&status)));
+        assert!(one.are_news(Some(&inputs("one", "other")), None));
+    }
+
+    #[test]
+    fn after_a_restart_the_status_tells_what_was_used() {
+        let one = inputs("one", "ak");
+        assert!(!one.are_news(None, None));
+        assert!(!one.are_news(None, Some(&status("True", "one", None))));
+        assert!(one.are_news(None, Some(&status("True", "other", None))));
+        // What fails is tried when its backoff ends, with whatever key there is by then.
+        assert!(!one.are_news(None, Some(&status("False", "other", None))));
+        assert!(!one.are_news(None, Some(&status("False", "one", Some("ak")))));
+        assert!(one.are_news(None, Some(&status("False", "one", Some("former")))));
+    }
+}

@@ -1,0 +1,170 @@
+//! Whose objects are swept together, and when.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use tokio::time::Instant;
+
+use super::super::Objects;
+use super::super::account::Account;
+use super::super::context::Context;
+use crate::api::RecordingCallback;
+use crate::declared::parse;
+use crate::live::account::AccountKey;
+use crate::login::Login;
+use crate::plan::facts::Access;
+use crate::plan::failure::Failure;
+use crate::plan::place::Target;
+
+/// Objects.
+pub(super) type Served = Vec<Arc<RecordingCallback>>;
+
+/// Objects that call as the same one.
+pub(super) struct Group {
+    /// `None` while it is not known.
+    pub(super) account: Option<Arc<Account>>,
+    pub(super) served: Served,
+}
+
+/// Who calls: an account, or a login of which nobody knows yet what account it is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Caller {
+    Account(AccountKey),
+    Login(Vec<String>),
+}
+
+/// Those that have something to compare, and when that is due: for new ones at `first`.
+pub(super) fn groups(
+    context: &Context,
+    stores: &[Objects],
+    first: Instant,
+) -> HashMap<Caller, (Instant, Group)> {
+    let objects = stores.iter().flat_map(Objects::state);
+    let mut alike: HashMap<_, Served> = HashMap::new();
+    for object in objects.filter(|object| is_compared(object)) {
+        alike.entry(source(&object)).or_default().push(object);
+    }
+    let mut groups: HashMap<Caller, (Instant, Group)> = HashMap::new();
+    for served in alike.into_values() {
+        let Some((caller, account)) = caller(context, &served) else {
+            continue;
+        };
+        let due = due(context, &served, account.as_ref(), first);
+        let (at, group) = groups.entry(caller).or_insert_with(|| {
+            let served = Served::new();
+            (due, Group { account, served })
+        });
+        *at = due.min(*at);
+        group.served.extend(served);
+    }
+    groups
+}
+
+/// Settled objects, and those that only look.
+fn is_compared(object: &RecordingCallback) -> bool {
+    let policies = parse::policies(&object.spec);
+    let has_id = object
+        .status
+        .as_ref()
+        .is_some_and(|status| status.callback_id.is_some());
+    object.metadata.deletion_timestamp.is_none()
+        && !policies.suspend
+        && (has_id || policies.observe)
+}
+
+/// Objects of which this is the same have one login.
+fn source(object: &RecordingCallback) -> [Option<String>; 4] {
+    let spec = &object.spec;
+    let secret = spec.credentials_secret_ref.as_ref();
+    [
+        object.namespace(),
+        secret.map(|reference| reference.name.clone()),
+        spec.region.clone(),
+        spec.project_id.clone(),
+    ]
+}
+
+/// As whom these objects call, by what is known of their Secret.
+fn caller(context: &Context, served: &Served) -> Option<(Caller, Option<Arc<Account>>)> {
+    let login = context.accesses.known_login(served.first()?)?.ok()?;
+    let mut accounts = served
+        .iter()
+        .filter_map(|object| context.memories.account(&parse::uid(object)));
+    Some(match accounts.find(|account| is_of(account, &login)) {
+        Some(account) => {
+            let caller = Caller::Account(account.login().key().clone());
+            (caller, Some(account))
+        }
+        None => (Caller::Login(words(&login)), None),
+    })
+}
+
+/// Whether a login leads to this account.
+fn is_of(account: &Account, login: &Login) -> bool {
+    let target = account.target();
+    let project = login.project_id.as_ref();
+    account.login().credential.digest("") == login.credential.digest("")
+        && account.login().iam_endpoint == login.iam_endpoint
+        && (&target.region, &target.endpoint) == (&login.region, &login.live_endpoint)
+        && project.is_none_or(|project| *project == target.project_id)
+}
+
+/// What a login consists of; nothing secret.
+fn words(login: &Login) -> Vec<String> {
+    vec![
+        login.credential.digest(""),
+        login.region.clone(),
+        login.project_id.clone().unwrap_or_default(),
+        login.live_endpoint.clone(),
+        login.iam_endpoint.clone(),
+    ]
+}
+
+/// When the first of these objects is to be compared. All of them are known by this account from now on.
+fn due(
+    context: &Context,
+    served: &Served,
+    account: Option<&Arc<Account>>,
+    first: Instant,
+) -> Instant {
+    let due = served.iter().map(|object| {
+        context.memories.with(&parse::uid(object), |memory| {
+            if let Some(account) = account {
+                memory.account = Some(Arc::clone(account));
+            }
+            *memory.sweep_at.get_or_insert(first)
+        })
+    });
+    due.min().unwrap_or(first)
+}
+
+/// The account that a login leads to, which may take a look-up at IAM. A failure is what a sweep would have failed with; there
+/// is none where a person has to tell more.
+pub(super) async fn identify(
+    context: &Context,
+    served: &Served,
+) -> Result<Arc<Account>, Option<Failure>> {
+    let object = served.first().ok_or(None)?;
+    let login = context.accesses.known_login(object).ok_or(None)?;
+    let entry = context.accesses.enter(object, login).await;
+    let account = match (entry.account, entry.access) {
+        (Some(account), _) => account,
+        (None, Access::Unknown(failure)) => return Err(Some(failure)),
+        (None, _) => return Err(None),
+    };
+    for object in served {
+        let known = Some(Arc::clone(&account));
+        context
+            .memories
+            .with(&parse::uid(object), |memory| memory.account = known);
+    }
+    Ok(account)
+}
+
+/// Whether an object's callback is where the account calls: elsewhere nothing can be compared, and nothing is asked.
+pub(super) fn is_at_home(object: &RecordingCallback, target: &Target) -> bool {
+    let status = object.status.as_ref();
+    let home = status.and_then(|status| status.target.as_ref());
+    home.is_none_or(|home| (&home.region, &home.project_id) == (&target.region, &target.project_id))
+}

@@ -1,0 +1,52 @@
+//! Whose turn it is, in virtual time.
+
+use std::sync::Mutex;
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_mins(1);
+
+#[tokio::test(start_paused = true)]
+async fn accounts_that_never_answer_hold_up_no_other() {
+    const HANG: usize = 20;
+    let began = Instant::now();
+    let (due, turns) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
+    let groups = |first| {
+        let mut due = due.lock().unwrap();
+        let group = |key: usize| (key, (*due.entry(key).or_insert(first), key));
+        (0..=HANG).map(group).collect()
+    };
+    let (due_ref, turns_ref) = (&due, &turns);
+    let turn = |key: usize, pause: Duration| async move {
+        turns_ref.lock().unwrap().push((key, began.elapsed()));
+        if key < HANG {
+            sleep(INTERVAL * 5).await;
+        }
+        let next = Instant::now() + pause;
+        due_ref.lock().unwrap().insert(key, next);
+    };
+    let swept = tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, groups, turn)).await;
+    assert!(swept.is_err());
+    let turns = turns.lock().unwrap();
+    let pauses = |key| {
+        let own = turns.iter().filter(|(of, _)| *of == key);
+        let own: Vec<Duration> = own.map(|(_, at)| *at).collect();
+        let all = [vec![Duration::ZERO], own].concat();
+        let pauses = all.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        pauses.collect::<Vec<_>>()
+    };
+    let limit = INTERVAL + INTERVAL / 5 + INTERVAL / 10;
+    let ours = pauses(HANG);
+    assert!(ours.len() >= 14, "{ours:?}");
+    assert!(
+        ours.iter().all(|pause| (INTERVAL..=limit).contains(pause)),
+        "{ours:?}"
+    );
+    for hanging in 0..HANG {
+        let theirs = &pauses(hanging)[1..];
+        assert!(
+            theirs.iter().all(|pause| *pause >= INTERVAL * 5),
+            "{theirs:?}"
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! The watches, one for each namespace that is served, each with a life of its own: one that is missing, forbidden or silent
+//! holds up neither the start nor the others.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::{join_all, ready};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{self, store::Writer};
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::context::Context;
+use super::notes::Notes;
+use super::{Event, Objects};
+use crate::admin::{Health, Trouble};
+use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
+use crate::cluster::error::one_line;
+use crate::cluster::watch::{Missed, Watched, is_refusal};
+use crate::config::RunConfig;
+use crate::declared::parse;
+
+/// kubectl's copy of what was applied; half of a small object's size, and of no use here.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is told how the watches stand.
+const TOLD: Duration = Duration::from_secs(1);
+
+/// The watch of one namespace, or of all.
+pub(super) struct Watch {
+    watched: Watched,
+    /// The objects that it has brought.
+    pub(super) store: Objects,
+    /// Whether the start waits for it no longer: its objects are known, or the API server refuses to list them.
+    settled: watch::Sender<bool>,
+}
+
+/// Objects that may need work.
+pub(super) type Work = BoxStream<'static, watcher::Result<RecordingCallback>>;
+
+impl Watch {
+    /// One for each namespace that is served, or one for all, with what writes its store.
+    pub(super) fn all(
+        config: &RunConfig,
+        client: &kube::Client,
+    ) -> Vec<(Arc<Self>, Writer<RecordingCallback>)> {
+        let all = [String::new()];
+        let namespaces = if config.namespaces.is_empty() {
+            &all
+        } else {
+            config.namespaces.as_slice()
+        };
+        let selector = config.label_selector.as_deref();
+        let each = namespaces.iter().map(|namespace| {
+            let (store, writer) = reflector::store();
+            let watch = Self {
+                watched: Watched::new(client.clone(), namespace, selector),
+                store,
+                settled: watch::Sender::new(false),
+            };
+            (Arc::new(watch), writer)
+        });
+        each.collect()
+    }
+
+    /// What the watch brings, as far as it may give work.
+    pub(super) fn work(
+        self: &Arc<Self>,
+        writer: Writer<RecordingCallback>,
+        context: &Arc<Context>,
+        health: &Arc<Health>,
+        is_alone: bool,
+    ) -> Work {
+        let before = is_alone.then(|| self.store.clone());
+        let mut notes = Notes::new(Arc::clone(context), before);
+        let (waking, telling) = (Arc::clone(context), Arc::clone(self));
+        let (health, epoch) = (Arc::clone(health), self.watched.epoch());
+        let matters = move |object: &RecordingCallback| {
+            Some(what_matters(object, epoch.load(Ordering::Relaxed)))
+        };
+        self.watched
+            .events()
+            .inspect(move |event| telling.tell(event, &health))
+            // Told; the controller would hold up all else that there is to do in this namespace.
+            .filter(|event| ready(event.is_ok()))
+            .try_filter_map(|event| ready(Ok(readable(event))))
+            .modify(strip)
+            .inspect_ok(move |event| notes.take(event))
+            .reflect(writer)
+            .applied_objects()
+            .predicate_filter(matters, PredicateConfig::default())
+            .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)))
+            .boxed()
+    }
+
+    /// Tells the probes what an event says of the watch.
+    fn tell<K>(&self, event: &watcher::Result<watcher::Event<K>>, health: &Health) {
+        let namespace = self.watched.namespace();
+        match event {
+            Ok(watcher::Event::Init) => {}
+            Ok(watcher::Event::InitDone) => health.listed(namespace),
+            Ok(_) => health.watch_seen(namespace),
+            Err(error) => {
+                let is_refusal = is_refusal(error);
+                let text = one_line(&error.to_string());
+                health.watch_fails(namespace, Trouble { text, is_refusal });
+                if is_refusal {
+                    self.settled.send_replace(true);
+                }
+            }
+        }
+    }
+
+    /// Waits for the first list, and takes over from the objects what an earlier process knew.
+    async fn recall(&self, context: &Context) {
+        if self.store.wait_until_ready().await.is_err() {
+            return; // the controller has ended
+        }
+        Box::pin(context.accesses.recall(&self.store.state())).await;
+        self.settled.send_replace(true);
+    }
+
+    async fn compare(&self, context: &Context) {
+        let namespace = self.watched.namespace();
+        let tell = |Missed { objects, went_back }| {
+            warn!(
+                namespace,
+                objects, went_back, "a watch has missed changes; the objects are listed anew"
+            );
+            context.metrics.watch_missed(objects);
+            if went_back {
+                context.index.rewind();
+                context.memories.rewind();
+            }
+        };
+        self.watched.compare(tell).await;
+    }
+}
+
+/// Keeps the watches honest, and lets work begin once all objects are known that can be; never ends.
+pub(super) async fn run(
+    context: &Context,
+    health: &Health,
+    watches: &[Arc<Watch>],
+    begun: &watch::Sender<bool>,
+) {
+    health.watches_begin();
+    let start = async {
+        let settled = watches.iter().map(|watch| async {
+            // The sender lives as long as the watch.
+            let _ = watch.settled.subscribe().wait_for(|settled| *settled).await;
+        });
+        // Who is late is told by the probes.
+        let _ = timeout(PATIENCE, join_all(settled)).await;
+        begun.send_replace(true);
+        info!("all objects are listed that can be");
+    };
+    let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
+    let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
+    let look = join_all(watches.iter().map(|watch| {
+        let namespace = watch.watched.namespace();
+        let tell = |exists| health.namespace_exists(namespace, exists);
+        watch.watched.look_for_namespace(tell)
+    }));
+    tokio::join!(start, recall, compare, look, told(context, health));
+}
+
+/// Tells log and metrics how the watches stand.
+async fn told(context: &Context, health: &Health) {
+    let mut before = health.watches();
+    for watch in &mut before {
+        watch.trouble = None;
+    }
+    loop {
+        let now = health.watches();
+        for (watch, before) in now.iter().zip(&before) {
+            let namespace = &watch.namespace;
+            match (&watch.trouble, &before.trouble) {
+                (Some(error), None) => warn!(
+                    namespace,
+                    error, "the objects can't be watched; tried again until they can"
+                ),
+                (None, Some(_)) => info!(namespace, "the objects are watched again"),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+            if !namespace.is_empty() {
+                context.metrics.set_watch_up(namespace, watch.is_up);
+            }
+        }
+        before = now;
+        sleep(TOLD).await;
+    }
+}
+
+/// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.
+fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<Event> {
+    let read = |guard: DeserializeGuard<RecordingCallback>| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            error!(
+                object = invalid.metadata.name.unwrap_or_default(),
+                namespace = invalid.metadata.namespace.unwrap_or_default(),
+                "the object can't be read and is left alone: {}",
+                invalid.error
+            );
+            None
+        }
+    };
+    match event {
+        watcher::Event::Apply(guard) => read(guard).map(Event::Apply),
+        watcher::Event::Delete(guard) => read(guard).map(Event::Delete),
+        watcher::Event::InitApply(guard) => read(guard).map(Event::InitApply),
+        watcher::Event::Init => Some(Event::Init),
+        watcher::Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+/// Drops what nobody here reads: it is most of an object's memory.
+fn strip(object: &mut RecordingCallback) {
+    object.metadata.managed_fields = None;
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+/// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.
+fn what_matters(object: &RecordingCallback, epoch: u64) -> u64 {
+    let annotations = object.metadata.annotations.as_ref();
+    let mut hasher = DefaultHasher::new();
+    epoch.hash(&mut hasher);
+    object.metadata.generation.hash(&mut hasher);
+    object.metadata.finalizers.hash(&mut hasher);
+    object
+        .metadata
+        .deletion_timestamp
+        .is_some()
+        .hash(&mut hasher);
+    annotations
+        .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
+        .hash(&mut hasher);
+    annotations
+        .is_some_and(|all| all.contains_key(PENDING_OPERATION))
+        .hash(&mut hasher);
+    hasher.finish()
+}

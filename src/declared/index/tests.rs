@@ -1,0 +1,159 @@
+//! Who stands in whose way, in virtual time.
+
+use serde_json::json;
+use tokio::time::advance;
+
+use super::*;
+use crate::api::FINALIZER;
+
+const SETTLE: Duration = Duration::from_secs(30);
+
+fn target(project_id: &str) -> Target {
+    Target {
+        region: "cn-north-4".to_owned(),
+        project_id: project_id.to_owned(),
+        endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+    }
+}
+
+/// An object that wants one place; with a record of this attempt, in project "theirs".
+fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
+    let record = attempt.map(|id| {
+        let target = json!({"region": "cn-north-4", "projectID": "theirs", "endpoint": "https://live.cn-north-4.myhuaweicloud.com"});
+        let attempt = json!({"id": id, "at": "2026-11-25T02:00:00Z", "signType": "MD5"});
+        json!({"uid": uid, "target": target, "attempts": [attempt]}).to_string()
+    });
+    let mut metadata = json!({"name": uid, "namespace": "media", "uid": uid, "resourceVersion": version.to_string()});
+    if let Some(record) = record {
+        metadata["annotations"] = json!({ crate::api::PENDING_OPERATION: record });
+    }
+    let spec = json!({"publishDomain": "push.example.com", "app": "live"});
+    serde_json::from_value(json!({
+        "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
+        "metadata": metadata, "spec": spec,
+    }))
+    .unwrap()
+}
+
+/// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
+fn rival(index: &Index) -> Option<(String, bool)> {
+    let place = Place::new("push.example.com", "live");
+    let rival = index.rival("victim", &place, &target("theirs"));
+    rival.map(|rival| (rival.name, rival.unproven))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
+    let index = Index::new(SETTLE);
+    index.put(&object("forger", 1, Some("one")));
+    index.put(&object("victim", 2, None));
+    index.looked("victim", &target("theirs"));
+    let unproven = Some(("media/forger".to_owned(), true));
+    assert_eq!(rival(&index), unproven);
+    advance(Duration::from_secs(89)).await;
+    index.put(&object("forger", 3, Some("one")));
+    assert_eq!(
+        rival(&index),
+        unproven,
+        "any create has shown by then, and no older look is believed"
+    );
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(rival(&index), None);
+
+    // Another attempt may be a create that is under way; a look in another project proves nothing here.
+    index.put(&object("forger", 4, Some("two")));
+    assert_eq!(rival(&index), unproven);
+    index.looked("forger", &target("its own"));
+    index.put(&object("forger", 5, Some("two")));
+    assert_eq!(rival(&index), unproven);
+    advance(Duration::from_secs(90)).await;
+    assert_eq!(rival(&index), None);
+
+    // Its own looks, where one has worked before: as long as they fail nobody knows what its create made.
+    let proven = Some(("media/young".to_owned(), false));
+    index.remove("forger");
+    index.put(&object("young", 6, Some("three")));
+    index.looked("young", &target("theirs"));
+    advance(Duration::from_mins(1)).await;
+    index.look_failed("young");
+    advance(Duration::from_hours(1)).await;
+    assert_eq!(rival(&index), proven);
+    index.looked("young", &target("theirs"));
+    assert_eq!(rival(&index), None, "a look that works ends it");
+    index.look_failed("young");
+    index.put(&object("young", 7, Some("three")));
+    assert_eq!(rival(&index), proven);
+}
+
+/// The object as it is with an id, and with these finalizers while it is being deleted.
+fn holder(version: u64, finalizers: &[&str], id: Option<&str>) -> RecordingCallback {
+    let mut object = object("holder", version, Some("one"));
+    let when = serde_json::from_value(json!("2026-11-25T02:00:00Z")).unwrap();
+    object.metadata.deletion_timestamp = Some(when);
+    object.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
+    let status =
+        json!({ "callbackID": id, "target": { "region": "cn-north-4", "projectID": "theirs" } });
+    object.status = Some(serde_json::from_value(status).unwrap());
+    object
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_go_holds_neither_place_nor_id() {
+    for id in [Some("e2fe84de"), None] {
+        let index = Index::new(SETTLE);
+        index.put(&object("victim", 1, None));
+        index.put(&holder(2, &["example.com/other", FINALIZER], id));
+        assert!(rival(&index).is_some(), "it is not let go yet");
+        assert_eq!(index.is_held("e2fe84de"), id.is_some());
+
+        let woken = index.put(&holder(3, &["example.com/other"], id));
+        let woken: Vec<&str> = woken.iter().map(|object| object.name.as_str()).collect();
+        assert_eq!(woken, ["victim"], "who wants the place is told");
+        assert_eq!(rival(&index), None);
+        assert!(!index.is_held("e2fe84de"));
+        let ids = ["e2fe84de"].into_iter();
+        assert!(index.held_by_others("victim", ids).is_empty());
+        assert!(index.has("holder"), "its status still has to say so");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_went_or_was_replaced_holds_neither_place_nor_id() {
+    let index = Index::new(SETTLE);
+    index.put(&object("victim", 1, None));
+    index.put(&holder(2, &[FINALIZER], Some("e2fe84de")));
+    let mut other = object("holder", 3, None);
+    other.metadata.uid = Some("another".to_owned());
+    index.put(&other);
+    assert_eq!(index.remove("holder").len(), 2, "both are told");
+    assert_eq!(rival(&index), None);
+    assert!(!index.is_held("e2fe84de") && !index.has("holder"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_went_back_are_taken_once_that_is_known() {
+    let index = Index::new(SETTLE);
+    index.put(&object("victim", 1, None));
+    index.put(&object("forger", 200, Some("one")));
+    index.put(&object("forger", 100, None));
+    assert!(rival(&index).is_some(), "an older version is not believed");
+    index.rewind();
+    index.put(&object("forger", 100, None));
+    assert_eq!(rival(&index), None);
+}
+
+#[test]
+fn only_the_domains_of_those_who_ask_are_told() {
+    let index = Index::new(SETTLE);
+    for uid in ["one", "two", "other"] {
+        let mut object = object(uid, 1, None);
+        if uid == "other" {
+            "other.example.com".clone_into(&mut object.spec.publish_domain);
+        }
+        index.put(&object);
+    }
+    let uids = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect();
+    let domains = index.domains(&uids(&["one", "two", "nobody"]));
+    assert_eq!(domains, uids(&["push.example.com"]));
+    assert!(index.domains(&uids(&[])).is_empty());
+}

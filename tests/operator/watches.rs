@@ -1,0 +1,303 @@
+//! Watches of several namespaces, one of which is in trouble; and objects that want nothing any more.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::api::{Patch, PatchParams};
+use live_simulator::Operation;
+use recording_callback_operator::api::FINALIZER;
+use serde_json::{Value, json};
+
+use crate::support::{
+    account, eventually,
+    operator::Operator,
+    proxy::{Answer, Calls, Harm, Order, Proxy},
+    trap::Trap,
+    world::{LIMIT, World, condition},
+};
+
+/// The longest call in flight, and the longest pause after it.
+const HEALED: Duration = Duration::from_mins(1);
+
+/// How often watches are compared with lists.
+const COMPARED: Duration = Duration::from_mins(10);
+
+/// Two namespaces that one operator serves.
+struct Two {
+    sound: World,
+    ill: World,
+    proxy: Proxy,
+}
+
+impl Two {
+    async fn new() -> Self {
+        Self {
+            sound: World::new().await,
+            ill: World::new().await,
+            proxy: Proxy::start(Arc::<Trap>::default()).await,
+        }
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let both = |of: &dyn Fn(&World) -> String| [of(&self.sound), of(&self.ill)].join(",");
+        let namespaces = both(&|world| world.namespace.name().to_owned());
+        let endpoints = both(&|world| world.cloud.endpoint());
+        self.sound.flags_with(&[
+            &format!("--namespaces={namespaces}"),
+            &format!("--allowed-endpoints={endpoints}"),
+        ])
+    }
+
+    /// Makes an object in each, which is served by then.
+    async fn settle(&self) {
+        for (world, name) in [(&self.sound, "push"), (&self.ill, "other")] {
+            world.create(name, json!({})).await;
+            world.ready(name).await;
+        }
+    }
+
+    /// Edits both objects.
+    async fn edit(&self) {
+        let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
+        for (world, name) in [(&self.sound, "push"), (&self.ill, "other")] {
+            world.patch(name, url.clone()).await;
+        }
+    }
+
+    /// What befalls every call of this kind in the namespace that is ill.
+    fn harm(&self, calls: Calls, answer: Answer) {
+        let harm = Harm::to(calls).within(self.ill.namespace.name());
+        self.proxy.harm(harm.times(usize::MAX).before(answer));
+    }
+
+    /// The line of the metric that says how a namespace's watch stands.
+    fn metric(world: &World, is_up: bool) -> String {
+        format!(
+            r#"recording_callback_watch_up{{namespace="{}"}} {}"#,
+            world.namespace.name(),
+            u8::from(is_up)
+        )
+    }
+
+    /// How often the log says this of the namespace that is ill.
+    fn told(&self, operator: &Operator, text: &str) -> usize {
+        let name = format!(r#""namespace":"{}""#, self.ill.namespace.name());
+        let output = operator.output();
+        let lines = output.lines();
+        lines
+            .filter(|line| line.contains(&name) && line.contains(text))
+            .count()
+    }
+
+    /// Waits until the one that is ill is named everywhere, and the other nowhere.
+    async fn is_named(&self, operator: &Operator) {
+        let (sound, ill) = (self.sound.namespace.name(), self.ill.namespace.name());
+        eventually("readiness names it", LIMIT, async || {
+            let (code, body) = operator.get("/readyz").await?;
+            let others = body.contains(&format!("watch of {sound}: ok\n"));
+            let is = body.contains(&format!("watch of {ill}: ")) && code == 503;
+            (is && others && !body.contains(&format!("watch of {ill}: ok"))).then_some(())
+        })
+        .await;
+        operator.counts(&Self::metric(&self.ill, false)).await;
+        operator.counts(&Self::metric(&self.sound, true)).await;
+        eventually("the log names it", LIMIT, async || {
+            (self.told(operator, "can't be watched") > 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until all is well again.
+    async fn is_well(&self, operator: &Operator) {
+        eventually("readiness comes back", HEALED, async || {
+            (operator.get("/readyz").await?.0 == 200).then_some(())
+        })
+        .await;
+        operator.counts(&Self::metric(&self.ill, true)).await;
+        eventually("the log says so", LIMIT, async || {
+            (self.told(operator, "watched again") > 0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// A start with one namespace whose list fares so. It was served before.
+async fn start_with(answer: Answer) {
+    let two = Two::new().await;
+    let mut operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    two.settle().await;
+    operator.kill().await;
+
+    two.harm(Calls::List, answer);
+    let account = account::installed(Some(two.proxy.url())).await;
+    let mut operator = Operator::spawn_as(&account, &two.flags(), &[]);
+    operator.address().await;
+    two.edit().await;
+    two.sound.ready("push").await;
+    two.is_named(&operator).await;
+    assert_eq!(two.ill.count(Operation::Update), 0);
+    assert_eq!(two.told(&operator, "can't be watched"), 1, "once");
+
+    two.proxy.calm();
+    eventually("the other is served, too", HEALED, async || {
+        (two.ill.count(Operation::Update) == 1).then_some(())
+    })
+    .await;
+    two.ill.ready("other").await;
+    two.is_well(&operator).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_refused_is_named_and_holds_up_neither_the_start_nor_the_others() {
+    start_with(Answer::error(403, "Forbidden")).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_silent_is_named_and_holds_up_neither_the_start_nor_the_others() {
+    start_with(Answer::Hang).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served() {
+    let two = Two::new().await;
+    let operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    two.settle().await;
+    for calls in [Calls::List, Calls::Watch] {
+        two.harm(calls, Answer::error(403, "Forbidden"));
+    }
+    two.proxy.watches(Order::End);
+    two.is_named(&operator).await;
+    two.edit().await;
+    two.sound.ready("push").await;
+    assert_eq!(two.ill.count(Operation::Update), 0);
+
+    two.proxy.calm();
+    two.ill.ready("other").await;
+    assert_eq!(two.ill.count(Operation::Update), 1);
+    two.is_well(&operator).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_missing_is_named_until_it_is_there() {
+    let world = World::new().await;
+    let missing = format!("{}-missing", world.namespace.name());
+    let flag = format!("--namespaces={},{missing}", world.namespace.name());
+    let account = account::installed(None).await;
+    let mut operator = Operator::spawn_as(&account, &world.flags_with(&[&flag]), &[]);
+    operator.address().await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    let told = format!("watch of {missing}: there is no such namespace\n");
+    eventually("readiness names it", LIMIT, async || {
+        let (code, body) = operator.get("/readyz").await?;
+        (code == 503 && body.contains(&told)).then_some(())
+    })
+    .await;
+    let metric = |up: u8| format!(r#"recording_callback_watch_up{{namespace="{missing}"}} {up}"#);
+    operator.counts(&metric(0)).await;
+
+    let named = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": missing } });
+    account::apply(named).await;
+    eventually("it is there", LIMIT, async || {
+        (operator.get("/readyz").await?.0 == 200).then_some(())
+    })
+    .await;
+    operator.counts(&metric(1)).await;
+}
+
+#[tokio::test]
+async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
+    let two = Two::new().await;
+    let _operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    let watches = || {
+        let seen = two.proxy.seen().into_iter();
+        seen.filter(|seen| seen.calls == Calls::Watch).count()
+    };
+    let before = watches();
+    for _ in 0..50 {
+        two.proxy.watches(Order::End);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let asked = watches() - before;
+    assert!(asked <= 2 * 4, "{asked} in five seconds, by two watches");
+    two.ill.create("other", json!({})).await;
+    two.ill.ready("other").await;
+}
+
+/// Long: nothing is compared before ten minutes are over.
+#[tokio::test]
+async fn what_a_watch_loses_is_found_by_the_comparison() {
+    let two = Two::new().await;
+    let operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    two.settle().await;
+    two.proxy.watches(Order::Lose);
+    two.edit().await;
+    let updated = async || {
+        let updates = [&two.sound, &two.ill].map(|world| world.count(Operation::Update));
+        (updates == [1, 1]).then_some(())
+    };
+    eventually("both edits are sent", COMPARED + LIMIT, updated).await;
+    two.sound.ready("push").await;
+    two.ill.ready("other").await;
+    assert_eq!(two.told(&operator, "a watch has missed changes"), 1);
+    operator
+        .counts("recording_callback_watch_missed_total 2")
+        .await;
+}
+
+/// Puts another's finalizer on an object.
+async fn hold(world: &World, name: &str) {
+    let finalizers = json!({ "metadata": { "finalizers": [FINALIZER, "example.com/other"] } });
+    world.patch(name, finalizers).await;
+}
+
+fn same_place() -> Value {
+    json!({ "publishDomain": "push.example.com" })
+}
+
+#[tokio::test]
+async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
+    let world = World::new().await;
+    let _operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let first = world.ready("push").await.callback_id;
+    hold(&world, "push").await;
+    world.create("second", same_place()).await;
+    world.reason("second", "Duplicate").await;
+
+    world.delete("push").await;
+    let second = world.ready("second").await.callback_id;
+    assert_ne!(first, second);
+    assert!(world.get("push").await.is_some(), "another holds it still");
+    let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
+    assert_eq!(rows, Vec::from_iter(second));
+    assert_eq!(world.count(Operation::Delete), 1);
+
+    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    let callbacks = world.namespace.callbacks();
+    callbacks
+        .patch_metadata("push", &PatchParams::default(), &none)
+        .await
+        .unwrap();
+    world.gone("push").await;
+    assert_eq!(world.cloud.rows().len(), 1);
+}
+
+#[tokio::test]
+async fn an_object_that_left_the_selector_is_in_nobodys_way() {
+    let world = World::new().await;
+    let _operator = world.operator_with(&["--label-selector=tier=gold"]).await;
+    let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });
+    world.create("push", json!({})).await;
+    world.patch("push", tier("gold")).await;
+    let id = world.ready("push").await.callback_id;
+    world.create("second", same_place()).await;
+    world.patch("second", tier("gold")).await;
+    world.reason("second", "Duplicate").await;
+
+    world.patch("push", tier("none")).await;
+    let status = world.ready("second").await;
+    assert_eq!((status.callback_id, status.adopted), (id, Some(true)));
+    assert_eq!(world.cloud.mutations().len(), 1, "the create");
+    let left = world.get("push").await.unwrap().status.unwrap();
+    assert!(condition(&left, "Ready").is_some(), "nobody touches it");
+}
