@@ -105,14 +105,14 @@ impl Run<'_> {
     /// Puts finalizer and record back.
     async fn put_back_metadata(&mut self) -> Result<Next, Error> {
         let record = self.facts.claiming_record().map(text);
-        let protected = self
-            .context
-            .objects
-            .protect(&self.object, &Version::of(&self.object), record.as_deref())
-            .await;
-        match protected {
+        let version = Version::of(&self.object);
+        let objects = &self.context.objects;
+        let protected = objects.protect(&self.object, &version, record.as_deref());
+        match protected.await {
             Ok(object) => self.remember(object),
-            Err(error) if is_stale(&error) || error.is_not_found() => self.refresh().await?,
+            Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.overtaken(&version, error).await?;
+            }
             Err(error) => return Err(error),
         }
         Ok(Next::Again)
