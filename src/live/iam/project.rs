@@ -101,7 +101,7 @@ impl Projects {
         {
             return result.clone();
         }
-        let result = self.ask(&key, credential, operation).await;
+        let result = Box::pin(self.ask(&key, credential, operation)).await;
         let until = keeps(&result).map(|keeps| Instant::now() + keeps);
         *known = LookedUp {
             result: Some(result.clone()),
