@@ -237,16 +237,20 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
     let status = world.ready("push").await;
     let id = status.callback_id.unwrap();
 
-    let anothers = json!({"id": ID, "publish_domain": "push.example.com", "app": "live"});
-    world
-        .cloud
-        .fault(Fault::on(Update).reply(200, Payload::Json(anothers)));
+    for body in [
+        json!({"id": ID, "publish_domain": "push.example.com", "app": "live"}),
+        json!({"id": id, "publish_domain": "elsewhere.example.com", "app": "live"}),
+    ] {
+        world
+            .cloud
+            .fault(Fault::on(Update).reply(200, Payload::Json(body)));
+    }
     let url = json!({"spec": {"notifyCallbackURL": "https://hooks.example.com/@team/other"}});
     world.patch("push", url).await;
     let status = world.ready("push").await;
     assert_eq!(status.callback_id.as_ref(), Some(&id));
     assert_eq!(status.remote.unwrap().id.as_ref(), Some(&id));
-    assert_eq!(world.count(Update), 2);
+    assert_eq!(world.count(Update), 2, "its own id is believed");
 
     world
         .cloud
@@ -256,6 +260,7 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
         .fault(Fault::on(Delete).reply(299, text("\0")).after_commit());
     world.delete("push").await;
     world.gone("push").await;
+    // The 299 says nothing of a callback: the next one says that it is gone.
     assert_eq!((world.count(Delete), world.cloud.rows().len()), (3, 0));
     assert_eq!(operator.get("/livez").await.unwrap().0, 200);
 }
