@@ -36,6 +36,7 @@ impl Run<'_> {
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
+        self.note_sent();
         account.looks().wrote(&desired.place);
         let answer = match reply {
             Ok(answer) => answer,
@@ -74,6 +75,7 @@ impl Run<'_> {
         }
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
+        self.note_sent();
         account.looks().wrote(&parse::place(&self.object.spec));
         let told = match reply {
             Ok(answer) => Told {

@@ -32,9 +32,12 @@ use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::step::Look;
 use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
+/// For so long a doubtful date holds up no second create.
+const DOUBTS: Duration = Duration::from_mins(1);
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
 
@@ -44,6 +47,12 @@ impl Run<'_> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
+        if self.is_date_doubted(&account) {
+            let not_before = self.moment(Instant::now());
+            let proof = Proof::Absence;
+            let _ = self.look_at_place(Look { not_before, proof }).await?;
+            return Ok(Next::Again);
+        }
         let Ok(_alone) = self.alone(&account, &desired.place).await else {
             return Ok(Next::Again);
         };
@@ -69,6 +78,7 @@ impl Run<'_> {
         let reply = self
             .post(&account, &desired, &record, token, deadline)
             .await;
+        self.note_sent();
         drop(creating); // a look may wait for it
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
@@ -96,6 +106,19 @@ impl Run<'_> {
                 Ok(Next::OnChange)
             }
         }
+    }
+
+    /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
+    /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
+    fn is_date_doubted(&self, account: &Account) -> bool {
+        let doubted = self.context.clock.is_doubted(&account.target().endpoint);
+        let uid = &self.facts.object.uid;
+        doubted
+            && self.context.memories.with(uid, |memory| {
+                let lately = memory.doubted.is_some_and(|at| at.elapsed() < DOUBTS);
+                memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
+                !lately
+            })
     }
 
     /// The right to make one POST, at a moment when no sweep needs the project still.

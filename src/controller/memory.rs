@@ -71,6 +71,8 @@ pub(super) struct Memory {
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// When a create last waited for another look, since the date of the last one was doubted.
+    pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
@@ -245,5 +247,36 @@ mod tests {
         memories.forget("uid");
         memories.ended("uid", true);
         assert!(memories.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_step_of_a_clock_lengthens_a_wait() {
+        let mut memory = Memory::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let announced = later(now, Duration::from_secs(10));
+        assert_eq!(memory.next_attempt(announced, now), announced);
+        // The clock goes back an hour: ten seconds are ten seconds.
+        let back = earlier(now, Duration::from_hours(1));
+        let next = memory.next_attempt(announced, back);
+        assert_eq!(next, later(back, Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(memory.next_attempt(announced, back), back);
+        // After a restart nothing is known but what the status says.
+        let far = later(now, Duration::from_hours(1));
+        let next = Memory::default().next_attempt(far, now);
+        assert_eq!(next, later(now, backoff::LONGEST));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
+        let mut memory = Memory::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let told = later(now, Duration::from_hours(1));
+        assert_eq!(memory.last_write(told, now), now);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let then = later(now, Duration::from_secs(30));
+        assert_eq!(memory.last_write(told, then), now);
+        let past = earlier(now, Duration::from_mins(5));
+        assert_eq!(memory.last_write(past, then), past);
     }
 }

@@ -13,7 +13,7 @@ use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Basis, Version, is_stale};
 use crate::declared::parse;
-use crate::plan::conditions;
+use crate::plan::conditions::{self, Truth};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
 
@@ -169,13 +169,16 @@ impl Run<'_> {
             return;
         };
         let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
-        let tone = match (new.status.as_str(), reason) {
-            ("True", _)
-            | (
-                _,
-                Reason::Suspended | Reason::ObserveOnly | Reason::Updating | Reason::RateLimited,
-            ) => Tone::Normal,
-            _ => Tone::Warning,
+        let calm = [
+            Reason::Suspended,
+            Reason::ObserveOnly,
+            Reason::Updating,
+            Reason::RateLimited,
+        ];
+        let tone = if conditions::truth(new) == Some(Truth::True) || calm.contains(&reason) {
+            Tone::Normal
+        } else {
+            Tone::Warning
         };
         let message = new.message.clone();
         info!(

@@ -97,6 +97,14 @@ impl Clock {
         offsets.get(endpoint).map(shown).unwrap_or_default()
     }
 
+    /// Whether the newest answer showed an offset that is not in use, since nothing has agreed with it yet: what time it is at the
+    /// cloud is not known then.
+    pub fn is_doubted(&self, endpoint: &str) -> bool {
+        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = offsets.get(endpoint);
+        known.is_some_and(|offset| offset.doubted.is_some())
+    }
+
     /// Learns what a `Date` header shows, and gives it: the smallest offset that puts it between request and answer.
     pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) -> SignedDuration {
         let ahead = date.duration_since(span.received);
