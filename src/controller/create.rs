@@ -327,8 +327,8 @@ impl Run<'_> {
             .context
             .index
             .held_by_others(&self.facts.object.uid, ids);
-        self.facts.observed =
-            Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
+        let rows = self.context.deleted.living(account.target(), seen.rows);
+        self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
         foreign::ours(&self.facts).cloned()
     }
 }

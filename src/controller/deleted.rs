@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::plan::place::Target;
+use crate::plan::row::Row;
 
 /// How long a deleted id counts as absent.
 const COUNTS_FOR: Duration = Duration::from_mins(10);
@@ -21,6 +22,12 @@ struct Entry {
     project_id: String,
     id: String,
     at: Instant,
+}
+
+impl Entry {
+    fn is_in(&self, target: &Target) -> bool {
+        self.region == target.region && self.project_id == target.project_id
+    }
 }
 
 impl Deleted {
@@ -37,10 +44,18 @@ impl Deleted {
     /// The ids of this project that count as absent.
     pub(super) fn ids(&self, target: &Target) -> BTreeSet<String> {
         let entries = self.entries();
-        let here = entries
-            .iter()
-            .filter(|entry| entry.region == target.region && entry.project_id == target.project_id);
+        let here = entries.iter().filter(|entry| entry.is_in(target));
         here.map(|entry| entry.id.clone()).collect()
+    }
+
+    /// What of these rows of this project does not count as absent.
+    pub(super) fn living(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
+        let entries = self.entries();
+        rows.retain(|row| {
+            let is_row = |entry: &Entry| entry.id == row.id && entry.is_in(target);
+            !entries.iter().any(is_row)
+        });
+        rows
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {

@@ -19,9 +19,10 @@ use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide;
-use crate::plan::facts::{Desired, Facts};
+use crate::plan::facts::{Desired, Facts, Observed, Shown};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
+use crate::plan::row::Row;
 use crate::plan::time::later;
 use crate::plan::{gate, outcome};
 
@@ -75,6 +76,11 @@ impl<'a> Run<'a> {
         if let Some(home) = gate::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
         {
             facts.deleted = context.deleted.ids(&home);
+        }
+        let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
+        if facts.observed.rows().iter().any(is_deleted) {
+            // A sweep saw it before it was deleted.
+            (facts.observed, facts.shown) = (Observed::Unasked, Shown::Unasked);
         }
         Self {
             context,
