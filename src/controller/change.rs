@@ -202,6 +202,7 @@ impl Run<'_> {
         }
         let now = self.moment(tokio::time::Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
+        self.again = Some(again);
         self.end(
             status,
             Next::After(again.duration_since(now).unsigned_abs()),

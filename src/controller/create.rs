@@ -294,6 +294,7 @@ impl Run<'_> {
             self.context.metrics.api_outcome_unknown();
         }
         let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        self.again = Some(again);
         let is_open = self
             .facts
             .record

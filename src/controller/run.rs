@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Arc<Account>>,
     pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
+    /// When the failure that is told now is over exactly: the status tells whole seconds.
+    pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
     /// When the facts' `now` was, by the monotonic clock.
@@ -89,6 +91,7 @@ impl<'a> Run<'a> {
             account,
             sign_key: None,
             turn,
+            again: None,
             is_interrupted: false,
             started: Instant::now(),
             changed,
