@@ -42,7 +42,7 @@ impl Run<'_> {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
         };
-        self.note_seen_by(&account);
+        self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;

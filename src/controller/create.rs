@@ -280,7 +280,7 @@ impl Run<'_> {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
                 };
-                self.note_seen_by(account);
+                self.note_written(account);
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);

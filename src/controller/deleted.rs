@@ -70,12 +70,24 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::plan::content::Partial;
+    use crate::plan::place::Place;
 
     fn project(id: &str) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: id.to_owned(),
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+        }
+    }
+
+    fn row(id: &str) -> Row {
+        Row {
+            id: id.to_owned(),
+            place: Place::new("push.example.com", "live"),
+            content: Partial::default(),
+            create_time: None,
+            update_time: None,
         }
     }
 
@@ -87,5 +99,15 @@ mod tests {
         assert!(deleted.ids(&project("two")).is_empty());
         advance(COUNTS_FOR).await;
         assert!(deleted.ids(&project("one")).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_of_a_deleted_id_is_not_seen() {
+        let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
+        let deleted = Deleted::default();
+        deleted.note(&project("one"), "dead");
+        let living = deleted.living(&project("one"), rows.clone());
+        assert_eq!(living, rows[1..]);
+        assert_eq!(deleted.living(&project("two"), rows.clone()), rows);
     }
 }

@@ -117,6 +117,16 @@ impl<'a> Run<'a> {
             });
     }
 
+    /// The cloud took what this round sends, key and all.
+    pub(super) fn note_written(&mut self, account: &Account) {
+        self.note_seen_by(account);
+        self.facts.key_in_doubt = false;
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.key_in_doubt = Some(false));
+    }
+
     /// Waits for the right to make one call; a long wait is told first.
     pub(super) async fn token(
         &mut self,
