@@ -42,7 +42,7 @@ impl Run<'_> {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
         };
-        self.note_seen_by(&account);
+        self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
@@ -202,6 +202,7 @@ impl Run<'_> {
         }
         let now = self.moment(tokio::time::Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
+        self.again = Some(again);
         self.end(
             status,
             Next::After(again.duration_since(now).unsigned_abs()),

@@ -280,7 +280,7 @@ impl Run<'_> {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
                 };
-                self.note_seen_by(account);
+                self.note_written(account);
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
@@ -294,6 +294,7 @@ impl Run<'_> {
             self.context.metrics.api_outcome_unknown();
         }
         let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        self.again = Some(again);
         let is_open = self
             .facts
             .record
@@ -327,8 +328,8 @@ impl Run<'_> {
             .context
             .index
             .held_by_others(&self.facts.object.uid, ids);
-        self.facts.observed =
-            Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
+        let rows = self.context.deleted.living(account.target(), seen.rows);
+        self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
         foreign::ours(&self.facts).cloned()
     }
 }

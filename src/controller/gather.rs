@@ -35,6 +35,10 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         facts.next_attempt = facts
             .next_attempt
             .map(|announced| memory.next_attempt(announced, now));
+        let sent = facts.status.sent.as_ref();
+        let in_doubt =
+            facts.is_new_generation() && sent.is_some_and(|sent| sent.key_digest.is_some());
+        facts.key_in_doubt = *memory.key_in_doubt.get_or_insert(in_doubt);
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);

@@ -67,6 +67,8 @@ pub(super) struct Memory {
     pub(super) unwritten: Option<Unwritten>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
+    pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.

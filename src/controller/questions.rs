@@ -128,7 +128,8 @@ impl Run<'_> {
                 let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
                 self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
-                self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);
+                let rows = self.context.deleted.living(account.target(), seen.rows);
+                self.facts.observed = Observed::seen(begun, rows, seen.proves_absence);
                 self.note_recheck();
                 self.context.index.looked(&uid, account.target());
                 self.note_seen_by(&account);

@@ -16,6 +16,7 @@ use crate::declared::parse;
 use crate::plan::conditions::{self, Truth};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
+use crate::plan::time::next_second;
 
 /// First and longest pause between two tries to write an outcome.
 const LANDING_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -204,7 +205,8 @@ impl Run<'_> {
         let Some(next) = self.facts.status.next_attempt_time else {
             return;
         };
-        let until = self.instant(next);
+        let exact = self.again.filter(|again| next_second(*again) == next);
+        let until = self.instant(exact.unwrap_or(next));
         let uid = &self.facts.object.uid;
         self.context
             .memories

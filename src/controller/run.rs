@@ -19,9 +19,10 @@ use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide;
-use crate::plan::facts::{Desired, Facts};
+use crate::plan::facts::{Desired, Facts, Observed, Shown};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
+use crate::plan::row::Row;
 use crate::plan::time::later;
 use crate::plan::{gate, outcome};
 
@@ -36,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Arc<Account>>,
     pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
+    /// When the failure that is told now is over exactly: the status tells whole seconds.
+    pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
     /// When the facts' `now` was, by the monotonic clock.
@@ -76,6 +79,11 @@ impl<'a> Run<'a> {
         {
             facts.deleted = context.deleted.ids(&home);
         }
+        let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
+        if facts.observed.rows().iter().any(is_deleted) {
+            // A sweep saw it before it was deleted.
+            (facts.observed, facts.shown) = (Observed::Unasked, Shown::Unasked);
+        }
         Self {
             context,
             object,
@@ -83,6 +91,7 @@ impl<'a> Run<'a> {
             account,
             sign_key: None,
             turn,
+            again: None,
             is_interrupted: false,
             started: Instant::now(),
             changed,
@@ -106,6 +115,16 @@ impl<'a> Run<'a> {
             .with(&self.facts.object.uid, |memory| {
                 memory.decided.clone_from(&memory.deciding);
             });
+    }
+
+    /// The cloud took what this round sends, key and all.
+    pub(super) fn note_written(&mut self, account: &Account) {
+        self.note_seen_by(account);
+        self.facts.key_in_doubt = false;
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.key_in_doubt = Some(false));
     }
 
     /// Waits for the right to make one call; a long wait is told first.

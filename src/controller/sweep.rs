@@ -183,6 +183,7 @@ fn compare(
             continue;
         }
         let rows = lying_there(inventory, &place, id(object));
+        let rows = context.deleted.living(account.target(), rows);
         let rows = rows.as_slice();
         let status = object.status.is_some();
         let status = status.then(|| parse::status(object, begun));
@@ -259,7 +260,8 @@ async fn confirm(
         if inventory.covers(place.domain())
             && !rows.iter().any(|row| Some(row.id.as_str()) == id(&object))
         {
-            let observed = Observed::seen(begun, rows.to_vec(), true);
+            let rows = context.deleted.living(account.target(), rows.to_vec());
+            let observed = Observed::seen(begun, rows, true);
             hand_over(context, &object, observed, Shown::Gone);
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
         return same && !desired.wants_key;
     };
     let key = match &facts.key {
-        Key::Digest(digest) => sent.key_digest.as_deref() == Some(digest),
+        Key::Digest(digest) => !facts.key_in_doubt && sent.key_digest.as_deref() == Some(digest),
         Key::Unwanted => true,
         Key::Unread | Key::Missing(_) | Key::Invalid(_) => {
             !desired.wants_key || sent.key_digest.is_some()

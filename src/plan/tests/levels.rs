@@ -64,6 +64,19 @@ fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read()
 }
 
 #[test]
+fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_spec() {
+    let (facts, _, target) = settled();
+    let mut facts = edited(facts);
+    facts.access = Access::Usable(target);
+    facts.desired.as_mut().unwrap().wants_key = true;
+    facts.key = Key::Digest("present".to_owned());
+    facts.status.sent.as_mut().unwrap().key_digest = Some("present".to_owned());
+    assert!(matches!(decide(&facts), Step::Rest(_)), "it is as sent");
+    facts.key_in_doubt = true;
+    assert!(matches!(decide(&facts), Step::Update { drift: None, .. }));
+}
+
+#[test]
 fn an_account_that_has_not_seen_the_place_is_asked_once() {
     let (facts, row, target) = settled();
     let mut facts = edited(facts);

@@ -78,6 +78,7 @@ impl World {
             } else {
                 Key::Unread
             },
+            key_in_doubt: false,
             account_has_seen: true,
             rival: None,
             claimed_elsewhere: BTreeSet::new(),
