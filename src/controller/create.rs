@@ -256,7 +256,7 @@ impl Run<'_> {
         match protect.await {
             Ok(object) => self.remember(object),
             Err(error) => {
-                debug!(%error, object = %self.name(), "a wiped record is not put back yet")
+                debug!(%error, object = %self.name(), "a wiped record is not put back yet");
             }
         }
     }
