@@ -176,7 +176,7 @@ impl Run<'_> {
         self.context.note(&owner);
         let held = owner.status.and_then(|status| status.callback_id);
         if held.as_deref() != Some(id) {
-            return Ok(Next::Again);
+            return Ok(Next::After(SOON)); // the watch is behind
         }
         self.write(outcome::disowned(&self.facts)).await?;
         Ok(Next::Again)

@@ -139,10 +139,14 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
     facts.nudged = true;
     facts.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });
     facts.claimed_elsewhere.insert(row.id.clone());
+    let told = rested(&facts).1;
+    assert_eq!(reason(&told), "Duplicate", "a third one holds the id");
+    facts.rival.as_mut().unwrap().id = Some(row.id.clone());
     let forget = Step::Disown {
         id: row.id,
         owner: "media/owner".to_owned(),

@@ -68,6 +68,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     let mut world = World::new();
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });
@@ -94,6 +95,7 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
     let mut facts = facts(&mut world);
     facts.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: true,
     });
@@ -146,6 +148,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     world.rows.pop();
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });
