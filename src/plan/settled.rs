@@ -9,6 +9,7 @@ use super::{
     ledger,
     reason::Reason,
     record::Record,
+    situation::Stage,
     time::later,
 };
 
@@ -42,6 +43,16 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
         }
     };
     key && Content::from(sent).is_same(&desired.content)
+}
+
+/// What suspending leaves of Ready: as it was while what was last sent is what the spec wants.
+pub(super) fn while_suspended(facts: &Facts) -> Stage {
+    let desired = facts.desired.as_ref();
+    if desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
+        Stage::Kept
+    } else {
+        Stage::Unknown
+    }
 }
 
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only

@@ -176,6 +176,23 @@ fn a_foreign_row_is_a_conflict_that_is_never_touched() {
 }
 
 #[test]
+fn an_edit_while_suspended_and_going_is_not_what_the_cloud_holds() {
+    let mut world = World::new();
+    world.run(60);
+    world.policies.suspend = true;
+    world.generation += 1;
+    world.delete();
+    world.run(60);
+    assert!(conditions::is_ready(&world.status));
+    world.edit(1);
+    world.run(60);
+    let ready = conditions::ready(&world.status).unwrap();
+    let told = (ready.status.as_str(), ready.reason.as_str());
+    assert_eq!(told, ("Unknown", "Suspended"));
+    assert_eq!((world.deletes, world.puts), (0, 0));
+}
+
+#[test]
 fn a_wiped_object_gets_its_finalizer_back() {
     let mut world = World::new();
     world.run(60);
