@@ -204,6 +204,8 @@ pub enum Key {
 pub struct Rival {
     /// `namespace/name`.
     pub name: String,
+    /// The id in its status.
+    pub id: Option<String>,
     /// It is being deleted, so the place will be free.
     pub deleting: bool,
     /// It owns by a record alone, which stops to count when no look with its own credentials succeeds.

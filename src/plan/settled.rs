@@ -15,7 +15,10 @@ use super::{
 
 /// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
 pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
-    facts.id().is_some()
+    // An id that another status holds, too, is settled by who owns the place, and only then.
+    facts
+        .id()
+        .is_some_and(|id| !facts.claimed_elsewhere.contains(id))
         && facts.open_record().is_none()
         && is_as_sent(facts, desired)
         && is_remembered(facts, desired)
