@@ -234,6 +234,23 @@ fn a_rotated_key_is_noticed_although_the_object_is_settled() {
 }
 
 #[test]
+fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_one_is_back() {
+    let mut world = World::new();
+    world.spec.wants_key = true;
+    let keys = ["first", "second"].map(|key| Key::Digest(key.to_owned()));
+    world.key = keys[0].clone();
+    world.run(600);
+    world.fates = vec![Fate::ReplyLost];
+    (world.key, world.nudged) = (keys[1].clone(), true);
+    world.run(0);
+    assert_eq!(world.puts, 1);
+    (world.key, world.nudged) = (keys[0].clone(), true);
+    world.run(60);
+    assert_eq!(world.puts, 2, "no row tells which key is there");
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
 fn another_address_of_the_project_is_believed_once_the_callback_is_found_there() {
     let mut world = World::new();
     world.run(60);
