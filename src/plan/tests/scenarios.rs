@@ -251,6 +251,24 @@ fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_on
 }
 
 #[test]
+fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed() {
+    let mut world = World::new();
+    world.unique = false;
+    world.spec.adoption = Adoption::Never;
+    world.fates = vec![Fate::Late(SETTLE + 2)];
+    world.run(SETTLE + 4);
+    assert_eq!((world.posts, world.rows.len()), (2, 2));
+    let held = world.status.callback_id.clone();
+    world
+        .rows
+        .retain(|remote| Some(&remote.row.id) != held.as_ref());
+    world.quiet();
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+    assert!(conditions::is_ready(&world.status), "{:#?}", world.status);
+    assert_eq!(world.status.callback_id, Some(world.rows[0].row.id.clone()));
+}
+
+#[test]
 fn another_address_of_the_project_is_believed_once_the_callback_is_found_there() {
     let mut world = World::new();
     world.run(60);
