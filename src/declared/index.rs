@@ -225,10 +225,7 @@ impl Index {
             .filter(|owner| owner.uid != uid)
             .map(|owner| Rival {
                 name: owner.name.clone(),
-                id: tables
-                    .entries
-                    .get(&owner.uid)
-                    .and_then(|entry| entry.id.clone()),
+                id: tables.entries.get(&owner.uid).and_then(|it| it.id.clone()),
                 deleting: owner.deleting,
                 unproven: !owner.holds && !owner.looked,
             })

@@ -11,6 +11,7 @@ use super::{
     place::Target,
     reason::Reason,
     record::Record,
+    settled::while_suspended,
     situation::{Situation, Stage},
     step::{Proof, Rest, Step, look, rest, until},
     time::later,
@@ -78,7 +79,8 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
 fn waiting(facts: &Facts) -> Option<Situation> {
     if facts.policies.suspend {
         let message = "The object is being deleted and suspended: its callback is deleted when spec.suspend is false.";
-        return Some(Situation::new(Reason::Suspended, Stage::Kept, message));
+        let stage = while_suspended(facts);
+        return Some(Situation::new(Reason::Suspended, stage, message));
     }
     if facts.settings.read_only {
         let message = "The operator runs with --read-only: deletes wait.";

@@ -9,7 +9,7 @@ use super::{
     content::Partial,
     difference,
     facts::{Desired, Facts, Observed, Shown},
-    foreign::{foreign, several},
+    foreign::{foreign, ours, several},
     gate::{has_moved, target_changed_address},
     ledger,
     place::Target,
@@ -251,9 +251,13 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
         (Shown::Unasked, _) => Step::Show,
         (Shown::Unknown(failure), _) => Step::Failed(failure.clone()),
         (Shown::Row(row), _) => by_row(facts, desired, row),
-        (Shown::Gone, Observed::Present { row, .. }) => foreign(facts, desired, row),
-        (Shown::Gone, Observed::Several { rows, .. }) => several(facts, rows),
-        (Shown::Gone, _) => Step::Create,
+        (Shown::Gone, seen) => match (ours(facts), seen) {
+            // An earlier attempt came to something after all.
+            (Some(row), _) => Step::Claim(row.clone()),
+            (None, Observed::Present { row, .. }) => foreign(facts, desired, row),
+            (None, Observed::Several { rows, .. }) => several(facts, rows),
+            (None, _) => Step::Create,
+        },
     }
 }
 

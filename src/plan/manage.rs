@@ -83,6 +83,7 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 
 /// Another object owns the place: told at once, and once more when it has lasted.
 fn duplicate(facts: &Facts, rival: &Rival) -> Step {
+    // What a third object holds is not in the owner's status, however often that is read.
     if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
         return Step::Disown {
             id: id.to_owned(),

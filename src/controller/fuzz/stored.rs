@@ -173,7 +173,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                 facts.key = around.key.clone();
                 facts.rival = around.rival.then(|| Rival {
                     name: "media/other".to_owned(),
-                    id: None,
+                    id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
                     unproven: false,
                 });
