@@ -18,7 +18,7 @@ use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
-use crate::plan::{ledger, outcome};
+use crate::plan::{ledger, outcome, parting};
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
@@ -175,12 +175,12 @@ impl Run<'_> {
         let Some(owner) = self.context.objects.get(namespace, name).await? else {
             return Ok(Next::After(SOON)); // the watch will tell that it is gone
         };
-        self.context.note(&owner);
+        self.context.update(&owner);
         let held = owner.status.and_then(|status| status.callback_id);
         if held.as_deref() != Some(id) {
             return Ok(Next::After(SOON)); // the watch is behind
         }
-        self.write(outcome::disowned(&self.facts)).await?;
+        self.write(parting::disowned(&self.facts)).await?;
         Ok(Next::Again)
     }
 

@@ -17,7 +17,7 @@ use super::{
     row::Row,
     settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest},
+    step::{FRESH, Proof, Rest, Step, look, rest},
     time::{later, shifted},
 };
 use crate::api::status::Status;
@@ -256,6 +256,9 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
             (Some(row), _) => Step::Claim(row.clone()),
             (None, Observed::Present { row, .. }) => foreign(facts, desired, row),
             (None, Observed::Several { rows, .. }) => several(facts, rows),
+            (None, _) if !facts.observed.since(shifted(facts.now, -FRESH)) => {
+                look(facts.now, Proof::Absence)
+            }
             (None, _) => Step::Create,
         },
     }

@@ -12,13 +12,10 @@ use super::{
     reason::Reason,
     settled::{goes_on, is_settled},
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest, until},
+    step::{FRESH, Proof, Rest, Step, look, rest, until},
     time::{later, shifted},
     unknown,
 };
-
-/// How old a look may be that a create relies on.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -96,7 +93,8 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
     Step::Rest(Rest {
         situation: Situation::duplicate(facts, rival, young_until),
         remote: None,
-        again: again.or(rival.unproven.then_some(next)),
+        // A record's reservation ends by time, which wakes nobody.
+        again: again.or(rival.id.is_none().then_some(next)),
         look_again: false,
     })
 }

@@ -22,6 +22,7 @@ use crate::{
         failure::{Class, Failure, Operation},
         hold, ledger,
         outcome::{self, Told},
+        parting,
         place::{Place, Target},
         reason::Reason,
         record::Attempt,
@@ -305,7 +306,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
-        Step::Disown { .. } => outcome::disowned(facts),
+        Step::Disown { .. } => parting::disowned(facts),
         Step::Access
         | Step::Look(_)
         | Step::Show

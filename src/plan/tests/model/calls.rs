@@ -11,10 +11,10 @@ use super::world::{DEADLINE, Fault, World, target};
 use crate::api::status::Status;
 use crate::plan::facts::Facts;
 use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::step;
 use crate::plan::step::Rest;
 use crate::plan::tests::world::{content, moment, process::failure};
 
@@ -22,7 +22,7 @@ impl World {
     /// Finalizer and record, if the look is fresh still.
     pub(super) fn write_ahead(&mut self, who: usize, mut run: Run, facts: &Facts) {
         let now = moment(self.now);
-        if !facts.observed.since(now - manage::FRESH) {
+        if !facts.observed.since(now - step::FRESH) {
             return self.again(who);
         }
         let id = format!("attempt-{}", self.next_attempt + 1);

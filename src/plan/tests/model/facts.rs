@@ -64,6 +64,8 @@ impl World {
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
             record_seen: moment(known.now),
+            made_here: false,
+            released: false,
             rechecked: known.rechecked,
             look_due: memory.look_at.is_some_and(|at| at <= known.now),
             nudged: false,
