@@ -223,7 +223,10 @@ impl Run<'_> {
                 }
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
-                    self.refresh().await?;
+                    if let Err(error) = self.overtaken(&version, error).await {
+                        self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                        return Err(error);
+                    }
                     if self.stored() != planned_on {
                         return Ok(Next::Again);
                     }
@@ -240,16 +243,13 @@ impl Run<'_> {
 
     /// Lets the object go.
     pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
-        match self
-            .context
-            .objects
-            .release(&self.object, &Version::of(&self.object))
-            .await
-        {
+        let version = Version::of(&self.object);
+        let objects = &self.context.objects;
+        match objects.release(&self.object, &version).await {
             Ok(()) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) if is_stale(&error) => {
-                self.refresh().await?;
+                self.overtaken(&version, error).await?;
                 return Ok(Next::Again);
             }
             Err(error) => return Err(error),

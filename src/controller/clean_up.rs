@@ -225,12 +225,12 @@ struct CleanUp<'a> {
 /// How a step ends the try, if it does.
 type Ended = Result<Option<End>, Error>;
 
-fn problem(what: impl Into<String>) -> Ended {
-    Ok(Some(End::Problem(what.into())))
+fn problem(what: impl Into<String>) -> End {
+    End::Problem(what.into())
 }
 
 /// A change to an object, or for one that is to stay, makes no sense any more.
-fn impossible() -> Ended {
+fn impossible() -> End {
     problem("this can't be done for an object that is gone")
 }
 
@@ -253,7 +253,7 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn read_access(&mut self) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn look(&mut self, look: Look) -> Ended {
@@ -270,25 +270,25 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn protect(&mut self) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn unprotect(&mut self) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn create(&mut self) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn update(&mut self, _: &str, _: Option<String>) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn delete(&mut self, id: &str) -> Ended {
         let deleted = self.leftover.delete(&mut self.run, &self.account, id).await;
         if let Err(what) = deleted {
-            return problem(what);
+            return Ok(Some(problem(what)));
         }
         let (target, facts) = (self.account.target(), &mut self.run.facts);
         self.run.context.deleted.note(target, id);
@@ -299,15 +299,15 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn claim(&mut self, _: Row) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn adopt(&mut self, _: Row) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn disown(&mut self, _: &str, _: &str) -> Ended {
-        impossible()
+        Ok(Some(impossible()))
     }
 
     async fn release(&mut self, retained: Option<String>) -> Ended {
@@ -316,11 +316,11 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn failed(&mut self, failure: &Failure) -> Ended {
-        problem(&failure.message)
+        Ok(Some(problem(&failure.message)))
     }
 
     async fn unseen(&mut self, failure: &Failure) -> Ended {
-        problem(&failure.message)
+        Ok(Some(problem(&failure.message)))
     }
 
     async fn rest(&mut self, rest: Rest) -> Ended {

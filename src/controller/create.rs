@@ -185,7 +185,7 @@ impl Run<'_> {
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.refresh().await?;
+                self.overtaken(&version, error).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -256,7 +256,7 @@ impl Run<'_> {
         match protect.await {
             Ok(object) => self.remember(object),
             Err(error) => {
-                debug!(%error, object = %self.name(), "a wiped record is not put back yet")
+                debug!(%error, object = %self.name(), "a wiped record is not put back yet");
             }
         }
     }

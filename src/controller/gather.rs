@@ -48,7 +48,8 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
             facts.denied = news.denied;
         }
         facts.baseline = memory.baseline(ledger::last_write(&facts.status));
-        memory.allowance.renew_for(facts.object.generation);
+        let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
+        memory.allowance.renew_for(generation, requested);
     });
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);

@@ -158,7 +158,7 @@ impl Memory {
         }
     }
 
-    /// Takes note of the row that was seen once our write of that time had settled.
+    /// Takes note of a row that was seen by a look that began after our write of that time.
     pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
             let baseline = hold::baseline(Some(last_write), row);

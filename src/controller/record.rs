@@ -49,8 +49,14 @@ impl Run<'_> {
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
                 self.is_interrupted = true;
-                self.refresh().await?;
-                Ok(false)
+                let overtaken = self.overtaken(&version, error).await;
+                if overtaken.is_err() {
+                    self.keep_unwritten(Some(Unwritten {
+                        planned_on: stored,
+                        status,
+                    }));
+                }
+                overtaken.map(|()| false)
             }
             Err(error) => {
                 self.keep_unwritten(Some(Unwritten {
@@ -238,6 +244,23 @@ impl Run<'_> {
             && parse::uid(&object) == meta.uid
         {
             self.remember(object);
+        }
+        Ok(())
+    }
+
+    /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
+    /// refusal has another cause, and to try again at once would go on for ever.
+    pub(super) async fn overtaken(&mut self, version: &Version, error: Error) -> Result<(), Error> {
+        let meta = &self.facts.object;
+        let objects = &self.context.objects;
+        let found = objects.get(&meta.namespace, &meta.name).await?;
+        let Some(object) = found.filter(|object| parse::uid(object) == meta.uid) else {
+            return Ok(()); // it is gone: the watch will tell
+        };
+        let is_as_it_was = Version::of(&object).resource_version == version.resource_version;
+        self.remember(object);
+        if is_as_it_was && is_stale(&error) {
+            return Err(error);
         }
         Ok(())
     }

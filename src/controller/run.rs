@@ -231,8 +231,8 @@ impl<'a> Run<'a> {
             })
             .await;
         if waited.is_err() {
-            let changes = self.context.memories.changes(&self.facts.object.uid);
-            self.changed = Box::pin(changes.notified_owned());
+            let notify = self.context.memories.changes(&self.facts.object.uid);
+            self.changed = Box::pin(notify.notified_owned());
         }
         waited
     }

@@ -16,7 +16,7 @@ use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
-use crate::plan::{hold, ledger, outcome};
+use crate::plan::{ledger, outcome};
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
@@ -105,14 +105,14 @@ impl Run<'_> {
     /// Puts finalizer and record back.
     async fn put_back_metadata(&mut self) -> Result<Next, Error> {
         let record = self.facts.claiming_record().map(text);
-        let protected = self
-            .context
-            .objects
-            .protect(&self.object, &Version::of(&self.object), record.as_deref())
-            .await;
-        match protected {
+        let version = Version::of(&self.object);
+        let objects = &self.context.objects;
+        let protected = objects.protect(&self.object, &version, record.as_deref());
+        match protected.await {
             Ok(object) => self.remember(object),
-            Err(error) if is_stale(&error) || error.is_not_found() => self.refresh().await?,
+            Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.overtaken(&version, error).await?;
+            }
             Err(error) => return Err(error),
         }
         Ok(Next::Again)
@@ -189,15 +189,16 @@ impl Run<'_> {
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
-    /// The recorded row was seen, and our last write had settled by then.
+    /// The recorded row was seen, by a look that began after our last write.
     fn note_row(&self) {
         let id = self.facts.id();
         let mut rows = self.facts.observed.rows().iter();
-        let settle_time = self.context.settings.settle_time;
-        let settled_at = hold::counts_at(self.facts.last_write, settle_time);
         let write = ledger::last_write(&self.facts.status);
         if let (Some(row), Some(write)) = (rows.find(|row| Some(row.id.as_str()) == id), write)
-            && self.facts.observed.since(settled_at)
+            && self
+                .facts
+                .last_write
+                .is_some_and(|at| self.facts.observed.since(at))
         {
             let uid = &self.facts.object.uid;
             self.context

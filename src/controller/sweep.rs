@@ -191,7 +191,7 @@ fn compare(
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let counts = begun >= hold::counts_at(last_write, context.settings.settle_time);
         let baseline = context.memories.with(&parse::uid(object), |memory| {
-            if let (true, Some(write), [row]) = (counts, last_write, rows) {
+            if let (Some(write), [row]) = (last_write.filter(|at| begun >= *at), rows) {
                 memory.note_row(write, row);
             }
             memory.baseline(last_write)

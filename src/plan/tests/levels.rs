@@ -161,11 +161,11 @@ fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
         region: "eu-west-101".to_owned(),
         ..target.clone()
     };
-    let states: [fn(&mut Facts); 2] = [
+    let kinds: [fn(&mut Facts); 2] = [
         |facts| facts.policies.suspend = true,
         |facts| facts.settings.read_only = true,
     ];
-    for state in states {
+    for state in kinds {
         let mut facts = facts.clone();
         state(&mut facts);
         assert_eq!(decide(&facts), Step::Definition);
