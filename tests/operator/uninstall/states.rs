@@ -131,7 +131,10 @@ async fn objects_that_wait_for_a_human_go() {
     let place = json!({ "publishDomain": "available.example.com" });
     world.create("duplicate", place).await;
     world.reason("duplicate", "Duplicate").await;
-    let foreign = RowPatch::default();
+    let foreign = RowPatch {
+        notify_callback_url: Some("https://elsewhere.example.com/record".to_owned()),
+        ..RowPatch::default()
+    };
     let domain = "conflict.example.com";
     world.cloud.insert_row(PROJECT, domain, "live", &foreign);
     world.create("conflict", json!({})).await;
