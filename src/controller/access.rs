@@ -375,6 +375,10 @@ fn inputs(
             CredentialSet::digest(secret::credentials(&values)?)
         }),
         credential: login.map(|login| login.credential.digest(&meta.uid)),
+        target: (
+            login.map(|login| login.region.clone()),
+            login.and_then(|login| login.project_id.clone()),
+        ),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Inputs {
     pub(super) credentials: Option<Result<String, String>>,
     /// Stands for the credential in a status.
     pub(super) credential: Option<String>,
+    /// Region and project, where they are named.
+    pub(super) target: (Option<String>, Option<String>),
 }
 
 impl Inputs {
@@ -27,7 +29,7 @@ impl Inputs {
         }
     }
 
-    /// Another process sent another key for what is settled, or had another credential refused.
+    /// Another process sent another key for what is settled, had another credential refused, or created in another project.
     fn differ_from(&self, status: &Status) -> bool {
         let sent = status
             .sent
@@ -38,7 +40,19 @@ impl Inputs {
             _ => false,
         };
         let refused = status.rejected_credential.as_ref();
-        another_key || refused.is_some_and(|refused| self.credential.as_ref() != Some(refused))
+        let refused = refused.is_some_and(|refused| self.credential.as_ref() != Some(refused));
+        another_key || refused || self.name_another_target(status)
+    }
+
+    fn name_another_target(&self, status: &Status) -> bool {
+        let (region, project_id) = &self.target;
+        let differs = |named: &Option<String>, recorded: &str| {
+            named.as_ref().is_some_and(|named| named != recorded)
+        };
+        let target = status.target.as_ref();
+        target.is_some_and(|target| {
+            differs(region, &target.region) || differs(project_id, &target.project_id)
+        })
     }
 }
 
@@ -51,6 +65,7 @@ mod tests {
             key: Key::Digest(key.to_owned()),
             credentials: Some(Ok(credential.to_owned())),
             credential: Some(credential.to_owned()),
+            target: (Some("cn-north-4".to_owned()), None),
         }
     }
 
@@ -81,6 +96,9 @@ mod tests {
         assert!(!one.are_news(None, None));
         assert!(!one.are_news(None, Some(&status("True", "one", None))));
         assert!(one.are_news(None, Some(&status("True", "other", None))));
+        let elsewhere =
+            serde_json::json!({ "target": { "region": "cn-east-3", "projectID": "p" } });
+        assert!(one.are_news(None, serde_json::from_value(elsewhere).ok().as_ref()));
         // What fails is tried when its backoff ends, with whatever key there is by then.
         assert!(!one.are_news(None, Some(&status("False", "other", None))));
         assert!(!one.are_news(None, Some(&status("False", "one", Some("ak")))));

@@ -234,6 +234,7 @@ mod tests {
             key: Key::Digest(key.to_owned()),
             credentials: None,
             credential: None,
+            target: (None, None),
         }
     }
 

@@ -177,6 +177,25 @@ async fn another_target_is_not_called_until_it_is_the_former_one_again() {
 }
 
 #[tokio::test]
+async fn another_target_that_came_while_nobody_watched_is_told() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    world.create("push", json!({})).await;
+    let id = world.ready("push").await.callback_id;
+    operator.kill().await;
+    let mut values = world.credentials();
+    OTHER_PROJECT.clone_into(&mut values[2].1);
+    world.put_secret("huaweicloud", &values).await;
+    let before = world.calls().len();
+    let _operator = world.operator().await;
+    world.reason("push", "TargetChanged").await;
+    assert_eq!(world.calls().len(), before);
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    assert_eq!(world.ready("push").await.callback_id, id);
+    assert_eq!(world.cloud.mutations().len(), 1, "the create");
+}
+
+#[tokio::test]
 async fn a_secret_that_is_missing_is_told_of_the_new_generation_and_healed() {
     let world = World::new().await;
     put_keys(&world, A, B).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use live_simulator::{Cloud, Fault, Operation};
+use live_simulator::{Cloud, Fault, Operation, RowPatch};
 use serde_json::{Value, json};
 
 use super::delete_definition;
@@ -10,7 +10,7 @@ use crate::{
     errors::refusal,
     support::{
         alone,
-        world::{LIMIT, World, condition},
+        world::{LIMIT, PROJECT, World, condition},
     },
 };
 
@@ -28,6 +28,7 @@ async fn objects_in_any_state_go_with_the_definition() {
     for test in [
         "uninstall::states::objects_that_wait_for_a_human_go",
         "uninstall::states::objects_of_an_operator_that_may_only_look_go",
+        "uninstall::states::objects_that_wait_for_the_quota_go",
         "uninstall::states::an_object_with_an_open_record_goes_after_its_settle_time",
     ] {
         alone(test).await;
@@ -127,14 +128,33 @@ async fn objects_that_wait_for_a_human_go() {
     world.reason("refused-deleted", "PermissionDenied").await;
     world.create("rejected", json!({})).await;
     world.reason("rejected", "RequestRejected").await;
+    let place = json!({ "publishDomain": "available.example.com" });
+    world.create("duplicate", place).await;
+    world.reason("duplicate", "Duplicate").await;
+    let foreign = RowPatch {
+        notify_callback_url: Some("https://elsewhere.example.com/record".to_owned()),
+        ..RowPatch::default()
+    };
+    let domain = "conflict.example.com";
+    world.cloud.insert_row(PROJECT, domain, "live", &foreign);
+    world.create("conflict", json!({})).await;
+    world.reason("conflict", "Conflict").await;
+    let observed = json!({ "managementPolicy": "Observe" });
+    world.create("observed", observed).await;
+    world.reason("observed", "ObserveOnly").await;
     world
         .status("suspended-deleted", "it waits", |status| {
             condition(status, "Ready").is_some_and(|ready| ready.message.contains("kubectl"))
         })
         .await;
-    let all: Vec<&str> = names.into_iter().chain(["rejected"]).collect();
+    let others = ["rejected", "duplicate", "conflict", "observed"];
+    let all: Vec<&str> = names.into_iter().chain(others).collect();
     all_go(&world, &all, GONE).await;
-    assert_eq!(world.cloud.rows().len(), names.len());
+    assert_eq!(
+        world.cloud.rows().len(),
+        names.len() + 1,
+        "and the foreign one"
+    );
 }
 
 #[tokio::test]
@@ -149,6 +169,29 @@ async fn objects_of_an_operator_that_may_only_look_go() {
     world.reason("deleted", "ObserveOnly").await;
     all_go(&world, &["push", "deleted"], GONE).await;
     assert_eq!(world.cloud.rows().len(), 2);
+}
+
+#[tokio::test]
+#[ignore = "deletes the CRD, so it needs a control plane of its own"]
+async fn objects_that_wait_for_the_quota_go() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    let names = ["deleted", "edited", "spent"];
+    settled(&world, &names).await;
+    operator.kill().await;
+    // One token at the start, and the next in a minute.
+    let _operator = world.operator_with(&["--requests-per-minute=1"]).await;
+    let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/edited" } });
+    world.patch("spent", url.clone()).await;
+    world.ready("spent").await;
+    world.patch("edited", url).await;
+    world.delete("deleted").await;
+    world.create("created", json!({})).await;
+    for name in ["edited", "deleted", "created"] {
+        world.reason(name, "RateLimited").await;
+    }
+    all_go(&world, &["deleted", "edited", "created", "spent"], GONE).await;
+    assert_eq!(world.cloud.rows().len(), names.len());
 }
 
 #[tokio::test]
