@@ -10,6 +10,7 @@ mod calls;
 mod cloud;
 mod facts;
 mod operator;
+mod pair;
 mod server;
 mod shared;
 mod twins;
