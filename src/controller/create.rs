@@ -32,7 +32,7 @@ use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
 use crate::plan::step::{self, Look};
-use crate::plan::time::shifted;
+use crate::plan::time::{later, shifted};
 use crate::plan::unknown::FIRST_LOOK;
 
 /// For so long a doubtful date holds up no second create.
@@ -47,7 +47,8 @@ impl Run<'_> {
             return Ok(Next::Again);
         };
         if self.is_date_doubted(&account) {
-            let not_before = self.moment(Instant::now());
+            // Not the look that was doubted, however short ago that was.
+            let not_before = later(self.moment(Instant::now()), Duration::from_millis(1));
             let proof = Proof::Absence;
             let _ = self.look_at_place(Look { not_before, proof }).await?;
             return Ok(Next::Again);
