@@ -233,6 +233,7 @@ mod tests {
             credentials: None,
             credential: None,
             target: (None, None),
+            is_forbidden: false,
         }
     }
 
