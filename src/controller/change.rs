@@ -1,6 +1,7 @@
 //! Updates and deletes by id, each checked against the object as it is once the call may be made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::info;
@@ -21,6 +22,7 @@ use crate::live::sign_key::SignKey;
 use crate::plan::facts::{Definition, Desired, Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::outcome::{self, Told};
+use crate::plan::parting;
 use crate::plan::reason::Reason;
 
 impl Run<'_> {
@@ -71,7 +73,8 @@ impl Run<'_> {
         };
         self.read_crd().await;
         if self.facts.definition != Definition::Stays {
-            return Ok(None);
+            let soon = Next::After(Duration::from_secs(30));
+            return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
@@ -241,18 +244,35 @@ impl Run<'_> {
         Ok(Next::Again)
     }
 
+    /// Said before the API server may let the object vanish: whoever sees it vanish must know why.
+    fn note_released(&self, released: bool) {
+        let released = released && self.facts.object.deleting;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.released = released);
+    }
+
     /// Lets the object go.
     pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
+        let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
+        // First the status: an object without our finalizer that names a callback is one that somebody wiped.
+        if is_held && !self.write(parting::let_go(&self.facts)).await? {
+            return Ok(Next::Again);
+        }
         let version = Version::of(&self.object);
         let objects = &self.context.objects;
+        self.note_released(true);
         match objects.release(&self.object, &version).await {
             Ok(()) => {}
             Err(error) if error.is_not_found() => {}
-            Err(error) if is_stale(&error) => {
+            Err(error) => {
+                self.note_released(false);
+                if !is_stale(&error) {
+                    return Err(error);
+                }
                 self.overtaken(&version, error).await?;
                 return Ok(Next::Again);
             }
-            Err(error) => return Err(error),
         }
         if let Some(id) = retained {
             info!(object = %self.name(), remote_id = id, "the object is let go; its callback stays at the cloud");

@@ -178,6 +178,13 @@ impl Context {
         }))
     }
 
+    /// Takes note of an object that a write or read of our own returned.
+    pub(super) fn update(&self, object: &RecordingCallback) {
+        for other in self.index.update(object) {
+            self.trigger(other);
+        }
+    }
+
     /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
     pub(super) fn note(&self, object: &RecordingCallback) {
         for other in self.index.put(object) {

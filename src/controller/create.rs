@@ -27,12 +27,11 @@ use crate::live::transport::Deadline;
 use crate::plan::facts::{Desired, Key, Observed};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::foreign;
-use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
-use crate::plan::step::Look;
+use crate::plan::step::{self, Look};
 use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
@@ -65,6 +64,12 @@ impl Run<'_> {
         let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
             return Ok(Next::Again);
         };
+        let deadline = self.deadline(&account, attempt.at);
+        let reply = self
+            .post(&account, &desired, &record, token, deadline)
+            .await;
+        self.note_sent();
+        drop(creating); // a look may wait for it
         if self.facts.id().is_some() {
             self.context.metrics.drift_repaired();
             self.tell(
@@ -74,12 +79,6 @@ impl Run<'_> {
             )
             .await;
         }
-        let deadline = self.deadline(&account, attempt.at);
-        let reply = self
-            .post(&account, &desired, &record, token, deadline)
-            .await;
-        self.note_sent();
-        drop(creating); // a look may wait for it
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
@@ -139,7 +138,7 @@ impl Run<'_> {
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
     fn may_create(&mut self, account: &Account, desired: &Desired) -> bool {
         let now = self.moment(Instant::now());
-        let fresh = self.facts.observed.since(shifted(now, -manage::FRESH));
+        let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context
@@ -289,7 +288,7 @@ impl Run<'_> {
             }
             Err(failure) => failure,
         };
-        let now = self.context.clock.now(&account.target().endpoint);
+        let now = self.moment(Instant::now());
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }

@@ -17,11 +17,17 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
     let mut facts = parse::facts(object, context.settings, now);
     context.memories.with(&uid, |memory| {
         overlay(memory, &mut facts);
-        if let Some(record) = &facts.record {
-            memory.record = Some(record.clone());
-        } else {
-            facts.record.clone_from(&memory.record);
-        }
+        // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
+        let known = memory.record.take();
+        let known = known.filter(|known| {
+            !facts
+                .record
+                .as_ref()
+                .is_some_and(|found| !known.is_newer_than(found))
+        });
+        facts.object.annotated &= known.is_none();
+        facts.record = known.or_else(|| facts.record.take());
+        memory.record.clone_from(&facts.record);
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
             let seen = match &memory.attempt_seen {
                 Some((id, seen)) if *id == newest.id => *seen,
@@ -29,6 +35,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
             };
             memory.attempt_seen = Some((newest.id.clone(), seen));
             facts.record_seen = earlier(now, seen.elapsed());
+            facts.made_here = memory.has_posted;
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
         facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
@@ -39,6 +46,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         let in_doubt =
             facts.is_new_generation() && sent.is_some_and(|sent| sent.key_digest.is_some());
         facts.key_in_doubt = *memory.key_in_doubt.get_or_insert(in_doubt);
+        facts.released = memory.released;
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);

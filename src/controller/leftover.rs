@@ -32,15 +32,16 @@ impl Leftover {
         record: Option<Record>,
         account: Option<Arc<Account>>,
         has_posted: bool,
+        was_seen_to_go: bool,
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();
         let record = parse::record(object).or(record);
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
         let left = status.callback_id.is_some() || is_open;
-        (left && !parse::object(object).deleting).then(|| Self {
-            is_ours: has_posted
-                || (status.callback_id.is_some() && !parse::policies(&object.spec).observe),
+        let names_one = status.callback_id.is_some() && !parse::policies(&object.spec).observe;
+        left.then(|| Self {
+            is_ours: has_posted || (names_one && was_seen_to_go),
             object: Arc::new(object.clone()),
             status,
             record: record.filter(|_| has_posted),

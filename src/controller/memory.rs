@@ -38,6 +38,8 @@ pub(super) struct Memory {
     pub(super) record: Option<Record>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
+    /// This process has let the object go.
+    pub(super) released: bool,
     /// This process has made a create for the object. A record that it has not written itself may have been made up.
     pub(super) has_posted: bool,
     /// The newest attempt seen, and when it was first seen.

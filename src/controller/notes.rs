@@ -40,7 +40,7 @@ impl Notes {
                 self.context.note(object);
             }
             watcher::Event::Delete(object) => {
-                self.clear_away(object);
+                self.clear_away(object, true);
                 self.forget(&parse::uid(object));
             }
             watcher::Event::Init => self.listing.clear(),
@@ -67,19 +67,21 @@ impl Notes {
         }
         let before = self.before.iter().flat_map(Objects::state);
         for object in before.filter(|object| gone.contains(&parse::uid(object))) {
-            self.clear_away(&object);
+            // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
+            self.clear_away(&object, false);
         }
     }
 
     /// What an object left behind that went without having been let go.
-    fn clear_away(&self, object: &RecordingCallback) {
+    fn clear_away(&self, object: &RecordingCallback, was_seen_to_go: bool) {
         let uid = parse::uid(object);
         let leftover = self.context.memories.with(&uid, |memory| {
-            if memory.posting {
-                return None; // whoever posts clears away what it makes
+            // Whoever posts clears away what it makes.
+            if memory.posting || memory.released {
+                return None;
             }
             let (record, account) = (memory.record.clone(), memory.account.clone());
-            Leftover::of(object, record, account, memory.has_posted)
+            Leftover::of(object, record, account, memory.has_posted, was_seen_to_go)
         });
         if let Some(leftover) = leftover {
             self.context.clear_away(leftover);

@@ -189,7 +189,10 @@ impl Run<'_> {
         let Ok(token) = self.token(&account, Call::Question).await? else {
             return Ok(Some(Next::Again));
         };
-        self.facts.shown = self.turn.pause(account.show(token, &id)).await;
+        let Ok(shown) = self.wait(account.show(token, &id)).await else {
+            return Ok(Some(Next::Again));
+        };
+        self.facts.shown = shown;
         Ok(None)
     }
 

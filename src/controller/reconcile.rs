@@ -117,7 +117,8 @@ async fn rounds(
         run.facts.queued = queued;
         let noticed = run.noticed();
         let next = Box::pin(interpret(&mut run)).await?;
-        if !run.is_interrupted {
+        // What only led to planning anew, for whatever cause, is still to be acted on.
+        if !run.is_interrupted && (next != Next::Again || run.has_acted) {
             run.acted_on(&noticed);
         }
         queued = run.facts.queued;

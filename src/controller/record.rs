@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::memory::Unwritten;
@@ -13,6 +14,7 @@ use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Basis, Version, is_stale};
 use crate::declared::parse;
+use crate::plan::backoff;
 use crate::plan::conditions::{self, Truth};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
@@ -141,12 +143,14 @@ impl Run<'_> {
             .status
             .as_ref()
             .and_then(|status| status.callback_id.clone());
-        let wiped = !parse::object(&object).annotated;
-        if holds != basis.callback_id || (!wiped && parse::record(&object).as_ref() != Some(record))
-        {
+        let found = parse::record(&object);
+        let newer = found
+            .as_ref()
+            .is_some_and(|other| other.is_newer_than(record));
+        if holds != basis.callback_id || newer {
             return Ok(Some(Landed::Overtaken));
         }
-        if wiped {
+        if found.as_ref() != Some(record) {
             let protected = self
                 .context
                 .objects
@@ -162,6 +166,7 @@ impl Run<'_> {
     /// A write of ours went through: remembers the object as it is now, and tells a transition.
     pub(super) async fn took(&mut self, object: RecordingCallback, status: Status) {
         let before = self.stored();
+        self.has_acted = true;
         self.facts.status = status;
         self.remember(object);
         self.keep_unwritten(None);
@@ -207,6 +212,7 @@ impl Run<'_> {
         };
         let exact = self.again.filter(|again| next_second(*again) == next);
         let until = self.instant(exact.unwrap_or(next));
+        let until = until.min(Instant::now() + backoff::LONGEST);
         let uid = &self.facts.object.uid;
         self.context
             .memories
@@ -224,7 +230,7 @@ impl Run<'_> {
     /// The object as a write of ours, or a fresh read, returned it.
     pub(super) fn remember(&mut self, object: RecordingCallback) {
         self.object = Arc::new(object);
-        self.context.note(&self.object);
+        self.context.update(&self.object);
         let written = Arc::clone(&self.object);
         self.context
             .memories

@@ -41,6 +41,8 @@ pub(super) struct Run<'a> {
     pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
+    /// A change was sent, or a status written.
+    pub(super) has_acted: bool,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
@@ -93,6 +95,7 @@ impl<'a> Run<'a> {
             turn,
             again: None,
             is_interrupted: false,
+            has_acted: false,
             started: Instant::now(),
             changed,
         }
@@ -109,7 +112,8 @@ impl<'a> Run<'a> {
 
     /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
     /// reason to send it again at once.
-    pub(super) fn note_sent(&self) {
+    pub(super) fn note_sent(&mut self) {
+        self.has_acted = true;
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::change::advice;
 use super::record::text;
 use super::run::{Next, Run};
@@ -16,7 +18,7 @@ use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
-use crate::plan::{ledger, outcome};
+use crate::plan::{ledger, outcome, parting};
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
@@ -173,12 +175,12 @@ impl Run<'_> {
         let Some(owner) = self.context.objects.get(namespace, name).await? else {
             return Ok(Next::After(SOON)); // the watch will tell that it is gone
         };
-        self.context.note(&owner);
+        self.context.update(&owner);
         let held = owner.status.and_then(|status| status.callback_id);
         if held.as_deref() != Some(id) {
-            return Ok(Next::Again);
+            return Ok(Next::After(SOON)); // the watch is behind
         }
-        self.write(outcome::disowned(&self.facts)).await?;
+        self.write(parting::disowned(&self.facts)).await?;
         Ok(Next::Again)
     }
 
@@ -217,12 +219,14 @@ impl Run<'_> {
                 .memories
                 .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
-        let wait = rest.again.map(|again| again.duration_since(self.facts.now));
-        let next = match wait {
-            Some(wait) if wait.is_negative() => Next::After(Duration::ZERO),
-            Some(wait) => Next::After(wait.unsigned_abs()),
-            None => Next::OnChange,
-        };
-        self.end(status, next).await
+        let again = rest.again.map(|again| self.instant(again));
+        // A look that was put off is made, whatever this reconcile was for.
+        let uid = &self.facts.object.uid;
+        let look_at = self.context.memories.with(uid, |memory| memory.look_at);
+        let look_at = look_at.filter(|at| *at > Instant::now());
+        let next = again.into_iter().chain(look_at).min();
+        let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
+        self.end(status, wait.map_or(Next::OnChange, Next::After))
+            .await
     }
 }

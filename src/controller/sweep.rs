@@ -128,6 +128,14 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
     match swept {
         Ok(inventory) => {
             for object in &served {
+                let domain = parse::place(&object.spec).domain().to_owned();
+                if let Some(refused) = inventory.refusal(&domain) {
+                    failed(context, &vec![Arc::clone(object)], refused);
+                    continue;
+                }
+                if !inventory.covers(&domain) {
+                    continue;
+                }
                 context.memories.with(&parse::uid(object), |memory| {
                     memory.failed_sweeps = 0;
                     memory.blind = None;

@@ -246,7 +246,13 @@ fn what_matters(object: &RecordingCallback, epoch: u64) -> u64 {
         .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
         .hash(&mut hasher);
     annotations
-        .is_some_and(|all| all.contains_key(PENDING_OPERATION))
+        .and_then(|all| all.get(PENDING_OPERATION))
+        .hash(&mut hasher);
+    // A status that somebody wiped.
+    let status = object.status.as_ref();
+    status.map(|status| &status.callback_id).hash(&mut hasher);
+    status
+        .is_some_and(|status| status.conditions.is_empty())
         .hash(&mut hasher);
     hasher.finish()
 }

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::plan::facts::Rival;
-use crate::plan::manage::FRESH;
 use crate::plan::owner::{Candidate, owner};
 use crate::plan::place::{Place, Target};
 use crate::plan::record::Record;
+use crate::plan::step::FRESH;
 
 /// All objects that this operator serves, by place and by id.
 pub struct Index {
@@ -156,6 +156,15 @@ impl Index {
         others
     }
 
+    /// The same for an object that a write or read of our own brought: one that left what is served here meanwhile stays forgotten.
+    pub fn update(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
+        if self.has(&parse::uid(object)) {
+            self.put(object)
+        } else {
+            Vec::new()
+        }
+    }
+
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
     pub fn looked(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
@@ -225,6 +234,7 @@ impl Index {
             .filter(|owner| owner.uid != uid)
             .map(|owner| Rival {
                 name: owner.name.clone(),
+                id: tables.entries.get(&owner.uid).and_then(|it| it.id.clone()),
                 deleting: owner.deleting,
                 unproven: !owner.holds && !owner.looked,
             })

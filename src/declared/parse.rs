@@ -39,6 +39,8 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         status,
         record: record(object),
         record_seen: now,
+        made_here: false,
+        released: false,
         rechecked: false,
         look_due: false,
         nudged: false,

@@ -4,7 +4,7 @@ use super::{
     delete, dispute,
     facts::Facts,
     manage, observe, settled,
-    situation::{Situation, Stage},
+    situation::Situation,
     step::{Lane, Step, rest},
 };
 
@@ -55,15 +55,7 @@ pub fn lane(facts: &Facts) -> Lane {
     }
 }
 
-/// Suspended: Ready stays as it was while what was last sent is what the spec wants.
+/// Suspended: nothing is looked at or changed.
 fn suspended(facts: &Facts) -> Step {
-    let as_sent = facts
-        .desired
-        .as_ref()
-        .is_ok_and(|desired| settled::is_as_sent(facts, desired));
-    rest(Situation::suspended(if as_sent {
-        Stage::Kept
-    } else {
-        Stage::Unknown
-    }))
+    rest(Situation::suspended(settled::while_suspended(facts)))
 }

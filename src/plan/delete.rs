@@ -11,6 +11,7 @@ use super::{
     place::Target,
     reason::Reason,
     record::Record,
+    settled::while_suspended,
     situation::{Situation, Stage},
     step::{Proof, Rest, Step, look, rest, until},
     time::later,
@@ -18,11 +19,13 @@ use super::{
 
 /// The next step.
 pub(super) fn decide(facts: &Facts) -> Step {
-    if !facts.object.finalizer {
+    // Without our finalizer it was let go, or somebody wiped that (`kubectl replace` does): then its delete is still to be made.
+    let has_nothing = facts.id().is_none() && facts.claiming_record().is_none();
+    if !facts.object.finalizer && (has_nothing || facts.released) {
         return rest(let_go(facts));
     }
     let retained = facts.id().map(str::to_owned);
-    if facts.id().is_none() && facts.claiming_record().is_none() {
+    if has_nothing {
         return Step::Release { retained: None };
     }
     let held_by_owner = facts.rival.is_some()
@@ -49,7 +52,7 @@ pub(super) fn decide(facts: &Facts) -> Step {
 }
 
 /// The object is let go, and goes when the others let it.
-fn let_go(facts: &Facts) -> Situation {
+pub(super) fn let_go(facts: &Facts) -> Situation {
     if facts.object.held_by.is_empty() {
         return Situation::unchanged();
     }
@@ -78,7 +81,8 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
 fn waiting(facts: &Facts) -> Option<Situation> {
     if facts.policies.suspend {
         let message = "The object is being deleted and suspended: its callback is deleted when spec.suspend is false.";
-        return Some(Situation::new(Reason::Suspended, Stage::Kept, message));
+        let stage = while_suspended(facts);
+        return Some(Situation::new(Reason::Suspended, stage, message));
     }
     if facts.settings.read_only {
         let message = "The operator runs with --read-only: deletes wait.";

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
+pub use super::observed::{Observed, Shown};
 use super::{
     content::Content,
     failure::Failure,
@@ -38,6 +39,10 @@ pub struct Facts {
     pub record: Option<Record>,
     /// When this process first saw that record: one from the future counts from then.
     pub record_seen: Timestamp,
+    /// This process made the newest attempt, or saw it made: it can't have been long before it was first seen.
+    pub made_here: bool,
+    /// This process has let the object go.
+    pub released: bool,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
     pub rechecked: bool,
     /// When our newest change at the cloud was answered or given up: what the status says, but never later than it was seen there.
@@ -207,6 +212,8 @@ pub enum Key {
 pub struct Rival {
     /// `namespace/name`.
     pub name: String,
+    /// The id in its status.
+    pub id: Option<String>,
     /// It is being deleted, so the place will be free.
     pub deleting: bool,
     /// It owns by a record alone, which stops to count when no look with its own credentials succeeds.
@@ -224,87 +231,6 @@ pub enum Definition {
     Going,
     /// It can't be read.
     Unknown(String),
-}
-
-/// What lies at the object's place. *Absent* and *could not ask* are different things.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Observed {
-    /// Nobody looked yet.
-    Unasked,
-    /// The look failed.
-    Unknown(Failure),
-    /// Nothing lies there; `proven` when the look could tell.
-    Absent {
-        /// When the look began, in cloud time.
-        begun: Timestamp,
-        /// Whether this look was of the kind that proves absence.
-        proven: bool,
-    },
-    /// One row lies there.
-    Present {
-        /// When the look began, in cloud time.
-        begun: Timestamp,
-        /// The row.
-        row: Row,
-    },
-    /// Several rows lie there.
-    Several {
-        /// When the look began, in cloud time.
-        begun: Timestamp,
-        /// The rows, oldest first.
-        rows: Vec<Row>,
-    },
-}
-
-impl Observed {
-    /// What a look that began at `begun` found.
-    pub fn seen(begun: Timestamp, mut rows: Vec<Row>, proven: bool) -> Self {
-        if rows.len() > 1 {
-            rows.sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
-            return Self::Several { begun, rows };
-        }
-        match rows.pop() {
-            Some(row) => Self::Present { begun, row },
-            None => Self::Absent { begun, proven },
-        }
-    }
-
-    /// The rows, oldest first.
-    pub fn rows(&self) -> &[Row] {
-        match self {
-            Self::Unasked | Self::Unknown(_) | Self::Absent { .. } => &[],
-            Self::Present { row, .. } => std::slice::from_ref(row),
-            Self::Several { rows, .. } => rows,
-        }
-    }
-
-    /// When the look began, if it was answered.
-    pub fn begun(&self) -> Option<Timestamp> {
-        match self {
-            Self::Unasked | Self::Unknown(_) => None,
-            Self::Absent { begun, .. }
-            | Self::Present { begun, .. }
-            | Self::Several { begun, .. } => Some(*begun),
-        }
-    }
-
-    /// Whether it was answered, by a look that began at or after `moment`.
-    pub fn since(&self, moment: Timestamp) -> bool {
-        self.begun().is_some_and(|begun| begun >= moment)
-    }
-}
-
-/// What a GET by id said.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
-    /// Nobody asked yet.
-    Unasked,
-    /// It failed.
-    Unknown(Failure),
-    /// The cloud says that there is no such id.
-    Gone,
-    /// The row.
-    Row(Row),
 }
 
 /// Rewrites of our callback by somebody else, those that were repaired.
@@ -347,7 +273,12 @@ impl Facts {
         } else {
             newest
         };
-        later(at, self.settings.settle_time)
+        let settled = later(at, self.settings.settle_time);
+        if self.made_here {
+            // However far ahead a header says that the cloud's clock is.
+            return settled.max(later(self.record_seen, self.settings.settle_time));
+        }
+        settled
     }
 
     /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.

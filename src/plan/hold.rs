@@ -9,7 +9,7 @@ use super::{
     content::Partial,
     difference,
     facts::{Desired, Facts, Observed, Shown},
-    foreign::{foreign, several},
+    foreign::{foreign, ours, several},
     gate::{has_moved, target_changed_address},
     ledger,
     place::Target,
@@ -17,7 +17,7 @@ use super::{
     row::Row,
     settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest},
+    step::{FRESH, Proof, Rest, Step, look, rest},
     time::{later, shifted},
 };
 use crate::api::status::Status;
@@ -251,9 +251,16 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
         (Shown::Unasked, _) => Step::Show,
         (Shown::Unknown(failure), _) => Step::Failed(failure.clone()),
         (Shown::Row(row), _) => by_row(facts, desired, row),
-        (Shown::Gone, Observed::Present { row, .. }) => foreign(facts, desired, row),
-        (Shown::Gone, Observed::Several { rows, .. }) => several(facts, rows),
-        (Shown::Gone, _) => Step::Create,
+        (Shown::Gone, seen) => match (ours(facts), seen) {
+            // An earlier attempt came to something after all.
+            (Some(row), _) => Step::Claim(row.clone()),
+            (None, Observed::Present { row, .. }) => foreign(facts, desired, row),
+            (None, Observed::Several { rows, .. }) => several(facts, rows),
+            (None, _) if !facts.observed.since(shifted(facts.now, -FRESH)) => {
+                look(facts.now, Proof::Absence)
+            }
+            (None, _) => Step::Create,
+        },
     }
 }
 

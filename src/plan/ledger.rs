@@ -175,6 +175,18 @@ pub fn last_write(status: &Status) -> Option<Timestamp> {
         .and_then(|entry| entry.time)
 }
 
+/// Whether the newest change of a callback that happened, or may have, is an update that may have.
+pub fn is_update_unknown(status: &Status) -> bool {
+    let wrote = |entry: &&OperationStatus| {
+        matches!(outcome(entry), Some(Outcome::Succeeded | Outcome::Unknown))
+            && operation(entry) != Some(Operation::Delete)
+    };
+    let newest = status.operations.iter().find(wrote);
+    newest.is_some_and(|entry| {
+        (operation(entry), outcome(entry)) == (Some(Operation::Update), Some(Outcome::Unknown))
+    })
+}
+
 /// How often the same failure was told in a row, and since when.
 pub fn repeated(status: &Status, failure: &Failure) -> Option<(i64, Timestamp)> {
     let newest = if failure.operation.is_change() {

@@ -12,13 +12,10 @@ use super::{
     reason::Reason,
     settled::{goes_on, is_settled},
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest, until},
+    step::{FRESH, Proof, Rest, Step, look, rest, until},
     time::{later, shifted},
     unknown,
 };
-
-/// How old a look may be that a create relies on.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -83,10 +80,8 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 
 /// Another object owns the place: told at once, and once more when it has lasted.
 fn duplicate(facts: &Facts, rival: &Rival) -> Step {
-    if let Some(id) = facts
-        .id()
-        .filter(|id| facts.claimed_elsewhere.contains(*id))
-    {
+    // What a third object holds is not in the owner's status, however often that is read.
+    if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
         return Step::Disown {
             id: id.to_owned(),
             owner: rival.name.clone(),
@@ -98,7 +93,8 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
     Step::Rest(Rest {
         situation: Situation::duplicate(facts, rival, young_until),
         remote: None,
-        again: again.or(rival.unproven.then_some(next)),
+        // A record's reservation ends by time, which wakes nobody.
+        again: again.or(rival.id.is_none().then_some(next)),
         look_again: false,
     })
 }

@@ -42,9 +42,6 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage == Stage::Ready {
         status.failures = Some(0);
     }
-    if facts.object.deleting && !facts.object.finalizer {
-        status.callback_id = None; // let go: it is not this object's any more
-    }
     if looked {
         ledger::restore(&mut status);
         status.rejected_credential = None;
@@ -270,17 +267,6 @@ pub fn deleted(facts: &Facts, told: Told) -> Status {
     finish(facts, status, &Situation::unchanged())
 }
 
-/// The recorded id is another object's, which owns the place.
-pub fn disowned(facts: &Facts) -> Status {
-    let mut status = facts.status.clone();
-    status.callback_id = None;
-    status.target = None;
-    status.adopted = None;
-    status.sent = None;
-    status.remote = None;
-    finish(facts, status, &Situation::unchanged())
-}
-
 /// The object waits for its turn.
 pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
@@ -370,7 +356,7 @@ fn holds_spec(facts: &Facts) -> bool {
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
-fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
+pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
     conditions::set(&mut status, situation, facts.object.generation, facts.now);
     let policy = match (
         facts.policies.observe,

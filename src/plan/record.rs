@@ -111,6 +111,12 @@ impl Record {
             .is_some_and(|newest| closed_operation != Some(newest.id.as_str()))
     }
 
+    /// Whether its newest attempt was made after that of another record of the same object: their ids sort by time.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let newest = |record: &Self| record.newest().map(|newest| newest.id.clone());
+        newest(self) > newest(other)
+    }
+
     /// Whether more than one POST may have made something.
     pub fn has_several(&self) -> bool {
         self.attempts.len() > 1

@@ -9,12 +9,16 @@ use super::{
     ledger,
     reason::Reason,
     record::Record,
+    situation::Stage,
     time::later,
 };
 
 /// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
 pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
-    facts.id().is_some()
+    // An id that another status holds, too, is settled by who owns the place, and only then.
+    facts
+        .id()
+        .is_some_and(|id| !facts.claimed_elsewhere.contains(id))
         && facts.open_record().is_none()
         && is_as_sent(facts, desired)
         && is_remembered(facts, desired)
@@ -35,13 +39,28 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
         return same && !desired.wants_key;
     };
     let key = match &facts.key {
-        Key::Digest(digest) => !facts.key_in_doubt && sent.key_digest.as_deref() == Some(digest),
+        // A PUT that may have happened may have brought another key, and none shows in a row.
+        Key::Digest(digest) => {
+            sent.key_digest.as_deref() == Some(digest)
+                && !facts.key_in_doubt
+                && !ledger::is_update_unknown(&facts.status)
+        }
         Key::Unwanted => true,
         Key::Unread | Key::Missing(_) | Key::Invalid(_) => {
             !desired.wants_key || sent.key_digest.is_some()
         }
     };
     key && Content::from(sent).is_same(&desired.content)
+}
+
+/// What suspending leaves of Ready: as it was while what was last sent is what the spec wants.
+pub(super) fn while_suspended(facts: &Facts) -> Stage {
+    let desired = facts.desired.as_ref();
+    if desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
+        Stage::Kept
+    } else {
+        Stage::Unknown
+    }
 }
 
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only

@@ -1,6 +1,6 @@
 //! What to do next for an object: a question, a change at the cloud, or a rest.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{failure::Failure, row::Row, situation::Situation};
 
@@ -78,6 +78,9 @@ pub struct Look {
     /// Whether finding nothing must be worth something.
     pub proof: Proof,
 }
+
+/// How old a look may be that a create relies on.
+pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a look is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

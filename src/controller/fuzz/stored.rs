@@ -22,6 +22,7 @@ use crate::{
         failure::{Class, Failure, Operation},
         hold, ledger,
         outcome::{self, Told},
+        parting,
         place::{Place, Target},
         reason::Reason,
         record::Attempt,
@@ -173,6 +174,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                 facts.key = around.key.clone();
                 facts.rival = around.rival.then(|| Rival {
                     name: "media/other".to_owned(),
+                    id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
                     unproven: false,
                 });
@@ -304,7 +306,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
-        Step::Disown { .. } => outcome::disowned(facts),
+        Step::Disown { .. } => parting::disowned(facts),
         Step::Access
         | Step::Look(_)
         | Step::Show

@@ -87,7 +87,10 @@ fn source(object: &RecordingCallback) -> [Option<String>; 4] {
 
 /// As whom these objects call, by what is known of their Secret.
 fn caller(context: &Context, served: &Served) -> Option<(Caller, Option<Arc<Account>>)> {
-    let login = context.accesses.known_login(served.first()?)?.ok()?;
+    let mut logins = served
+        .iter()
+        .filter_map(|object| context.accesses.known_login(object));
+    let login = logins.next()?.ok()?;
     let mut accounts = served
         .iter()
         .filter_map(|object| context.memories.account(&parse::uid(object)));

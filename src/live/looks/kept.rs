@@ -52,6 +52,11 @@ impl Inventory {
         self.rows.get(start..end).unwrap_or_default()
     }
 
+    /// How the look at this domain was refused, where it was wanted of a project that is too large to be listed whole.
+    pub fn refusal(&self, domain: &str) -> Option<&Failure> {
+        self.refused.get(domain)
+    }
+
     /// Whether a callback of this domain would be among the rows.
     pub fn covers(&self, domain: &str) -> bool {
         self.domains

@@ -13,6 +13,7 @@ use crate::plan::failure::Class;
 use crate::plan::hold;
 use crate::plan::ledger;
 use crate::plan::outcome;
+use crate::plan::parting;
 use crate::plan::place::Target;
 use crate::plan::row::Row;
 use crate::plan::step::{Rest, Step};
@@ -139,16 +140,20 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
     facts.nudged = true;
     facts.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });
     facts.claimed_elsewhere.insert(row.id.clone());
+    let told = rested(&facts).1;
+    assert_eq!(reason(&told), "Duplicate", "a third one holds the id");
+    facts.rival.as_mut().unwrap().id = Some(row.id.clone());
     let forget = Step::Disown {
         id: row.id,
         owner: "media/owner".to_owned(),
     };
     assert_eq!(decide(&facts), forget);
-    facts.status = outcome::disowned(&facts);
+    facts.status = parting::disowned(&facts);
     assert_eq!(facts.status.callback_id, None);
     assert_eq!(reason(&rested(&facts).1), "Duplicate");
 }
@@ -198,7 +203,9 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
     facts.object.deleting = true;
     facts.object.finalizer = false;
     facts.object.held_by = vec!["example.com/other".to_owned()];
-    let (_, status) = rested(&facts);
+    // Somebody wiped the finalizer: the delete is still to be made.
+    assert_eq!(decide(&facts), Step::Definition);
+    let status = parting::let_go(&facts);
     assert_eq!(
         (reason(&status), status.callback_id.clone()),
         ("Deleting", None)
@@ -210,7 +217,11 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
             .contains("example.com/other")
     );
     facts.status = status.clone();
-    assert_eq!(rested(&facts).1, status, "it is told once");
+    assert_eq!(
+        rested(&facts).1,
+        status,
+        "it is told once, also after a restart"
+    );
 }
 
 #[test]

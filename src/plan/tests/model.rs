@@ -5,33 +5,34 @@
 //! after the settle time when its record speaks of it no more (`cloud::may_come_late`), and a foreign row that says what an
 //! attempt says and comes when that attempt may have made it (`cloud::may_intrude`).
 
+mod actions;
 mod calls;
 mod cloud;
 mod facts;
 mod operator;
+mod pair;
 mod server;
 mod shared;
 mod twins;
 mod world;
 
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use stateright::{Checker, Model, Path, Property};
 
-use self::operator::{Doing, Operator};
-use self::shared::hash;
-use self::world::{Fault, Ground, Verdict, World, Wrong};
+use self::actions::Action;
+use self::shared::{Ends, hash};
+use self::world::{Ground, Verdict, World, Wrong};
 use super::world::FOREIGN;
 use crate::plan::facts::Adoption;
-use crate::plan::step::Step;
 
 const ONE: &str = "at most one callback is ours, once quiet";
 const UNTOUCHED: &str = "nothing is deleted or overwritten that may not be";
 const NO_ORPHAN: &str = "no callback of ours is left that nobody knows of, once quiet";
 const PROGRESS: &str = "Ready and true, in Conflict or gone, once quiet";
 const NOT_BESIDE: &str = "nothing is posted beside what was there for every look";
+const AT_REST: &str =
+    "what is right stays so: one more reconcile and one more sweep call and write nothing";
 
 /// How far the exploration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,49 +49,9 @@ struct State {
     left: Reach,
 }
 
-/// Something that can happen. The number is that of an operator, or of a row or POST.
-#[derive(Debug, Clone, PartialEq)]
-enum Action {
-    Step(usize),
-    StepInto(usize, Fault),
-    Crash(usize),
-    Sweep(usize),
-    BlindSweep(usize),
-    Commit(usize),
-    Lag,
-    /// Time passes while nobody has anything to do.
-    Tick,
-    /// Time passes while an operator that has something to do is held up.
-    Pause,
-    Edit,
-    Retain,
-    Delete,
-    Foreign(usize),
-    RemoveByHand(usize),
-}
-
-impl Action {
-    fn is_disturbance(&self) -> bool {
-        match self {
-            Self::Step(_) | Self::Commit(_) | Self::Tick | Self::Delete => false,
-            Self::StepInto(..)
-            | Self::Crash(_)
-            | Self::Sweep(_)
-            | Self::BlindSweep(_)
-            | Self::Lag
-            | Self::Pause
-            | Self::Edit
-            | Self::Retain
-            | Self::Foreign(_)
-            | Self::RemoveByHand(_) => true,
-        }
-    }
-}
-
 struct Protocol {
     starts: Vec<State>,
-    /// How the worlds end that were followed to their end.
-    ends: Mutex<HashMap<u64, Verdict>>,
+    ends: Ends<World>,
 }
 
 impl Protocol {
@@ -101,34 +62,12 @@ impl Protocol {
         };
         Self {
             starts: starts.iter().map(state).collect(),
-            ends: Mutex::default(),
+            ends: Ends::default(),
         }
     }
 
-    /// How this world ends if nothing more happens to it. What it comes by on the way ends alike.
-    fn end(&self, world: &World) -> Verdict {
-        if let Some(known) = self.ends.lock().unwrap().get(&hash(world)) {
-            return *known;
-        }
-        let (mut world, mut passed) = (world.clone(), Vec::new());
-        let verdict = loop {
-            let key = hash(&world);
-            if let Some(known) = self.ends.lock().unwrap().get(&key) {
-                break *known;
-            }
-            passed.push(key);
-            if world.wrong.is_some() || !world.go_on() {
-                break world.judge();
-            }
-            if passed.len() > 1000 {
-                break Verdict::Stuck;
-            }
-        };
-        self.ends
-            .lock()
-            .unwrap()
-            .extend(passed.into_iter().map(|key| (key, verdict)));
-        verdict
+    fn end(&self, state: &State) -> Verdict {
+        self.ends.of(&state.world)
     }
 }
 
@@ -145,20 +84,9 @@ impl Model for Protocol {
         if world.wrong.is_some() {
             return;
         }
-        for who in 0..2 {
-            if world.has_work(who) {
-                actions.push(Action::Step(who));
-                faults(world, who, actions);
-            }
-        }
-        if let Some(object) = &world.object {
-            outside(world, actions);
-            if !object.deleting {
-                actions.push(Action::Delete);
-            }
-        }
+        actions::possible(world, actions);
         if state.left.ticks > 0 {
-            let busy = (0..2).any(|who| world.has_work(who));
+            let busy = world.operators().any(|who| world.has_work(who));
             actions.push(if busy { Action::Pause } else { Action::Tick });
         }
         actions.retain(|action| state.left.disturbances > 0 || !action.is_disturbance());
@@ -168,99 +96,36 @@ impl Model for Protocol {
         let mut state = last.clone();
         state.left.disturbances -= u8::from(action.is_disturbance());
         state.left.ticks -= u8::from(matches!(action, Action::Tick | Action::Pause));
-        let world = &mut state.world;
-        match action {
-            Action::Step(who) => world.step(who, None),
-            Action::StepInto(who, fault) => world.step(who, Some(fault)),
-            Action::Crash(who) => world.operators[who] = Operator::default(),
-            Action::Sweep(who) => world.sweep(who, false),
-            Action::BlindSweep(who) => world.sweep(who, true),
-            Action::Commit(at) => world.commit(at),
-            Action::Lag => world.lagging = true,
-            Action::Tick | Action::Pause => world.tick(),
-            Action::Edit => world.edit(|object| object.url = 1),
-            Action::Retain => world.edit(|object| object.retain = true),
-            Action::Delete => world.edit(|object| object.deleting = true),
-            Action::Foreign(url) => drop(world.make(url, None)),
-            Action::RemoveByHand(at) => drop(world.rows.remove(at)),
-        }
-        // Which operator is the first does not matter.
-        state.world.operators.sort_by_key(hash);
+        action.happen(&mut state.world);
+        // Which operator is the first does not matter, where there are two.
+        let all = state.world.operators();
+        state.world.operators[all].sort_by_key(hash);
         (state.world != last.world).then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(ONE, |model: &Self, state: &State| {
-                model.end(&state.world) != Verdict::Several
+                model.end(state) != Verdict::Several
             }),
             Property::always(UNTOUCHED, |model: &Self, state: &State| {
-                let end = model.end(&state.world);
+                let end = model.end(state);
                 !matches!(end, Verdict::Wrong(wrong) if wrong != Wrong::PostedBeside)
             }),
             Property::always(NO_ORPHAN, |model: &Self, state: &State| {
-                model.end(&state.world) != Verdict::Orphan
+                model.end(state) != Verdict::Orphan
             }),
             Property::always(PROGRESS, |model: &Self, state: &State| {
-                model.end(&state.world) != Verdict::Stuck
+                model.end(state) != Verdict::Stuck
             }),
             Property::always(NOT_BESIDE, |model: &Self, state: &State| {
-                model.end(&state.world) != Verdict::Wrong(Wrong::PostedBeside)
+                model.end(state) != Verdict::Wrong(Wrong::PostedBeside)
+            }),
+            Property::always(AT_REST, |model: &Self, state: &State| {
+                model.end(state) != Verdict::Restless
             }),
         ]
     }
-}
-
-/// What can meet the next call of an operator.
-fn faults(world: &World, who: usize, actions: &mut Vec<Action>) {
-    let faults: &[Fault] = match &world.operators[who].doing {
-        Doing::Posting(..) => &[
-            Fault::Lost,
-            Fault::ReplyLost,
-            Fault::Late,
-            Fault::TooLate,
-            Fault::Refused,
-        ],
-        Doing::Decided(run) if matches!(run.step, Step::Look(_)) => &[Fault::Lost],
-        Doing::Decided(run) if matches!(run.step, Step::Update { .. } | Step::Delete { .. }) => {
-            &[Fault::Lost, Fault::ReplyLost]
-        }
-        Doing::Decided(_) | Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
-    };
-    actions.extend(faults.iter().map(|fault| Action::StepInto(who, *fault)));
-}
-
-/// What can come from outside.
-fn outside(world: &World, actions: &mut Vec<Action>) {
-    let object = world.object.as_ref().unwrap();
-    for who in 0..2 {
-        let operator = &world.operators[who];
-        if operator.doing != Doing::Nothing || operator.memory != operator::Memory::default() {
-            actions.push(Action::Crash(who));
-        }
-        if world.is_compared(who) {
-            actions.extend([Action::Sweep(who), Action::BlindSweep(who)]);
-        }
-    }
-    let comes = |at: &usize| world.late[*at].due.is_some() || world.may_come_late();
-    actions.extend((0..world.late.len()).filter(comes).map(Action::Commit));
-    if !world.lagging {
-        actions.push(Action::Lag);
-    }
-    if object.url == 0 {
-        actions.push(Action::Edit);
-    }
-    if !object.retain {
-        actions.push(Action::Retain);
-    }
-    let foreign = [object.url, FOREIGN].into_iter();
-    actions.extend(
-        foreign
-            .filter(|url| world.may_intrude(*url))
-            .map(Action::Foreign),
-    );
-    let here = |at: &usize| world.rows[*at].row.place == cloud::place();
-    actions.extend((0..world.rows.len()).filter(here).map(Action::RemoveByHand));
 }
 
 /// A path in words: what was done, by which operator.
@@ -292,19 +157,39 @@ const fn ground(unique: bool, adoption: Adoption, foreign: Option<usize>) -> Gro
         unique,
         adoption,
         foreign,
+        keyed: false,
+        settled: false,
+        alone: false,
         twin: None,
     }
 }
 
+/// One operator creates the callback, and the object's metadata may be wiped.
+const ALONE: Ground = Ground {
+    alone: true,
+    ..ground(false, Adoption::Never, None)
+};
+
+/// A settled object with a sign key, served by one operator.
+const KEYED: Ground = Ground {
+    keyed: true,
+    settled: true,
+    ..ALONE
+};
+
 /// What is explored in seconds.
-const SHORT: [(Ground, Reach); 4] = [
+const SHORT: [(Ground, Reach); 7] = [
     (ground(false, Adoption::Never, None), reach(1, 3)),
     (ground(false, Adoption::IfIdentical, Some(0)), reach(1, 3)),
     (ground(true, Adoption::IfIdentical, None), reach(1, 3)),
     (ground(true, Adoption::Always, Some(FOREIGN)), reach(1, 3)),
+    (ALONE, reach(2, 2)),
+    (KEYED, reach(2, 1)),
+    (KEYED, reach(3, 0)),
 ];
 
-/// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several.
+/// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several. Where there is less to
+/// interleave, more goes wrong.
 fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
     let mut all = Vec::new();
     for unique in [false, true] {
@@ -316,6 +201,23 @@ fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
             }
         }
     }
+    let keyed = Ground {
+        keyed: true,
+        ..ALONE
+    };
+    let settled = Ground {
+        settled: true,
+        ..ALONE
+    };
+    let beside = Ground {
+        alone: false,
+        ..KEYED
+    };
+    for ground in [ALONE, KEYED, keyed, settled] {
+        all.push((ground, reach(disturbances + 1, 1)));
+        all.push((ground, reach(disturbances, 3)));
+    }
+    all.push((beside, reach(disturbances, 1)));
     all
 }
 

@@ -68,6 +68,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     let mut world = World::new();
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });
@@ -89,11 +90,48 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
 }
 
 #[test]
+fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_of_a_third() {
+    let mut world = World::new();
+    world.run(0);
+    let mut facts = facts(&mut world);
+    let id = facts.id().unwrap().to_owned();
+    facts.claimed_elsewhere.insert(id.clone());
+    let mut owner = Rival {
+        name: "media/owner".to_owned(),
+        id: Some(id.clone()),
+        deleting: false,
+        unproven: false,
+    };
+    facts.rival = Some(owner.clone());
+    let name = owner.name.clone();
+    assert_eq!(decide(&facts), Step::Disown { id, owner: name });
+    owner.id = Some("another".to_owned());
+    facts.rival = Some(owner);
+    let Step::Rest(rest) = decide(&facts) else {
+        panic!("{:?}", decide(&facts));
+    };
+    let told = outcome::rested(&facts, &rest);
+    assert_eq!(conditions::ready(&told).unwrap().reason, "Duplicate");
+}
+
+#[test]
+fn an_id_that_another_status_holds_is_not_settled_before_it_is_known_who_owns_the_place() {
+    let mut world = World::new();
+    world.run(60);
+    let mut facts = world.facts();
+    assert!(matches!(decide(&facts), Step::Rest(_)));
+    let id = facts.id().unwrap().to_owned();
+    facts.claimed_elsewhere.insert(id);
+    assert_eq!(decide(&facts), Step::Access);
+}
+
+#[test]
 fn an_owner_by_a_record_alone_is_asked_after_again() {
     let mut world = World::new();
     let mut facts = facts(&mut world);
     facts.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: true,
     });
@@ -146,6 +184,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     world.rows.pop();
     world.rival = Some(Rival {
         name: "media/owner".to_owned(),
+        id: None,
         deleting: false,
         unproven: false,
     });

@@ -176,6 +176,23 @@ fn a_foreign_row_is_a_conflict_that_is_never_touched() {
 }
 
 #[test]
+fn an_edit_while_suspended_and_going_is_not_what_the_cloud_holds() {
+    let mut world = World::new();
+    world.run(60);
+    world.policies.suspend = true;
+    world.generation += 1;
+    world.delete();
+    world.run(60);
+    assert!(conditions::is_ready(&world.status));
+    world.edit(1);
+    world.run(60);
+    let ready = conditions::ready(&world.status).unwrap();
+    let told = (ready.status.as_str(), ready.reason.as_str());
+    assert_eq!(told, ("Unknown", "Suspended"));
+    assert_eq!((world.deletes, world.puts), (0, 0));
+}
+
+#[test]
 fn a_wiped_object_gets_its_finalizer_back() {
     let mut world = World::new();
     world.run(60);
@@ -214,6 +231,41 @@ fn a_rotated_key_is_noticed_although_the_object_is_settled() {
         world.status.sent.as_ref().unwrap().key_digest.as_deref(),
         Some("second")
     );
+}
+
+#[test]
+fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_one_is_back() {
+    let mut world = World::new();
+    world.spec.wants_key = true;
+    let keys = ["first", "second"].map(|key| Key::Digest(key.to_owned()));
+    world.key = keys[0].clone();
+    world.run(600);
+    world.fates = vec![Fate::ReplyLost];
+    (world.key, world.nudged) = (keys[1].clone(), true);
+    world.run(0);
+    assert_eq!(world.puts, 1);
+    (world.key, world.nudged) = (keys[0].clone(), true);
+    world.run(60);
+    assert_eq!(world.puts, 2, "no row tells which key is there");
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
+fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed() {
+    let mut world = World::new();
+    world.unique = false;
+    world.spec.adoption = Adoption::Never;
+    world.fates = vec![Fate::Late(SETTLE + 2)];
+    world.run(SETTLE + 4);
+    assert_eq!((world.posts, world.rows.len()), (2, 2));
+    let held = world.status.callback_id.clone();
+    world
+        .rows
+        .retain(|remote| Some(&remote.row.id) != held.as_ref());
+    world.quiet();
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+    assert!(conditions::is_ready(&world.status), "{:#?}", world.status);
+    assert_eq!(world.status.callback_id, Some(world.rows[0].row.id.clone()));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use jiff::Timestamp;
 
+use super::cloud::Late;
+use super::facts::digest;
 use super::operator::{Doing, Run};
 use super::server::{Landed, Object};
 use super::shared::Shared;
@@ -11,22 +13,23 @@ use super::world::{DEADLINE, Fault, World, target};
 use crate::api::status::Status;
 use crate::plan::facts::Facts;
 use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::manage;
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::step;
 use crate::plan::step::Rest;
-use crate::plan::tests::world::{content, moment, process::failure};
+use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 
 impl World {
     /// Finalizer and record, if the look is fresh still.
     pub(super) fn write_ahead(&mut self, who: usize, mut run: Run, facts: &Facts) {
         let now = moment(self.now);
-        if !facts.observed.since(now - manage::FRESH) {
+        if !facts.observed.since(now - step::FRESH) {
             return self.again(who);
         }
         let id = format!("attempt-{}", self.next_attempt + 1);
-        let attempt = Attempt::new(id, now, &content(run.object.url), None);
+        let digest = self.ground.keyed.then(|| digest(run.known.key));
+        let attempt = Attempt::new(id, now, &content(run.object.url), digest);
         let record = match facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new("uid", &target(), attempt.clone()),
@@ -49,7 +52,7 @@ impl World {
         let reply = if self.now > planned + DEADLINE {
             Err(Class::NotSent)
         } else {
-            self.post(run.object.url, planned, fault)
+            self.post(run.object.url, run.known.key, planned, fault)
         };
         let facts = self.facts_of(who, &run);
         let status = match reply {
@@ -63,13 +66,17 @@ impl World {
     }
 
     /// Writes the outcome of a POST, and says when to go on.
-    pub(super) fn end_post(&mut self, who: usize, run: &Run, status: &Status) {
+    pub(super) fn end_post(&mut self, who: usize, run: &Run, status: &Shared<Status>) {
         let record = run.known.record.as_ref().unwrap();
         let made = status.callback_id.clone();
         let made = made.filter(|id| run.object.status.callback_id.as_ref() != Some(id));
         let is_open = record.is_open(status.closed_operation.as_deref());
         let next = status.next_attempt_time.map_or(0, Timestamp::as_second);
-        match self.land(run, record, status.clone()) {
+        match self.land(who, run, record, Status::clone(status)) {
+            Landed::PutBack => {
+                let landing = Doing::Landing(Box::new(run.clone()), status.clone());
+                self.operators[who].doing = landing;
+            }
             Landed::Written if made.is_some() => self.again(who),
             Landed::Written => self.pause(who, if is_open { self.now + 1 } else { next }),
             Landed::Overtaken => self.again(who),
@@ -99,13 +106,18 @@ impl World {
             return self.again(who);
         };
         run.version = version;
-        let lost = fault == Some(Fault::Lost);
-        let row = if lost {
-            None
-        } else {
-            self.put(id, run.object.url)
-        };
-        if row.is_none() && !lost {
+        let (url, key) = (run.object.url, run.known.key);
+        if fault == Some(Fault::Late) {
+            self.late.push(Late {
+                id: Some(id.to_owned()),
+                url,
+                key,
+                due: Some(self.now + SETTLE),
+            });
+        }
+        let arrives = !matches!(fault, Some(Fault::Lost | Fault::Late));
+        let row = arrives.then(|| self.put(id, url, key)).flatten();
+        if row.is_none() && arrives {
             self.operators[who].memory.gone = true;
             return self.again(who);
         }
@@ -158,6 +170,9 @@ impl World {
             return Some(run.version);
         }
         let (fresh, planned) = (self.object.as_ref()?, &run.object);
+        if self.ground.keyed && run.known.key != self.key && !planned.deleting {
+            return None;
+        }
         let plan_of = |object: &Object| {
             let status = &object.status;
             let ids = (status.callback_id.clone(), status.closed_operation.clone());
@@ -182,7 +197,9 @@ impl World {
         if rest.look_again {
             self.operators[who].memory.look_at = again;
         }
-        if let Some(again) = again {
+        let put_off = self.operators[who].memory.look_at;
+        let put_off = put_off.filter(|at| *at > planned && !self.lies(Mechanism::PutOffLook));
+        if let Some(again) = again.into_iter().chain(put_off).min() {
             self.pause(who, self.now + (again - planned).max(0));
         }
     }

@@ -1,12 +1,14 @@
 //! The cloud: rows, POSTs that are still under way, and what a list shows. It knows who made a row, which no operator is told.
 
 use super::operator::Operator;
+use super::server::Object;
 use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::{Fault, World, Wrong};
 use crate::plan::content::{Content, Partial};
 use crate::plan::failure::Class;
 use crate::plan::place::Place;
+use crate::plan::record::Record;
 use crate::plan::row::Row;
 use crate::plan::tests::world::{FOREIGN, SETTLE, content, moment};
 
@@ -19,16 +21,31 @@ pub(super) struct Remote {
     pub(super) row: Shared<Row>,
     /// Made by a POST of an operator; everything else is foreign.
     pub(super) posted: bool,
+    /// Its sign key, which no row tells; 0 is none.
+    pub(super) key: u8,
     /// Lists do not show it yet, but will from this moment on.
     pub(super) hidden_until: Option<i64>,
 }
 
-/// A POST whose client gave up, and which is carried out later all the same.
+/// A POST or PUT whose client gave up, and which is carried out later all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Late {
+    /// The id that a PUT names.
+    pub(super) id: Option<String>,
     pub(super) url: usize,
+    pub(super) key: u8,
     /// Until when it is carried out; `None` when that may be after the settle time.
     pub(super) due: Option<i64>,
+}
+
+/// The two keys that the Secret has in turn.
+pub(super) const KEYS: [u8; 2] = [1, 2];
+/// A key that somebody else put there.
+const FOREIGN_KEY: u8 = 9;
+
+/// The key that the Secret has not.
+pub(super) fn other_key(key: u8) -> u8 {
+    KEYS[0] + KEYS[1] - key
 }
 
 /// Domain and app of the object.
@@ -54,6 +71,7 @@ impl World {
     pub(super) fn post(
         &mut self,
         url: usize,
+        key: u8,
         planned: i64,
         fault: Option<Fault>,
     ) -> Result<Row, Class> {
@@ -66,13 +84,18 @@ impl World {
             Some(Fault::Lost) => return Err(Class::CloudDown),
             Some(Fault::Late | Fault::TooLate) => {
                 let due = (fault == Some(Fault::Late)).then_some(planned + SETTLE);
-                self.late.push(Late { url, due });
+                self.late.push(Late {
+                    id: None,
+                    url,
+                    key,
+                    due,
+                });
                 return Err(Class::CloudDown);
             }
             Some(Fault::ReplyLost) | None => {}
         }
         let made = self
-            .make(url, Some(planned + SETTLE))
+            .make(url, key, Some(planned + SETTLE))
             .ok_or(Class::Exists)?;
         if fault.is_some() {
             Err(Class::CloudDown)
@@ -82,7 +105,7 @@ impl World {
     }
 
     /// Makes a row at the object's place, if that may be. `posted`: by an operator, and from when on lists show it for sure.
-    pub(super) fn make(&mut self, url: usize, posted: Option<i64>) -> Option<Row> {
+    pub(super) fn make(&mut self, url: usize, key: u8, posted: Option<i64>) -> Option<Row> {
         if self.ground.unique && self.here().next().is_some() {
             return None;
         }
@@ -92,6 +115,7 @@ impl World {
         self.rows.push(Remote {
             row: row.clone().into(),
             posted: posted.is_some(),
+            key,
             hidden_until,
         });
         Some(row)
@@ -108,20 +132,64 @@ impl World {
         }
     }
 
-    /// A PUT of this URL. The row as it is then; `None` when there is none of this id.
-    pub(super) fn put(&mut self, id: &str, url: usize) -> Option<Row> {
-        if self.object.as_ref().is_some_and(|object| object.url != url) {
+    /// A PUT, as it is handed over. The row as it is then; `None` when there is none of this id.
+    pub(super) fn put(&mut self, id: &str, url: usize, key: u8) -> Option<Row> {
+        let is_stale = |object: &Shared<Object>| object.url != url;
+        let is_stale = self.object.as_ref().is_some_and(is_stale);
+        if is_stale || (self.ground.keyed && key != self.key) {
             self.wrong = Some(Wrong::StalePut);
         }
-        let now = moment(self.now);
+        self.overwrite(id, url, key, self.now)
+    }
+
+    /// All fields of a row are written. Without a key it keeps the one that it has.
+    pub(super) fn overwrite(&mut self, id: &str, url: usize, key: u8, at: i64) -> Option<Row> {
         let remote = self.rows.iter_mut().find(|remote| remote.row.id == id)?;
         let row = Row {
             content: Partial::from(&content(url)),
-            update_time: Some(now),
+            update_time: Some(moment(at)),
             ..Row::clone(&remote.row)
         };
         remote.row = row.clone().into();
+        remote.key = if key == 0 { remote.key } else { key };
         Some(row)
+    }
+
+    /// Somebody else writes our row: what nobody can see where there is a key, else what everybody can.
+    pub(super) fn rewrite(&mut self, at: usize) {
+        let remote = &mut self.rows[at];
+        let mut row = Row::clone(&remote.row);
+        row.update_time = Some(moment(self.now));
+        if self.ground.keyed {
+            remote.key = FOREIGN_KEY;
+        } else {
+            row.content = Partial::from(&content(FOREIGN));
+        }
+        remote.row = row.into();
+    }
+
+    /// Whether somebody else may write this row now. Two writes within a second can't be told from one, nor can what comes before
+    /// a create is recorded: the first row that is seen is what counts.
+    pub(super) fn may_rewrite(&self, at: usize) -> bool {
+        let row = &self.rows[at].row;
+        let recorded = |object: &Shared<Object>| {
+            let closed = object.status.closed_operation.as_deref();
+            let is_open = |record: &Record| record.is_open(closed);
+            object.status.callback_id.as_ref() == Some(&row.id)
+                && !object.record.as_ref().is_some_and(is_open)
+        };
+        self.object.as_ref().is_some_and(recorded)
+            && row.update_time < Some(moment(self.now))
+            && !self.operators.iter().any(Operator::is_creating)
+    }
+
+    /// Whether a late call may be carried out now. A PUT that comes in the second of another can't be told from it.
+    pub(super) fn may_commit(&self, late: &Late) -> bool {
+        let Some(id) = &late.id else {
+            return late.due.is_some() || self.may_come_late();
+        };
+        let mut rows = self.rows.iter();
+        rows.any(|remote| remote.row.id == *id && remote.row.update_time < Some(moment(self.now)))
     }
 
     /// A DELETE. What is gone already is deleted, too.
@@ -153,6 +221,13 @@ impl World {
 
     /// A row as an operator gets to read it.
     fn presented(&self, row: &Shared<Row>) -> Shared<Row> {
+        if self.lies(Mechanism::UpdateTime) {
+            return Row {
+                update_time: None,
+                ..Row::clone(row)
+            }
+            .into();
+        }
         let newest = self
             .object
             .as_ref()
@@ -187,9 +262,7 @@ impl World {
     pub(super) fn may_come_late(&self) -> bool {
         self.object.as_ref().is_some_and(|object| {
             let closed = object.status.closed_operation.as_deref();
-            let claims = |record: &crate::plan::record::Record| {
-                record.has_several() || record.is_open(closed)
-            };
+            let claims = |record: &Record| record.has_several() || record.is_open(closed);
             !object.deleting && object.record.as_ref().is_some_and(claims)
         })
     }

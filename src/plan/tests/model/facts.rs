@@ -51,12 +51,13 @@ impl World {
             },
             policies: Policies {
                 deletion: object.retain.then_some(Deletion::Retain),
+                suspend: object.suspend,
                 ..Policies::default()
             },
             desired: Ok(Desired {
                 place: place(),
                 content: content(object.url),
-                wants_key: false,
+                wants_key: self.ground.keyed,
                 adoption: self.ground.adoption,
             }),
             last_write: ledger::last_write(&object.status),
@@ -64,6 +65,8 @@ impl World {
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
             record_seen: moment(known.now),
+            made_here: false,
+            released: false,
             rechecked: known.rechecked,
             look_due: memory.look_at.is_some_and(|at| at <= known.now),
             nudged: false,
@@ -73,10 +76,10 @@ impl World {
                 Access::Unread
             },
             credential: None,
-            key: if known.access {
-                Key::Unwanted
-            } else {
-                Key::Unread
+            key: match known.key {
+                0 if known.access => Key::Unwanted,
+                0 => Key::Unread,
+                key => Key::Digest(digest(key)),
             },
             key_in_doubt: false,
             account_has_seen: true,
@@ -101,6 +104,11 @@ impl World {
             queued: false,
         }
     }
+}
+
+/// The digest of a sign key.
+pub(super) fn digest(key: u8) -> String {
+    format!("key-{key}")
 }
 
 fn observed(looked: Option<&Look>) -> Observed {

@@ -35,6 +35,8 @@ pub(super) struct Memory {
     pub(super) look_at: Option<i64>,
     /// A PUT found the id gone.
     pub(super) gone: bool,
+    /// The sign key as it was last read; 0 where nobody has read it.
+    pub(super) key: u8,
 }
 
 /// What of an object has it reconciled when it changes: generation, deletion, finalizer, presence of the record.
@@ -75,6 +77,8 @@ pub(super) struct Known {
     pub(super) looked: Option<Look>,
     pub(super) shown: Asked,
     pub(super) rechecked: bool,
+    /// The sign key; 0 while it is not read, or where the spec wants none.
+    pub(super) key: u8,
     /// Credentials and CRD were read.
     pub(super) access: bool,
     pub(super) definition: bool,
@@ -147,14 +151,18 @@ impl World {
         let operator = &self.operators[who];
         let due = operator.wake.is_some_and(|wake| wake <= self.now);
         let occasion = self.object.as_deref().map(Object::occasion);
+        let is_rotated = self.ground.keyed && operator.memory.key != self.key;
         operator.doing != Doing::Nothing
-            || (occasion.is_some() && (due || occasion != operator.left))
+            || (occasion.is_some() && (due || is_rotated || occasion != operator.left))
     }
 
     /// The next step of an operator. A fault meets the call that it makes.
     pub(super) fn step(&mut self, who: usize, fault: Option<Fault>) {
         match std::mem::take(&mut self.operators[who].doing) {
-            Doing::Nothing => self.start(who, None, Asked::Nothing),
+            Doing::Nothing => {
+                self.read_key(who);
+                self.start(who, None, Asked::Nothing);
+            }
             Doing::Decided(run) => self.act(who, *run, fault),
             Doing::Posting(run, attempt) => self.send(who, *run, &attempt, fault),
             Doing::Landing(run, status) => self.end_post(who, &run, &status),
@@ -162,15 +170,24 @@ impl World {
         }
     }
 
+    /// The Secret is polled.
+    fn read_key(&mut self, who: usize) {
+        if self.ground.keyed {
+            self.operators[who].memory.key = self.key;
+        }
+    }
+
     /// A reconcile begins, with what a sweep showed, if one did.
     pub(super) fn start(&mut self, who: usize, looked: Option<Look>, shown: Asked) {
+        let forgets = self.lies(Mechanism::RememberedRecord);
+        let is_level = !self.lies(Mechanism::KeyIsLevel);
         let (now, operator) = (self.now, &mut self.operators[who]);
         let Some(object) = self.object.clone() else {
             return;
         };
         (operator.left, operator.wake) = (Some(object.occasion()), None);
         let memory = &mut operator.memory;
-        if object.record.is_some() {
+        if object.record.is_some() || forgets {
             memory.record = object.record.clone().map(Shared::from);
         }
         let newest = memory.record.as_ref().and_then(|record| record.newest());
@@ -184,6 +201,7 @@ impl World {
                 shown
             },
             rechecked: newest.is_some_and(|newest| memory.rechecked.as_ref() == Some(&newest.id)),
+            key: if is_level { memory.key } else { 0 },
             access: false,
             definition: false,
         };
@@ -204,6 +222,10 @@ impl World {
             let step = decide(&facts);
             if step == Step::Access {
                 known.access = true;
+                if self.operators[who].memory.key == 0 {
+                    self.read_key(who);
+                }
+                known.key = self.operators[who].memory.key;
                 continue;
             }
             if step == Step::Definition {

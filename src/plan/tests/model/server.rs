@@ -5,6 +5,8 @@ use super::shared::Shared;
 use super::twins::Mechanism;
 use super::world::World;
 use crate::api::status::Status;
+use crate::plan::failure::Operation;
+use crate::plan::ledger::{self, Outcome};
 use crate::plan::record::Record;
 
 /// The object as it is stored, or as a process read it.
@@ -16,6 +18,7 @@ pub(super) struct Object {
     pub(super) url: usize,
     /// `deletionPolicy: Retain`; else absent.
     pub(super) retain: bool,
+    pub(super) suspend: bool,
     pub(super) deleting: bool,
     pub(super) finalizer: bool,
     pub(super) record: Option<Record>,
@@ -25,6 +28,8 @@ pub(super) struct Object {
 /// What became of the outcome of a create, as the controller tells it.
 pub(super) enum Landed {
     Written,
+    /// The record was wiped, and is put back; the outcome comes next.
+    PutBack,
     Overtaken,
     Gone,
 }
@@ -63,14 +68,25 @@ impl World {
     }
 
     /// Writes the outcome of a create, if its record is the newest and the id is the one that was planned on.
-    pub(super) fn land(&mut self, run: &Run, record: &Record, status: Status) -> Landed {
-        let record = self.stored(record);
-        let Some(object) = &self.object else {
+    pub(super) fn land(
+        &mut self,
+        who: usize,
+        run: &Run,
+        record: &Record,
+        status: Status,
+    ) -> Landed {
+        let stored = self.stored(record);
+        let Some(object) = self.object.clone() else {
             return Landed::Gone;
         };
+        let is_wiped = object.record.is_none() && stored.is_some();
         let planned_on = &run.object.status.callback_id;
-        if object.record != record || object.status.callback_id != *planned_on {
+        if object.status.callback_id != *planned_on || (object.record != stored && !is_wiped) {
             return Landed::Overtaken;
+        }
+        if is_wiped {
+            self.protect(who, object.version, Some(record));
+            return Landed::PutBack;
         }
         self.write(|object| object.status = status);
         Landed::Written
@@ -82,6 +98,53 @@ impl World {
             change(object);
             object.generation += 1;
         });
+    }
+
+    /// `kubectl replace`.
+    pub(super) fn wipe(&mut self) {
+        self.write(|object| {
+            object.finalizer = false;
+            object.record = None;
+        });
+    }
+
+    /// Whether metadata may be wiped now: there is one process, and it knows what they say.
+    pub(super) fn may_wipe(&self) -> bool {
+        let object = self.object.as_ref().filter(|_| self.ground.alone);
+        object.is_some_and(|object| {
+            let known = self.operators[0].memory.record.as_deref();
+            let is_known = object.record.as_ref().is_none_or(|it| known == Some(it));
+            let is_closed = object.record.as_ref().is_some_and(|record| {
+                let closed = object.status.closed_operation.as_deref();
+                !record.has_several() && !record.is_open(closed)
+            });
+            let is_whole = object.finalizer || object.record.is_some();
+            is_whole && !object.deleting && (is_known || is_closed)
+        })
+    }
+
+    /// Whether only a process that goes on knows what the object's record said.
+    pub(super) fn hangs_by_memory(&self) -> bool {
+        let wiped = self
+            .object
+            .as_ref()
+            .filter(|object| object.record.is_none());
+        wiped.is_some_and(|object| {
+            let closed = object.status.closed_operation.as_deref();
+            let mut known = self
+                .operators
+                .iter()
+                .filter_map(|it| it.memory.record.as_ref());
+            known.any(|record| record.has_several() || record.is_open(closed))
+        })
+    }
+
+    /// Whether the object would go at once, and leave behind what it has.
+    pub(super) fn is_bare(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| {
+            let has = object.status.callback_id.is_some() || object.record.is_some();
+            !object.finalizer && (has || self.hangs_by_memory())
+        })
     }
 
     /// A record as it comes to be stored.
@@ -100,6 +163,14 @@ impl World {
         let mut object = Object::clone(self.object.as_ref()?);
         change(&mut object);
         object.version += 1;
+        if self.lies(Mechanism::RememberedRow) {
+            object.status.remote = None;
+        }
+        if self.lies(Mechanism::DoubtedKey) {
+            let operations = object.status.operations.iter_mut();
+            let unknown = operations.filter(|it| ledger::outcome(it) == Some(Outcome::Unknown));
+            unknown.for_each(|it| Operation::Delete.as_str().clone_into(&mut it.type_));
+        }
         let is_gone = object.deleting && !object.finalizer;
         self.retained |= is_gone && object.retain;
         let written = Shared::from(object);

@@ -1,8 +1,53 @@
-//! A value that many states share: cheap to clone, and hashed once.
+//! What many states share: a value that is cheap to clone and hashed once, and how worlds end.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// A world that goes on by itself when nothing more happens to it.
+pub(super) trait World: Clone + Hash {
+    /// How it ends.
+    type Verdict: Copy;
+    /// Of one that goes on for ever.
+    const ENDLESS: Self::Verdict;
+
+    /// One step. `false` when it has come to its end.
+    fn go_on(&mut self) -> bool;
+    fn end(&self) -> Self::Verdict;
+}
+
+/// How the worlds end that were followed to their end.
+pub(super) struct Ends<W: World>(Mutex<HashMap<u64, W::Verdict>>);
+
+impl<W: World> Default for Ends<W> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<W: World> Ends<W> {
+    /// How this one ends if nothing more happens to it. What it comes by on the way ends alike.
+    pub(super) fn of(&self, world: &W) -> W::Verdict {
+        let (mut world, mut passed) = (world.clone(), Vec::new());
+        let verdict = loop {
+            let key = hash(&world);
+            if let Some(known) = self.0.lock().unwrap().get(&key) {
+                break *known;
+            }
+            passed.push(key);
+            if !world.go_on() {
+                break world.end();
+            }
+            if passed.len() > 1000 {
+                break W::ENDLESS;
+            }
+        };
+        let passed = passed.into_iter().map(|key| (key, verdict));
+        self.0.lock().unwrap().extend(passed);
+        verdict
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Shared<T>(Arc<(u64, T)>);

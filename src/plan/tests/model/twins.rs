@@ -5,7 +5,8 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use super::world::Ground;
 use super::{
-    NO_ORPHAN, NOT_BESIDE, ONE, PROGRESS, Protocol, Reach, SHORT, UNTOUCHED, ground, reach, tell,
+    ALONE, AT_REST, KEYED, NO_ORPHAN, NOT_BESIDE, ONE, PROGRESS, Protocol, Reach, SHORT, UNTOUCHED,
+    ground, reach, tell,
 };
 use crate::plan::facts::Adoption;
 
@@ -30,10 +31,24 @@ pub(super) enum Mechanism {
     ValuesMatch,
     /// Off: before a PUT or DELETE the object is taken to be as it was planned on.
     FreshRead,
+    /// Off: the row that was last seen is not stored.
+    RememberedRow,
+    /// Off: a process knows of a record only as long as the object has it.
+    RememberedRecord,
+    /// Off: the sign key is not compared where nothing else asks for it.
+    KeyIsLevel,
+    /// Off: rows do not tell when they were changed.
+    UpdateTime,
+    /// Off: nobody compares the inventory.
+    Sweep,
+    /// Off: an update that may have happened is told as something else.
+    DoubtedKey,
+    /// Off: a look that was put off is forgotten when something else comes first.
+    PutOffLook,
 }
 
 /// Each with the start from which it is caught, and the property that catches it.
-const TWINS: [(Mechanism, (Ground, Reach), &str); 9] = [
+const TWINS: [(Mechanism, (Ground, Reach), &str); 16] = [
     (Mechanism::WriteAhead, (BARE, reach(1, 0)), NO_ORPHAN),
     (Mechanism::AppendedAttempts, (BARE, reach(1, 2)), ONE),
     (
@@ -47,6 +62,13 @@ const TWINS: [(Mechanism, (Ground, Reach), &str); 9] = [
     (Mechanism::GetBeforeVanished, (BARE, reach(1, 2)), ONE),
     (Mechanism::ValuesMatch, (BARE, reach(1, 0)), UNTOUCHED),
     (Mechanism::FreshRead, (BARE, reach(1, 0)), UNTOUCHED),
+    (Mechanism::RememberedRow, (BARE, reach(0, 0)), AT_REST),
+    (Mechanism::RememberedRecord, (ALONE, reach(2, 2)), ONE),
+    (Mechanism::KeyIsLevel, (KEYED, reach(1, 0)), PROGRESS),
+    (Mechanism::UpdateTime, (KEYED, reach(1, 0)), PROGRESS),
+    (Mechanism::Sweep, (KEYED, reach(1, 0)), PROGRESS),
+    (Mechanism::DoubtedKey, (KEYED, reach(3, 0)), PROGRESS),
+    (Mechanism::PutOffLook, (KEYED, reach(3, 0)), AT_REST),
 ];
 
 const BARE: Ground = ground(false, Adoption::Never, None);

@@ -1,16 +1,22 @@
 //! All that there is: a cloud, an API server with one object, two operators, and a clock that moves when it is told to.
 
-use super::cloud::{Late, Remote, place, plain};
+use std::ops::Range;
+
+use super::cloud::{KEYS, Late, Remote, place, plain};
+use super::facts::digest;
 use super::operator::{Asked, Doing, Look, Operator};
 use super::server::Object;
-use super::shared::Shared;
+use super::shared::{self, Shared};
 use super::twins::Mechanism;
 use crate::api::status::Status;
 use crate::plan::conditions;
+use crate::plan::content::Content;
 use crate::plan::facts::Adoption;
 use crate::plan::hold;
 use crate::plan::ledger;
 use crate::plan::place::{Place, Target};
+use crate::plan::reason::Reason;
+use crate::plan::step::Step;
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 
 /// When everything begins: a moment at which a sweep is due, too.
@@ -19,8 +25,8 @@ const DAWN: i64 = 1_800_000_000;
 const TICK: i64 = SETTLE / 2 + 1;
 /// After its attempt's moment a POST is not handed over any more.
 pub(super) const DEADLINE: i64 = 17;
-/// When the world is quiet for sure: a sweep has come by.
-const DUSK: i64 = DAWN + SWEEP + SWEEP / 2;
+/// So long after its beginning a world is quiet for sure.
+const DAY: i64 = SWEEP + SWEEP / 2;
 
 /// What does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +36,12 @@ pub(super) struct Ground {
     pub(super) adoption: Adoption,
     /// The URL of a foreign row that lies at the object's place from the beginning.
     pub(super) foreign: Option<usize>,
+    /// The spec wants a sign key.
+    pub(super) keyed: bool,
+    /// It begins long after the object came to rest.
+    pub(super) settled: bool,
+    /// There is one operator, and metadata may be wiped.
+    pub(super) alone: bool,
     /// The mechanism that is missing.
     pub(super) twin: Option<Mechanism>,
 }
@@ -38,6 +50,10 @@ pub(super) struct Ground {
 pub(super) struct World {
     pub(super) ground: Ground,
     pub(super) now: i64,
+    /// When it is quiet for sure: two sweeps have come by.
+    dusk: i64,
+    /// The sign key in the Secret.
+    pub(super) key: u8,
     pub(super) object: Option<Shared<Object>>,
     pub(super) rows: Vec<Remote>,
     pub(super) late: Vec<Late>,
@@ -84,6 +100,25 @@ pub(super) enum Verdict {
     Orphan,
     /// Not Ready, in Conflict or gone; or not in truth.
     Stuck,
+    /// It is right, and does not stay so without a call or a write.
+    Restless,
+}
+
+impl shared::World for World {
+    type Verdict = Verdict;
+    const ENDLESS: Verdict = Verdict::Stuck;
+
+    fn go_on(&mut self) -> bool {
+        self.wrong.is_none() && self.pass()
+    }
+
+    /// How it is once quiet, and whether it stays so.
+    fn end(&self) -> Verdict {
+        match self.judge() {
+            Verdict::Good if !self.stays() => Verdict::Restless,
+            verdict => verdict,
+        }
+    }
 }
 
 pub(super) fn target() -> Target {
@@ -100,11 +135,14 @@ impl World {
         let mut world = Self {
             ground,
             now: DAWN,
+            dusk: DAWN + DAY,
+            key: KEYS[0],
             object: Some(Shared::from(Object {
                 version: 1,
                 generation: 1,
                 url: 0,
                 retain: false,
+                suspend: false,
                 deleting: false,
                 finalizer: false,
                 record: None,
@@ -126,6 +164,10 @@ impl World {
         if let Some(url) = ground.foreign {
             world.lay(place(), url);
         }
+        if ground.settled {
+            while world.pass() {}
+            world.dusk = world.now + DAY;
+        }
         world
     }
 
@@ -135,8 +177,14 @@ impl World {
         self.rows.push(Remote {
             row,
             posted: false,
+            key: 0,
             hidden_until: None,
         });
+    }
+
+    /// The operators that there are.
+    pub(super) fn operators(&self) -> Range<usize> {
+        0..if self.ground.alone { 1 } else { 2 }
     }
 
     /// Whether this mechanism is missing, so that the world lies in its stead.
@@ -152,6 +200,10 @@ impl World {
     fn advance(&mut self, to: i64) {
         let due = |late: &Late| late.due.is_some_and(|due| due <= to);
         while let Some(at) = self.late.iter().position(due) {
+            // A PUT is not in the second of the one before it; a POST is dated as early as can be.
+            if self.late[at].id.is_some() {
+                self.now = to;
+            }
             self.commit(at);
         }
         self.now = to;
@@ -160,16 +212,21 @@ impl World {
         }
     }
 
-    /// A late POST is carried out. Where places are unique it may find its place taken.
+    /// A late call is carried out. Where places are unique a POST may find its place taken.
     pub(super) fn commit(&mut self, at: usize) {
-        let late = self.late.remove(at);
-        self.make(late.url, Some(late.due.unwrap_or(self.now + SETTLE)));
+        let Late { id, url, key, due } = self.late.remove(at);
+        match id {
+            Some(id) => drop(self.overwrite(&id, url, key, self.now)),
+            // One that comes at any time shows at once: else it could come as late as that with its due in time.
+            None => drop(self.make(url, key, Some(due.unwrap_or(self.now)))),
+        }
     }
 
     /// Whether the inventory has a say in how the object is.
     pub(super) fn is_compared(&self, who: usize) -> bool {
-        let settled =
-            |object: &Shared<Object>| !object.deleting && object.status.callback_id.is_some();
+        let settled = |object: &Shared<Object>| {
+            !object.deleting && !object.suspend && object.status.callback_id.is_some()
+        };
         self.operators[who].doing == Doing::Nothing && self.object.as_ref().is_some_and(settled)
     }
 
@@ -197,10 +254,10 @@ impl World {
     }
 
     /// One step of a world that nothing more happens to. `false` when it is quiet for sure.
-    pub(super) fn go_on(&mut self) -> bool {
+    fn pass(&mut self) -> bool {
         self.lagging = false;
         self.late.retain(|late| late.due.is_some());
-        if let Some(who) = (0..2).find(|who| self.has_work(*who)) {
+        if let Some(who) = self.operators().find(|who| self.has_work(*who)) {
             self.step(who, None);
             return true;
         }
@@ -211,21 +268,43 @@ impl World {
             .filter(|moment| *moment > self.now)
             .chain([self.now - self.now % SWEEP + SWEEP])
             .min();
-        self.advance(next.unwrap_or(DUSK));
-        if self.now % SWEEP == 0 {
-            for who in 0..2 {
+        self.advance(next.unwrap_or(self.dusk));
+        if self.now % SWEEP == 0 && !self.lies(Mechanism::Sweep) {
+            for who in self.operators() {
                 if self.is_compared(who) {
                     self.sweep(who, false);
                 }
             }
         }
-        self.now < DUSK
+        self.now < self.dusk
+    }
+
+    /// Whether neither the last sweep nor one more reconcile led to a call or a write. What is in Conflict goes on to be looked at.
+    fn stays(&self) -> bool {
+        let mut world = self.clone();
+        world.operators().all(|who| {
+            let last = world.operators[who].doing.clone();
+            world.start(who, None, Asked::Nothing);
+            [&last, &world.operators[who].doing]
+                .into_iter()
+                .all(|doing| match doing {
+                    Doing::Nothing => true,
+                    Doing::Decided(run) => {
+                        let looks = matches!(run.step, Step::Look(_) | Step::Rest(_));
+                        looks && conditions::has_reason(&run.object.status, Reason::Conflict)
+                    }
+                    Doing::Posting(..) | Doing::Landing(..) | Doing::Ending(..) => false,
+                })
+        })
     }
 
     /// What must hold of a quiet world.
-    pub(super) fn judge(&self) -> Verdict {
+    fn judge(&self) -> Verdict {
         if let Some(wrong) = self.wrong {
             return Verdict::Wrong(wrong);
+        }
+        if let Some(object) = self.object.as_ref().filter(|object| object.suspend) {
+            return self.judge_suspended(object);
         }
         let ours: Vec<&str> = self
             .rows
@@ -233,12 +312,19 @@ impl World {
             .filter(|remote| remote.posted)
             .map(|remote| remote.row.id.as_str())
             .collect();
+        // Retain lets go without a look, whatever lies there.
+        if self.retained {
+            return Verdict::Good;
+        }
         if ours.len() > 1 {
             return Verdict::Several;
         }
         let Some(object) = &self.object else {
-            let left = !ours.is_empty() && !self.retained;
-            return if left { Verdict::Orphan } else { Verdict::Good };
+            return if ours.is_empty() {
+                Verdict::Good
+            } else {
+                Verdict::Orphan
+            };
         };
         let Some(ready) = conditions::ready(&object.status) else {
             return Verdict::Stuck;
@@ -250,14 +336,32 @@ impl World {
         }
         let foreign = self.here().any(|remote| !remote.posted);
         let holds = self.here().any(|remote| {
-            Some(remote.row.id.as_str()) == held && remote.row.holds(&content(object.url))
+            Some(remote.row.id.as_str()) == held
+                && remote.row.holds(&content(object.url))
+                && (!self.ground.keyed || remote.key == self.key)
         });
         let settled = match ready.reason.as_str() {
             "Available" => holds,
             "Conflict" => foreign,
             _ => false,
         };
-        if settled && !object.deleting {
+        let is_told = object.status.observed_generation == Some(object.generation);
+        if settled && is_told && !object.deleting {
+            Verdict::Good
+        } else {
+            Verdict::Stuck
+        }
+    }
+
+    /// Suspended: Ready is True only of what was last sent.
+    fn judge_suspended(&self, object: &Object) -> Verdict {
+        let status = &object.status;
+        let is_as_sent = status.sent.as_ref().is_none_or(|sent| {
+            let key = sent.key_digest == self.ground.keyed.then(|| digest(self.key));
+            key && Content::from(sent).is_same(&content(object.url))
+        });
+        let is_told = conditions::has_reason(status, Reason::Suspended);
+        if is_told && (is_as_sent || !conditions::is_ready(status)) {
             Verdict::Good
         } else {
             Verdict::Stuck

@@ -10,6 +10,7 @@ use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::outcome::Told;
+use crate::plan::parting;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::step::Step;
@@ -107,7 +108,7 @@ impl World {
                     return Ok(Some(0));
                 }
                 Step::Disown { .. } => {
-                    self.write(outcome::disowned(&facts))?;
+                    self.write(parting::disowned(&facts))?;
                     return Ok(Some(0));
                 }
                 Step::Release { .. } => {
@@ -285,6 +286,8 @@ impl World {
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
             record_seen: self.moment(),
+            made_here: false,
+            released: false,
             rechecked: newest.is_some() && self.rechecked == newest,
             record,
             look_due: self.look_at.is_some_and(|at| at <= self.moment()),

@@ -1,0 +1,29 @@
+//! The status of an object that parts with a callback: it is let go, or the id was never its own.
+
+use super::{delete, facts::Facts, outcome::finish, situation::Situation};
+use crate::api::status::Status;
+
+/// The object is let go, though others hold it still: its callback is not its own any more.
+pub fn let_go(facts: &Facts) -> Status {
+    let mut status = facts.status.clone();
+    status.callback_id = None;
+    status.closed_operation = facts
+        .record
+        .as_ref()
+        .and_then(|r| r.newest())
+        .map(|newest| newest.id.clone())
+        .or(status.closed_operation);
+    status.next_attempt_time = None;
+    finish(facts, status, &delete::let_go(facts))
+}
+
+/// The recorded id is another object's, which owns the place.
+pub fn disowned(facts: &Facts) -> Status {
+    let mut status = facts.status.clone();
+    status.callback_id = None;
+    status.target = None;
+    status.adopted = None;
+    status.sent = None;
+    status.remote = None;
+    finish(facts, status, &Situation::unchanged())
+}

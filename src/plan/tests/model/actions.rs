@@ -1,0 +1,171 @@
+//! What can happen between any two calls, and what it does to the world.
+
+use super::cloud;
+use super::operator::{Doing, Memory, Operator};
+use super::world::{Fault, World};
+use crate::plan::step::Step;
+use crate::plan::tests::world::FOREIGN;
+
+/// Something that can happen. The number is that of an operator, or of a row or late call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Action {
+    Step(usize),
+    StepInto(usize, Fault),
+    Crash(usize),
+    Sweep(usize),
+    BlindSweep(usize),
+    Commit(usize),
+    Lag,
+    /// Time passes while nobody has anything to do.
+    Tick,
+    /// Time passes while an operator that has something to do is held up.
+    Pause,
+    Edit,
+    Retain,
+    Suspend,
+    Resume,
+    Delete,
+    /// `kubectl replace`: finalizer and record are gone.
+    Wipe,
+    /// The Secret of the sign key says the other key.
+    Rotate,
+    Foreign(usize),
+    /// Somebody else PUTs our row: another key, which nobody sees, or another URL.
+    Rewrite(usize),
+    RemoveByHand(usize),
+}
+
+impl Action {
+    pub(super) fn is_disturbance(&self) -> bool {
+        match self {
+            Self::Step(_) | Self::Commit(_) | Self::Tick | Self::Delete | Self::Resume => false,
+            Self::StepInto(..)
+            | Self::Crash(_)
+            | Self::Sweep(_)
+            | Self::BlindSweep(_)
+            | Self::Lag
+            | Self::Pause
+            | Self::Edit
+            | Self::Retain
+            | Self::Suspend
+            | Self::Wipe
+            | Self::Rotate
+            | Self::Foreign(_)
+            | Self::Rewrite(_)
+            | Self::RemoveByHand(_) => true,
+        }
+    }
+
+    pub(super) fn happen(self, world: &mut World) {
+        match self {
+            Self::Step(who) => world.step(who, None),
+            Self::StepInto(who, fault) => world.step(who, Some(fault)),
+            Self::Crash(who) => world.operators[who] = Operator::default(),
+            Self::Sweep(who) => world.sweep(who, false),
+            Self::BlindSweep(who) => world.sweep(who, true),
+            Self::Commit(at) => world.commit(at),
+            Self::Lag => world.lagging = true,
+            Self::Tick | Self::Pause => world.tick(),
+            Self::Edit => world.edit(|object| object.url = 1 - object.url),
+            Self::Retain => world.edit(|object| object.retain = true),
+            Self::Suspend => world.edit(|object| object.suspend = true),
+            Self::Resume => world.edit(|object| object.suspend = false),
+            Self::Delete => world.edit(|object| object.deleting = true),
+            Self::Wipe => world.wipe(),
+            Self::Rotate => world.key = cloud::other_key(world.key),
+            Self::Foreign(url) => drop(world.make(url, 0, None)),
+            Self::Rewrite(at) => world.rewrite(at),
+            Self::RemoveByHand(at) => drop(world.rows.remove(at)),
+        }
+    }
+}
+
+/// All that can happen now, but that time passes.
+pub(super) fn possible(world: &World, actions: &mut Vec<Action>) {
+    for who in world.operators() {
+        if world.has_work(who) {
+            actions.push(Action::Step(who));
+            faults(world, who, actions);
+        }
+    }
+    let Some(object) = &world.object else {
+        return;
+    };
+    for who in world.operators() {
+        let operator = &world.operators[who];
+        let is_new = operator.doing == Doing::Nothing && operator.memory == Memory::default();
+        // That metadata is wiped and the one that knows what they said dies is beyond help.
+        if !is_new && !world.hangs_by_memory() {
+            actions.push(Action::Crash(who));
+        }
+        if world.is_compared(who) {
+            actions.extend([Action::Sweep(who), Action::BlindSweep(who)]);
+        }
+    }
+    let comes = |at: &usize| world.may_commit(&world.late[*at]);
+    actions.extend((0..world.late.len()).filter(comes).map(Action::Commit));
+    if !world.lagging {
+        actions.push(Action::Lag);
+    }
+    edits(world, actions);
+    let foreign = [object.url, FOREIGN].into_iter();
+    actions.extend(
+        foreign
+            .filter(|url| world.may_intrude(*url))
+            .map(Action::Foreign),
+    );
+    for at in 0..world.rows.len() {
+        if world.rows[at].row.place == cloud::place() {
+            actions.push(Action::RemoveByHand(at));
+        }
+        if world.ground.settled && world.may_rewrite(at) {
+            actions.push(Action::Rewrite(at));
+        }
+    }
+}
+
+/// What can become of the object and its Secret.
+fn edits(world: &World, actions: &mut Vec<Action>) {
+    let (object, ground) = (world.object.as_ref().unwrap(), &world.ground);
+    if object.url == 0 || ground.settled {
+        actions.push(Action::Edit);
+    }
+    if !object.retain {
+        actions.push(Action::Retain);
+    }
+    if object.suspend {
+        actions.push(Action::Resume);
+    } else if ground.keyed {
+        actions.push(Action::Suspend);
+    }
+    if ground.keyed {
+        actions.push(Action::Rotate);
+    }
+    if world.may_wipe() {
+        actions.push(Action::Wipe);
+    }
+    if !object.deleting && !world.is_bare() {
+        actions.push(Action::Delete);
+    }
+}
+
+/// What can meet the next call of an operator.
+fn faults(world: &World, who: usize, actions: &mut Vec<Action>) {
+    let faults: &[Fault] = match &world.operators[who].doing {
+        Doing::Posting(..) => &[
+            Fault::Lost,
+            Fault::ReplyLost,
+            Fault::Late,
+            Fault::TooLate,
+            Fault::Refused,
+        ],
+        Doing::Decided(run) => match run.step {
+            Step::Look(_) => &[Fault::Lost],
+            Step::Update { .. } => &[Fault::Lost, Fault::ReplyLost, Fault::Late],
+            Step::Delete { .. } => &[Fault::Lost, Fault::ReplyLost],
+            _ => &[],
+        },
+        Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
+    };
+    actions.extend(faults.iter().map(|fault| Action::StepInto(who, *fault)));
+}

@@ -1,0 +1,213 @@
+//! Two objects that want one place, and a third one's callback elsewhere: who owns, who is a duplicate, who takes over, and what
+//! becomes of an id that somebody wrote into a status. One process serves both; each reconcile is carried out whole, as
+//! `plan::interpreter` drives it, save that its change at the cloud may meet any fate and the process may die of it.
+
+mod process;
+mod world;
+
+use std::time::Instant;
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use self::world::{Fate, Neglect, Setting, THEIRS, Verdict, World};
+use super::shared::Ends;
+
+const ONE: &str = "at most one callback lies at the place, once quiet";
+const UNTOUCHED: &str = "the callback of another place is never touched";
+const OWNED: &str = "one object is right, the others say why they are not, once quiet";
+const AT_REST: &str = "what is so stays so: one more reconcile and one more sweep change nothing";
+
+/// How much may go wrong, and how often the clock moves on while that is so.
+type Reach = (u8, u8);
+
+#[derive(Debug, Clone, PartialEq, Hash)]
+struct State {
+    world: World,
+    left: Reach,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Action {
+    Reconcile(usize, Fate),
+    Sweep(usize),
+    Crash,
+    Tick,
+    Delete(usize),
+    Edit(usize),
+    /// Somebody writes an id into the status: that of the other object, or one of another place.
+    Forge(usize, String),
+}
+
+impl Action {
+    fn is_disturbance(&self) -> bool {
+        match self {
+            Self::Reconcile(_, fate) => *fate != Fate::Answered,
+            Self::Sweep(_) | Self::Crash | Self::Edit(_) | Self::Forge(..) => true,
+            Self::Tick | Self::Delete(_) => false,
+        }
+    }
+}
+
+struct Pair {
+    start: State,
+    ends: Ends<World>,
+}
+
+impl Pair {
+    fn new(setting: Setting, left: Reach) -> Self {
+        let world = World::new(setting);
+        Self {
+            start: State { world, left },
+            ends: Ends::default(),
+        }
+    }
+
+    fn ends(&self, state: &State, verdict: Verdict) -> bool {
+        self.ends.of(&state.world) == verdict
+    }
+}
+
+impl Model for Pair {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start.clone()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let world = &state.world;
+        for who in 0..2 {
+            let Some(object) = &world.objects[who] else {
+                continue;
+            };
+            if world.has_work(who) {
+                let fates = [Fate::Answered, Fate::Lost, Fate::ReplyLost, Fate::Killed];
+                actions.extend(fates.map(|fate| Action::Reconcile(who, fate)));
+            }
+            if world.is_compared(who) {
+                actions.push(Action::Sweep(who));
+            }
+            if !object.deleting {
+                actions.push(Action::Delete(who));
+            }
+            if object.url == 0 {
+                actions.push(Action::Edit(who));
+            }
+            let other = world.objects[1 - who].as_ref();
+            let held = other.and_then(|other| other.status.callback_id.clone());
+            let ids = held.into_iter().chain([THEIRS.to_owned()]);
+            actions.extend(
+                ids.filter(|id| object.status.callback_id.as_ref() != Some(id))
+                    .map(|id| Action::Forge(who, id)),
+            );
+        }
+        actions.push(Action::Crash);
+        actions.retain(|action| state.left.0 > 0 || !action.is_disturbance());
+        if state.left.1 > 0 {
+            actions.push(Action::Tick);
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        state.left.0 -= u8::from(action.is_disturbance());
+        state.left.1 -= u8::from(action == Action::Tick);
+        let world = &mut state.world;
+        match action {
+            Action::Reconcile(who, fate) => world.reconcile(who, fate),
+            Action::Sweep(who) => world.sweep(who),
+            Action::Crash => world.crash(),
+            Action::Tick => world.tick(),
+            Action::Delete(who) => world.edit(who, |object| object.deleting = true),
+            Action::Edit(who) => world.edit(who, |object| object.url = 1),
+            Action::Forge(who, id) => world.forge(who, id),
+        }
+        (state.world != last.world).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(ONE, |pair: &Self, state| {
+                !pair.ends(state, Verdict::Several)
+            }),
+            Property::always(UNTOUCHED, |pair: &Self, state| {
+                !pair.ends(state, Verdict::Touched)
+            }),
+            Property::always(OWNED, |pair: &Self, state| {
+                !pair.ends(state, Verdict::Stuck)
+            }),
+            Property::always(AT_REST, |pair: &Self, state| {
+                !pair.ends(state, Verdict::Restless)
+            }),
+        ]
+    }
+}
+
+const fn setting(unique: bool, alike: bool) -> Setting {
+    Setting {
+        unique,
+        alike,
+        twin: None,
+    }
+}
+
+/// Each mechanism with the property that it is missed by.
+const TWINS: [(Neglect, Reach, &str); 5] = [
+    (Neglect::Rival, (0, 0), OWNED),
+    (Neglect::Claims, (1, 0), UNTOUCHED),
+    (Neglect::Dispute, (1, 0), UNTOUCHED),
+    (Neglect::Disowning, (1, 0), OWNED),
+    (Neglect::Waking, (0, 2), OWNED),
+];
+
+#[test]
+fn of_two_objects_for_one_place_one_is_right_whatever_happens() {
+    let depth = std::env::var("MODEL_DEPTH").ok();
+    let depth = depth.map(|depth| depth.parse().unwrap());
+    let all = [(false, true), (true, false), (false, false), (true, true)];
+    let (settings, depth) = match depth {
+        Some(depth) => (&all[..], depth),
+        None => (&all[..2], 1),
+    };
+    let mut failures = Vec::new();
+    for (unique, alike) in settings.iter().copied() {
+        let (began, setting) = (Instant::now(), setting(unique, alike));
+        let model = Pair::new(setting, (depth, 2));
+        let checker = model.checker().threads(2).spawn_bfs().join();
+        println!(
+            "counted: pair, {setting:?}, {depth} disturbances: {} states, {} steps deep, {:?}",
+            checker.unique_state_count(),
+            checker.max_depth(),
+            began.elapsed()
+        );
+        for (name, path) in checker.discoveries() {
+            let told: Vec<Action> = path.into_actions();
+            println!("  \"{name}\" fails: {told:?}");
+            failures.push((setting, name, told));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn what_keeps_two_objects_apart_is_missed() {
+    let mut uncaught = Vec::new();
+    for (twin, reach, property) in TWINS {
+        let lying = |alike| Setting {
+            twin: Some(twin),
+            ..setting(false, alike)
+        };
+        let found = [true, false].into_iter().find_map(|alike| {
+            let model = Pair::new(lying(alike), reach).checker();
+            let all = HasDiscoveries::AllOf([property].into());
+            let checker = model.finish_when(all).spawn_bfs().join();
+            checker.discovery(property).map(|path| path.into_actions())
+        });
+        println!("{twin:?}: \"{property}\" fails: {found:?}");
+        if found.is_none() {
+            uncaught.push((twin, property));
+        }
+    }
+    assert!(uncaught.is_empty(), "{uncaught:#?}");
+}

@@ -1,0 +1,407 @@
+//! The process: one reconcile from its facts to its end, as the controller carries it out.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use jiff::Timestamp;
+
+use super::world::{Fate, Known, Neglect, Object, World, place};
+use crate::api::status::Status;
+use crate::plan::facts::{
+    Access, Adoption, Definition, Desired, Facts, Key, Object as Metadata, Observed, Policies,
+    Rewrites, Settings, Shown,
+};
+use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::interpreter::{Interpreter, interpret};
+use crate::plan::outcome::{self, Told};
+use crate::plan::record::{Attempt, Record};
+use crate::plan::row::Row;
+use crate::plan::step::{Look, Rest};
+use crate::plan::tests::model::shared::Shared;
+use crate::plan::tests::model::world::target;
+use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::plan::{ledger, settled};
+
+/// How a reconcile goes on: when it comes back by itself.
+type Next = Option<i64>;
+
+struct Run<'a> {
+    world: &'a mut World,
+    who: usize,
+    fate: Fate,
+    facts: Facts,
+}
+
+impl World {
+    /// A reconcile of an object; its change at the cloud meets this fate.
+    pub(super) fn reconcile(&mut self, who: usize, fate: Fate) {
+        let observed = Observed::Unasked;
+        self.decide(who, fate, observed, Shown::Unasked);
+    }
+
+    /// A sweep compares what it saw with the object, and hands over what is news.
+    pub(super) fn sweep(&mut self, who: usize) {
+        let Some(object) = self.objects[who].clone().filter(|_| self.is_compared(who)) else {
+            return;
+        };
+        let (rows, id) = (self.here(), object.status.callback_id.as_deref());
+        let everywhere = self.rows.iter().map(|row| Row::clone(row));
+        let elsewhere =
+            everywhere.filter(|row| Some(row.id.as_str()) == id && row.place != place());
+        let rows: Vec<Row> = elsewhere.chain(rows).collect();
+        let is_missing = !rows.iter().any(|row| Some(row.id.as_str()) == id);
+        let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
+        if is_missing {
+            self.decide(who, Fate::Answered, observed, Shown::Gone);
+        } else if crate::plan::hold::is_news(&object.status, None, &rows) {
+            self.decide(who, Fate::Answered, observed, Shown::Unasked);
+        }
+    }
+
+    fn decide(&mut self, who: usize, fate: Fate, observed: Observed, shown: Shown) {
+        let Some(object) = self.objects[who].clone() else {
+            return;
+        };
+        self.note_begun(who);
+        let mut facts = self.facts(who, &object);
+        facts.observed = observed;
+        if shown == Shown::Gone {
+            facts.shown = shown;
+        }
+        let mut run = Run {
+            world: self,
+            who,
+            fate,
+            facts,
+        };
+        let ended = interpret(&mut run).now_or_never();
+        let next = ended.expect("nobody is waited for").unwrap();
+        if self.objects[who].is_some() {
+            self.memory.of[who].wake = next;
+        }
+    }
+
+    fn facts(&mut self, who: usize, object: &Shared<Object>) -> Facts {
+        let held = object.status.callback_id.iter().map(String::as_str);
+        let claimed_elsewhere = self.held_by_others(who, held);
+        let now = moment(self.now);
+        let known: &mut Known = &mut self.memory.of[who];
+        let newest = object.record.as_ref().and_then(Record::newest);
+        Facts {
+            now,
+            settings: Settings {
+                settle_time: Duration::from_secs(SETTLE.unsigned_abs()),
+                stall_after: Duration::from_mins(10),
+                read_only: false,
+            },
+            object: Metadata {
+                uid: who.to_string(),
+                namespace: "media".to_owned(),
+                name: who.to_string(),
+                generation: object.generation,
+                finalizer: object.finalizer,
+                annotated: object.record.is_some(),
+                deleting: object.deleting,
+                held_by: Vec::new(),
+                requested: None,
+            },
+            policies: Policies::default(),
+            desired: Ok(Desired {
+                place: place(),
+                content: content(object.url),
+                wants_key: false,
+                adoption: Adoption::IfIdentical,
+            }),
+            last_write: ledger::last_write(&object.status),
+            next_attempt: object.status.next_attempt_time,
+            status: object.status.clone(),
+            record: object.record.clone(),
+            record_seen: now,
+            rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
+            look_due: known.look_at.is_some_and(|at| at <= self.now),
+            nudged: false,
+            access: Access::Unread,
+            credential: None,
+            key: Key::Unread,
+            account_has_seen: true,
+            rival: None,
+            claimed_elsewhere,
+            deleted: self.memory.deleted.clone(),
+            definition: Definition::Unread,
+            observed: Observed::Unasked,
+            shown: if std::mem::take(&mut known.gone) {
+                Shown::Gone
+            } else {
+                Shown::Unasked
+            },
+            denied: None,
+            baseline: None,
+            rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
+        }
+    }
+}
+
+impl Run<'_> {
+    fn now(&self) -> i64 {
+        self.world.now
+    }
+
+    fn again(&self) -> Option<Next> {
+        Some(Some(self.now()))
+    }
+
+    fn desired(&self) -> Desired {
+        self.facts.desired.clone().unwrap()
+    }
+
+    fn told(&self, http_status: Option<u16>) -> Told {
+        Told {
+            http_status,
+            request_id: None,
+            at: self.facts.now,
+        }
+    }
+
+    fn write(&mut self, status: Status) {
+        if self.facts.status != status {
+            self.facts.status = status.clone();
+            self.world.write(self.who, |object| object.status = status);
+        }
+    }
+
+    fn known(&mut self) -> &mut Known {
+        &mut self.world.memory.of[self.who]
+    }
+
+    /// The process dies here, if it is to.
+    fn dies(&mut self) -> bool {
+        if self.fate == Fate::Killed {
+            self.world.crash();
+        }
+        self.fate == Fate::Killed
+    }
+
+    fn unanswered(&mut self, operation: Operation) -> Option<Next> {
+        let failure = Failure {
+            operation,
+            ..failure(Class::CloudDown)
+        };
+        let (status, again) = outcome::failed(&self.facts, &failure, None, self.facts.now);
+        self.write(status);
+        Some(Some(again.as_second()))
+    }
+}
+
+impl Interpreter for Run<'_> {
+    type End = Next;
+    type Error = Infallible;
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn endless(&self) -> Next {
+        Some(self.now() + 1)
+    }
+
+    async fn read_access(&mut self) -> Result<Option<Next>, Infallible> {
+        self.facts.access = Access::Usable(target());
+        self.facts.key = Key::Unwanted;
+        self.facts.rival = self.world.rival(self.who);
+        Ok(None)
+    }
+
+    async fn look(&mut self, _: Look) -> Result<Option<Next>, Infallible> {
+        let rows = self.world.here();
+        let ids = rows.iter().map(|row| row.id.as_str());
+        let ids = ids.chain(self.facts.id());
+        self.facts.claimed_elsewhere = self.world.held_by_others(self.who, ids);
+        self.facts.observed = Observed::seen(self.facts.now, rows, true);
+        let due =
+            settled::recheck_at(&self.facts).is_some_and(|due| self.facts.observed.since(due));
+        let newest = self.facts.record.as_ref().and_then(Record::newest);
+        let newest = newest.filter(|_| due).map(|newest| newest.id.clone());
+        let known = self.known();
+        known.look_at = None;
+        known.looked = true;
+        if newest.is_some() {
+            known.rechecked = newest;
+            self.facts.rechecked = true;
+        }
+        self.facts.rival = self.world.rival(self.who);
+        Ok(None)
+    }
+
+    async fn show(&mut self) -> Result<Option<Next>, Infallible> {
+        let id = self.facts.id().unwrap_or_default();
+        let row = self.world.rows.iter().find(|row| row.id == id);
+        let lies = self.world.lies(Neglect::Dispute);
+        self.facts.shown = row.map_or(Shown::Gone, |row| {
+            let mut row = Row::clone(row);
+            if lies {
+                row.place = place();
+            }
+            Shown::Row(row)
+        });
+        Ok(None)
+    }
+
+    async fn read_definition(&mut self) -> Result<Option<Next>, Infallible> {
+        self.facts.definition = Definition::Stays;
+        Ok(None)
+    }
+
+    async fn protect(&mut self) -> Result<Option<Next>, Infallible> {
+        let record = self.facts.claiming_record().cloned();
+        self.world.write(self.who, |object| {
+            object.finalizer = true;
+            object.record = record.or_else(|| object.record.take());
+        });
+        Ok(self.again())
+    }
+
+    async fn unprotect(&mut self) -> Result<Option<Next>, Infallible> {
+        unreachable!()
+    }
+
+    async fn create(&mut self) -> Result<Option<Next>, Infallible> {
+        let desired = self.desired();
+        let id = format!("{}-{}", self.who, self.now());
+        let attempt = Attempt::new(id, self.facts.now, &desired.content, None);
+        let record = match self.facts.open_record() {
+            Some(open) => open.clone().appended(attempt.clone()),
+            None => Record::new(&self.who.to_string(), &target(), attempt.clone()),
+        };
+        self.facts.record = Some(record.clone());
+        self.world.write(self.who, |object| {
+            object.finalizer = true;
+            object.record = Some(record);
+        });
+        let url = self.world.objects[self.who].as_ref().map(|it| it.url);
+        let arrives = self.fate != Fate::Lost;
+        let row = url.filter(|_| arrives).map(|url| self.world.post(url));
+        if self.dies() {
+            return Ok(Some(None));
+        }
+        let class = match (row, self.fate) {
+            (Some(Some(row)), Fate::Answered) => {
+                let told = self.told(Some(201));
+                self.write(outcome::created(
+                    &self.facts,
+                    &desired,
+                    &attempt,
+                    &row,
+                    told,
+                ));
+                return Ok(self.again());
+            }
+            (Some(None), Fate::Answered) => Class::Exists,
+            _ => Class::CloudDown,
+        };
+        let failed = outcome::failed(&self.facts, &failure(class), None, self.facts.now);
+        self.write(failed.0);
+        Ok(Some(Some(self.now() + 1)))
+    }
+
+    async fn update(&mut self, id: &str, _: Option<String>) -> Result<Option<Next>, Infallible> {
+        let url = self.world.objects[self.who].as_ref().map(|it| it.url);
+        let arrives = self.fate != Fate::Lost;
+        let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
+        if self.dies() {
+            return Ok(Some(None));
+        }
+        match (row, self.fate) {
+            (Some(Some(row)), Fate::Answered) => {
+                let (desired, told) = (self.desired(), self.told(Some(200)));
+                self.write(outcome::updated(&self.facts, &desired, Some(&row), told));
+                Ok(self.again())
+            }
+            (Some(None), _) => {
+                self.known().gone = true;
+                Ok(self.again())
+            }
+            _ => Ok(self.unanswered(Operation::Update)),
+        }
+    }
+
+    async fn delete(&mut self, id: &str) -> Result<Option<Next>, Infallible> {
+        if self.fate != Fate::Lost {
+            self.world.remove(id);
+        }
+        if self.dies() {
+            return Ok(Some(None));
+        }
+        if self.fate != Fate::Answered {
+            return Ok(self.unanswered(Operation::Delete));
+        }
+        self.world.memory.deleted.insert(id.to_owned());
+        self.facts.deleted.insert(id.to_owned());
+        self.facts.observed = Observed::Unasked;
+        if self.facts.object.deleting {
+            return Ok(None);
+        }
+        let told = self.told(Some(204));
+        self.write(outcome::deleted(&self.facts, told));
+        Ok(self.again())
+    }
+
+    async fn claim(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
+        let record = self.facts.record.clone().unwrap();
+        let attempt = record.author_of(&row).or_else(|| record.newest()).unwrap();
+        let told = Told {
+            at: row.create_time.unwrap_or(attempt.at),
+            ..self.told(None)
+        };
+        let desired = self.desired();
+        self.write(outcome::created(&self.facts, &desired, attempt, &row, told));
+        Ok(self.again())
+    }
+
+    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
+        self.world.write(self.who, |object| object.finalizer = true);
+        let desired = self.desired();
+        self.write(outcome::adopted(&self.facts, &desired, &row));
+        Ok(self.again())
+    }
+
+    async fn disown(&mut self, id: &str, _: &str) -> Result<Option<Next>, Infallible> {
+        let owner = self.world.objects[1 - self.who].as_ref();
+        let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
+        if held == Some(id) && !self.world.lies(Neglect::Disowning) {
+            self.write(outcome::disowned(&self.facts));
+        }
+        Ok(self.again())
+    }
+
+    async fn release(&mut self, _: Option<String>) -> Result<Option<Next>, Infallible> {
+        self.world
+            .write(self.who, |object| object.finalizer = false);
+        Ok(Some(None))
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Infallible> {
+        let (status, again) = outcome::failed(&self.facts, failure, None, self.facts.now);
+        self.write(status);
+        Ok(Some(Some(again.as_second())))
+    }
+
+    async fn unseen(&mut self, _: &Failure) -> Result<Option<Next>, Infallible> {
+        unreachable!()
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, Infallible> {
+        let status = outcome::rested(&self.facts, &rest);
+        self.write(status);
+        let again = rest.again.map(Timestamp::as_second);
+        if rest.look_again {
+            self.known().look_at = again;
+        }
+        let now = self.now();
+        let put_off = self.known().look_at.filter(|at| *at > now);
+        let again = again.into_iter().chain(put_off).min();
+        Ok(Some(again.map(|again| again.max(now))))
+    }
+}
