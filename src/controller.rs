@@ -28,6 +28,8 @@ mod run;
 mod secrets;
 mod steps;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod watches;
 
 use std::sync::Arc;
@@ -49,7 +51,7 @@ use crate::config::RunConfig;
 use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
-use context::Context;
+use context::{Context, Outside};
 use watches::Watch;
 
 /// How often the process shows that its loop turns.
@@ -86,7 +88,7 @@ pub async fn run(
         info!("leading");
         lead(
             &config,
-            client,
+            Outside::real(client)?,
             &health,
             metrics,
             leadership.clone(),
@@ -112,7 +114,7 @@ async fn beat(health: &Health) {
 /// Serves the objects, as the only one that does.
 async fn lead(
     config: &RunConfig,
-    client: kube::Client,
+    outside: Outside,
     health: &Arc<Health>,
     metrics: Arc<Metrics>,
     leadership: Leadership,
@@ -124,7 +126,7 @@ async fn lead(
     let (begun, has_begun) = watch::channel(false);
     let context = Arc::new(Context::new(
         config,
-        &client,
+        &outside,
         metrics,
         leadership,
         stop.clone(),
@@ -136,7 +138,8 @@ async fn lead(
     )?);
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
-    let (watches, writers): (Vec<_>, Vec<_>) = Watch::all(config, &client).into_iter().unzip();
+    let (watches, writers): (Vec<_>, Vec<_>) =
+        Watch::all(config, &outside.kube).into_iter().unzip();
     let stores: Vec<Objects> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);

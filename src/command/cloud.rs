@@ -55,6 +55,7 @@ impl Cloud {
     ) -> anyhow::Result<Self> {
         let wall: Wall = Arc::new(local_time);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
+        let direct = Arc::new(HttpTransport::direct(Arc::clone(&wall))?);
         let transport = Arc::new(HttpTransport::new(wall)?);
         // One for all identities: what is behind them may be one account's quota.
         let bucket = Quota::new(CALLS_PER_MINUTE).bucket("");
@@ -67,7 +68,7 @@ impl Cloud {
             request_timeout,
         );
         Ok(Self {
-            own: Own::new(granted, &client, allowed)?,
+            own: Own::new(granted, &client, direct, allowed),
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),

@@ -8,6 +8,7 @@ use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::account::Account;
+use super::context::Outside;
 use super::inputs::Inputs;
 use super::memory::Memories;
 use super::secrets::{Cache, Found, Name};
@@ -76,10 +77,10 @@ pub(super) struct Accesses {
 }
 
 impl Accesses {
-    /// Reads Secrets with this cluster client and calls the cloud as configured.
+    /// Reads Secrets and calls the cloud as configured.
     pub(super) fn new(
         config: &RunConfig,
-        kube: &kube::Client,
+        outside: &Outside,
         client: Arc<Client>,
         quota: Arc<Quota>,
         clock: Arc<Clock>,
@@ -90,10 +91,10 @@ impl Accesses {
         let granted = config.ambient_credentials_namespaces.clone();
         Ok(Self {
             secrets: Cache::new(
-                Arc::new(cluster::Secrets::new(kube.clone())),
+                Arc::new(cluster::Secrets::new(outside.kube.clone())),
                 config.secret_poll_interval,
             ),
-            own: Own::new(granted, &client, &allowed)?,
+            own: Own::new(granted, &client, Arc::clone(&outside.direct), &allowed),
             allowed,
             client,
             quota,

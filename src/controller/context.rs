@@ -58,6 +58,31 @@ pub(super) struct Context {
     stores: OnceLock<Vec<Stored>>,
 }
 
+/// The ways out of this process, and its clock. Tests that run in virtual time hand in others.
+pub(super) struct Outside {
+    /// The way to the API server.
+    pub(super) kube: kube::Client,
+    /// The way to the cloud.
+    pub(super) cloud: Arc<dyn Transport>,
+    /// The way to what is on this machine or on its link.
+    pub(super) direct: Arc<dyn Transport>,
+    /// The local wall clock.
+    pub(super) wall: Wall,
+}
+
+impl Outside {
+    /// As the environment has it.
+    pub(super) fn real(kube: kube::Client) -> anyhow::Result<Self> {
+        let wall: Wall = Arc::new(local_time);
+        Ok(Self {
+            kube,
+            cloud: Arc::new(HttpTransport::new(Arc::clone(&wall))?),
+            direct: Arc::new(HttpTransport::direct(Arc::clone(&wall))?),
+            wall,
+        })
+    }
+}
+
 /// What must be so before anything is done for an object.
 pub(super) struct Gates {
     /// All objects are known that can be.
@@ -78,27 +103,26 @@ impl Context {
     /// Everything that reconciles share, from the configuration.
     pub(super) fn new(
         config: &RunConfig,
-        client: &kube::Client,
+        outside: &Outside,
         metrics: Arc<Metrics>,
         leadership: Leadership,
         stop: Stop,
         senders: Senders,
         gates: Gates,
     ) -> anyhow::Result<Self> {
-        let wall: Wall = Arc::new(local_time);
+        let (client, wall) = (&outside.kube, Arc::clone(&outside.wall));
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let (index, quota) = (
             Arc::new(Index::new(config.settle_time)),
             Arc::new(Quota::new(config.requests_per_minute)),
         );
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(Arc::clone(&wall))?);
         let calls = Calls {
             metrics: Arc::clone(&metrics),
             quota: Arc::clone(&quota),
         };
         let calls = Arc::new(calls);
         let cloud = Client::new(
-            transport,
+            Arc::clone(&outside.cloud),
             Arc::clone(&clock),
             Arc::clone(&calls) as Arc<dyn MoreTokens>,
             calls,
@@ -117,7 +141,7 @@ impl Context {
             crd: gates.crd,
             accesses: Accesses::new(
                 config,
-                client,
+                outside,
                 Arc::new(cloud),
                 quota,
                 Arc::clone(&clock),

@@ -78,6 +78,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "sent": { "signType": "MD5", "keyDigest": key },
             "rejectedCredential": refused,
+            "target": {"region": "cn-north-4", "projectID": "project", "endpoint": ""},
             "conditions": [{
                 "type": "Ready", "status": ready, "reason": "Available", "message": "",
                 "lastTransitionTime": "2026-11-25T02:00:00Z",

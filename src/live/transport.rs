@@ -241,7 +241,7 @@ async fn read(
 }
 
 /// Host and port of an absolute URL.
-pub(super) fn authority(url: &str) -> &str {
+pub(crate) fn authority(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     after_scheme.split('/').next().unwrap_or(after_scheme)
 }

@@ -10,7 +10,7 @@ use crate::live::client::Client;
 use crate::live::endpoint::AllowList;
 use crate::live::sender::Sender;
 use crate::live::temporary::{NoKey, Temporary, Ways};
-use crate::live::transport::HttpTransport;
+use crate::live::transport::Transport;
 use crate::plan::facts::Access;
 use crate::plan::failure::Operation;
 use crate::plan::reason::Reason;
@@ -25,19 +25,24 @@ pub struct Own {
 }
 
 impl Own {
-    /// Looks at this process's environment; nobody is asked for anything yet.
-    pub fn new(granted: Grant, client: &Client, allowed: &AllowList) -> anyhow::Result<Self> {
+    /// Looks at this process's environment; nobody is asked for anything yet. `direct` leads to what is on this machine or on
+    /// its link.
+    pub fn new(
+        granted: Grant,
+        client: &Client,
+        direct: Arc<dyn Transport>,
+        allowed: &AllowList,
+    ) -> Self {
         let clock = &client.clock;
         let way = |transport| Sender::new(transport, Arc::clone(clock), client.request_timeout);
-        let direct = HttpTransport::direct(Arc::clone(clock.wall()))?;
         let ways = Ways {
             cloud: way(Arc::clone(&client.transport)),
-            direct: way(Arc::new(direct)),
+            direct: way(direct),
         };
-        Ok(Self {
+        Self {
             ambient: Ambient::new(Environment::of_process(), allowed, ways, METADATA),
             granted,
-        })
+        }
     }
 
     /// Who calls for an object of this namespace that names no Secret.

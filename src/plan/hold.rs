@@ -245,7 +245,8 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
     );
     if !facts.observed.since(counts_at) || !proven {
-        return again_at(facts, counts_at);
+        let step = again_at(facts, counts_at);
+        return untold(facts, desired, step);
     }
     match (&facts.shown, &facts.observed) {
         (Shown::Unasked, _) => Step::Show,
@@ -261,6 +262,18 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
             }
             (None, _) => Step::Create,
         },
+    }
+}
+
+/// Whatever the step says of it, a generation that was never sent is held by nobody.
+fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
+    match step {
+        Step::Rest(rest) if facts.is_new_generation() && !is_as_sent(facts, desired) => {
+            let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
+            let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
+            Step::Rest(Rest { situation, ..rest })
+        }
+        step => step,
     }
 }
 

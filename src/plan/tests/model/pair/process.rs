@@ -124,6 +124,9 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
+            key_in_doubt: false,
+            made_here: false,
+            released: false,
             account_has_seen: true,
             rival: None,
             claimed_elsewhere,
@@ -371,7 +374,7 @@ impl Interpreter for Run<'_> {
         let owner = self.world.objects[1 - self.who].as_ref();
         let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
-            self.write(outcome::disowned(&self.facts));
+            self.write(crate::plan::parting::disowned(&self.facts));
         }
         Ok(self.again())
     }

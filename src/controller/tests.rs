@@ -1,0 +1,22 @@
+//! The whole controller in virtual time: an API server and a cloud in memory, everything between them as it is in the program.
+//!
+//! Elsewhere the parts are real. Here they can't be: a seed runs through hours, and there are thousands of seeds. What only a
+//! real API server tells is left to `tests/operator`.
+
+mod adversary;
+mod any_answers;
+mod chance;
+mod cloud;
+mod course;
+mod half_done;
+mod lies;
+mod life;
+mod object;
+mod oracles;
+mod server;
+mod settling;
+mod story;
+mod transitions;
+mod trouble;
+mod uninstalled;
+mod world;

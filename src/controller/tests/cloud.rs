@@ -1,0 +1,292 @@
+//! The way to the simulated cloud, with whatever comes between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::HOST;
+use live_simulator::{Cloud, Delivery};
+use tokio::time::{sleep, timeout_at};
+
+use super::life::Life;
+use super::story::Story;
+use super::trouble::{Answer, CloudCall, Trouble, Turn};
+use crate::live::transport::{Deadline, Request, Response, Transport, TransportError, authority};
+
+type Reply = Result<Response, TransportError>;
+
+/// One call that was made, whatever came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub(super) at: Duration,
+    pub(super) call: CloudCall,
+}
+
+/// What all processes share on their way to the cloud.
+#[derive(Clone)]
+pub(super) struct Road {
+    pub(super) cloud: Cloud,
+    trouble: Arc<dyn Trouble>,
+    story: Story,
+    made: Arc<Mutex<Vec<Made>>>,
+    /// The domain of each id that was ever told.
+    domains: Arc<Mutex<HashMap<String, String>>>,
+}
+
+/// The way of one process.
+pub(super) struct Way {
+    road: Road,
+    life: Life,
+}
+
+impl Road {
+    pub(super) fn new(cloud: Cloud, trouble: Arc<dyn Trouble>, story: Story) -> Self {
+        let (made, domains) = (Arc::default(), Arc::default());
+        Self {
+            cloud,
+            trouble,
+            story,
+            made,
+            domains,
+        }
+    }
+
+    pub(super) fn way(&self, life: &Life) -> Arc<dyn Transport> {
+        Arc::new(Way {
+            road: self.clone(),
+            life: life.clone(),
+        })
+    }
+
+    /// Every call so far.
+    pub(super) fn made(&self) -> Vec<Made> {
+        self.made.lock().unwrap().clone()
+    }
+
+    /// What a request asks for, and of which domain.
+    fn call(&self, request: &Request) -> CloudCall {
+        let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+        let id = path
+            .split_once("/record/callbacks/")
+            .map(|(_, id)| id.to_owned());
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let asked = pairs.find(|(name, _)| *name == "publish_domain");
+        let body = request.body.as_ref().filter(|_| id.is_none());
+        let posted = body.and_then(|body| serde_json::from_slice::<serde_json::Value>(body).ok());
+        let posted = posted.and_then(|body| Some(body["publish_domain"].as_str()?.to_owned()));
+        let domain = match &id {
+            Some(id) => self.domains.lock().unwrap().get(id).cloned(),
+            None => posted.or_else(|| asked.map(|(_, domain)| domain.to_owned())),
+        };
+        CloudCall {
+            is_login: !path.contains("/record/callbacks"),
+            method: request.method.clone(),
+            id,
+            domain,
+        }
+    }
+
+    /// Learns which domain the ids of an answer belong to.
+    fn learn(&self, response: &Response) {
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(&response.body) else {
+            return;
+        };
+        let mut domains = self.domains.lock().unwrap();
+        let rows = body["callback_config"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        for row in rows.iter().chain([&body]) {
+            if let (Some(id), Some(domain)) = (row["id"].as_str(), row["publish_domain"].as_str()) {
+                domains.insert(id.to_owned(), domain.to_lowercase());
+            }
+        }
+    }
+
+    /// Carries a call out, now or later, whether its caller waits or not.
+    async fn carry_out(self, request: Request, turn: Turn) -> Option<Reply> {
+        sleep(turn.before).await;
+        let reply = if turn.carried_out {
+            let asked = asked(request);
+            Some(received(self.cloud.call(asked, live_simulator::Transport::Tls).await).await)
+        } else {
+            None
+        };
+        sleep(turn.after).await;
+        reply
+    }
+}
+
+impl Way {
+    async fn exchange(&self, request: Request, deadline: Deadline) -> Reply {
+        self.life.or_nothing().await;
+        let call = self.road.call(&request);
+        let turn = self.road.trouble.at_cloud(&call);
+        let at = self.road.story.age();
+        let what = format!(
+            "{} {}",
+            call.method,
+            call.id
+                .as_ref()
+                .or(call.domain.as_ref())
+                .map_or("everything", |what| what)
+        );
+        self.road.made.lock().unwrap().push(Made { at, call });
+        if tokio::time::Instant::now() >= deadline.instant {
+            return Err(TransportError::NotSent("too late".to_owned()));
+        }
+        if matches!(turn.answer, Answer::NotSent) {
+            self.road
+                .story
+                .tell(format!("cloud: {what} -> no connection"));
+            return Err(TransportError::NotSent("no route to host".to_owned()));
+        }
+        let work = tokio::spawn(self.road.clone().carry_out(request, turn.clone()));
+        let reply = match timeout_at(deadline.instant, work).await {
+            Ok(reply) => self.answer(reply.unwrap(), &turn, deadline).await,
+            Err(_) => late(),
+        };
+        let note = &turn.note;
+        self.road
+            .story
+            .tell(format!("cloud: {what} -> {} {note}", shown(&reply)));
+        self.life.or_nothing().await;
+        reply
+    }
+
+    async fn answer(&self, reply: Option<Reply>, turn: &Turn, deadline: Deadline) -> Reply {
+        let silence = || async {
+            tokio::time::sleep_until(deadline.instant).await;
+            late()
+        };
+        let reply = match &turn.answer {
+            Answer::True => reply.unwrap_or_else(broken),
+            Answer::Reply(response) => Ok(response.clone()),
+            Answer::Edited(edit) => reply.unwrap_or_else(broken).map(|mut response| {
+                edit(&mut response);
+                response
+            }),
+            Answer::Broken | Answer::NotSent => broken(),
+            Answer::Silent => silence().await,
+            Answer::Fatal => {
+                self.life.end();
+                std::future::pending().await
+            }
+        };
+        match reply {
+            // The simulator's own silence.
+            Err(TransportError::AfterHandOver(text)) if text.is_empty() => silence().await,
+            Ok(response) => {
+                self.road.learn(&response);
+                Ok(response)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Transport for Way {
+    fn send(&self, request: Request, deadline: Deadline) -> BoxFuture<'_, Reply> {
+        Box::pin(self.exchange(request, deadline))
+    }
+}
+
+fn asked(request: Request) -> http::Request<Bytes> {
+    let host = authority(&request.url).to_owned();
+    let mut asked = http::Request::builder()
+        .method(request.method)
+        .uri(request.url)
+        .body(request.body.unwrap_or_default())
+        .unwrap();
+    *asked.headers_mut() = request.headers;
+    asked
+        .headers_mut()
+        .entry(HOST)
+        .or_insert_with(|| host.parse().unwrap());
+    asked
+}
+
+/// What a client makes of what the simulator sends.
+async fn received(delivery: Delivery) -> Reply {
+    match delivery {
+        Delivery::Whole(response) => {
+            let (head, body) = response.into_parts();
+            Ok(Response {
+                status: head.status,
+                headers: head.headers,
+                body,
+            })
+        }
+        Delivery::Cut(response, _) => {
+            let (head, _) = response.into_parts();
+            Err(TransportError::Unreadable {
+                status: head.status,
+                headers: head.headers,
+                message: "the answer broke off".to_owned(),
+            })
+        }
+        Delivery::Raw(_) | Delivery::Close => broken(),
+        Delivery::Hang => Err(TransportError::AfterHandOver(String::new())),
+    }
+}
+
+fn broken() -> Reply {
+    Err(TransportError::AfterHandOver(
+        "the connection broke".to_owned(),
+    ))
+}
+
+fn late() -> Reply {
+    Err(TransportError::AfterHandOver(
+        "no answer before the deadline".to_owned(),
+    ))
+}
+
+fn shown(reply: &Reply) -> String {
+    match reply {
+        Ok(response) => format!("{} {}", response.status.as_u16(), shortened(&response.body)),
+        Err(TransportError::NotSent(text) | TransportError::AfterHandOver(text)) => text.clone(),
+        Err(TransportError::Unreadable {
+            status, message, ..
+        }) => format!("{status}, {message}"),
+    }
+}
+
+/// A body as the story tells it.
+fn shortened(body: &[u8]) -> String {
+    let row = |row: &serde_json::Value| {
+        let word = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let (url, events) = (
+            word("notify_callback_url"),
+            &row["notify_event_subscription"],
+        );
+        let (domain, app, id) = (word("publish_domain"), word("app"), word("id"));
+        let updated = word("update_time");
+        format!(
+            "({id} {domain}/{app} {url} {events} {} {updated})",
+            word("sign_type")
+        )
+    };
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(list) if list["callback_config"].is_array() => {
+            let rows = list["callback_config"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let ours = rows.iter().filter(|row| {
+                row["app"] == "live" && row["publish_domain"] != "foreign.example.com"
+            });
+            let ours: Vec<String> = ours.map(row).collect();
+            format!(
+                "{} of {} rows: {}",
+                rows.len(),
+                list["total"],
+                ours.join(" ")
+            )
+        }
+        Ok(one) if one["id"].is_string() => row(&one),
+        _ => String::from_utf8_lossy(body).chars().take(100).collect(),
+    }
+}

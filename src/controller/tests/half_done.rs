@@ -1,0 +1,288 @@
+//! What is seen late, never, or only half: each change of the table, and what happens at the cloud, with one disturbance on the way.
+//! In the end the cloud is as declared, by one callback.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use http::Method;
+use live_simulator::RowPatch;
+
+use super::object::{domain, key, verdict};
+use super::server::Telling;
+use super::transitions::table::{self, Spot, Step};
+use super::transitions::{is_as_declared, report};
+use super::trouble::{Answer, CloudCall, Fate, ServerCall, Trouble, Turn, Verb};
+use super::world::World;
+
+/// The longest that anything may take: two sweeps, a backoff.
+const LATER: Duration = Duration::from_mins(25);
+/// For so long it has to stay as declared: a Secret is read once a minute, and whoever died begins anew.
+const STAYS: Duration = Duration::from_mins(2);
+
+/// How finely it is looked.
+const STEP: Duration = Duration::from_secs(5);
+
+/// What changes.
+#[derive(Debug, Clone)]
+enum Happening {
+    Step(Step),
+    Created,
+    Deleted,
+    Drifted,
+    Removed,
+}
+
+/// What is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disturbance {
+    /// Its event is never delivered.
+    Unobserved,
+    /// Events come 5 s late.
+    Stale,
+    /// The change is taken back before it is seen.
+    TakenBack,
+    /// The call of this number at the API server fails in this way.
+    Fails(usize, u8),
+    /// The process ends before or after the effect of this number.
+    Ends(usize, bool),
+}
+
+/// Counts calls from when it is armed, and disturbs one.
+#[derive(Default)]
+struct Counter {
+    calls: AtomicUsize,
+    effects: AtomicUsize,
+    disturbance: std::sync::Mutex<Option<Disturbance>>,
+}
+
+impl Counter {
+    fn arm(&self, disturbance: Option<Disturbance>) {
+        self.calls.store(0, Ordering::SeqCst);
+        self.effects.store(0, Ordering::SeqCst);
+        *self.disturbance.lock().unwrap() = disturbance;
+    }
+
+    /// How many calls of the API server there were, and how many effects.
+    fn figures(&self) -> (usize, usize) {
+        (
+            self.calls.load(Ordering::SeqCst),
+            self.effects.load(Ordering::SeqCst),
+        )
+    }
+
+    /// Whether the process ends at this effect, and if so whether after it.
+    fn ends(&self) -> Option<bool> {
+        let number = self.effects.fetch_add(1, Ordering::SeqCst);
+        match *self.disturbance.lock().unwrap() {
+            Some(Disturbance::Ends(at, carried_out)) if at == number => Some(carried_out),
+            _ => None,
+        }
+    }
+}
+
+impl Trouble for Counter {
+    fn at_server(&self, call: &ServerCall) -> Fate {
+        if call.verb.writes()
+            && let Some(carried_out) = self.ends()
+        {
+            return Fate::Fatal { carried_out };
+        }
+        if matches!(call.verb, Verb::List | Verb::Watch | Verb::Publish) {
+            return Fate::Served;
+        }
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        match *self.disturbance.lock().unwrap() {
+            Some(Disturbance::Fails(at, kind)) if at == number => match kind {
+                0 => Fate::Refused(500, "InternalError"),
+                1 => Fate::Silent { carried_out: true },
+                _ if call.verb.writes() => Fate::Refused(409, "Conflict"),
+                _ => Fate::Broken { carried_out: false },
+            },
+            _ => Fate::Served,
+        }
+    }
+
+    fn at_cloud(&self, call: &CloudCall) -> Turn {
+        if call.method != Method::GET
+            && let Some(carried_out) = self.ends()
+        {
+            return Turn {
+                carried_out,
+                answer: Answer::Fatal,
+                ..Turn::default()
+            };
+        }
+        Turn::default()
+    }
+}
+
+#[test]
+fn what_is_unobserved_stale_or_half_done_ends_well() {
+    let mut problems = Vec::new();
+    let steps = table::steps().into_iter().map(Happening::Step);
+    let others = [
+        Happening::Created,
+        Happening::Deleted,
+        Happening::Drifted,
+        Happening::Removed,
+    ];
+    for happening in steps.chain(others) {
+        let mut attempt =
+            |disturbance| tried(&happening, disturbance).map_err(|problem| problems.push(problem));
+        let Ok((calls, effects)) = attempt(None) else {
+            continue;
+        };
+        let mut disturbances = vec![Disturbance::Stale, Disturbance::TakenBack];
+        if happening.has_an_event() {
+            disturbances.push(Disturbance::Unobserved);
+        }
+        disturbances
+            .extend((0..calls).flat_map(|at| (0..3).map(move |kind| Disturbance::Fails(at, kind))));
+        disturbances.extend(
+            (0..effects).flat_map(|at| [false, true].map(|after| Disturbance::Ends(at, after))),
+        );
+        for disturbance in disturbances {
+            let _ = attempt(Some(disturbance));
+        }
+    }
+    report(&problems);
+}
+
+/// What an undisturbed change takes at the API server, and its effects.
+fn tried(
+    happening: &Happening,
+    disturbance: Option<Disturbance>,
+) -> Result<(usize, usize), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let work = AssertUnwindSafe(course(happening, disturbance)).catch_unwind();
+    let result = runtime
+        .block_on(work)
+        .unwrap_or_else(|_| Err("panic".to_owned()));
+    result.map_err(|problem| format!("{happening:?}, {disturbance:?}: {problem}"))
+}
+
+async fn course(
+    happening: &Happening,
+    disturbance: Option<Disturbance>,
+) -> Result<(usize, usize), String> {
+    let counter = Arc::new(Counter::default());
+    let trouble: Arc<dyn Trouble> = counter.clone();
+    let mut world = World::new(&trouble);
+    table::more_secrets(&world);
+    world.start();
+    if !matches!(happening, Happening::Created) {
+        world.apply("push", table::full());
+        let settled = |world: &World| {
+            world
+                .object("push")
+                .is_some_and(|object| verdict(&object).0 == "True")
+        };
+        world.until(Duration::from_secs(30), settled).await;
+        world.pass(Duration::from_secs(40)).await;
+    }
+    let silent = disturbance == Some(Disturbance::Unobserved);
+    let late = matches!(
+        disturbance,
+        Some(Disturbance::Stale | Disturbance::TakenBack)
+    );
+    world.server.set_telling(Telling {
+        delay: Duration::from_secs(if late { 5 } else { 0 }),
+        silent_on: if silent {
+            BTreeSet::from([key("push")])
+        } else {
+            BTreeSet::new()
+        },
+        ..Telling::default()
+    });
+    counter.arm(disturbance);
+    happening
+        .happen(&world, disturbance == Some(Disturbance::TakenBack))
+        .await;
+    let (mut left, mut done_for) = (LATER, Duration::ZERO);
+    let mut figures = (0, 0);
+    while done_for < STAYS && !left.is_zero() {
+        world.pass(STEP).await;
+        left = left.saturating_sub(STEP);
+        if world.is_dead() {
+            world.restart().await;
+        }
+        let is_done = happening.is_done(&world, disturbance).is_ok();
+        if is_done && done_for.is_zero() {
+            figures = counter.figures();
+        }
+        done_for = if is_done {
+            done_for + STEP
+        } else {
+            Duration::ZERO
+        };
+    }
+    let told = |problem: String| format!("{problem}\n{}", world.story.whole());
+    happening.is_done(&world, disturbance).map_err(told)?;
+    Ok(figures)
+}
+
+impl Happening {
+    /// It happens, and is perhaps taken back at once.
+    async fn happen(&self, world: &World, taken_back: bool) {
+        let id = || {
+            let object = world.object("push").unwrap_or_default();
+            object["status"]["callbackID"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        match self {
+            Self::Step(step) => {
+                let back = step.back(world);
+                step.make(world);
+                if taken_back {
+                    world.pass(Duration::from_secs(1)).await;
+                    back.make(world);
+                }
+            }
+            Self::Created => world.apply("push", table::full()),
+            Self::Deleted => world.delete("push"),
+            Self::Drifted => {
+                let url = Some("https://drift.example.com/".to_owned());
+                let patch = RowPatch {
+                    notify_callback_url: url,
+                    ..RowPatch::default()
+                };
+                world.cloud().edit_row(&id(), &patch);
+            }
+            Self::Removed => drop(world.cloud().delete_row(&id())),
+        }
+    }
+
+    /// Whether a watch tells it.
+    fn has_an_event(&self) -> bool {
+        match self {
+            Self::Step(step) => !matches!(step.spot, Spot::Secret(..)),
+            Self::Created | Self::Deleted => true,
+            Self::Drifted | Self::Removed => false,
+        }
+    }
+
+    fn is_done(&self, world: &World, disturbance: Option<Disturbance>) -> Result<(), String> {
+        if matches!(self, Self::Deleted) {
+            let rows = world.rows(&domain("push")).len();
+            let is_there = world.object("push").is_some();
+            return if rows == 0 && !is_there {
+                Ok(())
+            } else {
+                Err(format!("it is there: {is_there}, rows: {rows}"))
+            };
+        }
+        let taken_back = disturbance == Some(Disturbance::TakenBack);
+        let is_edit = !taken_back && matches!(self, Self::Step(step) if step.is_edit());
+        is_as_declared(world, is_edit)
+    }
+}

@@ -1,0 +1,401 @@
+//! What a cloud may answer beside the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, header};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::chance::Chance;
+use super::trouble::{Answer, CloudCall, Turn, reply};
+use crate::live::transport::Response;
+
+/// One untrue or unhelpful answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Lie {
+    /// An error, whether the call is carried out or not.
+    Refusal {
+        status: u16,
+        code: &'static str,
+        retry_after: &'static str,
+        carried_out: bool,
+    },
+    /// Some body with some status.
+    Body {
+        status: u16,
+        body: &'static str,
+        carried_out: bool,
+    },
+    NoConnection,
+    Broken {
+        carried_out: bool,
+    },
+    Silent {
+        carried_out: bool,
+    },
+    Slow {
+        before: Duration,
+        after: Duration,
+    },
+    /// The true answer with another row.
+    Row(Distortion),
+    /// The true answer with a `Date` so many seconds off.
+    Dated(i64),
+}
+
+/// What is untrue of the rows of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Distortion {
+    OtherId,
+    UpperCase,
+    UpdatedLater(i64),
+    CreatedLater(i64),
+    WithoutTimes,
+    WithoutSignType,
+    WithoutUrl,
+    OtherUrl,
+    ReversedEvents,
+    Missing,
+    NullList,
+    WrongTotal,
+    Twice,
+}
+
+const REFUSALS: &[(u16, &str)] = &[
+    (400, "LIVE.100011001"),
+    (400, "LIVE.103011016"),
+    (400, "LIVE.103011018"),
+    (400, "LIVE.103011019"),
+    (400, "LIVE.100011006"),
+    (400, "LIVE.100011008"),
+    (400, "LIVE.103011021"),
+    (400, "LIVE.999999999"),
+    (400, ""),
+    (401, "APIG.0301"),
+    (401, "LIVE.100011002"),
+    (401, "LIVE.100011003"),
+    (401, "LIVE.100011015"),
+    (403, "LIVE.100011013"),
+    (403, "LIVE.100011014"),
+    (403, ""),
+    (404, "APIG.0101"),
+    (404, "LIVE.100011001"),
+    (404, "LIVE.103011019"),
+    (404, ""),
+    (405, ""),
+    (408, ""),
+    (409, "LIVE.103011018"),
+    (429, "APIG.0308"),
+    (301, ""),
+    (418, ""),
+    (500, "LIVE.100011007"),
+    (500, "LIVE.100011001"),
+    (500, ""),
+    (502, ""),
+    (503, ""),
+    (504, "APIG.0201"),
+];
+const BODIES: &[&str] = &[
+    "",
+    "<html><body>welcome</body></html>",
+    "{}",
+    "null",
+    "[]",
+    "{\"callback_config\":[{\"id\":\"",
+    "{\"error_code\":\"LIVE.100011001\",\"error_msg\":\"Request Illegal\"}",
+    "\u{0}\u{1}",
+];
+const STATUSES: &[u16] = &[200, 201, 202, 204, 400, 403, 404, 500, 502, 503];
+const RETRY_AFTER: &[&str] = &[
+    "",
+    "",
+    "1",
+    "30",
+    "86400",
+    "Wed, 25 Nov 2099 12:00:00 GMT",
+    "soon",
+];
+const OFFSETS: &[i64] = &[-86_400, -3_600, -420, -90, -20, 20, 90, 420, 3_600, 86_400];
+
+impl Lie {
+    /// Any of them.
+    pub(super) fn any(chance: &mut Chance) -> Self {
+        let carried_out = chance.one_in(2);
+        match chance.below(12) {
+            0..=3 => {
+                let (status, code) = *chance.pick(REFUSALS);
+                Self::Refusal {
+                    status,
+                    code,
+                    retry_after: *chance.pick(RETRY_AFTER),
+                    carried_out,
+                }
+            }
+            4 => Self::Body {
+                status: *chance.pick(STATUSES),
+                body: *chance.pick(BODIES),
+                carried_out,
+            },
+            5 => Self::NoConnection,
+            6 => Self::Broken { carried_out },
+            7 => Self::Silent { carried_out },
+            8 => Self::Slow {
+                before: Duration::from_secs(chance.below(12)),
+                after: Duration::from_secs(chance.below(20)),
+            },
+            9 => Self::Dated(*chance.pick(OFFSETS)),
+            _ => Self::Row(Distortion::any(chance)),
+        }
+    }
+
+    /// Whether an answer of this kind to such a call contradicts what happened, so that nobody who believes it can be right.
+    pub(super) fn is_perjury(&self, method: &Method) -> bool {
+        let is_change = *method != Method::GET;
+        match self {
+            Self::Refusal {
+                status,
+                code,
+                carried_out,
+                ..
+            } => {
+                let is_open = *status >= 500 || *status == 408 || *code == "LIVE.103011021";
+                let tells_gone =
+                    code.starts_with("LIVE.") && *status == 404 || *code == "LIVE.103011019";
+                (is_change && *carried_out && !is_open) || tells_gone
+            }
+            Self::Body {
+                status,
+                body,
+                carried_out,
+            } => {
+                let is_html = body.starts_with('<');
+                let succeeds = (200..300).contains(status) && !body.contains("error_code");
+                !is_html
+                    && (if *carried_out {
+                        is_change && !succeeds && *status < 500
+                    } else {
+                        succeeds
+                    })
+            }
+            Self::NoConnection | Self::Broken { .. } | Self::Silent { .. } | Self::Slow { .. } => {
+                false
+            }
+            Self::Row(distortion) => distortion.is_perjury(),
+            Self::Dated(seconds) => seconds.abs() > 60,
+        }
+    }
+
+    /// What becomes of a call.
+    pub(super) fn turn(&self, call: &CloudCall) -> Turn {
+        let truth = Turn::default();
+        match self.clone() {
+            Self::Refusal {
+                status,
+                code,
+                retry_after,
+                carried_out,
+            } => {
+                let body = serde_json::json!({"error_code": code, "error_msg": "a lie"});
+                let body = if code.is_empty() {
+                    String::new()
+                } else {
+                    body.to_string()
+                };
+                let mut response = reply(status, body);
+                if !retry_after.is_empty() {
+                    let value = retry_after.parse().unwrap();
+                    response.headers.insert(header::RETRY_AFTER, value);
+                }
+                let answer = Answer::Reply(response);
+                Turn {
+                    carried_out,
+                    answer,
+                    ..truth
+                }
+            }
+            Self::Body {
+                status,
+                body,
+                carried_out,
+            } => {
+                let answer = Answer::Reply(reply(status, body));
+                Turn {
+                    carried_out,
+                    answer,
+                    ..truth
+                }
+            }
+            Self::NoConnection => Turn {
+                carried_out: false,
+                answer: Answer::NotSent,
+                ..truth
+            },
+            Self::Broken { carried_out } => Turn {
+                carried_out,
+                answer: Answer::Broken,
+                ..truth
+            },
+            Self::Silent { carried_out } => Turn {
+                carried_out,
+                answer: Answer::Silent,
+                ..truth
+            },
+            Self::Slow { before, after } => Turn {
+                before,
+                after,
+                ..truth
+            },
+            Self::Row(distortion) => {
+                let domain = call.domain.clone();
+                edited(move |response| distortion.apply(response, domain.as_deref()))
+            }
+            Self::Dated(seconds) => edited(move |response| dated(response, seconds)),
+        }
+    }
+}
+
+fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> Turn {
+    Turn {
+        answer: Answer::Edited(Arc::new(edit)),
+        ..Turn::default()
+    }
+}
+
+fn dated(response: &mut Response, seconds: i64) {
+    let Some(date) = crate::live::clock::date(&response.headers) else {
+        return;
+    };
+    let moved = date + SignedDuration::from_secs(seconds);
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moved);
+    response
+        .headers
+        .insert(header::DATE, text.unwrap().parse().unwrap());
+}
+
+impl Distortion {
+    fn any(chance: &mut Chance) -> Self {
+        let seconds = *chance.pick(OFFSETS);
+        *chance.pick(&[
+            Self::OtherId,
+            Self::UpperCase,
+            Self::UpdatedLater(seconds),
+            Self::CreatedLater(seconds),
+            Self::WithoutTimes,
+            Self::WithoutSignType,
+            Self::WithoutUrl,
+            Self::OtherUrl,
+            Self::ReversedEvents,
+            Self::Missing,
+            Self::NullList,
+            Self::WrongTotal,
+            Self::Twice,
+        ])
+    }
+
+    fn is_perjury(self) -> bool {
+        match self {
+            Self::OtherId
+            | Self::OtherUrl
+            | Self::WithoutUrl
+            | Self::Missing
+            | Self::NullList
+            | Self::Twice => true,
+            Self::CreatedLater(seconds) => seconds.abs() > 30,
+            Self::UpperCase
+            | Self::UpdatedLater(_)
+            | Self::WithoutTimes
+            | Self::WithoutSignType
+            | Self::ReversedEvents
+            | Self::WrongTotal => false,
+        }
+    }
+
+    /// Changes the rows of an answer that are of this domain, or all.
+    fn apply(self, response: &mut Response, domain: Option<&str>) {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else {
+            return;
+        };
+        if body["callback_config"].is_array() {
+            self.apply_to_list(&mut body, domain);
+        } else if body["id"].is_string() {
+            self.apply_to_row(&mut body);
+        }
+        response.body = body.to_string().into();
+    }
+
+    fn apply_to_list(self, body: &mut Value, domain: Option<&str>) {
+        let total = body["total"].as_u64().unwrap_or_default();
+        let is_ours = |row: &Value| {
+            let named = row["publish_domain"].as_str().unwrap_or_default();
+            domain.is_none_or(|domain| domain == named) && !named.starts_with("foreign")
+        };
+        let rows = body["callback_config"].as_array_mut().unwrap();
+        match self {
+            Self::Missing => {
+                let before = rows.len();
+                rows.retain(|row| !is_ours(row));
+                let left = u64::try_from(before - rows.len()).unwrap();
+                body["total"] = total.saturating_sub(left).into();
+            }
+            Self::NullList => {
+                body["callback_config"] = Value::Null;
+                body["total"] = 0.into();
+            }
+            Self::WrongTotal => body["total"] = (total + 1).into(),
+            Self::Twice => {
+                let copies: Vec<Value> = rows.iter().filter(|row| is_ours(row)).cloned().collect();
+                let added = u64::try_from(copies.len()).unwrap();
+                for mut copy in copies {
+                    Self::OtherId.apply_to_row(&mut copy);
+                    rows.push(copy);
+                }
+                body["total"] = (total + added).into();
+            }
+            one => rows
+                .iter_mut()
+                .filter(|row| is_ours(row))
+                .for_each(|row| one.apply_to_row(row)),
+        }
+    }
+
+    fn apply_to_row(self, row: &mut Value) {
+        match self {
+            Self::OtherId | Self::Twice => {
+                let id = row["id"].as_str().unwrap_or_default();
+                row["id"] = id.chars().rev().collect::<String>().into();
+            }
+            Self::UpperCase => {
+                let domain = row["publish_domain"].as_str().unwrap_or_default();
+                row["publish_domain"] = domain.to_uppercase().into();
+            }
+            Self::UpdatedLater(seconds) => shift(&mut row["update_time"], seconds),
+            Self::CreatedLater(seconds) => shift(&mut row["create_time"], seconds),
+            Self::WithoutTimes => {
+                let row = row.as_object_mut().unwrap();
+                row.remove("create_time");
+                row.remove("update_time");
+            }
+            Self::WithoutSignType => drop(row.as_object_mut().unwrap().remove("sign_type")),
+            Self::WithoutUrl => drop(row.as_object_mut().unwrap().remove("notify_callback_url")),
+            Self::OtherUrl => row["notify_callback_url"] = "https://other.example.com/".into(),
+            Self::ReversedEvents => {
+                if let Some(events) = row["notify_event_subscription"].as_array_mut() {
+                    events.reverse();
+                }
+            }
+            Self::Missing | Self::NullList | Self::WrongTotal => {}
+        }
+    }
+}
+
+fn shift(time: &mut Value, seconds: i64) {
+    let parsed = time
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok());
+    if let Some(moment) = parsed {
+        *time = (moment + SignedDuration::from_secs(seconds))
+            .to_string()
+            .into();
+    }
+}

@@ -1,0 +1,328 @@
+//! What must be so, whoever lied.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+use live_simulator::{Cause, Change, Row};
+use serde_json::Value;
+
+use super::course::Course;
+use super::object::{NAMESPACE, verdict};
+use super::server::Key;
+use super::world::{World, wall};
+
+/// So many calls one object may cause in an hour.
+const CALLS_AN_HOUR: usize = 120;
+/// And for each edit or restart, which begin anew.
+const FOR_AN_EDIT: usize = 30;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What is not as declared, if anything, once nobody lies any more.
+pub(super) fn wrong(course: &Course) -> Option<String> {
+    let of_object = course
+        .names
+        .iter()
+        .find_map(|name| wrong_with(course, name));
+    of_object.or_else(|| foreign_touched(course))
+}
+
+fn wrong_with(course: &Course, name: &str) -> Option<String> {
+    let world = &course.world;
+    let object = world.object(name)?;
+    let spec = &object["spec"];
+    let (status, reason) = verdict(&object);
+    let told = format!("{name} is {status} {reason}");
+    if spec["suspend"] == true {
+        return (reason != "Suspended").then(|| format!("{told}, and it is suspended"));
+    }
+    if object["metadata"]["deletionTimestamp"].is_string() {
+        return Some(format!(
+            "{told}, and still there though it is being deleted"
+        ));
+    }
+    let place = spec["publishDomain"].as_str().unwrap_or_default();
+    let perjured = course.adversary.has_perjured(place);
+    let rows = own_rows(course, &object);
+    let id = object["status"]["callbackID"].as_str();
+    match (status.as_str(), reason.as_str()) {
+        ("True", "Available" | "Normalized") => {
+            let held = rows.iter().find(|row| Some(row.id.as_str()) == id);
+            let differs = held.is_none_or(|row| difference(world, spec, row).is_some());
+            if differs {
+                let how = held.and_then(|row| difference(world, spec, row));
+                return Some(format!("{told}, but the cloud does not hold it: {how:?}"));
+            }
+            (rows.len() > 1).then(|| format!("{told}, and there are {} rows for it", rows.len()))
+        }
+        ("False", "Duplicate") if sharing(course, place) > 1 => {
+            id.is_some().then(|| format!("{told}, and holds an id"))
+        }
+        // Only a person can tell whose it is.
+        ("False", "Conflict") if perjured || object["spec"]["adoptionPolicy"] == "Never" => None,
+        ("False", "Conflict") if !rows.iter().any(|row| Some(row.id.as_str()) == id) => None,
+        ("False", "Contended") => None,
+        _ => Some(told),
+    }
+}
+
+/// How many objects want this domain.
+fn sharing(course: &Course, place: &str) -> usize {
+    let wanting = |name: &&&str| {
+        let object = course.world.object(name);
+        object.is_some_and(|object| object["spec"]["publishDomain"] == place)
+    };
+    course.names.iter().filter(wanting).count()
+}
+
+/// The rows at the object's place.
+fn own_rows(course: &Course, object: &Value) -> Vec<Row> {
+    let spec = &object["spec"];
+    let place = spec["publishDomain"].as_str().unwrap_or_default();
+    let rows = course.world.rows(place).into_iter();
+    rows.filter(|row| spec["app"] == row.app.as_str()).collect()
+}
+
+/// How a row differs from what a spec and the Secrets say now.
+pub(super) fn difference(world: &World, spec: &Value, row: &Row) -> Option<&'static str> {
+    if spec["notifyCallbackURL"].as_str() != row.notify_callback_url.as_deref() {
+        return Some("notifyCallbackURL");
+    }
+    let wanted: BTreeSet<&str> = match spec["notifyEventSubscription"].as_array() {
+        Some(events) => events.iter().filter_map(Value::as_str).collect(),
+        None => BTreeSet::from(["RECORD_FILE_COMPLETE"]),
+    };
+    let held: BTreeSet<&str> = row
+        .notify_event_subscription
+        .iter()
+        .map(String::as_str)
+        .collect();
+    if wanted != held {
+        return Some("notifyEventSubscription");
+    }
+    if spec["signType"].as_str().unwrap_or("HMACSHA256") != row.sign_type {
+        return Some("signType");
+    }
+    let reference = &spec["signKeySecretRef"];
+    if reference.is_object() {
+        let name = reference["name"].as_str().unwrap_or_default().to_owned();
+        let values = world.server.secret(&(NAMESPACE.to_owned(), name));
+        let key = reference["key"].as_str().unwrap_or_default();
+        let wanted = values.and_then(|values| values.get(key).cloned());
+        if row.key.as_ref().map(|key| key.reveal().to_owned()) != wanted {
+            return Some("the sign key");
+        }
+    }
+    None
+}
+
+fn foreign_touched(course: &Course) -> Option<String> {
+    let touched = course
+        .foreign
+        .iter()
+        .find(|row| course.world.cloud().row(&row.id).as_ref() != Some(row));
+    touched.map(|row| {
+        format!(
+            "the foreign row {} of {} was changed or deleted",
+            row.id, row.publish_domain
+        )
+    })
+}
+
+/// What is judged over all of the time.
+pub(super) fn whole_course(course: &Course) -> Result<(), String> {
+    frugal(course)?;
+    not_taken_over(course)?;
+    truthful(course)?;
+    orphans(course)
+}
+
+/// No object causes more calls in an hour than it may.
+fn frugal(course: &Course) -> Result<(), String> {
+    let calls = course.world.calls();
+    let domains: BTreeSet<_> = calls
+        .iter()
+        .filter_map(|made| made.call.domain.clone())
+        .collect();
+    for domain in domains {
+        let times: Vec<Duration> = calls
+            .iter()
+            .filter(|made| made.call.domain.as_ref() == Some(&domain))
+            .map(|made| made.at)
+            .collect();
+        let most = (CALLS_AN_HOUR + FOR_AN_EDIT * course.edits()) * sharing(course, &domain).max(1);
+        for (first, start) in times.iter().enumerate() {
+            let count = times[first..].partition_point(|at| *at < *start + HOUR);
+            if count > most {
+                return Err(format!(
+                    "{count} calls for {domain} in the hour from {start:?}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whoever says that the cloud holds the spec has seen it there.
+fn truthful(course: &Course) -> Result<(), String> {
+    let mutations = course.world.cloud().mutations();
+    for (at, key, object) in course.world.server.history() {
+        let (status, reason) = verdict(&object);
+        let place = object["spec"]["publishDomain"].as_str().unwrap_or_default();
+        if (status.as_str(), reason.as_str()) != ("True", "Available")
+            || course.adversary.has_perjured(place)
+        {
+            continue;
+        }
+        let id = object["status"]["callbackID"].as_str();
+        let mut held = mutations.iter().filter(|mutation| {
+            mutation.at <= at
+                && mutation.change != Change::Deleted
+                && Some(mutation.row.id.as_str()) == id
+        });
+        let holds = |row: &Row| {
+            let difference = difference(&course.world, &object["spec"], row);
+            // Which key there was then is not known any more.
+            matches!(difference, None | Some("the sign key"))
+        };
+        if !held.any(|mutation| holds(&mutation.row)) {
+            return Err(format!(
+                "{} said Ready at {at} of what the cloud never held",
+                key.1
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is left at the cloud that was made here and that no object holds.
+fn orphans(course: &Course) -> Result<(), String> {
+    let world = &course.world;
+    let held: BTreeSet<String> = course
+        .names
+        .iter()
+        .filter_map(|name| {
+            Some(
+                world.object(name)?["status"]["callbackID"]
+                    .as_str()?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    // What stays by policy, and what somebody let go by hand while it was being deleted.
+    let stays = |domain: &str| {
+        world.server.history().into_iter().any(|(_, _, object)| {
+            let by_hand = object["metadata"]["deletionTimestamp"].is_string()
+                && object["metadata"]["finalizers"].is_null();
+            let by_policy =
+                object["spec"]["deletionPolicy"] == "Retain" || object["status"]["adopted"] == true;
+            object["spec"]["publishDomain"] == domain && (by_policy || by_hand)
+        })
+    };
+    for row in world.cloud().rows() {
+        let domain = &row.publish_domain;
+        let is_foreign = course
+            .foreign
+            .iter()
+            .chain(&course.adoptable)
+            .any(|other| other.id == row.id);
+        let excused = is_foreign || stays(domain) || course.adversary.has_perjured(domain);
+        if !excused && !held.contains(&row.id) && sharing(course, domain) == 0 {
+            return Err(format!("{} of {domain} is nobody's any more", row.id));
+        }
+    }
+    Ok(())
+}
+
+/// What somebody else made is deleted only by who has taken it over.
+fn not_taken_over(course: &Course) -> Result<(), String> {
+    let Some(row) = &course.adoptable else {
+        return Ok(());
+    };
+    let mutations = course.world.cloud().mutations();
+    let deleted = mutations.iter().find(|mutation| {
+        mutation.row.id == row.id
+            && mutation.change == Change::Deleted
+            && mutation.cause != Cause::OutOfBand
+    });
+    let taken_over = |(_, _, object): &(Timestamp, Key, Value)| {
+        object["status"]["callbackID"] == row.id.as_str()
+    };
+    if deleted.is_some() && !course.world.server.history().iter().any(taken_over) {
+        return Err(format!(
+            "{} was deleted though nobody had taken it over",
+            row.id
+        ));
+    }
+    Ok(())
+}
+
+/// Who is served by an API server that is well tells within this time how a new generation stands.
+const TOLD_WITHIN: Duration = Duration::from_mins(4);
+
+/// A generation of which nothing is said, although nothing keeps anybody from it.
+pub(super) fn untold(course: &Course, since: Timestamp) -> Option<String> {
+    let now = wall();
+    let is_old = |at: Timestamp| now.duration_since(at.max(since)).unsigned_abs() > TOLD_WITHIN;
+    course.names.iter().find_map(|name| {
+        let object = course.world.object(name)?;
+        let generation = &object["metadata"]["generation"];
+        let history = course.world.server.history();
+        let made = history.iter().find(|(_, key, one)| {
+            key.1 == *name
+                && one["metadata"]["generation"] == *generation
+                && one["metadata"]["uid"] == object["metadata"]["uid"]
+        });
+        let (at, _, _) = made?;
+        let told = verdict(&object).0 != "stale";
+        (!told && is_old(*at))
+            .then(|| format!("nothing is said of generation {generation} of {name} for 4 min"))
+    })
+}
+
+/// What was written and called so far.
+pub(super) struct Effects {
+    versions: Vec<Option<Value>>,
+    calls: usize,
+    /// Whether nothing waits for anything.
+    settled: bool,
+}
+
+pub(super) fn effects(course: &Course) -> Effects {
+    let version = |name: &&str| {
+        let object = course.world.object(name)?;
+        Some(object["metadata"]["resourceVersion"].clone())
+    };
+    let settled = |name: &&str| {
+        let object = course.world.object(name);
+        object.is_none_or(|object| {
+            let (status, reason) = verdict(&object);
+            status == "True" || reason == "Suspended"
+        })
+    };
+    Effects {
+        settled: course.names.iter().all(settled),
+        versions: course.names.iter().map(version).collect(),
+        calls: course.world.calls().len(),
+    }
+}
+
+/// What is settled is not written any more, and costs sweeps only.
+pub(super) fn silence(course: &Course, before: &Effects) -> Result<(), String> {
+    if !before.settled {
+        return Ok(());
+    }
+    if effects(course).versions != before.versions {
+        return Err("something is written although all is settled".to_owned());
+    }
+    let calls = course.world.calls();
+    let call = calls[before.calls..].iter().find(|made| {
+        (made.call.method != Method::GET && !made.call.is_login)
+            || made.call.domain.is_some()
+            || made.call.id.is_some()
+    });
+    call.map_or(Ok(()), |made| {
+        Err(format!("{:?} although all is settled", made.call))
+    })
+}

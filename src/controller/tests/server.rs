@@ -1,0 +1,391 @@
+//! An API server in memory, as far as the controller uses one: objects with versions and finalizers, watches, Secrets, the CRD.
+//!
+//! The house rule is real parts. This one is an exception for the sake of virtual time: no real API server keeps it. It knows no
+//! schema and no rights; that both servers agree on what a write does is shown by `tests/operator`, which runs the same controller.
+
+mod store;
+mod watching;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use jiff::Timestamp;
+use json_patch::PatchOperation;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tower::BoxError;
+
+pub(super) use self::store::{Definition, Key, Refusal, Telling};
+use self::store::{NOT_FOUND, Part, Store};
+use super::life::Life;
+use super::story::Story;
+use super::trouble::{Fate, ServerCall, Trouble, Verb};
+use super::world::wall;
+
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+/// Clones are handles of the same server.
+#[derive(Clone)]
+pub(super) struct Server {
+    store: Arc<Mutex<Store>>,
+    changed: watch::Sender<u64>,
+    trouble: Arc<dyn Trouble>,
+    story: Story,
+}
+
+/// What a path names.
+struct Address<'a> {
+    verb: Verb,
+    key: Key,
+    query: &'a str,
+}
+
+impl Server {
+    pub(super) fn new(trouble: Arc<dyn Trouble>, story: Story) -> Self {
+        Self {
+            store: Arc::new(Mutex::new(Store::new())),
+            changed: watch::Sender::new(0),
+            trouble,
+            story,
+        }
+    }
+
+    /// A client for a process with this life.
+    pub(super) fn client(&self, life: &Life) -> kube::Client {
+        let (server, life) = (self.clone(), life.clone());
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (server, life) = (server.clone(), life.clone());
+            async move { server.answer(&life, request).await }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    /// An object as it is now.
+    pub(super) fn object(&self, key: &Key) -> Option<Value> {
+        self.lock().get(key).cloned()
+    }
+
+    pub(super) fn create(&self, key: &Key, spec: Value) {
+        self.act(|store| store.create(key, spec, wall()));
+    }
+
+    /// Changes an object as a person does; `false` when there is none.
+    pub(super) fn edit(&self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
+        self.act(|store| store.edit(key, change))
+    }
+
+    pub(super) fn delete(&self, key: &Key) -> bool {
+        self.act(|store| store.delete(key, wall()))
+    }
+
+    /// Puts a Secret in place, or takes it away.
+    pub(super) fn set_secret(&self, key: &Key, values: Option<BTreeMap<String, String>>) {
+        self.act(|store| match values {
+            Some(values) => drop(store.secrets.insert(key.clone(), values)),
+            None => drop(store.secrets.remove(key)),
+        });
+    }
+
+    pub(super) fn secret(&self, key: &Key) -> Option<BTreeMap<String, String>> {
+        self.lock().secrets.get(key).cloned()
+    }
+
+    pub(super) fn set_definition(&self, definition: Definition) {
+        self.act(|store| store.definition = definition);
+    }
+
+    /// Every version of every object.
+    pub(super) fn history(&self) -> Vec<(Timestamp, Key, Value)> {
+        let store = self.lock();
+        let changes = store.changes.iter();
+        changes
+            .map(|change| (change.at, change.key.clone(), change.object.clone()))
+            .collect()
+    }
+
+    /// How watches tell changes from now on.
+    pub(super) fn set_telling(&self, telling: Telling) {
+        self.act(|store| store.telling = telling);
+    }
+
+    fn act<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
+        let (result, version) = {
+            let mut store = self.lock();
+            (act(&mut store), store.version())
+        };
+        self.changed.send_replace(version);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap()
+    }
+
+    async fn answer(&self, life: &Life, request: Request<Body>) -> Result<Answer, BoxError> {
+        life.or_nothing().await;
+        let (head, body) = request.into_parts();
+        let body = body.collect_bytes().await?;
+        let address = address(&head.method, head.uri.path(), head.uri.query());
+        let call = ServerCall {
+            verb: address.verb,
+            name: address.key.1.clone(),
+        };
+        let fate = self.trouble.at_server(&call);
+        if fate != Fate::Served {
+            self.story.tell(format!(
+                "API server: {:?} {} -> {fate:?}",
+                call.verb, call.name
+            ));
+        }
+        let is_partial = head
+            .headers
+            .get(http::header::ACCEPT)
+            .is_some_and(|accept| {
+                accept
+                    .to_str()
+                    .unwrap_or_default()
+                    .contains("PartialObject")
+            });
+        let serve = || self.serve(life, &address, &body, is_partial);
+        match fate {
+            Fate::Served => Ok(serve()),
+            Fate::Late(wait) => {
+                tokio::time::sleep(wait).await;
+                life.or_nothing().await;
+                Ok(serve())
+            }
+            Fate::Refused(code, reason) => Ok(refused(&Refusal { code, reason })),
+            Fate::Broken { carried_out } => {
+                let _ = carried_out.then(serve);
+                Err("connection reset by peer".into())
+            }
+            Fate::Silent { carried_out } => {
+                let _ = carried_out.then(serve);
+                std::future::pending().await
+            }
+            Fate::Fatal { carried_out } => {
+                let _ = carried_out.then(serve);
+                life.end();
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn serve(&self, life: &Life, address: &Address<'_>, body: &[u8], is_partial: bool) -> Answer {
+        match self.carry_out(life, address, body, is_partial) {
+            Ok(answer) => answer,
+            Err(refusal) => refused(&refusal),
+        }
+    }
+
+    fn carry_out(
+        &self,
+        life: &Life,
+        address: &Address<'_>,
+        body: &[u8],
+        is_partial: bool,
+    ) -> Result<Answer, Refusal> {
+        let key = &address.key;
+        let value = match address.verb {
+            Verb::Watch => return Ok(watching::answer(self, life, address.query)),
+            Verb::List => self.list(&key.0, is_partial),
+            Verb::Get => self.lock().get(key).cloned().ok_or(NOT_FOUND)?,
+            Verb::Patch => self.patch(key, Part::Main, body)?,
+            Verb::PatchStatus => self.patch(key, Part::Status, body)?,
+            Verb::ReadSecret => self.read_secret(key)?,
+            Verb::ReadDefinition => definition(self.lock().definition),
+            Verb::Publish => {
+                json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "event"}})
+            }
+            Verb::Other => return Err(NOT_FOUND),
+        };
+        Ok(whole(200, &value))
+    }
+
+    fn patch(&self, key: &Key, part: Part, body: &[u8]) -> Result<Value, Refusal> {
+        let operations: Vec<PatchOperation> = serde_json::from_slice(body).unwrap();
+        let patched = self.act(|store| store.patch(key, part, &operations));
+        self.story.tell(match &patched {
+            Ok(object) => told(part, key, object),
+            Err(refusal) => format!("patch {part:?} of {} -> {}", key.1, refusal.code),
+        });
+        patched
+    }
+
+    fn list(&self, namespace: &str, is_partial: bool) -> Value {
+        let store = self.lock();
+        let wanted = store
+            .all()
+            .filter(|(key, _)| namespace.is_empty() || key.0 == namespace);
+        let items: Vec<Value> = wanted
+            .map(|(_, object)| {
+                if is_partial {
+                    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+                } else {
+                    object.clone()
+                }
+            })
+            .collect();
+        let kind = if is_partial {
+            "PartialObjectMetadataList"
+        } else {
+            "RecordingCallbackList"
+        };
+        json!({
+            "apiVersion": "live.huaweicloud.com/v1alpha1",
+            "kind": kind,
+            "metadata": {"resourceVersion": store.version().to_string()},
+            "items": items,
+        })
+    }
+
+    fn read_secret(&self, key: &Key) -> Result<Value, Refusal> {
+        use k8s_openapi::ByteString;
+        let values = self.secret(key).ok_or(NOT_FOUND)?;
+        let data: BTreeMap<_, _> = values
+            .into_iter()
+            .map(|(name, value)| (name, ByteString(value.into_bytes())))
+            .collect();
+        Ok(json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"namespace": key.0, "name": key.1},
+            "data": data,
+        }))
+    }
+}
+
+/// What a request asks for.
+fn address<'a>(method: &Method, path: &str, query: Option<&'a str>) -> Address<'a> {
+    let query = query.unwrap_or_default();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let is_watch = query.contains("watch=true");
+    let (verb, key) = match (method, segments.as_slice()) {
+        (&Method::GET, ["apis", _, _, "recordingcallbacks"]) => (Verb::List, ("", "")),
+        (&Method::GET, ["apis", _, _, "namespaces", namespace, "recordingcallbacks"]) => {
+            (Verb::List, (*namespace, ""))
+        }
+        (
+            &Method::GET,
+            [
+                "apis",
+                _,
+                _,
+                "namespaces",
+                namespace,
+                "recordingcallbacks",
+                name,
+            ],
+        ) => (Verb::Get, (*namespace, *name)),
+        (
+            &Method::PATCH,
+            [
+                "apis",
+                _,
+                _,
+                "namespaces",
+                namespace,
+                "recordingcallbacks",
+                name,
+            ],
+        ) => (Verb::Patch, (*namespace, *name)),
+        (
+            &Method::PATCH,
+            [
+                "apis",
+                _,
+                _,
+                "namespaces",
+                namespace,
+                "recordingcallbacks",
+                name,
+                "status",
+            ],
+        ) => (Verb::PatchStatus, (*namespace, *name)),
+        (&Method::GET, ["api", "v1", "namespaces", namespace, "secrets", name]) => {
+            (Verb::ReadSecret, (*namespace, *name))
+        }
+        (&Method::GET, ["apis", _, _, "customresourcedefinitions", _]) => {
+            (Verb::ReadDefinition, ("", ""))
+        }
+        (_, ["apis", "events.k8s.io", ..]) => (Verb::Publish, ("", "")),
+        _ => (Verb::Other, ("", path)),
+    };
+    Address {
+        verb: if verb == Verb::List && is_watch {
+            Verb::Watch
+        } else {
+            verb
+        },
+        key: (key.0.to_owned(), key.1.to_owned()),
+        query,
+    }
+}
+
+/// A write as the story tells it.
+fn told(part: Part, key: &Key, object: &Value) -> String {
+    let name = &key.1;
+    if part == Part::Main {
+        let finalizers = &object["metadata"]["finalizers"];
+        let record = &object["metadata"]["annotations"][crate::api::PENDING_OPERATION];
+        return format!("{name}: metadata written, finalizers {finalizers} record {record}");
+    }
+    let status = &object["status"];
+    let generation = &object["metadata"]["generation"];
+    let conditions = status["conditions"].as_array();
+    let ready = conditions.and_then(|all| all.iter().find(|one| one["type"] == "Ready"));
+    let ready = ready.cloned().unwrap_or_default();
+    format!(
+        "{name}: status of generation {} (now {generation}): Ready {} {} id {} next {}: {}",
+        status["observedGeneration"],
+        ready["status"],
+        ready["reason"],
+        status["callbackID"],
+        status["nextAttemptTime"],
+        ready["message"],
+    )
+}
+
+/// Only what the controller reads of it.
+fn definition(state: Definition) -> Value {
+    use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
+    let mut definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": crate::cluster::crd_check::CRD_NAME,
+            "annotations": {SCHEMA_VERSION_ANNOTATION: SCHEMA_VERSION.to_string()},
+        },
+        "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": []},
+        "status": {"conditions": [{"type": "Established", "status": "True"}]},
+    });
+    if state == Definition::Terminating {
+        definition["metadata"]["deletionTimestamp"] = json!(wall().to_string());
+    }
+    definition
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let Refusal { code, reason } = refusal;
+    let mut status = json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "message": format!("refused: {reason}"), "reason": reason, "code": code,
+    });
+    if *reason == "Schema" {
+        status["reason"] = json!("Invalid");
+        status["details"] = json!({"causes": [{"reason": "FieldValueInvalid", "message": "refused", "field": "status"}]});
+    }
+    whole(*code, &status)
+}
+
+fn whole(status: u16, value: &Value) -> Answer {
+    let body = Full::new(Bytes::from(value.to_string()));
+    Response::builder()
+        .status(status)
+        .body(body.map_err(|never| match never {}).boxed_unsync())
+        .unwrap()
+}

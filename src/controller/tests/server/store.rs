@@ -1,0 +1,256 @@
+//! What the API server holds, and what its writes do: versions, generations, finalizers, JSON patches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use json_patch::{PatchOperation, TestOperation};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::controller::tests::world::wall;
+
+/// Namespace and name.
+pub(crate) type Key = (String, String);
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
+}
+
+pub(super) const NOT_FOUND: Refusal = Refusal {
+    code: 404,
+    reason: "NotFound",
+};
+/// A failed `test` of a JSON patch. Unlike a schema error it has no causes.
+pub(super) const INVALID: Refusal = Refusal {
+    code: 422,
+    reason: "Invalid",
+};
+
+/// One change, as watches tell it.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) version: u64,
+    pub(super) kind: &'static str,
+    pub(super) key: Key,
+    pub(super) object: Value,
+    pub(super) at: Timestamp,
+    /// When watches tell it; never when unset.
+    pub(super) told_at: Option<Instant>,
+}
+
+/// How watches tell changes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Telling {
+    /// So much later.
+    pub(crate) delay: Duration,
+    /// Of several changes of one object that were not told yet only the newest.
+    pub(crate) coalesces: bool,
+    /// Nothing of these objects.
+    pub(crate) silent_on: BTreeSet<Key>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Definition {
+    Served,
+    Terminating,
+}
+
+/// The part of an object that a patch may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Main,
+    Status,
+}
+
+pub(super) struct Store {
+    version: u64,
+    uids: u64,
+    objects: BTreeMap<Key, Value>,
+    pub(super) changes: Vec<Change>,
+    pub(super) telling: Telling,
+    pub(super) secrets: BTreeMap<Key, BTreeMap<String, String>>,
+    pub(super) definition: Definition,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        Self {
+            version: 1,
+            uids: 0,
+            objects: BTreeMap::new(),
+            changes: Vec::new(),
+            telling: Telling::default(),
+            secrets: BTreeMap::new(),
+            definition: Definition::Served,
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<&Value> {
+        self.objects.get(key)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Key, &Value)> {
+        self.objects.iter()
+    }
+
+    /// Creates an object with this spec.
+    pub(super) fn create(&mut self, key: &Key, spec: Value, now: Timestamp) {
+        assert!(!self.objects.contains_key(key), "{key:?} is there");
+        self.uids += 1;
+        self.version += 1;
+        let object = json!({
+            "apiVersion": "live.huaweicloud.com/v1alpha1",
+            "kind": "RecordingCallback",
+            "metadata": {
+                "namespace": key.0,
+                "name": key.1,
+                "uid": format!("00000000-0000-4000-8000-{:012}", self.uids),
+                "creationTimestamp": seconds(now),
+                "generation": 1,
+                "resourceVersion": self.version.to_string(),
+            },
+            "spec": spec,
+            "status": {"observedGeneration": -1},
+        });
+        self.objects.insert(key.clone(), object.clone());
+        self.tell("ADDED", key, object);
+    }
+
+    /// Applies a JSON patch to a part of an object.
+    pub(super) fn patch(
+        &mut self,
+        key: &Key,
+        part: Part,
+        operations: &[PatchOperation],
+    ) -> Result<Value, Refusal> {
+        let old = self.objects.get(key).ok_or(NOT_FOUND)?;
+        let mut patched = old.clone();
+        for operation in operations {
+            if let PatchOperation::Test(test) = operation
+                && is_absent_and_may_be(&patched, test)
+            {
+                continue;
+            }
+            json_patch::patch(&mut patched, std::slice::from_ref(operation))
+                .map_err(|_| INVALID)?;
+        }
+        let mut new = old.clone();
+        match part {
+            Part::Status => new["status"] = patched["status"].take(),
+            Part::Main => {
+                new["metadata"] = patched["metadata"].take();
+                new["spec"] = patched["spec"].take();
+            }
+        }
+        Ok(self.commit(key, new))
+    }
+
+    /// Changes an object as a person does.
+    pub(super) fn edit(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
+        let Some(mut new) = self.objects.get(key).cloned() else {
+            return false;
+        };
+        change(&mut new);
+        self.commit(key, new);
+        true
+    }
+
+    /// Deletes an object: at once, or when its last finalizer goes.
+    pub(super) fn delete(&mut self, key: &Key, now: Timestamp) -> bool {
+        self.edit(key, |object| {
+            let metadata = &mut object["metadata"];
+            if metadata.get("deletionTimestamp").is_none() {
+                metadata["deletionTimestamp"] = json!(seconds(now));
+                metadata["deletionGracePeriodSeconds"] = json!(0);
+                bump(metadata);
+            }
+        })
+    }
+
+    /// Stores a new version, or lets go what is being deleted and held by nobody.
+    fn commit(&mut self, key: &Key, mut new: Value) -> Value {
+        let old = &self.objects[key];
+        if *old == new {
+            return new;
+        }
+        if old["spec"] != new["spec"] {
+            bump(&mut new["metadata"]);
+        }
+        self.version += 1;
+        new["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let held = new.pointer("/metadata/finalizers");
+        let is_held = held
+            .and_then(Value::as_array)
+            .is_some_and(|all| !all.is_empty());
+        let going = new.pointer("/metadata/deletionTimestamp").is_some();
+        if going && !is_held {
+            self.objects.remove(key);
+            self.tell("DELETED", key, new.clone());
+        } else {
+            self.objects.insert(key.clone(), new.clone());
+            self.tell("MODIFIED", key, new.clone());
+        }
+        new
+    }
+
+    fn tell(&mut self, kind: &'static str, key: &Key, object: Value) {
+        let now = Instant::now();
+        if self.telling.coalesces {
+            let untold = |change: &Change| change.told_at.is_some_and(|at| at > now);
+            let earlier = self
+                .changes
+                .iter_mut()
+                .rev()
+                .take_while(|change| untold(change));
+            for change in earlier.filter(|change| change.key == *key) {
+                change.told_at = None;
+            }
+        }
+        let told = !self.telling.silent_on.contains(key);
+        self.changes.push(Change {
+            version: self.version,
+            kind,
+            key: key.clone(),
+            object,
+            at: wall(),
+            told_at: told.then(|| now + self.telling.delay),
+        });
+    }
+
+    /// The next change after a version that watches tell.
+    pub(super) fn after(&self, version: u64) -> Option<&Change> {
+        let first = self
+            .changes
+            .partition_point(|change| change.version <= version);
+        self.changes[first..]
+            .iter()
+            .find(|change| change.told_at.is_some())
+    }
+}
+
+/// A `test` for null passes where the member is absent and its parent is there.
+fn is_absent_and_may_be(document: &Value, test: &TestOperation) -> bool {
+    test.value.is_null()
+        && document.pointer(test.path.as_str()).is_none()
+        && test
+            .path
+            .parent()
+            .is_some_and(|parent| document.pointer(parent.as_str()).is_some())
+}
+
+fn bump(metadata: &mut Value) {
+    let generation = metadata["generation"].as_i64().unwrap_or_default();
+    metadata["generation"] = json!(generation + 1);
+}
+
+fn seconds(now: Timestamp) -> String {
+    Timestamp::from_second(now.as_second()).unwrap().to_string()
+}

@@ -1,0 +1,60 @@
+//! The smallest course: one object comes, is settled, and then costs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::object::{domain, key, spec, verdict};
+use super::trouble::{Peace, Trouble};
+use super::world::World;
+
+/// A row goes right after a write of ours, so that its absence does not count yet, and then the spec changes.
+#[tokio::test(start_paused = true)]
+async fn a_generation_that_nobody_holds_is_not_ready() {
+    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
+    let mut world = World::new(&trouble);
+    world.start();
+    world.apply("push", spec("push"));
+    world.pass(Duration::from_secs(5)).await;
+    let id = world.rows(&domain("push"))[0].id.clone();
+    world.cloud().delete_row(&id);
+    let url = "https://hooks.example.com/other";
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+    for _ in 0..60 {
+        world.pass(Duration::from_secs(1)).await;
+        let is_ready = verdict(&world.object("push").unwrap()).0 == "True";
+        let is_held = world.rows(&domain("push")).len() == 1;
+        assert!(is_held || !is_ready, "{}", world.story.whole());
+    }
+    assert_eq!(
+        verdict(&world.object("push").unwrap()).0,
+        "True",
+        "{}",
+        world.story.whole()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_is_two_calls_and_two_writes_and_then_silence() {
+    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
+    let mut world = World::new(&trouble);
+    world.start();
+    world.apply("push", spec("push"));
+    let settled = world.until(Duration::from_secs(30), |world| {
+        world
+            .object("push")
+            .is_some_and(|object| verdict(&object).0 == "True")
+    });
+    assert!(settled.await, "{}", world.story.whole());
+    let rows = world.rows(&domain("push"));
+    assert_eq!(rows.len(), 1, "{}", world.story.whole());
+    assert_eq!(world.calls().len(), 2, "{}", world.story.whole());
+    let version = |world: &World| {
+        world.server.object(&key("push")).unwrap()["metadata"]["resourceVersion"].clone()
+    };
+    let before = version(&world);
+    world.pass(Duration::from_hours(1)).await;
+    assert_eq!(version(&world), before, "{}", world.story.whole());
+    eprintln!("{}", world.story.whole());
+}

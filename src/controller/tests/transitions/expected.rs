@@ -1,0 +1,219 @@
+//! What may be said of an object, by the order in which the contract has reasons come: written down a second time, without a look
+//! at the code.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::table::OTHER_PROJECT;
+use crate::controller::tests::object::{NAMESPACE, PROJECT};
+use crate::controller::tests::world::World;
+
+const REGION: &str = "cn-north-4";
+
+/// What stands between an object and its being held, beside its own fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::controller::tests) struct Circumstances {
+    pub(super) read_only: bool,
+    pub(super) is_duplicate: bool,
+    /// A row that is not ours lies at the place.
+    pub(super) foreign_row: bool,
+    /// Only Secrets changed since the object was settled: what needs nothing may stay as it was.
+    pub(super) settled: bool,
+}
+
+/// The reasons of which one must stand in Ready.
+pub(super) fn reasons(
+    world: &World,
+    object: &Value,
+    circumstances: Circumstances,
+) -> Vec<&'static str> {
+    let spec = &object["spec"];
+    if spec["suspend"] == true {
+        return vec!["Suspended"];
+    }
+    if is_invalid(spec) {
+        return vec!["InvalidSpec"];
+    }
+    let observed = circumstances.read_only || spec["managementPolicy"] == "Observe";
+    // Whose Secret changed, and who needs nothing, may stay as it was.
+    let as_it_was = if circumstances.settled {
+        vec!["Available", "ObserveOnly", "Conflict", "Duplicate"]
+    } else {
+        vec![]
+    };
+    let or_as_it_was = |reasons: &[&'static str]| [reasons, as_it_was.as_slice()].concat();
+    match standing(world, spec) {
+        Standing::Missing => return or_as_it_was(&["CredentialsMissing"]),
+        Standing::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
+        // A duplicate calls nobody, so nobody refuses it.
+        Standing::Rejected if circumstances.is_duplicate => {
+            return vec!["CredentialsRejected", "Duplicate"];
+        }
+        Standing::Rejected => return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]),
+        Standing::Either => {
+            return or_as_it_was(&[
+                "CredentialsMissing",
+                "EndpointNotAllowed",
+                "InvalidSpec",
+                "TargetChanged",
+                "PermissionDenied",
+            ]);
+        }
+        Standing::At(region, project) => {
+            let target = &object["status"]["target"];
+            let is_settled = target["region"].is_string();
+            let moved =
+                target["region"] != region.as_str() || target["projectID"] != project.as_str();
+            if is_settled && moved {
+                return vec!["TargetChanged"];
+            }
+            if region != REGION || project != PROJECT {
+                // Another place, at which there may be anything.
+                return vec![
+                    "Available",
+                    "Conflict",
+                    "PermissionDenied",
+                    "CredentialsRejected",
+                    "SignKeyMissing",
+                    "SignKeyInvalid",
+                ];
+            }
+        }
+    }
+    if circumstances.is_duplicate {
+        return if observed {
+            vec!["ObserveOnly", "Duplicate"]
+        } else {
+            vec!["Duplicate"]
+        };
+    }
+    match sign_key(world, spec) {
+        Err(_) if observed => return vec!["SignKeyMissing", "SignKeyInvalid", "ObserveOnly"],
+        Err("missing") => return or_as_it_was(&["SignKeyMissing"]),
+        Err(_) => return or_as_it_was(&["SignKeyInvalid"]),
+        Ok(_) => {}
+    }
+    if observed {
+        return vec!["ObserveOnly"];
+    }
+    if circumstances.foreign_row && object["status"]["callbackID"].is_null() {
+        return vec!["Conflict"];
+    }
+    if is_refused(spec) {
+        return vec!["RequestRejected"];
+    }
+    vec!["Available", "Normalized"]
+}
+
+/// What the API server refuses, and an old object may have all the same.
+fn is_invalid(spec: &Value) -> bool {
+    let word = |name: &str, known: &[&str]| {
+        spec[name]
+            .as_str()
+            .is_some_and(|word| !known.contains(&word))
+    };
+    let url = spec["notifyCallbackURL"].as_str();
+    url.is_some_and(|url| !url.starts_with("http"))
+        || word("adoptionPolicy", &["Never", "IfIdentical", "Always"])
+        || word("managementPolicy", &["Manage", "Observe"])
+}
+
+/// What only the cloud refuses.
+fn is_refused(spec: &Value) -> bool {
+    let events = spec["notifyEventSubscription"].as_array();
+    events.is_some_and(|all| all.iter().any(|event| event == "RECORD_START"))
+        || spec["signType"] == "SHA512"
+}
+
+enum Standing {
+    Missing,
+    NotAllowed,
+    Rejected,
+    /// Not sane enough for one word.
+    Either,
+    At(String, String),
+}
+
+fn standing(world: &World, spec: &Value) -> Standing {
+    let name = spec["credentialsSecretRef"]["name"].as_str();
+    let values = name.and_then(|name| secret(world, name));
+    let Some(values) = values else {
+        return Standing::Missing;
+    };
+    let value = |name: &str| values.get(name).map(String::as_str);
+    let or_secret = |field: &str, key: &str| spec[field].as_str().or(value(key)).map(str::to_owned);
+    let is_sane = |text: &str| {
+        text.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
+    };
+    let has_pair = value("ak").is_some() && value("sk").is_some();
+    if value("ak").is_some_and(|ak| !is_sane(ak)) {
+        return Standing::Missing;
+    }
+    let Some(region) = or_secret("region", "region") else {
+        return Standing::Missing;
+    };
+    let named = or_secret("projectID", "project_id");
+    if named.is_none() && region != REGION {
+        // IAM knows no project of that name.
+        return Standing::Missing;
+    }
+    let project = named.unwrap_or_else(|| PROJECT.to_owned());
+    let in_secret = [value("region"), value("project_id")];
+    let is_sane_there = in_secret.into_iter().flatten().all(is_sane);
+    if !is_sane_there || !is_sane(&region) || !is_sane(&project) {
+        return Standing::Either;
+    }
+    // IAM is not called where a key and its project are given.
+    match value("live_endpoint") {
+        Some(endpoint) if endpoint.contains(' ') => return Standing::Either,
+        Some(endpoint) if endpoint.contains("evil") => return Standing::NotAllowed,
+        _ => {}
+    }
+    if !has_pair {
+        let has_user = ["username", "password", "domain_name"]
+            .iter()
+            .all(|key| value(key).is_some());
+        return if value("token").is_some() || has_user {
+            Standing::Rejected
+        } else {
+            Standing::Missing
+        };
+    }
+    let works = match (value("ak"), value("sk")) {
+        (Some("AKFIRST"), Some("AKFIRST-secret")) | (Some("AKSECOND"), Some("AKSECOND-secret")) => {
+            true
+        }
+        (Some("AKELSEWHERE"), Some("AKELSEWHERE-secret")) => {
+            project == OTHER_PROJECT || spec["projectID"].is_null()
+        }
+        _ => false,
+    };
+    let moved = project != PROJECT || region != "cn-north-4";
+    if (!works || value("security_token").is_some()) && !moved {
+        return Standing::Rejected;
+    }
+    Standing::At(region, project)
+}
+
+/// The sign key that the cloud must hold, if one.
+pub(super) fn sign_key(world: &World, spec: &Value) -> Result<Option<String>, &'static str> {
+    let reference = &spec["signKeySecretRef"];
+    if reference.is_null() {
+        return Ok(None);
+    }
+    let values = secret(world, reference["name"].as_str().unwrap_or_default()).unwrap_or_default();
+    let value = values.get(reference["key"].as_str().unwrap_or_default());
+    match value {
+        None => Err("missing"),
+        Some(value) if value.len() < 32 => Err("invalid"),
+        Some(value) => Ok(Some(value.clone())),
+    }
+}
+
+fn secret(world: &World, name: &str) -> Option<BTreeMap<String, String>> {
+    world
+        .server
+        .secret(&(NAMESPACE.to_owned(), name.to_owned()))
+}

@@ -1,0 +1,264 @@
+//! A cluster, a cloud and the operator between them, in virtual time.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::FromArgMatches as _;
+use jiff::Timestamp;
+use live_simulator::{Cloud, Credential, Row, Settings, User};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::cloud::{Made, Road};
+use super::life::Life;
+use super::object::{ACCOUNT, HOOKS, NAMESPACE, PROJECT, key};
+use super::server::Server;
+use super::story::Story;
+use super::trouble::Trouble;
+use crate::admin::Health;
+use crate::cluster::crd_check::CrdCheck;
+use crate::cluster::lease::Leadership;
+use crate::config::RunConfig;
+use crate::controller::context::Outside;
+use crate::controller::lead;
+use crate::metrics::Metrics;
+use crate::stop::Stop;
+
+/// How finely a wait looks whether it may end.
+const STEP: Duration = Duration::from_millis(500);
+
+thread_local! {
+    /// When the virtual time of this thread's world began.
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The wall clock of everybody here: it goes with tokio's paused time.
+pub(super) fn wall() -> Timestamp {
+    let began = BEGAN.get().unwrap_or_else(Instant::now);
+    let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+    noon.saturating_add(began.elapsed()).unwrap()
+}
+
+/// All of it. Dropped with its process.
+pub(super) struct World {
+    pub(super) server: Server,
+    pub(super) road: Road,
+    pub(super) story: Story,
+    config: RunConfig,
+    process: Option<Process>,
+}
+
+struct Process {
+    life: Life,
+    work: JoinHandle<()>,
+}
+
+impl World {
+    /// A world with the usual Secrets, whose operator does not run yet.
+    pub(super) fn new(trouble: &Arc<dyn Trouble>) -> Self {
+        BEGAN.set(Some(Instant::now()));
+        let story = Story::begin();
+        let server = Server::new(Arc::clone(trouble), story.clone());
+        let cloud = Cloud::with_clock(Settings::default(), wall);
+        for access_key in ["AKFIRST", "AKSECOND"] {
+            let secret_key = format!("{access_key}-secret");
+            cloud.add_credential(Credential::new(access_key, &secret_key, PROJECT));
+        }
+        cloud.add_user(User::new(
+            "company",
+            "operator",
+            "not-easy-to-guess",
+            PROJECT,
+        ));
+        let road = Road::new(cloud, Arc::clone(trouble), story.clone());
+        let world = Self {
+            server,
+            road,
+            story,
+            config: config(),
+            process: None,
+        };
+        world.secret(ACCOUNT, &account("AKFIRST"));
+        world.secret(HOOKS, &[("sign", SIGN_KEY), ("other", OTHER_SIGN_KEY)]);
+        world
+    }
+
+    pub(super) fn cloud(&self) -> &Cloud {
+        &self.road.cloud
+    }
+
+    /// Changes the operator's flags; before it starts.
+    pub(super) fn configure(&mut self, change: impl FnOnce(&mut RunConfig)) {
+        change(&mut self.config);
+    }
+
+    pub(super) fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The operator starts.
+    pub(super) fn start(&mut self) {
+        self.story.tell("the operator starts");
+        let life = Life::begin();
+        let (config, kube) = (self.config.clone(), self.server.client(&life));
+        let outside = Outside {
+            kube: kube.clone(),
+            cloud: self.road.way(&life),
+            direct: self.road.way(&life),
+            wall: Arc::new(wall),
+        };
+        let ended = life.clone();
+        let work = tokio::spawn(async move {
+            let (health, metrics) = (
+                Arc::new(Health::new(&config.namespaces)),
+                Arc::new(Metrics::new(|_| "other", config.read_only)),
+            );
+            let leadership = Leadership::always();
+            let crd = CrdCheck::new(kube);
+            let work = lead(
+                &config,
+                outside,
+                &health,
+                metrics,
+                leadership,
+                Stop::new(),
+                crd,
+            );
+            tokio::select! {
+                result = work => result.unwrap(),
+                () = ended.ended() => {}
+            }
+        });
+        self.process = Some(Process { life, work });
+    }
+
+    /// The operator is killed.
+    pub(super) async fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.story.tell("the operator is killed");
+            process.life.end();
+            process.work.await.unwrap();
+        }
+    }
+
+    /// Whether it died of something that befell it.
+    pub(super) fn is_dead(&self) -> bool {
+        self.process
+            .as_ref()
+            .is_none_or(|process| process.life.is_over())
+    }
+
+    pub(super) async fn restart(&mut self) {
+        self.kill().await;
+        self.start();
+    }
+
+    pub(super) async fn pass(&self, time: Duration) {
+        sleep(time).await;
+    }
+
+    /// Waits until something is so, at most so long.
+    pub(super) async fn until(&self, limit: Duration, is_so: impl Fn(&Self) -> bool) -> bool {
+        let end = Instant::now() + limit;
+        while !is_so(self) {
+            if Instant::now() >= end {
+                return false;
+            }
+            sleep(STEP).await;
+        }
+        true
+    }
+
+    pub(super) fn object(&self, name: &str) -> Option<Value> {
+        self.server.object(&key(name))
+    }
+
+    /// Applies a spec: creates the object, or gives it this one.
+    pub(super) fn apply(&self, name: &str, spec: Value) {
+        self.story.tell(format!("somebody applies {name}: {spec}"));
+        let is_there = self
+            .server
+            .edit(&key(name), |object| object["spec"] = spec.clone());
+        if !is_there {
+            self.server.create(&key(name), spec);
+        }
+    }
+
+    /// Merges a change into an object, as `kubectl patch --type merge` does.
+    pub(super) fn merge(&self, name: &str, change: &Value) {
+        self.story
+            .tell(format!("somebody changes {name}: {change}"));
+        self.server
+            .edit(&key(name), |object| json_patch::merge(object, change));
+    }
+
+    pub(super) fn delete(&self, name: &str) {
+        self.story.tell(format!("somebody deletes {name}"));
+        self.server.delete(&key(name));
+    }
+
+    pub(super) fn secret(&self, name: &str, values: &[(&str, &str)]) {
+        let shown: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+        self.story
+            .tell(format!("somebody writes the Secret {name} with {shown:?}"));
+        let values: BTreeMap<String, String> = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let key = (NAMESPACE.to_owned(), name.to_owned());
+        self.server.set_secret(&key, Some(values));
+    }
+
+    pub(super) fn no_secret(&self, name: &str) {
+        self.story
+            .tell(format!("somebody deletes the Secret {name}"));
+        self.server.set_secret(&key(name), None);
+    }
+
+    /// The rows at the cloud of a domain.
+    pub(super) fn rows(&self, domain: &str) -> Vec<Row> {
+        let rows = self.cloud().rows().into_iter();
+        rows.filter(|row| row.publish_domain == domain).collect()
+    }
+
+    pub(super) fn calls(&self) -> Vec<Made> {
+        self.road.made()
+    }
+}
+
+pub(super) const SIGN_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+pub(super) const OTHER_SIGN_KEY: &str = "zyxwvutsrqponmlkjihgfedcba9876543210";
+
+/// The values of a Secret for an access key.
+pub(super) fn account(access_key: &str) -> [(&str, &str); 4] {
+    let secret_key = match access_key {
+        "AKFIRST" => "AKFIRST-secret",
+        _ => "AKSECOND-secret",
+    };
+    [
+        ("ak", access_key),
+        ("sk", secret_key),
+        ("project_id", PROJECT),
+        ("region", "cn-north-4"),
+    ]
+}
+
+/// The values of a Secret for a user, for whom IAM makes tokens.
+pub(super) fn user() -> [(&'static str, &'static str); 5] {
+    [
+        ("username", "operator"),
+        ("password", "not-easy-to-guess"),
+        ("domain_name", "company"),
+        ("project_id", PROJECT),
+        ("region", "cn-north-4"),
+    ]
+}
+
+fn config() -> RunConfig {
+    let command = <RunConfig as clap::Args>::augment_args(clap::Command::new("run"));
+    let matches = command.try_get_matches_from(["run"]).unwrap();
+    RunConfig::from_arg_matches(&matches).unwrap()
+}
