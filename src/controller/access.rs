@@ -368,9 +368,11 @@ fn inputs(
 ) -> Inputs {
     let meta = parse::object(object);
     let reference = object.spec.credentials_secret_ref.as_ref();
+    let is_forbidden = matches!(login, Err((reason, _)) if *reason == Reason::EndpointNotAllowed);
     let login = login.as_ref().ok();
     Inputs {
         key,
+        is_forbidden,
         credentials: reference.map(|reference| {
             let values = values(found, meta.namespace, &reference.name)?;
             CredentialSet::digest(secret::credentials(&values)?)

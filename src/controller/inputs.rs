@@ -17,6 +17,8 @@ pub(super) struct Inputs {
     pub(super) credential: Option<String>,
     /// Region and project, where they are named.
     pub(super) target: (Option<String>, Option<String>),
+    /// They name an endpoint that is not allowed.
+    pub(super) is_forbidden: bool,
 }
 
 impl Inputs {
@@ -29,7 +31,8 @@ impl Inputs {
         }
     }
 
-    /// Another process sent another key for what is settled, had another credential refused, or created in another project.
+    /// Another process sent another key for what is settled, had another credential refused, created in another project, or was
+    /// allowed to call where they lead.
     fn differ_from(&self, status: &Status) -> bool {
         let sent = status
             .sent
@@ -41,7 +44,8 @@ impl Inputs {
         };
         let refused = status.rejected_credential.as_ref();
         let refused = refused.is_some_and(|refused| self.credential.as_ref() != Some(refused));
-        another_key || refused || self.name_another_target(status)
+        let forbidden = self.is_forbidden && conditions::is_ready(status);
+        another_key || refused || forbidden || self.name_another_target(status)
     }
 
     fn name_another_target(&self, status: &Status) -> bool {
@@ -66,6 +70,7 @@ mod tests {
             credentials: Some(Ok(credential.to_owned())),
             credential: Some(credential.to_owned()),
             target: (Some("cn-north-4".to_owned()), None),
+            is_forbidden: false,
         }
     }
 
@@ -100,6 +105,11 @@ mod tests {
         let elsewhere =
             serde_json::json!({ "target": { "region": "cn-east-3", "projectID": "p" } });
         assert!(one.are_news(None, serde_json::from_value(elsewhere).ok().as_ref()));
+        let forbidden = Inputs {
+            is_forbidden: true,
+            ..inputs("one", "ak")
+        };
+        assert!(forbidden.are_news(None, Some(&status("True", "one", None))));
         // What fails is tried when its backoff ends, with whatever key there is by then.
         assert!(!one.are_news(None, Some(&status("False", "other", None))));
         assert!(!one.are_news(None, Some(&status("False", "one", Some("ak")))));

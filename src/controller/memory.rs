@@ -235,6 +235,7 @@ mod tests {
             credentials: None,
             credential: None,
             target: (None, None),
+            is_forbidden: false,
         }
     }
 
