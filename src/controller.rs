@@ -6,11 +6,13 @@ mod access;
 mod account;
 mod allowance;
 mod change;
+mod clean_up;
 mod context;
 mod create;
 mod deleted;
 #[cfg(test)]
 mod fuzz;
+mod gather;
 mod gauges;
 mod identifier;
 mod inputs;
@@ -19,10 +21,12 @@ mod memory;
 mod notes;
 mod places;
 mod poll;
+mod questions;
 mod reconcile;
 mod record;
 mod run;
 mod secrets;
+mod steps;
 mod sweep;
 mod watches;
 
@@ -155,7 +159,7 @@ async fn lead(
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
-            leftover::run(&context, left),
+            clean_up::run(&context, left),
         );
     };
     tokio::select! {

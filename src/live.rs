@@ -21,5 +21,6 @@ pub mod sender;
 pub mod sign;
 pub mod sign_key;
 pub mod strikes;
+pub mod temporary;
 pub mod transport;
 pub mod wire;

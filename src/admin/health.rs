@@ -66,12 +66,12 @@ impl Health {
     pub fn new(namespaces: &[String]) -> Self {
         let unknown = |text: &str| Err(text.to_owned());
         let all = [String::new()];
-        let watched = if namespaces.is_empty() {
+        let named = if namespaces.is_empty() {
             &all
         } else {
             namespaces
         };
-        let watches = watched.iter().map(|name| (name.clone(), Vital::default()));
+        let watches = named.iter().map(|name| (name.clone(), Vital::default()));
         Self(Mutex::new(State {
             beat: Instant::now(),
             is_standby: false,
@@ -118,6 +118,11 @@ impl Health {
     /// A list or watch of a namespace failed.
     pub fn watch_fails(&self, namespace: &str, trouble: Trouble) {
         self.watch(namespace, |vital| vital.fails(trouble));
+    }
+
+    /// Whether a namespace is there.
+    pub fn namespace_exists(&self, namespace: &str, exists: bool) {
+        self.watch(namespace, |vital| vital.exists(exists));
     }
 
     /// How each watch stands.
@@ -272,6 +277,15 @@ mod tests {
         health.watch_seen("live");
         assert!(health.readiness().0);
         health.watch_seen("a namespace that nobody serves");
+
+        health.namespace_exists("live", false);
+        health.watch_seen("live");
+        let (is_ready, text) = health.readiness();
+        let missing = "watch of live: there is no such namespace\n";
+        assert!(!is_ready && text.contains(missing), "{text}");
+        assert!(health.watches()[0].trouble.is_some());
+        health.namespace_exists("live", true);
+        assert!(health.readiness().0);
     }
 
     #[tokio::test(start_paused = true)]

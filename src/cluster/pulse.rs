@@ -117,8 +117,7 @@ mod tests {
             response.into_body().collect().await.unwrap().to_bytes(),
             "{}"
         );
-        let signs = signs.lock().unwrap().clone();
-        signs
+        signs.lock().unwrap().clone()
     }
 
     #[tokio::test]

@@ -57,6 +57,12 @@ pub const RIGHTS: &[Right] = &[
         place: Place::Served,
     },
     Right {
+        group: "",
+        resource: "namespaces",
+        verbs: &["get"],
+        place: Place::Served,
+    },
+    Right {
         group: "coordination.k8s.io",
         resource: "leases",
         verbs: &["create", "get", "update"],

@@ -51,6 +51,7 @@ impl Values {
     }
 
     /// The same without what only other keys have.
+    #[must_use]
     pub fn only(&self, keys: &Keys) -> Self {
         let mut only = self.clone();
         only.values.retain(|key, _| keys.contains(key));

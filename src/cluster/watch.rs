@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{DeserializeGuard, Status};
@@ -20,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use super::client::call_within;
+use super::client::{call, call_within};
 use super::error::Error;
 use super::limits::PAGE_LIMIT;
 use crate::api::RecordingCallback;
@@ -30,6 +31,8 @@ use seen::{Differences, Seen, Version};
 const COMPARED: Duration = Duration::from_mins(10);
 /// A difference that a second look finds again, so much later, is none that was about to be brought.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
+/// How often a namespace without objects is looked for.
+const LOOKED_FOR: Duration = Duration::from_secs(20);
 /// How many objects are compared at once.
 const PAGE: u32 = 500;
 /// The shortest and the longest time from one try that failed to the next.
@@ -46,6 +49,7 @@ pub type Event = watcher::Event<Read>;
 pub struct Watched {
     namespace: String,
     api: Api<Read>,
+    namespaces: Api<Namespace>,
     selector: Option<String>,
     seen: Arc<Mutex<Seen>>,
     anew: Arc<Notify>,
@@ -65,6 +69,7 @@ pub struct Missed {
 impl Watched {
     /// A watch of a namespace, or of every one when the name is empty; of the objects with these labels.
     pub fn new(client: Client, namespace: &str, selector: Option<&str>) -> Self {
+        let namespaces = Api::all(client.clone());
         let api = if namespace.is_empty() {
             Api::all(client)
         } else {
@@ -73,6 +78,7 @@ impl Watched {
         Self {
             namespace: namespace.to_owned(),
             api,
+            namespaces,
             selector: selector.map(str::to_owned),
             seen: Arc::default(),
             anew: Arc::default(),
@@ -127,6 +133,27 @@ impl Watched {
         }
     }
 
+    /// Tells again and again whether the namespace is there, for ever. The objects of one that is not are listed all the same, as none;
+    /// and where there is an object there is a namespace.
+    pub async fn look_for_namespace(&self, tell: impl Fn(bool)) {
+        if self.namespace.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            if lock(&self.seen).is_empty() {
+                let found = self.namespaces.get_metadata_opt(&self.namespace);
+                match call("read the namespace", found).await {
+                    Ok(found) => tell(found.is_some()),
+                    // Who may not read it can't tell.
+                    Err(error) => debug!(namespace = self.namespace, "not looked for: {error}"),
+                }
+            } else {
+                tell(true);
+            }
+            sleep(LOOKED_FOR).await;
+        }
+    }
+
     async fn missed(&self) -> Result<Option<Missed>, Error> {
         let listed = self.list().await?;
         let first = lock(&self.seen).differences(&listed);
@@ -175,7 +202,10 @@ pub fn is_refusal(error: &watcher::Error) -> bool {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchError(status) => refuses(status),
-        _ => false,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
     }
 }
 

@@ -13,8 +13,8 @@ use self::standing::Standing;
 use super::cloud::Cloud;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
-use crate::explain;
 use crate::live::account::Account;
+use crate::live::codes;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::facts::Access;
@@ -124,8 +124,7 @@ async fn list(cloud: &Cloud, accounts: &[Account]) -> Result<Project, String> {
                 inventory.total
             ),
             Err(failure) => {
-                let advice = failure.code.as_deref().and_then(explain::remedy);
-                format!("{name}: {}", sentence(&failure, advice))
+                format!("{name}: {}", sentence(&failure, codes::advice(&failure)))
             }
         };
     }

@@ -12,6 +12,7 @@ use super::inputs::Inputs;
 use super::memory::Memories;
 use super::secrets::{Cache, Found, Name};
 use crate::api::RecordingCallback;
+use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{self as cluster, Values};
 use crate::config::RunConfig;
@@ -207,18 +208,29 @@ impl Accesses {
         }
     }
 
-    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. A Secret
-    /// that can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
+    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
+    /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
+    /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
     pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
-        let refused = objects.iter().filter(|object| {
-            let status = object.status.as_ref();
-            status.is_some_and(|status| status.rejected_credential.is_some())
+        let status = |object: &RecordingCallback| object.status.clone().unwrap_or_default();
+        let is_refused = |status: &Status| status.rejected_credential.is_some();
+        if !objects.iter().any(|object| is_refused(&status(object))) {
+            return;
+        }
+        let is_settled =
+            |status: &Status| status.callback_id.is_some() && conditions::is_ready(status);
+        let telling = objects.iter().filter(|object| {
+            let status = status(object);
+            is_refused(&status) || is_settled(&status)
         });
         let all =
-            stream::iter(refused).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
+            stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
                 if let Ok(read) = self.read(object).await
                     && let Ok(login) = read.login
                 {
+                    if is_settled(&status(object)) {
+                        self.client.strikes.vouch(&login.credential);
+                    }
                     let digest = login.credential.digest(&parse::uid(object));
                     self.inherit(object, &login.credential, &digest);
                 }

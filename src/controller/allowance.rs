@@ -1,12 +1,18 @@
 //! How many calls one object may cause. Whatever the cloud answers, in whatever order, an object that gets nowhere must not use up
-//! the quota of its account: at most 120 calls in any hour. Anything that its owner changes gives it a full allowance again.
+//! the quota of its account: at most 120 calls in any hour. What its owner changes or asks for is not held up by that: an edit is
+//! good for a few calls at once, a requested look for one and its change.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// So many calls at once.
 const BURST: u32 = 30;
+/// So many for another generation, whatever was used up.
+const AN_EDIT: u32 = 10;
+/// So many for a requested look.
+const A_LOOK: u32 = 2;
 /// And one more each so often: 90 in an hour.
 const EVERY: Duration = Duration::from_secs(40);
 
@@ -27,6 +33,8 @@ pub(super) struct Allowance {
     refilled: Instant,
     /// The generation that it was given for.
     generation: Option<i64>,
+    /// The requested look that it was given for, by its hash: whoever writes annotations must not fill our memory.
+    requested: Option<u64>,
 }
 
 impl Default for Allowance {
@@ -35,18 +43,22 @@ impl Default for Allowance {
             left: BURST,
             refilled: Instant::now(),
             generation: None,
+            requested: None,
         }
     }
 }
 
 impl Allowance {
-    /// Another generation of the object is another story.
-    pub(super) fn renew_for(&mut self, generation: i64) {
+    /// Another generation of the object, or another requested look, is another story.
+    pub(super) fn renew_for(&mut self, generation: i64, requested: Option<&str>) {
         if self.generation != Some(generation) {
-            *self = Self {
-                generation: Some(generation),
-                ..Self::default()
-            };
+            self.generation = Some(generation);
+            self.left = self.left.max(AN_EDIT);
+        }
+        let requested = requested.map(hash);
+        if self.requested != requested {
+            self.requested = requested;
+            self.left = self.left.max(A_LOOK);
         }
     }
 
@@ -71,6 +83,12 @@ impl Allowance {
         }
         Err((EVERY * lacking).saturating_sub(self.refilled.elapsed()))
     }
+}
+
+fn hash(token: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    token.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -114,13 +132,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_edit_gives_a_full_allowance() {
+    async fn an_edit_and_a_requested_look_are_not_held_up() {
         let mut allowance = Allowance::default();
-        allowance.renew_for(1);
-        while allowance.take(Call::Change).is_ok() {}
-        allowance.renew_for(1);
-        assert!(allowance.take(Call::Change).is_err());
-        allowance.renew_for(2);
-        assert!(allowance.take(Call::Change).is_ok());
+        let calls = |allowance: &mut Allowance| {
+            std::iter::from_fn(|| allowance.take(Call::Change).ok()).count()
+        };
+        allowance.renew_for(1, None);
+        assert_eq!(calls(&mut allowance), 30);
+        allowance.renew_for(1, None);
+        assert_eq!(calls(&mut allowance), 0);
+        allowance.renew_for(2, None);
+        assert_eq!(calls(&mut allowance), 10);
+        allowance.renew_for(2, Some("now"));
+        assert_eq!(allowance.take(Call::Question), Ok(()));
+        assert_eq!(calls(&mut allowance), 1);
+        allowance.renew_for(2, Some("now"));
+        assert_eq!(calls(&mut allowance), 0);
     }
 }

@@ -36,12 +36,13 @@ impl Run<'_> {
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.turn.pause(call).await;
+        self.note_sent();
         account.looks().wrote(&desired.place);
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
         };
-        self.note_seen_by(&account);
+        self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
             let uid = &self.facts.object.uid;
@@ -74,6 +75,7 @@ impl Run<'_> {
         }
         let deadline = self.deadline(&account, planned);
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
+        self.note_sent();
         account.looks().wrote(&parse::place(&self.object.spec));
         let told = match reply {
             Ok(answer) => Told {
@@ -200,6 +202,7 @@ impl Run<'_> {
         }
         let now = self.moment(tokio::time::Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
+        self.again = Some(again);
         self.end(
             status,
             Next::After(again.duration_since(now).unsigned_abs()),
@@ -220,7 +223,10 @@ impl Run<'_> {
                 }
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
-                    self.refresh().await?;
+                    if let Err(error) = self.overtaken(&version, error).await {
+                        self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                        return Err(error);
+                    }
                     if self.stored() != planned_on {
                         return Ok(Next::Again);
                     }
@@ -237,16 +243,13 @@ impl Run<'_> {
 
     /// Lets the object go.
     pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
-        match self
-            .context
-            .objects
-            .release(&self.object, &Version::of(&self.object))
-            .await
-        {
+        let version = Version::of(&self.object);
+        let objects = &self.context.objects;
+        match objects.release(&self.object, &version).await {
             Ok(()) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) if is_stale(&error) => {
-                self.refresh().await?;
+                self.overtaken(&version, error).await?;
                 return Ok(Next::Again);
             }
             Err(error) => return Err(error),
@@ -271,5 +274,5 @@ pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Pay
 
 /// What the table of codes advises a person to do.
 pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
-    codes::find(failure.code.as_deref()?).map(|code| code.advice)
+    codes::advice(failure)
 }

@@ -166,8 +166,8 @@ impl Context {
         &self,
         object: &ObjectRef<RecordingCallback>,
     ) -> Option<Arc<RecordingCallback>> {
-        let mut stores = self.stores.get().into_iter().flatten();
-        let stored = stores.find_map(|store| store.get(object))?;
+        let mut all = self.stores.get().into_iter().flatten();
+        let stored = all.find_map(|store| store.get(object))?;
         Some(self.memories.with(&parse::uid(&stored), |memory| {
             let later = memory
                 .written

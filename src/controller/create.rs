@@ -32,9 +32,12 @@ use crate::plan::outcome::{self, Told};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
+use crate::plan::step::Look;
 use crate::plan::time::shifted;
 use crate::plan::unknown::FIRST_LOOK;
 
+/// For so long a doubtful date holds up no second create.
+const DOUBTS: Duration = Duration::from_mins(1);
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
 
@@ -44,6 +47,12 @@ impl Run<'_> {
         let Some((account, desired)) = self.means() else {
             return Ok(Next::Again);
         };
+        if self.is_date_doubted(&account) {
+            let not_before = self.moment(Instant::now());
+            let proof = Proof::Absence;
+            let _ = self.look_at_place(Look { not_before, proof }).await?;
+            return Ok(Next::Again);
+        }
         let Ok(_alone) = self.alone(&account, &desired.place).await else {
             return Ok(Next::Again);
         };
@@ -69,6 +78,7 @@ impl Run<'_> {
         let reply = self
             .post(&account, &desired, &record, token, deadline)
             .await;
+        self.note_sent();
         drop(creating); // a look may wait for it
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
@@ -96,6 +106,19 @@ impl Run<'_> {
                 Ok(Next::OnChange)
             }
         }
+    }
+
+    /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
+    /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
+    fn is_date_doubted(&self, account: &Account) -> bool {
+        let doubted = self.context.clock.is_doubted(&account.target().endpoint);
+        let uid = &self.facts.object.uid;
+        doubted
+            && self.context.memories.with(uid, |memory| {
+                let lately = memory.doubted.is_some_and(|at| at.elapsed() < DOUBTS);
+                memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
+                !lately
+            })
     }
 
     /// The right to make one POST, at a moment when no sweep needs the project still.
@@ -162,7 +185,7 @@ impl Run<'_> {
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.refresh().await?;
+                self.overtaken(&version, error).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -233,7 +256,7 @@ impl Run<'_> {
         match protect.await {
             Ok(object) => self.remember(object),
             Err(error) => {
-                debug!(%error, object = %self.name(), "a wiped record is not put back yet")
+                debug!(%error, object = %self.name(), "a wiped record is not put back yet");
             }
         }
     }
@@ -257,7 +280,7 @@ impl Run<'_> {
                     Some(row) => Some(row),
                     None => self.find(account, desired).await,
                 };
-                self.note_seen_by(account);
+                self.note_written(account);
                 if let Some(row) = row {
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
@@ -271,6 +294,7 @@ impl Run<'_> {
             self.context.metrics.api_outcome_unknown();
         }
         let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        self.again = Some(again);
         let is_open = self
             .facts
             .record
@@ -304,8 +328,8 @@ impl Run<'_> {
             .context
             .index
             .held_by_others(&self.facts.object.uid, ids);
-        self.facts.observed =
-            Observed::seen(self.moment(seen.begun), seen.rows, seen.proves_absence);
+        let rows = self.context.deleted.living(account.target(), seen.rows);
+        self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
         foreign::ours(&self.facts).cloned()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::plan::place::Target;
+use crate::plan::row::Row;
 
 /// How long a deleted id counts as absent.
 const COUNTS_FOR: Duration = Duration::from_mins(10);
@@ -21,6 +22,12 @@ struct Entry {
     project_id: String,
     id: String,
     at: Instant,
+}
+
+impl Entry {
+    fn is_in(&self, target: &Target) -> bool {
+        self.region == target.region && self.project_id == target.project_id
+    }
 }
 
 impl Deleted {
@@ -37,10 +44,18 @@ impl Deleted {
     /// The ids of this project that count as absent.
     pub(super) fn ids(&self, target: &Target) -> BTreeSet<String> {
         let entries = self.entries();
-        let here = entries
-            .iter()
-            .filter(|entry| entry.region == target.region && entry.project_id == target.project_id);
+        let here = entries.iter().filter(|entry| entry.is_in(target));
         here.map(|entry| entry.id.clone()).collect()
+    }
+
+    /// What of these rows of this project does not count as absent.
+    pub(super) fn living(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
+        let entries = self.entries();
+        rows.retain(|row| {
+            let is_row = |entry: &Entry| entry.id == row.id && entry.is_in(target);
+            !entries.iter().any(is_row)
+        });
+        rows
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -55,12 +70,24 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::plan::content::Partial;
+    use crate::plan::place::Place;
 
     fn project(id: &str) -> Target {
         Target {
             region: "cn-north-4".to_owned(),
             project_id: id.to_owned(),
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+        }
+    }
+
+    fn row(id: &str) -> Row {
+        Row {
+            id: id.to_owned(),
+            place: Place::new("push.example.com", "live"),
+            content: Partial::default(),
+            create_time: None,
+            update_time: None,
         }
     }
 
@@ -72,5 +99,15 @@ mod tests {
         assert!(deleted.ids(&project("two")).is_empty());
         advance(COUNTS_FOR).await;
         assert!(deleted.ids(&project("one")).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_of_a_deleted_id_is_not_seen() {
+        let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
+        let deleted = Deleted::default();
+        deleted.note(&project("one"), "dead");
+        let living = deleted.living(&project("one"), rows.clone());
+        assert_eq!(living, rows[1..]);
+        assert_eq!(deleted.living(&project("two"), rows.clone()), rows);
     }
 }

@@ -67,10 +67,14 @@ pub(super) struct Memory {
     pub(super) unwritten: Option<Unwritten>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
+    pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// When a create last waited for another look, since the date of the last one was doubted.
+    pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
@@ -154,7 +158,7 @@ impl Memory {
         }
     }
 
-    /// Takes note of the row that was seen once our write of that time had settled.
+    /// Takes note of a row that was seen by a look that began after our write of that time.
     pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
             let baseline = hold::baseline(Some(last_write), row);
@@ -223,27 +227,58 @@ mod tests {
     use super::*;
     use crate::plan::facts::Key;
 
-    fn inputs(key: &str) -> Option<Inputs> {
-        Some(Inputs {
+    fn inputs(key: &str) -> Inputs {
+        Inputs {
             key: Key::Digest(key.to_owned()),
             credentials: None,
             credential: None,
-        })
+        }
     }
 
     #[test]
     fn what_a_failed_reconcile_was_decided_on_does_not_count() {
         let memories = Memories::default();
-        let decide = |key| memories.with("uid", |memory| memory.deciding = inputs(key));
+        let decide = |key| memories.with("uid", |memory| memory.deciding = Some(inputs(key)));
         let decided = || memories.with("uid", |memory| memory.decided.clone());
         decide("one");
         memories.ended("uid", true);
-        assert_eq!(decided(), inputs("one"));
+        assert_eq!(decided(), Some(inputs("one")));
         decide("two");
         memories.ended("uid", false);
-        assert_eq!(decided(), inputs("one"));
+        assert_eq!(decided(), Some(inputs("one")));
         memories.forget("uid");
         memories.ended("uid", true);
         assert!(memories.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_step_of_a_clock_lengthens_a_wait() {
+        let mut memory = Memory::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let announced = later(now, Duration::from_secs(10));
+        assert_eq!(memory.next_attempt(announced, now), announced);
+        // The clock goes back an hour: ten seconds are ten seconds.
+        let back = earlier(now, Duration::from_hours(1));
+        let next = memory.next_attempt(announced, back);
+        assert_eq!(next, later(back, Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(memory.next_attempt(announced, back), back);
+        // After a restart nothing is known but what the status says.
+        let far = later(now, Duration::from_hours(1));
+        let next = Memory::default().next_attempt(far, now);
+        assert_eq!(next, later(now, backoff::LONGEST));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
+        let mut memory = Memory::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let told = later(now, Duration::from_hours(1));
+        assert_eq!(memory.last_write(told, now), now);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let then = later(now, Duration::from_secs(30));
+        assert_eq!(memory.last_write(told, then), now);
+        let past = earlier(now, Duration::from_mins(5));
+        assert_eq!(memory.last_write(past, then), past);
     }
 }

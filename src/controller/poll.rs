@@ -1,7 +1,7 @@
 //! Reads the Secrets in use again and again, so that a rotated key or a repaired credential takes effect by itself.
 //!
-//! A read that finds a difference only wakes: what holds is compared again when the object is decided on. Reads run side by side,
-//! as many as begin in the time that one may take; one that hangs or fails delays only its own.
+//! A read that finds a difference only wakes: what holds is compared again when the object is decided on. Reads run side by side; one
+//! that hangs or fails delays only its own.
 
 mod schedule;
 

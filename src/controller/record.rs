@@ -13,9 +13,10 @@ use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{Basis, Version, is_stale};
 use crate::declared::parse;
-use crate::plan::conditions;
+use crate::plan::conditions::{self, Truth};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
+use crate::plan::time::next_second;
 
 /// First and longest pause between two tries to write an outcome.
 const LANDING_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -48,8 +49,14 @@ impl Run<'_> {
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
                 self.is_interrupted = true;
-                self.refresh().await?;
-                Ok(false)
+                let overtaken = self.overtaken(&version, error).await;
+                if overtaken.is_err() {
+                    self.keep_unwritten(Some(Unwritten {
+                        planned_on: stored,
+                        status,
+                    }));
+                }
+                overtaken.map(|()| false)
             }
             Err(error) => {
                 self.keep_unwritten(Some(Unwritten {
@@ -169,13 +176,16 @@ impl Run<'_> {
             return;
         };
         let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
-        let tone = match (new.status.as_str(), reason) {
-            ("True", _)
-            | (
-                _,
-                Reason::Suspended | Reason::ObserveOnly | Reason::Updating | Reason::RateLimited,
-            ) => Tone::Normal,
-            _ => Tone::Warning,
+        let calm = [
+            Reason::Suspended,
+            Reason::ObserveOnly,
+            Reason::Updating,
+            Reason::RateLimited,
+        ];
+        let tone = if conditions::truth(new) == Some(Truth::True) || calm.contains(&reason) {
+            Tone::Normal
+        } else {
+            Tone::Warning
         };
         let message = new.message.clone();
         info!(
@@ -195,7 +205,8 @@ impl Run<'_> {
         let Some(next) = self.facts.status.next_attempt_time else {
             return;
         };
-        let until = self.instant(next);
+        let exact = self.again.filter(|again| next_second(*again) == next);
+        let until = self.instant(exact.unwrap_or(next));
         let uid = &self.facts.object.uid;
         self.context
             .memories
@@ -233,6 +244,23 @@ impl Run<'_> {
             && parse::uid(&object) == meta.uid
         {
             self.remember(object);
+        }
+        Ok(())
+    }
+
+    /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
+    /// refusal has another cause, and to try again at once would go on for ever.
+    pub(super) async fn overtaken(&mut self, version: &Version, error: Error) -> Result<(), Error> {
+        let meta = &self.facts.object;
+        let objects = &self.context.objects;
+        let found = objects.get(&meta.namespace, &meta.name).await?;
+        let Some(object) = found.filter(|object| parse::uid(object) == meta.uid) else {
+            return Ok(()); // it is gone: the watch will tell
+        };
+        let is_as_it_was = Version::of(&object).resource_version == version.resource_version;
+        self.remember(object);
+        if is_as_it_was && is_stale(&error) {
+            return Err(error);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One reconcile of one object: its facts, and how they are filled.
+//! One round of one object's reconcile: its facts, and how it waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,26 +8,23 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
-use super::access::Entry;
 use super::account::Account;
 use super::allowance::Call;
 use super::context::{Context, Turn};
-use super::memory::Memory;
+use super::gather;
 use crate::api::RecordingCallback;
-use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::Error;
 use crate::declared::parse;
-use crate::live::looks::Ask;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide;
-use crate::plan::facts::{Access, Definition, Desired, Facts, Observed};
+use crate::plan::facts::{Desired, Facts, Observed, Shown};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
-use crate::plan::step::Look;
-use crate::plan::time::{earlier, later, shifted};
-use crate::plan::{gate, ledger, outcome, settled};
+use crate::plan::row::Row;
+use crate::plan::time::later;
+use crate::plan::{gate, outcome};
 
 /// A wait that is longer is told in the status.
 const TOLD_WAIT: Duration = Duration::from_secs(5);
@@ -40,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Arc<Account>>,
     pub(super) sign_key: Option<SignKey>,
     pub(super) turn: Turn<'a>,
+    /// When the failure that is told now is over exactly: the status tells whole seconds.
+    pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
     /// When the facts' `now` was, by the monotonic clock.
@@ -75,10 +74,15 @@ impl<'a> Run<'a> {
             Some(account) => context.clock.now(&account.target().endpoint),
             None => context.clock.local(),
         };
-        let mut facts = facts(context, &object, now);
+        let mut facts = gather::facts(context, &object, now);
         if let Some(home) = gate::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
         {
             facts.deleted = context.deleted.ids(&home);
+        }
+        let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
+        if facts.observed.rows().iter().any(is_deleted) {
+            // A sweep saw it before it was deleted.
+            (facts.observed, facts.shown) = (Observed::Unasked, Shown::Unasked);
         }
         Self {
             context,
@@ -87,67 +91,11 @@ impl<'a> Run<'a> {
             account,
             sign_key: None,
             turn,
+            again: None,
             is_interrupted: false,
             started: Instant::now(),
             changed,
         }
-    }
-
-    /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
-    pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
-        let (context, object) = (self.context, Arc::clone(&self.object));
-        if self.facts.unanswered().is_some() {
-            let refreshed = self.wait(context.accesses.refresh(&object)).await;
-            let Ok(refreshed) = refreshed else {
-                return Ok(Some(Next::Again));
-            };
-            refreshed?;
-        }
-        let Ok(read) = self.wait(context.accesses.read(&object)).await else {
-            return Ok(Some(Next::Again));
-        };
-        let read = read?;
-        let inputs = Some(read.inputs);
-        context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
-        let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
-            return Ok(Some(Next::Again));
-        };
-        self.facts.key = read.key;
-        self.sign_key = read.sign_key;
-        self.use_entry(entry);
-        Ok(None)
-    }
-
-    fn use_entry(&mut self, entry: Entry) {
-        let uid = &self.facts.object.uid;
-        let last_good = self
-            .context
-            .memories
-            .with(uid, |memory| memory.account.clone());
-        self.facts.access = entry.access;
-        self.facts.credential = entry.digest;
-        self.account = entry.account;
-        if self.account.is_none()
-            && self.facts.object.deleting
-            && let Some(account) = last_good
-        {
-            self.facts.access = Access::Usable(account.target().clone());
-            self.facts.credential = Some(account.digest(uid));
-            self.account = Some(account);
-        }
-        if let Some(account) = &self.account {
-            let key = account.login().key();
-            self.facts.account_has_seen = self.context.memories.with(uid, |memory| {
-                memory.account = Some(Arc::clone(account));
-                memory.seen_by.as_ref() == Some(key)
-            });
-            self.facts
-                .deleted
-                .extend(self.context.deleted.ids(account.target()));
-        }
-        self.find_rival();
     }
 
     /// This account has seen the place, or written there.
@@ -159,129 +107,24 @@ impl<'a> Run<'a> {
             .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
     }
 
-    /// Who else wants this place.
-    fn find_rival(&mut self) {
-        let Access::Usable(target) = &self.facts.access else {
-            return;
-        };
-        let place = parse::place(&self.object.spec);
-        self.facts.rival = self
-            .context
-            .index
-            .rival(&self.facts.object.uid, &place, target);
+    /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
+    /// reason to send it again at once.
+    pub(super) fn note_sent(&self) {
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.decided.clone_from(&memory.deciding);
+            });
     }
 
-    /// Looks at the place.
-    pub(super) async fn look_at_place(&mut self, look: Look) -> Result<Option<Next>, Error> {
-        let Some(account) = self.account.clone() else {
-            return Ok(Some(Next::Again));
-        };
-        if self.within_allowance(Call::Question).await?.is_err() {
-            return Ok(Some(Next::Again));
-        }
-        let lane = self.lane();
-        let wait = account
-            .bucket()
-            .estimate(lane, &self.facts.object.namespace);
-        self.tell_wait(wait).await?;
-        let ask = Ask {
-            place: parse::place(&self.object.spec),
-            not_before: self.instant(look.not_before),
-            proof: look.proof,
-            lane,
-            namespace: self.facts.object.namespace.clone(),
-        };
-        let Ok(answer) = self.wait(account.looks().look(ask)).await else {
-            return Ok(Some(Next::Again));
-        };
-        match answer {
-            Ok(seen) => {
-                self.context
-                    .memories
-                    .with(&self.facts.object.uid, |memory| {
-                        memory.look_at = None;
-                        memory.blind = None;
-                        memory.failed_sweeps = 0;
-                    });
-                self.rebase(&account);
-                // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
-                let begun = self.moment(seen.begun);
-                let begun = seen.dated.map_or(begun, |dated| dated.min(begun));
-                let ids = seen.rows.iter().map(|row| row.id.as_str());
-                let ids = ids.chain(self.facts.id());
-                let uid = self.facts.object.uid.clone();
-                self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
-                self.facts.observed = Observed::seen(begun, seen.rows, seen.proves_absence);
-                self.note_recheck();
-                self.context.index.looked(&uid, account.target());
-                self.note_seen_by(&account);
-                self.find_rival();
-            }
-            Err(failure) => {
-                self.rebase(&account);
-                self.context.index.look_failed(&self.facts.object.uid);
-                self.facts.observed = Observed::Unknown(failure);
-            }
-        }
-        Ok(None)
-    }
-
-    /// An answer may have shown that the cloud's clock is another than was thought: what was measured here moves along.
-    fn rebase(&mut self, account: &Account) {
-        let now = self.context.clock.now(&account.target().endpoint);
-        let by = now.duration_since(self.moment(Instant::now()));
-        if by.abs() < SignedDuration::from_secs(1) {
-            return;
-        }
-        let facts = &mut self.facts;
-        facts.now = shifted(facts.now, by);
-        facts.record_seen = shifted(facts.record_seen, by);
-        facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
-        facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
-    }
-
-    /// A look after the closing of a record with several attempts need not be made twice.
-    fn note_recheck(&mut self) {
-        let due = settled::recheck_at(&self.facts);
-        let newest = self
-            .facts
-            .record
-            .as_ref()
-            .and_then(|record| record.newest());
-        if let (Some(due), Some(newest)) = (due, newest)
-            && self.facts.observed.since(due)
-        {
-            let (uid, id) = (&self.facts.object.uid, newest.id.clone());
-            self.context
-                .memories
-                .with(uid, |memory| memory.rechecked = Some(id));
-            self.facts.rechecked = true;
-        }
-    }
-
-    /// GETs the recorded id.
-    pub(super) async fn get_recorded(&mut self) -> Result<Option<Next>, Error> {
-        let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned))
-        else {
-            return Ok(Some(Next::Again));
-        };
-        let Ok(token) = self.token(&account, Call::Question).await? else {
-            return Ok(Some(Next::Again));
-        };
-        self.facts.shown = self.turn.pause(account.show(token, &id)).await;
-        Ok(None)
-    }
-
-    /// Reads the CRD.
-    pub(super) async fn read_crd(&mut self) {
-        let state = self.context.crd.read().await;
-        self.facts.definition = match &state {
-            CrdState::Terminating | CrdState::Missing => Definition::Going,
-            CrdState::Unreadable(error) => Definition::Unknown(error.to_string()),
-            CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => {
-                Definition::Stays
-            }
-        };
+    /// The cloud took what this round sends, key and all.
+    pub(super) fn note_written(&mut self, account: &Account) {
+        self.note_seen_by(account);
+        self.facts.key_in_doubt = false;
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.key_in_doubt = Some(false));
     }
 
     /// Waits for the right to make one call; a long wait is told first.
@@ -388,8 +231,8 @@ impl<'a> Run<'a> {
             })
             .await;
         if waited.is_err() {
-            let changes = self.context.memories.changes(&self.facts.object.uid);
-            self.changed = Box::pin(changes.notified_owned());
+            let notify = self.context.memories.changes(&self.facts.object.uid);
+            self.changed = Box::pin(notify.notified_owned());
         }
         waited
     }
@@ -420,56 +263,4 @@ impl<'a> Run<'a> {
             self.started + after.unsigned_abs()
         }
     }
-}
-
-/// What is known of an object without asking anybody.
-fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
-    let uid = parse::uid(object);
-    let mut facts = parse::facts(object, context.settings, now);
-    context.memories.with(&uid, |memory| {
-        overlay(memory, &mut facts);
-        if let Some(record) = &facts.record {
-            memory.record = Some(record.clone());
-        } else {
-            facts.record.clone_from(&memory.record);
-        }
-        if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
-            let seen = match &memory.attempt_seen {
-                Some((id, seen)) if *id == newest.id => *seen,
-                Some(_) | None => Instant::now(),
-            };
-            memory.attempt_seen = Some((newest.id.clone(), seen));
-            facts.record_seen = earlier(now, seen.elapsed());
-            facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
-        }
-        facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
-        facts.next_attempt = facts
-            .next_attempt
-            .map(|announced| memory.next_attempt(announced, now));
-        facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
-        facts.rewrites = memory.rewrites(now);
-        facts.blind.clone_from(&memory.blind);
-        if let Some(news) = memory.news.clone() {
-            facts.observed = news.observed;
-            facts.shown = news.shown;
-            facts.denied = news.denied;
-        }
-        facts.baseline = memory.baseline(ledger::last_write(&facts.status));
-        memory.allowance.renew_for(facts.object.generation);
-    });
-    let held = facts.status.callback_id.iter().map(String::as_str);
-    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
-    facts
-}
-
-/// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
-fn overlay(memory: &mut Memory, facts: &mut Facts) {
-    let unwritten = memory.unwritten.take();
-    let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
-        return;
-    };
-    facts.status = unwritten.status.clone();
-    facts.last_write = ledger::last_write(&facts.status);
-    facts.next_attempt = facts.status.next_attempt_time;
-    memory.unwritten = Some(unwritten);
 }

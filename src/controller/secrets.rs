@@ -3,15 +3,21 @@
 //! A read answers all who wait for it, and delays nobody else. What is found says how things are; nobody is told of changes here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Keys, Secrets, Values};
+
+/// At most so many reads are under way at once, since a Secret may have a megabyte.
+const AT_ONCE: usize = 32;
+/// And so many of one namespace: those of it that hang leave room for the others.
+const OF_ONE_NAMESPACE: usize = 4;
 
 /// Namespace and name of a Secret.
 pub(super) type Name = (String, String);
@@ -52,12 +58,14 @@ pub(super) struct Cache {
     reader: Arc<dyn Reader>,
     /// How long a Secret that was read is not read again.
     young_for: Duration,
+    places: Arc<Semaphore>,
     table: Arc<Mutex<Table>>,
 }
 
 #[derive(Default)]
 struct Table {
     kept: HashMap<Name, Kept>,
+    places: HashMap<String, Weak<Semaphore>>,
     under_way: HashMap<Name, (Span, WeakShared<Outcome>)>,
 }
 
@@ -87,6 +95,7 @@ impl Cache {
         Self {
             reader,
             young_for,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
             table: Arc::default(),
         }
     }
@@ -156,7 +165,9 @@ impl Cache {
             begun: Instant::now(),
             keys: known.into_iter().flatten().chain(keys).cloned().collect(),
         };
+        let places = [table.places_of(&name.0), Arc::clone(&self.places)];
         let outcome = read(
+            places,
             Arc::clone(&self.reader),
             Arc::clone(&self.table),
             name.clone(),
@@ -167,6 +178,20 @@ impl Cache {
             table.under_way.insert(name.clone(), (span.clone(), weak));
         }
         (span, outcome)
+    }
+}
+
+impl Table {
+    /// The places for reads of a namespace.
+    fn places_of(&mut self, namespace: &str) -> Arc<Semaphore> {
+        if let Some(places) = self.places.get(namespace).and_then(Weak::upgrade) {
+            return places;
+        }
+        self.places.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
+        let weak = Arc::downgrade(&places);
+        self.places.insert(namespace.to_owned(), weak);
+        places
     }
 }
 
@@ -184,12 +209,18 @@ impl Kept {
 
 /// One read, whose answer is kept unless a younger one has come before it.
 async fn read(
+    places: [Arc<Semaphore>; 2],
     reader: Arc<dyn Reader>,
     table: Arc<Mutex<Table>>,
     name: Name,
     span: Span,
 ) -> Result<Found, Error> {
-    let found = match reader.read(&name, &span.keys).await {
+    let [of_namespace, of_all] = places;
+    // Nobody closes them: there is no error.
+    let held = (of_namespace.acquire().await, of_all.acquire().await);
+    let read = reader.read(&name, &span.keys).await;
+    drop(held);
+    let found = match read {
         Ok(Some(values)) => Ok(Found::Values(Arc::new(values))),
         Ok(None) => Ok(Found::Absent),
         Err(error) if error.is_forbidden() => Ok(Found::Forbidden),

@@ -183,6 +183,7 @@ fn compare(
             continue;
         }
         let rows = lying_there(inventory, &place, id(object));
+        let rows = context.deleted.living(account.target(), rows);
         let rows = rows.as_slice();
         let status = object.status.is_some();
         let status = status.then(|| parse::status(object, begun));
@@ -190,7 +191,7 @@ fn compare(
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let counts = begun >= hold::counts_at(last_write, context.settings.settle_time);
         let baseline = context.memories.with(&parse::uid(object), |memory| {
-            if let (true, Some(write), [row]) = (counts, last_write, rows) {
+            if let (Some(write), [row]) = (last_write.filter(|at| begun >= *at), rows) {
                 memory.note_row(write, row);
             }
             memory.baseline(last_write)
@@ -259,7 +260,8 @@ async fn confirm(
         if inventory.covers(place.domain())
             && !rows.iter().any(|row| Some(row.id.as_str()) == id(&object))
         {
-            let observed = Observed::seen(begun, rows.to_vec(), true);
+            let rows = context.deleted.living(account.target(), rows.to_vec());
+            let observed = Observed::seen(begun, rows, true);
             hand_over(context, &object, observed, Shown::Gone);
         }
     }

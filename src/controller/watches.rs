@@ -152,7 +152,7 @@ pub(super) async fn run(
     begun: &watch::Sender<bool>,
 ) {
     health.watches_begin();
-    let begin = async {
+    let start = async {
         let settled = watches.iter().map(|watch| async {
             // The sender lives as long as the watch.
             let _ = watch.settled.subscribe().wait_for(|settled| *settled).await;
@@ -164,13 +164,20 @@ pub(super) async fn run(
     };
     let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
-    tokio::join!(begin, recall, compare, told(context, health));
+    let look = join_all(watches.iter().map(|watch| {
+        let namespace = watch.watched.namespace();
+        let tell = |exists| health.namespace_exists(namespace, exists);
+        watch.watched.look_for_namespace(tell)
+    }));
+    tokio::join!(start, recall, compare, look, told(context, health));
 }
 
 /// Tells log and metrics how the watches stand.
 async fn told(context: &Context, health: &Health) {
     let mut before = health.watches();
-    before.iter_mut().for_each(|watch| watch.trouble = None);
+    for watch in &mut before {
+        watch.trouble = None;
+    }
     loop {
         let now = health.watches();
         for (watch, before) in now.iter().zip(&before) {

@@ -45,6 +45,7 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         access: Access::Unread,
         credential: None,
         key: Key::Unread,
+        key_in_doubt: false,
         account_has_seen: false,
         rival: None,
         claimed_elsewhere: BTreeSet::new(),

@@ -5,21 +5,15 @@
 
 mod choice;
 mod environment;
-mod exchange;
-mod no_key;
-mod source;
-pub(super) mod temporary;
-mod wire;
 
 use std::sync::Arc;
 
 use self::choice::{Found, choose, data_of, missing};
-pub use self::{
-    choice::Problem, environment::Environment, exchange::Ways, no_key::NoKey, temporary::Temporary,
-};
+pub use self::{choice::Problem, environment::Environment};
 use super::{
     credentials::{Credential, CredentialSet},
     endpoint::AllowList,
+    temporary::{Temporary, Ways},
 };
 
 /// Where the metadata service of a machine is.

@@ -90,6 +90,21 @@ impl Clock {
             .unwrap_or_default()
     }
 
+    /// The offset that the newest answer shows, believed or not.
+    pub fn shown(&self, endpoint: &str) -> SignedDuration {
+        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = |offset: &Offset| offset.doubted.unwrap_or(offset.in_use);
+        offsets.get(endpoint).map(shown).unwrap_or_default()
+    }
+
+    /// Whether the newest answer showed an offset that is not in use, since nothing has agreed with it yet: what time it is at the
+    /// cloud is not known then.
+    pub fn is_doubted(&self, endpoint: &str) -> bool {
+        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = offsets.get(endpoint);
+        known.is_some_and(|offset| offset.doubted.is_some())
+    }
+
     /// Learns what a `Date` header shows, and gives it: the smallest offset that puts it between request and answer.
     pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) -> SignedDuration {
         let ahead = date.duration_since(span.received);
@@ -216,6 +231,9 @@ mod tests {
         assert_eq!(clock.now(other), clock.local());
         let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:00:01Z"]);
         assert_eq!(clock.now(ENDPOINT), clock.local());
+        let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:10:00Z"]);
+        let (believed, shown) = (clock.offset(ENDPOINT), clock.shown(ENDPOINT));
+        assert_eq!((believed.as_secs(), shown.as_secs()), (30, 600));
     }
 
     #[test]

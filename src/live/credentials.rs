@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use super::keys::{AccessKey, KeyPair, User};
 use super::{
-    ambient::temporary::Temporary,
     keys::{joined, keyed_digest},
     redact::Secrets,
+    temporary::Temporary,
 };
 
 /// How calls are authorised.

@@ -54,6 +54,9 @@ pub struct Facts {
     pub credential: Option<String>,
     /// The object's sign key.
     pub key: Key,
+    /// An earlier process may have sent a key for this spec and died before it could tell: the spec was another than the told one
+    /// when this process first saw the object, and this process has sent nothing since.
+    pub key_in_doubt: bool,
     /// The account that the credentials name has seen the object's place, or written there.
     pub account_has_seen: bool,
     /// Another object that owns this place.

@@ -286,10 +286,12 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
     if facts.now >= moment {
         return look(moment.max(facts.now), Proof::Absence);
     }
+    // However a clock stands: once the settle time is over here, it is worth a look.
+    let latest = later(facts.now, facts.settings.settle_time);
     Step::Rest(Rest {
         situation: Situation::unchanged(),
         remote: None,
-        again: Some(moment),
+        again: Some(moment.min(latest)),
         look_again: true,
     })
 }

@@ -247,6 +247,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
     );
     status.failures = Some(0);
     status.next_attempt_time = None;
+    status.plan = None;
     status.rejected_credential = None;
     let situation = written(facts, desired, &status, row);
     finish(facts, status, &situation)

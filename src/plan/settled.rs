@@ -41,7 +41,9 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
     let key = match &facts.key {
         // A PUT that may have happened may have brought another key, and none shows in a row.
         Key::Digest(digest) => {
-            sent.key_digest.as_deref() == Some(digest) && !ledger::is_update_unknown(&facts.status)
+            sent.key_digest.as_deref() == Some(digest)
+                && !facts.key_in_doubt
+                && !ledger::is_update_unknown(&facts.status)
         }
         Key::Unwanted => true,
         Key::Unread | Key::Missing(_) | Key::Invalid(_) => {

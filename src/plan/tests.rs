@@ -2,6 +2,7 @@
 
 mod drift;
 mod histories;
+mod levels;
 mod model;
 mod ownership;
 mod scenarios;

@@ -99,6 +99,10 @@ for app in one two three four five six a b c d e f g h; do edit media $app wave;
 check "a wave of edits waits" paged RecordingCallbackChangesWait
 check "the runbook's look shows where" confirmed RecordingCallbackChangesWait 'lane="urgent"'
 
+replace_operators --namespaces=media,nowhere
+check "a namespace is missing" paged RecordingCallbackNamespaceNotWatched
+check "the runbook's look names it" confirmed RecordingCallbackNamespaceNotWatched "nowhere"
+
 replace_operators --read-only
 check "the operator is read-only" paged RecordingCallbackReadOnly
 callback media planned >/dev/null

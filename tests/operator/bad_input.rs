@@ -121,9 +121,7 @@ fn refusals() -> Vec<Case> {
 
 fn riddles() -> Vec<Case> {
     let row = |id: &str, domain: &str| json!({"id": id, "publish_domain": domain, "app": "live"});
-    let elsewhere = row(ID, "elsewhere.example.com");
     vec![
-        answered("astray", Payload::Json(elsewhere)),
         answered("dots", Payload::Json(row("..", "dots.example.com"))),
         answered("path", Payload::Json(row("../../x", "path.example.com"))),
         answered(
@@ -252,7 +250,7 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
     let status = world.ready("push").await;
     assert_eq!(status.callback_id.as_ref(), Some(&id));
     assert_eq!(status.remote.unwrap().id.as_ref(), Some(&id));
-    assert_eq!(world.count(Update), 3);
+    assert_eq!(world.count(Update), 2, "its own id is believed");
 
     world
         .cloud
@@ -262,7 +260,8 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
         .fault(Fault::on(Delete).reply(299, text("\0")).after_commit());
     world.delete("push").await;
     world.gone("push").await;
-    assert_eq!((world.count(Delete), world.cloud.rows().len()), (2, 0));
+    // The 299 says nothing of a callback: the next one says that it is gone.
+    assert_eq!((world.count(Delete), world.cloud.rows().len()), (3, 0));
     assert_eq!(operator.get("/livez").await.unwrap().0, 200);
 }
 

@@ -282,6 +282,8 @@ async fn a_sign_key_that_may_have_changed_is_sent_once() {
     world.create("push", reference).await;
     let id = world.ready("push").await.callback_id.unwrap();
 
+    // The first row that is seen after our own write says when that was, by the clock of the rows.
+    sweeps(&world, 2).await;
     let theirs = RowPatch {
         key: Some(SignKey::new("x".repeat(32))),
         update_time: Some(world.cloud.now() + SignedDuration::from_secs(20)),

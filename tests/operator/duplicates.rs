@@ -13,7 +13,7 @@ use crate::support::{
 use Operation::{Create, Delete, List};
 
 /// A second object for the place of `push`.
-fn same_place() -> Value {
+pub(crate) fn same_place() -> Value {
     json!({ "publishDomain": "push.example.com", "adoptionPolicy": "Always" })
 }
 
@@ -26,7 +26,7 @@ fn finalizers(object: &RecordingCallback) -> &[String] {
 }
 
 /// Waits until an object that is made now is the younger one: ages have whole seconds, and of equal ones the lower UID owns.
-async fn second_after(world: &World, older: &RecordingCallback) {
+pub(crate) async fn second_after(world: &World, older: &RecordingCallback) {
     let made = older.metadata.creation_timestamp.clone().unwrap().0;
     eventually("the next second", LIMIT, async || {
         (world.cloud.now().as_second() > made.as_second()).then_some(())

@@ -16,7 +16,7 @@ use crate::support::{
 use Operation::{Create, Delete, List};
 
 /// What `kubectl replace` does with a manifest that knows of neither finalizer nor record: it takes the version from the server.
-async fn wipe(world: &World, name: &str) {
+pub(crate) async fn wipe(world: &World, name: &str) {
     eventually("the object is replaced", LIMIT, async || {
         let mut object = world.get(name).await.unwrap();
         object.metadata.finalizers = None;
@@ -57,7 +57,7 @@ async fn posting(world: &World) -> Operator {
     operator
 }
 
-async fn is_protected(world: &World) -> bool {
+pub(crate) async fn is_protected(world: &World) -> bool {
     let object = world.get("push").await.unwrap();
     let annotations = object.metadata.annotations.unwrap_or_default();
     !object.metadata.finalizers.unwrap_or_default().is_empty()

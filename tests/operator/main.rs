@@ -9,8 +9,10 @@
 )]
 
 mod ambient;
+mod answers;
 mod architecture;
 mod bad_input;
+mod clocks;
 mod commands;
 mod crash;
 mod crd;
@@ -28,7 +30,9 @@ mod figures;
 #[allow(dead_code, reason = "what the unit tests need more")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
+mod ghosts;
 mod interference;
+mod levels;
 mod lifecycle;
 mod management;
 mod manifests;
@@ -47,4 +51,5 @@ mod support;
 mod tenants;
 mod uninstall;
 mod unseen;
+mod waiting;
 mod watches;

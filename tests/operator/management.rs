@@ -281,7 +281,7 @@ async fn an_object_that_begins_suspended_is_unknown_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn resuming_needs_no_credentials_where_nothing_has_changed() {
+async fn nothing_is_said_of_a_resumed_object_before_its_credentials_are_read() {
     let world = World::new().await;
     let mut operator = world.operator().await;
     world
@@ -298,8 +298,13 @@ async fn resuming_needs_no_credentials_where_nothing_has_changed() {
     world
         .patch("push", json!({ "spec": { "suspend": false } }))
         .await;
-    let status = current(&world, "push").await;
+    let before = world.calls().len();
+    let status = world.reason("push", "CredentialsMissing").await;
+    assert_eq!(ready(&status), ("False", "CredentialsMissing"));
+    world.put_secret("huaweicloud", &world.credentials()).await;
+    let status = world.ready("push").await;
     assert_eq!(ready(&status), ("True", "Available"));
+    assert_eq!(world.calls()[before..], [(List, Some(200))]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What only a control plane of its own can be put through: the CRD changes under the objects, and goes.
 
+mod states;
+
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

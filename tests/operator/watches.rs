@@ -8,7 +8,7 @@ use recording_callback_operator::api::FINALIZER;
 use serde_json::{Value, json};
 
 use crate::support::{
-    eventually,
+    account, eventually,
     operator::Operator,
     proxy::{Answer, Calls, Harm, Order, Proxy},
     trap::Trap,
@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// The longest call in flight, and the longest pause after it.
-const HEALED: Duration = Duration::from_secs(30 + 30);
+const HEALED: Duration = Duration::from_mins(1);
 
 /// How often watches are compared with lists.
 const COMPARED: Duration = Duration::from_mins(10);
@@ -128,7 +128,7 @@ async fn start_with(answer: Answer) {
     operator.kill().await;
 
     two.harm(Calls::List, answer);
-    let account = crate::support::account::installed(Some(two.proxy.url())).await;
+    let account = account::installed(Some(two.proxy.url())).await;
     let mut operator = Operator::spawn_as(&account, &two.flags(), &[]);
     operator.address().await;
     two.edit().await;
@@ -174,6 +174,34 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
     two.ill.ready("other").await;
     assert_eq!(two.ill.count(Operation::Update), 1);
     two.is_well(&operator).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_missing_is_named_until_it_is_there() {
+    let world = World::new().await;
+    let missing = format!("{}-missing", world.namespace.name());
+    let flag = format!("--namespaces={},{missing}", world.namespace.name());
+    let account = account::installed(None).await;
+    let mut operator = Operator::spawn_as(&account, &world.flags_with(&[&flag]), &[]);
+    operator.address().await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    let told = format!("watch of {missing}: there is no such namespace\n");
+    eventually("readiness names it", LIMIT, async || {
+        let (code, body) = operator.get("/readyz").await?;
+        (code == 503 && body.contains(&told)).then_some(())
+    })
+    .await;
+    let metric = |up: u8| format!(r#"recording_callback_watch_up{{namespace="{missing}"}} {up}"#);
+    operator.counts(&metric(0)).await;
+
+    let named = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": missing } });
+    account::apply(named).await;
+    eventually("it is there", LIMIT, async || {
+        (operator.get("/readyz").await?.0 == 200).then_some(())
+    })
+    .await;
+    operator.counts(&metric(1)).await;
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub(super) struct Vital {
     is_listed: bool,
     seen: Option<Instant>,
     failing: Option<Trouble>,
+    is_missing: bool,
 }
 
 impl Vital {
@@ -48,6 +49,10 @@ impl Vital {
         self.failing = Some(trouble);
     }
 
+    pub(super) fn exists(&mut self, exists: bool) {
+        self.is_missing = !exists;
+    }
+
     /// Whether its first list is done and its watch alive; if not, why. A failure that may be over by the next try does not count
     /// before the watch is too old.
     pub(super) fn result(&self) -> Result<(), String> {
@@ -55,6 +60,9 @@ impl Vital {
             Some(Trouble { text, is_refusal }) if *is_refusal => return Err(text.clone()),
             failing => failing.as_ref().map(|trouble| trouble.text.clone()),
         };
+        if self.is_missing {
+            return Err("there is no such namespace".to_owned());
+        }
         let Some(seen) = self.seen.filter(|_| self.is_listed) else {
             let begun = self.begun.map_or("not begun yet", |_| "not listed yet");
             return Err(cause.unwrap_or_else(|| begun.to_owned()));
@@ -73,6 +81,7 @@ impl Vital {
     pub(super) fn trouble(&self) -> Option<String> {
         let failing = self.failing.as_ref().map(|trouble| trouble.text.clone());
         let late = self.begun.is_some_and(|begun| begun.elapsed() > FIRST_LIST);
+        let late = late || self.is_missing;
         failing.or_else(|| self.result().err().filter(|_| late))
     }
 }

@@ -28,29 +28,35 @@ enum Fault {
 
 /// What a campaign told last.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<(Option<Result<(), String>>, bool)>>);
+struct Told(Arc<Mutex<Newest>>);
+
+#[derive(Default)]
+struct Newest {
+    lease: Option<Result<(), String>>,
+    waits: bool,
+}
 
 impl Told {
     fn lease(&self) -> Result<(), String> {
-        self.0.lock().unwrap().0.clone().unwrap()
+        self.0.lock().unwrap().lease.clone().unwrap()
     }
 
     fn waits(&self) -> bool {
-        self.0.lock().unwrap().1
+        self.0.lock().unwrap().waits
     }
 }
 
 impl Observer for Told {
     fn lease(&self, result: Result<(), String>) {
-        self.0.lock().unwrap().0 = Some(result);
+        self.0.lock().unwrap().lease = Some(result);
     }
 
     fn waits(&self) {
-        self.0.lock().unwrap().1 = true;
+        self.0.lock().unwrap().waits = true;
     }
 
     fn acts(&self, _: bool) {
-        self.0.lock().unwrap().1 = false;
+        self.0.lock().unwrap().waits = false;
     }
 }
 

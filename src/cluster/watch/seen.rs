@@ -57,6 +57,11 @@ impl Seen {
         }
     }
 
+    /// Whether no object was brought.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+
     /// Where what was brought is not what there is. Before the first list nothing can be missed.
     pub(super) fn differences(&self, listed: &BTreeMap<Name, Version>) -> Differences {
         let Some(known) = &self.known else {

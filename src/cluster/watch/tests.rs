@@ -33,6 +33,8 @@ struct World {
     events: Option<mpsc::UnboundedSender<Bytes>>,
     lists: usize,
     watches: usize,
+    /// The status of the answer to who reads the namespace.
+    namespace: u16,
 }
 
 #[derive(Clone, Default)]
@@ -60,6 +62,12 @@ impl Server {
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Box<DynBody>>, BoxError> {
+        if request.uri().path() == "/api/v1/namespaces/media" {
+            let code = self.world().namespace;
+            let namespace = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {} });
+            let status = json!({ "kind": "Status", "status": "Failure", "message": "", "reason": if code == 404 { "NotFound" } else { "" }, "code": code });
+            return Ok(whole(code, if code == 200 { &namespace } else { &status }));
+        }
         let is_watch = request.uri().query().unwrap().contains("watch=true");
         let is_metadata = format!("{:?}", request.headers()).contains("PartialObjectMetadataList");
         let fault = {
@@ -77,16 +85,11 @@ impl Server {
             };
             faults.pop_front()
         };
-        let whole = |code: u16, body: &Value| {
-            let body = Full::new(Bytes::from(body.to_string())).map_err(BoxError::from);
-            let body: Box<DynBody> = Box::new(body);
-            Ok(Response::builder().status(code).body(body).unwrap())
-        };
         match fault {
             Some(Fault::Hang) => return std::future::pending().await,
             Some(Fault::Refuse(code)) => {
                 let refusal = json!({ "kind": "Status", "status": "Failure", "message": "forbidden", "reason": "", "code": code });
-                return whole(code, &refusal);
+                return Ok(whole(code, &refusal));
             }
             None => {}
         }
@@ -113,7 +116,7 @@ impl Server {
             "kind": kind, "apiVersion": "v1", "items": items,
             "metadata": { "resourceVersion": world.version.to_string() },
         });
-        whole(200, &list)
+        Ok(whole(200, &list))
     }
 
     fn watched(&self) -> Watched {
@@ -122,6 +125,12 @@ impl Server {
         let client = Client::new(Limits::default().layer(service), "media");
         Watched::new(client, "media", Some("tier=gold"))
     }
+}
+
+fn whole(code: u16, body: &Value) -> Response<Box<DynBody>> {
+    let body = Full::new(Bytes::from(body.to_string())).map_err(BoxError::from);
+    let body: Box<DynBody> = Box::new(body);
+    Response::builder().status(code).body(body).unwrap()
 }
 
 fn object_of(name: &str, uid: &str, version: u64) -> Value {
@@ -326,4 +335,32 @@ async fn a_watch_that_ends_at_once_begins_ever_more_slowly() {
         }
     });
     healed.await.expect("it is watched again within 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_without_objects_is_looked_for() {
+    let server = Server::default();
+    server.world().namespace = 404;
+    let followed = Followed::new(server.clone());
+    let told: Arc<Mutex<Vec<(u64, bool)>>> = Arc::default();
+    let (telling, watched, begun) = (Arc::clone(&told), followed.watched, followed.begun);
+    tokio::spawn(async move {
+        let tell = |exists| {
+            telling
+                .lock()
+                .unwrap()
+                .push((begun.elapsed().as_secs(), exists));
+        };
+        watched.look_for_namespace(tell).await;
+    });
+    sleep(Duration::from_secs(30)).await;
+    server.world().namespace = 403;
+    minutes(1).await;
+    server.world().namespace = 200;
+    sleep(Duration::from_secs(20)).await;
+    server.world().namespace = 500;
+    server.write("one", "one", 10, true);
+    sleep(Duration::from_secs(20)).await;
+    let expected = [(0, false), (20, false), (100, true), (120, true)];
+    assert_eq!(*told.lock().unwrap(), expected);
 }

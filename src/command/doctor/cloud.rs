@@ -18,6 +18,7 @@ use crate::config::duration::show;
 use crate::config::names::Grant;
 use crate::explain;
 use crate::live::account::{Account, Identity};
+use crate::live::codes;
 use crate::live::transport::proxy_to;
 use crate::plan::facts::Access;
 use crate::plan::failure::Failure;
@@ -130,8 +131,7 @@ async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
 
 fn failed(subject: &str, failure: &Failure) -> Finding {
     let reason = reason_of(failure);
-    let by_code = failure.code.as_deref().and_then(explain::remedy);
-    let remedy = by_code.or_else(|| explain::remedy(reason.as_str()));
+    let remedy = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
     let detail = format!("{}: {}", reason.as_str(), sentence(failure, None));
     Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
 }
@@ -162,7 +162,7 @@ async fn look(cloud: &Cloud, account: &Account) -> Result<(u64, Finding), Findin
         finding
     })?;
     let total = answer.value.total;
-    let offset = cloud.client().clock.offset(endpoint);
+    let offset = cloud.client().clock.shown(endpoint);
     let detail = format!(
         "holds {}, called {way}, clock {} s off",
         counted(total, "callback"),

@@ -235,10 +235,6 @@ impl<'a> Course<'a> {
 /// What would come of a step, if that ends the plan.
 type Told = Result<Option<Outlook>, Error>;
 
-fn unknown(problem: String) -> Told {
-    Ok(Some(Outlook::unknown(problem)))
-}
-
 /// A dry run: questions are answered, metadata is taken as put right, and the first change is told.
 impl Interpreter for Course<'_> {
     type End = Outlook;
@@ -258,10 +254,10 @@ impl Interpreter for Course<'_> {
 
     async fn look(&mut self, look: Look) -> Told {
         if look.not_before > self.now() {
-            return unknown(format!(
+            return Ok(Some(Outlook::unknown(format!(
                 "What came of the last change is not known before {}.",
                 look.not_before
-            ));
+            ))));
         }
         self.see(look).await;
         Ok(None)
@@ -326,11 +322,11 @@ impl Interpreter for Course<'_> {
     }
 
     async fn failed(&mut self, failure: &Failure) -> Told {
-        unknown(sentence(failure, None))
+        Ok(Some(Outlook::unknown(sentence(failure, None))))
     }
 
     async fn unseen(&mut self, failure: &Failure) -> Told {
-        unknown(sentence(failure, None))
+        Ok(Some(Outlook::unknown(sentence(failure, None))))
     }
 
     async fn rest(&mut self, rest: Rest) -> Told {

@@ -113,6 +113,9 @@ fn advice(status: &Status) -> Vec<String> {
     let reason = condition(status, "Ready").map(|ready| ready.reason.as_str());
     let operation = status.last_operation.as_ref();
     let code = operation.and_then(|operation| about(operation.error_code.as_deref()?));
+    // A code does not know that it was the date that was refused.
+    let is_skewed = reason == Some(Reason::ClockSkew.as_str());
+    let code = code.filter(|_| !is_skewed);
     let is_refused = reason == Some(Reason::RequestRejected.as_str());
     let reason = reason.filter(|_| !(is_refused && code.is_some()));
     reason.and_then(about).into_iter().chain(code).collect()

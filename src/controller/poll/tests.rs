@@ -29,6 +29,12 @@ fn many(namespace: &str, count: usize, urgent: bool) -> Vec<(Name, bool)> {
     names.map(|name| (name, urgent)).collect()
 }
 
+/// The times between one moment and the next.
+fn pauses(times: &[Duration]) -> impl Iterator<Item = Duration> {
+    let pairs = times.windows(2);
+    pairs.map(|pair| pair[1].saturating_sub(pair[0]))
+}
+
 impl Ground {
     /// Polls for a while.
     async fn polled(
@@ -78,8 +84,7 @@ impl Ground {
     /// The longest time between two reads of a Secret, or since the beginning.
     fn longest_pause(&self, wanted: &Name) -> Duration {
         let reads = [vec![Duration::ZERO], self.reads_of(wanted)].concat();
-        let pauses = reads.windows(2).map(|pair| pair[1] - pair[0]);
-        pauses.max().unwrap()
+        pauses(&reads).max().unwrap()
     }
 }
 
@@ -117,8 +122,8 @@ async fn ten_reads_begin_in_a_second_and_each_secret_is_read_every_interval() {
         assert_eq!(reads.len(), 10, "{number}: {reads:?}");
     }
     let reads = ground.reads.lock().unwrap();
-    let gaps = reads.windows(2).map(|pair| pair[1].1 - pair[0].1);
-    assert!(gaps.min().unwrap() >= SPACING);
+    let times: Vec<Duration> = reads.iter().map(|(_, at)| *at).collect();
+    assert!(pauses(&times).min().unwrap() >= SPACING);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,9 +134,7 @@ async fn what_somebody_waits_for_goes_first_and_nothing_is_left_out() {
     users[200].1 = true;
     let ground = Ground::polled(users, |_| false, interval).await;
     // All are new at first.
-    let pauses = ground.reads_of(&urgent);
-    let pauses = pauses.windows(2).map(|pair| pair[1] - pair[0]);
-    let longest = pauses.max().unwrap();
+    let longest = pauses(&ground.reads_of(&urgent)).max().unwrap();
     assert!(longest <= interval + Duration::from_secs(1), "{longest:?}");
     let limit = interval * 2 + Duration::from_secs(5);
     for number in 0..300 {

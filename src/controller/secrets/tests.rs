@@ -8,6 +8,8 @@ use tokio::time::sleep;
 use super::*;
 
 const YOUNG: Duration = Duration::from_mins(1);
+/// How long a read may take.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// An API server whose Secrets have one value at every key: how many reads began before.
 #[derive(Default)]
@@ -15,6 +17,8 @@ struct Server {
     reads: AtomicUsize,
     /// How long the answer to each takes, the last for all that follow.
     answers: Vec<Duration>,
+    under_way: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Reader for Server {
@@ -26,15 +30,17 @@ impl Reader for Server {
         let number = self.reads.fetch_add(1, Ordering::Relaxed);
         let takes = self.answers.get(number).or(self.answers.last()).copied();
         let takes = takes.unwrap_or_default();
+        let now = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
         async move {
-            if takes > Duration::from_secs(10) {
-                sleep(Duration::from_secs(10)).await;
-                return Err(Error::timeout("read the Secret", takes));
+            sleep(takes.min(LIMIT)).await;
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            if takes > LIMIT {
+                return Err(Error::timeout("read the Secret", LIMIT));
             }
-            sleep(takes).await;
             let data = keys
                 .iter()
-                .map(|key| (key.clone(), vec![u8::try_from(number).unwrap()]));
+                .map(|key| (key.clone(), vec![u8::try_from(number % 256).unwrap()]));
             Ok(Some(Values::of(data, keys)))
         }
         .boxed()
@@ -44,8 +50,8 @@ impl Reader for Server {
 fn server(answers: &[u64]) -> (Arc<Server>, Arc<Cache>) {
     let answers = answers.iter().map(|secs| Duration::from_secs(*secs));
     let server = Arc::new(Server {
-        reads: AtomicUsize::default(),
         answers: answers.collect(),
+        ..Server::default()
     });
     let reader = Arc::clone(&server);
     (server, Arc::new(Cache::new(reader, YOUNG)))
@@ -130,4 +136,27 @@ async fn a_key_that_is_not_kept_is_read_and_one_that_is_out_of_use_is_forgotten(
     assert_eq!(number(&Ok(kept), "other"), Some(1));
     cache.retain(&BTreeMap::new());
     assert!(cache.known(&name, &other).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_are_read_at_once_and_a_namespace_that_hangs_leaves_room() {
+    let (server, cache) = server(&[99, 99, 99, 99, 1]);
+    let keys = keys(&["sign"]);
+    let get = |namespace: &str, number: usize| {
+        let name = (namespace.to_owned(), format!("secret-{number}"));
+        let (cache, keys) = (Arc::clone(&cache), keys.clone());
+        async move { cache.get(&name, &keys).await.is_ok() }
+    };
+    let theirs = join_all((0..4).map(|number| get("theirs", number)));
+    let ours = async {
+        let began = Instant::now();
+        assert!(get("ours", 0).await);
+        began.elapsed()
+    };
+    let (hung, waited) = tokio::join!(theirs, ours);
+    assert!(!hung.contains(&true) && waited < LIMIT, "{waited:?}");
+
+    let many = (0..1000).map(|number| get(&format!("namespace-{}", number % 100), number));
+    assert!(!join_all(many).await.contains(&false));
+    assert_eq!(server.most.load(Ordering::Relaxed), AT_ONCE);
 }

@@ -32,7 +32,7 @@ async fn accounts_that_never_answer_hold_up_no_other() {
         let own = turns.iter().filter(|(of, _)| *of == key);
         let own: Vec<Duration> = own.map(|(_, at)| *at).collect();
         let all = [vec![Duration::ZERO], own].concat();
-        let pauses = all.windows(2).map(|pair| pair[1] - pair[0]);
+        let pauses = all.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
         pauses.collect::<Vec<_>>()
     };
     let limit = INTERVAL + INTERVAL / 5 + INTERVAL / 10;

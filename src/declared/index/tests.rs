@@ -74,7 +74,7 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     index.remove("forger");
     index.put(&object("young", 6, Some("three")));
     index.looked("young", &target("theirs"));
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
     index.look_failed("young");
     advance(Duration::from_hours(1)).await;
     assert_eq!(rival(&index), proven);

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    environment::{AK, Environment, IAM_ENDPOINT, REGION, SECURITY_TOKEN, SK},
-    source::{IdToken, Source, Sts},
-};
+use super::environment::{AK, Environment, IAM_ENDPOINT, REGION, SECURITY_TOKEN, SK};
 use crate::{
     live::{
         credentials::Credential,
         endpoint::{AllowList, Endpoint, Service},
+        temporary::source::{IdToken, Source, Sts},
     },
     plan::reason::Reason,
 };

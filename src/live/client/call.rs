@@ -15,7 +15,6 @@ use super::{Client, leave::Leave};
 use crate::{
     live::{
         account::Account,
-        ambient::Temporary,
         answer::Answer,
         classify,
         clock::{Span, date},
@@ -26,6 +25,7 @@ use crate::{
         redact::Secrets,
         sign_key::SignKey,
         strikes::{Pass, Verdict},
+        temporary::Temporary,
         transport::{Deadline, Request, Response, reply_headers},
     },
     plan::failure::{Class, Failure, Operation},

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     live::{
-        ambient::Temporary,
         classify, codes,
         credentials::Credential,
         draft::Draft,
@@ -22,6 +21,7 @@ use crate::{
         redact::{MAX_TEXT, Secrets},
         sender::{self, REFUSAL_KEEPS, Reply, Sender},
         strikes::{Strikes, Verdict},
+        temporary::Temporary,
     },
     plan::failure::{Class, Failure, Operation},
 };
@@ -101,7 +101,7 @@ impl Projects {
         {
             return result.clone();
         }
-        let result = self.ask(&key, credential, operation).await;
+        let result = Box::pin(self.ask(&key, credential, operation)).await;
         let until = keeps(&result).map(|keeps| Instant::now() + keeps);
         *known = LookedUp {
             result: Some(result.clone()),

@@ -1,7 +1,7 @@
 //! What was seen of a project, and for how long it counts. Pure: nothing here asks the cloud or reads a clock.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -10,8 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::ask::Seen;
-use crate::plan::step::Proof;
-use crate::plan::{place::Place, row::Row};
+use crate::plan::{failure::Failure, place::Place, row::Row, step::Proof};
 
 /// A filtered list is of no use to a create after this time.
 const LIST_KEPT: Duration = Duration::from_mins(1);
@@ -40,6 +39,8 @@ pub struct Inventory {
     pub complete: bool,
     pub(super) order: u64,
     pub(super) domains: Option<BTreeSet<String>>,
+    /// The domains that were wanted and refused.
+    pub(super) refused: BTreeMap<String, Failure>,
     pub(super) proves_absence: bool,
 }
 

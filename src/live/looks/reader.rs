@@ -137,6 +137,7 @@ impl Reader {
         start: Start,
     ) -> Result<Inventory, Failure> {
         let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
+        let mut refusals = BTreeMap::new();
         for domain in wanted {
             let token = self.token().await;
             match self.domain(&domain, token).await {
@@ -145,11 +146,17 @@ impl Reader {
                     domains.insert(domain);
                 }
                 // The cloud does not know the domain: that does not void what it tells of the others.
-                Err(refused) if refused.class == Class::Rejected => {}
+                Err(refused) if refused.class == Class::Rejected => {
+                    refusals.insert(domain, refused);
+                }
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(start.inventory(rows, Some(domains), true))
+        let inventory = start.inventory(rows, Some(domains), true);
+        Ok(Inventory {
+            refused: refusals,
+            ..inventory
+        })
     }
 
     async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<Read, Failure> {
@@ -261,6 +268,7 @@ impl Start {
             complete: domains.is_none(),
             order: self.begun.order,
             domains,
+            refused: BTreeMap::new(),
             proves_absence,
         }
     }

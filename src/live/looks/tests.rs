@@ -3,6 +3,7 @@
 mod cloud;
 mod crowd;
 mod faults;
+mod liar;
 mod random;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

@@ -107,20 +107,29 @@ impl Looks {
         async move {
             let token = tokio::select! {
                 biased;
-                Ok(sweep) = &mut sweep => return sweep.await,
+                Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
                 token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
             };
             match (self.begin(own.number, &scope, token), scope) {
                 (Some(token), Scope::Domain(domain)) => {
                     self.list(own, &domain, namespace, token).await
                 }
-                _ => match sweep.await {
-                    Ok(sweep) => sweep.await,
+                (_, scope) => match sweep.await {
+                    Ok(sweep) => self.taken_along(sweep, &scope).await,
                     Err(_) => Ok(()),
                 },
             }
         }
         .boxed()
+    }
+
+    /// What a sweep tells a look that it took along. One that was refused the look's domain tells that: to look again would end alike.
+    async fn taken_along(&self, sweep: Outcome, scope: &Scope) -> Result<(), Failure> {
+        sweep.await?;
+        let refused = scope
+            .domain()
+            .and_then(|domain| self.newest_sweep()?.refused.get(&domain).cloned());
+        refused.map_or(Ok(()), Err)
     }
 
     /// Decides what a token is used for. It comes back for a look that begins by itself.

@@ -158,7 +158,8 @@ impl Ledger {
     /// Stops a credential that another process saw refused, as if it had been so as often as may be.
     pub(super) fn inherit(&mut self, who: &Who, ago: Duration, now: Instant) {
         let left = MEMORY.saturating_sub(ago);
-        if left.is_zero() || self.credentials.contains_key(&who.credential) {
+        let own = self.credentials.get(&who.credential);
+        if left.is_zero() || own.is_some_and(Record::is_own) {
             return;
         }
         let record = Record {
@@ -228,6 +229,11 @@ impl Record {
     /// Whether it makes one call at a time.
     fn must_prove_itself(&self) -> bool {
         !self.worked || self.refusals > 0
+    }
+
+    /// Whether this process has called with it.
+    fn is_own(&self) -> bool {
+        self.worked || self.probing || self.refusals > 0 || self.stopped.is_some()
     }
 
     /// Whether what becomes of others of its principal does not stop it.

@@ -254,9 +254,12 @@ async fn one_that_settled_an_object_has_a_try_of_its_own_after_a_restart() {
     }
     let (good, rotten) = (pair("TESTAK", "good"), pair("TESTAK", "rotten"));
     assert!(strikes.stopped(&good).is_some());
-    for settled in [&good, &rotten, &pair("TESTAK", "wrong-1")] {
+    let late = pair("TESTAK", "wrong-3");
+    for settled in [&good, &rotten, &pair("TESTAK", "wrong-1"), &late] {
         strikes.vouch(settled);
     }
+    strikes.inherit(&late, Duration::ZERO);
+    assert!(strikes.stopped(&late).is_some(), "in whatever order");
     call(&strikes, &good, Verdict::Unknown).await.unwrap();
     call(&strikes, &good, Verdict::Accepted).await.unwrap();
     call(&strikes, &good, Verdict::Accepted).await.unwrap();

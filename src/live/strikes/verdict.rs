@@ -30,13 +30,13 @@ impl Verdict {
             .as_deref()
             .is_some_and(|code| code.starts_with("LIVE."));
         match failure.class {
-            // What was not sent was refused before, and is counted already.
             Class::Credential if failure.http_status.is_some() => Self::Refused,
-            Class::Credential => Self::Unknown,
             Class::Rejected | Class::Exists | Class::Gone | Class::Permission if by_live => {
                 Self::Accepted
             }
-            Class::Rejected
+            // A credential that nothing was sent with was refused before, and that is counted already.
+            Class::Credential
+            | Class::Rejected
             | Class::Exists
             | Class::Gone
             | Class::Permission

@@ -16,7 +16,7 @@ pub(crate) mod proxy;
 pub(crate) mod right;
 pub(crate) mod secrets;
 pub(crate) mod trap;
-mod versions;
+pub(crate) mod versions;
 pub(crate) mod world;
 
 use std::{

@@ -63,7 +63,7 @@ impl State {
     fn create(&mut self, call: &LiveCall<'_>, now: Now) -> Result<Done, Refusal> {
         let body = self.valid_body(call)?;
         self.check_place_is_free(call.project_id, &body.publish_domain, &body.app, None)?;
-        let time = whole_seconds(now.cloud);
+        let time = whole_seconds(now.rows);
         let mut row = Row {
             id: random::hex(16),
             project_id: call.project_id.to_owned(),
@@ -122,7 +122,7 @@ impl State {
             Omitted::Reset => body.key,
             Omitted::Keep => body.key.or(row.key),
         };
-        row.update_time = whole_seconds(now.cloud);
+        row.update_time = whole_seconds(now.rows);
         if let Some(patch) = call.rewrite {
             patch.apply(&mut row);
         }

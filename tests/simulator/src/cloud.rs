@@ -45,6 +45,8 @@ pub(crate) struct Now {
     pub(crate) machine: Timestamp,
     /// By the cloud's, which may be set ahead or behind.
     pub(crate) cloud: Timestamp,
+    /// By the one that the cloud dates rows by.
+    pub(crate) rows: Timestamp,
 }
 
 /// Everything that calls read and change, as one unit.
@@ -230,7 +232,7 @@ impl Cloud {
         fields: &RowPatch,
     ) -> Row {
         self.write(|state, now| {
-            let time = whole_seconds(now.cloud);
+            let time = whole_seconds(now.rows);
             let mut row = Row {
                 id: random::hex(16),
                 project_id: project_id.to_owned(),
@@ -253,7 +255,7 @@ impl Cloud {
     pub fn edit_row(&self, id: &str, patch: &RowPatch) -> Option<Row> {
         self.write(|state, now| {
             let mut row = state.store.get(id)?.clone();
-            row.update_time = whole_seconds(now.cloud);
+            row.update_time = whole_seconds(now.rows);
             patch.apply(&mut row);
             state.put(Change::Updated, Cause::OutOfBand, row.clone(), now);
             Some(row)
@@ -356,9 +358,18 @@ impl Cloud {
         let result = {
             let mut state = lock(&self.inner.state);
             let machine = (self.inner.clock)();
-            let offset = SignedDuration::from_secs(state.settings.clock_offset_s);
-            let cloud = machine.checked_add(offset).unwrap_or(machine);
-            change(&mut state, Now { machine, cloud })
+            let ahead = |clock: Timestamp, seconds| {
+                let offset = SignedDuration::from_secs(seconds);
+                clock.checked_add(offset).unwrap_or(clock)
+            };
+            let cloud = ahead(machine, state.settings.clock_offset_s);
+            let rows = ahead(cloud, state.settings.rows_clock_offset_s);
+            let now = Now {
+                machine,
+                cloud,
+                rows,
+            };
+            change(&mut state, now)
         };
         self.inner.changed.send_replace(());
         result

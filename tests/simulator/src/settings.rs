@@ -53,6 +53,8 @@ pub struct Settings {
     pub latency_ms: u64,
     /// How far the cloud's clock is ahead of this machine's, in seconds: in `Date` headers, times and signature checks.
     pub clock_offset_s: i64,
+    /// How far the clock that rows are dated by is ahead of the cloud's other clocks, in seconds.
+    pub rows_clock_offset_s: i64,
     /// The largest difference between a signature's date and the cloud's clock, in seconds.
     pub clock_skew_s: i64,
     /// Whether requests over plain HTTP are served, or refused as the real cloud does.
@@ -97,6 +99,7 @@ impl Default for Settings {
             list_lag_ms: 0,
             latency_ms: 0,
             clock_offset_s: 0,
+            rows_clock_offset_s: 0,
             clock_skew_s: 15 * 60,
             plain_http: PlainHttp::Serve,
             calls_per_minute: Some(300),

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::live::temporary::NoKey;
 use crate::{
     live::credentials::KeyPair,
     plan::failure::{Class, Operation},

@@ -2,8 +2,11 @@
 
 mod answers;
 
+use std::sync::Mutex;
+
 use http::StatusCode;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use self::answers::{Answered, Body, Case, ID, KEY, case};
 use super::{
@@ -13,7 +16,7 @@ use super::{
 };
 use crate::{
     fuzz::{assert_presentable, config},
-    live::{answer::Answer, redact::MAX_TEXT, sign_key::SignKey, transport::Request},
+    live::{answer::Answer, redact::MAX_TEXT, sign_key::SignKey, transport::Request, wire},
     plan::{
         failure::{Class, Failure},
         row::Row,
@@ -88,8 +91,16 @@ async fn call(stage: &Stage, operation: Operation) -> Told {
     }
 }
 
-/// Plays a case; gives what the call brought and what must not be shown.
-fn play(case: &Case) -> (Told, Vec<String>) {
+/// A case that was played.
+struct Played {
+    told: Told,
+    /// What must not be shown.
+    secrets: Vec<String>,
+    /// The last body that was answered.
+    body: Vec<u8>,
+}
+
+fn play(case: &Case) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -102,14 +113,24 @@ fn play(case: &Case) -> (Told, Vec<String>) {
             stage.reply(issued("token-that-iam-made-for-us"));
         }
         // A call may be made once more, and IAM be asked for another token.
+        let last = Arc::<Mutex<Vec<u8>>>::default();
         for _ in 0..3 {
-            let case = case.clone();
-            stage.answer_to(move |sent| case.answered.reply(&secrets(&case.pairs, sent)));
+            let (case, last) = (case.clone(), Arc::clone(&last));
+            stage.answer_to(move |sent| {
+                let secrets = secrets(&case.pairs, sent);
+                *last.lock().unwrap() = case.answered.body(&secrets);
+                case.answered.reply(&secrets)
+            });
         }
         let told = call(&stage, case.operation).await;
         let sent = stage.sent();
         let secrets = sent.iter().flat_map(|sent| secrets(&case.pairs, sent));
-        (told, secrets.collect())
+        let body = last.lock().unwrap().clone();
+        Played {
+            told,
+            secrets: secrets.collect(),
+            body,
+        }
     })
 }
 
@@ -150,15 +171,53 @@ fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
     }
 }
 
-fn check_answer(case: &Case, answer: &Answer<Vec<Row>>, secrets: &[String]) {
+/// Whether this body names an error: in the first two spellings by the code alone.
+fn names_error(value: &Value) -> bool {
+    let filled = |value: Option<&Value>| {
+        let text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+        value.is_some_and(|value| value.is_number() || text(value))
+    };
+    match value {
+        Value::Object(members) => {
+            let has = |name: &str| filled(members.get(name));
+            has("error_code")
+                || has("errorCode")
+                || (has("code") && has("message"))
+                || members.values().any(names_error)
+        }
+        Value::Array(items) => items.iter().any(names_error),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Whether a delete may be believed that was answered so.
+fn ends_a_delete(status: u16, body: &[u8]) -> bool {
+    let value = serde_json::from_slice::<Value>(body);
+    match value {
+        Ok(value) if names_error(&value) => false,
+        _ if status == 204 || body.trim_ascii().is_empty() => true,
+        Ok(value) => value.is_object(),
+        Err(_) => false,
+    }
+}
+
+fn check_answer(case: &Case, answer: &Answer<Vec<Row>>, body: &[u8], secrets: &[String]) {
+    if case.operation == Operation::Delete {
+        let text = String::from_utf8_lossy(body);
+        assert!(ends_a_delete(answer.http_status, body), "{text}");
+    }
     assert!(StatusCode::from_u16(answer.http_status).is_ok_and(|status| status.is_success()));
     if let Some(id) = &answer.request_id {
         assert_presentable(id, 128, secrets);
     }
     for row in &answer.value {
         assert_presentable(&row.id, 128, secrets);
+        assert!(wire::is_id(&row.id), "{}", row.id);
         match case.operation {
-            Operation::Create => {}
+            Operation::Create => {
+                assert_presentable(row.place.domain(), MAX_VALUE, secrets);
+                assert_presentable(row.place.app(), 128, secrets);
+            }
             Operation::Update | Operation::Get => assert_eq!(row.id, ID),
             Operation::Delete | Operation::List => {}
         }
@@ -181,9 +240,9 @@ proptest! {
 
     #[test]
     fn any_answer_becomes_rows_or_a_failure_that_may_be_shown(case in case()) {
-        let (told, secrets) = play(&case);
+        let Played { told, secrets, body } = play(&case);
         match told {
-            Ok(answer) => check_answer(&case, &answer, &secrets),
+            Ok(answer) => check_answer(&case, &answer, &body, &secrets),
             Err(failure) => check_failure(&case, &failure, &secrets),
         }
     }

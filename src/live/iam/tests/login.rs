@@ -6,20 +6,20 @@ use super::*;
 use crate::live::transport::Deadline;
 
 /// A token that IAM scoped to the project of the region.
-fn entered(token: &str) -> Reply {
+fn entered(token: &str) -> Response {
     let mut response = issued(token);
     response.body = Bytes::from_static(
         br#"{"token":{"expires_at":"2026-11-26T12:00:00Z","project":{"id":"p-1","name":"cn-north-4"}}}"#,
     );
-    Ok(response)
+    response
 }
 
 /// As Keystone refuses wrong passwords and unknown projects alike.
-fn refused() -> Reply {
-    Ok(answer(
+fn refused() -> Response {
+    answer(
         401,
         r#"{"error":{"code":401,"message":"no","title":"Unauthorized"}}"#,
-    ))
+    )
 }
 
 fn scopes(stage: &Stage) -> Vec<String> {
@@ -34,7 +34,7 @@ fn scopes(stage: &Stage) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn one_login_answers_for_project_and_token_wherever_the_project_is_named() {
-    let stage = Stage::new([entered("made-1"), Ok(issued("made-2"))]);
+    let stage = Stage::new([Ok(entered("made-1")), Ok(issued("made-2"))]);
     let user = credential(&USER);
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
@@ -46,7 +46,7 @@ async fn one_login_answers_for_project_and_token_wherever_the_project_is_named()
         [r#"{"project":{"name":"cn-north-4"}}"#, by_id]
     );
 
-    let stage = Stage::new([entered("made-1")]);
+    let stage = Stage::new([Ok(entered("made-1"))]);
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     let elsewhere = Account::new(
@@ -71,9 +71,13 @@ async fn a_project_that_is_not_there_is_told_with_those_that_are() {
     };
     let two = r#"{"projects":[{"id":"1","name":"cn-east-3"},{"id":"2","name":"eu-west-101"}]}"#;
     for (no, list, told) in [
-        (refused(), Ok(answer(200, two)), "cn-east-3, eu-west-101"),
+        (
+            Ok(refused()),
+            Ok(answer(200, two)),
+            "cn-east-3, eu-west-101",
+        ),
         (forbidden(), Ok(answer(200, r#"{"projects":[]}"#)), "none"),
-        (refused(), forbidden(), "none"),
+        (Ok(refused()), forbidden(), "none"),
     ] {
         let stage = Stage::new([no, Ok(issued("domain-token")), list]);
         let Err(NoProject::Ambiguous(problem)) = stage.project(&credential(&USER)).await else {
@@ -99,13 +103,13 @@ async fn a_project_that_the_login_does_not_tell_is_looked_up() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_password_is_tried_twice_at_most() {
     for (no, calls) in [
-        (refused as fn() -> Reply, 2),
+        (refused as fn() -> Response, 2),
         (
-            || Ok(answer(401, r#"{"error_code":"IAM.0062","error_msg":"no"}"#)),
+            || answer(401, r#"{"error_code":"IAM.0062","error_msg":"no"}"#),
             1,
         ),
     ] {
-        let stage = Stage::new([no(), no()]);
+        let stage = Stage::new([Ok(no()), Ok(no())]);
         let Err(NoProject::Failed(failure)) = stage.project(&credential(&USER)).await else {
             panic!()
         };
@@ -121,7 +125,7 @@ async fn a_wrong_password_is_tried_twice_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_login_is_the_answer_to_all_who_wait_for_it_and_counts_once() {
-    let stage = Stage::new([refused(), Ok(issued("made-1"))]);
+    let stage = Stage::new([Ok(refused()), Ok(issued("made-1"))]);
     let account = account("project");
     let told = join_all((0..20).map(|_| stage.token(&account))).await;
     let failures: Vec<_> = told.into_iter().map(Result::unwrap_err).collect();

@@ -189,6 +189,33 @@ async fn a_project_of_more_than_4000_is_swept_by_the_domains_that_are_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_taken_along_in_a_sweep_that_is_refused_its_domain_is_told_so() {
+    let crowded = |number: usize| Place::new("push.example.com", &format!("app{number}"));
+    let mut places: Vec<_> = (0..4_001).map(crowded).collect();
+    places.push(place(1));
+    let account = Account::new(Cloud::with(places));
+    account
+        .looks
+        .sweep(Instant::now(), Lane::Urgent)
+        .await
+        .unwrap();
+    for number in 10..15 {
+        let domain = place(number).domain().to_owned();
+        account.cloud.refuse_domain(&domain);
+    }
+    let asks = (10..15).chain([1]).map(|number| ask_now(&place(number)));
+    let looked = tokio::time::timeout(Duration::from_mins(1), account.look_at_all(asks)).await;
+    let mut looked = looked.expect("it ends");
+    let there = looked.pop().unwrap().unwrap();
+    assert_eq!(there.rows.len(), 1);
+    for seen in looked {
+        assert_eq!(seen.unwrap_err().class, Class::Rejected);
+    }
+    let calls = account.cloud.calls();
+    assert!(calls.len() <= 20, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_domain_too_large_to_be_listed_is_a_failure_that_says_so() {
     let places = (0..4001).map(|app| Place::new("push.example.com", &app.to_string()));
     let account = Account::new(Cloud::with(places));

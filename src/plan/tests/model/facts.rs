@@ -79,6 +79,7 @@ impl World {
                 0 => Key::Unread,
                 key => Key::Digest(digest(key)),
             },
+            key_in_doubt: false,
             account_has_seen: true,
             rival: None,
             claimed_elsewhere: BTreeSet::new(),

@@ -292,6 +292,7 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
+            key_in_doubt: false,
             account_has_seen: true,
             rival: self.rival.clone(),
             claimed_elsewhere: BTreeSet::new(),

@@ -22,6 +22,19 @@ use crate::client::create_all;
 use crate::client::start;
 
 #[tokio::test]
+async fn rows_may_be_dated_by_a_clock_of_their_own() {
+    let (simulator, client) = start(Settings {
+        rows_clock_offset_s: -3600,
+        ..Settings::default()
+    });
+    create_all(&client, &["live"]).await;
+    let behind = simulator
+        .now()
+        .duration_since(simulator.rows()[0].create_time);
+    assert!((3600..3700).contains(&behind.as_secs()), "{behind}");
+}
+
+#[tokio::test]
 async fn one_place_holds_one_callback() {
     let (simulator, client) = start(Settings::default());
     create_all(&client, &["live", "*"]).await;

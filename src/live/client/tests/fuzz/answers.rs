@@ -196,7 +196,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     let operation = prop_oneof![
         2 => Just(Operation::Create),
         1 => Just(Operation::Update),
-        1 => Just(Operation::Delete),
+        2 => Just(Operation::Delete),
         1 => Just(Operation::Get),
         1 => Just(Operation::List),
     ];
@@ -234,14 +234,8 @@ fn in_json(text: &str) -> String {
 }
 
 impl Answered {
-    pub(super) fn reply(&self, secrets: &[String]) -> Reply {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let value = filled(value, secrets, str::to_owned);
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                headers.append(HeaderName::from_static(name), value);
-            }
-        }
+    /// The body that arrives.
+    pub(super) fn body(&self, secrets: &[String]) -> Vec<u8> {
         let mut body = match &self.body {
             Body::Bytes(bytes) => bytes.clone(),
             Body::Text(text) => filled(text, secrets, str::to_owned).into_bytes(),
@@ -250,6 +244,17 @@ impl Answered {
         };
         if let Some(cut) = &self.cut {
             body.truncate(cut.index(body.len() + 1));
+        }
+        body
+    }
+
+    pub(super) fn reply(&self, secrets: &[String]) -> Reply {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let value = filled(value, secrets, str::to_owned);
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                headers.append(HeaderName::from_static(name), value);
+            }
         }
         let status = StatusCode::from_u16(self.status).unwrap();
         if self.broken {
@@ -264,7 +269,7 @@ impl Answered {
         Response {
             status,
             headers,
-            body: Bytes::from(body),
+            body: Bytes::from(self.body(secrets)),
         }
         .into()
     }

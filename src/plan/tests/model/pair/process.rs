@@ -124,6 +124,7 @@ impl World {
             access: Access::Unread,
             credential: None,
             key: Key::Unread,
+            key_in_doubt: false,
             account_has_seen: true,
             rival: None,
             claimed_elsewhere,

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::live::keys::{joined, keyed_digest};
 
 /// Where temporary keys come from.
-pub(super) enum Source {
+pub(in crate::live) enum Source {
     /// STS, for an identity token of the cluster.
     Sts(Sts),
     /// IAM, for an identity token of the cluster.
@@ -29,26 +29,26 @@ pub(super) enum Source {
 }
 
 /// What is asked of STS.
-pub(super) struct Sts {
-    pub(super) endpoint: String,
-    pub(super) provider_urn: String,
-    pub(super) agency_urn: String,
-    pub(super) token: IdToken,
-    pub(super) session_name: String,
-    pub(super) duration_seconds: u32,
-    pub(super) policy: Option<String>,
-    pub(super) policy_ids: Vec<String>,
+pub(in crate::live) struct Sts {
+    pub(in crate::live) endpoint: String,
+    pub(in crate::live) provider_urn: String,
+    pub(in crate::live) agency_urn: String,
+    pub(in crate::live) token: IdToken,
+    pub(in crate::live) session_name: String,
+    pub(in crate::live) duration_seconds: u32,
+    pub(in crate::live) policy: Option<String>,
+    pub(in crate::live) policy_ids: Vec<String>,
 }
 
 /// An identity token, which somebody else renews.
-pub(super) enum IdToken {
+pub(in crate::live) enum IdToken {
     Value(SecretString),
     File(PathBuf),
 }
 
 impl Source {
     /// What it is called.
-    pub(super) fn name(&self) -> &'static str {
+    pub(in crate::live) fn name(&self) -> &'static str {
         match self {
             Self::Sts(_) => "OIDC by STS",
             Self::Federation { .. } => "OIDC by IAM",
@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// The same for the same source, whatever keys it gives.
-    pub(super) fn identity(&self) -> String {
+    pub(in crate::live) fn identity(&self) -> String {
         let whole = match self {
             Self::Sts(sts) => joined(&["sts", &sts.provider_urn, &sts.agency_urn, &sts.endpoint]),
             Self::Federation {

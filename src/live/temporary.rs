@@ -1,14 +1,16 @@
 //! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends.
 
+mod exchange;
+mod no_key;
+pub(super) mod source;
+mod wire;
+
 use std::fmt;
 
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{
-    exchange::{Given, Ways},
-    no_key::NoKey,
-    source::Source,
-};
+use self::{exchange::Given, source::Source};
+pub use self::{exchange::Ways, no_key::NoKey};
 use crate::{live::keys::KeyPair, plan::failure::Operation};
 
 /// A source of keys, with the key that it gave last.

@@ -1,0 +1,69 @@
+//! The facts of an object that cost nothing: what it says, what this process remembers, what others hold. Asks nobody.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::memory::Memory;
+use crate::api::RecordingCallback;
+use crate::declared::parse;
+use crate::plan::facts::Facts;
+use crate::plan::ledger;
+use crate::plan::time::earlier;
+
+/// What is known of an object without asking anybody.
+pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
+    let uid = parse::uid(object);
+    let mut facts = parse::facts(object, context.settings, now);
+    context.memories.with(&uid, |memory| {
+        overlay(memory, &mut facts);
+        if let Some(record) = &facts.record {
+            memory.record = Some(record.clone());
+        } else {
+            facts.record.clone_from(&memory.record);
+        }
+        if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
+            let seen = match &memory.attempt_seen {
+                Some((id, seen)) if *id == newest.id => *seen,
+                Some(_) | None => Instant::now(),
+            };
+            memory.attempt_seen = Some((newest.id.clone(), seen));
+            facts.record_seen = earlier(now, seen.elapsed());
+            facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
+        }
+        facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
+        facts.next_attempt = facts
+            .next_attempt
+            .map(|announced| memory.next_attempt(announced, now));
+        let sent = facts.status.sent.as_ref();
+        let in_doubt =
+            facts.is_new_generation() && sent.is_some_and(|sent| sent.key_digest.is_some());
+        facts.key_in_doubt = *memory.key_in_doubt.get_or_insert(in_doubt);
+        facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
+        facts.rewrites = memory.rewrites(now);
+        facts.blind.clone_from(&memory.blind);
+        if let Some(news) = memory.news.clone() {
+            facts.observed = news.observed;
+            facts.shown = news.shown;
+            facts.denied = news.denied;
+        }
+        facts.baseline = memory.baseline(ledger::last_write(&facts.status));
+        let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
+        memory.allowance.renew_for(generation, requested);
+    });
+    let held = facts.status.callback_id.iter().map(String::as_str);
+    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
+    facts
+}
+
+/// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
+fn overlay(memory: &mut Memory, facts: &mut Facts) {
+    let unwritten = memory.unwritten.take();
+    let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
+        return;
+    };
+    facts.status = unwritten.status.clone();
+    facts.last_write = ledger::last_write(&facts.status);
+    facts.next_attempt = facts.status.next_attempt_time;
+    memory.unwritten = Some(unwritten);
+}

@@ -1,0 +1,282 @@
+//! What is decided from what holds now, however it came to be: another spec, another account, an answer that a look denies, an id that
+//! is another's, a delete in whatever state the object is.
+
+use std::time::Duration;
+
+use super::world::{Fate, World, process};
+use crate::api::status::Status;
+use crate::plan::backoff;
+use crate::plan::conditions;
+use crate::plan::decide::decide;
+use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rival, Shown};
+use crate::plan::failure::Class;
+use crate::plan::hold;
+use crate::plan::ledger;
+use crate::plan::outcome;
+use crate::plan::place::Target;
+use crate::plan::row::Row;
+use crate::plan::step::{Rest, Step};
+use crate::plan::time::later;
+
+/// The facts of a settled object of which nothing was read yet, and its row.
+fn settled() -> (Facts, Row, Target) {
+    let mut world = World::new();
+    world.run(3600);
+    let row = world.rows.first().unwrap().row.clone();
+    let target = world.target();
+    (world.facts(), row, target)
+}
+
+/// Another spec that wants the same of the cloud.
+fn edited(mut facts: Facts) -> Facts {
+    facts.object.generation += 1;
+    facts
+}
+
+fn reason(status: &Status) -> &str {
+    &conditions::ready(status).unwrap().reason
+}
+
+fn rested(facts: &Facts) -> (Rest, Status) {
+    let Step::Rest(rest) = decide(facts) else {
+        panic!("{:?}", decide(facts));
+    };
+    let status = outcome::rested(facts, &rest);
+    (rest, status)
+}
+
+#[test]
+fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read() {
+    let (facts, _, target) = settled();
+    assert!(matches!(decide(&facts), Step::Rest(_)));
+    let mut facts = edited(facts);
+    assert_eq!(decide(&facts), Step::Access);
+
+    facts.access = Access::Usable(target.clone());
+    facts.key = Key::Missing("no such Secret".to_owned());
+    assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
+    facts.key = Key::Unwanted;
+    facts.access = Access::Usable(Target {
+        project_id: "another".to_owned(),
+        ..target
+    });
+    assert_eq!(reason(&rested(&facts).1), "TargetChanged");
+}
+
+#[test]
+fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_spec() {
+    let (facts, _, target) = settled();
+    let mut facts = edited(facts);
+    facts.access = Access::Usable(target);
+    facts.desired.as_mut().unwrap().wants_key = true;
+    facts.key = Key::Digest("present".to_owned());
+    facts.status.sent.as_mut().unwrap().key_digest = Some("present".to_owned());
+    assert!(matches!(decide(&facts), Step::Rest(_)), "it is as sent");
+    facts.key_in_doubt = true;
+    assert!(matches!(decide(&facts), Step::Update { drift: None, .. }));
+}
+
+#[test]
+fn an_account_that_has_not_seen_the_place_is_asked_once() {
+    let (facts, row, target) = settled();
+    let mut facts = edited(facts);
+    facts.access = Access::Usable(target);
+    facts.key = Key::Unwanted;
+    assert!(matches!(decide(&facts), Step::Rest(_)), "it has seen it");
+    facts.account_has_seen = false;
+    assert!(matches!(decide(&facts), Step::Look(_)));
+
+    // A look that fails is no look, and Ready is not said of the new spec.
+    let failure = process::failure(Class::CloudDown);
+    let failed = crate::plan::failure::Failure {
+        operation: crate::plan::failure::Operation::List,
+        ..failure
+    };
+    let (status, _) = outcome::failed(&facts, &failed, None, facts.now);
+    assert_eq!(reason(&status), "CloudUnavailable");
+    facts.observed = Observed::seen(facts.now, vec![row], false);
+    assert_eq!(reason(&rested(&facts).1), "Available");
+}
+
+#[test]
+fn what_was_only_looked_at_is_read_before_it_is_available() {
+    let (mut facts, _, target) = settled();
+    for condition in &mut facts.status.conditions {
+        "ObserveOnly".clone_into(&mut condition.reason);
+    }
+    assert_eq!(decide(&facts), Step::Access);
+    facts.access = Access::Usable(target);
+    facts.key = Key::Missing("no such Secret".to_owned());
+    assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
+}
+
+#[test]
+fn a_change_that_a_look_denies_is_a_failure() {
+    let (mut facts, row, target) = settled();
+    facts.access = Access::Usable(target);
+    facts.key = Key::Unwanted;
+    facts.shown = Shown::Gone;
+    let failure = crate::plan::failure::Failure {
+        operation: crate::plan::failure::Operation::Update,
+        ..process::failure(Class::Gone)
+    };
+    facts.denied = Some(failure.clone());
+    assert!(matches!(decide(&facts), Step::Look(_)));
+    facts.observed = Observed::seen(facts.now, vec![row], true);
+    assert_eq!(decide(&facts), Step::Failed(failure.clone()));
+    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+    assert_eq!(reason(&status), "RequestRejected");
+    assert!(again >= later(facts.now, Duration::from_secs(5)));
+    facts.observed = Observed::seen(facts.now, Vec::new(), true);
+    assert_eq!(decide(&facts), Step::Create);
+}
+
+#[test]
+fn a_duplicate_forgets_an_id_that_the_owner_holds() {
+    let (mut facts, row, target) = settled();
+    facts.access = Access::Usable(target);
+    facts.key = Key::Unwanted;
+    facts.nudged = true;
+    facts.rival = Some(Rival {
+        name: "media/owner".to_owned(),
+        id: None,
+        deleting: false,
+        unproven: false,
+    });
+    facts.claimed_elsewhere.insert(row.id.clone());
+    let told = rested(&facts).1;
+    assert_eq!(reason(&told), "Duplicate", "a third one holds the id");
+    facts.rival.as_mut().unwrap().id = Some(row.id.clone());
+    let forget = Step::Disown {
+        id: row.id,
+        owner: "media/owner".to_owned(),
+    };
+    assert_eq!(decide(&facts), forget);
+    facts.status = outcome::disowned(&facts);
+    assert_eq!(facts.status.callback_id, None);
+    assert_eq!(reason(&rested(&facts).1), "Duplicate");
+}
+
+#[test]
+fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
+    let (mut facts, row, target) = settled();
+    facts.object.deleting = true;
+    let elsewhere = Target {
+        region: "eu-west-101".to_owned(),
+        ..target.clone()
+    };
+    let kinds: [fn(&mut Facts); 2] = [
+        |facts| facts.policies.suspend = true,
+        |facts| facts.settings.read_only = true,
+    ];
+    for state in kinds {
+        let mut facts = facts.clone();
+        state(&mut facts);
+        assert_eq!(decide(&facts), Step::Definition);
+    }
+    for access in [
+        Access::Unread,
+        Access::Unusable(
+            crate::plan::reason::Reason::CredentialsMissing,
+            "gone".to_owned(),
+        ),
+        Access::Usable(elsewhere),
+        Access::Usable(target),
+    ] {
+        facts.access = access;
+        facts.definition = Definition::Unread;
+        assert_eq!(decide(&facts), Step::Definition);
+        facts.definition = Definition::Going;
+        let retained = Some(row.id.clone());
+        assert_eq!(decide(&facts), Step::Release { retained });
+        facts.definition = Definition::Unknown("forbidden".to_owned());
+        let (rest, status) = rested(&facts);
+        assert!(rest.again.is_some());
+        assert_eq!(reason(&status), "Deleting");
+    }
+}
+
+#[test]
+fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
+    let (mut facts, _, _) = settled();
+    facts.object.deleting = true;
+    facts.object.finalizer = false;
+    facts.object.held_by = vec!["example.com/other".to_owned()];
+    let (_, status) = rested(&facts);
+    assert_eq!(
+        (reason(&status), status.callback_id.clone()),
+        ("Deleting", None)
+    );
+    assert!(
+        conditions::ready(&status)
+            .unwrap()
+            .message
+            .contains("example.com/other")
+    );
+    facts.status = status.clone();
+    assert_eq!(rested(&facts).1, status, "it is told once");
+}
+
+#[test]
+fn an_open_record_elsewhere_is_another_target_too() {
+    let mut world = World::new();
+    world.fates = vec![Fate::ReplyLost];
+    world.run(0);
+    let mut facts = world.facts();
+    facts.key = Key::Unwanted;
+    facts.access = Access::Usable(Target {
+        project_id: "another".to_owned(),
+        ..world.target()
+    });
+    assert_eq!(reason(&rested(&facts).1), "TargetChanged");
+}
+
+#[test]
+fn a_create_of_unknown_outcome_is_not_repeated_before_its_backoff_ends() {
+    let mut world = World::new();
+    world.fates = vec![Fate::Lost];
+    world.run(0);
+    world.now += 600;
+    let mut facts = world.facts();
+    facts.access = Access::Usable(world.target());
+    facts.key = Key::Unwanted;
+    facts.status.failures = Some(9);
+    facts.observed = Observed::seen(facts.now, Vec::new(), true);
+    facts.next_attempt = Some(later(facts.now, Duration::from_secs(20)));
+    let (rest, _) = rested(&facts);
+    assert_eq!(rest.again, facts.next_attempt);
+    facts.next_attempt = Some(facts.now);
+    assert_eq!(decide(&facts), Step::Create);
+}
+
+#[test]
+fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
+    let (facts, row, _) = settled();
+    let mut status = facts.status.clone();
+    let ours = ledger::last_write(&status).unwrap();
+    let sent = status.sent.as_mut().unwrap();
+    sent.key_digest = Some("digest".to_owned());
+    status.remote.as_mut().unwrap().update_time = None;
+    let at = |secs| Row {
+        update_time: Some(later(ours, Duration::from_secs(secs))),
+        ..row.clone()
+    };
+    let is_news = |baseline, secs| hold::is_news(&status, baseline, &[at(secs)]);
+    assert!(!is_news(None, 40), "two clocks");
+    assert!(is_news(None, 120), "no clock is so wrong");
+    let baseline = hold::baseline(Some(ours), &at(40));
+    assert!(!is_news(baseline, 40));
+    assert!(is_news(baseline, 41), "somebody wrote it since");
+    assert_eq!(hold::baseline(Some(ours), &at(120)), None);
+}
+
+#[test]
+fn three_answers_of_a_maintenance_are_over_in_15_seconds() {
+    let failure = process::failure(Class::Maintenance);
+    for seed in 0..200 {
+        let uid = format!("uid-{seed}");
+        let pauses = (1..=3).map(|count| backoff::delay(&failure, count, &uid));
+        let all: Duration = pauses.sum();
+        assert!(all <= Duration::from_secs(15), "{uid}: {all:?}");
+    }
+}
