@@ -1,27 +1,22 @@
 //! The process: one reconcile from its facts to its end, as the controller carries it out.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
 
-use super::world::{Fate, Known, Neglect, Object, World, place};
+use super::world::{Fate, Known, Neglect, World, place};
 use crate::api::status::Status;
-use crate::plan::facts::{
-    Access, Adoption, Definition, Desired, Facts, Key, Object as Metadata, Observed, Policies,
-    Rewrites, Settings, Shown,
-};
+use crate::plan::facts::{Access, Definition, Desired, Facts, Key, Observed, Shown};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
-use crate::plan::tests::model::shared::Shared;
 use crate::plan::tests::model::world::target;
-use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
-use crate::plan::{ledger, settled};
+use crate::plan::tests::world::{SETTLE, moment, process::failure};
+use crate::plan::{hold, settled};
 
 /// How a reconcile goes on: when it comes back by itself.
 type Next = Option<i64>;
@@ -54,7 +49,7 @@ impl World {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, Fate::Answered, observed, Shown::Gone);
-        } else if crate::plan::hold::is_news(&object.status, None, &rows) {
+        } else if hold::is_news(&object.status, None, &rows) {
             self.decide(who, Fate::Answered, observed, Shown::Unasked);
         }
     }
@@ -79,68 +74,6 @@ impl World {
         let next = ended.expect("nobody is waited for").unwrap();
         if self.objects[who].is_some() {
             self.memory.of[who].wake = next;
-        }
-    }
-
-    fn facts(&mut self, who: usize, object: &Shared<Object>) -> Facts {
-        let held = object.status.callback_id.iter().map(String::as_str);
-        let claimed_elsewhere = self.held_by_others(who, held);
-        let now = moment(self.now);
-        let known: &mut Known = &mut self.memory.of[who];
-        let newest = object.record.as_ref().and_then(Record::newest);
-        Facts {
-            now,
-            settings: Settings {
-                settle_time: Duration::from_secs(SETTLE.unsigned_abs()),
-                stall_after: Duration::from_mins(10),
-                read_only: false,
-            },
-            object: Metadata {
-                uid: who.to_string(),
-                namespace: "media".to_owned(),
-                name: who.to_string(),
-                generation: object.generation,
-                finalizer: object.finalizer,
-                annotated: object.record.is_some(),
-                deleting: object.deleting,
-                held_by: Vec::new(),
-                requested: None,
-            },
-            policies: Policies::default(),
-            desired: Ok(Desired {
-                place: place(),
-                content: content(object.url),
-                wants_key: false,
-                adoption: Adoption::IfIdentical,
-            }),
-            last_write: ledger::last_write(&object.status),
-            next_attempt: object.status.next_attempt_time,
-            status: object.status.clone(),
-            record: object.record.clone(),
-            record_seen: now,
-            rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
-            look_due: known.look_at.is_some_and(|at| at <= self.now),
-            nudged: false,
-            access: Access::Unread,
-            credential: None,
-            key: Key::Unread,
-            key_in_doubt: false,
-            account_has_seen: true,
-            rival: None,
-            claimed_elsewhere,
-            deleted: self.memory.deleted.clone(),
-            definition: Definition::Unread,
-            observed: Observed::Unasked,
-            shown: if std::mem::take(&mut known.gone) {
-                Shown::Gone
-            } else {
-                Shown::Unasked
-            },
-            denied: None,
-            baseline: None,
-            rewrites: Rewrites::default(),
-            blind: None,
-            queued: false,
         }
     }
 }
@@ -282,7 +215,10 @@ impl Interpreter for Run<'_> {
             object.record = Some(record);
         });
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        let arrives = self.fate != Fate::Lost;
+        if let (Some(url), Fate::Late) = (url, self.fate) {
+            self.world.late.push((url, self.now() + SETTLE));
+        }
+        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.post(url));
         if self.dies() {
             return Ok(Some(None));
@@ -309,7 +245,7 @@ impl Interpreter for Run<'_> {
 
     async fn update(&mut self, id: &str, _: Option<String>) -> Result<Option<Next>, Infallible> {
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        let arrives = self.fate != Fate::Lost;
+        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
         if self.dies() {
             return Ok(Some(None));
@@ -329,7 +265,7 @@ impl Interpreter for Run<'_> {
     }
 
     async fn delete(&mut self, id: &str) -> Result<Option<Next>, Infallible> {
-        if self.fate != Fate::Lost {
+        if !matches!(self.fate, Fate::Lost | Fate::Late) {
             self.world.remove(id);
         }
         if self.dies() {
