@@ -9,7 +9,7 @@ mod world;
 
 use std::time::Instant;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
 use self::verdict::Verdict;
 use self::world::{Fate, Neglect, Setting, THEIRS, World};
@@ -215,7 +215,7 @@ fn what_keeps_two_objects_apart_is_missed() {
             let model = Pair::new(lying(alike), reach).checker();
             let all = HasDiscoveries::AllOf([property].into());
             let checker = model.finish_when(all).spawn_bfs().join();
-            checker.discovery(property).map(|path| path.into_actions())
+            checker.discovery(property).map(Path::into_actions)
         });
         println!("{twin:?}: \"{property}\" fails: {found:?}");
         if found.is_none() {

@@ -19,7 +19,10 @@ use crate::plan::tests::world::{SETTLE, moment, process::failure};
 use crate::plan::{hold, settled};
 
 /// How a reconcile goes on: when it comes back by itself.
-type Next = Option<i64>;
+enum Next {
+    At(i64),
+    OnChange,
+}
 
 struct Run<'a> {
     world: &'a mut World,
@@ -73,7 +76,10 @@ impl World {
         let ended = interpret(&mut run).now_or_never();
         let next = ended.expect("nobody is waited for").unwrap();
         if self.objects[who].is_some() {
-            self.memory.of[who].wake = next;
+            self.memory.of[who].wake = match next {
+                Next::At(at) => Some(at),
+                Next::OnChange => None,
+            };
         }
     }
 }
@@ -83,8 +89,8 @@ impl Run<'_> {
         self.world.now
     }
 
-    fn again(&self) -> Option<Next> {
-        Some(Some(self.now()))
+    fn again(&self) -> Next {
+        Next::At(self.now())
     }
 
     fn desired(&self) -> Desired {
@@ -118,14 +124,14 @@ impl Run<'_> {
         self.fate == Fate::Killed
     }
 
-    fn unanswered(&mut self, operation: Operation) -> Option<Next> {
+    fn unanswered(&mut self, operation: Operation) -> Next {
         let failure = Failure {
             operation,
             ..failure(Class::CloudDown)
         };
         let (status, again) = outcome::failed(&self.facts, &failure, None, self.facts.now);
         self.write(status);
-        Some(Some(again.as_second()))
+        Next::At(again.as_second())
     }
 }
 
@@ -138,7 +144,7 @@ impl Interpreter for Run<'_> {
     }
 
     fn endless(&self) -> Next {
-        Some(self.now() + 1)
+        Next::At(self.now() + 1)
     }
 
     async fn read_access(&mut self) -> Result<Option<Next>, Infallible> {
@@ -194,7 +200,7 @@ impl Interpreter for Run<'_> {
             object.finalizer = true;
             object.record = record.or_else(|| object.record.take());
         });
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn unprotect(&mut self) -> Result<Option<Next>, Infallible> {
@@ -221,7 +227,7 @@ impl Interpreter for Run<'_> {
         let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.post(url));
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         let class = match (row, self.fate) {
             (Some(Some(row)), Fate::Answered) => {
@@ -233,14 +239,14 @@ impl Interpreter for Run<'_> {
                     &row,
                     told,
                 ));
-                return Ok(self.again());
+                return Ok(Some(self.again()));
             }
             (Some(None), Fate::Answered) => Class::Exists,
             _ => Class::CloudDown,
         };
         let failed = outcome::failed(&self.facts, &failure(class), None, self.facts.now);
         self.write(failed.0);
-        Ok(Some(Some(self.now() + 1)))
+        Ok(Some(Next::At(self.now() + 1)))
     }
 
     async fn update(&mut self, id: &str, _: Option<String>) -> Result<Option<Next>, Infallible> {
@@ -248,19 +254,19 @@ impl Interpreter for Run<'_> {
         let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         match (row, self.fate) {
             (Some(Some(row)), Fate::Answered) => {
                 let (desired, told) = (self.desired(), self.told(Some(200)));
                 self.write(outcome::updated(&self.facts, &desired, Some(&row), told));
-                Ok(self.again())
+                Ok(Some(self.again()))
             }
             (Some(None), _) => {
                 self.known().gone = true;
-                Ok(self.again())
+                Ok(Some(self.again()))
             }
-            _ => Ok(self.unanswered(Operation::Update)),
+            _ => Ok(Some(self.unanswered(Operation::Update))),
         }
     }
 
@@ -269,10 +275,10 @@ impl Interpreter for Run<'_> {
             self.world.remove(id);
         }
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         if self.fate != Fate::Answered {
-            return Ok(self.unanswered(Operation::Delete));
+            return Ok(Some(self.unanswered(Operation::Delete)));
         }
         self.world.memory.deleted.insert(id.to_owned());
         self.facts.deleted.insert(id.to_owned());
@@ -282,7 +288,7 @@ impl Interpreter for Run<'_> {
         }
         let told = self.told(Some(204));
         self.write(outcome::deleted(&self.facts, told));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn claim(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
@@ -294,14 +300,14 @@ impl Interpreter for Run<'_> {
         };
         let desired = self.desired();
         self.write(outcome::created(&self.facts, &desired, attempt, &row, told));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
         self.world.write(self.who, |object| object.finalizer = true);
         let desired = self.desired();
         self.write(outcome::adopted(&self.facts, &desired, &row));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn disown(&mut self, id: &str, _: &str) -> Result<Option<Next>, Infallible> {
@@ -310,19 +316,19 @@ impl Interpreter for Run<'_> {
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
             self.write(outcome::disowned(&self.facts));
         }
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn release(&mut self, _: Option<String>) -> Result<Option<Next>, Infallible> {
         self.world
             .write(self.who, |object| object.finalizer = false);
-        Ok(Some(None))
+        Ok(Some(Next::OnChange))
     }
 
     async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Infallible> {
         let (status, again) = outcome::failed(&self.facts, failure, None, self.facts.now);
         self.write(status);
-        Ok(Some(Some(again.as_second())))
+        Ok(Some(Next::At(again.as_second())))
     }
 
     async fn unseen(&mut self, _: &Failure) -> Result<Option<Next>, Infallible> {
@@ -339,6 +345,8 @@ impl Interpreter for Run<'_> {
         let now = self.now();
         let put_off = self.known().look_at.filter(|at| *at > now);
         let again = again.into_iter().chain(put_off).min();
-        Ok(Some(again.map(|again| again.max(now))))
+        Ok(Some(
+            again.map_or(Next::OnChange, |at| Next::At(at.max(now))),
+        ))
     }
 }
