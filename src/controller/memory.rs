@@ -145,6 +145,12 @@ impl Memories {
 }
 
 impl Memory {
+    /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
+    pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
+        let put_off = self.look_at.filter(|at| *at > now);
+        again.into_iter().chain(put_off).min()
+    }
+
     /// Somebody else rewrote our values, and we repaired them.
     pub(super) fn note_repaired(&mut self) {
         self.rewrites.push(Instant::now());
@@ -237,6 +243,24 @@ mod tests {
             target: (None, None),
             is_forbidden: false,
         }
+    }
+
+    #[test]
+    fn a_look_that_was_put_off_is_come_back_for_whatever_was_reconciled_meanwhile() {
+        let now = Instant::now();
+        let in_a = |seconds| Some(now + Duration::from_secs(seconds));
+        let mut memory = Memory::default();
+        assert_eq!(memory.comes_back(None, now), None);
+        memory.look_at = in_a(30);
+        assert_eq!(memory.comes_back(None, now), in_a(30));
+        assert_eq!(memory.comes_back(in_a(60), now), in_a(30));
+        assert_eq!(memory.comes_back(in_a(5), now), in_a(5));
+        memory.look_at = Some(now);
+        assert_eq!(
+            memory.comes_back(None, now),
+            None,
+            "it is due: whoever decides now knows"
+        );
     }
 
     #[test]

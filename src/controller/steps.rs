@@ -220,11 +220,11 @@ impl Run<'_> {
                 .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
         let again = rest.again.map(|again| self.instant(again));
-        // A look that was put off is made, whatever this reconcile was for.
         let uid = &self.facts.object.uid;
-        let look_at = self.context.memories.with(uid, |memory| memory.look_at);
-        let look_at = look_at.filter(|at| *at > Instant::now());
-        let next = again.into_iter().chain(look_at).min();
+        let next = self
+            .context
+            .memories
+            .with(uid, |memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
         self.end(status, wait.map_or(Next::OnChange, Next::After))
             .await

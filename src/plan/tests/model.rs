@@ -191,16 +191,6 @@ const SHORT: [(Ground, Reach); 7] = [
 /// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several. Where there is less to
 /// interleave, more goes wrong.
 fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
-    let mut all = Vec::new();
-    for unique in [false, true] {
-        for adoption in [Adoption::Never, Adoption::IfIdentical, Adoption::Always] {
-            for foreign in [None, Some(0), Some(FOREIGN)] {
-                let ground = ground(unique, adoption, foreign);
-                all.push((ground, reach(disturbances, 0)));
-                all.push((ground, reach(disturbances - 1, 3)));
-            }
-        }
-    }
     let keyed = Ground {
         keyed: true,
         ..ALONE
@@ -213,11 +203,20 @@ fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
         alone: false,
         ..KEYED
     };
-    for ground in [ALONE, KEYED, keyed, settled] {
+    let mut all = vec![(beside, reach(disturbances, 1))];
+    for ground in [KEYED, ALONE, keyed, settled] {
         all.push((ground, reach(disturbances + 1, 1)));
         all.push((ground, reach(disturbances, 3)));
     }
-    all.push((beside, reach(disturbances, 1)));
+    for unique in [false, true] {
+        for adoption in [Adoption::Never, Adoption::IfIdentical, Adoption::Always] {
+            for foreign in [None, Some(0), Some(FOREIGN)] {
+                let ground = ground(unique, adoption, foreign);
+                all.push((ground, reach(disturbances, 0)));
+                all.push((ground, reach(disturbances - 1, 3)));
+            }
+        }
+    }
     all
 }
 

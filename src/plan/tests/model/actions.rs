@@ -159,13 +159,14 @@ fn faults(world: &World, who: usize, actions: &mut Vec<Action>) {
             Fault::TooLate,
             Fault::Refused,
         ],
-        Doing::Decided(run) => match run.step {
-            Step::Look(_) => &[Fault::Lost],
-            Step::Update { .. } => &[Fault::Lost, Fault::ReplyLost, Fault::Late],
-            Step::Delete { .. } => &[Fault::Lost, Fault::ReplyLost],
-            _ => &[],
-        },
-        Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
+        Doing::Decided(run) if matches!(run.step, Step::Look(_)) => &[Fault::Lost],
+        Doing::Decided(run) if matches!(run.step, Step::Update { .. }) => {
+            &[Fault::Lost, Fault::ReplyLost, Fault::Late]
+        }
+        Doing::Decided(run) if matches!(run.step, Step::Delete { .. }) => {
+            &[Fault::Lost, Fault::ReplyLost]
+        }
+        Doing::Decided(_) | Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
     };
     actions.extend(faults.iter().map(|fault| Action::StepInto(who, *fault)));
 }

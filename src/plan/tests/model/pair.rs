@@ -2,14 +2,17 @@
 //! becomes of an id that somebody wrote into a status. One process serves both; each reconcile is carried out whole, as
 //! `plan::interpreter` drives it, save that its change at the cloud may meet any fate and the process may die of it.
 
+mod facts;
 mod process;
+mod verdict;
 mod world;
 
 use std::time::Instant;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
-use self::world::{Fate, Neglect, Setting, THEIRS, Verdict, World};
+use self::verdict::Verdict;
+use self::world::{Fate, Neglect, Setting, THEIRS, World};
 use super::shared::Ends;
 
 const ONE: &str = "at most one callback lies at the place, once quiet";
@@ -30,6 +33,8 @@ struct State {
 enum Action {
     Reconcile(usize, Fate),
     Sweep(usize),
+    /// A late POST is carried out.
+    Commit(usize),
     Crash,
     Tick,
     Delete(usize),
@@ -43,7 +48,7 @@ impl Action {
         match self {
             Self::Reconcile(_, fate) => *fate != Fate::Answered,
             Self::Sweep(_) | Self::Crash | Self::Edit(_) | Self::Forge(..) => true,
-            Self::Tick | Self::Delete(_) => false,
+            Self::Tick | Self::Commit(_) | Self::Delete(_) => false,
         }
     }
 }
@@ -82,7 +87,13 @@ impl Model for Pair {
                 continue;
             };
             if world.has_work(who) {
-                let fates = [Fate::Answered, Fate::Lost, Fate::ReplyLost, Fate::Killed];
+                let fates = [
+                    Fate::Answered,
+                    Fate::Lost,
+                    Fate::ReplyLost,
+                    Fate::Late,
+                    Fate::Killed,
+                ];
                 actions.extend(fates.map(|fate| Action::Reconcile(who, fate)));
             }
             if world.is_compared(who) {
@@ -102,6 +113,7 @@ impl Model for Pair {
                     .map(|id| Action::Forge(who, id)),
             );
         }
+        actions.extend((0..world.late.len()).map(Action::Commit));
         actions.push(Action::Crash);
         actions.retain(|action| state.left.0 > 0 || !action.is_disturbance());
         if state.left.1 > 0 {
@@ -117,6 +129,7 @@ impl Model for Pair {
         match action {
             Action::Reconcile(who, fate) => world.reconcile(who, fate),
             Action::Sweep(who) => world.sweep(who),
+            Action::Commit(at) => world.commit(at),
             Action::Crash => world.crash(),
             Action::Tick => world.tick(),
             Action::Delete(who) => world.edit(who, |object| object.deleting = true),
@@ -202,7 +215,7 @@ fn what_keeps_two_objects_apart_is_missed() {
             let model = Pair::new(lying(alike), reach).checker();
             let all = HasDiscoveries::AllOf([property].into());
             let checker = model.finish_when(all).spawn_bfs().join();
-            checker.discovery(property).map(|path| path.into_actions())
+            checker.discovery(property).map(Path::into_actions)
         });
         println!("{twin:?}: \"{property}\" fails: {found:?}");
         if found.is_none() {

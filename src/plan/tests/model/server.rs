@@ -11,6 +11,10 @@ use crate::plan::record::Record;
 
 /// The object as it is stored, or as a process read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub(super) struct Object {
     pub(super) version: u32,
     pub(super) generation: i64,

@@ -30,6 +30,10 @@ const DAY: i64 = SWEEP + SWEEP / 2;
 
 /// What does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub(super) struct Ground {
     /// Whether the cloud refuses a second row at a place.
     pub(super) unique: bool,
@@ -114,10 +118,11 @@ impl shared::World for World {
 
     /// How it is once quiet, and whether it stays so.
     fn end(&self) -> Verdict {
-        match self.judge() {
-            Verdict::Good if !self.stays() => Verdict::Restless,
-            verdict => verdict,
+        let verdict = self.judge();
+        if verdict == Verdict::Good && !self.stays() {
+            return Verdict::Restless;
         }
+        verdict
     }
 }
 

@@ -1,30 +1,28 @@
 //! The process: one reconcile from its facts to its end, as the controller carries it out.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
 
-use super::world::{Fate, Known, Neglect, Object, World, place};
+use super::world::{Fate, Known, Neglect, World, place};
 use crate::api::status::Status;
-use crate::plan::facts::{
-    Access, Adoption, Definition, Desired, Facts, Key, Object as Metadata, Observed, Policies,
-    Rewrites, Settings, Shown,
-};
+use crate::plan::facts::{Access, Definition, Desired, Facts, Key, Observed, Shown};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::outcome::{self, Told};
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
 use crate::plan::step::{Look, Rest};
-use crate::plan::tests::model::shared::Shared;
 use crate::plan::tests::model::world::target;
-use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
-use crate::plan::{ledger, settled};
+use crate::plan::tests::world::{SETTLE, moment, process::failure};
+use crate::plan::{hold, settled};
 
 /// How a reconcile goes on: when it comes back by itself.
-type Next = Option<i64>;
+enum Next {
+    At(i64),
+    OnChange,
+}
 
 struct Run<'a> {
     world: &'a mut World,
@@ -54,7 +52,7 @@ impl World {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, Fate::Answered, observed, Shown::Gone);
-        } else if crate::plan::hold::is_news(&object.status, None, &rows) {
+        } else if hold::is_news(&object.status, None, &rows) {
             self.decide(who, Fate::Answered, observed, Shown::Unasked);
         }
     }
@@ -78,71 +76,10 @@ impl World {
         let ended = interpret(&mut run).now_or_never();
         let next = ended.expect("nobody is waited for").unwrap();
         if self.objects[who].is_some() {
-            self.memory.of[who].wake = next;
-        }
-    }
-
-    fn facts(&mut self, who: usize, object: &Shared<Object>) -> Facts {
-        let held = object.status.callback_id.iter().map(String::as_str);
-        let claimed_elsewhere = self.held_by_others(who, held);
-        let now = moment(self.now);
-        let known: &mut Known = &mut self.memory.of[who];
-        let newest = object.record.as_ref().and_then(Record::newest);
-        Facts {
-            now,
-            settings: Settings {
-                settle_time: Duration::from_secs(SETTLE.unsigned_abs()),
-                stall_after: Duration::from_mins(10),
-                read_only: false,
-            },
-            object: Metadata {
-                uid: who.to_string(),
-                namespace: "media".to_owned(),
-                name: who.to_string(),
-                generation: object.generation,
-                finalizer: object.finalizer,
-                annotated: object.record.is_some(),
-                deleting: object.deleting,
-                held_by: Vec::new(),
-                requested: None,
-            },
-            policies: Policies::default(),
-            desired: Ok(Desired {
-                place: place(),
-                content: content(object.url),
-                wants_key: false,
-                adoption: Adoption::IfIdentical,
-            }),
-            last_write: ledger::last_write(&object.status),
-            next_attempt: object.status.next_attempt_time,
-            status: object.status.clone(),
-            record: object.record.clone(),
-            record_seen: now,
-            rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
-            look_due: known.look_at.is_some_and(|at| at <= self.now),
-            nudged: false,
-            access: Access::Unread,
-            credential: None,
-            key: Key::Unread,
-            key_in_doubt: false,
-            made_here: false,
-            released: false,
-            account_has_seen: true,
-            rival: None,
-            claimed_elsewhere,
-            deleted: self.memory.deleted.clone(),
-            definition: Definition::Unread,
-            observed: Observed::Unasked,
-            shown: if std::mem::take(&mut known.gone) {
-                Shown::Gone
-            } else {
-                Shown::Unasked
-            },
-            denied: None,
-            baseline: None,
-            rewrites: Rewrites::default(),
-            blind: None,
-            queued: false,
+            self.memory.of[who].wake = match next {
+                Next::At(at) => Some(at),
+                Next::OnChange => None,
+            };
         }
     }
 }
@@ -152,8 +89,8 @@ impl Run<'_> {
         self.world.now
     }
 
-    fn again(&self) -> Option<Next> {
-        Some(Some(self.now()))
+    fn again(&self) -> Next {
+        Next::At(self.now())
     }
 
     fn desired(&self) -> Desired {
@@ -187,14 +124,14 @@ impl Run<'_> {
         self.fate == Fate::Killed
     }
 
-    fn unanswered(&mut self, operation: Operation) -> Option<Next> {
+    fn unanswered(&mut self, operation: Operation) -> Next {
         let failure = Failure {
             operation,
             ..failure(Class::CloudDown)
         };
         let (status, again) = outcome::failed(&self.facts, &failure, None, self.facts.now);
         self.write(status);
-        Some(Some(again.as_second()))
+        Next::At(again.as_second())
     }
 }
 
@@ -207,7 +144,7 @@ impl Interpreter for Run<'_> {
     }
 
     fn endless(&self) -> Next {
-        Some(self.now() + 1)
+        Next::At(self.now() + 1)
     }
 
     async fn read_access(&mut self) -> Result<Option<Next>, Infallible> {
@@ -263,7 +200,7 @@ impl Interpreter for Run<'_> {
             object.finalizer = true;
             object.record = record.or_else(|| object.record.take());
         });
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn unprotect(&mut self) -> Result<Option<Next>, Infallible> {
@@ -284,10 +221,13 @@ impl Interpreter for Run<'_> {
             object.record = Some(record);
         });
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        let arrives = self.fate != Fate::Lost;
+        if let (Some(url), Fate::Late) = (url, self.fate) {
+            self.world.late.push((url, self.now() + SETTLE));
+        }
+        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.post(url));
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         let class = match (row, self.fate) {
             (Some(Some(row)), Fate::Answered) => {
@@ -299,46 +239,46 @@ impl Interpreter for Run<'_> {
                     &row,
                     told,
                 ));
-                return Ok(self.again());
+                return Ok(Some(self.again()));
             }
             (Some(None), Fate::Answered) => Class::Exists,
             _ => Class::CloudDown,
         };
         let failed = outcome::failed(&self.facts, &failure(class), None, self.facts.now);
         self.write(failed.0);
-        Ok(Some(Some(self.now() + 1)))
+        Ok(Some(Next::At(self.now() + 1)))
     }
 
     async fn update(&mut self, id: &str, _: Option<String>) -> Result<Option<Next>, Infallible> {
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        let arrives = self.fate != Fate::Lost;
+        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         match (row, self.fate) {
             (Some(Some(row)), Fate::Answered) => {
                 let (desired, told) = (self.desired(), self.told(Some(200)));
                 self.write(outcome::updated(&self.facts, &desired, Some(&row), told));
-                Ok(self.again())
+                Ok(Some(self.again()))
             }
             (Some(None), _) => {
                 self.known().gone = true;
-                Ok(self.again())
+                Ok(Some(self.again()))
             }
-            _ => Ok(self.unanswered(Operation::Update)),
+            _ => Ok(Some(self.unanswered(Operation::Update))),
         }
     }
 
     async fn delete(&mut self, id: &str) -> Result<Option<Next>, Infallible> {
-        if self.fate != Fate::Lost {
+        if !matches!(self.fate, Fate::Lost | Fate::Late) {
             self.world.remove(id);
         }
         if self.dies() {
-            return Ok(Some(None));
+            return Ok(Some(Next::OnChange));
         }
         if self.fate != Fate::Answered {
-            return Ok(self.unanswered(Operation::Delete));
+            return Ok(Some(self.unanswered(Operation::Delete)));
         }
         self.world.memory.deleted.insert(id.to_owned());
         self.facts.deleted.insert(id.to_owned());
@@ -348,7 +288,7 @@ impl Interpreter for Run<'_> {
         }
         let told = self.told(Some(204));
         self.write(outcome::deleted(&self.facts, told));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn claim(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
@@ -360,14 +300,14 @@ impl Interpreter for Run<'_> {
         };
         let desired = self.desired();
         self.write(outcome::created(&self.facts, &desired, attempt, &row, told));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
         self.world.write(self.who, |object| object.finalizer = true);
         let desired = self.desired();
         self.write(outcome::adopted(&self.facts, &desired, &row));
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn disown(&mut self, id: &str, _: &str) -> Result<Option<Next>, Infallible> {
@@ -376,19 +316,19 @@ impl Interpreter for Run<'_> {
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
             self.write(crate::plan::parting::disowned(&self.facts));
         }
-        Ok(self.again())
+        Ok(Some(self.again()))
     }
 
     async fn release(&mut self, _: Option<String>) -> Result<Option<Next>, Infallible> {
         self.world
             .write(self.who, |object| object.finalizer = false);
-        Ok(Some(None))
+        Ok(Some(Next::OnChange))
     }
 
     async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Infallible> {
         let (status, again) = outcome::failed(&self.facts, failure, None, self.facts.now);
         self.write(status);
-        Ok(Some(Some(again.as_second())))
+        Ok(Some(Next::At(again.as_second())))
     }
 
     async fn unseen(&mut self, _: &Failure) -> Result<Option<Next>, Infallible> {
@@ -405,6 +345,8 @@ impl Interpreter for Run<'_> {
         let now = self.now();
         let put_off = self.known().look_at.filter(|at| *at > now);
         let again = again.into_iter().chain(put_off).min();
-        Ok(Some(again.map(|again| again.max(now))))
+        Ok(Some(
+            again.map_or(Next::OnChange, |at| Next::At(at.max(now))),
+        ))
     }
 }

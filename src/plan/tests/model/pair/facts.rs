@@ -1,0 +1,131 @@
+//! The facts of a reconcile, as `controller::gather` puts them together, and who else wants the place.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::world::{DAWN, Known, Neglect, Object, THEIRS, World, claim, place};
+use crate::plan::facts::{
+    Access, Adoption, Definition, Desired, Facts, Key, Object as Metadata, Observed, Policies,
+    Rewrites, Rival, Settings, Shown,
+};
+use crate::plan::ledger;
+use crate::plan::owner::{Candidate, owner};
+use crate::plan::record::Record;
+use crate::plan::tests::model::shared::Shared;
+use crate::plan::tests::world::{SETTLE, content, moment};
+
+/// How long an open record counts for others.
+const RECORD_COUNTS: i64 = SETTLE + 60;
+impl World {
+    /// Who else owns the place, as `declared::index` tells it.
+    pub(super) fn rival(&self, who: usize) -> Option<Rival> {
+        if self.lies(Neglect::Rival) {
+            return None;
+        }
+        let candidate = |at: usize| {
+            let object = self.objects[at].as_ref()?;
+            let (id, open, deleting) = claim(object);
+            let newest = object.record.as_ref().and_then(Record::newest);
+            let counts = newest.is_some_and(|it| self.now < it.at.as_second() + RECORD_COUNTS);
+            Some(Candidate {
+                name: format!("media/{at}"),
+                uid: at.to_string(),
+                created: Some(moment(DAWN)),
+                holds: id.is_some(),
+                open: open && counts,
+                looked: self.memory.of[at].looked,
+                deleting,
+            })
+        };
+        let candidates: Vec<Candidate> = (0..2).filter_map(candidate).collect();
+        let owner = owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
+        let other = self.objects[1 - who].as_ref();
+        Some(Rival {
+            name: owner.name.clone(),
+            id: other.and_then(|other| other.status.callback_id.clone()),
+            deleting: owner.deleting,
+            unproven: !owner.holds && !owner.looked,
+        })
+    }
+
+    /// Which of these ids the statuses of others hold.
+    pub(super) fn held_by_others<'a>(
+        &self,
+        who: usize,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
+        if self.lies(Neglect::Claims) {
+            return BTreeSet::new();
+        }
+        let other = self.objects[1 - who].as_ref();
+        let held = other.and_then(|other| other.status.callback_id.as_deref());
+        ids.filter(|id| *id == THEIRS || held == Some(id))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// What is known of an object without asking anybody.
+    pub(super) fn facts(&mut self, who: usize, object: &Shared<Object>) -> Facts {
+        let held = object.status.callback_id.iter().map(String::as_str);
+        let claimed_elsewhere = self.held_by_others(who, held);
+        let now = moment(self.now);
+        let known: &mut Known = &mut self.memory.of[who];
+        let newest = object.record.as_ref().and_then(Record::newest);
+        Facts {
+            now,
+            settings: Settings {
+                settle_time: Duration::from_secs(SETTLE.unsigned_abs()),
+                stall_after: Duration::from_mins(10),
+                read_only: false,
+            },
+            object: Metadata {
+                uid: who.to_string(),
+                namespace: "media".to_owned(),
+                name: who.to_string(),
+                generation: object.generation,
+                finalizer: object.finalizer,
+                annotated: object.record.is_some(),
+                deleting: object.deleting,
+                held_by: Vec::new(),
+                requested: None,
+            },
+            policies: Policies::default(),
+            desired: Ok(Desired {
+                place: place(),
+                content: content(object.url),
+                wants_key: false,
+                adoption: Adoption::IfIdentical,
+            }),
+            last_write: ledger::last_write(&object.status),
+            next_attempt: object.status.next_attempt_time,
+            status: object.status.clone(),
+            record: object.record.clone(),
+            record_seen: now,
+            made_here: false,
+            released: false,
+            rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
+            look_due: known.look_at.is_some_and(|at| at <= self.now),
+            nudged: false,
+            access: Access::Unread,
+            credential: None,
+            key: Key::Unread,
+            key_in_doubt: false,
+            account_has_seen: true,
+            rival: None,
+            claimed_elsewhere,
+            deleted: self.memory.deleted.clone(),
+            definition: Definition::Unread,
+            observed: Observed::Unasked,
+            shown: if std::mem::take(&mut known.gone) {
+                Shown::Gone
+            } else {
+                Shown::Unasked
+            },
+            denied: None,
+            baseline: None,
+            rewrites: Rewrites::default(),
+            blind: None,
+            queued: false,
+        }
+    }
+}
