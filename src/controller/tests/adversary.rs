@@ -172,7 +172,7 @@ impl Phase {
                     Kind::Change,
                     Kind::Any,
                 ]);
-                AtCloud::Constant(kind, lie(chance, kind.method(), honest))
+                AtCloud::Constant(kind, lie(chance, &kind.method(), honest))
             }
         };
         let server = match chance.below(4) {
@@ -228,10 +228,10 @@ impl Kind {
     }
 }
 
-fn lie(chance: &mut Chance, method: Method, honest: bool) -> Lie {
+fn lie(chance: &mut Chance, method: &Method, honest: bool) -> Lie {
     loop {
         let lie = Lie::any(chance);
-        if !honest || !lie.is_perjury(&method) {
+        if !honest || !lie.is_perjury(method) {
             return lie;
         }
     }
@@ -260,9 +260,8 @@ impl Trouble for Adversary {
             return Fate::Fatal { carried_out: false };
         }
         match self.phase().map(|phase| &phase.server) {
-            None | Some(AtServer::Peace) => Fate::Served,
             Some(AtServer::Constant(verb, fate)) if *verb == call.verb => fate.clone(),
-            Some(AtServer::Constant(..)) => Fate::Served,
+            None | Some(AtServer::Peace | AtServer::Constant(..)) => Fate::Served,
             Some(AtServer::Mixed(one_in)) => {
                 let mut chance = self.chance(&format!("server {:?} {}", call.verb, call.name));
                 if chance.one_in(*one_in) {
@@ -291,7 +290,7 @@ impl Trouble for Adversary {
                 if !chance.one_in(*one_in) {
                     return Turn::default();
                 }
-                lie(&mut chance, call.method.clone(), honest)
+                lie(&mut chance, &call.method, honest)
             }
             None | Some(AtCloud::Peace | AtCloud::Constant(..)) => return Turn::default(),
         };

@@ -110,7 +110,9 @@ impl Road {
         sleep(turn.before).await;
         let reply = if turn.carried_out {
             let asked = asked(request);
-            Some(received(self.cloud.call(asked, live_simulator::Transport::Tls).await).await)
+            Some(received(
+                self.cloud.call(asked, live_simulator::Transport::Tls).await,
+            ))
         } else {
             None
         };
@@ -209,7 +211,7 @@ fn asked(request: Request) -> http::Request<Bytes> {
 }
 
 /// What a client makes of what the simulator sends.
-async fn received(delivery: Delivery) -> Reply {
+fn received(delivery: Delivery) -> Reply {
     match delivery {
         Delivery::Whole(response) => {
             let (head, body) = response.into_parts();

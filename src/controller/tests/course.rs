@@ -91,7 +91,7 @@ impl Course {
             settings.absent_url =
                 *chance.pick(&[AbsentUrl::Omitted, AbsentUrl::Null, AbsentUrl::Empty]);
             settings.list_lag_ms = *chance.pick(&[0, 0, 3_000, 12_000]);
-            settings.latency_ms = *chance.pick(&[0, 200, 2_000]);
+            settings.latency_ms = *chance.pick(&[5, 200, 2_000]);
             settings.clock_offset_s = *chance.pick(&[0, 0, 0, -120, 120]);
         });
         if chance.one_in(3) {
@@ -148,7 +148,7 @@ impl Course {
         self.world.start();
         for name in self.names.clone() {
             let spec = self.any_spec(name);
-            self.world.apply(name, spec);
+            self.world.apply(name, &spec);
         }
         let end = self.adversary.end();
         while self.world.story.age() < end {
@@ -258,7 +258,7 @@ impl Course {
         let Some(object) = world.object(name) else {
             if self.chance.one_in(2) {
                 let spec = self.any_spec(name);
-                self.world.apply(name, spec);
+                self.world.apply(name, &spec);
             }
             return;
         };
@@ -266,7 +266,7 @@ impl Course {
             0..=3 => {
                 let mut spec = object["spec"].clone();
                 self.edit(&mut spec);
-                self.world.apply(name, spec);
+                self.world.apply(name, &spec);
             }
             4 => {
                 let values = *self.chance.pick(&[
@@ -316,7 +316,7 @@ impl Course {
                     ..RowPatch::default()
                 };
                 self.at_the_cloud(&object, |world, id| {
-                    drop(world.cloud().edit_row(id, &patch))
+                    drop(world.cloud().edit_row(id, &patch));
                 });
             }
             _ => self.at_the_cloud(&object, |world, id| drop(world.cloud().delete_row(id))),

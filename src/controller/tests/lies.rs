@@ -1,12 +1,14 @@
 //! What a cloud may answer beside the truth.
 
+mod distortion;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, header};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use jiff::SignedDuration;
 
+use self::distortion::Distortion;
 use super::chance::Chance;
 use super::trouble::{Answer, CloudCall, Turn, reply};
 use crate::live::transport::Response;
@@ -42,24 +44,6 @@ pub(super) enum Lie {
     Row(Distortion),
     /// The true answer with a `Date` so many seconds off.
     Dated(i64),
-}
-
-/// What is untrue of the rows of an answer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Distortion {
-    OtherId,
-    UpperCase,
-    UpdatedLater(i64),
-    CreatedLater(i64),
-    WithoutTimes,
-    WithoutSignType,
-    WithoutUrl,
-    OtherUrl,
-    ReversedEvents,
-    Missing,
-    NullList,
-    WrongTotal,
-    Twice,
 }
 
 const REFUSALS: &[(u16, &str)] = &[
@@ -128,13 +112,13 @@ impl Lie {
                 Self::Refusal {
                     status,
                     code,
-                    retry_after: *chance.pick(RETRY_AFTER),
+                    retry_after: chance.pick::<&str>(RETRY_AFTER),
                     carried_out,
                 }
             }
             4 => Self::Body {
                 status: *chance.pick(STATUSES),
-                body: *chance.pick(BODIES),
+                body: chance.pick::<&str>(BODIES),
                 carried_out,
             },
             5 => Self::NoConnection,
@@ -159,7 +143,12 @@ impl Lie {
                 carried_out,
                 ..
             } => {
-                let is_open = *status >= 500 || *status == 408 || *code == "LIVE.103011021";
+                // The code counts before the status: a 500 with the code of a rejection is one.
+                let is_open = match *code {
+                    "" => *status >= 500 || *status == 408,
+                    "LIVE.103011021" | "LIVE.100011007" | "APIG.0201" => true,
+                    _ => false,
+                };
                 let tells_gone =
                     code.starts_with("LIVE.") && *status == 404 || *code == "LIVE.103011019";
                 (is_change && *carried_out && !is_open) || tells_gone
@@ -271,131 +260,4 @@ fn dated(response: &mut Response, seconds: i64) {
     response
         .headers
         .insert(header::DATE, text.unwrap().parse().unwrap());
-}
-
-impl Distortion {
-    fn any(chance: &mut Chance) -> Self {
-        let seconds = *chance.pick(OFFSETS);
-        *chance.pick(&[
-            Self::OtherId,
-            Self::UpperCase,
-            Self::UpdatedLater(seconds),
-            Self::CreatedLater(seconds),
-            Self::WithoutTimes,
-            Self::WithoutSignType,
-            Self::WithoutUrl,
-            Self::OtherUrl,
-            Self::ReversedEvents,
-            Self::Missing,
-            Self::NullList,
-            Self::WrongTotal,
-            Self::Twice,
-        ])
-    }
-
-    fn is_perjury(self) -> bool {
-        match self {
-            Self::OtherId
-            | Self::OtherUrl
-            | Self::WithoutUrl
-            | Self::Missing
-            | Self::NullList
-            | Self::Twice => true,
-            Self::CreatedLater(seconds) => seconds.abs() > 30,
-            Self::UpperCase
-            | Self::UpdatedLater(_)
-            | Self::WithoutTimes
-            | Self::WithoutSignType
-            | Self::ReversedEvents
-            | Self::WrongTotal => false,
-        }
-    }
-
-    /// Changes the rows of an answer that are of this domain, or all.
-    fn apply(self, response: &mut Response, domain: Option<&str>) {
-        let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else {
-            return;
-        };
-        if body["callback_config"].is_array() {
-            self.apply_to_list(&mut body, domain);
-        } else if body["id"].is_string() {
-            self.apply_to_row(&mut body);
-        }
-        response.body = body.to_string().into();
-    }
-
-    fn apply_to_list(self, body: &mut Value, domain: Option<&str>) {
-        let total = body["total"].as_u64().unwrap_or_default();
-        let is_ours = |row: &Value| {
-            let named = row["publish_domain"].as_str().unwrap_or_default();
-            domain.is_none_or(|domain| domain == named) && !named.starts_with("foreign")
-        };
-        let rows = body["callback_config"].as_array_mut().unwrap();
-        match self {
-            Self::Missing => {
-                let before = rows.len();
-                rows.retain(|row| !is_ours(row));
-                let left = u64::try_from(before - rows.len()).unwrap();
-                body["total"] = total.saturating_sub(left).into();
-            }
-            Self::NullList => {
-                body["callback_config"] = Value::Null;
-                body["total"] = 0.into();
-            }
-            Self::WrongTotal => body["total"] = (total + 1).into(),
-            Self::Twice => {
-                let copies: Vec<Value> = rows.iter().filter(|row| is_ours(row)).cloned().collect();
-                let added = u64::try_from(copies.len()).unwrap();
-                for mut copy in copies {
-                    Self::OtherId.apply_to_row(&mut copy);
-                    rows.push(copy);
-                }
-                body["total"] = (total + added).into();
-            }
-            one => rows
-                .iter_mut()
-                .filter(|row| is_ours(row))
-                .for_each(|row| one.apply_to_row(row)),
-        }
-    }
-
-    fn apply_to_row(self, row: &mut Value) {
-        match self {
-            Self::OtherId | Self::Twice => {
-                let id = row["id"].as_str().unwrap_or_default();
-                row["id"] = id.chars().rev().collect::<String>().into();
-            }
-            Self::UpperCase => {
-                let domain = row["publish_domain"].as_str().unwrap_or_default();
-                row["publish_domain"] = domain.to_uppercase().into();
-            }
-            Self::UpdatedLater(seconds) => shift(&mut row["update_time"], seconds),
-            Self::CreatedLater(seconds) => shift(&mut row["create_time"], seconds),
-            Self::WithoutTimes => {
-                let row = row.as_object_mut().unwrap();
-                row.remove("create_time");
-                row.remove("update_time");
-            }
-            Self::WithoutSignType => drop(row.as_object_mut().unwrap().remove("sign_type")),
-            Self::WithoutUrl => drop(row.as_object_mut().unwrap().remove("notify_callback_url")),
-            Self::OtherUrl => row["notify_callback_url"] = "https://other.example.com/".into(),
-            Self::ReversedEvents => {
-                if let Some(events) = row["notify_event_subscription"].as_array_mut() {
-                    events.reverse();
-                }
-            }
-            Self::Missing | Self::NullList | Self::WrongTotal => {}
-        }
-    }
-}
-
-fn shift(time: &mut Value, seconds: i64) {
-    let parsed = time
-        .as_str()
-        .and_then(|text| text.parse::<Timestamp>().ok());
-    if let Some(moment) = parsed {
-        *time = (moment + SignedDuration::from_secs(seconds))
-            .to_string()
-            .into();
-    }
 }

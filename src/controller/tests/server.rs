@@ -69,7 +69,7 @@ impl Server {
         self.lock().get(key).cloned()
     }
 
-    pub(super) fn create(&self, key: &Key, spec: Value) {
+    pub(super) fn create(&self, key: &Key, spec: &Value) {
         self.act(|store| store.create(key, spec, wall()));
     }
 

@@ -15,7 +15,7 @@ async fn a_generation_that_nobody_holds_is_not_ready() {
     let trouble: Arc<dyn Trouble> = Arc::new(Peace);
     let mut world = World::new(&trouble);
     world.start();
-    world.apply("push", spec("push"));
+    world.apply("push", &spec("push"));
     world.pass(Duration::from_secs(5)).await;
     let id = world.rows(&domain("push"))[0].id.clone();
     world.cloud().delete_row(&id);
@@ -40,7 +40,7 @@ async fn a_create_is_two_calls_and_two_writes_and_then_silence() {
     let trouble: Arc<dyn Trouble> = Arc::new(Peace);
     let mut world = World::new(&trouble);
     world.start();
-    world.apply("push", spec("push"));
+    world.apply("push", &spec("push"));
     let settled = world.until(Duration::from_secs(30), |world| {
         world
             .object("push")

@@ -99,7 +99,9 @@ async fn transition(state: State, steps: &[Step]) -> Result<(), String> {
     let told = |world: &World, problem: String| format!("{problem}\n{}", world.story.whole());
     let back: Vec<Step> = steps.iter().map(|step| step.back(&world)).collect();
     let calls = world.calls().len();
-    steps.iter().for_each(|step| step.make(&world));
+    for step in steps {
+        step.make(&world);
+    }
     let versions = world.server.history().len();
     // An edit may be seen before what a Secret says now.
     let is_edit = steps.iter().all(Step::is_edit);
@@ -144,7 +146,9 @@ async fn transition(state: State, steps: &[Step]) -> Result<(), String> {
         .await
         .map_err(|problem| told(&world, format!("afterwards {problem}")))?;
     world.story.tell("all is taken back");
-    back.iter().for_each(|step| step.make(&world));
+    for step in &back {
+        step.make(&world);
+    }
     judged(&world, State::Settled, true, LATER)
         .await
         .map_err(|problem| told(&world, format!("taken back {problem}")))
@@ -157,7 +161,14 @@ fn still_keeps(world: &World, state: State) -> bool {
         State::Suspended => object["spec"]["suspend"] == true,
         State::Observed => object["spec"]["managementPolicy"] == "Observe",
         State::TargetChanged => object["spec"]["region"] == "cn-south-1",
-        _ => true,
+        State::Settled
+        | State::ReadOnly
+        | State::WaitingForQuota
+        | State::Failing
+        | State::Conflict
+        | State::Duplicate
+        | State::Terminating
+        | State::DuringPost => true,
     }
 }
 

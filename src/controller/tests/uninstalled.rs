@@ -10,7 +10,7 @@ use super::world::World;
 /// So long an object may take that nothing is under way for.
 const SOON: Duration = Duration::from_secs(15);
 /// And one whose POST may still happen: its deadline, and the settle time.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// What else is wrong with the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

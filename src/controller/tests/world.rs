@@ -62,7 +62,12 @@ impl World {
         BEGAN.set(Some(Instant::now()));
         let story = Story::begin();
         let server = Server::new(Arc::clone(trouble), story.clone());
-        let cloud = Cloud::with_clock(Settings::default(), wall);
+        // No answer comes in no time at all.
+        let settings = Settings {
+            latency_ms: 5,
+            ..Settings::default()
+        };
+        let cloud = Cloud::with_clock(settings, wall);
         for access_key in ["AKFIRST", "AKSECOND"] {
             let secret_key = format!("{access_key}-secret");
             cloud.add_credential(Credential::new(access_key, &secret_key, PROJECT));
@@ -177,7 +182,7 @@ impl World {
     }
 
     /// Applies a spec: creates the object, or gives it this one.
-    pub(super) fn apply(&self, name: &str, spec: Value) {
+    pub(super) fn apply(&self, name: &str, spec: &Value) {
         self.story.tell(format!("somebody applies {name}: {spec}"));
         let is_there = self
             .server

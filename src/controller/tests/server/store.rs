@@ -102,7 +102,7 @@ impl Store {
     }
 
     /// Creates an object with this spec.
-    pub(super) fn create(&mut self, key: &Key, spec: Value, now: Timestamp) {
+    pub(super) fn create(&mut self, key: &Key, spec: &Value, now: Timestamp) {
         assert!(!self.objects.contains_key(key), "{key:?} is there");
         self.uids += 1;
         self.version += 1;

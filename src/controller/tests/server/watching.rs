@@ -42,8 +42,8 @@ pub(super) fn answer(server: &Server, life: &Life, query: &str) -> Answer {
     };
     let life = life.clone();
     let lines = unfold(watch, |mut watch| async move {
-        let line = watch.next().await?;
-        let frame = Frame::data(Bytes::from(format!("{line}\n")));
+        let told = watch.next().await?;
+        let frame = Frame::data(Bytes::from(format!("{told}\n")));
         Some((Ok::<_, BoxError>(frame), watch))
     });
     let lines = lines.take_until(async move { life.ended().await });

@@ -13,6 +13,7 @@ const REGION: &str = "cn-north-4";
 
 /// What stands between an object and its being held, beside its own fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent circumstances")]
 pub(in crate::controller::tests) struct Circumstances {
     pub(super) read_only: bool,
     pub(super) is_duplicate: bool,

@@ -113,7 +113,7 @@ pub(in crate::controller::tests) async fn reach(state: State) -> Result<(World, 
                 .insert_row(PROJECT, &domain("push"), "live", &row);
         }
         State::Duplicate => {
-            world.server.create(&key("owner"), spec.clone());
+            world.server.create(&key("owner"), &spec);
             world.pass(Duration::from_secs(1)).await;
         }
         State::Observed => spec["managementPolicy"] = json!("Manage"),
@@ -127,7 +127,7 @@ pub(in crate::controller::tests) async fn reach(state: State) -> Result<(World, 
     if state == State::Duplicate {
         is(&world, "owner", "Available").await?;
     }
-    world.apply("push", spec);
+    world.apply("push", &spec);
     match state {
         State::Settled => is(&world, "push", "Available").await?,
         State::Suspended => {

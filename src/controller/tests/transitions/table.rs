@@ -94,7 +94,7 @@ pub(in crate::controller::tests) fn more_secrets(world: &World) {
 fn of_spec(path: &[&str]) -> Option<Vec<Value>> {
     let absent = Value::Null;
     Some(match path {
-        ["publishDomain"] | ["app"] => vec![],
+        ["publishDomain" | "app"] => vec![],
         ["notifyCallbackURL"] => vec![
             absent,
             json!("https://other.example.com/"),
@@ -104,10 +104,9 @@ fn of_spec(path: &[&str]) -> Option<Vec<Value>> {
             vec![absent, json!(["RECORD_OVER"]), json!(["RECORD_START"])]
         }
         ["signType"] => vec![absent, json!("MD5"), json!("SHA512")],
-        ["signKeySecretRef"] => vec![absent],
+        ["signKeySecretRef" | "credentialsSecretRef"] => vec![absent],
         ["signKeySecretRef", "name"] => vec![json!(OTHER_HOOKS), json!("nowhere")],
         ["signKeySecretRef", "key"] => vec![json!("other"), json!("nothing"), json!("short")],
-        ["credentialsSecretRef"] => vec![absent],
         ["credentialsSecretRef", "name"] => {
             vec![
                 json!(SECOND),
@@ -136,8 +135,7 @@ fn of_credentials(key: &str) -> Option<Vec<Value>> {
     Some(match key {
         "ak" => vec![absent, json!("AKNOBODY"), json!("a\u{1}b")],
         "sk" => vec![absent, json!("not-the-secret")],
-        "security_token" => vec![json!("not-a-token")],
-        "token" => vec![json!("not-a-token")],
+        "security_token" | "token" => vec![json!("not-a-token")],
         "username" | "password" | "domain_name" => vec![json!("somebody")],
         "project_id" => vec![absent, json!(OTHER_PROJECT), json!("not/a/project")],
         "region" => vec![absent, json!("cn-east-3"), json!("Not a region")],
@@ -272,6 +270,7 @@ impl Step {
     }
 
     /// How many calls and writes it may cost a settled object, where that is documented.
+    #[allow(clippy::match_same_arms, reason = "in the order of the fields")]
     pub(in crate::controller::tests) fn figures(&self) -> Option<(usize, usize)> {
         Some(match (self.spot, self.to.as_str()) {
             (Spot::Spec(["notifyCallbackURL"]), Some("ftp://hooks.example.com")) => (0, 1),
