@@ -252,6 +252,7 @@ impl World {
         });
         let creating = self.operators.iter().any(Operator::is_creating);
         let alike = url != FOREIGN;
+        let claims = claims || self.hangs_by_memory();
         let hard_to_tell = claims || creating || !self.late.is_empty() || self.lagging;
         let taken = self.ground.unique && self.here().next().is_some();
         !(taken || alike && hard_to_tell)
