@@ -191,10 +191,6 @@ const SHORT: [(Ground, Reach); 7] = [
 /// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several. Where there is less to
 /// interleave, more goes wrong.
 fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
-    let keyed = Ground {
-        keyed: true,
-        ..ALONE
-    };
     let settled = Ground {
         settled: true,
         ..ALONE
@@ -203,8 +199,11 @@ fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
         alone: false,
         ..KEYED
     };
-    let mut all = vec![(beside, reach(disturbances, 1))];
-    for ground in [KEYED, ALONE, keyed, settled] {
+    let mut all = vec![
+        (beside, reach(disturbances, 1)),
+        (ALONE, reach(disturbances + 1, 1)),
+    ];
+    for ground in [KEYED, settled] {
         all.push((ground, reach(disturbances + 1, 1)));
         all.push((ground, reach(disturbances, 3)));
     }
