@@ -19,6 +19,7 @@ mod inputs;
 mod leftover;
 mod memory;
 mod notes;
+mod outside;
 mod places;
 mod poll;
 mod questions;
@@ -51,7 +52,8 @@ use crate::config::RunConfig;
 use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
-use context::{Context, Outside};
+use context::Context;
+use outside::Outside;
 use watches::Watch;
 
 /// How often the process shows that its loop turns.
@@ -135,7 +137,7 @@ async fn lead(
             leftovers,
         },
         context::Gates { has_begun, crd },
-    )?);
+    ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
     let (watches, writers): (Vec<_>, Vec<_>) =

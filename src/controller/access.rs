@@ -8,9 +8,9 @@ use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::account::Account;
-use super::context::Outside;
 use super::inputs::Inputs;
 use super::memory::Memories;
+use super::outside::Outside;
 use super::secrets::{Cache, Found, Name};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -86,10 +86,10 @@ impl Accesses {
         clock: Arc<Clock>,
         index: Arc<Index>,
         memories: Arc<Memories>,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
-        Ok(Self {
+        Self {
             secrets: Cache::new(
                 Arc::new(cluster::Secrets::new(outside.kube.clone())),
                 config.secret_poll_interval,
@@ -104,7 +104,7 @@ impl Accesses {
             accounts: Mutex::default(),
             gates: Mutex::default(),
             told: Mutex::default(),
-        })
+        }
     }
 
     /// The Secrets in use.

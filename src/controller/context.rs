@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::{FutureExt as _, future::BoxFuture};
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
@@ -13,6 +12,7 @@ use super::access::Accesses;
 use super::deleted::Deleted;
 use super::leftover::Leftover;
 use super::memory::Memories;
+use super::outside::Outside;
 use super::places::Places;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
@@ -26,7 +26,7 @@ use crate::live::account::Account;
 use crate::live::client::{Client, Meter, MoreTokens};
 use crate::live::clock::{Clock, Wall};
 use crate::live::quota::{Lane, Quota, Token};
-use crate::live::transport::{Deadline, HttpTransport, Transport};
+use crate::live::transport::Deadline;
 use crate::metrics::Metrics;
 use crate::plan::facts::Settings;
 use crate::plan::failure::Operation;
@@ -58,31 +58,6 @@ pub(super) struct Context {
     stores: OnceLock<Vec<Stored>>,
 }
 
-/// The ways out of this process, and its clock. Tests that run in virtual time hand in others.
-pub(super) struct Outside {
-    /// The way to the API server.
-    pub(super) kube: kube::Client,
-    /// The way to the cloud.
-    pub(super) cloud: Arc<dyn Transport>,
-    /// The way to what is on this machine or on its link.
-    pub(super) direct: Arc<dyn Transport>,
-    /// The local wall clock.
-    pub(super) wall: Wall,
-}
-
-impl Outside {
-    /// As the environment has it.
-    pub(super) fn real(kube: kube::Client) -> anyhow::Result<Self> {
-        let wall: Wall = Arc::new(local_time);
-        Ok(Self {
-            kube,
-            cloud: Arc::new(HttpTransport::new(Arc::clone(&wall))?),
-            direct: Arc::new(HttpTransport::direct(Arc::clone(&wall))?),
-            wall,
-        })
-    }
-}
-
 /// What must be so before anything is done for an object.
 pub(super) struct Gates {
     /// All objects are known that can be.
@@ -109,7 +84,7 @@ impl Context {
         stop: Stop,
         senders: Senders,
         gates: Gates,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let (client, wall) = (&outside.kube, Arc::clone(&outside.wall));
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let (index, quota) = (
@@ -129,7 +104,7 @@ impl Context {
             config.request_timeout,
         );
         let memories = Arc::new(Memories::default());
-        Ok(Self {
+        Self {
             settings: Settings {
                 settle_time: config.settle_time,
                 stall_after: config.stall_after,
@@ -147,7 +122,7 @@ impl Context {
                 Arc::clone(&clock),
                 Arc::clone(&index),
                 Arc::clone(&memories),
-            )?,
+            ),
             clock,
             wall,
             index,
@@ -163,7 +138,7 @@ impl Context {
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             senders,
             has_begun: gates.has_begun,
-        })
+        }
     }
 
     /// Waits until all objects are known that can be, since who owns a place can't be told before, and while a status would lose
@@ -227,12 +202,6 @@ impl Context {
         // An error means that the controller has ended: nobody reconciles any more.
         let _ = self.senders.triggers.send(object);
     }
-}
-
-/// The one place where the local wall clock is read.
-#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-fn local_time() -> Timestamp {
-    Timestamp::now()
 }
 
 /// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.

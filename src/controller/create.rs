@@ -160,7 +160,8 @@ impl Run<'_> {
         };
         let now = self.context.clock.now(&account.target().endpoint);
         let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
-        let record = match self.facts.open_record() {
+        // What earlier attempts may still come to is not forgotten, though a later one was refused.
+        let record = match self.facts.claiming_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };

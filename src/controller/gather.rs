@@ -20,10 +20,8 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
         let known = memory.record.take();
         let known = known.filter(|known| {
-            !facts
-                .record
-                .as_ref()
-                .is_some_and(|found| !known.is_newer_than(found))
+            let found = facts.record.as_ref();
+            found.is_none_or(|found| known.is_newer_than(found))
         });
         facts.object.annotated &= known.is_none();
         facts.record = known.or_else(|| facts.record.take());

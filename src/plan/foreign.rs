@@ -22,7 +22,7 @@ pub fn ours(facts: &Facts) -> Option<&Row> {
 /// A row lies at our place that is not ours: the policy decides.
 pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
-    let identical = row.holds(&desired.content);
+    let identical = row.says(&desired.content);
     match desired.adoption {
         _ if held_elsewhere => conflict(
             facts,
@@ -32,7 +32,7 @@ pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         Adoption::Always => Step::Adopt(row.clone()),
         Adoption::IfIdentical if identical => Step::Adopt(row.clone()),
         Adoption::IfIdentical => {
-            let fields = difference::sentence(&difference::of(&row.content, &desired.content));
+            let fields = difference::sentence(&difference::of(&row.told(), &desired.content));
             conflict(
                 facts,
                 row,

@@ -163,7 +163,7 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         .remote
         .as_ref()
         .is_some_and(|remote| row.is_same(remote));
-    let holds = row.holds(&desired.content) && row.place == desired.place;
+    let holds = row.says(&desired.content) && row.place == desired.place;
     let rewritten =
         desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
     match (holds, known) {
@@ -212,7 +212,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             look_again: false,
         });
     }
-    let told = difference::sentence(&difference::of(&row.content, &desired.content));
+    let told = difference::sentence(&difference::of(&row.told(), &desired.content));
     let told = if told.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -267,14 +267,16 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
 
 /// Whatever the step says of it, a generation that was never sent is held by nobody.
 fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
-    match step {
-        Step::Rest(rest) if facts.is_new_generation() && !is_as_sent(facts, desired) => {
-            let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
-            let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
-            Step::Rest(Rest { situation, ..rest })
-        }
-        step => step,
+    let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
+    if let (true, Step::Rest(rest)) = (is_untold, &step) {
+        let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
+        let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
+        return Step::Rest(Rest {
+            situation,
+            ..rest.clone()
+        });
     }
+    step
 }
 
 /// Other rows at the same place: provably ours they go, else a human must know.
@@ -351,7 +353,7 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let mut fields = difference::sentence(&difference::of(&row.content, &desired.content));
+    let mut fields = difference::sentence(&difference::of(&row.told(), &desired.content));
     if row.place != desired.place {
         let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
         fields = if fields.is_empty() {

@@ -43,7 +43,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
             let (plan, message) = compare(facts, desired, row);
-            let holds = row.is_some_and(|row| row.holds(&desired.content));
+            let holds = row.is_some_and(|row| row.says(&desired.content));
             let stage = if holds { Stage::Ready } else { Stage::NotReady };
             let why = if facts.policies.observe {
                 "managementPolicy is Observe"
@@ -91,7 +91,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
-    let changes = difference::of(&row.content, &desired.content);
+    let changes = difference::of(&row.told(), &desired.content);
     let told = if changes.is_empty() {
         format!("The callback {} says what the spec says.", row.id)
     } else {

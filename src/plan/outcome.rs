@@ -207,7 +207,7 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
         .map(|newest| newest.id.clone());
     status.sent = None;
     ledger::restore(&mut status);
-    let as_wanted = row.holds(&desired.content) && !desired.wants_key;
+    let as_wanted = row.says(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
         hold::available(facts, desired)
     } else {

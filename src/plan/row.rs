@@ -29,6 +29,21 @@ impl Row {
         self.content.holds(content)
     }
 
+    /// What the row tells: one that tells its other fields and no URL has none. Only of what an attempt of ours made a field that is
+    /// not told counts as equal.
+    pub fn told(&self) -> Partial {
+        let mut told = self.content.clone();
+        if told.events.is_some() || told.sign_type.is_some() {
+            told.url.get_or_insert_default();
+        }
+        told
+    }
+
+    /// Whether the row tells this content, its URL, too.
+    pub fn says(&self, content: &Content) -> bool {
+        self.told().holds(content)
+    }
+
     /// Whether the row says what a status remembers of it.
     pub fn is_same(&self, remote: &RemoteStatus) -> bool {
         self.content.is_same(&remote.into())

@@ -22,8 +22,8 @@ use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
-use crate::controller::context::Outside;
 use crate::controller::lead;
+use crate::controller::outside::Outside;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 
