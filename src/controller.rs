@@ -124,7 +124,7 @@ async fn lead(
     crd: CrdCheck,
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
-    let (leftovers, left) = mpsc::unbounded_channel();
+    let (leftovers, mut left) = mpsc::unbounded_channel();
     let (begun, has_begun) = watch::channel(false);
     let context = Arc::new(Context::new(
         config,
@@ -164,13 +164,14 @@ async fn lead(
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
-            clean_up::run(&context, left),
+            clean_up::run(&context, &mut left),
         );
     };
     tokio::select! {
         _ = controllers => {}
         () = beside => {}
     }
+    clean_up::tell_rest(&mut left);
     Ok(())
 }
 

@@ -44,28 +44,42 @@ enum End {
     Problem(String),
 }
 
-/// Clears away what is left, for ever.
-pub(super) async fn run(context: &Context, mut leftovers: UnboundedReceiver<Leftover>) {
+/// Clears away what is left, until it is dropped: while the process drains, too.
+pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Leftover>) {
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(AT_ONCE, |leftover| async move {
             if !leftover.is_ours {
                 return leftover.tell_unproven(context).await;
             }
-            let given_up = tokio::select! {
-                () = leftover.clear_away(context) => None,
-                () = sleep(LONGEST) => Some("it is given up after an hour"),
-                () = context.stop.requested() => Some("the operator ends"),
-            };
-            if let Some(why) = given_up {
-                error!(
-                    object = leftover.name(),
-                    remote_id = leftover.status.callback_id.as_deref().unwrap_or_default(),
-                    "the object went without being let go, and its callback may be left at the cloud: {why}; see `recording-callback-operator orphans`"
-                );
+            let mut unfinished = Unfinished(Some(leftover));
+            if let Some(leftover) = &unfinished.0 {
+                tokio::select! {
+                    () = leftover.clear_away(context) => {}
+                    () = sleep(LONGEST) => leftover.tell_given_up("it is given up after an hour"),
+                }
+                context.memories.forget(&parse::uid(&leftover.object));
             }
-            context.memories.forget(&parse::uid(&leftover.object));
+            unfinished.0 = None;
         })
         .await;
+}
+
+/// Tells what nobody began with before the process ends.
+pub(super) fn tell_rest(leftovers: &mut UnboundedReceiver<Leftover>) {
+    while let Ok(leftover) = leftovers.try_recv() {
+        drop(Unfinished(Some(leftover)));
+    }
+}
+
+/// What is not cleared away yet. Dropped so, the process ends: nobody else will ever know of it.
+struct Unfinished(Option<Leftover>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(leftover) = &self.0 {
+            leftover.tell_given_up("the operator ends");
+        }
+    }
 }
 
 impl Leftover {
@@ -79,6 +93,14 @@ impl Leftover {
             .publish(&self.object, tone, reason, note)
             .await;
         context.memories.forget(&parse::uid(&self.object));
+    }
+
+    fn tell_given_up(&self, why: &str) {
+        error!(
+            object = self.name(),
+            remote_id = self.status.callback_id.as_deref().unwrap_or_default(),
+            "the object went without being let go, and its callback may be left at the cloud: {why}; see `recording-callback-operator orphans`"
+        );
     }
 
     async fn clear_away(&self, context: &Context) {
