@@ -67,13 +67,14 @@ async fn a_watch_that_fails_is_told_with_its_cause() {
         let harm = Harm::to(calls).times(usize::MAX);
         ground.proxy.harm(harm.before(Answer::page(500)));
     }
-    ground.proxy.watches(Order::End);
     let told = |operator: &Operator, level: &str, text: &str| {
         let output = operator.output();
         let mut lines = output.lines();
         lines.any(|line| line.contains(&format!(r#""level":"{level}""#)) && line.contains(text))
     };
     eventually("the failure is told", LIMIT, async || {
+        // Ready is said when all is listed: the watch may begin after that.
+        ground.proxy.watches(Order::End);
         let cause = "line 0";
         told(&operator, "WARN", cause).then_some(())
     })
