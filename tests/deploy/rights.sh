@@ -15,6 +15,7 @@ grants() {
     equal "$3" "$(granted "$1" "$2")"
 }
 granted_work="events.events.k8s.io [] [] [create patch]
+namespaces [] [] [get]
 recordingcallbacks.live.huaweicloud.com [] [] [get list watch patch]
 recordingcallbacks.live.huaweicloud.com/status [] [] [patch]"
 granted_crd="customresourcedefinitions.apiextensions.k8s.io [] [recordingcallbacks.live.huaweicloud.com] [get]"
