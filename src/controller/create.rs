@@ -71,15 +71,7 @@ impl Run<'_> {
             .await;
         self.note_sent();
         drop(creating); // a look may wait for it
-        if self.facts.id().is_some() {
-            self.context.metrics.drift_repaired();
-            self.tell(
-                Tone::Warning,
-                Reason::Drifted,
-                "The callback was removed at the cloud; it is created again.",
-            )
-            .await;
-        }
+        let was_removed = self.facts.id().is_some();
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
@@ -90,7 +82,12 @@ impl Run<'_> {
             .memories
             .with(&self.facts.object.uid, |memory| memory.posting = false);
         match landed? {
-            Landed::Written => Ok(next),
+            Landed::Written => {
+                if was_removed {
+                    self.tell_removed().await;
+                }
+                Ok(next)
+            }
             Landed::Overtaken => {
                 self.refresh().await?;
                 Ok(Next::Again)
@@ -106,6 +103,13 @@ impl Run<'_> {
                 Ok(Next::OnChange)
             }
         }
+    }
+
+    /// Told once the outcome is written, which an event must not hold up.
+    async fn tell_removed(&self) {
+        self.context.metrics.drift_repaired();
+        let note = "The callback was removed at the cloud; it is created again.";
+        self.tell(Tone::Warning, Reason::Drifted, note).await;
     }
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and

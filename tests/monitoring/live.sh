@@ -68,7 +68,7 @@ check "that is over by itself" over RecordingCallbackCloudUnavailable RecordingC
 fault Update 429 LIVE.100011007 "Too many requests"
 for app in one two three four five six; do edit media $app throttled; done
 check "the cloud throttles" paged RecordingCallbackThrottled
-check "the runbook's look shows it" confirmed RecordingCallbackThrottled "AKMO"
+check "the runbook's look shows it" confirmed RecordingCallbackThrottled 'identity="'
 control DELETE /faults >/dev/null
 
 # Somebody deletes a Secret that is in use.
