@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
@@ -25,8 +26,6 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_secs(10);
 /// The shortest and the longest time from the beginning of a watch that was cut off to the next.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Bounds lists and watches.
 #[derive(Clone, Default)]
@@ -65,7 +64,7 @@ where
 {
     type Response = Response<Box<DynBody>>;
     type Error = BoxError;
-    type Future = BoxFuture<Result<Self::Response, BoxError>>;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)

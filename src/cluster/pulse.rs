@@ -1,10 +1,10 @@
 //! Notices that a watch is alive. A watch of a quiet cluster brings no event to its reader, but the API server sends bookmarks,
 //! which only the transport sees. Changes nothing of what passes through.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use kube::client::{Body, DynBody};
@@ -40,8 +40,6 @@ pub struct Pulsed<S> {
     pulse: Pulse,
 }
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
 impl<S> Service<Request<Body>> for Pulsed<S>
 where
     S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
@@ -49,7 +47,7 @@ where
 {
     type Response = Response<Box<DynBody>>;
     type Error = BoxError;
-    type Future = BoxFuture<Result<Self::Response, BoxError>>;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
