@@ -15,6 +15,7 @@ mod fuzz;
 mod gather;
 mod gauges;
 mod identifier;
+mod in_use;
 mod inputs;
 mod leftover;
 mod memory;

@@ -1,13 +1,14 @@
 //! From an object's references to what calls need: the Secrets are read, judged, and become an account.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::account::Account;
+use super::in_use::InUse;
 use super::inputs::Inputs;
 use super::memory::Memories;
 use super::outside::Outside;
@@ -70,8 +71,8 @@ pub(super) struct Accesses {
     clock: Arc<Clock>,
     index: Arc<Index>,
     memories: Arc<Memories>,
-    accounts: Mutex<HashMap<AccountKey, Weak<Account>>>,
-    gates: Mutex<HashMap<(String, String), Weak<Gate>>>,
+    accounts: Mutex<InUse<AccountKey, Account>>,
+    gates: Mutex<InUse<(String, String), Gate>>,
     /// The labels of the quotas that were told last.
     told: Mutex<BTreeSet<(String, String)>>,
 }
@@ -270,50 +271,31 @@ impl Accesses {
 
     /// The one account for this login.
     fn shared(&self, login: Identified) -> Arc<Account> {
-        let mut accounts = lock(&self.accounts);
-        accounts.retain(|_, account| account.strong_count() > 0);
-        if let Some(account) = accounts.get(login.key()).and_then(Weak::upgrade) {
-            return account;
-        }
         let key = login.key().clone();
+        lock(&self.accounts).get_or_make(key, || Arc::new(self.account(login)))
+    }
+
+    fn account(&self, login: Identified) -> Account {
         let bucket = self.quota.bucket(&login.identity().bucket());
         let gate = self.gate(&login.target);
         let (index, memories) = (Arc::clone(&self.index), Arc::downgrade(&self.memories));
-        let user = key.clone();
+        let user = login.key().clone();
         let domains = Box::new(move || match memories.upgrade() {
             Some(memories) => index.domains(&memories.users(&user)),
             None => BTreeSet::new(),
         });
-        let account = Arc::new(Account::new(
-            login,
-            Arc::clone(&self.client),
-            bucket,
-            gate,
-            domains,
-        ));
-        accounts.insert(key, Arc::downgrade(&account));
-        account
+        Account::new(login, Arc::clone(&self.client), bucket, gate, domains)
     }
 
     /// The gate of a project at an endpoint.
     fn gate(&self, target: &Target) -> Arc<Gate> {
-        let mut gates = lock(&self.gates);
-        gates.retain(|_, gate| gate.strong_count() > 0);
         let key = (target.endpoint.clone(), target.project_id.clone());
-        if let Some(gate) = gates.get(&key).and_then(Weak::upgrade) {
-            return gate;
-        }
-        let gate = Gate::new();
-        gates.insert(key, Arc::downgrade(&gate));
-        gate
+        lock(&self.gates).get_or_make(key, Gate::new)
     }
 
     /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
     pub(super) fn tell_gauges(&self, metrics: &Metrics) {
-        let accounts: Vec<Arc<Account>> = lock(&self.accounts)
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let accounts = lock(&self.accounts).all();
         let mut present = BTreeSet::new();
         let mut furthest = 0.0_f64;
         for account in accounts {

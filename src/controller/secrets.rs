@@ -3,7 +3,7 @@
 //! A read answers all who wait for it, and delays nobody else. What is found says how things are; nobody is told of changes here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,6 +11,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::in_use::InUse;
 use crate::cluster::error::Error;
 use crate::cluster::secret::{Keys, Secrets, Values};
 
@@ -65,7 +66,7 @@ pub(super) struct Cache {
 #[derive(Default)]
 struct Table {
     kept: HashMap<Name, Kept>,
-    places: HashMap<String, Weak<Semaphore>>,
+    places: InUse<String, Semaphore>,
     under_way: HashMap<Name, (Span, WeakShared<Outcome>)>,
 }
 
@@ -184,14 +185,8 @@ impl Cache {
 impl Table {
     /// The places for reads of a namespace.
     fn places_of(&mut self, namespace: &str) -> Arc<Semaphore> {
-        if let Some(places) = self.places.get(namespace).and_then(Weak::upgrade) {
-            return places;
-        }
-        self.places.retain(|_, places| places.strong_count() > 0);
-        let places = Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
-        let weak = Arc::downgrade(&places);
-        self.places.insert(namespace.to_owned(), weak);
-        places
+        let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
+        self.places.get_or_make(namespace.to_owned(), make)
     }
 }
 
