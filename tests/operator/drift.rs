@@ -132,6 +132,17 @@ async fn one_bad_empty_list_costs_one_get_and_creates_nothing() {
     assert_eq!(world.writes_since(&settled).await, 0);
 }
 
+/// Removes everything from the cloud, and waits until two callbacks are back: the calls that were made for that.
+async fn both_come_back(world: &World) -> Vec<(Operation, Option<u16>)> {
+    let before = world.calls().len();
+    world.cloud.wipe();
+    let full = world
+        .cloud
+        .wait_for("both again", LIMIT, |cloud| cloud.rows().len() == 2);
+    full.await.unwrap();
+    world.calls().split_off(before)
+}
+
 #[tokio::test]
 async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
     let world = World::new().await;
@@ -143,15 +154,8 @@ async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
         world.ready(name).await;
     }
     past_settle_time(&world).await;
-    let before = world.calls().len();
 
-    world.cloud.wipe();
-    let full = world
-        .cloud
-        .wait_for("both again", LIMIT, |cloud| cloud.rows().len() == 2);
-    full.await.unwrap();
-
-    let calls = world.calls().split_off(before);
+    let calls = both_come_back(&world).await;
     let asked = calls.iter().rposition(|(call, _)| *call == Get).unwrap();
     let created = calls.iter().position(|(call, _)| *call == Create).unwrap();
     let second = calls[asked..created].contains(&(List, Some(200)));
@@ -168,15 +172,8 @@ async fn one_that_is_too_new_to_count_is_missing_all_the_same() {
     past_settle_time(&world).await;
     world.create("two", json!({})).await;
     world.ready("two").await;
-    let before = world.calls().len();
 
-    world.cloud.wipe();
-    let full = world
-        .cloud
-        .wait_for("both again", LIMIT, |cloud| cloud.rows().len() == 2);
-    full.await.unwrap();
-
-    let calls = world.calls().split_off(before);
+    let calls = both_come_back(&world).await;
     let asked = calls.iter().position(|(call, _)| *call == Get).unwrap();
     let created = calls.iter().position(|(call, _)| *call == Create).unwrap();
     let second = calls[asked..created].contains(&(List, Some(200)));
