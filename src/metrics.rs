@@ -20,6 +20,7 @@ use crate::plan::failure::Operation;
 use crate::plan::reason::Reason;
 
 mod ages;
+mod process;
 mod table;
 
 use ages::Ages;
@@ -124,7 +125,7 @@ impl Metrics {
     /// make labels.
     pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix(table::PREFIX),
+            registry: Registry::default(),
             error_label,
             api_requests: Family::default(),
             api_duration: seconds(),
@@ -153,7 +154,8 @@ impl Metrics {
     }
 
     fn register(&mut self, read_only: bool) {
-        let to = &mut self.registry;
+        self.registry.register_collector(Box::new(process::Process));
+        let to = self.registry.sub_registry_with_prefix(table::PREFIX);
         table::API_REQUESTS.register(to, self.api_requests.clone());
         table::API_DURATION.register(to, self.api_duration.clone());
         table::API_OUTCOME_UNKNOWN.register(to, self.api_outcome_unknown.clone());

@@ -21,6 +21,9 @@ use crate::stop::Stop;
 /// How long work in flight may take to end. Together with the release of the Lease less than 10 s.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
+/// So much of the 300 calls a minute that the cloud allows to all its callers leaves room for a burst.
+const USUAL_QUOTA: u32 = 280;
+
 /// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
@@ -38,6 +41,12 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         read_only = config.read_only,
         "starting"
     );
+    if config.requests_per_minute > USUAL_QUOTA {
+        warn!(
+            requests_per_minute = config.requests_per_minute,
+            "the cloud allows 300 calls a minute unless it has raised that for the account; with more than {USUAL_QUOTA} it throttles"
+        );
+    }
     let seen = Arc::clone(&health);
     let client = access.client_with(&Pulse::new(move |namespace| seen.watch_seen(namespace)))?;
     let leadership = leadership(&config, access, &client, &health, &metrics)?;
@@ -53,7 +62,7 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
     );
     let result = tokio::select! {
         result = work => result,
-        result = serve => result.context("health and metrics are served no longer"),
+        never = serve => match never {},
         () = stop_when_lost(&leadership, &stop) => Ok(()),
         () = overdue(&stop) => {
             warn!("work in flight did not end in time");

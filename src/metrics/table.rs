@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use prometheus_client::registry::{Metric, Registry};
 
+use super::process;
+
 pub(super) const PREFIX: &str = "recording_callback";
 
 /// One metric, by the name that it has on a dashboard, without the prefix.
@@ -181,5 +183,10 @@ pub fn markdown() -> String {
             row.help
         );
     }
+    let _ = writeln!(
+        text,
+        "\nOn Linux also what every Prometheus client tells of its process: `{}`.",
+        process::NAMES.join("`, `")
+    );
     text
 }

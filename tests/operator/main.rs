@@ -34,6 +34,7 @@ mod ghosts;
 mod interference;
 mod levels;
 mod lifecycle;
+mod listener;
 mod management;
 mod manifests;
 mod neighbours;
