@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) struct Operator {
     process: Child,
     log: PathBuf,
-    address: Option<SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
     /// Whether it has all the rights of the installation.
     granted: bool,
     _directory: TempDir,
