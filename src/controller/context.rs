@@ -149,9 +149,15 @@ impl Context {
         self.crd.fits().await;
     }
 
-    /// Until when a call may be handed over and waited for that may take so long from now.
+    /// Whether the objects of every namespace that is served are known.
+    pub(super) fn knows_all(&self) -> bool {
+        *self.listed.borrow() == Listed::All
+    }
+
+    /// Until when a change may be handed over and waited for that may take so long from now. The Lease may end while it waits for a
+    /// login, and then another process acts.
     pub(super) fn deadline(&self, limit: Duration) -> Deadline {
-        Deadline::after(&self.wall, limit)
+        Deadline::after(&self.wall, limit).with_right_until(self.leadership.valid_until())
     }
 
     /// Says where the objects are that the watches bring.

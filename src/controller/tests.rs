@@ -14,6 +14,8 @@ mod life;
 mod object;
 mod oracles;
 mod server;
+mod overtaken;
+mod script;
 mod settling;
 mod story;
 mod transitions;
