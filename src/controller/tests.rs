@@ -19,6 +19,7 @@ mod script;
 mod settling;
 mod story;
 mod transitions;
+mod strayed;
 mod trouble;
 mod uninstalled;
 mod world;
