@@ -57,6 +57,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);
     });
+    facts.knows_all = context.knows_all();
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     facts

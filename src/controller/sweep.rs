@@ -30,6 +30,7 @@ use crate::plan::conditions;
 use crate::plan::facts::{Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::place::Place;
+use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::{hold, ledger};
 use accounts::{Group, Served, groups, identify, is_at_home};
@@ -99,7 +100,7 @@ fn put_off(context: &Context, served: &Served, pause: Duration) {
 }
 
 /// Sweeps the account of these objects, once it is known.
-async fn look_after(context: &Context, account: Option<Arc<Account>>, mut served: Served) {
+async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Served) {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -109,9 +110,23 @@ async fn look_after(context: &Context, account: Option<Arc<Account>>, mut served
         Err(Some(failure)) => return failed(context, &served, &failure),
         Err(None) => return,
     };
-    served.retain(|object| is_at_home(object, account.target()));
+    let (served, strayed): (Served, Served) = served
+        .into_iter()
+        .partition(|object| is_at_home(object, account.target()));
+    strayed
+        .iter()
+        .for_each(|object| tell_strayed(context, object));
     if !served.is_empty() {
         sweep(context, &account, &served).await;
+    }
+}
+
+/// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
+/// else may have noticed.
+fn tell_strayed(context: &Context, object: &RecordingCallback) {
+    let status = object.status.as_ref();
+    if !status.is_some_and(|status| conditions::has_reason(status, Reason::TargetChanged)) {
+        context.trigger(ObjectRef::from_obj(object));
     }
 }
 

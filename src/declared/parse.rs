@@ -50,6 +50,7 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         key_in_doubt: false,
         account_has_seen: false,
         rival: None,
+        knows_all: true,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
         definition: Definition::Unread,

@@ -66,6 +66,8 @@ pub struct Facts {
     pub account_has_seen: bool,
     /// Another object that owns this place.
     pub rival: Option<Rival>,
+    /// The objects of every namespace that is served are known: an owner that is not known is none.
+    pub knows_all: bool,
     /// Ids that the statuses of other objects hold.
     pub claimed_elsewhere: BTreeSet<String>,
     /// Ids that this process deleted in the last 10 minutes.

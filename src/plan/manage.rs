@@ -1,5 +1,7 @@
 //! The decision for an object that is managed and not being deleted.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use super::{
@@ -16,6 +18,9 @@ use super::{
     time::{later, shifted},
     unknown,
 };
+
+/// When a Duplicate asks again whether its owner is known.
+const LISTED_SOON: Duration = Duration::from_secs(5);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -74,6 +79,10 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
     }
     if let Some(rival) = &facts.rival {
         return Err(Box::new(duplicate(facts, rival)));
+    }
+    if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
+        // Its owner may be in a namespace that is not listed yet.
+        return Err(Box::new(until(later(facts.now, LISTED_SOON))));
     }
     Ok(target)
 }

@@ -84,6 +84,7 @@ impl World {
             key_in_doubt: false,
             account_has_seen: true,
             rival: None,
+            knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
             definition: if known.definition {

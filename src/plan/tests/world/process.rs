@@ -298,6 +298,7 @@ impl World {
             key_in_doubt: false,
             account_has_seen: true,
             rival: self.rival.clone(),
+            knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,

@@ -112,6 +112,7 @@ impl World {
             key_in_doubt: false,
             account_has_seen: true,
             rival: None,
+            knows_all: true,
             claimed_elsewhere,
             deleted: self.memory.deleted.clone(),
             definition: Definition::Unread,
