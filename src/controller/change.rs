@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::account::Account;
@@ -40,6 +41,9 @@ impl Run<'_> {
         let reply = self.turn.pause(call).await;
         self.note_sent();
         account.looks().wrote(&desired.place);
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
@@ -80,6 +84,9 @@ impl Run<'_> {
         let reply = self.turn.pause(account.delete(token, id, deadline)).await;
         self.note_sent();
         account.looks().wrote(&parse::place(&self.object.spec));
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let told = match reply {
             Ok(answer) => Told {
                 http_status: Some(answer.http_status),
@@ -161,6 +168,7 @@ impl Run<'_> {
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
             let news = News {
                 observed: Observed::Unasked,
+                begun: Instant::now(),
                 shown: Shown::Gone,
                 denied: Some(failure),
             };
@@ -195,6 +203,7 @@ impl Run<'_> {
         let Ok(token) = self.wait(token).await else {
             return Ok(false);
         };
+        let token = token.paid_from(&self.purse());
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
     }
 
@@ -203,7 +212,7 @@ impl Run<'_> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let now = self.moment(tokio::time::Instant::now());
+        let now = self.moment(Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
         self.end(

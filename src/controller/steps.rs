@@ -205,7 +205,7 @@ impl Run<'_> {
             let uid = &self.facts.object.uid;
             self.context
                 .memories
-                .with(uid, |memory| memory.note_row(write, row));
+                .with(uid, |memory| memory.note_row(write, &self.facts.status, row));
         }
     }
 
