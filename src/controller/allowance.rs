@@ -174,7 +174,11 @@ mod tests {
         assert_eq!(allowance.take(Call::Question), Ok(()));
         assert!(allowance.pay(39));
         advance(EVERY * 4).await;
-        assert_eq!(allowance.take(Call::Question), Ok(()), "that was another list");
+        assert_eq!(
+            allowance.take(Call::Question),
+            Ok(()),
+            "that was another list"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -220,7 +220,9 @@ impl Leftover {
             .memories
             .with(&meta.uid, |memory| memory.allowance.take(Call::Change));
         if taken.is_err() {
-            return Err("the calls that may be made for one object in an hour are used up".to_owned());
+            return Err(
+                "the calls that may be made for one object in an hour are used up".to_owned(),
+            );
         }
         let purse = run.purse();
         let token = async {

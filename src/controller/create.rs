@@ -94,7 +94,10 @@ impl Run<'_> {
             }
             Landed::Gone => {
                 let uid = &self.facts.object.uid;
-                let made = self.context.memories.with(uid, |memory| memory.made.clone());
+                let made = self
+                    .context
+                    .memories
+                    .with(uid, |memory| memory.made.clone());
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,

@@ -75,11 +75,17 @@ mod tests {
         let places = Places::new();
         let take_all = |namespace: &str| -> Vec<_> {
             let forged = leftover(namespace, Some("another"));
-            std::iter::from_fn(|| places.take(&forged)).take(99).collect()
+            std::iter::from_fn(|| places.take(&forged))
+                .take(99)
+                .collect()
         };
         let first = take_all("one");
         assert_eq!(first.len(), OF_ONE_NAMESPACE);
-        let others: Vec<_> = ["two", "three", "four"].map(take_all).into_iter().flatten().collect();
+        let others: Vec<_> = ["two", "three", "four"]
+            .map(take_all)
+            .into_iter()
+            .flatten()
+            .collect();
         assert_eq!(first.len() + others.len(), AT_ONCE);
         assert!(places.take(&leftover("one", Some("id"))).is_some());
         assert!(places.take(&leftover("five", None)).is_none());

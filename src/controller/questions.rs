@@ -25,7 +25,9 @@ impl Run<'_> {
         // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up.
         let needs_key = !self.facts.object.deleting && !self.facts.only_looks();
         if self.facts.unanswered().is_some() {
-            let refreshed = self.wait(context.accesses.refresh(&object, needs_key)).await;
+            let refreshed = self
+                .wait(context.accesses.refresh(&object, needs_key))
+                .await;
             let Ok(refreshed) = refreshed else {
                 return Ok(Some(Next::Again));
             };

@@ -94,7 +94,11 @@ pub fn lengthened(delay: Duration, salt: u32, seed: &str) -> Duration {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
     // What fails for the first time heals soon, mostly; what fails for longer must not come back all at once.
-    let most = if salt <= FEW { 0.05 } else { MOST_LENGTHENED - 1.0 };
+    let most = if salt <= FEW {
+        0.05
+    } else {
+        MOST_LENGTHENED - 1.0
+    };
     delay + delay.mul_f64(f64::from(u8::try_from(hash >> 56).unwrap_or_default()) / 255.0 * most)
 }
 
@@ -187,7 +191,10 @@ mod tests {
             let status = announcing(reason, failures, 3_000, 3_000);
             let wait = longest(&status, Duration::from_secs(30));
             let bound = Duration::from_secs(bound);
-            assert!(wait <= bound && wait + Duration::from_secs(1) >= bound, "{reason:?} {failures}: {wait:?}");
+            assert!(
+                wait <= bound && wait + Duration::from_secs(1) >= bound,
+                "{reason:?} {failures}: {wait:?}"
+            );
         }
         let asked_for = announcing(Reason::RateLimited, 1, 3_000, 40);
         let wait = longest(&asked_for, Duration::from_secs(30));

@@ -49,9 +49,7 @@ impl Liar {
 
     fn page(&self, total: u64) -> Turn {
         let number = self.calls.load(Ordering::SeqCst);
-        let row = |row: usize| {
-            json!({"id": format!("{number}-{row}"), "publish_domain": domain("push"), "app": format!("app{row}")})
-        };
+        let row = |row: usize| json!({"id": format!("{number}-{row}"), "publish_domain": domain("push"), "app": format!("app{row}")});
         let rows: Vec<_> = (0..100).map(row).collect();
         let page = json!({"total": total, "callback_config": rows});
         untrue(reply(200, page.to_string()))

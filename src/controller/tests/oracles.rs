@@ -154,15 +154,17 @@ fn frugal(course: &Course) -> Result<(), String> {
         let is_of = |call: &CloudCall| call.domain.as_ref() == Some(&domain);
         let (count, start) = busiest_hour(&calls, is_of);
         if count > most_calls(course, sharing(course, &domain).max(1)) {
-            return Err(format!("{count} calls for {domain} in the hour from {start:?}"));
+            return Err(format!(
+                "{count} calls for {domain} in the hour from {start:?}"
+            ));
         }
     }
-    let is_shared = |call: &CloudCall| {
-        !call.is_login && call.domain.is_none() && call.id.is_none()
-    };
+    let is_shared = |call: &CloudCall| !call.is_login && call.domain.is_none() && call.id.is_none();
     let (count, start) = busiest_hour(&calls, |call| !is_shared(call));
     if count > most_calls(course, course.names.len()) {
-        return Err(format!("{count} calls and logins in the hour from {start:?}"));
+        return Err(format!(
+            "{count} calls and logins in the hour from {start:?}"
+        ));
     }
     Ok(())
 }

@@ -132,7 +132,8 @@ async fn who_needs_no_sign_key_does_not_wait_for_its_secret() {
         sky.set(wrong);
         world.start();
         world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
-        let is_observed = |world: &World| verdict(&world.object("push").unwrap()).1 == "ObserveOnly";
+        let is_observed =
+            |world: &World| verdict(&world.object("push").unwrap()).1 == "ObserveOnly";
         let observed = world.until(Duration::from_secs(15), is_observed).await;
         assert!(observed, "{wrong:?}\n{}", world.story.whole());
         world.merge("push", &json!({"spec": {"managementPolicy": "Manage"}}));
@@ -158,7 +159,8 @@ async fn a_date_ends_no_settle_time_of_our_own_update() {
     assert_eq!(puts(&world), 1, "{}", world.story.whole());
     sky.set(Wrong::Dates);
     for number in 0..4 {
-        let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: number.to_string()}}});
+        let asked =
+            json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: number.to_string()}}});
         world.merge("push", &asked);
         world.pass(Duration::from_secs(3)).await;
     }

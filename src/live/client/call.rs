@@ -134,7 +134,11 @@ impl Client {
             let is_paid = purse.pay(again.calls());
             if !(is_paid && self.renew(account, &again, &outcome.proof, call).await) {
                 // What is not tried again for want of calls says nothing of the credential.
-                return if is_paid { finished(outcome, pass) } else { Err(unpaid(operation)) };
+                return if is_paid {
+                    finished(outcome, pass)
+                } else {
+                    Err(unpaid(operation))
+                };
             }
             let token = self.tokens.more(account).await;
             let ahead = match again {

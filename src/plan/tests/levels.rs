@@ -278,7 +278,10 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
     let mut before = at(0);
     before.content.url = Some("https://hooks.example.com/before".to_owned());
     let baseline = hold::baseline(Some(ours), &status, &before);
-    assert_eq!(baseline, None, "a list that lags shows what was there before");
+    assert_eq!(
+        baseline, None,
+        "a list that lags shows what was there before"
+    );
 }
 
 #[test]
