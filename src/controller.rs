@@ -14,6 +14,7 @@ mod deleted;
 mod fuzz;
 mod gather;
 mod gauges;
+mod hearsay;
 mod identifier;
 mod in_use;
 mod inputs;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::account::Account;
@@ -44,6 +45,9 @@ impl Run<'_> {
         let Some(reply) = reply else {
             return Ok(Next::Again);
         };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
@@ -88,6 +92,9 @@ impl Run<'_> {
         let Some(reply) = reply else {
             return Ok(Some(Next::Again));
         };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let told = match reply {
             Ok(answer) => Told {
                 http_status: Some(answer.http_status),
@@ -187,6 +194,7 @@ impl Run<'_> {
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
             let news = News {
                 observed: Observed::Unasked,
+                begun: Instant::now(),
                 shown: Shown::Gone,
                 denied: Some(failure),
             };
@@ -221,6 +229,7 @@ impl Run<'_> {
         let Ok(token) = self.wait(token).await else {
             return Ok(false);
         };
+        let token = token.paid_from(&self.purse());
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
     }
 
@@ -229,7 +238,7 @@ impl Run<'_> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let now = self.moment(tokio::time::Instant::now());
+        let now = self.moment(Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
         let next = Next::After(again.duration_since(now).unsigned_abs());

@@ -1,7 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ use super::inputs::Inputs;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::account::AccountKey;
-use crate::plan::backoff;
+use crate::live::purse::{Payer, Purse};
 use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
 use crate::plan::hold;
@@ -69,6 +69,10 @@ pub(super) struct Memory {
     pub(super) unwritten: Option<Unwritten>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// When this process last made a change that happened, or may have.
+    pub(super) wrote: Option<Instant>,
+    /// The id that this process's own create was answered.
+    pub(super) made: Option<String>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
@@ -120,6 +124,12 @@ impl Memories {
         users.map(|(uid, _)| uid.clone()).collect()
     }
 
+    /// What the calls for an object are paid from.
+    pub(super) fn purse(self: &Arc<Self>, uid: &str) -> Purse {
+        let (memories, uid) = (Arc::downgrade(self), uid.to_owned());
+        Purse::of(Paying { memories, uid })
+    }
+
     /// Wakes whoever waits on behalf of this object: it changed.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(memory) = self.lock().get(uid) {
@@ -141,6 +151,22 @@ impl Memories {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Pays for the calls of one object from its allowance. For one that is forgotten nothing is begun any more.
+struct Paying {
+    memories: Weak<Memories>,
+    uid: String,
+}
+
+impl Payer for Paying {
+    fn pay(&self, calls: u32) -> bool {
+        self.memories.upgrade().is_some_and(|memories| {
+            let mut all = memories.lock();
+            all.get_mut(&self.uid)
+                .is_some_and(|memory| memory.allowance.pay(calls))
+        })
     }
 }
 
@@ -167,9 +193,9 @@ impl Memory {
     }
 
     /// Takes note of a row that was seen by a look that began after our write of that time.
-    pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
+    pub(super) fn note_row(&mut self, last_write: Timestamp, status: &Status, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
-            let baseline = hold::baseline(Some(last_write), row);
+            let baseline = hold::baseline(Some(last_write), status, row);
             self.baseline = baseline.map(|baseline| (last_write, baseline));
         }
     }
@@ -194,14 +220,20 @@ impl Memory {
         told.min(earlier(now, seen.elapsed()))
     }
 
-    /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; after a
-    /// restart at most the longest backoff from now, whatever the status says.
-    pub(super) fn next_attempt(&mut self, announced: Timestamp, now: Timestamp) -> Timestamp {
+    /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; else, after a
+    /// restart, at most the wait from now that such a status can mean: the clock of whoever wrote it may have been ahead, and ours is not
+    /// known to be right yet.
+    pub(super) fn next_attempt(
+        &mut self,
+        announced: Timestamp,
+        now: Timestamp,
+        longest: Duration,
+    ) -> Timestamp {
         let until = match self.wait {
             Some((known, until)) if known == announced => until,
             Some(_) | None => {
                 let left = announced.duration_since(now).max(SignedDuration::ZERO);
-                let until = Instant::now() + left.unsigned_abs().min(backoff::LONGEST);
+                let until = Instant::now() + left.unsigned_abs().min(longest);
                 self.wait = Some((announced, until));
                 until
             }
@@ -215,6 +247,8 @@ impl Memory {
 pub(super) struct News {
     /// What a list showed.
     pub(super) observed: Observed,
+    /// When that list was begun: in what time at the cloud that was may be known better by now.
+    pub(super) begun: Instant,
     /// What a GET said.
     pub(super) shown: Shown,
     /// A change that was answered as if the callback were gone.
@@ -284,17 +318,18 @@ mod tests {
         let mut memory = Memory::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let announced = later(now, Duration::from_secs(10));
-        assert_eq!(memory.next_attempt(announced, now), announced);
+        let minute = Duration::from_mins(1);
+        assert_eq!(memory.next_attempt(announced, now, minute), announced);
         // The clock goes back an hour: ten seconds are ten seconds.
         let back = earlier(now, Duration::from_hours(1));
-        let next = memory.next_attempt(announced, back);
+        let next = memory.next_attempt(announced, back, minute);
         assert_eq!(next, later(back, Duration::from_secs(10)));
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(memory.next_attempt(announced, back), back);
+        assert_eq!(memory.next_attempt(announced, back, minute), back);
         // After a restart nothing is known but what the status says.
         let far = later(now, Duration::from_hours(1));
-        let next = Memory::default().next_attempt(far, now);
-        assert_eq!(next, later(now, backoff::LONGEST));
+        let next = Memory::default().next_attempt(far, now, minute);
+        assert_eq!(next, later(now, minute));
     }
 
     #[tokio::test(start_paused = true)]

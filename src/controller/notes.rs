@@ -96,8 +96,7 @@ impl Notes {
             if memory.posting || memory.released {
                 return None;
             }
-            let (record, account) = (memory.record.clone(), memory.account.clone());
-            Leftover::of(object, record, account, memory.has_posted, was_seen_to_go)
+            Leftover::of(object, memory, was_seen_to_go)
         });
         if let Some(leftover) = leftover {
             self.context.clear_away(leftover);

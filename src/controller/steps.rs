@@ -203,9 +203,9 @@ impl Run<'_> {
                 .is_some_and(|at| self.facts.observed.since(at))
         {
             let uid = &self.facts.object.uid;
-            self.context
-                .memories
-                .with(uid, |memory| memory.note_row(write, row));
+            self.context.memories.with(uid, |memory| {
+                memory.note_row(write, &self.facts.status, row)
+            });
         }
     }
 

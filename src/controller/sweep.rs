@@ -212,13 +212,17 @@ fn compare(
         let status = status.then(|| parse::status(object, begun));
         let last_write = status.as_ref().and_then(ledger::last_write);
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
-        let counts = begun >= hold::counts_at(last_write, context.settings.settle_time);
-        let baseline = context.memories.with(&parse::uid(object), |memory| {
-            if let (Some(write), [row]) = (last_write.filter(|at| begun >= *at), rows) {
-                memory.note_row(write, row);
+        let settle_time = context.settings.settle_time;
+        let (baseline, wrote) = context.memories.with(&parse::uid(object), |memory| {
+            let write = last_write.filter(|at| begun >= *at);
+            if let (Some(write), Some(status), [row]) = (write, &status, rows) {
+                memory.note_row(write, status, row);
             }
-            memory.baseline(last_write)
+            (memory.baseline(last_write), memory.wrote)
         });
+        // What this process wrote itself is not older for what a header says.
+        let counts = begun >= hold::counts_at(last_write, settle_time)
+            && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
@@ -226,6 +230,7 @@ fn compare(
             hand_over(
                 context,
                 object,
+                inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
                 Shown::Unasked,
             );
@@ -258,7 +263,7 @@ async fn confirm(
     inventory: Arc<Inventory>,
 ) {
     let Missing { objects, count } = missing;
-    if objects.is_empty() || !are_gone(account, &objects).await {
+    if objects.is_empty() || !are_gone(context, account, &objects).await {
         return;
     }
     let mut inventory = inventory;
@@ -285,15 +290,21 @@ async fn confirm(
         {
             let rows = context.deleted.living(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, observed, Shown::Gone);
+            hand_over(context, &object, inventory.begun, observed, Shown::Gone);
         }
     }
 }
 
 /// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
-async fn are_gone(account: &Account, missing: &Served) -> bool {
-    for id in missing.iter().filter_map(|object| id(object)) {
+async fn are_gone(context: &Context, account: &Account, missing: &Served) -> bool {
+    for object in missing {
+        let Some(id) = id(object) else { continue };
+        let purse = context.memories.purse(&parse::uid(object));
+        if !purse.pay(1) {
+            return false;
+        }
         let token = account.bucket().acquire(Lane::Background, "").await;
+        let token = token.paid_from(&purse);
         match account.show(token, id).await {
             Shown::Gone => {}
             Shown::Row(_) => {
@@ -323,10 +334,17 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 }
 
 /// Has the object reconciled with what was seen.
-fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
+fn hand_over(
+    context: &Context,
+    object: &RecordingCallback,
+    begun: Instant,
+    observed: Observed,
+    shown: Shown,
+) {
     context.memories.with(&parse::uid(object), |memory| {
         memory.news = Some(News {
             observed,
+            begun,
             shown,
             denied: None,
         });

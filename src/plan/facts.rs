@@ -47,6 +47,8 @@ pub struct Facts {
     pub rechecked: bool,
     /// When our newest change at the cloud was answered or given up: what the status says, but never later than it was seen there.
     pub last_write: Option<Timestamp>,
+    /// When this process last changed something there, by the monotonic clock: no `Date` brings that forward.
+    pub wrote: Option<Timestamp>,
     /// When the attempt comes that the status announces, whatever became of the clocks since.
     pub next_attempt: Option<Timestamp>,
     /// A look that came too soon to count is to be made again, and it is time.
@@ -68,6 +70,8 @@ pub struct Facts {
     pub rival: Option<Rival>,
     /// The objects of every namespace that is served are known: an owner that is not known is none.
     pub knows_all: bool,
+    /// That the recorded id is this object's is known by a status alone, which anybody may have written who may write statuses.
+    pub is_hearsay: bool,
     /// Ids that the statuses of other objects hold.
     pub claimed_elsewhere: BTreeSet<String>,
     /// Ids that this process deleted in the last 10 minutes.

@@ -67,10 +67,14 @@ fn is_rewritten(
     }
 }
 
-/// The baseline that a row gives which is the first seen after our last write.
-pub fn baseline(last_write: Option<Timestamp>, row: &Row) -> Option<Timestamp> {
+/// The baseline that a row gives which is the first seen after our last write. One that says something else than that write left may be
+/// what was there before it: a list may lag.
+pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
     let ours = last_write?;
+    let remembered = status.remote.as_ref();
+    let told = remembered.filter(|remote| Partial::from(*remote) != Partial::default());
     row.update_time
+        .filter(|_| told.is_none_or(|told| row.is_same(told)))
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
@@ -174,7 +178,7 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         }
         (false, _) if facts.status.sent.is_none() => update(None),
         (false, false) if is_answer(facts, row) => {
-            let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+            let counts_at = look_counts_at(facts);
             if facts.observed.since(counts_at) {
                 settled(facts, normalized(row, desired), Some(row))
             } else {
@@ -194,7 +198,7 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
 
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    let counts_at = look_counts_at(facts);
     if !facts.observed.since(counts_at) && !changed_after(facts, row) {
         return again_at(facts, counts_at);
     }
@@ -239,7 +243,7 @@ fn truce(facts: &Facts) -> Option<Timestamp> {
 
 /// The recorded row was not in the list.
 fn missing(facts: &Facts, desired: &Desired) -> Step {
-    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    let counts_at = look_counts_at(facts);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
@@ -297,6 +301,12 @@ fn others(facts: &Facts, kept: &Row) -> Option<Step> {
 /// From when on a look counts against our own last write.
 pub fn counts_at(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
     last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
+}
+
+/// From when on a look counts against what was last written, as the status tells it and as this process knows it.
+fn look_counts_at(facts: &Facts) -> Timestamp {
+    let settle_time = facts.settings.settle_time;
+    counts_at(facts.last_write, settle_time).max(counts_at(facts.wrote, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.

@@ -13,6 +13,7 @@ use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
 use crate::live::looks::Ask;
+use crate::live::purse::Purse;
 use crate::live::quota::Lane;
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
 use crate::plan::failure::Failure;
@@ -215,6 +216,7 @@ impl<'a> Course<'a> {
             proof,
             lane: Lane::Background,
             namespace: String::new(),
+            purse: Purse::default(),
         };
         let seen = looks.look(ask).await?;
         Ok((seen.rows, seen.proves_absence))

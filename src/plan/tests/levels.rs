@@ -271,10 +271,17 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
     let is_news = |baseline, secs| hold::is_news(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
-    let baseline = hold::baseline(Some(ours), &at(40));
+    let baseline = hold::baseline(Some(ours), &status, &at(40));
     assert!(!is_news(baseline, 40));
     assert!(is_news(baseline, 41), "somebody wrote it since");
-    assert_eq!(hold::baseline(Some(ours), &at(120)), None);
+    assert_eq!(hold::baseline(Some(ours), &status, &at(120)), None);
+    let mut before = at(0);
+    before.content.url = Some("https://hooks.example.com/before".to_owned());
+    let baseline = hold::baseline(Some(ours), &status, &before);
+    assert_eq!(
+        baseline, None,
+        "a list that lags shows what was there before"
+    );
 }
 
 #[test]
