@@ -30,7 +30,7 @@ use super::{
 };
 
 /// What a test waits for comes within this.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) const AK: &str = "AKTESTEXAMPLE0000001";
 pub(crate) const SK: &str = "sk-test-example-not-a-secret-0000000001";
