@@ -10,14 +10,22 @@ use http_body_util::BodyExt as _;
 use kube::client::{Body, DynBody};
 use tower::{BoxError, Layer, Service};
 
-/// Calls a function whenever anything of a watch arrives: its head, an event, a bookmark.
+/// What of a watch has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Its head: it was granted. Whether it will bring anything is not said.
+    Head,
+    /// An event or a bookmark: it is alive.
+    Life,
+}
+
+/// Calls a function whenever anything of a watch arrives.
 #[derive(Clone)]
-pub struct Pulse(Arc<dyn Fn(&str) + Send + Sync>);
+pub struct Pulse(Arc<dyn Fn(&str, Sign) + Send + Sync>);
 
 impl Pulse {
-    /// `on_sign` is called at every sign of life, with the namespace that is watched, which is empty for every one; it must not
-    /// block.
-    pub fn new(on_sign: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    /// `on_sign` is called at every sign, with the namespace that is watched, which is empty for every one; it must not block.
+    pub fn new(on_sign: impl Fn(&str, Sign) + Send + Sync + 'static) -> Self {
         Self(Arc::new(on_sign))
     }
 }
@@ -63,10 +71,10 @@ where
             if !(is_watch && response.status().is_success()) {
                 return Ok(response);
             }
-            (pulse.0)(&namespace);
+            (pulse.0)(&namespace, Sign::Head);
             Ok(response.map(|body| -> Box<DynBody> {
                 Box::new(body.map_frame(move |frame| {
-                    (pulse.0)(&namespace);
+                    (pulse.0)(&namespace, Sign::Life);
                     frame
                 }))
             }))
@@ -99,11 +107,13 @@ mod tests {
 
     use super::*;
 
-    /// The signs of life that a request brings whose answer has one frame, each by its namespace.
-    async fn signs(path: &str, status: u16) -> Vec<String> {
+    /// The signs that a request brings whose answer has one frame, each with its namespace.
+    async fn signs(path: &str, status: u16) -> Vec<(String, Sign)> {
         let signs = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&signs);
-        let pulse = Pulse::new(move |namespace| seen.lock().unwrap().push(namespace.to_owned()));
+        let pulse = Pulse::new(move |namespace, sign| {
+            seen.lock().unwrap().push((namespace.to_owned(), sign));
+        });
         let service = pulse.layer(service_fn(move |_| async move {
             let body = Full::new(Bytes::from_static(b"{}")).map_err(BoxError::from);
             let body: Box<DynBody> = Box::new(body);
@@ -119,15 +129,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn head_and_frames_of_a_watch_are_signs_of_life_and_nothing_else_is() {
+    async fn head_and_frames_of_a_watch_are_signs_and_nothing_else_is() {
+        let both =
+            |namespace: &str| [Sign::Head, Sign::Life].map(|sign| (namespace.to_owned(), sign));
         let (all, media) = ("/apis/x/v1/things", "/apis/x/v1/namespaces/media/things");
         let watch = format!("{all}?watch=true&resourceVersion=7");
-        assert_eq!(signs(&watch, 200).await, ["", ""]);
+        assert_eq!(signs(&watch, 200).await, both(""));
         let watch = format!("{media}?allowWatchBookmarks=true&watch=true");
-        assert_eq!(signs(&watch, 200).await, ["media", "media"]);
+        assert_eq!(signs(&watch, 200).await, both("media"));
         let list = format!("{media}?limit=500");
-        assert_eq!(signs(&list, 200).await, [""; 0]);
+        assert_eq!(signs(&list, 200).await, []);
         let refused = format!("{media}?watch=true");
-        assert_eq!(signs(&refused, 410).await, [""; 0]);
+        assert_eq!(signs(&refused, 410).await, []);
     }
 }
