@@ -1,6 +1,11 @@
 //! Watches of several namespaces, one of which is in trouble; and objects that want nothing any more.
 
-use std::{sync::Arc, time::Duration};
+mod taken_over;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kube::api::{Patch, PatchParams};
 use live_simulator::Operation;
@@ -8,7 +13,7 @@ use recording_callback_operator::api::FINALIZER;
 use serde_json::{Value, json};
 
 use crate::support::{
-    account, eventually,
+    eventually,
     operator::Operator,
     proxy::{Answer, Calls, Harm, Order, Proxy},
     trap::Trap,
@@ -47,6 +52,18 @@ impl Two {
         ])
     }
 
+    /// The flags of one of several operators, of which one acts as long as it holds the Lease.
+    fn replica_flags(&self, lease: Duration) -> Vec<String> {
+        let mut flags = self.flags();
+        flags.retain(|flag| !flag.starts_with("--leader-elect"));
+        flags.extend([
+            "--leader-elect=true".to_owned(),
+            format!("--lease-namespace={}", self.sound.namespace.name()),
+            format!("--lease-duration={}s", lease.as_secs()),
+        ]);
+        flags
+    }
+
     /// Makes an object in each, which is served by then.
     async fn settle(&self) {
         for (world, name) in [(&self.sound, "push"), (&self.ill, "other")] {
@@ -63,10 +80,19 @@ impl Two {
         }
     }
 
-    /// What befalls every call of this kind in the namespace that is ill.
+    /// What befalls every call of this kind in the namespace that is ill, before it arrives.
     fn harm(&self, calls: Calls, answer: Answer) {
+        self.proxy.harm(self.every(calls).before(answer));
+    }
+
+    /// The same when it has arrived.
+    fn harm_after(&self, calls: Calls, answer: Answer) {
+        self.proxy.harm(self.every(calls).after(answer));
+    }
+
+    fn every(&self, calls: Calls) -> Harm {
         let harm = Harm::to(calls).within(self.ill.namespace.name());
-        self.proxy.harm(harm.times(usize::MAX).before(answer));
+        harm.times(usize::MAX)
     }
 
     /// The line of the metric that says how a namespace's watch stands.
@@ -89,9 +115,9 @@ impl Two {
     }
 
     /// Waits until the one that is ill is named everywhere, and the other nowhere.
-    async fn is_named(&self, operator: &Operator) {
+    async fn is_named(&self, operator: &Operator, within: Duration) {
         let (sound, ill) = (self.sound.namespace.name(), self.ill.namespace.name());
-        eventually("readiness names it", LIMIT, async || {
+        eventually("readiness names it", within, async || {
             let (code, body) = operator.get("/readyz").await?;
             let others = body.contains(&format!("watch of {sound}: ok\n"));
             let is = body.contains(&format!("watch of {ill}: ")) && code == 503;
@@ -120,42 +146,6 @@ impl Two {
     }
 }
 
-/// A start with one namespace whose list fares so. It was served before.
-async fn start_with(answer: Answer) {
-    let two = Two::new().await;
-    let mut operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
-    two.settle().await;
-    operator.kill().await;
-
-    two.harm(Calls::List, answer);
-    let account = account::installed(Some(two.proxy.url())).await;
-    let mut operator = Operator::spawn_as(&account, &two.flags(), &[]);
-    operator.address().await;
-    two.edit().await;
-    two.sound.ready("push").await;
-    two.is_named(&operator).await;
-    assert_eq!(two.ill.count(Operation::Update), 0);
-    assert_eq!(two.told(&operator, "can't be watched"), 1, "once");
-
-    two.proxy.calm();
-    eventually("the other is served, too", HEALED, async || {
-        (two.ill.count(Operation::Update) == 1).then_some(())
-    })
-    .await;
-    two.ill.ready("other").await;
-    two.is_well(&operator).await;
-}
-
-#[tokio::test]
-async fn a_namespace_that_is_refused_is_named_and_holds_up_neither_the_start_nor_the_others() {
-    start_with(Answer::error(403, "Forbidden")).await;
-}
-
-#[tokio::test]
-async fn a_namespace_that_is_silent_is_named_and_holds_up_neither_the_start_nor_the_others() {
-    start_with(Answer::Hang).await;
-}
-
 #[tokio::test]
 async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served() {
     let two = Two::new().await;
@@ -165,7 +155,7 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
         two.harm(calls, Answer::error(403, "Forbidden"));
     }
     two.proxy.watches(Order::End);
-    two.is_named(&operator).await;
+    two.is_named(&operator, LIMIT).await;
     two.edit().await;
     two.sound.ready("push").await;
     assert_eq!(two.ill.count(Operation::Update), 0);
@@ -177,34 +167,6 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_missing_is_named_until_it_is_there() {
-    let world = World::new().await;
-    let missing = format!("{}-missing", world.namespace.name());
-    let flag = format!("--namespaces={},{missing}", world.namespace.name());
-    let account = account::installed(None).await;
-    let mut operator = Operator::spawn_as(&account, &world.flags_with(&[&flag]), &[]);
-    operator.address().await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    let told = format!("watch of {missing}: there is no such namespace\n");
-    eventually("readiness names it", LIMIT, async || {
-        let (code, body) = operator.get("/readyz").await?;
-        (code == 503 && body.contains(&told)).then_some(())
-    })
-    .await;
-    let metric = |up: u8| format!(r#"recording_callback_watch_up{{namespace="{missing}"}} {up}"#);
-    operator.counts(&metric(0)).await;
-
-    let named = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": missing } });
-    account::apply(named).await;
-    eventually("it is there", LIMIT, async || {
-        (operator.get("/readyz").await?.0 == 200).then_some(())
-    })
-    .await;
-    operator.counts(&metric(1)).await;
-}
-
-#[tokio::test]
 async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
     let two = Two::new().await;
     let _operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
@@ -213,7 +175,8 @@ async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
         seen.filter(|seen| seen.calls == Calls::Watch).count()
     };
     let before = watches();
-    for _ in 0..50 {
+    let over = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < over {
         two.proxy.watches(Order::End);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use alone::alone;
+pub(crate) use alone::{alone, alone_at};
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install, kubeconfig};
 pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use modes::{in_both_modes, in_both_modes_with};

@@ -15,7 +15,7 @@ use kube::{
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
-use super::{client, secrets};
+use super::{client, eventually, secrets, world::LIMIT};
 
 /// A fresh namespace, which goes with this value.
 pub(crate) struct Namespace {
@@ -33,19 +33,30 @@ impl Namespace {
             process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let metadata = ObjectMeta {
-            name: Some(name.clone()),
-            ..ObjectMeta::default()
-        };
-        let namespace = v1::Namespace {
-            metadata,
-            ..v1::Namespace::default()
-        };
-        Api::all(client.clone())
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
+        make(&client, &name).await;
         Self { name, client }
+    }
+
+    /// Deletes it, and waits until it is gone with all that was in it.
+    pub(crate) async fn remove(&self) {
+        let namespaces: Api<v1::Namespace> = Api::all(self.client());
+        let params = DeleteParams::default();
+        namespaces.delete(&self.name, &params).await.unwrap();
+        eventually("the namespace is gone", LIMIT, async || {
+            let namespace = namespaces.get_opt(&self.name).await.unwrap();
+            namespace.is_none().then_some(())
+        })
+        .await;
+    }
+
+    /// Makes it again after that.
+    pub(crate) async fn restore(&self) {
+        make(&self.client, &self.name).await;
+    }
+
+    /// Finds its control plane again, which was started anew at another address.
+    pub(crate) async fn reconnect(&mut self) {
+        self.client = client().await;
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -61,6 +72,21 @@ impl Namespace {
     pub(crate) fn callbacks(&self) -> Api<RecordingCallback> {
         Api::namespaced(self.client(), &self.name)
     }
+}
+
+async fn make(client: &Client, name: &str) {
+    let metadata = ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    };
+    let namespace = v1::Namespace {
+        metadata,
+        ..v1::Namespace::default()
+    };
+    Api::all(client.clone())
+        .create(&PostParams::default(), &namespace)
+        .await
+        .unwrap();
 }
 
 impl Drop for Namespace {
