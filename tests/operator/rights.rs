@@ -84,7 +84,7 @@ async fn life_until_refused(world: &World) -> Option<Right> {
 /// All that the operator does at the API server: it takes, renews and releases the Lease, reads the CRD, objects and Secrets, writes
 /// finalizers, the record and the status, and tells of things for the first time and again.
 async fn life(world: &World) {
-    let mut operator = world.operator_with(&["--lease-duration=3s"]).await;
+    let mut operator = world.operator_with(&["--lease-duration=6s"]).await;
     leads(&operator).await;
     world.create("push", json!({})).await;
     world.ready("push").await;

@@ -115,13 +115,16 @@ impl Two {
     }
 
     /// Waits until the one that is ill is named everywhere, and the other nowhere.
-    async fn is_named(&self, operator: &Operator, within: Duration) {
+    async fn is_named(&self, operator: &Operator, cause: &str, within: Duration) {
         let (sound, ill) = (self.sound.namespace.name(), self.ill.namespace.name());
         eventually("readiness names it", within, async || {
             let (code, body) = operator.get("/readyz").await?;
-            let others = body.contains(&format!("watch of {sound}: ok\n"));
-            let is = body.contains(&format!("watch of {ill}: ")) && code == 503;
-            (is && others && !body.contains(&format!("watch of {ill}: ok"))).then_some(())
+            let line = |name: &str| {
+                let mut lines = body.lines();
+                lines.find_map(|line| line.strip_prefix(&format!("watch of {name}: ")))
+            };
+            let is = line(ill)?.contains(cause) && line(ill) != Some("ok") && code == 503;
+            (is && line(sound) == Some("ok")).then_some(())
         })
         .await;
         operator.counts(&Self::metric(&self.ill, false)).await;
@@ -155,7 +158,7 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
         two.harm(calls, Answer::error(403, "Forbidden"));
     }
     two.proxy.watches(Order::End);
-    two.is_named(&operator, LIMIT).await;
+    two.is_named(&operator, "Forbidden", LIMIT).await;
     two.edit().await;
     two.sound.ready("push").await;
     assert_eq!(two.ill.count(Operation::Update), 0);

@@ -140,7 +140,7 @@ impl World {
     pub(crate) fn flags(&self) -> Vec<String> {
         let mut flags = match &self.release {
             Some(release) => {
-                let own = ["--lease-duration=5s".to_owned()];
+                let own = ["--lease-duration=10s".to_owned()];
                 release.flags.iter().cloned().chain(own).collect()
             }
             None => vec![

@@ -113,7 +113,8 @@ async fn taken_over(trouble: Trouble, by: By) {
     updated(&two, listed).await;
     edit(&two, trouble, "after").await;
     two.sound.ready("push").await;
-    two.is_named(&next, named_within(trouble)).await;
+    let (cause, within) = told_as(trouble);
+    two.is_named(&next, cause, within).await;
     assert_eq!(two.ill.count(Operation::Update), listed);
     if trouble != Trouble::HalfOpen {
         assert_eq!(two.told(&next, "can't be watched"), 1, "once");
@@ -136,14 +137,14 @@ async fn replica(two: &Two) -> Operator {
     operator
 }
 
-/// How soon it is noticed: what brings nothing may only be quiet.
-fn named_within(trouble: Trouble) -> Duration {
-    let silence = if trouble == Trouble::HalfOpen {
-        WATCH_LIMIT
-    } else {
-        Duration::ZERO
-    };
-    silence + LIMIT
+/// What is told of it, and how soon: a watch that brings nothing may only be quiet.
+fn told_as(trouble: Trouble) -> (&'static str, Duration) {
+    match trouble {
+        Trouble::Missing | Trouble::Deleted => ("there is no such namespace", LIMIT),
+        Trouble::Forbidden => ("Forbidden", LIMIT),
+        Trouble::Silent => ("", LIMIT),
+        Trouble::HalfOpen => ("silent for ", WATCH_LIMIT + LIMIT),
+    }
 }
 
 /// Whether the objects of the namespace outlive its trouble.
