@@ -220,50 +220,76 @@ fn same_place() -> Value {
     json!({ "publishDomain": "push.example.com" })
 }
 
+/// What becomes of this while an operator runs, and what when it comes about while none does.
+async fn with_and_without_an_operator(scenario: impl AsyncFn(bool)) {
+    tokio::join!(Box::pin(scenario(true)), Box::pin(scenario(false)));
+}
+
 #[tokio::test]
 async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
-    let world = World::new().await;
-    let _operator = world.operator().await;
-    world.create("push", json!({})).await;
-    let first = world.ready("push").await.callback_id;
-    hold(&world, "push").await;
-    world.create("second", same_place()).await;
-    world.reason("second", "Duplicate").await;
+    with_and_without_an_operator(async |runs| {
+        let world = World::new().await;
+        let mut operator = world.operator().await;
+        world.create("push", json!({})).await;
+        let first = world.ready("push").await.callback_id;
+        hold(&world, "push").await;
+        world.create("second", same_place()).await;
+        world.reason("second", "Duplicate").await;
 
-    world.delete("push").await;
-    let second = world.ready("second").await.callback_id;
-    assert_ne!(first, second);
-    assert!(world.get("push").await.is_some(), "another holds it still");
-    let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
-    assert_eq!(rows, Vec::from_iter(second));
-    assert_eq!(world.count(Operation::Delete), 1);
+        if !runs {
+            operator.kill().await;
+        }
+        world.delete("push").await;
+        if !runs {
+            operator = world.operator().await;
+        }
+        let second = world.ready("second").await.callback_id;
+        assert_ne!(first, second);
+        assert!(world.get("push").await.is_some(), "another holds it still");
+        let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
+        assert_eq!(rows, Vec::from_iter(second));
+        assert_eq!(world.count(Operation::Delete), 1);
 
-    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let callbacks = world.namespace.callbacks();
-    callbacks
-        .patch_metadata("push", &PatchParams::default(), &none)
-        .await
-        .unwrap();
-    world.gone("push").await;
-    assert_eq!(world.cloud.rows().len(), 1);
+        let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        let callbacks = world.namespace.callbacks();
+        callbacks
+            .patch_metadata("push", &PatchParams::default(), &none)
+            .await
+            .unwrap();
+        world.gone("push").await;
+        assert_eq!(world.cloud.rows().len(), 1);
+        drop(operator);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_object_that_left_the_selector_is_in_nobodys_way() {
-    let world = World::new().await;
-    let _operator = world.operator_with(&["--label-selector=tier=gold"]).await;
-    let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });
-    world.create("push", json!({})).await;
-    world.patch("push", tier("gold")).await;
-    let id = world.ready("push").await.callback_id;
-    world.create("second", same_place()).await;
-    world.patch("second", tier("gold")).await;
-    world.reason("second", "Duplicate").await;
+    with_and_without_an_operator(async |runs| {
+        let world = World::new().await;
+        let selector = ["--label-selector=tier=gold"];
+        let mut operator = world.operator_with(&selector).await;
+        let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });
+        world.create("push", json!({})).await;
+        world.patch("push", tier("gold")).await;
+        let id = world.ready("push").await.callback_id;
+        world.create("second", same_place()).await;
+        world.patch("second", tier("gold")).await;
+        world.reason("second", "Duplicate").await;
 
-    world.patch("push", tier("none")).await;
-    let status = world.ready("second").await;
-    assert_eq!((status.callback_id, status.adopted), (id, Some(true)));
-    assert_eq!(world.cloud.mutations().len(), 1, "the create");
-    let left = world.get("push").await.unwrap().status.unwrap();
-    assert!(condition(&left, "Ready").is_some(), "nobody touches it");
+        if !runs {
+            operator.kill().await;
+        }
+        world.patch("push", tier("none")).await;
+        if !runs {
+            operator = world.operator_with(&selector).await;
+        }
+        let status = world.ready("second").await;
+        assert_eq!((status.callback_id, status.adopted), (id, Some(true)));
+        assert_eq!(world.cloud.mutations().len(), 1, "the create");
+        let left = world.get("push").await.unwrap().status.unwrap();
+        assert!(condition(&left, "Ready").is_some(), "nobody touches it");
+        drop(operator);
+    })
+    .await;
 }
