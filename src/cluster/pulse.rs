@@ -21,9 +21,11 @@ pub enum Sign {
     Life,
 }
 
+type OnSign = dyn Fn(&str, Sign) + Send + Sync;
+
 /// Calls a function whenever anything of a watch arrives.
 #[derive(Clone)]
-pub struct Pulse(Arc<dyn Fn(&str, Sign) + Send + Sync>);
+pub struct Pulse(Arc<OnSign>);
 
 impl Pulse {
     /// `on_sign` is called at every sign, with the namespace that is watched, which is empty for every one; it must not block.

@@ -162,21 +162,19 @@ async fn settle(two: &Two, trouble: Trouble) {
 }
 
 async fn begin(trouble: Trouble, two: &Two) {
+    let unanswered = |instead: &Answer| {
+        for calls in [Calls::List, Calls::Watch] {
+            two.harm(calls, instead.clone());
+        }
+    };
     match trouble {
         Trouble::Missing => {}
         Trouble::Deleted => {
             two.ill.namespace.remove().await;
             assert!(two.ill.cloud.rows().is_empty(), "its objects were let go");
         }
-        Trouble::Forbidden | Trouble::Silent => {
-            for calls in [Calls::List, Calls::Watch] {
-                let answer = match trouble {
-                    Trouble::Forbidden => Answer::error(403, "Forbidden"),
-                    _ => Answer::Hang,
-                };
-                two.harm(calls, answer);
-            }
-        }
+        Trouble::Forbidden => unanswered(&Answer::error(403, "Forbidden")),
+        Trouble::Silent => unanswered(&Answer::Hang),
         Trouble::HalfOpen => two.harm_after(Calls::Watch, Answer::Mute),
     }
     // Those that are open began before.
