@@ -35,9 +35,13 @@ struct Two {
 
 impl Two {
     async fn new() -> Self {
+        Self::of(World::new().await, World::new().await).await
+    }
+
+    async fn of(sound: World, ill: World) -> Self {
         Self {
-            sound: World::new().await,
-            ill: World::new().await,
+            sound,
+            ill,
             proxy: Proxy::start(Arc::<Trap>::default()).await,
         }
     }

@@ -4,6 +4,7 @@ use std::{
     process,
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::Duration,
 };
 
 use k8s_openapi::api::{core::v1, events::v1::Event};
@@ -15,7 +16,10 @@ use kube::{
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
-use super::{client, eventually, secrets, world::LIMIT};
+use super::{client, eventually, secrets};
+
+/// Those of many tests may go at the same time, and few go at once.
+pub(crate) const GONE: Duration = Duration::from_mins(3);
 
 /// A fresh namespace, which goes with this value.
 pub(crate) struct Namespace {
@@ -26,6 +30,13 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// Makes one with a name that no other has.
     pub(crate) async fn new() -> Self {
+        let namespace = Self::absent().await;
+        namespace.restore().await;
+        namespace
+    }
+
+    /// The name of one that is not there yet.
+    pub(crate) async fn absent() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let client = client().await;
         let name = format!(
@@ -33,7 +44,6 @@ impl Namespace {
             process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        make(&client, &name).await;
         Self { name, client }
     }
 
@@ -42,16 +52,27 @@ impl Namespace {
         let namespaces: Api<v1::Namespace> = Api::all(self.client());
         let params = DeleteParams::default();
         namespaces.delete(&self.name, &params).await.unwrap();
-        eventually("the namespace is gone", LIMIT, async || {
+        eventually("the namespace is gone", GONE, async || {
             let namespace = namespaces.get_opt(&self.name).await.unwrap();
             namespace.is_none().then_some(())
         })
         .await;
     }
 
-    /// Makes it again after that.
+    /// Makes it where it is not, be it that it was removed.
     pub(crate) async fn restore(&self) {
-        make(&self.client, &self.name).await;
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            ..ObjectMeta::default()
+        };
+        let namespace = v1::Namespace {
+            metadata,
+            ..v1::Namespace::default()
+        };
+        Api::all(self.client())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
     }
 
     /// Finds its control plane again, which was started anew at another address.
@@ -72,21 +93,6 @@ impl Namespace {
     pub(crate) fn callbacks(&self) -> Api<RecordingCallback> {
         Api::namespaced(self.client(), &self.name)
     }
-}
-
-async fn make(client: &Client, name: &str) {
-    let metadata = ObjectMeta {
-        name: Some(name.to_owned()),
-        ..ObjectMeta::default()
-    };
-    let namespace = v1::Namespace {
-        metadata,
-        ..v1::Namespace::default()
-    };
-    Api::all(client.clone())
-        .create(&PostParams::default(), &namespace)
-        .await
-        .unwrap();
 }
 
 impl Drop for Namespace {

@@ -7,18 +7,18 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::join_all};
-use live_simulator::Operation;
+use live_simulator::{Credential, Operation, Settings, Simulator};
 use recording_callback_operator::admin::health::WATCH_LIMIT;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::Two;
 use crate::support::{
-    account, eventually,
+    Namespace, account, eventually,
     lease::{allow_lease, leads},
     operator::Operator,
     proxy::{Answer, Calls, Order},
-    world::LIMIT,
+    world::{AK, LIMIT, PROJECT, SK, World},
 };
 
 /// Half a minute, and a busy machine: within this a namespace that has healed is served.
@@ -84,11 +84,13 @@ async fn all(troubles: &[Trouble]) {
 }
 
 async fn taken_over(trouble: Trouble, by: By) {
-    let two = Two::new().await;
+    let two = match trouble {
+        Trouble::Missing => Two::of(World::new().await, absent().await).await,
+        Trouble::Deleted | Trouble::Forbidden | Trouble::Silent | Trouble::HalfOpen => {
+            Two::new().await
+        }
+    };
     allow_lease(&two.sound.namespace).await;
-    if trouble == Trouble::Missing {
-        two.ill.namespace.remove().await;
-    }
     let mut leader = replica(&two).await;
     leads(&leader).await;
     settle(&two, trouble).await;
@@ -127,6 +129,13 @@ async fn taken_over(trouble: Trouble, by: By) {
     updated(&two, listed + usize::from(is_there)).await;
     two.is_well(&next).await;
     assert_eq!(two.sound.count(Operation::Create), 1, "nobody made another");
+}
+
+/// A world whose namespace is not there yet.
+async fn absent() -> World {
+    let cloud = Simulator::start(Settings::default()).unwrap();
+    cloud.add_credential(Credential::new(AK, SK, PROJECT));
+    World::at(Namespace::absent().await, cloud)
 }
 
 /// A process that wants to act, and stands by while another one does. Ready it is only where all is well.
