@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Check, Health};
 use crate::cluster::client::Access;
 use crate::cluster::lease::{Leadership, Observer, Settings, identity};
-use crate::cluster::pulse::Pulse;
+use crate::cluster::pulse::{Pulse, Sign};
 use crate::command::access;
 use crate::config::RunConfig;
 use crate::controller;
@@ -48,7 +48,11 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         );
     }
     let seen = Arc::clone(&health);
-    let client = access.client_with(&Pulse::new(move |namespace| seen.watch_seen(namespace)))?;
+    let pulse = Pulse::new(move |namespace, sign| match sign {
+        Sign::Head => seen.watch_granted(namespace),
+        Sign::Life => seen.watch_seen(namespace),
+    });
+    let client = access.client_with(&pulse)?;
     let leadership = leadership(&config, access, &client, &health, &metrics)?;
 
     let serve = admin::serve(listener, Arc::clone(&health), Arc::clone(&metrics));

@@ -193,8 +193,7 @@ async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
     past_settle_time(&world).await;
 
     let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
-    world.patch("push", url).await;
-    let edited = world.get("push").await.unwrap();
+    let edited = world.patch("push", url).await;
     world.ready("push").await;
     past_settle_time(&world).await;
 

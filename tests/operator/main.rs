@@ -42,6 +42,7 @@ mod ownership;
 mod plan;
 mod release;
 mod remote;
+mod restored;
 mod rights;
 mod scale;
 mod scope;
