@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::allowance::Allowance;
 use super::inputs::Inputs;
+use super::sweep::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::account::AccountKey;
@@ -59,6 +60,8 @@ pub(super) struct Memory {
     pub(super) news: Option<News>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
+    /// How its account was reached by the newest sweep.
+    pub(super) reach: Option<Reach>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.

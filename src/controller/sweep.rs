@@ -4,6 +4,7 @@
 //! swept side by side; one that hangs or fails delays only itself.
 
 mod accounts;
+mod reach;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -34,6 +35,7 @@ use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::{hold, ledger};
 use accounts::{Group, Served, groups, identify, is_at_home};
+pub(super) use reach::Reach;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
@@ -45,7 +47,11 @@ const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
     context.may_begin().await;
-    let due = |at| groups(context, stores, at);
+    let due = |at| {
+        let groups = groups(context, stores, at);
+        reach::count(context, &groups);
+        groups
+    };
     rounds(interval, due, |group, pause| turn(context, group, pause)).await;
 }
 
@@ -107,7 +113,10 @@ async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Se
     };
     let account = match identified {
         Ok(account) => account,
-        Err(Some(failure)) => return failed(context, &served, &failure),
+        Err(Some(failure)) => {
+            reach::note(context, &served, Some(&failure));
+            return failed(context, &served, &failure);
+        }
         Err(None) => return,
     };
     let (served, strayed): (Served, Served) = served
@@ -138,6 +147,7 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
+    reach::note(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
     let served: Served = served.iter().filter(is_there).cloned().collect();
     match swept {

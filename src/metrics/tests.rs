@@ -23,6 +23,7 @@ fn used() -> Metrics {
     metrics.reconciled(Outcome::Success, Duration::from_millis(90));
     metrics.drift_repaired();
     metrics.inventory("cn-north-4", "0123", Some(2));
+    metrics.set_accounts([("reached", 2), ("unreachable", 0), ("refused", 1)]);
     metrics.set_clock_offset(-1.5);
     metrics.set_watch_up("media", true);
     metrics.watch_missed(2);
