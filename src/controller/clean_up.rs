@@ -216,10 +216,10 @@ impl Leftover {
         let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
-        let taken = context
+        let allowed = context
             .memories
             .with(&meta.uid, |memory| memory.allowance.take(Call::Change));
-        if taken.is_err() {
+        if allowed.is_err() {
             return Err(
                 "the calls that may be made for one object in an hour are used up".to_owned(),
             );

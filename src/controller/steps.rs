@@ -204,7 +204,7 @@ impl Run<'_> {
         {
             let uid = &self.facts.object.uid;
             self.context.memories.with(uid, |memory| {
-                memory.note_row(write, &self.facts.status, row)
+                memory.note_row(write, &self.facts.status, row);
             });
         }
     }

@@ -47,7 +47,7 @@ impl Trouble for Sky {
             Wrong::SignKey(code, reason) if call.verb == Verb::ReadSecret && call.name == HOOKS => {
                 Fate::Refused(code, reason)
             }
-            _ => Fate::Served,
+            Wrong::SignKey(..) | Wrong::Nothing | Wrong::Changes(_) | Wrong::Dates => Fate::Served,
         }
     }
 
@@ -63,7 +63,7 @@ impl Trouble for Sky {
                 let text = printer.timestamp_to_rfc9110_string(&ahead).unwrap();
                 response.headers.insert(header::DATE, text.parse().unwrap());
             })),
-            _ => return Turn::default(),
+            Wrong::Nothing | Wrong::Changes(_) | Wrong::SignKey(..) => return Turn::default(),
         };
         Turn {
             carried_out: self.is() == Wrong::Dates,
