@@ -122,9 +122,9 @@ async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Se
     let (served, strayed): (Served, Served) = served
         .into_iter()
         .partition(|object| is_at_home(object, account.target()));
-    strayed
-        .iter()
-        .for_each(|object| tell_strayed(context, object));
+    for object in &strayed {
+        tell_strayed(context, object);
+    }
     if !served.is_empty() {
         sweep(context, &account, &served).await;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use live_simulator::Credential;
+use serde_json::json;
 
 use super::object::{ACCOUNT, spec, verdict};
 use super::script::{Script, settle};
@@ -82,4 +83,18 @@ async fn a_key_of_another_project_is_told_although_iam_failed_when_it_came() {
     script.ends();
     becomes(&world, SWEPT, ("False", "TargetChanged")).await;
     assert_eq!(calls(&world), before, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_only_looks_is_told_too() {
+    let (_script, mut world) = Script::with_world();
+    prepare(&mut world);
+    settle(&world, "push", &spec("push")).await;
+    let observe = json!({"spec": {"managementPolicy": "Observe"}});
+    world.merge("push", &observe);
+    becomes(&world, Duration::from_secs(30), ("True", "ObserveOnly")).await;
+    world.kill().await;
+    use_key(&world, "AKELSEWHERE");
+    world.start();
+    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
 }
