@@ -282,11 +282,12 @@ impl Run<'_> {
                     at: answer.at,
                 };
                 let row = match answer.value {
-                    Some(row) => Some(row),
+                    Some(row) => Some((row, None)),
                     None => self.find(account, desired).await,
                 };
                 self.note_written(account);
-                if let Some(row) = row {
+                if let Some((row, author)) = row {
+                    let attempt = author.as_ref().unwrap_or(attempt);
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
                 }
@@ -318,8 +319,12 @@ impl Run<'_> {
         (status, next)
     }
 
-    /// The cloud took the create and named no id, as its first contract has it: one look finds it.
-    async fn find(&mut self, account: &Arc<Account>, desired: &Desired) -> Option<Row> {
+    /// The cloud took the create and named no id, as its first contract has it: one look finds it, or what an earlier attempt made.
+    async fn find(
+        &mut self,
+        account: &Arc<Account>,
+        desired: &Desired,
+    ) -> Option<(Row, Option<Attempt>)> {
         let ask = Ask {
             place: desired.place.clone(),
             not_before: Instant::now(),
@@ -335,7 +340,9 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         let rows = self.context.deleted.living(account.target(), seen.rows);
         self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
-        foreign::ours(&self.facts).cloned()
+        let row = foreign::ours(&self.facts)?;
+        let record = self.facts.record.as_ref();
+        Some((row.clone(), record.and_then(|it| it.author_of(row))))
     }
 }
 

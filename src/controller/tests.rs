@@ -9,6 +9,7 @@ mod chance;
 mod cloud;
 mod course;
 mod half_done;
+mod keys;
 mod lies;
 mod life;
 mod object;

@@ -132,6 +132,9 @@ impl<'a> Course<'a> {
         if let Key::Digest(digest) = &self.facts.key
             && sent != Some(digest)
         {
+        if self.facts.policies.suspend {
+            return Ok(None); // only the key was asked for
+        }
             changes.push(ChangeStatus {
                 field: "signKeySecretRef".to_owned(),
                 from: sent.map(|_| "another key".to_owned()),

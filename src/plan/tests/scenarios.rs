@@ -256,6 +256,23 @@ fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed
     world.unique = false;
     world.spec.adoption = Adoption::Never;
     world.fates = vec![Fate::Late(SETTLE + 2)];
+#[test]
+fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
+    let mut world = World::new();
+    world.spec.wants_key = true;
+    world.key = Key::Digest("first".to_owned());
+    world.fates = vec![Fate::ReplyLost];
+    world.list_lag = SETTLE + 5;
+    world.run(10);
+    world.key = Key::Digest("second".to_owned());
+    world.run(3 * SETTLE);
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+    assert_eq!(world.puts, 1, "it was the first that came to something");
+    let sent = world.status.sent.as_ref().unwrap();
+    assert_eq!(sent.key_digest.as_deref(), Some("second"));
+    assert!(conditions::is_ready(&world.status));
+}
+
     world.run(SETTLE + 4);
     assert_eq!((world.posts, world.rows.len()), (2, 2));
     let held = world.status.callback_id.clone();
