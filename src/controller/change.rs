@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::account::Account;
 use super::allowance::Call;
-use super::memory::{Memory, News, Unwritten};
+use super::memory::{News, Unwritten};
 use super::run::{Next, Run};
 use crate::api::status::Status;
 use crate::cluster::error::Error;
@@ -47,8 +48,11 @@ impl Run<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, Memory::note_repaired);
+            let (uid, now) = (&self.facts.object.uid, self.moment(Instant::now()));
+            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+                memory.note_repaired();
+                memory.rewrites(now)
+            });
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
@@ -203,7 +207,7 @@ impl Run<'_> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let now = self.moment(tokio::time::Instant::now());
+        let now = self.moment(Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
         self.end(

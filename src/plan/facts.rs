@@ -238,7 +238,7 @@ pub enum Definition {
 pub struct Rewrites {
     /// How many in the last hour.
     pub count: usize,
-    /// When we last repaired one.
+    /// When we last repaired one, however long ago that was.
     pub repaired: Option<Timestamp>,
 }
 

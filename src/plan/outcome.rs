@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    backoff, conditions,
+    backoff, conditions, contest,
     facts::{Access, Deletion, Desired, Facts, Key},
     failure::{Class, Failure, Operation},
     hold, ledger, observe,
@@ -49,7 +49,9 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
-    if rest.remote.is_some() || (looked && facts.only_looks()) {
+    // What was sent is remembered beside what the cloud made of it: a look that changes nothing leaves both, so that drift stays drift.
+    let follows = looked && facts.only_looks() && facts.status.sent.is_none();
+    if rest.remote.is_some() || follows {
         status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_looks()) {
@@ -335,10 +337,12 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     if !settled::is_as_sent(&after, desired) {
         return updating();
     }
-    match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
-        Some(row) => hold::normalized(row, desired),
-        None => hold::available(&after, desired),
-    }
+    let situation =
+        match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
+            Some(row) => hold::normalized(row, desired),
+            None => hold::available(&after, desired),
+        };
+    contest::or(&after, situation)
 }
 
 /// More has to be written.

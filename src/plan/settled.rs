@@ -12,7 +12,17 @@ use super::{
     situation::Stage,
     time::later,
 };
-use crate::api::status::SentStatus;
+use crate::api::status::{SentStatus, Status};
+
+/// The word of a plan that brings our callback to the spec.
+pub(super) const UPDATE: &str = "Update";
+
+/// Whether an object that only looks tells that its callback differs from what was sent. What it saw it does not remember: whether
+/// that is still so has to be seen.
+pub(super) fn plans_update(status: &Status) -> bool {
+    let plan = status.plan.as_ref();
+    plan.is_some_and(|plan| plan.action == UPDATE)
+}
 
 /// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
 pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
