@@ -14,6 +14,7 @@ mod lies;
 mod life;
 mod object;
 mod oracles;
+mod outage;
 mod rewrites;
 mod server;
 mod settling;

@@ -1,8 +1,11 @@
 //! Single stories, each with its count of calls.
 
+use super::world::process::failure;
 use super::world::{Death, FOREIGN, Fate, SETTLE, SWEEP, World};
 use crate::plan::conditions;
 use crate::plan::facts::{Adoption, Key};
+use crate::plan::failure::Class;
+use crate::plan::outcome;
 
 #[test]
 fn a_create_is_one_look_one_post_two_writes() {
@@ -125,6 +128,9 @@ fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
     world.run(sweep - world.now);
     assert_eq!((world.posts, world.ours().len()), (1, 1));
     assert_eq!(world.status.adopted, Some(true), "not claimed yet");
+    let facts = world.facts();
+    let status = outcome::failed(&facts, &failure(Class::CloudDown), None, facts.now).0;
+    assert_eq!(status.deletion_policy.as_deref(), Some("Delete"));
     world.delete();
     world.quiet();
     assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
@@ -251,12 +257,6 @@ fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_on
 }
 
 #[test]
-fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed() {
-    let mut world = World::new();
-    world.unique = false;
-    world.spec.adoption = Adoption::Never;
-    world.fates = vec![Fate::Late(SETTLE + 2)];
-#[test]
 fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
     let mut world = World::new();
     world.spec.wants_key = true;
@@ -273,6 +273,12 @@ fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
     assert!(conditions::is_ready(&world.status));
 }
 
+#[test]
+fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed() {
+    let mut world = World::new();
+    world.unique = false;
+    world.spec.adoption = Adoption::Never;
+    world.fates = vec![Fate::Late(SETTLE + 2)];
     world.run(SETTLE + 4);
     assert_eq!((world.posts, world.rows.len()), (2, 2));
     let held = world.status.callback_id.clone();
