@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::account::Account;
 use super::allowance::Call;
-use super::memory::{Memory, News, Unwritten};
+use super::memory::{News, Unwritten};
 use super::run::{Changed, Next, Run};
 use crate::api::status::Status;
 use crate::cluster::error::Error;
@@ -55,8 +55,11 @@ impl Run<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, Memory::note_repaired);
+            let (uid, now) = (&self.facts.object.uid, self.moment(Instant::now()));
+            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+                memory.note_repaired();
+                memory.rewrites(now)
+            });
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );

@@ -296,13 +296,16 @@ impl Run<'_> {
                 };
                 let row = match answer.value {
                     Some(row) => {
-                        self.note_made(&row.id);
-                        Some(row)
+                        // It is ours from now on, whatever anybody writes into statuses.
+                        let (uid, made) = (&self.facts.object.uid, Some(row.id.clone()));
+                        self.context.memories.with(uid, |memory| memory.made = made);
+                        Some((row, None))
                     }
                     None => self.find(account, desired).await,
                 };
                 self.note_written(account);
-                if let Some(row) = row {
+                if let Some((row, author)) = row {
+                    let attempt = author.as_ref().unwrap_or(attempt);
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
                 }
@@ -334,16 +337,12 @@ impl Run<'_> {
         (status, next)
     }
 
-    /// An id that our own create was answered is ours, whatever anybody writes into statuses.
-    fn note_made(&self, id: &str) {
-        let made = Some(id.to_owned());
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.made = made);
-    }
-
-    /// The cloud took the create and named no id, as its first contract has it: one look finds it.
-    async fn find(&mut self, account: &Arc<Account>, desired: &Desired) -> Option<Row> {
+    /// The cloud took the create and named no id, as its first contract has it: one look finds it, or what an earlier attempt made.
+    async fn find(
+        &mut self,
+        account: &Arc<Account>,
+        desired: &Desired,
+    ) -> Option<(Row, Option<Attempt>)> {
         let purse = self.purse();
         if !purse.pay(1) {
             return None;
@@ -364,7 +363,9 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         let rows = self.context.deleted.living(account.target(), seen.rows);
         self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
-        foreign::ours(&self.facts).cloned()
+        let row = foreign::ours(&self.facts)?;
+        let record = self.facts.record.as_ref();
+        Some((row.clone(), record.and_then(|it| it.author_of(row))))
     }
 }
 

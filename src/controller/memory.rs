@@ -16,15 +16,13 @@ use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::account::AccountKey;
 use crate::live::purse::{Payer, Purse};
+use crate::plan::contest::HOUR;
 use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
 use crate::plan::hold;
 use crate::plan::record::Record;
 use crate::plan::row::Row;
 use crate::plan::time::{earlier, later};
-
-/// How long a rewrite by somebody else counts.
-const REWRITES_FOR: Duration = Duration::from_hours(1);
 
 /// The memories of all objects, by UID.
 #[derive(Default)]
@@ -187,10 +185,15 @@ impl Memory {
 
     /// The rewrites of the last hour; `now` is cloud time.
     pub(super) fn rewrites(&mut self, now: Timestamp) -> Rewrites {
-        self.rewrites.retain(|at| at.elapsed() < REWRITES_FOR);
-        let repaired = self.rewrites.last();
+        let repaired = self.rewrites.last().copied();
+        self.rewrites.retain(|at| at.elapsed() < HOUR);
+        let count = self.rewrites.len();
+        // When the last one was is known for as long as the process lives: a contest that it began ends by that.
+        if count == 0 {
+            self.rewrites.extend(repaired);
+        }
         Rewrites {
-            count: self.rewrites.len(),
+            count,
             repaired: repaired.map(|at| earlier(now, at.elapsed())),
         }
     }

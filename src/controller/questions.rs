@@ -41,6 +41,11 @@ impl Run<'_> {
         context
             .memories
             .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
+        if self.facts.policies.suspend && !self.facts.object.deleting {
+            // Only the key was asked for: a login may take calls.
+            self.facts.key = read.key;
+            return Ok(None);
+        }
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
         };

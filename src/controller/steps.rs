@@ -126,7 +126,7 @@ impl Run<'_> {
         else {
             return Ok(Next::Again);
         };
-        let Some(attempt) = record.author_of(&row).or_else(|| record.newest()).cloned() else {
+        let Some(attempt) = record.author_of(&row).or_else(|| record.newest().cloned()) else {
             return Ok(Next::Again);
         };
         let told = outcome::Told {

@@ -244,7 +244,7 @@ pub enum Definition {
 pub struct Rewrites {
     /// How many in the last hour.
     pub count: usize,
-    /// When we last repaired one.
+    /// When we last repaired one, however long ago that was.
     pub repaired: Option<Timestamp>,
 }
 
@@ -305,15 +305,22 @@ impl Facts {
             .filter(|token| self.status.last_handled_reconcile_at.as_deref() != Some(token))
     }
 
-    /// The deletion policy in force: what the spec says, else `Retain` for what was adopted and `Delete` for what was created,
-    /// also while it is not known yet whether a create made something where an adopted callback had gone.
+    /// The deletion policy in force: `Retain` under Observe, else what the spec says, else `Retain` for what was adopted and `Delete`
+    /// for what was created, also while it is not known yet whether a create made something where an adopted callback had gone.
     pub fn deletion(&self) -> Deletion {
-        let adopted = self.status.adopted == Some(true) && self.open_record().is_none();
-        self.policies.deletion.unwrap_or(if adopted {
-            Deletion::Retain
-        } else {
-            Deletion::Delete
-        })
+        self.deletion_by(&self.status)
+    }
+
+    /// The same, once this is the status.
+    pub fn deletion_by(&self, status: &Status) -> Deletion {
+        let closed = status.closed_operation.as_deref();
+        let is_open = self.record.as_ref().is_some_and(|it| it.is_open(closed));
+        match (self.policies.observe, self.policies.deletion) {
+            (true, _) => Deletion::Retain,
+            (false, Some(policy)) => policy,
+            (false, None) if status.adopted == Some(true) && !is_open => Deletion::Retain,
+            (false, None) => Deletion::Delete,
+        }
     }
 
     /// How many calls failed in a row.

@@ -265,7 +265,11 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
     operator
         .counts("recording_callback_drift_repaired_total 2")
         .await;
-    world.ready("push").await;
+    // It is over when nothing has rewritten it for an hour, not before.
+    past_settle_time(&world).await;
+    let status = world.reason("push", "Contended").await;
+    assert_eq!(status.next_attempt_time, None);
+    assert_eq!(world.count(Update), 2, "{:?}", world.calls());
 }
 
 #[tokio::test]

@@ -93,11 +93,8 @@ impl World {
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record
-                        .author_of(&row)
-                        .or_else(|| record.newest())
-                        .unwrap()
-                        .clone();
+                    let attempt = record.author_of(&row);
+                    let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
                     let told = self.told(None);
                     self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
                     return Ok(Some(0));
