@@ -100,13 +100,16 @@ pub(super) fn goes_on(facts: &Facts, desired: &Desired) -> bool {
     is_settled(facts, desired) && is_told(facts) && !facts.is_new_generation()
 }
 
-/// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and Ready never said
-/// otherwise since.
+/// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
+/// said since but that nobody sees it. Who only looked or was suspended may have been given another.
 pub(super) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
     let has_key = |sent: &SentStatus| sent.key_digest.is_some();
+    let is_unseen = conditions::ready_truth(&facts.status) == Some(Truth::Unknown)
+        && !conditions::has_reason(&facts.status, Reason::Suspended)
+        && facts.status.plan.is_none();
     facts.id().is_some()
         && !facts.is_new_generation()
-        && conditions::ready_truth(&facts.status) != Some(Truth::False)
+        && (is_told(facts) || is_unseen)
         && facts.status.sent.as_ref().is_some_and(has_key)
         && is_as_sent(facts, desired)
 }
