@@ -132,14 +132,15 @@ async fn who_rewrites_again_and_again_is_told_of_until_that_stops_for_an_hour() 
     rewrite(&world, OURS);
     let made = puts(&world);
     assert!(made.len() >= 3, "{}", world.story.whole());
-    let apart = made.windows(2).map(|pair| pair[1] - pair[0]);
+    let apart = made.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
     assert!(apart.min() >= Some(Duration::from_mins(10)), "{made:?}");
     let object = world.object("push").unwrap();
     let conditions = object["status"]["conditions"].as_array().unwrap();
     assert!(conditions.iter().any(|one| one["type"] == "Stalled"));
 
-    let since = world.story.age() - made[made.len() - 1];
-    world.pass(Duration::from_mins(58) - since).await;
+    let since = world.story.age().saturating_sub(made[made.len() - 1]);
+    let left = Duration::from_mins(58).saturating_sub(since);
+    world.pass(left).await;
     becomes(&world, "False", "Contended", Duration::ZERO).await;
     let versions = world.server.history().len();
     world.pass(Duration::from_mins(1)).await;
