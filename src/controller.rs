@@ -55,16 +55,16 @@ use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
-use outside::Outside;
-use watches::Watch;
+use outside::Externals;
+use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
 /// How often those are woken that are deleted while the CRD is being deleted.
 const UNINSTALLING: Duration = Duration::from_secs(3);
 
-type Objects = Store<RecordingCallback>;
-type Event = watcher::Event<RecordingCallback>;
+type ObjectStore = Store<RecordingCallback>;
+type ObjectEvent = watcher::Event<RecordingCallback>;
 
 /// Works until `stop` is requested; calls in flight are then given time to end.
 pub async fn run(
@@ -92,7 +92,7 @@ pub async fn run(
         info!("leading");
         lead(
             &config,
-            Outside::real(client)?,
+            Externals::real(client)?,
             &health,
             metrics,
             leadership.clone(),
@@ -118,7 +118,7 @@ async fn beat(health: &Health) {
 /// Serves the objects, as the only one that does.
 async fn lead(
     config: &RunConfig,
-    outside: Outside,
+    outside: Externals,
     health: &Arc<Health>,
     metrics: Arc<Metrics>,
     leadership: Leadership,
@@ -138,13 +138,14 @@ async fn lead(
             triggers,
             leftovers,
         },
-        context::Gates { listed, crd },
+        context::StartConditions { listed, crd },
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
-    let (watches, writers): (Vec<_>, Vec<_>) =
-        Watch::all(config, &outside.kube).into_iter().unzip();
-    let stores: Vec<Objects> = watches.iter().map(|watch| watch.store.clone()).collect();
+    let (watches, writers): (Vec<_>, Vec<_>) = NamespaceWatch::all(config, &outside.kube)
+        .into_iter()
+        .unzip();
+    let stores: Vec<ObjectStore> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);
     let controllers = join_all(watches.iter().zip(writers).map(|(watch, writer)| {
@@ -179,11 +180,11 @@ async fn lead(
 
 /// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
 /// others their own deletion comes.
-async fn uninstall(context: &Context, stores: &[Objects]) {
+async fn uninstall(context: &Context, stores: &[ObjectStore]) {
     let is_deleted = |object: &Arc<RecordingCallback>| object.metadata.deletion_timestamp.is_some();
     loop {
         context.crd.going().await;
-        let all = stores.iter().flat_map(Objects::state);
+        let all = stores.iter().flat_map(ObjectStore::state);
         all.filter(is_deleted).for_each(|object| {
             context.memories.wake(&parse::uid(&object));
             context.trigger(ObjectRef::from_obj(object.as_ref()));

@@ -15,7 +15,7 @@ const LONGEST_NOTE: usize = 1000;
 
 /// Publishes events. One per process, since it aggregates.
 #[derive(Clone)]
-pub struct Events {
+pub struct EventPublisher {
     recorder: Recorder,
 }
 
@@ -28,7 +28,7 @@ pub enum Tone {
     Warning,
 }
 
-impl Events {
+impl EventPublisher {
     /// Publishes with this client.
     pub fn new(client: Client, instance: String) -> Self {
         let reporter = Reporter {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 
-use super::account::Account;
-use super::in_use::InUse;
+use super::account::SharedAccount;
+use super::in_use::WeakRegistry;
 use super::inputs::Inputs;
 use super::memory::Memories;
-use super::outside::Outside;
-use super::secrets::{Cache, Found, Name};
+use super::outside::Externals;
+use super::secrets::{SecretCache, SecretFound, SecretName};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{self as cluster, Keys, Values};
 use crate::config::RunConfig;
 use crate::declared::index::Index;
@@ -25,15 +25,15 @@ use crate::live::client::Client;
 use crate::live::clock::Clock;
 use crate::live::credentials::{Credential, CredentialSet};
 use crate::live::endpoint::AllowList;
-use crate::live::looks::Gate;
+use crate::live::looks::CreateBarrier;
 use crate::live::quota::Quota;
 use crate::live::sign_key::SignKey;
-use crate::login::own::Own;
+use crate::login::own::AmbientLogin;
 use crate::login::secret;
-use crate::login::{Login, Problem};
+use crate::login::{Login, LoginError};
 use crate::metrics::Metrics;
 use crate::plan::conditions;
-use crate::plan::facts::{Access, Key};
+use crate::plan::facts::{CloudAccess, SignKeyState};
 use crate::plan::place::Target;
 use crate::plan::reason::Reason;
 
@@ -42,46 +42,46 @@ const RECALLED_AT_ONCE: usize = 32;
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What was found of the Secrets of an object.
-type Secrets = BTreeMap<Name, Found>;
+type FoundSecrets = BTreeMap<SecretName, SecretFound>;
 
 /// What the Secrets that an object refers to say.
-pub(super) struct Read {
-    pub(super) key: Key,
+pub(super) struct SecretsRead {
+    pub(super) key: SignKeyState,
     pub(super) sign_key: Option<SignKey>,
-    pub(super) login: Result<Login, Problem>,
+    pub(super) login: Result<Login, LoginError>,
     /// The same as one value.
     pub(super) inputs: Inputs,
 }
 
 /// Whether and as whom the cloud can be called.
-pub(super) struct Entry {
-    pub(super) access: Access,
-    pub(super) account: Option<Arc<Account>>,
+pub(super) struct AccountLookup {
+    pub(super) access: CloudAccess,
+    pub(super) account: Option<Arc<SharedAccount>>,
     /// Stands for the credential in a status.
     pub(super) digest: Option<String>,
 }
 
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
-pub(super) struct Accesses {
-    secrets: Cache,
-    own: Own,
+pub(super) struct AccountRegistry {
+    secrets: SecretCache,
+    own: AmbientLogin,
     allowed: AllowList,
     client: Arc<Client>,
     quota: Arc<Quota>,
     clock: Arc<Clock>,
     index: Arc<Index>,
     memories: Arc<Memories>,
-    accounts: Mutex<InUse<AccountKey, Account>>,
-    gates: Mutex<InUse<(String, String), Gate>>,
+    accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
+    gates: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
     /// The labels of the quotas that were told last.
     told: Mutex<BTreeSet<(String, String)>>,
 }
 
-impl Accesses {
+impl AccountRegistry {
     /// Reads Secrets and calls the cloud as configured.
     pub(super) fn new(
         config: &RunConfig,
-        outside: &Outside,
+        outside: &Externals,
         client: Arc<Client>,
         quota: Arc<Quota>,
         clock: Arc<Clock>,
@@ -91,11 +91,11 @@ impl Accesses {
         let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
         Self {
-            secrets: Cache::new(
-                Arc::new(cluster::Secrets::new(outside.kube.clone())),
+            secrets: SecretCache::new(
+                Arc::new(cluster::SecretClient::new(outside.kube.clone())),
                 config.secret_poll_interval,
             ),
-            own: Own::new(granted, &client, Arc::clone(&outside.direct), &allowed),
+            own: AmbientLogin::new(granted, &client, Arc::clone(&outside.direct), &allowed),
             allowed,
             client,
             quota,
@@ -109,7 +109,7 @@ impl Accesses {
     }
 
     /// The Secrets in use.
-    pub(super) fn secrets(&self) -> &Cache {
+    pub(super) fn secrets(&self) -> &SecretCache {
         &self.secrets
     }
 
@@ -118,7 +118,7 @@ impl Accesses {
         &self,
         object: &RecordingCallback,
         needs_key: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClusterError> {
         for (name, keys) in secret::uses(object) {
             if needs_key || secret::is_of_credentials(object, &name) {
                 self.secrets.refresh(&name, &keys).await?;
@@ -133,8 +133,8 @@ impl Accesses {
         &self,
         object: &RecordingCallback,
         needs_key: bool,
-    ) -> Result<Read, Error> {
-        let mut found = Secrets::new();
+    ) -> Result<SecretsRead, ClusterError> {
+        let mut found = FoundSecrets::new();
         for (name, keys) in secret::uses(object) {
             let read = if needs_key || secret::is_of_credentials(object, &name) {
                 Some(self.secrets.get(&name, &keys).await?)
@@ -146,7 +146,7 @@ impl Accesses {
         let (key, sign_key) = sign_key(object, &found);
         let login = self.login(object, &found);
         let inputs = inputs(object, &found, key.clone(), &login);
-        Ok(Read {
+        Ok(SecretsRead {
             key,
             sign_key,
             login,
@@ -162,14 +162,17 @@ impl Accesses {
     }
 
     /// Who calls for an object, by what was last read; `None` while its credentials were not.
-    pub(super) fn known_login(&self, object: &RecordingCallback) -> Option<Result<Login, Problem>> {
+    pub(super) fn known_login(
+        &self,
+        object: &RecordingCallback,
+    ) -> Option<Result<Login, LoginError>> {
         let mut uses = secret::uses(object);
         uses.retain(|name, _| secret::is_of_credentials(object, name));
         Some(self.login(object, &self.known(uses)?))
     }
 
     /// These Secrets as they were last read.
-    fn known(&self, uses: BTreeMap<Name, Keys>) -> Option<Secrets> {
+    fn known(&self, uses: BTreeMap<SecretName, Keys>) -> Option<FoundSecrets> {
         let uses = uses.into_iter();
         uses.map(|(name, keys)| {
             let found = self.secrets.known(&name, &keys)?;
@@ -182,16 +185,16 @@ impl Accesses {
     pub(super) async fn enter(
         &self,
         object: &RecordingCallback,
-        login: Result<Login, Problem>,
-    ) -> Entry {
-        let closed = |access| Entry {
+        login: Result<Login, LoginError>,
+    ) -> AccountLookup {
+        let closed = |access| AccountLookup {
             access,
             account: None,
             digest: None,
         };
         let login = match login {
             Ok(login) => login,
-            Err((reason, sentence)) => return closed(Access::Unusable(reason, sentence)),
+            Err((reason, sentence)) => return closed(CloudAccess::Unusable(reason, sentence)),
         };
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit(object, &login.credential, &digest);
@@ -200,13 +203,13 @@ impl Accesses {
         match login.identify(&self.client, &namespace).await {
             Ok(identified) => {
                 let account = self.shared(identified);
-                Entry {
-                    access: Access::Usable(account.target().clone()),
+                AccountLookup {
+                    access: CloudAccess::Usable(account.target().clone()),
                     account: Some(account),
                     digest,
                 }
             }
-            Err(access) => Entry {
+            Err(access) => AccountLookup {
                 digest,
                 ..closed(access)
             },
@@ -262,9 +265,9 @@ impl Accesses {
     pub(super) async fn key_is_still(
         &self,
         object: &RecordingCallback,
-        planned: &Key,
-    ) -> Result<bool, Error> {
-        let mut found = Secrets::new();
+        planned: &SignKeyState,
+    ) -> Result<bool, ClusterError> {
+        let mut found = FoundSecrets::new();
         let reference = object.spec.sign_key_secret_ref.as_ref();
         for (name, keys) in secret::uses(object) {
             if reference.is_some_and(|reference| reference.name == name.1) {
@@ -276,7 +279,7 @@ impl Accesses {
     }
 
     /// Who calls, by the Secret that the object names or else by the operator's own credentials.
-    fn login(&self, object: &RecordingCallback, found: &Secrets) -> Result<Login, Problem> {
+    fn login(&self, object: &RecordingCallback, found: &FoundSecrets) -> Result<Login, LoginError> {
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
             return self.own.login(&object.spec, &namespace, &self.allowed);
@@ -287,12 +290,12 @@ impl Accesses {
     }
 
     /// The one account for this login.
-    fn shared(&self, login: Identified) -> Arc<Account> {
+    fn shared(&self, login: Identified) -> Arc<SharedAccount> {
         let key = login.key().clone();
         lock(&self.accounts).get_or_make(key, || Arc::new(self.account(login)))
     }
 
-    fn account(&self, login: Identified) -> Account {
+    fn account(&self, login: Identified) -> SharedAccount {
         let bucket = self.quota.bucket(&login.identity().bucket());
         let gate = self.gate(&login.target);
         let (index, memories) = (Arc::clone(&self.index), Arc::downgrade(&self.memories));
@@ -301,13 +304,13 @@ impl Accesses {
             Some(memories) => index.domains(&memories.users(&user)),
             None => BTreeSet::new(),
         });
-        Account::new(login, Arc::clone(&self.client), bucket, gate, domains)
+        SharedAccount::new(login, Arc::clone(&self.client), bucket, gate, domains)
     }
 
     /// The gate of a project at an endpoint.
-    fn gate(&self, target: &Target) -> Arc<Gate> {
+    fn gate(&self, target: &Target) -> Arc<CreateBarrier> {
         let key = (target.endpoint.clone(), target.project_id.clone());
-        lock(&self.gates).get_or_make(key, Gate::new)
+        lock(&self.gates).get_or_make(key, CreateBarrier::new)
     }
 
     /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
@@ -338,36 +341,36 @@ impl Accesses {
 }
 
 /// The values of a Secret, or the sentence that says why there are none.
-fn values(found: &Secrets, namespace: String, name: &str) -> Result<Arc<Values>, String> {
+fn values(found: &FoundSecrets, namespace: String, name: &str) -> Result<Arc<Values>, String> {
     let key = (namespace, name.to_owned());
     let read = match found.get(&key) {
-        Some(Found::Forbidden) => return Err(secret::forbidden(&key.0, name)),
-        Some(Found::Values(values)) => Some(Arc::clone(values)),
-        Some(Found::Absent) | None => None,
+        Some(SecretFound::Forbidden) => return Err(secret::forbidden(&key.0, name)),
+        Some(SecretFound::Values(values)) => Some(Arc::clone(values)),
+        Some(SecretFound::Absent) | None => None,
     };
     secret::values(&key.0, name, read)
 }
 
-fn sign_key(object: &RecordingCallback, found: &Secrets) -> (Key, Option<SignKey>) {
+fn sign_key(object: &RecordingCallback, found: &FoundSecrets) -> (SignKeyState, Option<SignKey>) {
     let Some(reference) = &object.spec.sign_key_secret_ref else {
-        return (Key::Unwanted, None);
+        return (SignKeyState::Unwanted, None);
     };
     let meta = parse::object(object);
     let name = (meta.namespace.clone(), reference.name.clone());
     if !found.contains_key(&name) {
-        return (Key::Unread, None);
+        return (SignKeyState::Unread, None);
     }
     match values(found, meta.namespace, &reference.name) {
         Ok(values) => secret::sign_key(reference, &meta.uid, &values),
-        Err(sentence) => (Key::Missing(sentence), None),
+        Err(sentence) => (SignKeyState::Missing(sentence), None),
     }
 }
 
 fn inputs(
     object: &RecordingCallback,
-    found: &Secrets,
-    key: Key,
-    login: &Result<Login, Problem>,
+    found: &FoundSecrets,
+    key: SignKeyState,
+    login: &Result<Login, LoginError>,
 ) -> Inputs {
     let meta = parse::object(object);
     let reference = object.spec.credentials_secret_ref.as_ref();

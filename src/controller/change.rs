@@ -8,33 +8,37 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::account::Account;
-use super::allowance::Call;
-use super::memory::{News, Unwritten};
-use super::run::{Changed, Next, Run};
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
+use super::memory::{Sighting, UnwrittenStatus};
+use super::run::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::api::status::Status;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Version, is_stale};
+use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::declared::parse;
 use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::quota::Token;
 use crate::live::sign_key::SignKey;
-use crate::plan::facts::{Definition, Desired, Observed, Shown};
+use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::failure::{Class, Failure};
-use crate::plan::outcome::{self, Told};
+use crate::plan::outcome::{self, Receipt};
 use crate::plan::parting;
 use crate::plan::reason::Reason;
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
-    pub(super) async fn change(&mut self, id: &str, drift: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn change(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<RoundEnd, ClusterError> {
         let Some((account, desired)) = self.means() else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let Some((token, planned)) = self.go_ahead(&account).await? else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
@@ -43,7 +47,7 @@ impl Run<'_> {
         self.note_sent();
         account.looks().wrote(&desired.place);
         let Some(reply) = reply else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
             self.note_wrote();
@@ -65,26 +69,26 @@ impl Run<'_> {
             );
             self.tell(Tone::Warning, Reason::Drifted, &note).await;
         }
-        let told = Told {
+        let told = Receipt {
             http_status: Some(answer.http_status),
             request_id: answer.request_id,
             at: answer.at,
         };
         let status = outcome::updated(&self.facts, &desired, answer.value.as_ref(), told);
-        self.end_change(status, Next::Again).await
+        self.end_change(status, RoundEnd::Again).await
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
-    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<Next>, Error> {
+    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
         let Some(account) = self.account.clone() else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         let Some((token, planned)) = self.go_ahead(&account).await? else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         self.read_crd().await;
-        if self.facts.definition != Definition::Stays {
-            let soon = Next::After(Duration::from_secs(30));
+        if self.facts.definition != CrdPresence::Stays {
+            let soon = RoundEnd::After(Duration::from_secs(30));
             return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
@@ -93,13 +97,13 @@ impl Run<'_> {
         self.note_sent();
         account.looks().wrote(&parse::place(&self.object.spec));
         let Some(reply) = reply else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
             self.note_wrote();
         }
         let told = match reply {
-            Ok(answer) => Told {
+            Ok(answer) => Receipt {
                 http_status: Some(answer.http_status),
                 request_id: answer.request_id,
                 at: answer.at,
@@ -107,7 +111,7 @@ impl Run<'_> {
             Err(failure)
                 if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
             {
-                Told {
+                Receipt {
                     http_status: failure.http_status,
                     request_id: failure.request_id,
                     at: self.facts.now,
@@ -128,7 +132,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let status = outcome::deleted(&self.facts, told);
-        self.end_change(status, Next::Again).await.map(Some)
+        self.end_change(status, RoundEnd::Again).await.map(Some)
     }
 
     /// Waits for the answer to a change. `None` when the object goes with its CRD meanwhile: its callback stays then, whatever becomes
@@ -138,8 +142,8 @@ impl Run<'_> {
         loop {
             match self.or_changed(call.as_mut()).await {
                 Ok(reply) => return Some(reply),
-                Err(Changed) if self.goes_with_crd() => return None,
-                Err(Changed) => {}
+                Err(ObjectChanged) if self.goes_with_crd() => return None,
+                Err(ObjectChanged) => {}
             }
         }
     }
@@ -152,9 +156,9 @@ impl Run<'_> {
     /// Waits for a token, then reads the object afresh. `None` when it is not as planned, or another process leads by now.
     async fn go_ahead(
         &mut self,
-        account: &Arc<Account>,
-    ) -> Result<Option<(Token, Timestamp)>, Error> {
-        let Ok(token) = self.token(account, Call::Change).await? else {
+        account: &Arc<SharedAccount>,
+    ) -> Result<Option<(Token, Timestamp)>, ClusterError> {
+        let Ok(token) = self.token(account, CallPurpose::Change).await? else {
             return Ok(None);
         };
         // What was noticed has to be found again by the next plan, if this one comes to nothing.
@@ -192,19 +196,23 @@ impl Run<'_> {
     }
 
     /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.
-    async fn refused(&mut self, account: &Arc<Account>, failure: Failure) -> Result<Next, Error> {
+    async fn refused(
+        &mut self,
+        account: &Arc<SharedAccount>,
+        failure: Failure,
+    ) -> Result<RoundEnd, ClusterError> {
         let id = self.facts.id().unwrap_or_default().to_owned();
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
-            let news = News {
+            let news = Sighting {
                 observed: Observed::Unasked,
                 begun: Instant::now(),
-                shown: Shown::Gone,
+                shown: GetResult::Gone,
                 denied: Some(failure),
             };
             self.context
                 .memories
                 .with(&self.facts.object.uid, |memory| memory.news = Some(news));
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         self.tell_failure(&failure).await
     }
@@ -212,17 +220,17 @@ impl Run<'_> {
     /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
     async fn is_gone(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         id: &str,
         failure: &Failure,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, ClusterError> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
         let uid = &self.facts.object.uid;
         let memories = &self.context.memories;
         if memories
-            .with(uid, |memory| memory.allowance.take(Call::Change))
+            .with(uid, |memory| memory.allowance.take(CallPurpose::Change))
             .is_err()
         {
             return Ok(false); // the refusal is told now, and asked about when there are calls again
@@ -233,18 +241,21 @@ impl Run<'_> {
             return Ok(false);
         };
         let token = token.paid_from(&self.purse());
-        Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
+        Ok(self.turn.pause(account.show(token, id)).await == GetResult::Gone)
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) async fn tell_failure(&mut self, failure: &Failure) -> Result<Next, Error> {
+    pub(super) async fn tell_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<RoundEnd, ClusterError> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
         let now = self.moment(Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
-        let next = Next::After(again.duration_since(now).unsigned_abs());
+        let next = RoundEnd::After(again.duration_since(now).unsigned_abs());
         if failure.operation.is_change() {
             self.end_change(status, next).await
         } else {
@@ -254,35 +265,39 @@ impl Run<'_> {
 
     /// Writes the outcome of a change. Where only metadata or spec changed meanwhile it holds all the same: a change that is forgotten,
     /// or its failure, is believed undone, or made again without a pause.
-    async fn end_change(&mut self, status: Status, mut next: Next) -> Result<Next, Error> {
+    async fn end_change(
+        &mut self,
+        status: Status,
+        mut next: RoundEnd,
+    ) -> Result<RoundEnd, ClusterError> {
         let planned_on = self.stored();
         for _ in 0..5 {
-            let version = Version::of(&self.object);
+            let version = ObjectVersion::of(&self.object);
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
                     self.took(object, status).await;
                     return Ok(next);
                 }
-                Err(error) if error.is_not_found() => return Ok(Next::OnChange),
+                Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
                     if let Err(error) = self.overtaken(&version, error).await {
-                        self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
                         return Err(error);
                     }
                     if self.stored() != planned_on {
-                        return Ok(Next::Again);
+                        return Ok(RoundEnd::Again);
                     }
-                    next = Next::Again;
+                    next = RoundEnd::Again;
                 }
                 Err(error) => {
-                    self.keep_unwritten(Some(Unwritten { planned_on, status }));
+                    self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
                     return Err(error);
                 }
             }
         }
-        self.keep_unwritten(Some(Unwritten { planned_on, status }));
-        Ok(Next::Again)
+        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+        Ok(RoundEnd::Again)
     }
 
     /// Said before the API server may let the object vanish: whoever sees it vanish must know why.
@@ -294,13 +309,16 @@ impl Run<'_> {
     }
 
     /// Lets the object go.
-    pub(super) async fn let_go(&mut self, retained: Option<String>) -> Result<Next, Error> {
+    pub(super) async fn let_go(
+        &mut self,
+        retained: Option<String>,
+    ) -> Result<RoundEnd, ClusterError> {
         let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
         // First the status: an object without our finalizer that names a callback is one that somebody wiped.
         if is_held && !self.write(parting::let_go(&self.facts)).await? {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
-        let version = Version::of(&self.object);
+        let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         self.note_released(true);
         match objects.release(&self.object, &version).await {
@@ -312,7 +330,7 @@ impl Run<'_> {
                     return Err(error);
                 }
                 self.overtaken(&version, error).await?;
-                return Ok(Next::Again);
+                return Ok(RoundEnd::Again);
             }
         }
         if let Some(id) = retained {
@@ -320,7 +338,7 @@ impl Run<'_> {
             let note = format!("The object is let go; the callback {id} stays at the cloud.");
             self.tell(Tone::Normal, Reason::Retained, &note).await;
         }
-        Ok(Next::OnChange)
+        Ok(RoundEnd::OnChange)
     }
 }
 

@@ -11,23 +11,23 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::account::Account;
-use super::allowance::Call;
-use super::context::{Context, Turn};
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
+use super::context::{Context, WorkerSlot};
 use super::hearsay::Places;
 use super::leftover::Leftover;
-use super::run::{Next, Run};
-use crate::cluster::error::Error;
+use super::run::{Reconciliation, RoundEnd};
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
 use crate::plan::credible::credible;
-use crate::plan::facts::{Access, Facts, Observed, Shown};
+use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
-use crate::plan::step::{Look, Rest};
+use crate::plan::step::{Look, Requeue};
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 100;
@@ -37,7 +37,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
 
 /// How a try ended.
-enum End {
+enum AttemptEnd {
     /// Nothing is left to do.
     Done(&'static str),
     /// What a create made may still come to light.
@@ -116,12 +116,12 @@ impl Leftover {
         let mut deleted = BTreeSet::new();
         loop {
             match Box::pin(self.attempt(context, &mut deleted)).await {
-                End::Done(end) => {
+                AttemptEnd::Done(end) => {
                     info!(object = name, remote_id, "{end}");
                     return;
                 }
-                End::Later(wait) => sleep(wait).await,
-                End::Problem(problem) => {
+                AttemptEnd::Later(wait) => sleep(wait).await,
+                AttemptEnd::Problem(problem) => {
                     warn!(
                         object = name,
                         remote_id,
@@ -135,23 +135,25 @@ impl Leftover {
     }
 
     /// One try: asks and deletes what the plan says.
-    async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> End {
+    async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> AttemptEnd {
         match self.is_there(context).await {
             Ok(false) => {}
             Ok(true) => {
-                return End::Done("the object is still there, so its callback stays at the cloud");
+                return AttemptEnd::Done(
+                    "the object is still there, so its callback stays at the cloud",
+                );
             }
-            Err(problem) => return End::Problem(problem),
+            Err(problem) => return AttemptEnd::Problem(problem),
         }
         if parse::policies(&self.object.spec).suspend || context.settings.read_only {
-            return End::Done(farewell(true, false));
+            return AttemptEnd::Done(farewell(true, false));
         }
         let account = match self.account(context).await {
             Ok(account) => account,
-            Err(problem) => return End::Problem(problem),
+            Err(problem) => return AttemptEnd::Problem(problem),
         };
-        let turn = Turn::take(&context.workers).await;
-        let mut run = Run::new(context, Arc::clone(&self.object), turn);
+        let turn = WorkerSlot::take(&context.workers).await;
+        let mut run = Reconciliation::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));
         let mut clean_up = CleanUp {
@@ -161,17 +163,17 @@ impl Leftover {
             deleted,
         };
         let end = Box::pin(interpret(&mut clean_up)).await;
-        end.unwrap_or_else(|error| End::Problem(error.to_string()))
+        end.unwrap_or_else(|error| AttemptEnd::Problem(error.to_string()))
     }
 
     /// The object as if it still were there and being deleted.
-    fn assume(&self, facts: &mut Facts, account: &Account, deleted: &BTreeSet<String>) {
+    fn assume(&self, facts: &mut Facts, account: &SharedAccount, deleted: &BTreeSet<String>) {
         facts.object.deleting = true;
         facts.object.finalizer = true;
         facts.status = credible(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.is_hearsay = self.is_hearsay();
-        facts.access = Access::Usable(account.target().clone());
+        facts.access = CloudAccess::Usable(account.target().clone());
         facts.deleted.extend(deleted.iter().cloned());
     }
 
@@ -183,21 +185,22 @@ impl Leftover {
         Ok(found.is_some_and(|object| parse::uid(&object) == meta.uid))
     }
 
-    async fn account(&self, context: &Context) -> Result<Arc<Account>, String> {
+    async fn account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
         let present = self.present_account(context).await;
         let Some(last) = &self.account else {
             return present;
         };
         // They may have been renewed since, but for the same project.
         let renewed = present.ok();
-        let is_at_home = |account: &Arc<Account>| account.target().same_project(last.target());
+        let is_at_home =
+            |account: &Arc<SharedAccount>| account.target().same_project(last.target());
         Ok(renewed
             .filter(is_at_home)
             .unwrap_or_else(|| Arc::clone(last)))
     }
 
     /// Who calls for it by what its credentials say now.
-    async fn present_account(&self, context: &Context) -> Result<Arc<Account>, String> {
+    async fn present_account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
         let read = context.accesses.read(&self.object, false).await;
         let login = read.map_err(|error| error.to_string())?.login;
         let entry = context.accesses.enter(&self.object, login).await;
@@ -209,16 +212,16 @@ impl Leftover {
     /// Deletes it, unless somebody else has taken it over. Waiting holds no worker's place.
     async fn delete(
         &self,
-        run: &mut Run<'_>,
-        account: &Arc<Account>,
+        run: &mut Reconciliation<'_>,
+        account: &Arc<SharedAccount>,
         id: &str,
     ) -> Result<(), String> {
         let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
-        let allowed = context
-            .memories
-            .with(&meta.uid, |memory| memory.allowance.take(Call::Change));
+        let allowed = context.memories.with(&meta.uid, |memory| {
+            memory.allowance.take(CallPurpose::Change)
+        });
         if allowed.is_err() {
             return Err(
                 "the calls that may be made for one object in an hour are used up".to_owned(),
@@ -256,7 +259,7 @@ impl Leftover {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
                     account.show(token.await.paid_from(&purse), id).await
                 };
-                run.turn.pause(shown).await == Shown::Gone
+                run.turn.pause(shown).await == GetResult::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
     }
@@ -265,40 +268,40 @@ impl Leftover {
 /// One try to clear away: what may be done for an object that is gone.
 struct CleanUp<'a> {
     leftover: &'a Leftover,
-    run: Run<'a>,
-    account: Arc<Account>,
+    run: Reconciliation<'a>,
+    account: Arc<SharedAccount>,
     /// The ids that earlier steps and tries deleted.
     deleted: &'a mut BTreeSet<String>,
 }
 
 /// How a step ends the try, if it does.
-type Ended = Result<Option<End>, Error>;
+type Ended = Result<Option<AttemptEnd>, ClusterError>;
 
-fn problem(what: impl Into<String>) -> End {
-    End::Problem(what.into())
+fn problem(what: impl Into<String>) -> AttemptEnd {
+    AttemptEnd::Problem(what.into())
 }
 
 /// A change to an object, or for one that is to stay, makes no sense any more.
-fn impossible() -> End {
+fn impossible() -> AttemptEnd {
     problem("this can't be done for an object that is gone")
 }
 
 /// Why a question was not answered.
-fn interrupted(answered: Result<Option<Next>, Error>) -> Ended {
-    let unanswered = answered?.map(|_| End::Problem("the look was interrupted".to_owned()));
+fn interrupted(answered: Result<Option<RoundEnd>, ClusterError>) -> Ended {
+    let unanswered = answered?.map(|_| AttemptEnd::Problem("the look was interrupted".to_owned()));
     Ok(unanswered)
 }
 
 impl Interpreter for CleanUp<'_> {
-    type End = End;
-    type Error = Error;
+    type End = AttemptEnd;
+    type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
         &self.run.facts
     }
 
-    fn endless(&self) -> End {
-        End::Problem("the cloud shows something else at every look".to_owned())
+    fn endless(&self) -> AttemptEnd {
+        AttemptEnd::Problem("the cloud shows something else at every look".to_owned())
     }
 
     async fn read_access(&mut self) -> Ended {
@@ -361,7 +364,7 @@ impl Interpreter for CleanUp<'_> {
 
     async fn release(&mut self, retained: Option<String>) -> Ended {
         let end = farewell(retained.is_some(), !self.deleted.is_empty());
-        Ok(Some(End::Done(end)))
+        Ok(Some(AttemptEnd::Done(end)))
     }
 
     async fn failed(&mut self, failure: &Failure) -> Ended {
@@ -372,13 +375,13 @@ impl Interpreter for CleanUp<'_> {
         Ok(Some(problem(&failure.message)))
     }
 
-    async fn rest(&mut self, rest: Rest) -> Ended {
+    async fn rest(&mut self, rest: Requeue) -> Ended {
         let again = rest
             .again
             .map(|again| again.duration_since(self.run.facts.now));
         Ok(Some(match again {
-            Some(again) => End::Later(again.unsigned_abs()),
-            None => End::Problem(rest.situation.message),
+            Some(again) => AttemptEnd::Later(again.unsigned_abs()),
+            None => AttemptEnd::Problem(rest.situation.message),
         }))
     }
 }

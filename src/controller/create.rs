@@ -7,27 +7,27 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::account::Account;
-use super::allowance::Call;
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
 use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
-use super::memory::Unwritten;
-use super::record::{Landed, text};
-use super::run::{Changed, Next, Run};
+use super::memory::UnwrittenStatus;
+use super::record::{CreateOutcomeWrite, text};
+use super::run::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::api::status::Status;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Version, is_stale};
+use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::declared::parse;
 use crate::live::answer::Answer;
-use crate::live::looks::{Ask, Creating, Proof};
+use crate::live::looks::{CreateInFlight, LookRequest, Proof};
 use crate::live::quota::{Lane, Token};
 use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed};
+use crate::plan::facts::{Desired, Observed, SignKeyState};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::foreign;
-use crate::plan::outcome::{self, Told};
+use crate::plan::outcome::{self, Receipt};
 use crate::plan::reason::Reason;
 use crate::plan::record::{Attempt, Record};
 use crate::plan::row::Row;
@@ -40,30 +40,30 @@ const DOUBTS: Duration = Duration::from_mins(1);
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
-    pub(super) async fn make(&mut self) -> Result<Next, Error> {
+    pub(super) async fn make(&mut self) -> Result<RoundEnd, ClusterError> {
         let Some((account, desired)) = self.means() else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         if self.is_date_doubted(&account) {
             // Not the look that was doubted, however short ago that was.
             let not_before = later(self.moment(Instant::now()), Duration::from_millis(1));
             let proof = Proof::Absence;
             let _ = self.look_at_place(Look { not_before, proof }).await?;
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         let Ok(_alone) = self.alone(&account, &desired.place).await else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let Some((token, creating)) = self.create_token(&account).await? else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         if !self.may_create(&account, &desired) {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let deadline = self.deadline(&account, attempt.at);
         let reply = self
@@ -76,23 +76,23 @@ impl Run<'_> {
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
             let (planned_on, status) = (self.stored(), status.clone());
-            self.keep_unwritten(Some(Unwritten { planned_on, status }));
+            self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
         }
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| memory.posting = false);
         match landed? {
-            Landed::Written => {
+            CreateOutcomeWrite::Written => {
                 if was_removed {
                     self.tell_removed().await;
                 }
                 Ok(next)
             }
-            Landed::Overtaken => {
+            CreateOutcomeWrite::Overtaken => {
                 self.refresh().await?;
-                Ok(Next::Again)
+                Ok(RoundEnd::Again)
             }
-            Landed::Gone => {
+            CreateOutcomeWrite::Gone => {
                 let uid = &self.facts.object.uid;
                 let made = self
                     .context
@@ -106,7 +106,7 @@ impl Run<'_> {
                     made,
                     is_ours: true,
                 });
-                Ok(Next::OnChange)
+                Ok(RoundEnd::OnChange)
             }
         }
     }
@@ -120,7 +120,7 @@ impl Run<'_> {
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
     /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
-    fn is_date_doubted(&self, account: &Account) -> bool {
+    fn is_date_doubted(&self, account: &SharedAccount) -> bool {
         let doubted = self.context.clock.is_doubted(&account.target().endpoint);
         let uid = &self.facts.object.uid;
         doubted
@@ -134,9 +134,9 @@ impl Run<'_> {
     /// The right to make one POST, at a moment when no sweep needs the project still.
     async fn create_token(
         &mut self,
-        account: &Arc<Account>,
-    ) -> Result<Option<(Token, Creating)>, Error> {
-        if self.within_allowance(Call::Change).await?.is_err() {
+        account: &Arc<SharedAccount>,
+    ) -> Result<Option<(Token, CreateInFlight)>, ClusterError> {
+        if self.within_allowance(CallPurpose::Change).await?.is_err() {
             return Ok(None);
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
@@ -148,7 +148,7 @@ impl Run<'_> {
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
-    fn may_create(&mut self, account: &Account, desired: &Desired) -> bool {
+    fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
         let now = self.moment(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
         let uid = &self.facts.object.uid;
@@ -162,12 +162,15 @@ impl Run<'_> {
     /// Finalizer and record in one patch, guarded by the version that was planned on.
     async fn write_ahead(
         &mut self,
-        account: &Account,
+        account: &SharedAccount,
         desired: &Desired,
-    ) -> Result<Option<(Record, Attempt)>, Error> {
+    ) -> Result<Option<(Record, Attempt)>, ClusterError> {
         let key_digest = match &self.facts.key {
-            Key::Digest(digest) => Some(digest.clone()),
-            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+            SignKeyState::Digest(digest) => Some(digest.clone()),
+            SignKeyState::Unread
+            | SignKeyState::Unwanted
+            | SignKeyState::Missing(_)
+            | SignKeyState::Invalid(_) => None,
         };
         let (now, begun) = (
             self.context.clock.now(&account.target().endpoint),
@@ -179,7 +182,7 @@ impl Run<'_> {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };
-        let version = Version::of(&self.object);
+        let version = ObjectVersion::of(&self.object);
         match self
             .context
             .objects
@@ -210,7 +213,7 @@ impl Run<'_> {
     }
 
     /// Until when a request may be handed over and waited for, from the moment that it was planned at.
-    pub(super) fn deadline(&self, account: &Account, planned: jiff::Timestamp) -> Deadline {
+    pub(super) fn deadline(&self, account: &SharedAccount, planned: jiff::Timestamp) -> Deadline {
         let limit = MARGIN + self.context.request_timeout;
         let passed = self
             .context
@@ -227,7 +230,7 @@ impl Run<'_> {
 
     async fn post(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
         record: &Record,
         token: Token,
@@ -242,7 +245,7 @@ impl Run<'_> {
         let reply = loop {
             match self.or_changed(call.as_mut()).await {
                 Ok(reply) => break reply,
-                Err(Changed) => self.put_back(record).await,
+                Err(ObjectChanged) => self.put_back(record).await,
             }
         };
         let made_nothing = reply.as_ref().is_err_and(|failure| {
@@ -266,7 +269,7 @@ impl Run<'_> {
         if is_whole || now.deleting || now.uid != self.facts.object.uid {
             return;
         }
-        let (version, record) = (Version::of(&object), text(record));
+        let (version, record) = (ObjectVersion::of(&object), text(record));
         let protect = self
             .context
             .objects
@@ -282,14 +285,14 @@ impl Run<'_> {
     /// The status that the reply leads to, and when to go on.
     async fn judge(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
         attempt: &Attempt,
         reply: Result<Answer<Option<Row>>, Failure>,
-    ) -> (Status, Next) {
+    ) -> (Status, RoundEnd) {
         let failure = match reply {
             Ok(answer) => {
-                let told = Told {
+                let told = Receipt {
                     http_status: Some(answer.http_status),
                     request_id: answer.request_id,
                     at: answer.at,
@@ -307,7 +310,7 @@ impl Run<'_> {
                 if let Some((row, author)) = row {
                     let attempt = author.as_ref().unwrap_or(attempt);
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
-                    return (status, Next::Again);
+                    return (status, RoundEnd::Again);
                 }
                 nameless(told)
             }
@@ -330,9 +333,9 @@ impl Run<'_> {
             again.duration_since(now).unsigned_abs()
         };
         let next = if again <= now {
-            Next::Again
+            RoundEnd::Again
         } else {
-            Next::After(wait)
+            RoundEnd::After(wait)
         };
         (status, next)
     }
@@ -340,14 +343,14 @@ impl Run<'_> {
     /// The cloud took the create and named no id, as its first contract has it: one look finds it, or what an earlier attempt made.
     async fn find(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
     ) -> Option<(Row, Option<Attempt>)> {
         let purse = self.purse();
         if !purse.pay(1) {
             return None;
         }
-        let ask = Ask {
+        let ask = LookRequest {
             place: desired.place.clone(),
             not_before: Instant::now(),
             proof: Proof::Presence,
@@ -383,7 +386,7 @@ fn not_led() -> Failure {
 }
 
 /// A 2xx that names no id, and no look found it yet.
-fn nameless(told: Told) -> Failure {
+fn nameless(told: Receipt) -> Failure {
     Failure {
         operation: Operation::Create,
         class: Class::Protocol,

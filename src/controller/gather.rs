@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::memory::Memory;
+use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::backoff;
@@ -68,7 +68,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
 }
 
 /// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
-fn overlay(memory: &mut Memory, facts: &mut Facts) {
+fn overlay(memory: &mut ObjectMemory, facts: &mut Facts) {
     let unwritten = memory.unwritten.take();
     let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
         return;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Objects;
+use super::ObjectStore;
 use super::context::Context;
 use crate::plan::conditions;
 use crate::plan::reason::Reason;
@@ -12,10 +12,10 @@ use crate::plan::reason::Reason;
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Counts for ever.
-pub(super) async fn run(context: &Context, stores: &[Objects]) {
+pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
     loop {
         let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
-        for object in stores.iter().flat_map(Objects::state) {
+        for object in stores.iter().flat_map(ObjectStore::state) {
             let reason = object
                 .status
                 .as_ref()

@@ -5,15 +5,15 @@ use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
 /// The things in use, by key. What nobody uses any more is forgotten when the next is made.
-pub(super) struct InUse<K, V>(HashMap<K, Weak<V>>);
+pub(super) struct WeakRegistry<K, V>(HashMap<K, Weak<V>>);
 
-impl<K, V> Default for InUse<K, V> {
+impl<K, V> Default for WeakRegistry<K, V> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<K: Eq + Hash, V> InUse<K, V> {
+impl<K: Eq + Hash, V> WeakRegistry<K, V> {
     /// The one of this key, made unless somebody uses it.
     pub(super) fn get_or_make(&mut self, key: K, make: impl FnOnce() -> Arc<V>) -> Arc<V> {
         if let Some(held) = self.0.get(&key).and_then(Weak::upgrade) {
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn one_serves_all_who_use_it_at_once_and_is_forgotten_after_them() {
-        let mut things = InUse::default();
+        let mut things = WeakRegistry::default();
         let first = things.get_or_make("key", || Arc::new(1));
         let second = things.get_or_make("key", || Arc::new(2));
         assert!(Arc::ptr_eq(&first, &second));

@@ -8,25 +8,25 @@ use kube::runtime::watcher;
 
 use super::context::Context;
 use super::leftover::Leftover;
-use super::{Event, Objects};
+use super::{ObjectEvent, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 
 type Uids = HashMap<ObjectRef<RecordingCallback>, String>;
 
 /// Keeps the index up to date with one watch.
-pub(super) struct Notes {
+pub(super) struct IndexUpdater {
     context: Arc<Context>,
-    before: Option<Objects>,
+    before: Option<ObjectStore>,
     /// The UIDs of the objects that this watch has brought and not taken back.
     known: Uids,
     /// Those of a list that is under way.
     listing: Uids,
 }
 
-impl Notes {
+impl IndexUpdater {
     /// Notes of a watch. `before` holds what it brought so far, where what vanished from it was not let go by another operator.
-    pub(super) fn new(context: Arc<Context>, before: Option<Objects>) -> Self {
+    pub(super) fn new(context: Arc<Context>, before: Option<ObjectStore>) -> Self {
         Self {
             context,
             before,
@@ -36,7 +36,7 @@ impl Notes {
     }
 
     /// Takes an event in. What a new list does not show any more went while nobody watched.
-    pub(super) fn take(&mut self, event: &Event) {
+    pub(super) fn take(&mut self, event: &ObjectEvent) {
         match event {
             watcher::Event::Apply(object) => {
                 let (name, uid) = named(object);
@@ -81,7 +81,7 @@ impl Notes {
         if gone.is_empty() {
             return;
         }
-        let before = self.before.iter().flat_map(Objects::state);
+        let before = self.before.iter().flat_map(ObjectStore::state);
         for object in before.filter(|object| gone.contains(&parse::uid(object))) {
             // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
             self.clear_away(&object, false);

@@ -8,7 +8,7 @@ use crate::live::clock::Wall;
 use crate::live::transport::{HttpTransport, Transport};
 
 /// The ways out of this process, and its clock. Tests that run in virtual time hand in others.
-pub(super) struct Outside {
+pub(super) struct Externals {
     /// The way to the API server.
     pub(super) kube: kube::Client,
     /// The way to the cloud.
@@ -19,7 +19,7 @@ pub(super) struct Outside {
     pub(super) wall: Wall,
 }
 
-impl Outside {
+impl Externals {
     /// As the environment has it.
     pub(super) fn real(kube: kube::Client) -> anyhow::Result<Self> {
         let wall: Wall = Arc::new(local_time);

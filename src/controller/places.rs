@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::in_use::InUse;
+use super::in_use::WeakRegistry;
 use crate::plan::place::{Place, Target};
 
 type Lock = tokio::sync::Mutex<()>;
 
 /// The places at which a create is under way.
 #[derive(Default)]
-pub(super) struct Places(Mutex<InUse<(String, String, Place), Lock>>);
+pub(super) struct PlaceLocks(Mutex<WeakRegistry<(String, String, Place), Lock>>);
 
-impl Places {
+impl PlaceLocks {
     /// Waits until no other create is under way at this place, and holds the others back.
     pub(super) async fn lock(&self, target: &Target, place: &Place) -> OwnedMutexGuard<()> {
         let lock = {

@@ -15,9 +15,9 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use super::Objects;
+use super::ObjectStore;
 use super::context::Context;
-use super::secrets::Name;
+use super::secrets::SecretName;
 use crate::api::RecordingCallback;
 use crate::cluster::secret::Keys;
 use crate::declared::parse;
@@ -32,17 +32,17 @@ const CENSUS: Duration = Duration::from_secs(5);
 
 /// Who uses a Secret, and what of it.
 #[derive(Default)]
-struct Used {
+struct UsedSecret {
     keys: Keys,
     objects: Vec<Arc<RecordingCallback>>,
     /// Whether one of the objects waits for something.
     urgent: bool,
 }
 
-type Users = HashMap<Name, Arc<Used>>;
+type Users = HashMap<SecretName, Arc<UsedSecret>>;
 
 /// Polls for ever.
-pub(super) async fn run(context: &Context, stores: &[Objects]) {
+pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
     let census = || {
         let users = users(stores);
         let used = users.iter().map(|(name, used)| (name, &used.keys));
@@ -57,7 +57,7 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
 async fn poll<R: Future<Output = ()>>(
     interval: Duration,
     census: impl Fn() -> Users,
-    read: impl Fn(Name, Arc<Used>) -> R,
+    read: impl Fn(SecretName, Arc<UsedSecret>) -> R,
 ) {
     let mut schedule = Schedule::new(interval);
     let mut users = Users::new();
@@ -91,9 +91,9 @@ async fn poll<R: Future<Output = ()>>(
 }
 
 /// Who uses what of each Secret.
-fn users(stores: &[Objects]) -> Users {
-    let mut users: HashMap<Name, Used> = HashMap::new();
-    for object in stores.iter().flat_map(Objects::state) {
+fn users(stores: &[ObjectStore]) -> Users {
+    let mut users: HashMap<SecretName, UsedSecret> = HashMap::new();
+    for object in stores.iter().flat_map(ObjectStore::state) {
         let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
         let urgent = object.metadata.deletion_timestamp.is_some() || !is_ready;
         for (name, keys) in secret::uses(&object) {
@@ -107,7 +107,7 @@ fn users(stores: &[Objects]) -> Users {
     users.map(|(name, used)| (name, Arc::new(used))).collect()
 }
 
-async fn read(context: &Context, name: Name, used: Arc<Used>) {
+async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
     match context.accesses.secrets().refresh(&name, &used.keys).await {
         Ok(_) => used.objects.iter().for_each(|object| wake(context, object)),
         Err(error) => {

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::access::Entry;
-use super::account::Account;
-use super::allowance::Call;
-use super::run::{Next, Run};
+use super::access::AccountLookup;
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
+use super::run::{Reconciliation, RoundEnd};
 use crate::cluster::crd_check::CrdState;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::declared::parse;
-use crate::live::looks::Ask;
-use crate::plan::facts::{Access, Definition, Observed};
+use crate::live::looks::LookRequest;
+use crate::plan::facts::{CloudAccess, CrdPresence, Observed};
 use crate::plan::settled;
 use crate::plan::step::Look;
 use crate::plan::time::{later, shifted};
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
-    pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn access(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up.
         let needs_key = !self.facts.object.deleting && !self.facts.only_looks();
@@ -29,12 +29,12 @@ impl Run<'_> {
                 .wait(context.accesses.refresh(&object, needs_key))
                 .await;
             let Ok(refreshed) = refreshed else {
-                return Ok(Some(Next::Again));
+                return Ok(Some(RoundEnd::Again));
             };
             refreshed?;
         }
         let Ok(read) = self.wait(context.accesses.read(&object, needs_key)).await else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         let read = read?;
         let inputs = Some(read.inputs);
@@ -47,7 +47,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         self.facts.key = read.key;
         self.sign_key = read.sign_key;
@@ -55,7 +55,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    fn use_entry(&mut self, entry: Entry) {
+    fn use_entry(&mut self, entry: AccountLookup) {
         let uid = &self.facts.object.uid;
         let last_good = self
             .context
@@ -68,7 +68,7 @@ impl Run<'_> {
             && self.facts.object.deleting
             && let Some(account) = last_good
         {
-            self.facts.access = Access::Usable(account.target().clone());
+            self.facts.access = CloudAccess::Usable(account.target().clone());
             self.facts.credential = Some(account.digest(uid));
             self.account = Some(account);
         }
@@ -87,7 +87,7 @@ impl Run<'_> {
 
     /// Who else wants this place.
     fn find_rival(&mut self) {
-        let Access::Usable(target) = &self.facts.access else {
+        let CloudAccess::Usable(target) = &self.facts.access else {
             return;
         };
         let place = parse::place(&self.object.spec);
@@ -98,19 +98,22 @@ impl Run<'_> {
     }
 
     /// Looks at the place.
-    pub(super) async fn look_at_place(&mut self, look: Look) -> Result<Option<Next>, Error> {
+    pub(super) async fn look_at_place(
+        &mut self,
+        look: Look,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
         let Some(account) = self.account.clone() else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
-        if self.within_allowance(Call::Question).await?.is_err() {
-            return Ok(Some(Next::Again));
+        if self.within_allowance(CallPurpose::Question).await?.is_err() {
+            return Ok(Some(RoundEnd::Again));
         }
         let lane = self.lane();
         let wait = account
             .bucket()
             .estimate(lane, &self.facts.object.namespace);
         self.tell_wait(wait).await?;
-        let ask = Ask {
+        let ask = LookRequest {
             place: parse::place(&self.object.spec),
             not_before: self.instant(look.not_before),
             proof: look.proof,
@@ -119,7 +122,7 @@ impl Run<'_> {
             purse: self.purse(),
         };
         let Ok(answer) = self.wait(account.looks().look(ask)).await else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         match answer {
             Ok(seen) => {
@@ -157,7 +160,7 @@ impl Run<'_> {
     /// An answer may have shown that the cloud's clock is another than was thought, if only for this round: what was measured here
     /// moves along. Of the clock in use and the date of the answer (`told`, brought up to now) the earlier counts: nothing is
     /// over too early then.
-    fn rebase(&mut self, account: &Account, told: Option<Timestamp>) {
+    fn rebase(&mut self, account: &SharedAccount, told: Option<Timestamp>) {
         let now = self.context.clock.now(&account.target().endpoint);
         let now = told.map_or(now, |told| told.min(now));
         let by = now.duration_since(self.moment(Instant::now()));
@@ -192,16 +195,16 @@ impl Run<'_> {
     }
 
     /// GETs the recorded id.
-    pub(super) async fn get_recorded(&mut self) -> Result<Option<Next>, Error> {
+    pub(super) async fn get_recorded(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         let (Some(account), Some(id)) = (self.account.clone(), self.facts.id().map(str::to_owned))
         else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
-        let Ok(token) = self.token(&account, Call::Question).await? else {
-            return Ok(Some(Next::Again));
+        let Ok(token) = self.token(&account, CallPurpose::Question).await? else {
+            return Ok(Some(RoundEnd::Again));
         };
         let Ok(shown) = self.wait(account.show(token, &id)).await else {
-            return Ok(Some(Next::Again));
+            return Ok(Some(RoundEnd::Again));
         };
         self.facts.shown = shown;
         Ok(None)
@@ -211,10 +214,10 @@ impl Run<'_> {
     pub(super) async fn read_crd(&mut self) {
         let state = self.context.crd.read().await;
         self.facts.definition = match &state {
-            CrdState::Terminating | CrdState::Missing => Definition::Going,
-            CrdState::Unreadable(error) => Definition::Unknown(error.to_string()),
+            CrdState::Terminating | CrdState::Missing => CrdPresence::Going,
+            CrdState::Unreadable(error) => CrdPresence::Unknown(error.to_string()),
             CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => {
-                Definition::Stays
+                CrdPresence::Stays
             }
         };
     }

@@ -6,26 +6,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::memory::Unwritten;
-use super::run::{Next, Run};
+use super::memory::UnwrittenStatus;
+use super::run::{Reconciliation, RoundEnd};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Basis, Version, is_stale};
+use crate::cluster::object::{ObjectVersion, OutcomePreconditions, is_stale};
 use crate::declared::parse;
 use crate::plan::backoff;
-use crate::plan::conditions::{self, Truth};
+use crate::plan::conditions::{self, ConditionStatus};
 use crate::plan::reason::Reason;
 use crate::plan::record::Record;
 use crate::plan::time::next_second;
 
 /// First and longest pause between two tries to write an outcome.
-const LANDING_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
+    (Duration::from_millis(200), Duration::from_secs(5));
 
 /// What became of the outcome of a create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Landed {
+pub(super) enum CreateOutcomeWrite {
     /// It is in the status.
     Written,
     /// Somebody else went on with the object meanwhile: plan again.
@@ -34,15 +35,15 @@ pub(super) enum Landed {
     Gone,
 }
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Writes a status that differs from the object's. `false` when the object is not as it was planned on.
-    pub(super) async fn write(&mut self, status: Status) -> Result<bool, Error> {
+    pub(super) async fn write(&mut self, status: Status) -> Result<bool, ClusterError> {
         let stored = self.stored();
         if status == stored {
             self.keep_unwritten(None);
             return Ok(true);
         }
-        let version = Version::of(&self.object);
+        let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         match objects.write_status(&self.object, &version, &status).await {
             Ok(object) => {
@@ -53,7 +54,7 @@ impl Run<'_> {
                 self.is_interrupted = true;
                 let overtaken = self.overtaken(&version, error).await;
                 if overtaken.is_err() {
-                    self.keep_unwritten(Some(Unwritten {
+                    self.keep_unwritten(Some(UnwrittenStatus {
                         planned_on: stored,
                         status,
                     }));
@@ -61,7 +62,7 @@ impl Run<'_> {
                 overtaken.map(|()| false)
             }
             Err(error) => {
-                self.keep_unwritten(Some(Unwritten {
+                self.keep_unwritten(Some(UnwrittenStatus {
                     planned_on: stored,
                     status,
                 }));
@@ -76,7 +77,7 @@ impl Run<'_> {
     }
 
     /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
-    pub(super) fn keep_unwritten(&self, unwritten: Option<Unwritten>) {
+    pub(super) fn keep_unwritten(&self, unwritten: Option<UnwrittenStatus>) {
         let uid = &self.facts.object.uid;
         self.context
             .memories
@@ -84,22 +85,30 @@ impl Run<'_> {
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
-    pub(super) async fn end(&mut self, status: Status, next: Next) -> Result<Next, Error> {
+    pub(super) async fn end(
+        &mut self,
+        status: Status,
+        next: RoundEnd,
+    ) -> Result<RoundEnd, ClusterError> {
         Ok(if self.write(status).await? {
             next
         } else {
-            Next::Again
+            RoundEnd::Again
         })
     }
 
     /// Writes the outcome of our POST, until it lands or has no place any more.
-    pub(super) async fn land(&mut self, record: &Record, status: Status) -> Result<Landed, Error> {
-        let basis = Basis {
+    pub(super) async fn land(
+        &mut self,
+        record: &Record,
+        status: Status,
+    ) -> Result<CreateOutcomeWrite, ClusterError> {
+        let basis = OutcomePreconditions {
             uid: self.facts.object.uid.clone(),
             record: text(record),
             callback_id: self.facts.status.callback_id.clone(),
         };
-        let mut pause = LANDING_PAUSES.0;
+        let mut pause = OUTCOME_WRITE_PAUSES.0;
         loop {
             let (context, object) = (self.context, Arc::clone(&self.object));
             let written = context
@@ -109,9 +118,9 @@ impl Run<'_> {
             let verdict = match written {
                 Ok(object) => {
                     self.took(object, status).await;
-                    return Ok(Landed::Written);
+                    return Ok(CreateOutcomeWrite::Written);
                 }
-                Err(error) if error.is_not_found() => return Ok(Landed::Gone),
+                Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
                 Err(error) if is_stale(&error) => self.restore(record, &basis).await,
                 Err(error) if error.is_invalid() => return Err(error),
                 Err(error) => Err(error),
@@ -124,12 +133,16 @@ impl Run<'_> {
                 }
             }
             self.turn.pause(tokio::time::sleep(pause)).await;
-            pause = (pause * 2).min(LANDING_PAUSES.1);
+            pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
         }
     }
 
     /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.
-    async fn restore(&mut self, record: &Record, basis: &Basis) -> Result<Option<Landed>, Error> {
+    async fn restore(
+        &mut self,
+        record: &Record,
+        basis: &OutcomePreconditions,
+    ) -> Result<Option<CreateOutcomeWrite>, ClusterError> {
         let meta = &self.facts.object;
         let found = self
             .context
@@ -137,7 +150,7 @@ impl Run<'_> {
             .get(&meta.namespace, &meta.name)
             .await?;
         let Some(object) = found.filter(|object| parse::uid(object) == basis.uid) else {
-            return Ok(Some(Landed::Gone));
+            return Ok(Some(CreateOutcomeWrite::Gone));
         };
         let holds = object
             .status
@@ -148,13 +161,13 @@ impl Run<'_> {
             .as_ref()
             .is_some_and(|other| other.is_newer_than(record));
         if holds != basis.callback_id || newer {
-            return Ok(Some(Landed::Overtaken));
+            return Ok(Some(CreateOutcomeWrite::Overtaken));
         }
         if found.as_ref() != Some(record) {
             let protected = self
                 .context
                 .objects
-                .protect(&object, &Version::of(&object), Some(&basis.record))
+                .protect(&object, &ObjectVersion::of(&object), Some(&basis.record))
                 .await;
             protected
                 .map(drop)
@@ -187,11 +200,12 @@ impl Run<'_> {
             Reason::Updating,
             Reason::RateLimited,
         ];
-        let tone = if conditions::truth(new) == Some(Truth::True) || calm.contains(&reason) {
-            Tone::Normal
-        } else {
-            Tone::Warning
-        };
+        let tone =
+            if conditions::truth(new) == Some(ConditionStatus::True) || calm.contains(&reason) {
+                Tone::Normal
+            } else {
+                Tone::Warning
+            };
         let message = new.message.clone();
         info!(
             object = %self.name(),
@@ -240,7 +254,7 @@ impl Run<'_> {
     }
 
     /// Reads the object afresh, so that the next plan is made on what it is now.
-    pub(super) async fn refresh(&mut self) -> Result<(), Error> {
+    pub(super) async fn refresh(&mut self) -> Result<(), ClusterError> {
         let meta = &self.facts.object;
         if let Some(object) = self
             .context
@@ -256,14 +270,18 @@ impl Run<'_> {
 
     /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
     /// refusal has another cause, and to try again at once would go on for ever.
-    pub(super) async fn overtaken(&mut self, version: &Version, error: Error) -> Result<(), Error> {
+    pub(super) async fn overtaken(
+        &mut self,
+        version: &ObjectVersion,
+        error: ClusterError,
+    ) -> Result<(), ClusterError> {
         let meta = &self.facts.object;
         let objects = &self.context.objects;
         let found = objects.get(&meta.namespace, &meta.name).await?;
         let Some(object) = found.filter(|object| parse::uid(object) == meta.uid) else {
             return Ok(()); // it is gone: the watch will tell
         };
-        let is_as_it_was = Version::of(&object).resource_version == version.resource_version;
+        let is_as_it_was = ObjectVersion::of(&object).resource_version == version.resource_version;
         self.remember(object);
         if is_as_it_was && is_stale(&error) {
             return Err(error);

@@ -8,19 +8,19 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
-use super::account::Account;
-use super::allowance::Call;
-use super::context::{Context, Turn};
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
+use super::context::{Context, WorkerSlot};
 use super::gather;
 use crate::api::RecordingCallback;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::declared::parse;
 use crate::live::purse::Purse;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
 use crate::plan::decide;
-use crate::plan::facts::{Desired, Facts, Observed, Shown};
+use crate::plan::facts::{Desired, Facts, GetResult, Observed};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
@@ -28,16 +28,16 @@ use crate::plan::time::later;
 use crate::plan::{gate, outcome};
 
 /// A wait that is longer is told in the status.
-const TOLD_WAIT: Duration = Duration::from_secs(5);
+const REPORTED_WAIT: Duration = Duration::from_secs(5);
 
 /// One reconcile under way.
-pub(super) struct Run<'a> {
+pub(super) struct Reconciliation<'a> {
     pub(super) context: &'a Context,
     pub(super) object: Arc<RecordingCallback>,
     pub(super) facts: Facts,
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<SharedAccount>>,
     pub(super) sign_key: Option<SignKey>,
-    pub(super) turn: Turn<'a>,
+    pub(super) turn: WorkerSlot<'a>,
     /// When the failure that is told now is over exactly: the status tells whole seconds.
     pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
@@ -51,7 +51,7 @@ pub(super) struct Run<'a> {
 
 /// How a reconcile goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RoundEnd {
     /// At once, with everything read anew.
     Again,
     /// After a while, or when something changes.
@@ -61,14 +61,14 @@ pub(super) enum Next {
 }
 
 /// The object changed while its reconcile waited.
-pub(super) struct Changed;
+pub(super) struct ObjectChanged;
 
-impl<'a> Run<'a> {
+impl<'a> Reconciliation<'a> {
     /// Begins with what is known without asking anybody.
     pub(super) fn new(
         context: &'a Context,
         object: Arc<RecordingCallback>,
-        turn: Turn<'a>,
+        turn: WorkerSlot<'a>,
     ) -> Self {
         let uid = parse::uid(&object);
         let changed = Box::pin(context.memories.changes(&uid).notified_owned());
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
         if facts.observed.rows().iter().any(is_deleted) {
             // A sweep saw it before it was deleted.
-            (facts.observed, facts.shown) = (Observed::Unasked, Shown::Unasked);
+            (facts.observed, facts.shown) = (Observed::Unasked, GetResult::Unasked);
         }
         Self {
             context,
@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
     }
 
     /// This account has seen the place, or written there.
-    pub(super) fn note_seen_by(&mut self, account: &Account) {
+    pub(super) fn note_seen_by(&mut self, account: &SharedAccount) {
         let key = account.login().key().clone();
         self.facts.account_has_seen = true;
         self.context
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
     }
 
     /// The cloud took what this round sends, key and all.
-    pub(super) fn note_written(&mut self, account: &Account) {
+    pub(super) fn note_written(&mut self, account: &SharedAccount) {
         self.note_seen_by(account);
         self.facts.key_in_doubt = false;
         let uid = &self.facts.object.uid;
@@ -143,9 +143,9 @@ impl<'a> Run<'a> {
     /// Waits for the right to make one call; a long wait is told first.
     pub(super) async fn token(
         &mut self,
-        account: &Arc<Account>,
-        call: Call,
-    ) -> Result<Result<Token, Changed>, Error> {
+        account: &Arc<SharedAccount>,
+        call: CallPurpose,
+    ) -> Result<Result<Token, ObjectChanged>, ClusterError> {
         if let Err(changed) = self.within_allowance(call).await? {
             return Ok(Err(changed));
         }
@@ -164,8 +164,8 @@ impl<'a> Run<'a> {
     /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
     pub(super) async fn within_allowance(
         &mut self,
-        call: Call,
-    ) -> Result<Result<(), Changed>, Error> {
+        call: CallPurpose,
+    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
         let uid = self.facts.object.uid.clone();
         let taken = self
             .context
@@ -176,12 +176,12 @@ impl<'a> Run<'a> {
         self.write(status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
-        Ok(Err(Changed))
+        Ok(Err(ObjectChanged))
     }
 
     /// Says once per wait that the object waits for its turn.
-    pub(super) async fn tell_wait(&mut self, wait: Duration) -> Result<(), Error> {
-        if wait <= TOLD_WAIT {
+    pub(super) async fn tell_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
+        if wait <= REPORTED_WAIT {
             return Ok(());
         }
         let status = &self.facts.status;
@@ -200,23 +200,26 @@ impl<'a> Run<'a> {
     }
 
     /// What a change at the cloud takes: credentials that can be used, and a valid spec.
-    pub(super) fn means(&self) -> Option<(Arc<Account>, Desired)> {
+    pub(super) fn means(&self) -> Option<(Arc<SharedAccount>, Desired)> {
         Some((self.account.clone()?, self.facts.desired.clone().ok()?))
     }
 
     /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
     pub(super) async fn alone(
         &mut self,
-        account: &Account,
+        account: &SharedAccount,
         place: &Place,
-    ) -> Result<OwnedMutexGuard<()>, Changed> {
+    ) -> Result<OwnedMutexGuard<()>, ObjectChanged> {
         let context = self.context;
         self.wait(context.places.lock(account.target(), place))
             .await
     }
 
     /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
-    pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Changed> {
+    pub(super) async fn wait<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, ObjectChanged> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
         let waited = self
             .turn
@@ -224,8 +227,8 @@ impl<'a> Run<'a> {
                 tokio::select! {
                     biased;
                     value = future => Ok(value),
-                    () = changed => Err(Changed),
-                    () = stop.requested() => Err(Changed),
+                    () = changed => Err(ObjectChanged),
+                    () = stop.requested() => Err(ObjectChanged),
                 }
             })
             .await;
@@ -237,7 +240,7 @@ impl<'a> Run<'a> {
     pub(super) async fn or_changed<T>(
         &mut self,
         call: std::pin::Pin<&mut impl Future<Output = T>>,
-    ) -> Result<T, Changed> {
+    ) -> Result<T, ObjectChanged> {
         let changed = self.changed.as_mut();
         let waited = self
             .turn
@@ -245,7 +248,7 @@ impl<'a> Run<'a> {
                 tokio::select! {
                     biased;
                     value = call => Ok(value),
-                    () = changed => Err(Changed),
+                    () = changed => Err(ObjectChanged),
                 }
             })
             .await;

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::change::advice;
 use super::record::text;
-use super::run::{Next, Run};
-use crate::cluster::error::Error;
+use super::run::{Reconciliation, RoundEnd};
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Version, is_stale};
+use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::declared::parse;
 use crate::plan::facts::Facts;
 use crate::plan::failure::Failure;
@@ -17,97 +17,104 @@ use crate::plan::interpreter::Interpreter;
 use crate::plan::place::{Place, Target};
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
-use crate::plan::step::{Look, Rest};
+use crate::plan::step::{Look, Requeue};
 use crate::plan::{ledger, outcome, parting};
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
 
 /// What the controller does with a decision. Each method that says `Some` ends the round.
-impl Interpreter for Run<'_> {
-    type End = Next;
-    type Error = Error;
+impl Interpreter for Reconciliation<'_> {
+    type End = RoundEnd;
+    type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    fn endless(&self) -> Next {
-        Next::Again
+    fn endless(&self) -> RoundEnd {
+        RoundEnd::Again
     }
 
-    async fn read_access(&mut self) -> Result<Option<Next>, Error> {
+    async fn read_access(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.access().await
     }
 
-    async fn look(&mut self, look: Look) -> Result<Option<Next>, Error> {
+    async fn look(&mut self, look: Look) -> Result<Option<RoundEnd>, ClusterError> {
         self.look_at_place(look).await
     }
 
-    async fn show(&mut self) -> Result<Option<Next>, Error> {
+    async fn show(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.get_recorded().await
     }
 
-    async fn read_definition(&mut self) -> Result<Option<Next>, Error> {
+    async fn read_definition(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.read_crd().await;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Result<Option<Next>, Error> {
+    async fn protect(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.put_back_metadata().await.map(Some)
     }
 
-    async fn unprotect(&mut self) -> Result<Option<Next>, Error> {
-        self.let_go(None).await.map(|_| Some(Next::Again))
+    async fn unprotect(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.let_go(None).await.map(|_| Some(RoundEnd::Again))
     }
 
-    async fn create(&mut self) -> Result<Option<Next>, Error> {
+    async fn create(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         Box::pin(self.make()).await.map(Some)
     }
 
-    async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Option<Next>, Error> {
+    async fn update(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
         Box::pin(self.change(id, drift)).await.map(Some)
     }
 
-    async fn delete(&mut self, id: &str) -> Result<Option<Next>, Error> {
+    async fn delete(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
         self.remove(id).await
     }
 
-    async fn claim(&mut self, row: Row) -> Result<Option<Next>, Error> {
+    async fn claim(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
         self.record_own(row).await.map(Some)
     }
 
-    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Error> {
+    async fn adopt(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
         self.take_over(row).await.map(Some)
     }
 
-    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<Next>, Error> {
+    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<RoundEnd>, ClusterError> {
         self.forget_id(id, owner).await.map(Some)
     }
 
-    async fn release(&mut self, retained: Option<String>) -> Result<Option<Next>, Error> {
+    async fn release(
+        &mut self,
+        retained: Option<String>,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
         self.let_go(retained).await.map(Some)
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Error> {
+    async fn failed(&mut self, failure: &Failure) -> Result<Option<RoundEnd>, ClusterError> {
         self.tell_failure(failure).await.map(Some)
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Result<Option<Next>, Error> {
+    async fn unseen(&mut self, failure: &Failure) -> Result<Option<RoundEnd>, ClusterError> {
         let status = outcome::unseen(&self.facts, failure, advice(failure));
-        self.end(status, Next::OnChange).await.map(Some)
+        self.end(status, RoundEnd::OnChange).await.map(Some)
     }
 
-    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, Error> {
+    async fn rest(&mut self, rest: Requeue) -> Result<Option<RoundEnd>, ClusterError> {
         self.tell_rest(rest).await.map(Some)
     }
 }
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Puts finalizer and record back.
-    async fn put_back_metadata(&mut self) -> Result<Next, Error> {
+    async fn put_back_metadata(&mut self) -> Result<RoundEnd, ClusterError> {
         let record = self.facts.claiming_record().map(text);
-        let version = Version::of(&self.object);
+        let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         let protected = objects.protect(&self.object, &version, record.as_deref());
         match protected.await {
@@ -117,19 +124,19 @@ impl Run<'_> {
             }
             Err(error) => return Err(error),
         }
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// Records a row that an attempt of ours made.
-    async fn record_own(&mut self, row: Row) -> Result<Next, Error> {
+    async fn record_own(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let Some(attempt) = record.author_of(&row).or_else(|| record.newest().cloned()) else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
-        let told = outcome::Told {
+        let told = outcome::Receipt {
             http_status: None,
             request_id: None,
             at: row.create_time.unwrap_or(attempt.at),
@@ -137,25 +144,25 @@ impl Run<'_> {
         let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
         self.write(status).await?;
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// Records a foreign row that the policy lets us take over.
-    async fn take_over(&mut self, row: Row) -> Result<Next, Error> {
+    async fn take_over(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
         let Some((account, desired)) = self.means() else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let Ok(_alone) = self.alone(&account, &desired.place).await else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
             let _ = self.put_back_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
-                return Ok(Next::Again);
+                return Ok(RoundEnd::Again);
             }
         }
         let status = outcome::adopted(&self.facts, &desired, &row);
@@ -166,22 +173,22 @@ impl Run<'_> {
             );
             self.tell(Tone::Normal, Reason::Adopted, &note).await;
         }
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// The owner of the place holds the id that this object has in its status: a fresh read of the owner decides.
-    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<Next, Error> {
+    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<RoundEnd, ClusterError> {
         let (namespace, name) = owner.split_once('/').unwrap_or_default();
         let Some(owner) = self.context.objects.get(namespace, name).await? else {
-            return Ok(Next::After(SOON)); // the watch will tell that it is gone
+            return Ok(RoundEnd::After(SOON)); // the watch will tell that it is gone
         };
         self.context.update(&owner);
         let held = owner.status.and_then(|status| status.callback_id);
         if held.as_deref() != Some(id) {
-            return Ok(Next::After(SOON)); // the watch is behind
+            return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
         self.write(parting::disowned(&self.facts)).await?;
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// Whether another object came first, to the place or to the callback.
@@ -210,7 +217,7 @@ impl Run<'_> {
     }
 
     /// Nothing to do at the cloud: tells how things are.
-    async fn tell_rest(&mut self, rest: Rest) -> Result<Next, Error> {
+    async fn tell_rest(&mut self, rest: Requeue) -> Result<RoundEnd, ClusterError> {
         let status = outcome::rested(&self.facts, &rest);
         self.note_row();
         if rest.look_again {
@@ -226,7 +233,7 @@ impl Run<'_> {
             .memories
             .with(uid, |memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-        self.end(status, wait.map_or(Next::OnChange, Next::After))
+        self.end(status, wait.map_or(RoundEnd::OnChange, RoundEnd::After))
             .await
     }
 }

@@ -18,23 +18,23 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, MissedTickBehavior, sleep};
 use tracing::{debug, info};
 
-use super::Objects;
-use super::account::Account;
+use super::ObjectStore;
+use super::account::SharedAccount;
 use super::context::Context;
-use super::memory::News;
+use super::memory::Sighting;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::backoff::lengthened;
 use crate::plan::conditions;
-use crate::plan::facts::{Observed, Shown};
+use crate::plan::facts::{GetResult, Observed};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::place::Place;
 use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::{hold, ledger};
-use accounts::{Group, Served, groups, identify, is_at_home};
+use accounts::{Group, ServedObjects, groups, identify, is_at_home};
 pub(super) use reach::Reach;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
@@ -45,7 +45,7 @@ const TOLERATED: u32 = 3;
 const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Sweeps every account once an interval, for ever.
-pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
+pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
     context.may_begin().await;
     let due = |at| {
         let groups = groups(context, stores, at);
@@ -95,7 +95,7 @@ async fn turn(context: &Context, group: Group, pause: Duration) {
 }
 
 /// None of these is due for a while.
-fn put_off(context: &Context, served: &Served, pause: Duration) {
+fn put_off(context: &Context, served: &ServedObjects, pause: Duration) {
     let next = Some(Instant::now() + pause);
     for uid in served.iter().map(|object| parse::uid(object)) {
         // Who went meanwhile must not be remembered.
@@ -106,7 +106,7 @@ fn put_off(context: &Context, served: &Served, pause: Duration) {
 }
 
 /// Sweeps the account of these objects, once it is known.
-async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Served) {
+async fn look_after(context: &Context, account: Option<Arc<SharedAccount>>, served: ServedObjects) {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -119,7 +119,7 @@ async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Se
         }
         Err(None) => return,
     };
-    let (served, strayed): (Served, Served) = served
+    let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
         .partition(|object| is_at_home(object, account.target()));
     for object in &strayed {
@@ -140,7 +140,7 @@ fn tell_strayed(context: &Context, object: &RecordingCallback) {
 }
 
 /// One sweep of one account.
-async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
+async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
@@ -149,7 +149,7 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
     };
     reach::note(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
-    let served: Served = served.iter().filter(is_there).cloned().collect();
+    let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
             for object in &served {
@@ -176,7 +176,7 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
 }
 
 /// Sets the gauges of the project that was swept.
-fn tell(context: &Context, account: &Account, inventory: &Inventory) {
+fn tell(context: &Context, account: &SharedAccount, inventory: &Inventory) {
     if !inventory.complete {
         return;
     }
@@ -194,9 +194,9 @@ fn tell(context: &Context, account: &Account, inventory: &Inventory) {
 
 /// What a sweep lacked.
 #[derive(Default)]
-struct Missing {
+struct MissingRows {
     /// Those of whom it counts.
-    objects: Served,
+    objects: ServedObjects,
     /// How many in all.
     count: usize,
 }
@@ -204,12 +204,12 @@ struct Missing {
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
 fn compare(
     context: &Context,
-    account: &Account,
-    served: &Served,
+    account: &SharedAccount,
+    served: &ServedObjects,
     inventory: &Inventory,
-) -> Missing {
+) -> MissingRows {
     let begun = cloud_time(context, account, inventory);
-    let mut missing = Missing::default();
+    let mut missing = MissingRows::default();
     for object in served {
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
@@ -242,7 +242,7 @@ fn compare(
                 object,
                 inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
-                Shown::Unasked,
+                GetResult::Unasked,
             );
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
@@ -268,11 +268,11 @@ fn lying_there(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Ro
 /// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
 async fn confirm(
     context: &Context,
-    account: &Arc<Account>,
-    missing: Missing,
+    account: &Arc<SharedAccount>,
+    missing: MissingRows,
     inventory: Arc<Inventory>,
 ) {
-    let Missing { objects, count } = missing;
+    let MissingRows { objects, count } = missing;
     if objects.is_empty() || !are_gone(context, account, &objects).await {
         return;
     }
@@ -300,13 +300,13 @@ async fn confirm(
         {
             let rows = context.deleted.living(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, inventory.begun, observed, Shown::Gone);
+            hand_over(context, &object, inventory.begun, observed, GetResult::Gone);
         }
     }
 }
 
 /// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
-async fn are_gone(context: &Context, account: &Account, missing: &Served) -> bool {
+async fn are_gone(context: &Context, account: &SharedAccount, missing: &ServedObjects) -> bool {
     for object in missing {
         let Some(id) = id(object) else { continue };
         let purse = context.memories.purse(&parse::uid(object));
@@ -316,15 +316,15 @@ async fn are_gone(context: &Context, account: &Account, missing: &Served) -> boo
         let token = account.bucket().acquire(Lane::Background, "").await;
         let token = token.paid_from(&purse);
         match account.show(token, id).await {
-            Shown::Gone => {}
-            Shown::Row(_) => {
+            GetResult::Gone => {}
+            GetResult::Row(_) => {
                 info!(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"
                 );
                 return false;
             }
-            Shown::Unknown(failure) => {
+            GetResult::Unknown(failure) => {
                 let problem = failure.message;
                 debug!(
                     remote_id = id,
@@ -332,7 +332,7 @@ async fn are_gone(context: &Context, account: &Account, missing: &Served) -> boo
                 );
                 return false;
             }
-            Shown::Unasked => return false,
+            GetResult::Unasked => return false,
         }
     }
     true
@@ -349,10 +349,10 @@ fn hand_over(
     object: &RecordingCallback,
     begun: Instant,
     observed: Observed,
-    shown: Shown,
+    shown: GetResult,
 ) {
     context.memories.with(&parse::uid(object), |memory| {
-        memory.news = Some(News {
+        memory.news = Some(Sighting {
             observed,
             begun,
             shown,
@@ -363,7 +363,7 @@ fn hand_over(
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
-fn failed(context: &Context, served: &Served, failure: &Failure) {
+fn failed(context: &Context, served: &ServedObjects, failure: &Failure) {
     debug!(code = failure.code, "a sweep failed: {}", failure.message);
     if !matches!(
         failure.class,
@@ -386,7 +386,7 @@ fn failed(context: &Context, served: &Served, failure: &Failure) {
 }
 
 /// When the inventory's look began, in cloud time.
-fn cloud_time(context: &Context, account: &Account, inventory: &Inventory) -> Timestamp {
+fn cloud_time(context: &Context, account: &SharedAccount, inventory: &Inventory) -> Timestamp {
     let ago = SignedDuration::try_from(inventory.begun.elapsed()).unwrap_or_default();
     let now = context.clock.now(&account.target().endpoint);
     now.checked_sub(ago).unwrap_or(Timestamp::MIN)

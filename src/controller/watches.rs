@@ -17,9 +17,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::context::{Context, Listed};
-use super::notes::Notes;
-use super::{Event, Objects};
-use crate::admin::{Health, Trouble};
+use super::notes::IndexUpdater;
+use super::{ObjectEvent, ObjectStore};
+use crate::admin::{Health, WatchTrouble};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
 use crate::cluster::watch::{Missed, Watched, is_refusal};
@@ -31,21 +31,21 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is told how the watches stand.
-const TOLD: Duration = Duration::from_secs(1);
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The watch of one namespace, or of all.
-pub(super) struct Watch {
+pub(super) struct NamespaceWatch {
     watched: Watched,
     /// The objects that it has brought.
-    pub(super) store: Objects,
+    pub(super) store: ObjectStore,
     /// Whether the start waits for it no longer: its objects are known, or the API server refuses to list them.
     settled: watch::Sender<bool>,
 }
 
 /// Objects that may need work.
-pub(super) type Work = BoxStream<'static, watcher::Result<RecordingCallback>>;
+pub(super) type WorkStream = BoxStream<'static, watcher::Result<RecordingCallback>>;
 
-impl Watch {
+impl NamespaceWatch {
     /// One for each namespace that is served, or one for all, with what writes its store.
     pub(super) fn all(
         config: &RunConfig,
@@ -77,9 +77,9 @@ impl Watch {
         context: &Arc<Context>,
         health: &Arc<Health>,
         is_alone: bool,
-    ) -> Work {
+    ) -> WorkStream {
         let before = is_alone.then(|| self.store.clone());
-        let mut notes = Notes::new(Arc::clone(context), before);
+        let mut notes = IndexUpdater::new(Arc::clone(context), before);
         let (waking, telling) = (Arc::clone(context), Arc::clone(self));
         let (health, epoch) = (Arc::clone(health), self.watched.epoch());
         let matters = move |object: &RecordingCallback| {
@@ -110,7 +110,7 @@ impl Watch {
             Err(error) => {
                 let is_refusal = is_refusal(error);
                 let text = one_line(&error.to_string());
-                health.watch_fails(namespace, Trouble { text, is_refusal });
+                health.watch_fails(namespace, WatchTrouble { text, is_refusal });
                 if is_refusal {
                     self.settled.send_replace(true);
                 }
@@ -148,7 +148,7 @@ impl Watch {
 pub(super) async fn run(
     context: &Context,
     health: &Health,
-    watches: &[Arc<Watch>],
+    watches: &[Arc<NamespaceWatch>],
     listed: &watch::Sender<Listed>,
 ) {
     health.watches_begin();
@@ -207,12 +207,12 @@ async fn told(context: &Context, health: &Health) {
             }
         }
         before = now;
-        sleep(TOLD).await;
+        sleep(HEALTH_INTERVAL).await;
     }
 }
 
 /// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.
-fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<Event> {
+fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<ObjectEvent> {
     let read = |guard: DeserializeGuard<RecordingCallback>| match guard.0 {
         Ok(object) => Some(object),
         Err(invalid) => {
@@ -226,11 +226,11 @@ fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Optio
         }
     };
     match event {
-        watcher::Event::Apply(guard) => read(guard).map(Event::Apply),
-        watcher::Event::Delete(guard) => read(guard).map(Event::Delete),
-        watcher::Event::InitApply(guard) => read(guard).map(Event::InitApply),
-        watcher::Event::Init => Some(Event::Init),
-        watcher::Event::InitDone => Some(Event::InitDone),
+        watcher::Event::Apply(guard) => read(guard).map(ObjectEvent::Apply),
+        watcher::Event::Delete(guard) => read(guard).map(ObjectEvent::Delete),
+        watcher::Event::InitApply(guard) => read(guard).map(ObjectEvent::InitApply),
+        watcher::Event::Init => Some(ObjectEvent::Init),
+        watcher::Event::InitDone => Some(ObjectEvent::InitDone),
     }
 }
 

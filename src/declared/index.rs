@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::parse;
 use crate::api::RecordingCallback;
-use crate::plan::facts::Rival;
+use crate::plan::facts::OtherOwner;
 use crate::plan::owner::{Candidate, owner};
 use crate::plan::place::{Place, Target};
 use crate::plan::record::Record;
@@ -24,24 +24,24 @@ pub struct Index {
 }
 
 /// Region and project id.
-type Project = (String, String);
+type RegionProject = (String, String);
 
 #[derive(Default)]
 struct Tables {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, IndexEntry>,
     places: HashMap<Place, BTreeSet<String>>,
     ids: HashMap<String, BTreeSet<String>>,
 }
 
 /// What the index keeps of one object.
 #[derive(Clone)]
-struct Entry {
+struct IndexEntry {
     object: ObjectRef<RecordingCallback>,
     place: Place,
     id: Option<String>,
-    project: Option<Project>,
+    project: Option<RegionProject>,
     /// Where a look with its own credentials succeeded.
-    looked: Option<Project>,
+    looked: Option<RegionProject>,
     /// Whether those that came after it fail.
     looks_fail: bool,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
@@ -55,9 +55,9 @@ struct Entry {
     version: u64,
 }
 
-impl Entry {
+impl IndexEntry {
     /// What others who want the same place go by.
-    fn claim(&self) -> Claim<'_> {
+    fn claim(&self) -> ClaimKey<'_> {
         let Candidate { open, deleting, .. } = self.candidate;
         let observes = self.observes || self.let_go;
         (self.id.as_deref(), open, deleting, observes)
@@ -65,7 +65,7 @@ impl Entry {
 
     /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
     /// may write a record with credentials that never work.
-    fn standing(&self, project: &Project, record_counts: Duration) -> Candidate {
+    fn standing(&self, project: &RegionProject, record_counts: Duration) -> Candidate {
         let looked = self.looked.as_ref() == Some(project);
         let blind = looked && self.looks_fail;
         let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < record_counts;
@@ -78,7 +78,7 @@ impl Entry {
 }
 
 /// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
-type Claim<'a> = (Option<&'a str>, bool, bool, bool);
+type ClaimKey<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
     /// An empty one.
@@ -121,7 +121,7 @@ impl Index {
             .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
         let let_go = meta.deleting && !meta.finalizer;
         let id = status.callback_id.filter(|_| !let_go);
-        let entry = Entry {
+        let entry = IndexEntry {
             object: ObjectRef::from_obj(object),
             place: parse::place(&object.spec),
             project,
@@ -146,7 +146,9 @@ impl Index {
             id,
             version,
         };
-        let claimed = before.as_ref().map_or(Claim::default(), Entry::claim);
+        let claimed = before
+            .as_ref()
+            .map_or(ClaimKey::default(), IndexEntry::claim);
         let others = if entry.claim() == claimed {
             Vec::new()
         } else {
@@ -218,7 +220,7 @@ impl Index {
     }
 
     /// The object that owns the place of this one, if that is another.
-    pub fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<Rival> {
+    pub fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
         let tables = self.lock();
         let project = (target.region.clone(), target.project_id.clone());
         let candidates: Vec<Candidate> = tables
@@ -232,7 +234,7 @@ impl Index {
             .collect();
         owner(&candidates)
             .filter(|owner| owner.uid != uid)
-            .map(|owner| Rival {
+            .map(|owner| OtherOwner {
                 name: owner.name.clone(),
                 id: tables.entries.get(&owner.uid).and_then(|it| it.id.clone()),
                 deleting: owner.deleting,
@@ -272,7 +274,7 @@ impl Tables {
             .collect()
     }
 
-    fn add(&mut self, entry: Entry) {
+    fn add(&mut self, entry: IndexEntry) {
         let uid = entry.candidate.uid.clone();
         self.places
             .entry(entry.place.clone())
@@ -284,7 +286,7 @@ impl Tables {
         self.entries.insert(uid, entry);
     }
 
-    fn take(&mut self, uid: &str) -> Option<Entry> {
+    fn take(&mut self, uid: &str) -> Option<IndexEntry> {
         let entry = self.entries.remove(uid)?;
         let without = |users: Option<&mut BTreeSet<String>>| {
             users.is_some_and(|users| {

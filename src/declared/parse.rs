@@ -13,8 +13,8 @@ use crate::api::{
 use crate::plan::content::Content;
 use crate::plan::credible::credible;
 use crate::plan::facts::{
-    Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
-    Rewrites, Settings, Shown,
+    Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
+    PlanSettings, Policies, Rewrites, SignKeyState,
 };
 use crate::plan::ledger;
 use crate::plan::place::Place;
@@ -26,7 +26,7 @@ const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
 const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
 /// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
-pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp) -> Facts {
     let status = status(object, now);
     Facts {
         now,
@@ -45,9 +45,9 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         rechecked: false,
         look_due: false,
         nudged: false,
-        access: Access::Unread,
+        access: CloudAccess::Unread,
         credential: None,
-        key: Key::Unread,
+        key: SignKeyState::Unread,
         key_in_doubt: false,
         account_has_seen: false,
         rival: None,
@@ -55,9 +55,9 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         is_hearsay: false,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
-        definition: Definition::Unread,
+        definition: CrdPresence::Unread,
         observed: Observed::Unasked,
-        shown: Shown::Unasked,
+        shown: GetResult::Unasked,
         denied: None,
         baseline: None,
         rewrites: Rewrites::default(),
@@ -67,8 +67,8 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
 }
 
 /// The metadata that decisions depend on.
-pub fn object(object: &RecordingCallback) -> Object {
-    Object {
+pub fn object(object: &RecordingCallback) -> ObjectFacts {
+    ObjectFacts {
         uid: uid(object),
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),

@@ -8,12 +8,12 @@ mod environment;
 
 use std::sync::Arc;
 
-use self::choice::{Found, choose, data_of, missing};
-pub use self::{choice::Problem, environment::Environment};
+use self::choice::{AmbientSource, choose, data_of, missing};
+pub use self::{choice::AmbientError, environment::Environment};
 use super::{
     credentials::{Credential, CredentialSet},
     endpoint::AllowList,
-    temporary::{Temporary, Ways},
+    temporary::{ServiceClients, TemporaryKeys},
 };
 
 /// Where the metadata service of a machine is.
@@ -22,17 +22,22 @@ pub const METADATA: &str = "http://169.254.169.254";
 /// What this process's environment gives.
 pub struct Ambient {
     environment: Environment,
-    credential: Result<Credential, Problem>,
+    credential: Result<Credential, AmbientError>,
 }
 
 impl Ambient {
     /// Chooses a source. `metadata` is the base URL of the machine's metadata service.
-    pub fn new(environment: Environment, allowed: &AllowList, ways: Ways, metadata: &str) -> Self {
+    pub fn new(
+        environment: Environment,
+        allowed: &AllowList,
+        ways: ServiceClients,
+        metadata: &str,
+    ) -> Self {
         let credential =
             choose(&environment, allowed, metadata).map(|(found, passed)| match found {
-                Found::Fixed(credential) => credential,
-                Found::Made(source) => {
-                    Credential::Ambient(Arc::new(Temporary::new(source, passed, ways)))
+                AmbientSource::Fixed(credential) => credential,
+                AmbientSource::Made(source) => {
+                    Credential::Ambient(Arc::new(TemporaryKeys::new(source, passed, ways)))
                 }
             });
         Self {
@@ -42,7 +47,7 @@ impl Ambient {
     }
 
     /// The credentials, and what the environment says of project and addresses. `region` is the one that is wanted, where that is known.
-    pub fn set(&self, region: Option<&str>) -> Result<CredentialSet, Problem> {
+    pub fn set(&self, region: Option<&str>) -> Result<CredentialSet, AmbientError> {
         let credential = self.credential.clone()?;
         let variables = &self.environment;
         let region = region.or_else(|| variables.get(environment::REGION));

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     clock::{date, parse_http_date},
     codes,
-    redact::{MAX_NAME, MAX_TEXT, Secrets},
+    redact::{MAX_NAME, MAX_TEXT, Redactor},
     transport::{Response, TransportError},
 };
 use crate::plan::failure::{Class, Failure, Operation};
@@ -30,7 +30,7 @@ const NOT_FOUND: &str = "LIVE.103011019";
 
 /// What the body of an unsuccessful answer says.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Body {
+struct ErrorBody {
     code: Option<String>,
     message: Option<String>,
     detail: Option<String>,
@@ -38,9 +38,9 @@ struct Body {
 }
 
 /// How a body can be read.
-enum Shape {
+enum BodyShape {
     Empty,
-    Json(Body),
+    Json(ErrorBody),
     /// HTML, truncated or not UTF-8: whoever wrote it, it was not this API.
     Foreign,
 }
@@ -49,7 +49,7 @@ enum Shape {
 pub fn judge(
     operation: Operation,
     reply: Result<Response, TransportError>,
-    secrets: &Secrets,
+    secrets: &Redactor,
     now: Timestamp,
 ) -> Result<Response, Failure> {
     let response = reply.map_err(|error| unanswered(operation, error, secrets))?;
@@ -63,14 +63,14 @@ pub fn judge(
 pub fn answered(
     operation: Operation,
     response: &Response,
-    secrets: &Secrets,
+    secrets: &Redactor,
     now: Timestamp,
 ) -> Failure {
     let shape = shape(&response.body);
     let class = class(operation, response.status, &shape);
     let body = match shape {
-        Shape::Json(body) => body,
-        Shape::Empty | Shape::Foreign => Body::default(),
+        BodyShape::Json(body) => body,
+        BodyShape::Empty | BodyShape::Foreign => ErrorBody::default(),
     };
     let words = match (&body.message, &body.detail) {
         (Some(message), Some(detail)) => format!("{message}: {detail}"),
@@ -93,7 +93,7 @@ pub fn answered(
 }
 
 /// The failure of a call that brought no answer, or none that could be read to its end.
-pub fn unanswered(operation: Operation, error: TransportError, secrets: &Secrets) -> Failure {
+pub fn unanswered(operation: Operation, error: TransportError, secrets: &Redactor) -> Failure {
     let (class, http_status, headers, message) = match error {
         TransportError::NotSent(message) => (Class::NotSent, None, HeaderMap::new(), message),
         TransportError::AfterHandOver(message) => {
@@ -121,7 +121,7 @@ pub fn unreadable(
     operation: Operation,
     response: &Response,
     problem: &str,
-    secrets: &Secrets,
+    secrets: &Redactor,
 ) -> Failure {
     Failure {
         operation,
@@ -155,15 +155,15 @@ pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Timestamp) -> bool 
 }
 
 /// The id by which the cloud finds a call in its logs.
-pub fn request_id(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
+pub fn request_id(headers: &HeaderMap, secrets: &Redactor) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get("x-request-id")?.as_bytes()).into_owned();
     Some(secrets.clean(&text, MAX_NAME)).filter(|id| !id.is_empty())
 }
 
-fn class(operation: Operation, status: StatusCode, shape: &Shape) -> Class {
+fn class(operation: Operation, status: StatusCode, shape: &BodyShape) -> Class {
     let code = match shape {
-        Shape::Json(body) => body.code.as_deref(),
-        Shape::Empty | Shape::Foreign => None,
+        BodyShape::Json(body) => body.code.as_deref(),
+        BodyShape::Empty | BodyShape::Foreign => None,
     };
     // Done, and an error: whoever says both can't be believed that nothing happened, nor that something is gone.
     if status.is_success() {
@@ -196,8 +196,8 @@ fn is_gone(operation: Operation, status: StatusCode, code: Option<&str>) -> bool
     code == NOT_FOUND || (status == StatusCode::NOT_FOUND && code.starts_with("LIVE."))
 }
 
-fn by_status(status: StatusCode, shape: &Shape) -> Class {
-    if matches!(shape, Shape::Foreign) {
+fn by_status(status: StatusCode, shape: &BodyShape) -> Class {
+    if matches!(shape, BodyShape::Foreign) {
         return Class::Protocol;
     }
     match status.as_u16() {
@@ -211,18 +211,18 @@ fn by_status(status: StatusCode, shape: &Shape) -> Class {
     }
 }
 
-fn shape(bytes: &[u8]) -> Shape {
+fn shape(bytes: &[u8]) -> BodyShape {
     if bytes.trim_ascii().is_empty() {
-        return Shape::Empty;
+        return BodyShape::Empty;
     }
     match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => Shape::Json(find_body(&value).unwrap_or_default()),
-        Err(_) => Shape::Foreign,
+        Ok(value) => BodyShape::Json(find_body(&value).unwrap_or_default()),
+        Err(_) => BodyShape::Foreign,
     }
 }
 
 /// The first object, from the outside in, that has a code and a message, else the first that has a code.
-fn find_body(value: &Value) -> Option<Body> {
+fn find_body(value: &Value) -> Option<ErrorBody> {
     let objects = objects(value);
     let bodies: Vec<_> = objects.into_iter().filter_map(read_body).collect();
     let complete = bodies.iter().position(|body| body.message.is_some());
@@ -240,9 +240,9 @@ fn objects(value: &Value) -> Vec<&Map<String, Value>> {
     }
 }
 
-fn read_body(object: &Map<String, Value>) -> Option<Body> {
+fn read_body(object: &Map<String, Value>) -> Option<ErrorBody> {
     SPELLINGS.iter().find_map(|(code, message)| {
-        Some(Body {
+        Some(ErrorBody {
             code: Some(text(object, code)?),
             message: text(object, message),
             detail: text(object, "error_detail"),

@@ -26,7 +26,7 @@ const PLAUSIBLE: Range<i64> = 1_577_836_800..4_102_444_800;
 
 /// When a request left and when its answer came, by the local clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct RequestSpan {
     /// Just before the request was handed over.
     pub sent: Timestamp,
     /// When the whole answer was there.
@@ -106,7 +106,7 @@ impl Clock {
     }
 
     /// Learns what a `Date` header shows, and gives it: the smallest offset that puts it between request and answer.
-    pub fn observe(&self, endpoint: &str, date: Timestamp, span: Span) -> SignedDuration {
+    pub fn observe(&self, endpoint: &str, date: Timestamp, span: RequestSpan) -> SignedDuration {
         let ahead = date.duration_since(span.received);
         let behind = date.duration_since(span.sent);
         let shown = if ahead >= RESOLUTION {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_offset_is_what_the_way_there_and_back_does_not_explain() {
-        let span = Span {
+        let span = RequestSpan {
             sent: time("2026-11-25T02:00:00Z"),
             received: time("2026-11-25T02:00:08Z"),
         };
@@ -213,7 +213,7 @@ mod tests {
     fn after(dates: &[&str]) -> Clock {
         let clock = clock();
         let now = clock.local();
-        let span = Span {
+        let span = RequestSpan {
             sent: now,
             received: now,
         };

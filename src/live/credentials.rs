@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use super::keys::{AccessKey, KeyPair, User};
 use super::{
     keys::{joined, keyed_digest},
-    redact::Secrets,
-    temporary::Temporary,
+    redact::Redactor,
+    temporary::TemporaryKeys,
 };
 
 /// How calls are authorised.
@@ -23,7 +23,7 @@ pub enum Credential {
     /// A user of IAM, for whom tokens are made.
     Password(User),
     /// This process itself, for whom temporary access keys are made.
-    Ambient(Arc<Temporary>),
+    Ambient(Arc<TemporaryKeys>),
 }
 
 /// What a Secret says. Keys of other names are ignored, white space at a value's ends is cut, an empty value is an absent one.
@@ -220,7 +220,7 @@ impl Credential {
     }
 
     /// Marks what must not be shown.
-    pub fn conceal(&self, secrets: &mut Secrets) {
+    pub fn conceal(&self, secrets: &mut Redactor) {
         match self {
             Self::AkSk(pair) => pair.conceal(secrets),
             Self::Token(token) => secrets.hide(token.expose_secret()),

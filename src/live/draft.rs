@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     keys::KeyPair,
-    redact::Secrets,
+    redact::Redactor,
     sign::{self, Unsigned},
     transport::{Request, authority},
 };
@@ -36,7 +36,7 @@ impl Draft<'_> {
         mut self,
         pair: &KeyPair,
         now: Timestamp,
-        secrets: &mut Secrets,
+        secrets: &mut Redactor,
     ) -> Option<Request> {
         pair.conceal(secrets);
         let date = sign::date(now);
@@ -73,7 +73,7 @@ impl Draft<'_> {
     pub(super) fn with_token(
         mut self,
         token: &SecretString,
-        secrets: &mut Secrets,
+        secrets: &mut Redactor,
     ) -> Option<Request> {
         secrets.hide(token.expose_secret());
         self.headers

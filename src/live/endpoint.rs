@@ -25,7 +25,7 @@ pub struct AllowList {
 
 /// A service of the cloud whose host is made from a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum CloudService {
     /// The API of recording callbacks.
     Live,
     /// Tokens and projects.
@@ -34,7 +34,7 @@ pub enum Service {
     Sts,
 }
 
-impl Service {
+impl CloudService {
     fn name(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -55,7 +55,7 @@ impl Endpoint {
     }
 
     /// The endpoint of a service in a region.
-    pub fn of_region(service: Service, region: &str) -> Result<Self, String> {
+    pub fn of_region(service: CloudService, region: &str) -> Result<Self, String> {
         let suffix = if region.starts_with("eu-") {
             "eu"
         } else {

@@ -9,17 +9,17 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-pub use self::project::NoProject;
-use self::{login::Logins, project::Projects};
+pub use self::project::ProjectLookupError;
+use self::{login::UserLogins, project::Projects};
 use super::{
-    account::Account, clock::Clock, credentials::Credential, keys::User, sender::Sender,
+    account::Account, clock::Clock, credentials::Credential, keys::User, sender::ServiceClient,
     strikes::Strikes, transport::Transport,
 };
 use crate::plan::failure::{Failure, Operation};
 
 /// A client of IAM with what it was told.
 pub struct Iam {
-    logins: Arc<Logins>,
+    logins: Arc<UserLogins>,
     projects: Projects,
 }
 
@@ -31,8 +31,8 @@ impl Iam {
         strikes: Arc<Strikes>,
         request_timeout: Duration,
     ) -> Self {
-        let sender = Sender::new(transport, clock, request_timeout);
-        let logins = Arc::new(Logins::new(sender.clone(), Arc::clone(&strikes)));
+        let sender = ServiceClient::new(transport, clock, request_timeout);
+        let logins = Arc::new(UserLogins::new(sender.clone(), Arc::clone(&strikes)));
         let projects = Projects::new(sender, Arc::clone(&logins), strikes);
         Self { logins, projects }
     }
@@ -59,7 +59,7 @@ impl Iam {
         credential: &Credential,
         region: &str,
         operation: Operation,
-    ) -> Result<String, NoProject> {
+    ) -> Result<String, ProjectLookupError> {
         self.projects
             .find(endpoint, credential, region, operation)
             .await

@@ -7,7 +7,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    redact::{Secrets, shortened},
+    redact::{Redactor, shortened},
     sign::hex,
 };
 
@@ -35,7 +35,7 @@ impl KeyPair {
     }
 
     /// Marks what must not be shown.
-    pub(super) fn conceal(&self, secrets: &mut Secrets) {
+    pub(super) fn conceal(&self, secrets: &mut Redactor) {
         secrets.shorten(self.ak.as_str());
         secrets.hide(self.sk.expose_secret());
         if let Some(token) = &self.security_token {

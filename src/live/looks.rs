@@ -22,8 +22,8 @@ use futures::future::BoxFuture;
 
 use self::board::Board;
 pub use self::{
-    ask::{Ask, Seen},
-    gate::{Creating, Gate},
+    ask::{LookRequest, LookResult},
+    gate::{CreateBarrier, CreateInFlight},
     kept::Inventory,
 };
 use super::{
@@ -49,7 +49,7 @@ pub trait Lister: Send + Sync {
 pub struct Looks {
     lister: Arc<dyn Lister>,
     bucket: Bucket,
-    gate: Arc<Gate>,
+    gate: Arc<CreateBarrier>,
     known_domains: Box<dyn Fn() -> BTreeSet<String> + Send + Sync>,
     board: Mutex<Board>,
 }
@@ -59,7 +59,7 @@ impl Looks {
     pub fn new(
         lister: Arc<dyn Lister>,
         bucket: Bucket,
-        gate: Arc<Gate>,
+        gate: Arc<CreateBarrier>,
         known_domains: impl Fn() -> BTreeSet<String> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (known_domains, board) = (Box::new(known_domains), Mutex::default());
@@ -84,7 +84,7 @@ impl Looks {
 
     /// Waits for the token of a create, and for a moment when no sweep needs the project still. While a sweep runs, no create holds a token:
     /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
-    pub async fn creating(&self, lane: Lane, namespace: &str) -> (Token, Creating) {
+    pub async fn creating(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
         loop {
             self.gate.open().await;
             let token = self.bucket.acquire(lane, namespace).await;

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use self::{
-    queue::{Queue, Turn},
+    queue::{Queue, QueueTurn},
     rate::Rate,
 };
 use super::purse::Purse;
@@ -55,18 +55,18 @@ impl Quota {
 /// The quota of one identity.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    shared: Arc<Shared>,
+    shared: Arc<BucketShared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct BucketShared {
+    state: Mutex<BucketState>,
     /// A token came back: the dispatcher need not sleep on.
     returned: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct BucketState {
     rate: Rate,
     queue: Queue<Waiter>,
     dispatching: bool,
@@ -81,13 +81,13 @@ struct Waiter {
 
 impl Bucket {
     fn new(per_minute: u32) -> Self {
-        let state = State {
+        let state = BucketState {
             rate: Rate::new(per_minute, Instant::now()),
             queue: Queue::new(),
             dispatching: false,
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(BucketShared {
                 state: Mutex::new(state),
                 returned: Notify::new(),
             }),
@@ -96,18 +96,21 @@ impl Bucket {
 
     /// Waits for a token. Dropped while it waits, it leaves the queue and nothing is lost.
     pub async fn acquire(&self, lane: Lane, namespace: &str) -> Token {
-        self.wait_for(lane, Turn::Of(namespace.to_owned())).await
+        self.wait_for(lane, QueueTurn::Of(namespace.to_owned()))
+            .await
     }
 
     /// Waits for a token to go on with something that others wait for and that has begun: first in its lane.
     pub async fn acquire_next(&self, lane: Lane) -> Token {
-        self.wait_for(lane, Turn::Next).await
+        self.wait_for(lane, QueueTurn::Next).await
     }
 
     /// How long a newcomer would wait for a token, as things are.
     pub fn estimate(&self, lane: Lane, namespace: &str) -> Duration {
         let mut state = self.shared.lock();
-        let position = state.queue.position(lane, &Turn::Of(namespace.to_owned()));
+        let position = state
+            .queue
+            .position(lane, &QueueTurn::Of(namespace.to_owned()));
         state.rate.wait(position, Instant::now())
     }
 
@@ -116,7 +119,7 @@ impl Bucket {
         self.shared.lock().rate.limit()
     }
 
-    async fn wait_for(&self, lane: Lane, turn: Turn) -> Token {
+    async fn wait_for(&self, lane: Lane, turn: QueueTurn) -> Token {
         let mut queued = Queued {
             shared: &self.shared,
             lane,
@@ -140,9 +143,9 @@ impl Bucket {
 
 /// A place in the queue, given up when dropped.
 struct Queued<'a> {
-    shared: &'a Arc<Shared>,
+    shared: &'a Arc<BucketShared>,
     lane: Lane,
-    turn: Turn,
+    turn: QueueTurn,
     number: u64,
 }
 
@@ -157,12 +160,17 @@ impl Drop for Queued<'_> {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl BucketShared {
+    fn lock(&self) -> MutexGuard<'_, BucketState> {
         lock(&self.state)
     }
 
-    fn enqueue(self: &Arc<Self>, lane: Lane, turn: &Turn, reply: oneshot::Sender<Token>) -> u64 {
+    fn enqueue(
+        self: &Arc<Self>,
+        lane: Lane,
+        turn: &QueueTurn,
+        reply: oneshot::Sender<Token>,
+    ) -> u64 {
         let mut state = self.lock();
         let number = state.queue.push(
             lane,
@@ -181,34 +189,34 @@ impl Shared {
     }
 
     /// One step of the dispatcher. The lock ends here: a token that nobody takes gives itself back.
-    fn step(self: &Arc<Self>) -> Step {
+    fn step(self: &Arc<Self>) -> DispatchStep {
         let mut state = self.lock();
         let now = Instant::now();
         if !state.queue.is_empty()
             && let Err(later) = state.rate.ready(now)
         {
-            return Step::Sleep(later);
+            return DispatchStep::Sleep(later);
         }
         let Some(first) = state.queue.pop() else {
             state.dispatching = false;
-            return Step::End;
+            return DispatchStep::End;
         };
         state.rate.take();
-        Step::Grant(first, now)
+        DispatchStep::Grant(first, now)
     }
 }
 
-enum Step {
+enum DispatchStep {
     Grant(Waiter, Instant),
     Sleep(Instant),
     End,
 }
 
 /// Hands tokens to those who wait, until nobody does.
-async fn dispatch(shared: Arc<Shared>) {
+async fn dispatch(shared: Arc<BucketShared>) {
     loop {
         match shared.step() {
-            Step::Grant(first, now) => {
+            DispatchStep::Grant(first, now) => {
                 let waited = now.duration_since(first.since);
                 let token = Token {
                     shared: Arc::clone(&shared),
@@ -220,11 +228,11 @@ async fn dispatch(shared: Arc<Shared>) {
                 };
                 drop(first.reply.send(token));
             }
-            Step::Sleep(until) => tokio::select! {
+            DispatchStep::Sleep(until) => tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
                 () = shared.returned.notified() => {}
             },
-            Step::End => return,
+            DispatchStep::End => return,
         }
     }
 }
@@ -232,7 +240,7 @@ async fn dispatch(shared: Arc<Shared>) {
 /// The right to make one call. Dropped unspent it goes back.
 #[derive(Debug)]
 pub struct Token {
-    shared: Arc<Shared>,
+    shared: Arc<BucketShared>,
     taken: Instant,
     lane: Lane,
     waited: Duration,
@@ -287,12 +295,12 @@ impl Token {
     }
 
     /// The call is handed over now.
-    pub fn spend(mut self) -> Spent {
+    pub fn spend(mut self) -> SpentToken {
         self.spent = true;
         let mut state = self.shared.lock();
         state.rate.spend(Instant::now());
         drop(state);
-        Spent {
+        SpentToken {
             shared: Arc::clone(&self.shared),
             taken: self.taken,
         }
@@ -312,12 +320,12 @@ impl Drop for Token {
 
 /// A call under way; tells the quota how it was answered.
 #[derive(Debug)]
-pub struct Spent {
-    shared: Arc<Shared>,
+pub struct SpentToken {
+    shared: Arc<BucketShared>,
     taken: Instant,
 }
 
-impl Spent {
+impl SpentToken {
     /// The cloud throttled: the whole identity slows down.
     pub fn throttled(self, retry_after: Option<Duration>) {
         self.shared

@@ -20,11 +20,11 @@ const MARK: &str = "[redacted]";
 
 /// The secrets of one call, and what is shown in their place.
 #[derive(Default)]
-pub struct Secrets {
+pub struct Redactor {
     replacements: Vec<(SecretString, String)>,
 }
 
-impl Secrets {
+impl Redactor {
     /// Nothing is secret yet.
     pub fn new() -> Self {
         Self::default()
@@ -126,8 +126,8 @@ mod tests {
 
     const SK: &str = "sk/Example+Secret=0123456789abcdefghijkl";
 
-    fn secrets() -> Secrets {
-        let mut secrets = Secrets::new();
+    fn secrets() -> Redactor {
+        let mut secrets = Redactor::new();
         secrets.hide(SK);
         secrets.shorten("AKIDEXAMPLE0123456789");
         secrets
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_holds_another_is_replaced_whole() {
-        let mut secrets = Secrets::new();
+        let mut secrets = Redactor::new();
         secrets.hide("token");
         secrets.hide("token-and-more");
         assert_eq!(secrets.clean("token-and-more", MAX_TEXT), "[redacted]");
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_json_escapes_is_replaced_where_the_json_is_broken() {
-        let mut secrets = Secrets::new();
+        let mut secrets = Redactor::new();
         secrets.hide("quote\"and\\slash");
         let text = r#"{"token":"quote\"and\\slash","#;
         assert_eq!(secrets.clean(text, MAX_TEXT), r#"{"token":"[redacted]","#);

@@ -8,20 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     classify,
-    clock::{Clock, Span, date},
-    redact::Secrets,
+    clock::{Clock, RequestSpan, date},
+    redact::Redactor,
     transport::{Deadline, Request, Response, Transport, reply_headers},
 };
 use crate::plan::failure::{Class, Failure, Operation};
 
 /// How long a refusal is not asked for again: many objects may want the same answer at once.
-pub(super) const REFUSAL_KEEPS: Duration = Duration::from_secs(30);
+pub(super) const REFUSAL_HOLDOFF: Duration = Duration::from_secs(30);
 /// How long a service is left alone that could not be asked.
-const OUTAGE_KEEPS: Duration = Duration::from_secs(2);
+const OUTAGE_HOLDOFF: Duration = Duration::from_secs(2);
 
 /// A way to services beside Live.
 #[derive(Clone)]
-pub struct Sender {
+pub struct ServiceClient {
     transport: Arc<dyn Transport>,
     clock: Arc<Clock>,
     request_timeout: Duration,
@@ -29,19 +29,19 @@ pub struct Sender {
 
 /// A service, as it is called in words, and its base URL.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Service<'a> {
+pub(super) struct ServiceAddress<'a> {
     pub(super) name: &'static str,
     pub(super) endpoint: &'a str,
 }
 
 /// What came of a call.
-pub(super) struct Reply {
+pub(super) struct ServiceReply {
     pub(super) result: Result<Response, Failure>,
     /// What the service's clock showed, by its `Date`, and how far that is ahead of ours.
     pub(super) date: Option<(Timestamp, SignedDuration)>,
 }
 
-impl Sender {
+impl ServiceClient {
     /// A way by this transport.
     pub fn new(
         transport: Arc<dyn Transport>,
@@ -56,7 +56,7 @@ impl Sender {
     }
 
     /// Time at a service.
-    pub(super) fn now(&self, service: Service<'_>) -> Timestamp {
+    pub(super) fn now(&self, service: ServiceAddress<'_>) -> Timestamp {
         self.clock.now(service.endpoint)
     }
 
@@ -68,21 +68,21 @@ impl Sender {
     /// Sends a request. An error here means that it could not be made.
     pub(super) async fn send(
         &self,
-        service: Service<'_>,
+        service: ServiceAddress<'_>,
         request: Option<Request>,
         operation: Operation,
-        secrets: &Secrets,
-    ) -> Result<Reply, Failure> {
+        secrets: &Redactor,
+    ) -> Result<ServiceReply, Failure> {
         let problem = "the credential has a character that a header can't hold";
         let request =
             request.ok_or_else(|| classify::unsendable(operation, Class::Rejected, problem))?;
-        let Service { name, endpoint } = service;
+        let ServiceAddress { name, endpoint } = service;
         let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
         let sent = self.clock.local();
         let reply = self.transport.send(request, deadline).await;
         let received = self.clock.local();
         let date = reply_headers(&reply).and_then(date);
-        let span = Span { sent, received };
+        let span = RequestSpan { sent, received };
         let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let now = self.clock.at(endpoint, received);
         let result = classify::judge(operation, reply, secrets, now)
@@ -95,11 +95,11 @@ impl Sender {
             request_id = failure.and_then(|failure| failure.request_id.as_deref()),
             "call of {name}"
         );
-        Ok(Reply { result, date })
+        Ok(ServiceReply { result, date })
     }
 }
 
-impl Service<'_> {
+impl ServiceAddress<'_> {
     /// Whatever failed here, the operation that it was for has not been sent.
     pub(super) fn never_sent(self, mut failure: Failure) -> Failure {
         failure.message = format!("{}: {}", self.name, failure.message);
@@ -122,8 +122,8 @@ impl Service<'_> {
 /// How long a failure counts for those who ask next.
 pub(super) fn keeps(failure: &Failure) -> Duration {
     if matches!(failure.class, Class::NotSent | Class::Maintenance) {
-        OUTAGE_KEEPS
+        OUTAGE_HOLDOFF
     } else {
-        REFUSAL_KEEPS
+        REFUSAL_HOLDOFF
     }
 }

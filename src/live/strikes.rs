@@ -14,8 +14,8 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use self::ledger::{Entry, Ledger, Who};
-pub use self::verdict::Verdict;
+use self::ledger::{Admission, CredentialId, Ledger};
+pub use self::verdict::CredentialVerdict;
 use super::{classify, credentials::Credential};
 use crate::plan::failure::{Class, Failure, Operation};
 
@@ -54,8 +54,8 @@ impl Strikes {
     }
 
     /// Waits until a call may be made with this credential, or says that none may.
-    pub async fn enter(&self, credential: &Credential) -> Result<Pass<'_>, Stopped> {
-        let who = Who::of(credential);
+    pub async fn enter(&self, credential: &Credential) -> Result<CredentialPass<'_>, Stopped> {
+        let who = CredentialId::of(credential);
         loop {
             let left = self.left.notified();
             tokio::pin!(left);
@@ -63,16 +63,16 @@ impl Strikes {
             left.as_mut().enable();
             let entry = self.ledger().enter(&who, Instant::now());
             match entry {
-                Entry::Go { probe } => {
-                    return Ok(Pass {
+                Admission::Go { probe } => {
+                    return Ok(CredentialPass {
                         strikes: self,
                         who,
                         probe,
-                        verdict: Verdict::Unknown,
+                        verdict: CredentialVerdict::Unknown,
                     });
                 }
-                Entry::Wait => left.await,
-                Entry::Stopped { until } => return Err(Stopped { until }),
+                Admission::Wait => left.await,
+                Admission::Stopped { until } => return Err(Stopped { until }),
             }
         }
     }
@@ -80,20 +80,21 @@ impl Strikes {
     /// Takes over from an earlier process that this credential was refused so long ago. What this process saw itself counts more.
     pub fn inherit(&self, credential: &Credential, ago: Duration) {
         self.ledger()
-            .inherit(&Who::of(credential), ago, Instant::now());
+            .inherit(&CredentialId::of(credential), ago, Instant::now());
     }
 
     /// Some object was settled by this credential before this process began: it has one try of its own, whatever became of others
     /// of the same principal.
     pub fn vouch(&self, credential: &Credential) {
-        self.ledger().vouch(&Who::of(credential), Instant::now());
+        self.ledger()
+            .vouch(&CredentialId::of(credential), Instant::now());
     }
 
     /// Whether calls with this credential are stopped, and until when.
     pub fn stopped(&self, credential: &Credential) -> Option<Stopped> {
         let until = self
             .ledger()
-            .stopped(&Who::of(credential), Instant::now())?;
+            .stopped(&CredentialId::of(credential), Instant::now())?;
         Some(Stopped { until })
     }
 
@@ -103,14 +104,14 @@ impl Strikes {
 }
 
 /// Leave to make one call. Dropped without a verdict it says nothing of the credential.
-pub struct Pass<'a> {
+pub struct CredentialPass<'a> {
     strikes: &'a Strikes,
-    who: Who,
+    who: CredentialId,
     probe: bool,
-    verdict: Verdict,
+    verdict: CredentialVerdict,
 }
 
-impl Pass<'_> {
+impl CredentialPass<'_> {
     /// Whether the call may be made still: much may have become of others while this one waited.
     pub fn holds(&self) -> bool {
         let ledger = self.strikes.ledger();
@@ -118,12 +119,12 @@ impl Pass<'_> {
     }
 
     /// The call has ended.
-    pub fn end(mut self, verdict: Verdict) {
+    pub fn end(mut self, verdict: CredentialVerdict) {
         self.verdict = verdict;
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for CredentialPass<'_> {
     fn drop(&mut self) {
         self.strikes
             .ledger()

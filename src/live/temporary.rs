@@ -9,36 +9,36 @@ use std::fmt;
 
 use tokio::{sync::Mutex, time::Instant};
 
-use self::{exchange::Given, source::Source};
-pub use self::{exchange::Ways, no_key::NoKey};
+use self::{exchange::IssuedKey, source::KeySource};
+pub use self::{exchange::ServiceClients, no_key::TemporaryKeyError};
 use crate::{live::keys::KeyPair, plan::failure::Operation};
 
 /// A source of keys, with the key that it gave last.
-pub struct Temporary {
-    source: Source,
+pub struct TemporaryKeys {
+    source: KeySource,
     identity: String,
     /// What the sources before this one lack.
     passed: Vec<String>,
-    ways: Ways,
-    state: Mutex<State>,
+    ways: ServiceClients,
+    state: Mutex<KeyState>,
 }
 
 #[derive(Default)]
-struct State {
-    held: Option<Held>,
+struct KeyState {
+    held: Option<CurrentKey>,
     /// What became of the last attempt, and until when there is no other.
-    failed: Option<(NoKey, Instant)>,
+    failed: Option<(TemporaryKeyError, Instant)>,
 }
 
 /// A key, and when it is to be replaced.
-struct Held {
+struct CurrentKey {
     pair: KeyPair,
     renew: Instant,
     expire: Instant,
 }
 
-impl Temporary {
-    pub(super) fn new(source: Source, passed: Vec<String>, ways: Ways) -> Self {
+impl TemporaryKeys {
+    pub(super) fn new(source: KeySource, passed: Vec<String>, ways: ServiceClients) -> Self {
         Self {
             identity: source.identity(),
             source,
@@ -59,7 +59,7 @@ impl Temporary {
     }
 
     /// The present key. `operation` is what it is for.
-    pub async fn key(&self, operation: Operation) -> Result<KeyPair, NoKey> {
+    pub async fn key(&self, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
         let mut state = self.state.lock().await;
         let now = Instant::now();
         if let Some(held) = state.held.as_ref().filter(|held| now < held.renew) {
@@ -97,14 +97,16 @@ impl Temporary {
         key.is_ok_and(|pair| pair.ak != refused.ak)
     }
 
-    async fn made(&self, operation: Operation) -> Result<Held, NoKey> {
+    async fn made(&self, operation: Operation) -> Result<CurrentKey, TemporaryKeyError> {
         let given = self.source.exchange(&self.ways, operation).await;
-        let Given { pair, life } = given.map_err(|problem| match problem {
-            NoKey::Missing(problem) => NoKey::Missing(self.lacking(&problem)),
-            NoKey::Failed(failure) => NoKey::Failed(failure),
+        let IssuedKey { pair, life } = given.map_err(|problem| match problem {
+            TemporaryKeyError::Missing(problem) => {
+                TemporaryKeyError::Missing(self.lacking(&problem))
+            }
+            TemporaryKeyError::Failed(failure) => TemporaryKeyError::Failed(failure),
         })?;
         let now = Instant::now();
-        Ok(Held {
+        Ok(CurrentKey {
             pair,
             renew: now + life * 3 / 4,
             expire: now + life,
@@ -121,7 +123,7 @@ impl Temporary {
     }
 }
 
-impl fmt::Debug for Temporary {
+impl fmt::Debug for TemporaryKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

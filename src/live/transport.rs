@@ -148,7 +148,7 @@ impl HttpTransport {
         }
         let host = authority(&request.url).to_owned();
         let bodiless = request.body.is_none();
-        let receipt = body::Receipt::default();
+        let receipt = body::HandOver::default();
         let mut outgoing = self
             .client
             .request(request.method, request.url)

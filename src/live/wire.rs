@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::Page,
-    redact::{MAX_NAME, Secrets},
+    redact::{MAX_NAME, Redactor},
     sign_key::SignKey,
 };
 use crate::plan::{
-    content::{Content, Events, Partial},
+    content::{Content, EventSet, ReportedContent},
     place::Place,
     row::Row,
 };
@@ -73,7 +73,7 @@ pub fn request(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes
 
 /// The row in the answer of a create of this place; `None` when the body is empty or has no id, as the first deployments answer.
 /// Whoever is answered an id has that callback, so nothing else that the answer says, or says unreadably, takes it away again.
-pub fn created(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<Row>, String> {
+pub fn created(body: &[u8], place: &Place, secrets: &Redactor) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -90,7 +90,7 @@ pub fn updated(
     body: &[u8],
     id: &str,
     place: &Place,
-    secrets: &Secrets,
+    secrets: &Redactor,
 ) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
@@ -111,12 +111,12 @@ pub fn deleted(body: &[u8]) -> Result<(), String> {
 }
 
 /// The row in the answer of a GET of this id.
-pub fn shown(body: &[u8], id: &str, secrets: &Secrets) -> Result<Row, String> {
+pub fn shown(body: &[u8], id: &str, secrets: &Redactor) -> Result<Row, String> {
     same_id(row(parse(body)?, None, secrets)?, id)
 }
 
 /// The page in the answer of a list.
-pub fn listed(body: &[u8], secrets: &Secrets) -> Result<Page, String> {
+pub fn listed(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
     let list: List = parse(body)?;
     let rows = match list.callback_config {
         Some(rows) => rows,
@@ -156,7 +156,7 @@ fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
 }
 
 /// `asked` is the place that was written to; what the answer does not say of a place is that one's.
-fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
+fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<Row, String> {
     let Callback {
         id,
         publish_domain,
@@ -183,13 +183,13 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<R
     }
     let events = |all: Vec<String>| {
         let told = all.iter().map(|event| told(event, MAX_NAME));
-        let told: Events = told.collect();
+        let told: EventSet = told.collect();
         told.into_iter().take(MAX_EVENTS).collect()
     };
     Ok(Row {
         id,
         place,
-        content: Partial {
+        content: ReportedContent {
             url: filled(notify_callback_url).map(|url| told(&url, MAX_VALUE)),
             events: notify_event_subscription.map(events),
             sign_type: filled(sign_type).map(|name| told(&name, MAX_NAME)),
@@ -228,7 +228,7 @@ mod tests {
     fn a_request_names_every_field_that_is_ours_and_no_other() {
         let mut content = Content {
             url: Some("https://hooks.example.com/record".to_owned()),
-            events: Events::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
+            events: EventSet::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
             sign_type: "HMACSHA256".to_owned(),
         };
         let sent = |content: &Content, key| -> Value {
@@ -257,7 +257,7 @@ mod tests {
         let row = shown(
             FULL.as_bytes(),
             "e2fe84def7e476651034ec4b9e92bc30",
-            &Secrets::new(),
+            &Redactor::new(),
         )
         .unwrap();
         assert_eq!(row.id, "e2fe84def7e476651034ec4b9e92bc30");
@@ -276,7 +276,7 @@ mod tests {
     fn nothing_but_the_place_and_the_id_is_needed() {
         let body = r#"{"id":"1","publish_domain":"push.example.com","app":"*","notify_callback_url":"",
             "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;
-        let row = shown(body.as_bytes(), "1", &Secrets::new()).unwrap();
+        let row = shown(body.as_bytes(), "1", &Redactor::new()).unwrap();
         let rest = (
             row.content.url,
             row.content.events,
@@ -293,7 +293,7 @@ mod tests {
             "[]",
         ] {
             assert!(
-                shown(body.as_bytes(), "1", &Secrets::new()).is_err(),
+                shown(body.as_bytes(), "1", &Redactor::new()).is_err(),
                 "{body}"
             );
         }
@@ -309,21 +309,21 @@ mod tests {
             r#"{"id":null,"app":"*"}"#,
         ] {
             let body = body.as_bytes();
-            assert_eq!(created(body, &place(), &Secrets::new()), Ok(None));
-            assert_eq!(updated(body, "1", &place(), &Secrets::new()), Ok(None));
+            assert_eq!(created(body, &place(), &Redactor::new()), Ok(None));
+            assert_eq!(updated(body, "1", &place(), &Redactor::new()), Ok(None));
         }
         let body = br#"{"id":"1"}"#;
         for told in [
-            created(body, &place(), &Secrets::new()),
-            updated(body, "1", &place(), &Secrets::new()),
+            created(body, &place(), &Redactor::new()),
+            updated(body, "1", &place(), &Redactor::new()),
         ] {
             let row = told.unwrap().unwrap();
             assert_eq!((row.id.as_str(), row.place), ("1", place()));
         }
         for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {
             let body = body.as_bytes();
-            assert!(created(body, &place(), &Secrets::new()).is_err());
-            assert!(updated(body, "1", &place(), &Secrets::new()).is_err());
+            assert!(created(body, &place(), &Redactor::new()).is_err());
+            assert!(updated(body, "1", &place(), &Redactor::new()).is_err());
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
     fn a_list_needs_its_total_and_its_rows() {
         let page = listed(
             format!(r#"{{"total":41,"callback_config":[{FULL}]}}"#).as_bytes(),
-            &Secrets::new(),
+            &Redactor::new(),
         )
         .unwrap();
         assert_eq!((page.total, page.rows.len()), (41, 1));
@@ -340,7 +340,7 @@ mod tests {
             r#"{"total":0,"callback_config":null}"#,
             r#"{"total":0}"#,
         ] {
-            let page = listed(empty.as_bytes(), &Secrets::new()).unwrap();
+            let page = listed(empty.as_bytes(), &Redactor::new()).unwrap();
             assert_eq!((page.total, page.rows.len()), (0, 0), "{empty}");
         }
         for body in [
@@ -353,21 +353,21 @@ mod tests {
             "{}",
             "",
         ] {
-            assert!(listed(body.as_bytes(), &Secrets::new()).is_err(), "{body}");
+            assert!(listed(body.as_bytes(), &Redactor::new()).is_err(), "{body}");
         }
     }
 
     #[test]
     fn an_answer_that_tells_of_another_callback_is_none() {
         let other = br#"{"id":"2","publish_domain":"other.example.com","app":"*"}"#;
-        assert!(updated(other, "1", &place(), &Secrets::new()).is_err());
-        assert!(shown(other, "1", &Secrets::new()).is_err());
-        assert!(shown(other, "2", &Secrets::new()).is_ok());
+        assert!(updated(other, "1", &place(), &Redactor::new()).is_err());
+        assert!(shown(other, "1", &Redactor::new()).is_err());
+        assert!(shown(other, "2", &Redactor::new()).is_ok());
     }
 
     #[test]
     fn what_a_row_says_may_be_shown() {
-        let mut secrets = Secrets::new();
+        let mut secrets = Redactor::new();
         secrets.hide("test-token-0123456789");
         let body = |id: &str| {
             let events: Vec<_> = (0..1_000).map(|number| format!("EVENT_{number}")).collect();

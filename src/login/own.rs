@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Login, Problem};
+use super::{Login, LoginError};
 use crate::api::RecordingCallbackSpec;
 use crate::config::names::Grant;
 use crate::live::ambient::{Ambient, Environment, METADATA};
 use crate::live::client::Client;
 use crate::live::endpoint::AllowList;
-use crate::live::sender::Sender;
-use crate::live::temporary::{NoKey, Temporary, Ways};
+use crate::live::sender::ServiceClient;
+use crate::live::temporary::{ServiceClients, TemporaryKeyError, TemporaryKeys};
 use crate::live::transport::Transport;
-use crate::plan::facts::Access;
+use crate::plan::facts::CloudAccess;
 use crate::plan::failure::Operation;
 use crate::plan::reason::Reason;
 
@@ -19,12 +19,12 @@ use crate::plan::reason::Reason;
 const SOURCE: &str = "the operator's environment (HUAWEICLOUD_SDK_REGION)";
 
 /// The operator's own credentials.
-pub struct Own {
+pub struct AmbientLogin {
     ambient: Ambient,
     granted: Grant,
 }
 
-impl Own {
+impl AmbientLogin {
     /// Looks at this process's environment; nobody is asked for anything yet. `direct` leads to what is on this machine or on
     /// its link.
     pub fn new(
@@ -34,8 +34,9 @@ impl Own {
         allowed: &AllowList,
     ) -> Self {
         let clock = &client.clock;
-        let way = |transport| Sender::new(transport, Arc::clone(clock), client.request_timeout);
-        let ways = Ways {
+        let way =
+            |transport| ServiceClient::new(transport, Arc::clone(clock), client.request_timeout);
+        let ways = ServiceClients {
             cloud: way(Arc::clone(&client.transport)),
             direct: way(direct),
         };
@@ -51,7 +52,7 @@ impl Own {
         spec: &RecordingCallbackSpec,
         namespace: &str,
         allowed: &AllowList,
-    ) -> Result<Login, Problem> {
+    ) -> Result<Login, LoginError> {
         if !self.granted.covers(namespace) {
             return Err((Reason::CredentialsMissing, no_reference(namespace)));
         }
@@ -61,13 +62,13 @@ impl Own {
 }
 
 /// Has a key before it is used: that there is none to be had is another matter than what the cloud says to one.
-pub(super) async fn obtain(temporary: &Temporary, namespace: &str) -> Result<(), Access> {
+pub(super) async fn obtain(temporary: &TemporaryKeys, namespace: &str) -> Result<(), CloudAccess> {
     let key = temporary.key(Operation::List).await;
     key.map(drop).map_err(|problem| match problem {
-        NoKey::Missing(sentence) => Access::Ambiguous(format!(
+        TemporaryKeyError::Missing(sentence) => CloudAccess::Ambiguous(format!(
             "{sentence} Or set spec.credentialsSecretRef to a Secret of namespace {namespace}."
         )),
-        NoKey::Failed(failure) => Access::Unknown(failure),
+        TemporaryKeyError::Failed(failure) => CloudAccess::Unknown(failure),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::api::status::{Condition, Status};
 
 /// The conditions that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConditionKind {
     /// The cloud holds the spec.
     Ready,
     /// The operator works on it, or waits.
@@ -21,7 +21,7 @@ pub enum Kind {
     Stalled,
 }
 
-impl Kind {
+impl ConditionKind {
     /// The word: a condition's `type`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Kind {
 
 /// What a condition says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Truth {
+pub enum ConditionStatus {
     /// It is so.
     True,
     /// It is not.
@@ -43,7 +43,7 @@ pub enum Truth {
     Unknown,
 }
 
-impl Truth {
+impl ConditionStatus {
     const ALL: [Self; 3] = [Self::True, Self::False, Self::Unknown];
 
     /// The word: a condition's `status`.
@@ -62,17 +62,17 @@ impl Truth {
 }
 
 /// What a condition says, if its word is one.
-pub fn truth(condition: &Condition) -> Option<Truth> {
-    Truth::parse(&condition.status)
+pub fn truth(condition: &Condition) -> Option<ConditionStatus> {
+    ConditionStatus::parse(&condition.status)
 }
 
 /// The condition Ready, if there is one.
 pub fn ready(status: &Status) -> Option<&Condition> {
-    of_kind(&status.conditions, Kind::Ready)
+    of_kind(&status.conditions, ConditionKind::Ready)
 }
 
 /// What Ready says.
-pub fn ready_truth(status: &Status) -> Option<Truth> {
+pub fn ready_truth(status: &Status) -> Option<ConditionStatus> {
     ready(status).and_then(truth)
 }
 
@@ -83,7 +83,7 @@ pub fn ready_reason(status: &Status) -> Option<Reason> {
 
 /// Whether Ready is True.
 pub fn is_ready(status: &Status) -> bool {
-    ready_truth(status) == Some(Truth::True)
+    ready_truth(status) == Some(ConditionStatus::True)
 }
 
 /// Whether Ready has this reason.
@@ -99,7 +99,10 @@ pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
             .filter(|condition| condition.reason == reason.as_str())?
             .last_transition_time
     };
-    match (since(Kind::Ready), since(Kind::Reconciling)) {
+    match (
+        since(ConditionKind::Ready),
+        since(ConditionKind::Reconciling),
+    ) {
         (None, _) => later(facts.now, facts.settings.settle_time),
         (Some(_), Some(since)) => later(since, facts.settings.settle_time),
         (Some(since), None) => since,
@@ -116,21 +119,21 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
         return;
     }
     let before = std::mem::take(&mut status.conditions);
-    let kept = of_kind(&before, Kind::Ready)
+    let kept = of_kind(&before, ConditionKind::Ready)
         .and_then(truth)
-        .unwrap_or(Truth::Unknown);
+        .unwrap_or(ConditionStatus::Unknown);
     let (ready, also) = match situation.stage {
-        Stage::Ready => (Truth::True, None),
-        Stage::Progressing => (Truth::False, Some(Kind::Reconciling)),
-        Stage::Stalled => (Truth::False, Some(Kind::Stalled)),
-        Stage::NotReady => (Truth::False, None),
-        Stage::Unknown => (Truth::Unknown, None),
-        Stage::UnknownProgressing => (Truth::Unknown, Some(Kind::Reconciling)),
+        Stage::Ready => (ConditionStatus::True, None),
+        Stage::Progressing => (ConditionStatus::False, Some(ConditionKind::Reconciling)),
+        Stage::Stalled => (ConditionStatus::False, Some(ConditionKind::Stalled)),
+        Stage::NotReady => (ConditionStatus::False, None),
+        Stage::Unknown => (ConditionStatus::Unknown, None),
+        Stage::UnknownProgressing => (ConditionStatus::Unknown, Some(ConditionKind::Reconciling)),
         Stage::Kept | Stage::AsItWas => (kept, None),
     };
     let mut conditions = vec![condition(
         &before,
-        Kind::Ready,
+        ConditionKind::Ready,
         ready,
         situation,
         generation,
@@ -140,7 +143,7 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
         conditions.push(condition(
             &before,
             kind,
-            Truth::True,
+            ConditionStatus::True,
             situation,
             generation,
             now,
@@ -153,8 +156,8 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
 /// tells since when an object has been waiting for the same thing.
 fn condition(
     before: &[Condition],
-    kind: Kind,
-    truth: Truth,
+    kind: ConditionKind,
+    truth: ConditionStatus,
     situation: &Situation,
     generation: i64,
     now: Timestamp,
@@ -162,7 +165,7 @@ fn condition(
     let since = before
         .iter()
         .find(|c| c.type_ == kind.as_str() && c.status == truth.as_str())
-        .filter(|c| kind != Kind::Reconciling || c.reason == situation.reason.as_str())
+        .filter(|c| kind != ConditionKind::Reconciling || c.reason == situation.reason.as_str())
         .and_then(|c| c.last_transition_time)
         .unwrap_or(now);
     Condition {
@@ -175,7 +178,7 @@ fn condition(
     }
 }
 
-fn of_kind(conditions: &[Condition], kind: Kind) -> Option<&Condition> {
+fn of_kind(conditions: &[Condition], kind: ConditionKind) -> Option<&Condition> {
     conditions.iter().find(|c| c.type_ == kind.as_str())
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::status::{RemoteStatus, SentStatus};
 
 /// A subscription: a set of event names. The cloud keeps an order, which has no meaning.
-pub type Events = BTreeSet<String>;
+pub type EventSet = BTreeSet<String>;
 
 /// What a callback is to say, or what was sent. As JSON it is a part of each attempt of a record: what was written once must stay
 /// readable, so a new field is one that may be absent.
@@ -23,25 +23,25 @@ pub struct Content {
     pub url: Option<String>,
     /// The subscribed events.
     #[serde(default)]
-    pub events: Events,
+    pub events: EventSet,
     /// `HMACSHA256` or `MD5`.
     pub sign_type: String,
 }
 
 /// The same as the cloud tells it, or as a status remembers that: of each field nothing may be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Partial {
+pub struct ReportedContent {
     /// Empty when nobody is notified: the cloud told null or an empty string.
     pub url: Option<String>,
     /// The subscribed events.
-    pub events: Option<Events>,
+    pub events: Option<EventSet>,
     /// `HMACSHA256` or `MD5`, or whatever the cloud calls it.
     pub sign_type: Option<String>,
 }
 
 /// One field of two contents, side by side.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct FieldPair {
     /// Its name in the spec.
     pub(super) name: &'static str,
     /// What the one says, if it tells.
@@ -55,7 +55,7 @@ pub(super) struct Field {
 impl Content {
     /// Whether both say the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        Partial::from(self).is_same(&other.into())
+        ReportedContent::from(self).is_same(&other.into())
     }
 
     /// What is remembered of it once it was sent, with the digest of the key that went with it.
@@ -74,7 +74,7 @@ impl Content {
     }
 }
 
-impl Partial {
+impl ReportedContent {
     /// Whether it says the content. A field that is not told counts as equal.
     pub fn holds(&self, wanted: &Content) -> bool {
         let fields = self.beside(&wanted.into());
@@ -89,7 +89,7 @@ impl Partial {
     }
 
     /// All fields of both: the one comparison of contents.
-    pub(super) fn beside(&self, other: &Self) -> [Field; 3] {
+    pub(super) fn beside(&self, other: &Self) -> [FieldPair; 3] {
         let Self {
             url,
             events,
@@ -101,19 +101,19 @@ impl Partial {
             sign_type: other_sign_type,
         } = other;
         [
-            Field {
+            FieldPair {
                 name: "notifyCallbackURL",
                 from: url.clone(),
                 to: other_url.clone(),
                 same: same_url(url.as_deref(), other_url.as_deref()),
             },
-            Field {
+            FieldPair {
                 name: "notifyEventSubscription",
                 from: events.as_ref().map(joined),
                 to: other_events.as_ref().map(joined),
                 same: events.iter().flatten().eq(other_events.iter().flatten()),
             },
-            Field {
+            FieldPair {
                 name: "signType",
                 from: sign_type.clone(),
                 to: other_sign_type.clone(),
@@ -123,7 +123,7 @@ impl Partial {
     }
 }
 
-impl From<&Content> for Partial {
+impl From<&Content> for ReportedContent {
     fn from(content: &Content) -> Self {
         let Content {
             url,
@@ -154,7 +154,7 @@ impl From<&SentStatus> for Content {
     }
 }
 
-impl From<&RemoteStatus> for Partial {
+impl From<&RemoteStatus> for ReportedContent {
     fn from(remote: &RemoteStatus) -> Self {
         let RemoteStatus {
             id: _,
@@ -164,7 +164,7 @@ impl From<&RemoteStatus> for Partial {
             create_time: _,
             update_time: _,
         } = remote.clone();
-        let events: Events = notify_event_subscription.into_iter().collect();
+        let events: EventSet = notify_event_subscription.into_iter().collect();
         Self {
             url: notify_callback_url,
             events: Some(events).filter(|events| !events.is_empty()),
@@ -174,9 +174,9 @@ impl From<&RemoteStatus> for Partial {
 }
 
 /// What a status remembers of it, without the id and the times of the row.
-impl From<&Partial> for RemoteStatus {
-    fn from(told: &Partial) -> Self {
-        let Partial {
+impl From<&ReportedContent> for RemoteStatus {
+    fn from(told: &ReportedContent) -> Self {
+        let ReportedContent {
             url,
             events,
             sign_type,
@@ -210,7 +210,7 @@ fn canonical_url(url: &str) -> String {
     )
 }
 
-fn joined(events: &Events) -> String {
+fn joined(events: &EventSet) -> String {
     events.iter().cloned().collect::<Vec<_>>().join(", ")
 }
 
@@ -225,7 +225,7 @@ mod tests {
     fn content() -> Content {
         Content {
             url: Some("https://hooks.example.com/record".to_owned()),
-            events: Events::from(["RECORD_FAILED".to_owned(), "RECORD_OVER".to_owned()]),
+            events: EventSet::from(["RECORD_FAILED".to_owned(), "RECORD_OVER".to_owned()]),
             sign_type: "MD5".to_owned(),
         }
     }
@@ -234,7 +234,7 @@ mod tests {
     fn others() -> [Content; 3] {
         let mut others = [content(), content(), content()];
         others[0].url = None;
-        others[1].events = Events::from(["RECORD_OVER".to_owned()]);
+        others[1].events = EventSet::from(["RECORD_OVER".to_owned()]);
         "HMACSHA256".clone_into(&mut others[2].sign_type);
         others
     }
@@ -243,7 +243,10 @@ mod tests {
     fn every_field_counts_in_every_comparison() {
         assert!(content().is_same(&content()));
         let names = others().map(|other| {
-            let (told, wanted) = (Partial::from(&content()), Partial::from(&other));
+            let (told, wanted) = (
+                ReportedContent::from(&content()),
+                ReportedContent::from(&other),
+            );
             assert!(!content().is_same(&other) && !told.is_same(&wanted) && !told.holds(&other));
             let changes = difference::of(&told, &other);
             assert_eq!(changes.len(), 1, "{changes:?}");
@@ -256,12 +259,12 @@ mod tests {
 
     #[test]
     fn what_is_not_told_counts_as_equal_to_what_is_wanted_only() {
-        let untold = Partial::default();
+        let untold = ReportedContent::default();
         assert!(untold.holds(&content()) && difference::of(&untold, &content()).is_empty());
-        assert!(!untold.is_same(&Partial::from(&content())));
-        let nobody = Partial {
+        assert!(!untold.is_same(&ReportedContent::from(&content())));
+        let nobody = ReportedContent {
             url: Some(String::new()),
-            ..Partial::default()
+            ..ReportedContent::default()
         };
         assert!(
             !nobody.holds(&content()),
@@ -274,11 +277,11 @@ mod tests {
     #[test]
     fn every_field_comes_through_a_status() {
         for content in others().iter().chain([&content()]) {
-            let told = Partial::from(content);
-            assert_eq!(Partial::from(&RemoteStatus::from(&told)), told);
+            let told = ReportedContent::from(content);
+            assert_eq!(ReportedContent::from(&RemoteStatus::from(&told)), told);
             assert_eq!(Content::from(&content.sent(None)), *content);
         }
-        let untold = Partial::default();
+        let untold = ReportedContent::default();
         assert_eq!(RemoteStatus::from(&untold), RemoteStatus::default());
     }
 
@@ -298,7 +301,7 @@ mod tests {
         let (sent, remote) = (read.sent.clone().unwrap(), read.remote.clone().unwrap());
         assert_eq!(Content::from(&sent), content());
         assert_eq!(content().sent(sent.key_digest.clone()), sent);
-        assert!(Partial::from(&remote).holds(&content()));
+        assert!(ReportedContent::from(&remote).holds(&content()));
         let written: Value = serde_json::from_str(status).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
         assert_eq!(serde_json::to_string(&read).unwrap(), status);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    conditions::{self, Truth},
+    conditions::{self, ConditionStatus},
     ledger,
     time::later,
 };
@@ -46,7 +46,9 @@ pub fn credible(mut status: Status, now: Timestamp) -> Status {
     for condition in &mut status.conditions {
         believe(&mut condition.last_transition_time);
         if conditions::truth(condition).is_none() {
-            Truth::Unknown.as_str().clone_into(&mut condition.status);
+            ConditionStatus::Unknown
+                .as_str()
+                .clone_into(&mut condition.status);
         }
     }
     status

@@ -2,7 +2,7 @@
 
 use super::{
     delete, dispute,
-    facts::{Facts, Key},
+    facts::{Facts, SignKeyState},
     manage, observe, settled,
     situation::Situation,
     step::{Lane, Step, rest},
@@ -21,10 +21,10 @@ fn undisputed(facts: &Facts) -> Step {
     let must_hold = facts.id().is_some() || facts.open_record().is_some();
     let wiped = !facts.object.annotated && facts.claiming_record().is_some();
     if must_hold && (!facts.object.finalizer || wiped) && !facts.policies.observe {
-        return Step::Protect;
+        return Step::AddFinalizer;
     }
     if facts.policies.observe && facts.object.finalizer && facts.open_record().is_none() {
-        return Step::Unprotect;
+        return Step::RemoveFinalizer;
     }
     if facts.policies.suspend {
         return suspended(facts);
@@ -58,8 +58,8 @@ pub fn lane(facts: &Facts) -> Lane {
 /// Suspended: nothing is looked at or changed. Of another spec nothing is said before its key is read, which calls no cloud.
 fn suspended(facts: &Facts) -> Step {
     let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);
-    if wants_key && facts.key == Key::Unread && facts.is_new_generation() {
-        return Step::Access;
+    if wants_key && facts.key == SignKeyState::Unread && facts.is_new_generation() {
+        return Step::ReadSecrets;
     }
     rest(Situation::suspended(settled::while_suspended(facts)))
 }

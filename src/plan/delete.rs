@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    facts::{Access, Definition, Deletion, Facts, Observed},
+    facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed},
     gate::{
         ambiguous, backoff, elsewhere, has_moved, no_access, target_changed,
         target_changed_address, unusable,
@@ -13,7 +13,7 @@ use super::{
     record::Record,
     settled::while_suspended,
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest, until},
+    step::{Proof, Requeue, Step, look, rest, until},
     time::later,
 };
 
@@ -33,16 +33,16 @@ pub(super) fn decide(facts: &Facts) -> Step {
             .as_ref()
             .is_some_and(|id| facts.claimed_elsewhere.contains(id));
     let retain = facts.deletion() == Deletion::Retain
-        || facts.definition == Definition::Going
+        || facts.definition == CrdPresence::Going
         || held_by_owner;
     if retain {
         return Step::Release { retained };
     }
     // In whatever state it waits: while the product is being uninstalled every object goes, and its callback stays.
     match &facts.definition {
-        Definition::Unread => return Step::Definition,
-        Definition::Unknown(problem) => return cannot_know(facts, problem),
-        Definition::Stays | Definition::Going => {}
+        CrdPresence::Unread => return Step::ReadCrd,
+        CrdPresence::Unknown(problem) => return cannot_know(facts, problem),
+        CrdPresence::Stays | CrdPresence::Going => {}
     }
     match waiting(facts) {
         Some(situation) => rest(situation.with_way_out(facts)),
@@ -68,7 +68,7 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
         "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
     );
     let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: situation.with_way_out(facts),
         remote: None,
         again: Some(later(facts.now, Duration::from_secs(30))),
@@ -92,9 +92,9 @@ fn waiting(facts: &Facts) -> Option<Situation> {
         ));
     }
     match &facts.access {
-        Access::Unread | Access::Ambiguous(_) | Access::Unknown(_) => None,
-        Access::Unusable(reason, message) => Some(unusable(*reason, message)),
-        Access::Usable(target) => {
+        CloudAccess::Unread | CloudAccess::Ambiguous(_) | CloudAccess::Unknown(_) => None,
+        CloudAccess::Unusable(reason, message) => Some(unusable(*reason, message)),
+        CloudAccess::Usable(target) => {
             elsewhere(facts, target).map(|home| target_changed(&home, target))
         }
     }
@@ -103,10 +103,10 @@ fn waiting(facts: &Facts) -> Option<Situation> {
 /// The cloud can be called.
 fn may_call(facts: &Facts) -> Step {
     let target = match &facts.access {
-        Access::Usable(target) => target,
-        Access::Ambiguous(sentence) => return ambiguous(facts, sentence),
-        Access::Unknown(failure) => return no_access(facts, failure),
-        Access::Unread | Access::Unusable(..) => return Step::Access,
+        CloudAccess::Usable(target) => target,
+        CloudAccess::Ambiguous(sentence) => return ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return no_access(facts, failure),
+        CloudAccess::Unread | CloudAccess::Unusable(..) => return Step::ReadSecrets,
     };
     if let Some(next) = backoff(facts) {
         return until(next);
@@ -124,7 +124,7 @@ fn may_call(facts: &Facts) -> Step {
 fn through_another_address(facts: &Facts, target: &Target) -> Step {
     match &facts.observed {
         Observed::Unasked => look(facts.now, Proof::Presence),
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let found = facts
                 .observed
@@ -150,7 +150,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
         Observed::Unasked | Observed::Absent { proven: false, .. } => {
             look(facts.now, Proof::Absence)
         }
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         seen if seen.since(settled_at) => {
             facts.id().map_or(Step::Release { retained: None }, remove)
         }
@@ -161,7 +161,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
             let situation =
                 Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);
-            Step::Rest(Rest {
+            Step::Requeue(Requeue {
                 situation,
                 remote: None,
                 again: Some(again),

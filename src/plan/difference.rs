@@ -1,10 +1,10 @@
 //! How a callback differs from what it should say, field by field, as it is told.
 
-use super::content::{Content, Field, Partial};
+use super::content::{Content, FieldPair, ReportedContent};
 use crate::api::status::ChangeStatus;
 
 /// The fields in which what is told differs from what is wanted, from the one to the other.
-pub fn of(told: &Partial, wanted: &Content) -> Vec<ChangeStatus> {
+pub fn of(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
     let fields = told.beside(&wanted.into()).into_iter();
     fields
         .filter(|field| field.from.is_some() && !field.same)
@@ -14,7 +14,9 @@ pub fn of(told: &Partial, wanted: &Content) -> Vec<ChangeStatus> {
 
 /// All fields of a callback that is not there yet.
 pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
-    let fields = Partial::default().beside(&wanted.into()).into_iter();
+    let fields = ReportedContent::default()
+        .beside(&wanted.into())
+        .into_iter();
     fields
         .filter(|field| field.to.is_some())
         .map(change)
@@ -43,7 +45,7 @@ pub fn sentence(changes: &[ChangeStatus]) -> String {
     told.join("; ")
 }
 
-fn change(field: Field) -> ChangeStatus {
+fn change(field: FieldPair) -> ChangeStatus {
     ChangeStatus {
         field: field.name.to_owned(),
         from: field.from,

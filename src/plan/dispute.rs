@@ -2,7 +2,7 @@
 //! the callback of another team: then a GET tells whose it is. Pure.
 
 use super::{
-    facts::{Facts, Shown},
+    facts::{Facts, GetResult},
     foreign::stuck,
     row::Row,
     step::Step,
@@ -17,10 +17,10 @@ pub(super) fn checked(facts: &Facts, step: Step) -> Step {
     }
     let changes = matches!(step, Step::Update { .. } | Step::Delete { .. });
     match &facts.shown {
-        Shown::Row(row) if !is_at_home(facts, row) => anothers(facts, row),
-        Shown::Unasked if changes => Step::Show,
-        Shown::Unknown(failure) if changes => Step::Failed(failure.clone()),
-        Shown::Row(_) | Shown::Gone | Shown::Unasked | Shown::Unknown(_) => step,
+        GetResult::Row(row) if !is_at_home(facts, row) => anothers(facts, row),
+        GetResult::Unasked if changes => Step::GetById,
+        GetResult::Unknown(failure) if changes => Step::ReportFailure(failure.clone()),
+        GetResult::Row(_) | GetResult::Gone | GetResult::Unasked | GetResult::Unknown(_) => step,
     }
 }
 

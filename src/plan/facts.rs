@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-pub use super::observed::{Observed, Shown};
+pub use super::observed::{GetResult, Observed};
 use super::{
     content::Content,
     failure::Failure,
@@ -26,9 +26,9 @@ pub struct Facts {
     /// Now, in the time of the object's cloud.
     pub now: Timestamp,
     /// How the operator was told to work.
-    pub settings: Settings,
+    pub settings: PlanSettings,
     /// The object's metadata.
-    pub object: Object,
+    pub object: ObjectFacts,
     /// The object's policies, read whatever else is wrong with the spec.
     pub policies: Policies,
     /// What the spec wants, or what is wrong with it.
@@ -56,18 +56,18 @@ pub struct Facts {
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
     pub nudged: bool,
     /// The object's credentials.
-    pub access: Access,
+    pub access: CloudAccess,
     /// Digest of the object's credential, salted with its UID.
     pub credential: Option<String>,
     /// The object's sign key.
-    pub key: Key,
+    pub key: SignKeyState,
     /// An earlier process may have sent a key for this spec and died before it could tell: the spec was another than the told one
     /// when this process first saw the object, and this process has sent nothing since.
     pub key_in_doubt: bool,
     /// The account that the credentials name has seen the object's place, or written there.
     pub account_has_seen: bool,
     /// Another object that owns this place.
-    pub rival: Option<Rival>,
+    pub rival: Option<OtherOwner>,
     /// The objects of every namespace that is served are known: an owner that is not known is none.
     pub knows_all: bool,
     /// That the recorded id is this object's is known by a status alone, which anybody may have written who may write statuses.
@@ -77,11 +77,11 @@ pub struct Facts {
     /// Ids that this process deleted in the last 10 minutes.
     pub deleted: BTreeSet<String>,
     /// The state of the CRD, asked for before a DELETE only.
-    pub definition: Definition,
+    pub definition: CrdPresence,
     /// What a list showed at the place.
     pub observed: Observed,
     /// What a GET by the recorded id said.
-    pub shown: Shown,
+    pub shown: GetResult,
     /// A change that the cloud answered as if the callback were gone. A look decides whether to believe that.
     pub denied: Option<Failure>,
     /// The `update_time` that the first row had which was seen after our last write, where this process saw it.
@@ -96,7 +96,7 @@ pub struct Facts {
 
 /// The operator's settings, as far as decisions depend on them.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct PlanSettings {
     /// How long a POST may take to show in a list.
     pub settle_time: Duration,
     /// How long the same rejection lasts before the object counts as stalled.
@@ -107,7 +107,7 @@ pub struct Settings {
 
 /// Metadata of the object.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub struct ObjectFacts {
     /// UID.
     pub uid: String,
     /// Namespace, for messages.
@@ -184,7 +184,7 @@ pub struct Desired {
 
 /// Whether and where the cloud can be called for this object.
 #[derive(Debug, Clone)]
-pub enum Access {
+pub enum CloudAccess {
     /// Nobody asked yet.
     Unread,
     /// It can be called.
@@ -200,7 +200,7 @@ pub enum Access {
 
 /// The sign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
+pub enum SignKeyState {
     /// Nobody asked yet.
     Unread,
     /// The spec wants none.
@@ -215,7 +215,7 @@ pub enum Key {
 
 /// Another object that owns the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rival {
+pub struct OtherOwner {
     /// `namespace/name`.
     pub name: String,
     /// The id in its status.
@@ -228,7 +228,7 @@ pub struct Rival {
 
 /// The CRD, as far as a delete cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Definition {
+pub enum CrdPresence {
     /// Nobody asked yet.
     Unread,
     /// It is there to stay.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     backoff::next_look,
-    conditions::{self, Truth},
+    conditions::{self, ConditionStatus},
     facts::Facts,
     failure::Failure,
     ledger::{self, Outcome},
@@ -39,7 +39,7 @@ pub(super) fn ambiguous(facts: &Facts, sentence: &str) -> Step {
 
 /// It could not be found out where to call, or as whom.
 pub(super) fn no_access(facts: &Facts, failure: &Failure) -> Step {
-    backoff(facts).map_or_else(|| Step::Failed(failure.clone()), until)
+    backoff(facts).map_or_else(|| Step::ReportFailure(failure.clone()), until)
 }
 
 /// Where this object's callback is, or may be.
@@ -142,6 +142,6 @@ pub(super) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
 fn is_judged_anew(facts: &Facts) -> bool {
     let contended = conditions::has_reason(&facts.status, Reason::Contended);
-    let unknown = conditions::ready_truth(&facts.status) == Some(Truth::Unknown);
+    let unknown = conditions::ready_truth(&facts.status) == Some(ConditionStatus::Unknown);
     facts.observed.begun().is_some() && (contended || unknown)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    conditions::{self, Truth},
-    content::Partial,
+    conditions::{self, ConditionStatus},
+    content::ReportedContent,
     contest, difference,
-    facts::{Desired, Facts, Observed, Shown},
+    facts::{Desired, Facts, GetResult, Observed},
     foreign::{foreign, ours, several},
     gate::{has_moved, target_changed_address},
     ledger,
@@ -17,7 +17,7 @@ use super::{
     row::Row,
     settled::{is_as_sent, is_remembered, must_recheck, plans_update, recheck_at},
     situation::{Situation, Stage},
-    step::{FRESH, Proof, Rest, Step, look, rest},
+    step::{FRESH, Proof, Requeue, Step, look, rest},
     time::{later, shifted},
 };
 use crate::api::status::Status;
@@ -30,7 +30,7 @@ const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 /// `baseline` is the `update_time` that was first seen after our last write.
 pub fn is_news(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
-    let unknown = conditions::ready_truth(status) == Some(Truth::Unknown);
+    let unknown = conditions::ready_truth(status) == Some(ConditionStatus::Unknown);
     if unknown || ledger::tells_a_look(status) {
         return true;
     }
@@ -72,7 +72,8 @@ fn is_rewritten(
 pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
     let ours = last_write?;
     let remembered = status.remote.as_ref();
-    let told = remembered.filter(|remote| Partial::from(*remote) != Partial::default());
+    let told =
+        remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
     row.update_time
         .filter(|_| told.is_none_or(|told| row.is_same(told)))
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
@@ -82,7 +83,7 @@ pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Op
 pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
     let moved = has_moved(facts, target);
     match &facts.observed {
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
         Observed::Unasked if is_as_sent(facts, desired) => by_memory(facts, desired),
         Observed::Unasked => Step::Update {
@@ -91,8 +92,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
         },
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let shown = match &facts.shown {
-                Shown::Row(row) => Some(row),
-                Shown::Unasked | Shown::Unknown(_) | Shown::Gone => None,
+                GetResult::Row(row) => Some(row),
+                GetResult::Unasked | GetResult::Unknown(_) | GetResult::Gone => None,
             };
             let mut listed = facts.observed.rows().iter();
             let listed = listed.find(|row| row.id == id);
@@ -110,7 +111,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
 /// A change had no effect that lasts: a failure like any other.
 fn denied(facts: &Facts) -> Step {
     let failure = facts.denied.clone();
-    failure.map_or_else(|| rest(Situation::unchanged()), Step::Failed)
+    failure.map_or_else(|| rest(Situation::unchanged()), Step::ReportFailure)
 }
 
 /// Whether the status alone can't tell how things are.
@@ -127,7 +128,7 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unheard_of = unheard_of && is_as_sent(facts, desired);
     asked
         || unheard_of
-        || facts.shown == Shown::Gone
+        || facts.shown == GetResult::Gone
         || must_recheck(facts)
         || unsure
         || beside_others
@@ -140,7 +141,7 @@ pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
     } else {
         available(facts, desired)
     };
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation,
         remote: None,
         again: recheck_at(facts),
@@ -209,8 +210,8 @@ fn is_known(facts: &Facts, row: &Row) -> bool {
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(facts: &Facts, row: &Row) -> bool {
-    let remembered = facts.status.remote.as_ref().map(Partial::from);
-    let untold = remembered == Some(Partial::default());
+    let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
+    let untold = remembered == Some(ReportedContent::default());
     untold && !changed_after(facts, row)
 }
 
@@ -222,7 +223,7 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
     if let Some(next) = contest::truce(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
-        return Step::Rest(Rest {
+        return Step::Requeue(Requeue {
             situation: contest::told(&row.id).at(next),
             remote: None,
             again: Some(next),
@@ -253,10 +254,10 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
         return untold(facts, desired, step);
     }
     match (&facts.shown, &facts.observed) {
-        (Shown::Unasked, _) => Step::Show,
-        (Shown::Unknown(failure), _) => Step::Failed(failure.clone()),
-        (Shown::Row(row), _) => by_row(facts, desired, row),
-        (Shown::Gone, seen) => match (ours(facts), seen) {
+        (GetResult::Unasked, _) => Step::GetById,
+        (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
+        (GetResult::Row(row), _) => by_row(facts, desired, row),
+        (GetResult::Gone, seen) => match (ours(facts), seen) {
             // An earlier attempt came to something after all.
             (Some(row), _) => Step::Claim(row.clone()),
             (None, Observed::Present { row, .. }) => foreign(facts, desired, row),
@@ -272,10 +273,10 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
 /// Whatever the step says of it, a generation that was never sent is held by nobody.
 fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
     let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
-    if let (true, Step::Rest(rest)) = (is_untold, &step) {
+    if let (true, Step::Requeue(rest)) = (is_untold, &step) {
         let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
         let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
-        return Step::Rest(Rest {
+        return Step::Requeue(Requeue {
             situation,
             ..rest.clone()
         });
@@ -316,7 +317,7 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
     }
     // However a clock stands: once the settle time is over here, it is worth a look.
     let latest = later(facts.now, facts.settings.settle_time);
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(moment.min(latest)),
@@ -384,7 +385,7 @@ pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
 /// Settled, by what was seen, unless something else keeps rewriting it.
 fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
     let again = recheck_at(facts).into_iter().chain(contest::end(facts));
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: contest::or(facts, situation),
         remote: remote.cloned(),
         again: again.min(),

@@ -8,7 +8,7 @@ use super::{
     facts::Facts,
     failure::Failure,
     row::Row,
-    step::{Look, Rest, Step},
+    step::{Look, Requeue, Step},
 };
 
 /// How many steps one plan may take. One that takes more goes round in circles.
@@ -68,19 +68,19 @@ pub trait Interpreter {
     /// Tells that the sweeps fail.
     async fn unseen(&mut self, failure: &Failure) -> Result<Option<Self::End>, Self::Error>;
     /// Tells how things are.
-    async fn rest(&mut self, rest: Rest) -> Result<Option<Self::End>, Self::Error>;
+    async fn rest(&mut self, rest: Requeue) -> Result<Option<Self::End>, Self::Error>;
 }
 
 /// Decides, and has that done, until the plan ends.
 pub async fn interpret<I: Interpreter>(interpreter: &mut I) -> Result<I::End, I::Error> {
     for _ in 0..STEPS {
         let end = match decide(interpreter.facts()) {
-            Step::Access => interpreter.read_access().await?,
+            Step::ReadSecrets => interpreter.read_access().await?,
             Step::Look(look) => interpreter.look(look).await?,
-            Step::Show => interpreter.show().await?,
-            Step::Definition => interpreter.read_definition().await?,
-            Step::Protect => interpreter.protect().await?,
-            Step::Unprotect => interpreter.unprotect().await?,
+            Step::GetById => interpreter.show().await?,
+            Step::ReadCrd => interpreter.read_definition().await?,
+            Step::AddFinalizer => interpreter.protect().await?,
+            Step::RemoveFinalizer => interpreter.unprotect().await?,
             Step::Create => interpreter.create().await?,
             Step::Update { id, drift } => interpreter.update(&id, drift).await?,
             Step::Delete { id } => interpreter.delete(&id).await?,
@@ -88,9 +88,9 @@ pub async fn interpret<I: Interpreter>(interpreter: &mut I) -> Result<I::End, I:
             Step::Adopt(row) => interpreter.adopt(row).await?,
             Step::Disown { id, owner } => interpreter.disown(&id, &owner).await?,
             Step::Release { retained } => interpreter.release(retained).await?,
-            Step::Failed(failure) => interpreter.failed(&failure).await?,
-            Step::Unseen(failure) => interpreter.unseen(&failure).await?,
-            Step::Rest(rest) => interpreter.rest(rest).await?,
+            Step::ReportFailure(failure) => interpreter.failed(&failure).await?,
+            Step::ReportSweepFailure(failure) => interpreter.unseen(&failure).await?,
+            Step::Requeue(rest) => interpreter.rest(rest).await?,
         };
         if let Some(end) = end {
             return Ok(end);

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     conditions,
-    facts::{Access, Desired, Facts, Key, Observed, Rival},
+    facts::{CloudAccess, Desired, Facts, Observed, OtherOwner, SignKeyState},
     foreign::{foreign, ours, several},
     gate::{ambiguous, backoff, elsewhere, no_access, target_changed, unusable},
     hold,
@@ -14,7 +14,7 @@ use super::{
     reason::Reason,
     settled::{goes_on, has_its_key, is_settled},
     situation::{Situation, Stage},
-    step::{FRESH, Proof, Rest, Step, look, rest, until},
+    step::{FRESH, Proof, Requeue, Step, look, rest, until},
     time::{later, shifted},
     unknown,
 };
@@ -28,9 +28,11 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && is_settled(facts, desired)
     {
         match facts.access {
-            Access::Unread => return Step::Access,
-            Access::Usable(_) | Access::Unknown(_) => return Step::Unseen(failure.clone()),
-            Access::Unusable(..) | Access::Ambiguous(_) => {}
+            CloudAccess::Unread => return Step::ReadSecrets,
+            CloudAccess::Usable(_) | CloudAccess::Unknown(_) => {
+                return Step::ReportSweepFailure(failure.clone());
+            }
+            CloudAccess::Unusable(..) | CloudAccess::Ambiguous(_) => {}
         }
     }
     let target = match gate(facts, desired) {
@@ -49,10 +51,14 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         (None, None) => first(facts, desired),
     };
     match &facts.key {
-        Key::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
+        SignKeyState::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
             rest(key_missing(problem))
         }
-        Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) | Key::Digest(_) => step,
+        SignKeyState::Unread
+        | SignKeyState::Unwanted
+        | SignKeyState::Missing(_)
+        | SignKeyState::Invalid(_)
+        | SignKeyState::Digest(_) => step,
     }
 }
 
@@ -60,23 +66,23 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
 fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
     let settled = goes_on(facts, desired);
     let target = match &facts.access {
-        Access::Usable(target) => target,
-        Access::Unread if settled && !facts.nudged => {
+        CloudAccess::Usable(target) => target,
+        CloudAccess::Unread if settled && !facts.nudged => {
             return Err(Box::new(hold::by_memory(facts, desired)));
         }
-        Access::Unread => return Err(Box::new(Step::Access)),
-        Access::Unusable(Reason::CredentialsMissing, _)
-        | Access::Ambiguous(_)
-        | Access::Unknown(_)
+        CloudAccess::Unread => return Err(Box::new(Step::ReadSecrets)),
+        CloudAccess::Unusable(Reason::CredentialsMissing, _)
+        | CloudAccess::Ambiguous(_)
+        | CloudAccess::Unknown(_)
             if settled =>
         {
             return Err(Box::new(hold::by_memory(facts, desired)));
         }
-        Access::Unusable(reason, message) => {
+        CloudAccess::Unusable(reason, message) => {
             return Err(Box::new(rest(unusable(*reason, message))));
         }
-        Access::Ambiguous(sentence) => return Err(Box::new(ambiguous(facts, sentence))),
-        Access::Unknown(failure) => return Err(Box::new(no_access(facts, failure))),
+        CloudAccess::Ambiguous(sentence) => return Err(Box::new(ambiguous(facts, sentence))),
+        CloudAccess::Unknown(failure) => return Err(Box::new(no_access(facts, failure))),
     };
     if let Some(home) = elsewhere(facts, target) {
         return Err(Box::new(rest(target_changed(&home, target))));
@@ -92,7 +98,7 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
 }
 
 /// Another object owns the place: told at once, and once more when it has lasted.
-fn duplicate(facts: &Facts, rival: &Rival) -> Step {
+fn duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
     // What a third object holds is not in the owner's status, however often that is read.
     if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
         return Step::Disown {
@@ -103,7 +109,7 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
     let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: Situation::duplicate(facts, rival, young_until),
         remote: None,
         // A record's reservation ends by time, which wakes nobody.
@@ -115,16 +121,16 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
 /// What the sign key forbids, if anything.
 fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
-        Key::Unread => Some(Step::Access),
+        SignKeyState::Unread => Some(Step::ReadSecrets),
         // A look needs none.
-        Key::Missing(_) if has_its_key(facts, desired) => None,
-        Key::Missing(problem) => Some(rest(key_missing(problem))),
-        Key::Invalid(problem) => Some(rest(Situation::new(
+        SignKeyState::Missing(_) if has_its_key(facts, desired) => None,
+        SignKeyState::Missing(problem) => Some(rest(key_missing(problem))),
+        SignKeyState::Invalid(problem) => Some(rest(Situation::new(
             Reason::SignKeyInvalid,
             Stage::Stalled,
             problem,
         ))),
-        Key::Unwanted | Key::Digest(_) => None,
+        SignKeyState::Unwanted | SignKeyState::Digest(_) => None,
     }
 }
 
@@ -143,7 +149,7 @@ fn first(facts: &Facts, desired: &Desired) -> Step {
     let age = if asked { SignedDuration::ZERO } else { FRESH };
     let not_before = shifted(facts.now, -age);
     match &facts.observed {
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         seen if !seen.since(not_before) => look(not_before, Proof::Absence),
         Observed::Absent { proven: true, .. } => Step::Create,
         Observed::Present { row, .. } => foreign(facts, desired, row),

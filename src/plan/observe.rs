@@ -2,14 +2,14 @@
 
 use super::{
     conditions, difference,
-    facts::{Access, Adoption, Desired, Facts, Key, Observed},
+    facts::{Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState},
     gate::{ambiguous, elsewhere, no_access, target_changed, unusable},
     hold::{self, Standing},
     reason::Reason,
     row::Row,
     settled::{UPDATE, is_key_as_sent},
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look, rest},
+    step::{Proof, Requeue, Step, look, rest},
 };
 use crate::api::status::{ChangeStatus, PlanStatus};
 
@@ -22,16 +22,18 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && !facts.nudged;
     if told && facts.observed == Observed::Unasked {
         return match &facts.blind {
-            Some(failure) if conditions::is_ready(&facts.status) => Step::Unseen(failure.clone()),
+            Some(failure) if conditions::is_ready(&facts.status) => {
+                Step::ReportSweepFailure(failure.clone())
+            }
             _ => rest(Situation::unchanged()),
         };
     }
     let target = match &facts.access {
-        Access::Unread => return Step::Access,
-        Access::Unusable(reason, message) => return rest(unusable(*reason, message)),
-        Access::Ambiguous(sentence) => return ambiguous(facts, sentence),
-        Access::Unknown(failure) => return no_access(facts, failure),
-        Access::Usable(target) => target,
+        CloudAccess::Unread => return Step::ReadSecrets,
+        CloudAccess::Unusable(reason, message) => return rest(unusable(*reason, message)),
+        CloudAccess::Ambiguous(sentence) => return ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return no_access(facts, failure),
+        CloudAccess::Usable(target) => target,
     };
     if let Some(home) = elsewhere(facts, target) {
         return rest(target_changed(&home, target));
@@ -41,7 +43,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Unasked | Observed::Absent { proven: false, .. } => {
             look(facts.now, Proof::Absence)
         }
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
             let (plan, message) = compare(facts, desired, row);
@@ -57,7 +59,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
                 plan.action
             );
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
-            Step::Rest(Rest {
+            Step::Requeue(Requeue {
                 situation,
                 remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
                 again: None,
@@ -89,7 +91,7 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
     let sent = facts.status.sent.as_ref();
     let sent = sent.and_then(|sent| sent.key_digest.as_ref());
     // The cloud does not show the key; what was sent is known by its digest.
-    if let Key::Digest(digest) = &facts.key
+    if let SignKeyState::Digest(digest) = &facts.key
         && sent != Some(digest)
     {
         changes.push(ChangeStatus {
@@ -145,7 +147,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
         None => !differences.is_empty(),
     };
-    let in_conflict = matches!(hold::others(facts, row), Some(Step::Rest(_)));
+    let in_conflict = matches!(hold::others(facts, row), Some(Step::Requeue(_)));
     let word = if ours && is_changed && owner.is_none() && !in_conflict {
         UPDATE
     } else if !ours && may_adopt {

@@ -86,7 +86,7 @@ impl Observed {
 
 /// What a GET by id said.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
+pub enum GetResult {
     /// Nobody asked yet.
     Unasked,
     /// It failed.

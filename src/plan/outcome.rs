@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     backoff, conditions, contest,
-    facts::{Access, Desired, Facts, Key},
+    facts::{CloudAccess, Desired, Facts, SignKeyState},
     failure::{Class, Failure, Operation},
     hold, ledger, observe,
     place::Target,
@@ -13,7 +13,7 @@ use super::{
     row::Row,
     settled,
     situation::{self, Situation, Stage},
-    step::Rest,
+    step::Requeue,
     time::{later, next_second},
     unseen,
 };
@@ -21,7 +21,7 @@ use crate::api::status::{RemoteStatus, Status, TargetStatus};
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Receipt {
     /// HTTP status; `None` when the reply was lost and a look found the outcome.
     pub http_status: Option<u16>,
     /// Request id.
@@ -31,7 +31,7 @@ pub struct Told {
 }
 
 /// Nothing was changed at the cloud: how things are now.
-pub fn rested(facts: &Facts, rest: &Rest) -> Status {
+pub fn rested(facts: &Facts, rest: &Requeue) -> Status {
     let mut status = facts.status.clone();
     let situation = &rest.situation;
     let looked = facts.observed.begun().is_some();
@@ -64,7 +64,7 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
         (_, true) => {}
         (_, false) => status.plan = None,
     }
-    if let (Access::Usable(target), Some(_), Stage::Ready) =
+    if let (CloudAccess::Usable(target), Some(_), Stage::Ready) =
         (&facts.access, facts.id(), situation.stage)
     {
         status.target = Some(target.into());
@@ -168,7 +168,7 @@ pub fn created(
     desired: &Desired,
     attempt: &Attempt,
     row: &Row,
-    told: Told,
+    told: Receipt,
 ) -> Status {
     let mut status = owned(facts, row, false);
     status.closed_operation = facts
@@ -226,12 +226,15 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
 }
 
 /// A PUT of the desired content succeeded. `row` is the cloud's answer, if it gave one.
-pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) -> Status {
+pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Receipt) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
     let digest = match &facts.key {
-        Key::Digest(digest) => Some(digest.clone()),
-        Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => former,
+        SignKeyState::Digest(digest) => Some(digest.clone()),
+        SignKeyState::Unread
+        | SignKeyState::Unwanted
+        | SignKeyState::Missing(_)
+        | SignKeyState::Invalid(_) => former,
     };
     status.sent = Some(desired.content.sent(digest));
     status.remote = Some(row.map_or_else(
@@ -260,7 +263,7 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
 }
 
 /// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
-pub fn deleted(facts: &Facts, told: Told) -> Status {
+pub fn deleted(facts: &Facts, told: Receipt) -> Status {
     let mut status = facts.status.clone();
     ledger::record(
         &mut status,
@@ -326,7 +329,7 @@ fn owned(facts: &Facts, row: &Row, adopted: bool) -> Status {
     status.callback_id = Some(row.id.clone());
     status.adopted = Some(adopted);
     status.remote = Some(row.into());
-    if let Access::Usable(target) = &facts.access {
+    if let CloudAccess::Usable(target) = &facts.access {
         status.target = Some(target.into());
     }
     status.failures = Some(0);

@@ -165,7 +165,7 @@ impl From<&RecordTarget> for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::content::Partial;
+    use crate::plan::content::ReportedContent;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -200,9 +200,9 @@ mod tests {
         Row {
             id: "id".to_owned(),
             place: crate::plan::place::Place::new("push.example.com", "live"),
-            content: Partial {
+            content: ReportedContent {
                 url: url.map(str::to_owned),
-                ..Partial::default()
+                ..ReportedContent::default()
             },
             create_time: made.map(at),
             update_time: None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    content::{Content, Partial},
+    content::{Content, ReportedContent},
     place::Place,
 };
 use crate::api::status::RemoteStatus;
@@ -16,7 +16,7 @@ pub struct Row {
     /// Ingest domain and application.
     pub place: Place,
     /// What it says.
-    pub content: Partial,
+    pub content: ReportedContent,
     /// Cloud time, 1 s resolution.
     pub create_time: Option<Timestamp>,
     /// Cloud time, 1 s resolution.
@@ -31,7 +31,7 @@ impl Row {
 
     /// What the row tells: one that tells its other fields and no URL has none. Only of what an attempt of ours made a field that is
     /// not told counts as equal.
-    pub fn told(&self) -> Partial {
+    pub fn told(&self) -> ReportedContent {
         let mut told = self.content.clone();
         if told.events.is_some() || told.sign_type.is_some() {
             told.url.get_or_insert_default();

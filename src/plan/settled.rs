@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
-    conditions::{self, Truth},
-    content::{Content, Partial},
-    facts::{Desired, Facts, Key, Observed},
+    conditions::{self, ConditionStatus},
+    content::{Content, ReportedContent},
+    facts::{Desired, Facts, Observed, SignKeyState},
     ledger,
     reason::Reason,
     record::Record,
@@ -43,7 +43,7 @@ pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
 pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
     let same = match (&facts.status.sent, &facts.status.remote) {
         (Some(sent), _) => Content::from(sent).is_same(&desired.content),
-        (None, Some(remote)) => Partial::from(remote).holds(&desired.content),
+        (None, Some(remote)) => ReportedContent::from(remote).holds(&desired.content),
         (None, None) => false,
     };
     same && is_key_as_sent(facts, desired)
@@ -56,13 +56,13 @@ pub(super) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool {
     };
     match &facts.key {
         // A PUT that may have happened may have brought another key, and none shows in a row.
-        Key::Digest(digest) => {
+        SignKeyState::Digest(digest) => {
             sent.key_digest.as_deref() == Some(digest)
                 && !facts.key_in_doubt
                 && !ledger::is_update_unknown(&facts.status)
         }
-        Key::Unwanted => true,
-        Key::Unread | Key::Missing(_) | Key::Invalid(_) => {
+        SignKeyState::Unwanted => true,
+        SignKeyState::Unread | SignKeyState::Missing(_) | SignKeyState::Invalid(_) => {
             !desired.wants_key || sent.key_digest.is_some()
         }
     }
@@ -83,13 +83,13 @@ pub(super) fn while_suspended(facts: &Facts) -> Stage {
 /// Whether the spec names a key that is not there, or was not read.
 fn lacks_key(facts: &Facts) -> bool {
     let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);
-    wants_key && !matches!(facts.key, Key::Digest(_))
+    wants_key && !matches!(facts.key, SignKeyState::Digest(_))
 }
 
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
 /// looked, and the row that it remembers is as wanted.
 pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
-    let holds = |remote| Partial::from(remote).holds(&desired.content);
+    let holds = |remote| ReportedContent::from(remote).holds(&desired.content);
     conditions::is_ready(&facts.status)
         && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
 }
@@ -104,7 +104,7 @@ pub(super) fn goes_on(facts: &Facts, desired: &Desired) -> bool {
 /// said since but that nobody sees it. Who only looked or was suspended may have been given another.
 pub(super) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
     let has_key = |sent: &SentStatus| sent.key_digest.is_some();
-    let is_unseen = conditions::ready_truth(&facts.status) == Some(Truth::Unknown)
+    let is_unseen = conditions::ready_truth(&facts.status) == Some(ConditionStatus::Unknown)
         && !conditions::has_reason(&facts.status, Reason::Suspended)
         && facts.status.plan.is_none();
     facts.id().is_some()

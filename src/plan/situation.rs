@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Rival},
+    facts::{Facts, OtherOwner},
     failure::{Class, Failure},
     ledger,
     reason::Reason,
@@ -86,7 +86,7 @@ impl Situation {
     }
 
     /// Another object owns the place. That may pass by itself until `young_until`, or when the owner goes.
-    pub fn duplicate(facts: &Facts, rival: &Rival, young_until: Timestamp) -> Self {
+    pub fn duplicate(facts: &Facts, rival: &OtherOwner, young_until: Timestamp) -> Self {
         let waits = rival.deleting || rival.unproven || facts.now < young_until;
         let message = format!(
             "RecordingCallback {} owns this domain and app. Delete one of the two; this one takes over by itself when that one is gone.",

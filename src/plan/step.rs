@@ -8,17 +8,17 @@ use super::{failure::Failure, row::Row, situation::Situation};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Read the credentials and the sign key.
-    Access,
+    ReadSecrets,
     /// Look what lies at the place.
     Look(Look),
     /// GET the recorded id.
-    Show,
+    GetById,
     /// Read the CRD, to know whether the product is being uninstalled.
-    Definition,
+    ReadCrd,
     /// Put finalizer and record back on the object: somebody replaced it.
-    Protect,
+    AddFinalizer,
     /// Take the finalizer off an object that is not being deleted: it only looks from now on.
-    Unprotect,
+    RemoveFinalizer,
     /// POST: the place is free.
     Create,
     /// PUT all fields to this id.
@@ -50,16 +50,16 @@ pub enum Step {
         retained: Option<String>,
     },
     /// A look or a GET failed: tell it and come back.
-    Failed(Failure),
+    ReportFailure(Failure),
     /// The sweeps fail: tell that nobody sees any more whether the cloud holds the spec.
-    Unseen(Failure),
+    ReportSweepFailure(Failure),
     /// Nothing to do now: tell how things are, and come back when the situation says.
-    Rest(Rest),
+    Requeue(Requeue),
 }
 
 /// The end of a reconcile that changes nothing at the cloud.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rest {
+pub struct Requeue {
     /// How things are.
     pub situation: Situation,
     /// The row as seen, when it is news.
@@ -116,7 +116,7 @@ impl Lane {
 /// A rest in this situation, until something changes or the situation's own time comes.
 pub(super) fn rest(situation: Situation) -> Step {
     let again = situation.next;
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation,
         remote: None,
         again,
@@ -131,7 +131,7 @@ pub(super) fn look(not_before: Timestamp, proof: Proof) -> Step {
 
 /// Nothing to do before a backoff ends.
 pub(super) fn until(next: Timestamp) -> Step {
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(next),

@@ -13,7 +13,7 @@ use super::{
     reason::Reason,
     record::Record,
     situation::{Situation, Stage},
-    step::{Proof, Rest, Step, look},
+    step::{Proof, Requeue, Step, look},
     time::later,
 };
 
@@ -32,7 +32,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
             Some(again) => wait(facts, settled_at, again),
             None => look(facts.now, Proof::Absence),
         },
-        Observed::Unknown(failure) => Step::Failed(failure.clone()),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Absent {
             begun,
             proven: true,
@@ -62,7 +62,7 @@ fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
 }
 
 fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation: waits_for_settling(facts, settled_at),
         remote: None,
         again: Some(again),

@@ -1,7 +1,7 @@
 //! What is said of an object that was settled when nobody can look any more: the cloud probably holds its spec still.
 
 use super::{
-    conditions::{self, Truth},
+    conditions::{self, ConditionStatus},
     facts::Facts,
     failure::{Class, Failure},
     settled,
@@ -21,13 +21,13 @@ pub(super) fn after_failed_look(
     }
     match (conditions::ready_truth(&facts.status), failure.class) {
         (
-            Some(Truth::Unknown),
+            Some(ConditionStatus::Unknown),
             Class::Credential | Class::Permission | Class::Account | Class::Rejected,
         ) => Situation {
             stage: Stage::UnknownProgressing,
             ..otherwise
         },
-        (Some(Truth::True | Truth::Unknown), _) => Situation::unchanged(),
+        (Some(ConditionStatus::True | ConditionStatus::Unknown), _) => Situation::unchanged(),
         _ => otherwise,
     }
 }

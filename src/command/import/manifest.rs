@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::RecordingCallback;
-use crate::plan::content::Partial;
+use crate::plan::content::ReportedContent;
 use crate::plan::place::Place;
 use crate::plan::row::Row;
 
@@ -73,7 +73,7 @@ pub(super) fn manifest(row: &Row, source: &RecordingCallback, name: &str) -> Val
         "app": row.place.app(),
         "credentialsSecretRef": source.spec.credentials_secret_ref,
     });
-    let Partial {
+    let ReportedContent {
         url,
         events,
         sign_type,

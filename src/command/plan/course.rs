@@ -7,25 +7,25 @@ use tokio::time::Instant;
 
 use crate::api::RecordingCallback;
 use crate::api::status::ChangeStatus;
-use crate::cluster::error::Error;
-use crate::command::cloud::Cloud;
+use crate::cluster::error::ClusterError;
+use crate::command::cloud::CommandCloud;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
-use crate::live::looks::Ask;
+use crate::live::looks::LookRequest;
 use crate::live::purse::Purse;
 use crate::live::quota::Lane;
-use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
+use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, PlanSettings, SignKeyState};
 use crate::plan::failure::Failure;
 use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::observe;
 use crate::plan::row::Row;
 use crate::plan::situation::sentence;
-use crate::plan::step::{Look, Proof, Rest};
+use crate::plan::step::{Look, Proof, Requeue};
 
 /// What the next change at the cloud would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) enum Action {
+pub(super) enum PredictedAction {
     /// A callback is made.
     Create,
     /// The callback is changed.
@@ -42,17 +42,17 @@ pub(super) enum Action {
 
 /// What would be done, and why.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Outlook {
-    pub(super) action: Action,
+pub(super) struct Prediction {
+    pub(super) action: PredictedAction,
     pub(super) id: Option<String>,
     pub(super) changes: Vec<ChangeStatus>,
     pub(super) message: Option<String>,
 }
 
-impl Outlook {
+impl Prediction {
     pub(super) fn unknown(message: String) -> Self {
         Self {
-            action: Action::Unknown,
+            action: PredictedAction::Unknown,
             id: None,
             changes: Vec::new(),
             message: Some(message),
@@ -61,12 +61,12 @@ impl Outlook {
 }
 
 /// What all objects of a plan have in common.
-pub(super) struct Ground {
-    pub(super) cloud: Cloud,
+pub(super) struct DryRunContext {
+    pub(super) cloud: CommandCloud,
     /// All objects of the cluster, as far as they may be seen.
     pub(super) index: Index,
     /// How the operator works for which it is told.
-    pub(super) settings: Settings,
+    pub(super) settings: PlanSettings,
     /// What was seen since then counts.
     pub(super) since: Instant,
     /// Whether projects are listed whole, which for many objects takes fewer calls than a look for each.
@@ -74,15 +74,15 @@ pub(super) struct Ground {
 }
 
 /// An object on its way to a decision.
-pub(super) struct Course<'a> {
-    ground: &'a Ground,
+pub(super) struct DryRun<'a> {
+    ground: &'a DryRunContext,
     object: &'a RecordingCallback,
     facts: Facts,
     account: Option<Account>,
 }
 
-impl<'a> Course<'a> {
-    pub(super) fn new(ground: &'a Ground, object: &'a RecordingCallback) -> Self {
+impl<'a> DryRun<'a> {
+    pub(super) fn new(ground: &'a DryRunContext, object: &'a RecordingCallback) -> Self {
         let mut facts = parse::facts(object, ground.settings, ground.cloud.client().clock.local());
         // As if somebody had asked for a look: what the cloud holds counts, and no backoff.
         facts.object.requested = Some("plan".to_owned());
@@ -98,22 +98,26 @@ impl<'a> Course<'a> {
     }
 
     /// Answers what the decision asks for, until there is one. An error is the API server's.
-    pub(super) async fn run(mut self) -> Result<Outlook, Error> {
+    pub(super) async fn run(mut self) -> Result<Prediction, ClusterError> {
         interpret(&mut self).await
     }
 
     /// That this would be done to this callback, with what it changes.
-    async fn would(&mut self, action: Action, id: Option<String>) -> Told {
+    async fn would(&mut self, action: PredictedAction, id: Option<String>) -> DryRunStep {
         if self.facts.observed == Observed::Unasked {
             let not_before = self.facts.now;
             let proof = Proof::Presence;
             self.see(Look { not_before, proof }).await;
         }
         let changes = match action {
-            Action::Create | Action::Update | Action::Adopt => self.changes(),
-            Action::Delete | Action::None | Action::Unknown => Vec::new(),
+            PredictedAction::Create | PredictedAction::Update | PredictedAction::Adopt => {
+                self.changes()
+            }
+            PredictedAction::Delete | PredictedAction::None | PredictedAction::Unknown => {
+                Vec::new()
+            }
         };
-        Ok(Some(Outlook {
+        Ok(Some(Prediction {
             action,
             id,
             changes,
@@ -130,13 +134,13 @@ impl<'a> Course<'a> {
     }
 
     /// Answers as whom the cloud can be called, and with which key; or says why neither can be told.
-    async fn enter(&mut self) -> Result<Option<String>, Error> {
+    async fn enter(&mut self) -> Result<Option<String>, ClusterError> {
         let namespace = self.object.namespace().unwrap_or_default();
         self.facts.key = self.ground.cloud.sign_key(self.object).await?;
         if self.facts.policies.suspend {
             return Ok(None); // only the key was asked for
         }
-        if let Key::Missing(sentence) | Key::Invalid(sentence) = &self.facts.key {
+        if let SignKeyState::Missing(sentence) | SignKeyState::Invalid(sentence) = &self.facts.key {
             return Ok(Some(sentence.clone()));
         }
         let login = match self.ground.cloud.login(self.object).await? {
@@ -150,19 +154,23 @@ impl<'a> Course<'a> {
         self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
         match login.identify(self.ground.cloud.client(), &namespace).await {
             Ok(account) => {
-                self.facts.access = Access::Usable(account.target.clone());
+                self.facts.access = CloudAccess::Usable(account.target.clone());
                 self.account = Some(account);
             }
-            Err(Access::Unusable(_, told) | Access::Ambiguous(told)) => return Ok(Some(told)),
-            Err(Access::Unknown(failure)) => return Ok(Some(sentence(&failure, None))),
-            Err(access @ (Access::Unread | Access::Usable(_))) => self.facts.access = access,
+            Err(CloudAccess::Unusable(_, told) | CloudAccess::Ambiguous(told)) => {
+                return Ok(Some(told));
+            }
+            Err(CloudAccess::Unknown(failure)) => return Ok(Some(sentence(&failure, None))),
+            Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
+                self.facts.access = access
+            }
         }
         self.find_rival();
         Ok(None)
     }
 
     fn find_rival(&mut self) {
-        if let Access::Usable(target) = &self.facts.access {
+        if let CloudAccess::Usable(target) = &self.facts.access {
             let place = parse::place(&self.object.spec);
             self.facts.rival = self
                 .ground
@@ -200,7 +208,7 @@ impl<'a> Course<'a> {
                 return Ok((inventory.at_place(&place).to_vec(), true));
             }
         }
-        let ask = Ask {
+        let ask = LookRequest {
             place,
             not_before: since,
             proof,
@@ -225,28 +233,28 @@ impl<'a> Course<'a> {
 }
 
 /// What would come of a step, if that ends the plan.
-type Told = Result<Option<Outlook>, Error>;
+type DryRunStep = Result<Option<Prediction>, ClusterError>;
 
 /// A dry run: questions are answered, metadata is taken as put right, and the first change is told.
-impl Interpreter for Course<'_> {
-    type End = Outlook;
-    type Error = Error;
+impl Interpreter for DryRun<'_> {
+    type End = Prediction;
+    type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    fn endless(&self) -> Outlook {
-        Outlook::unknown("There is no end to it.".to_owned())
+    fn endless(&self) -> Prediction {
+        Prediction::unknown("There is no end to it.".to_owned())
     }
 
-    async fn read_access(&mut self) -> Told {
-        Ok(self.enter().await?.map(Outlook::unknown))
+    async fn read_access(&mut self) -> DryRunStep {
+        Ok(self.enter().await?.map(Prediction::unknown))
     }
 
-    async fn look(&mut self, look: Look) -> Told {
+    async fn look(&mut self, look: Look) -> DryRunStep {
         if look.not_before > self.now() {
-            return Ok(Some(Outlook::unknown(format!(
+            return Ok(Some(Prediction::unknown(format!(
                 "What came of the last change is not known before {}.",
                 look.not_before
             ))));
@@ -255,75 +263,77 @@ impl Interpreter for Course<'_> {
         Ok(None)
     }
 
-    async fn show(&mut self) -> Told {
+    async fn show(&mut self) -> DryRunStep {
         if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
             self.facts.shown = self.ground.cloud.show(account, id).await;
         }
         Ok(None)
     }
 
-    async fn read_definition(&mut self) -> Told {
-        self.facts.definition = Definition::Stays;
+    async fn read_definition(&mut self) -> DryRunStep {
+        self.facts.definition = CrdPresence::Stays;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Told {
+    async fn protect(&mut self) -> DryRunStep {
         self.facts.object.finalizer = true;
         self.facts.object.annotated = true;
         Ok(None)
     }
 
-    async fn unprotect(&mut self) -> Told {
+    async fn unprotect(&mut self) -> DryRunStep {
         self.facts.object.finalizer = false;
         Ok(None)
     }
 
-    async fn create(&mut self) -> Told {
-        self.would(Action::Create, None).await
+    async fn create(&mut self) -> DryRunStep {
+        self.would(PredictedAction::Create, None).await
     }
 
-    async fn update(&mut self, id: &str, _: Option<String>) -> Told {
-        self.would(Action::Update, Some(id.to_owned())).await
+    async fn update(&mut self, id: &str, _: Option<String>) -> DryRunStep {
+        self.would(PredictedAction::Update, Some(id.to_owned()))
+            .await
     }
 
-    async fn delete(&mut self, id: &str) -> Told {
-        self.would(Action::Delete, Some(id.to_owned())).await
+    async fn delete(&mut self, id: &str) -> DryRunStep {
+        self.would(PredictedAction::Delete, Some(id.to_owned()))
+            .await
     }
 
     /// A row of a create whose outcome was not known: it is ours already.
-    async fn claim(&mut self, row: Row) -> Told {
+    async fn claim(&mut self, row: Row) -> DryRunStep {
         let action = if self.changes().is_empty() {
-            Action::None
+            PredictedAction::None
         } else {
-            Action::Update
+            PredictedAction::Update
         };
         self.would(action, Some(row.id)).await
     }
 
-    async fn adopt(&mut self, row: Row) -> Told {
-        self.would(Action::Adopt, Some(row.id)).await
+    async fn adopt(&mut self, row: Row) -> DryRunStep {
+        self.would(PredictedAction::Adopt, Some(row.id)).await
     }
 
-    async fn disown(&mut self, id: &str, _: &str) -> Told {
+    async fn disown(&mut self, id: &str, _: &str) -> DryRunStep {
         self.facts.status.callback_id.take_if(|held| held == id);
         Ok(None)
     }
 
-    async fn release(&mut self, _: Option<String>) -> Told {
-        self.would(Action::None, None).await
+    async fn release(&mut self, _: Option<String>) -> DryRunStep {
+        self.would(PredictedAction::None, None).await
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Told {
-        Ok(Some(Outlook::unknown(sentence(failure, None))))
+    async fn failed(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(sentence(failure, None))))
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Told {
-        Ok(Some(Outlook::unknown(sentence(failure, None))))
+    async fn unseen(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(sentence(failure, None))))
     }
 
-    async fn rest(&mut self, rest: Rest) -> Told {
-        Ok(Some(Outlook {
-            action: Action::None,
+    async fn rest(&mut self, rest: Requeue) -> DryRunStep {
+        Ok(Some(Prediction {
+            action: PredictedAction::None,
             id: self.facts.id().map(str::to_owned),
             changes: Vec::new(),
             message: Some(rest.situation.message).filter(|message| !message.is_empty()),

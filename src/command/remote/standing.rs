@@ -12,14 +12,14 @@ use crate::plan::row::Row;
 
 /// The objects, as far as they say something of callbacks.
 #[derive(Debug, Default)]
-pub(in crate::command) struct Standing {
+pub(in crate::command) struct OwnershipReport {
     held: BTreeSet<String>,
-    wanted: BTreeMap<Place, Vec<Wish>>,
+    wanted: BTreeMap<Place, Vec<Claimant>>,
 }
 
 /// An object that names a place.
 #[derive(Debug)]
-struct Wish {
+struct Claimant {
     name: String,
     /// Why it is as it is.
     reason: Option<String>,
@@ -31,7 +31,7 @@ struct Wish {
 
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::command) struct Found<'a> {
+pub(in crate::command) struct UnheldRow<'a> {
     pub(in crate::command) row: &'a Row,
     /// What else there is to say of it; nothing of one that no object has to do with.
     pub(in crate::command) notes: Vec<String>,
@@ -41,7 +41,7 @@ pub(in crate::command) struct Found<'a> {
     pub(in crate::command) is_wanted: bool,
 }
 
-impl Standing {
+impl OwnershipReport {
     /// Each object comes with its project, as far as its credentials tell it.
     pub(super) fn of<'a>(
         objects: impl Iterator<Item = (&'a RecordingCallback, Option<(String, String)>)>,
@@ -57,7 +57,7 @@ impl Standing {
             let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
             let recorded = record.as_ref().map(|record| &record.target);
             let ready = status.and_then(conditions::ready);
-            let wish = Wish {
+            let wish = Claimant {
                 name: format!(
                     "{}/{}",
                     object.namespace().unwrap_or_default(),
@@ -93,13 +93,13 @@ impl Standing {
         &self,
         target: &Target,
         rows: &'a [Row],
-    ) -> Vec<Found<'a>> {
+    ) -> Vec<UnheldRow<'a>> {
         let mut places: BTreeMap<&Place, usize> = BTreeMap::new();
         for row in rows {
             *places.entry(&row.place).or_default() += 1;
         }
         let unheld = rows.iter().filter(|row| !self.held.contains(&row.id));
-        let mut found: Vec<Found<'_>> = unheld
+        let mut found: Vec<UnheldRow<'_>> = unheld
             .map(|row| {
                 let (mut notes, is_wanted) = self.wishes(target, &row.place);
                 let count = places.get(&row.place).copied().unwrap_or_default();
@@ -107,7 +107,7 @@ impl Standing {
                 if !is_alone {
                     notes.push(format!("one of {count} at this place"));
                 }
-                Found {
+                UnheldRow {
                     row,
                     notes,
                     is_alone,
@@ -147,7 +147,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::plan::content::Partial;
+    use crate::plan::content::ReportedContent;
 
     fn target(project_id: &str) -> Target {
         Target {
@@ -161,7 +161,7 @@ mod tests {
         Row {
             id: id.to_owned(),
             place: Place::new(domain, "live"),
-            content: Partial::default(),
+            content: ReportedContent::default(),
             create_time: None,
             update_time: None,
         }
@@ -215,7 +215,7 @@ mod tests {
             let is_late = object.name_any() == "late";
             is_late.then(|| ("cn-north-4".to_owned(), "p1".to_owned()))
         };
-        let standing = Standing::of(objects.iter().map(|object| (object, entered(object))));
+        let standing = OwnershipReport::of(objects.iter().map(|object| (object, entered(object))));
         let rows = ["held", "taken", "open", "closed", "other", "twice", "free"]
             .map(|name| row(name, &format!("{name}.example.com")));
         let mut rows = rows.to_vec();

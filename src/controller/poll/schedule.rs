@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Name;
+use super::SecretName;
 
 /// For how many intervals what nobody waits for lets others go first, where there is more to read than can be.
 const PATIENCE: u32 = 5;
@@ -13,12 +13,12 @@ const PATIENCE: u32 = 5;
 /// When each Secret is to be read.
 pub(super) struct Schedule {
     interval: Duration,
-    entries: HashMap<Name, Entry>,
+    entries: HashMap<SecretName, ScheduledRead>,
     /// When a read of each namespace last began.
     turns: HashMap<String, Instant>,
 }
 
-struct Entry {
+struct ScheduledRead {
     due: Instant,
     urgent: bool,
     under_way: bool,
@@ -37,17 +37,18 @@ impl Schedule {
     /// Takes in what is in use, and whether somebody waits for it. What is new is due at once.
     pub(super) fn update<'a>(
         &mut self,
-        used: impl Iterator<Item = (&'a Name, bool)>,
+        used: impl Iterator<Item = (&'a SecretName, bool)>,
         now: Instant,
     ) {
         let mut before = std::mem::take(&mut self.entries);
         for (name, urgent) in used {
-            let entry = before.remove(name).unwrap_or(Entry {
+            let entry = before.remove(name).unwrap_or(ScheduledRead {
                 due: now,
                 urgent,
                 under_way: false,
             });
-            self.entries.insert(name.clone(), Entry { urgent, ..entry });
+            self.entries
+                .insert(name.clone(), ScheduledRead { urgent, ..entry });
         }
         let still = self.interval * PATIENCE;
         self.turns
@@ -62,8 +63,8 @@ impl Schedule {
 
     /// The Secret to be read now, if one is due: the namespaces take turns, and in each what somebody waits for goes first, but for
     /// what is overdue for long. So neither many Secrets of one namespace nor many that are waited for keep others back for ever.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Name> {
-        let is_due = |entry: &Entry| entry.due <= now && !entry.under_way;
+    pub(super) fn next(&mut self, now: Instant) -> Option<SecretName> {
+        let is_due = |entry: &ScheduledRead| entry.due <= now && !entry.under_way;
         let due = self.entries.iter().filter(|(_, entry)| is_due(entry));
         let (name, _) = due.min_by_key(|(name, entry)| self.rank(name, entry))?;
         let name = name.clone();
@@ -75,7 +76,7 @@ impl Schedule {
         Some(name)
     }
 
-    fn rank(&self, name: &Name, entry: &Entry) -> (Instant, Instant) {
+    fn rank(&self, name: &SecretName, entry: &ScheduledRead) -> (Instant, Instant) {
         let patience = self.interval * PATIENCE;
         let own = if entry.urgent {
             entry.due
@@ -87,7 +88,7 @@ impl Schedule {
     }
 
     /// A read has ended.
-    pub(super) fn ended(&mut self, name: &Name) {
+    pub(super) fn ended(&mut self, name: &SecretName) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.under_way = false;
         }

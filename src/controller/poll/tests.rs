@@ -12,19 +12,19 @@ const POLLED: Duration = Duration::from_secs(595);
 const HANGS: Duration = Duration::from_secs(10);
 
 /// Secrets, some of which hang, and the reads of them so far.
-struct Ground {
+struct PollGround {
     began: Instant,
-    users: Vec<(Name, bool)>,
-    hangs: fn(&Name) -> bool,
-    reads: Mutex<Vec<(Name, Duration)>>,
+    users: Vec<(SecretName, bool)>,
+    hangs: fn(&SecretName) -> bool,
+    reads: Mutex<Vec<(SecretName, Duration)>>,
 }
 
-fn name(namespace: &str, number: usize) -> Name {
+fn name(namespace: &str, number: usize) -> SecretName {
     (namespace.to_owned(), format!("secret-{number}"))
 }
 
 /// So many Secrets of a namespace, which somebody waits for or not.
-fn many(namespace: &str, count: usize, urgent: bool) -> Vec<(Name, bool)> {
+fn many(namespace: &str, count: usize, urgent: bool) -> Vec<(SecretName, bool)> {
     let names = (0..count).map(|number| name(namespace, number));
     names.map(|name| (name, urgent)).collect()
 }
@@ -35,11 +35,11 @@ fn pauses(times: &[Duration]) -> impl Iterator<Item = Duration> {
     pairs.map(|pair| pair[1].saturating_sub(pair[0]))
 }
 
-impl Ground {
+impl PollGround {
     /// Polls for a while.
     async fn polled(
-        users: Vec<(Name, bool)>,
-        hangs: fn(&Name) -> bool,
+        users: Vec<(SecretName, bool)>,
+        hangs: fn(&SecretName) -> bool,
         interval: Duration,
     ) -> Self {
         let ground = Self {
@@ -50,16 +50,16 @@ impl Ground {
         };
         let census = || {
             let users = ground.users.iter().map(|(name, urgent)| {
-                let used = Used {
+                let used = UsedSecret {
                     urgent: *urgent,
-                    ..Used::default()
+                    ..UsedSecret::default()
                 };
                 (name.clone(), Arc::new(used))
             });
             users.collect()
         };
         let ground_ref = &ground;
-        let read = |name: Name, _| async move {
+        let read = |name: SecretName, _| async move {
             let at = ground_ref.began.elapsed();
             ground_ref.reads.lock().unwrap().push((name.clone(), at));
             let takes = if (ground_ref.hangs)(&name) {
@@ -75,14 +75,14 @@ impl Ground {
     }
 
     /// When a Secret was read.
-    fn reads_of(&self, wanted: &Name) -> Vec<Duration> {
+    fn reads_of(&self, wanted: &SecretName) -> Vec<Duration> {
         let reads = self.reads.lock().unwrap();
         let own = reads.iter().filter(|(name, _)| name == wanted);
         own.map(|(_, at)| *at).collect()
     }
 
     /// The longest time between two reads of a Secret, or since the beginning.
-    fn longest_pause(&self, wanted: &Name) -> Duration {
+    fn longest_pause(&self, wanted: &SecretName) -> Duration {
         let reads = [vec![Duration::ZERO], self.reads_of(wanted)].concat();
         pauses(&reads).max().unwrap()
     }
@@ -93,7 +93,7 @@ async fn three_hundred_absent_secrets_of_one_namespace_hold_up_no_other() {
     for interval in [Duration::from_secs(1), MINUTE] {
         let mut users = many("theirs", 300, true);
         users.extend(many("ours", 1, false));
-        let ground = Ground::polled(users, |_| false, interval).await;
+        let ground = PollGround::polled(users, |_| false, interval).await;
         let pause = ground.longest_pause(&name("ours", 0));
         assert!(pause <= interval + Duration::from_secs(1), "{pause:?}");
         let pause = ground.longest_pause(&name("theirs", 299));
@@ -105,9 +105,9 @@ async fn three_hundred_absent_secrets_of_one_namespace_hold_up_no_other() {
 async fn a_read_that_hangs_delays_only_its_own() {
     let mut users = many("theirs", 100, true);
     users.extend(many("ours", 2, false));
-    let hangs = |name: &Name| name.0 == "theirs" || name.1 == "secret-1";
+    let hangs = |name: &SecretName| name.0 == "theirs" || name.1 == "secret-1";
     let interval = Duration::from_secs(2);
-    let ground = Ground::polled(users, hangs, interval).await;
+    let ground = PollGround::polled(users, hangs, interval).await;
     let pause = ground.longest_pause(&name("ours", 0));
     assert!(pause <= interval + Duration::from_secs(1), "{pause:?}");
     let pause = ground.longest_pause(&name("ours", 1));
@@ -116,7 +116,7 @@ async fn a_read_that_hangs_delays_only_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_reads_begin_in_a_second_and_each_secret_is_read_every_interval() {
-    let ground = Ground::polled(many("media", 100, false), |_| false, MINUTE).await;
+    let ground = PollGround::polled(many("media", 100, false), |_| false, MINUTE).await;
     for number in 0..100 {
         let reads = ground.reads_of(&name("media", number));
         assert_eq!(reads.len(), 10, "{number}: {reads:?}");
@@ -132,7 +132,7 @@ async fn what_somebody_waits_for_goes_first_and_nothing_is_left_out() {
     let mut users = many("media", 300, false);
     let urgent = name("media", 200);
     users[200].1 = true;
-    let ground = Ground::polled(users, |_| false, interval).await;
+    let ground = PollGround::polled(users, |_| false, interval).await;
     // All are new at first.
     let longest = pauses(&ground.reads_of(&urgent)).max().unwrap();
     assert!(longest <= interval + Duration::from_secs(1), "{longest:?}");

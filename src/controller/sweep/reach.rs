@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::accounts::{Caller, Group, Served};
+use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
 use crate::declared::parse;
 use crate::plan::failure::{Class, Failure};
@@ -38,7 +38,7 @@ impl Reach {
 }
 
 /// Remembers how a sweep of these objects went.
-pub(super) fn note(context: &Context, served: &Served, failure: Option<&Failure>) {
+pub(super) fn note(context: &Context, served: &ServedObjects, failure: Option<&Failure>) {
     let reach = Some(failure.map_or(Reach::Reached, Reach::of));
     for uid in served.iter().map(|object| parse::uid(object)) {
         // Who went meanwhile must not be remembered.

@@ -9,8 +9,8 @@ use super::environment::{AK, Environment, IAM_ENDPOINT, REGION, SECURITY_TOKEN, 
 use crate::{
     live::{
         credentials::Credential,
-        endpoint::{AllowList, Endpoint, Service},
-        temporary::source::{IdToken, Source, Sts},
+        endpoint::{AllowList, CloudService, Endpoint},
+        temporary::source::{IdToken, KeySource, Sts},
     },
     plan::reason::Reason,
 };
@@ -35,14 +35,14 @@ const DEFAULT_DURATION: u32 = 3600;
 const DEFAULT_SESSION: &str = env!("CARGO_PKG_NAME");
 
 /// Why there are no credentials: a condition's reason, and a sentence.
-pub type Problem = (Reason, String);
+pub type AmbientError = (Reason, String);
 
 /// What serves.
-pub(super) enum Found {
+pub(super) enum AmbientSource {
     /// A key that stays as it is.
     Fixed(Credential),
     /// Keys that are made when they are needed.
-    Made(Source),
+    Made(KeySource),
 }
 
 /// The first source for which everything is there, and what those before it lack.
@@ -50,7 +50,7 @@ pub(super) fn choose(
     variables: &Environment,
     allowed: &AllowList,
     metadata: &str,
-) -> Result<(Found, Vec<String>), Problem> {
+) -> Result<(AmbientSource, Vec<String>), AmbientError> {
     let mut passed = Vec::new();
     let mut has = |source: &str, needed: &[&str]| {
         let has = needed.iter().all(|name| variables.get(name).is_some());
@@ -63,22 +63,22 @@ pub(super) fn choose(
     let token = token.into_iter().find(|name| variables.get(name).is_some());
     let token = token.unwrap_or(OIDC_TOKEN_FILE);
     let found = if has("OIDC by STS", &[PROVIDER_URN, AGENCY_URN, token]) {
-        Found::Made(Source::Sts(sts(variables, allowed)?))
+        AmbientSource::Made(KeySource::Sts(sts(variables, allowed)?))
     } else if has("OIDC by IAM", &[IDP_ID, ID_TOKEN_FILE]) {
-        Found::Made(federation(variables, allowed)?)
+        AmbientSource::Made(federation(variables, allowed)?)
     } else if has("environment variables", &[AK, SK]) {
-        Found::Fixed(fixed(variables)?)
+        AmbientSource::Fixed(fixed(variables)?)
     } else if has("CCE pod identity", &[POD_URI, POD_TOKEN_FILE]) {
-        Found::Made(pod(variables, allowed)?)
+        AmbientSource::Made(pod(variables, allowed)?)
     } else {
-        Found::Made(Source::Metadata {
+        AmbientSource::Made(KeySource::Metadata {
             endpoint: metadata.to_owned(),
         })
     };
     Ok((found, passed))
 }
 
-fn fixed(variables: &Environment) -> Result<Credential, Problem> {
+fn fixed(variables: &Environment) -> Result<Credential, AmbientError> {
     let data = [
         ("ak", variables.get(AK)),
         ("sk", variables.get(SK)),
@@ -87,7 +87,7 @@ fn fixed(variables: &Environment) -> Result<Credential, Problem> {
     Credential::read(&data_of(&data)).map_err(|problem| missing(&problem))
 }
 
-fn sts(variables: &Environment, allowed: &AllowList) -> Result<Sts, Problem> {
+fn sts(variables: &Environment, allowed: &AllowList) -> Result<Sts, AmbientError> {
     let duration_seconds = match variables.get(DURATION_SECONDS) {
         None => DEFAULT_DURATION,
         Some(text) => text
@@ -97,7 +97,7 @@ fn sts(variables: &Environment, allowed: &AllowList) -> Result<Sts, Problem> {
     let ids = variables.get(POLICY_IDS).unwrap_or_default().split(',');
     let ids = ids.map(str::trim).filter(|id| !id.is_empty());
     Ok(Sts {
-        endpoint: endpoint(variables, allowed, Service::Sts, STS_ENDPOINT)?,
+        endpoint: endpoint(variables, allowed, CloudService::Sts, STS_ENDPOINT)?,
         provider_urn: variables.text(PROVIDER_URN),
         agency_urn: variables.text(AGENCY_URN),
         token: match variables.get(OIDC_TOKEN) {
@@ -114,16 +114,16 @@ fn sts(variables: &Environment, allowed: &AllowList) -> Result<Sts, Problem> {
     })
 }
 
-fn federation(variables: &Environment, allowed: &AllowList) -> Result<Source, Problem> {
-    Ok(Source::Federation {
-        endpoint: endpoint(variables, allowed, Service::Iam, IAM_ENDPOINT)?,
+fn federation(variables: &Environment, allowed: &AllowList) -> Result<KeySource, AmbientError> {
+    Ok(KeySource::Federation {
+        endpoint: endpoint(variables, allowed, CloudService::Iam, IAM_ENDPOINT)?,
         idp_id: variables.text(IDP_ID),
         token_file: variables.text(ID_TOKEN_FILE).into(),
     })
 }
 
 /// The agent is an address of this machine or its link; one elsewhere has to be allowed.
-fn pod(variables: &Environment, allowed: &AllowList) -> Result<Source, Problem> {
+fn pod(variables: &Environment, allowed: &AllowList) -> Result<KeySource, AmbientError> {
     let uri = variables.text(POD_URI);
     let start = uri.find("://").map_or(0, |at| at + "://".len());
     let end = uri.get(start..).and_then(|rest| rest.find('/'));
@@ -134,7 +134,7 @@ fn pod(variables: &Environment, allowed: &AllowList) -> Result<Source, Problem> 
         let checked = allowed.check(&endpoint);
         checked.map_err(|problem| refused(POD_URI, &problem))?;
     }
-    Ok(Source::Pod {
+    Ok(KeySource::Pod {
         endpoint: endpoint.to_string(),
         path: path.to_owned(),
         token_file: variables.text(POD_TOKEN_FILE).into(),
@@ -146,9 +146,9 @@ fn pod(variables: &Environment, allowed: &AllowList) -> Result<Source, Problem> 
 fn endpoint(
     variables: &Environment,
     allowed: &AllowList,
-    service: Service,
+    service: CloudService,
     name: &str,
-) -> Result<String, Problem> {
+) -> Result<String, AmbientError> {
     let endpoint = match (variables.get(name), variables.get(REGION)) {
         (Some(text), _) => Endpoint::parse(text),
         (None, Some(region)) => Endpoint::of_region(service, region),
@@ -164,7 +164,7 @@ fn endpoint(
     Ok(endpoint.to_string())
 }
 
-fn refused(name: &str, problem: &str) -> Problem {
+fn refused(name: &str, problem: &str) -> AmbientError {
     let sentence = format!("The operator's own environment ({name}): {problem}.");
     (Reason::EndpointNotAllowed, sentence)
 }
@@ -177,7 +177,7 @@ pub(super) fn data_of(values: &[(&str, Option<&str>)]) -> BTreeMap<String, Vec<u
     present.collect()
 }
 
-pub(super) fn missing(problem: &str) -> Problem {
+pub(super) fn missing(problem: &str) -> AmbientError {
     let sentence = format!("The operator's own environment: {problem}.");
     (Reason::CredentialsMissing, sentence)
 }

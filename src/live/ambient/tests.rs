@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     live::{
         clock::{Clock, Wall},
-        sender::Sender,
+        sender::ServiceClient,
         transport::HttpTransport,
     },
     plan::reason::Reason,
@@ -32,12 +32,12 @@ const STS: [(&str, &str); 3] = [
     clippy::disallowed_methods,
     reason = "the simulator's clock is this machine's"
 )]
-fn ways() -> Ways {
+fn ways() -> ServiceClients {
     let wall: Wall = Arc::new(jiff::Timestamp::now);
     let transport = Arc::new(HttpTransport::direct(Arc::clone(&wall)).unwrap());
     let clock = Arc::new(Clock::new(wall));
-    let way = Sender::new(transport, clock, Duration::from_secs(5));
-    Ways {
+    let way = ServiceClient::new(transport, clock, Duration::from_secs(5));
+    ServiceClients {
         cloud: way.clone(),
         direct: way,
     }
@@ -56,14 +56,14 @@ fn ambient(variables: &[(&str, &str)]) -> Ambient {
     own(variables, &AllowList::default().to_string(), METADATA)
 }
 
-fn temporary(ambient: &Ambient) -> Arc<Temporary> {
+fn temporary(ambient: &Ambient) -> Arc<TemporaryKeys> {
     let Credential::Ambient(temporary) = ambient.set(None).unwrap().credential else {
         panic!("a fixed key")
     };
     temporary
 }
 
-fn problem(variables: &[(&str, &str)]) -> Problem {
+fn problem(variables: &[(&str, &str)]) -> AmbientError {
     ambient(variables).set(None).unwrap_err()
 }
 

@@ -6,17 +6,19 @@ use tokio::time::timeout_at;
 
 use super::Client;
 use crate::{
-    live::{account::Account, classify, quota::Token, strikes::Pass, transport::Deadline},
+    live::{
+        account::Account, classify, quota::Token, strikes::CredentialPass, transport::Deadline,
+    },
     plan::failure::{Class, Failure, Operation},
 };
 
 /// Leave to make one call. Given up while it waits for anything, and asked for again.
-pub(super) struct Leave<'a> {
+pub(super) struct CallPermit<'a> {
     pub(super) token: Token,
-    pub(super) pass: Pass<'a>,
+    pub(super) pass: CredentialPass<'a>,
 }
 
-impl Leave<'_> {
+impl CallPermit<'_> {
     /// Whether the call may be made still.
     pub(super) fn holds(&self) -> bool {
         self.pass.holds() && !self.token.is_void()
@@ -32,7 +34,7 @@ impl Client {
         account: &Account,
         operation: Operation,
         deadline: Option<Deadline>,
-    ) -> Result<Leave<'_>, Failure> {
+    ) -> Result<CallPermit<'_>, Failure> {
         loop {
             if deadline.is_some() && token.is_void() {
                 return Err(throttled(operation, token.pause()));
@@ -47,7 +49,7 @@ impl Client {
             };
             let pass = pass.map_err(|stopped| stopped.failure(operation))?;
             if !token.is_void() {
-                return Ok(Leave { token, pass });
+                return Ok(CallPermit { token, pass });
             }
         }
     }

@@ -2,14 +2,14 @@
 
 use http::{Method, StatusCode};
 
-use super::{Client, call::Call, payload::Payload};
+use super::{Client, call::ApiCall, payload::Payload};
 use crate::{
     live::{
         account::Account,
         answer::{Answer, Page},
         classify,
         quota::Token,
-        redact::Secrets,
+        redact::Redactor,
         sign::percent_encode,
         transport::{Deadline, Response},
         wire,
@@ -61,9 +61,9 @@ impl Client {
         (operation, method, path): (Operation, Method, String),
         payload: Payload<'_>,
         deadline: Deadline,
-        read: impl FnOnce(&[u8], &Secrets) -> Result<Option<Row>, String>,
+        read: impl FnOnce(&[u8], &Redactor) -> Result<Option<Row>, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation,
             method,
             path,
@@ -72,7 +72,7 @@ impl Client {
             key: payload.key,
             deadline: Some(deadline),
         };
-        let read = |response: &Response, secrets: &Secrets| read(&response.body, secrets);
+        let read = |response: &Response, secrets: &Redactor| read(&response.body, secrets);
         self.make(token, account, call, read).await
     }
 
@@ -84,7 +84,7 @@ impl Client {
         id: &str,
         deadline: Deadline,
     ) -> Result<Answer<()>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::Delete,
             method: Method::DELETE,
             path: callback(account, id, Operation::Delete)?,
@@ -107,7 +107,7 @@ impl Client {
         account: &Account,
         id: &str,
     ) -> Result<Answer<Row>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::Get,
             method: Method::GET,
             path: callback(account, id, Operation::Get)?,
@@ -136,7 +136,7 @@ impl Client {
             ("offset".to_owned(), offset.to_string()),
             ("limit".to_owned(), limit.to_string()),
         ];
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::List,
             method: Method::GET,
             path: callbacks(account),

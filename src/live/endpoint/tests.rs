@@ -110,19 +110,19 @@ fn regions_become_hosts_and_smuggle_none() {
         Endpoint::of_region(service, region).map(|endpoint| endpoint.to_string())
     };
     assert_eq!(
-        host(Service::Live, "cn-north-4").unwrap(),
+        host(CloudService::Live, "cn-north-4").unwrap(),
         "https://live.cn-north-4.myhuaweicloud.com"
     );
     assert_eq!(
-        host(Service::Iam, "ap-southeast-3").unwrap(),
+        host(CloudService::Iam, "ap-southeast-3").unwrap(),
         "https://iam.ap-southeast-3.myhuaweicloud.com"
     );
     assert_eq!(
-        host(Service::Live, "eu-west-101").unwrap(),
+        host(CloudService::Live, "eu-west-101").unwrap(),
         "https://live.eu-west-101.myhuaweicloud.eu"
     );
     assert_eq!(
-        host(Service::Iam, "europe-1").unwrap(),
+        host(CloudService::Iam, "europe-1").unwrap(),
         "https://iam.europe-1.myhuaweicloud.com"
     );
     for region in [
@@ -140,7 +140,7 @@ fn regions_become_hosts_and_smuggle_none() {
         "a-",
         "a.evil.example:443/",
     ] {
-        assert!(host(Service::Live, region).is_err(), "{region}");
+        assert!(host(CloudService::Live, region).is_err(), "{region}");
     }
 }
 

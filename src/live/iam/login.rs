@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::{
-    slots::{Content, Slots},
+    slots::{SlotContent, Slots},
     wire,
 };
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
         draft::Draft,
         keys::User,
         lifetime::life,
-        redact::Secrets,
-        sender::{Sender, Service, keeps},
+        redact::Redactor,
+        sender::{ServiceAddress, ServiceClient, keeps},
         strikes::Strikes,
     },
     plan::failure::{Failure, Operation},
@@ -30,38 +30,38 @@ use crate::{
 const JSON: &str = "application/json;charset=utf8";
 
 /// Logs users in.
-pub(super) struct Logins {
-    sender: Sender,
+pub(super) struct UserLogins {
+    sender: ServiceClient,
     strikes: Arc<Strikes>,
-    users: Slots<Key, Given>,
+    users: Slots<LoginKey, UserTokens>,
 }
 
 /// A user at one IAM.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct LoginKey {
     endpoint: String,
     credential: String,
 }
 
 /// What a user was given, by project id.
 #[derive(Default)]
-struct Given {
-    tokens: HashMap<String, Issued>,
+struct UserTokens {
+    tokens: HashMap<String, CachedToken>,
     /// What became of a login, and until when there is no other.
     failed: HashMap<String, (Failure, Instant)>,
 }
 
 /// A token and when it is to be replaced.
-pub(super) struct Issued {
+pub(super) struct CachedToken {
     pub(super) token: SecretString,
     renew: Instant,
     expire: Instant,
     /// The project that it is scoped to, as IAM tells it.
-    project: Option<wire::Project>,
+    project: Option<wire::IamProject>,
 }
 
-impl Logins {
-    pub(super) fn new(sender: Sender, strikes: Arc<Strikes>) -> Self {
+impl UserLogins {
+    pub(super) fn new(sender: ServiceClient, strikes: Arc<Strikes>) -> Self {
         Self {
             sender,
             strikes,
@@ -76,7 +76,7 @@ impl Logins {
         user: &User,
         operation: Operation,
     ) -> Result<SecretString, Failure> {
-        let slot = self.users.slot(&Key::of(account));
+        let slot = self.users.slot(&LoginKey::of(account));
         let mut given = slot.lock().await;
         let project = &account.target.project_id;
         let now = Instant::now();
@@ -114,19 +114,19 @@ impl Logins {
         account: &Account,
         user: &User,
         operation: Operation,
-    ) -> Result<Issued, Failure> {
+    ) -> Result<CachedToken, Failure> {
         // Another login of this user may have been refused while this one waited for it.
         if let Some(stopped) = self.strikes.stopped(&account.credential) {
             return Err(stopped.failure(operation));
         }
-        let scope = wire::Scope::Project(&account.target.project_id);
+        let scope = wire::TokenScope::Project(&account.target.project_id);
         let endpoint = &account.iam_endpoint;
         self.issue(endpoint, user, scope, operation).await
     }
 
     /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
     pub(super) async fn forget(&self, account: &Account, refused: &SecretString) {
-        let slot = self.users.slot(&Key::of(account));
+        let slot = self.users.slot(&LoginKey::of(account));
         let mut given = slot.lock().await;
         let same = |token: &SecretString| token.expose_secret() == refused.expose_secret();
         given.tokens.retain(|_, issued| !same(&issued.token));
@@ -139,7 +139,7 @@ impl Logins {
         credential: &Credential,
         name: &str,
     ) -> Option<String> {
-        let slot = self.users.slot(&Key::new(endpoint, credential));
+        let slot = self.users.slot(&LoginKey::new(endpoint, credential));
         let given = slot.lock().await;
         let now = Instant::now();
         let mut current = given.tokens.values().filter(|issued| now < issued.expire);
@@ -156,12 +156,12 @@ impl Logins {
         name: &str,
         operation: Operation,
     ) -> Result<Option<String>, Failure> {
-        let slot = self.users.slot(&Key::new(endpoint, credential));
+        let slot = self.users.slot(&LoginKey::new(endpoint, credential));
         let mut given = slot.lock().await;
         if let Some(stopped) = self.strikes.stopped(credential) {
             return Err(stopped.failure(operation));
         }
-        let scope = wire::Scope::ProjectName(name);
+        let scope = wire::TokenScope::ProjectName(name);
         let issued = self.issue(endpoint, user, scope, operation).await?;
         let Some(id) = issued.id_of(name) else {
             return Ok(None);
@@ -174,10 +174,10 @@ impl Logins {
         &self,
         endpoint: &str,
         user: &User,
-        scope: wire::Scope<'_>,
+        scope: wire::TokenScope<'_>,
         operation: Operation,
-    ) -> Result<Issued, Failure> {
-        let mut secrets = Secrets::new();
+    ) -> Result<CachedToken, Failure> {
+        let mut secrets = Redactor::new();
         secrets.hide(user.password.expose_secret());
         let query = [("nocatalog".to_owned(), "true".to_owned())];
         let draft = Draft {
@@ -201,7 +201,7 @@ impl Logins {
         })?;
         let life = life(issued.expires_at, self.sender.now(iam));
         let now = Instant::now();
-        Ok(Issued {
+        Ok(CachedToken {
             token: issued.token,
             renew: now + life * 3 / 4,
             expire: now + life,
@@ -210,7 +210,7 @@ impl Logins {
     }
 }
 
-impl Key {
+impl LoginKey {
     fn new(endpoint: &str, credential: &Credential) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
@@ -223,8 +223,8 @@ impl Key {
     }
 }
 
-impl Given {
-    fn keep(&mut self, project: String, issued: Issued) -> SecretString {
+impl UserTokens {
+    fn keep(&mut self, project: String, issued: CachedToken) -> SecretString {
         let now = Instant::now();
         self.tokens.retain(|_, issued| now < issued.expire);
         self.failed.remove(&project);
@@ -250,7 +250,7 @@ impl Given {
     }
 }
 
-impl Content for Given {
+impl SlotContent for UserTokens {
     fn counts(&self, now: Instant) -> bool {
         let failed = self.failed.values();
         let tokens = self.tokens.values();
@@ -259,7 +259,7 @@ impl Content for Given {
     }
 }
 
-impl Issued {
+impl CachedToken {
     /// The id of its project, if that has this name.
     fn id_of(&self, name: &str) -> Option<String> {
         let project = self.project.as_ref();
@@ -269,8 +269,8 @@ impl Issued {
 }
 
 /// IAM at this address.
-pub(super) fn at(endpoint: &str) -> Service<'_> {
-    Service {
+pub(super) fn at(endpoint: &str) -> ServiceAddress<'_> {
+    ServiceAddress {
         name: "IAM",
         endpoint,
     }

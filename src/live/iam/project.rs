@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::{
-    login::{Logins, at},
-    slots::{Content, Slots},
+    login::{UserLogins, at},
+    slots::{SlotContent, Slots},
     wire,
 };
 use crate::{
@@ -18,10 +18,10 @@ use crate::{
         credentials::Credential,
         draft::Draft,
         keys::{KeyPair, User},
-        redact::{MAX_TEXT, Secrets},
-        sender::{self, REFUSAL_KEEPS, Reply, Sender},
-        strikes::{Strikes, Verdict},
-        temporary::Temporary,
+        redact::{MAX_TEXT, Redactor},
+        sender::{self, REFUSAL_HOLDOFF, ServiceClient, ServiceReply},
+        strikes::{CredentialVerdict, Strikes},
+        temporary::TemporaryKeys,
     },
     plan::failure::{Class, Failure, Operation},
 };
@@ -29,11 +29,11 @@ use crate::{
 /// What a look-up brought, and until when a failure counts.
 #[derive(Default)]
 struct LookedUp {
-    result: Option<Result<String, NoProject>>,
+    result: Option<Result<String, ProjectLookupError>>,
     until: Option<Instant>,
 }
 
-impl Content for LookedUp {
+impl SlotContent for LookedUp {
     fn counts(&self, now: Instant) -> bool {
         self.result.is_some() && self.until.is_none_or(|until| now < until)
     }
@@ -49,14 +49,14 @@ struct ProjectKey {
 
 /// What a look-up proves its identity with.
 #[derive(Clone, Copy)]
-enum Proof<'a> {
+enum LookupAuth<'a> {
     Pair(&'a KeyPair),
     Token(&'a SecretString),
 }
 
 /// Why a region's project is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoProject {
+pub enum ProjectLookupError {
     /// None or several have the region's name; the sentence names them and says what to do.
     Ambiguous(String),
     /// IAM did not answer, or refused.
@@ -65,14 +65,18 @@ pub enum NoProject {
 
 /// Looks projects up.
 pub(super) struct Projects {
-    sender: Sender,
-    logins: Arc<Logins>,
+    sender: ServiceClient,
+    logins: Arc<UserLogins>,
     strikes: Arc<Strikes>,
     known: Slots<ProjectKey, LookedUp>,
 }
 
 impl Projects {
-    pub(super) fn new(sender: Sender, logins: Arc<Logins>, strikes: Arc<Strikes>) -> Self {
+    pub(super) fn new(
+        sender: ServiceClient,
+        logins: Arc<UserLogins>,
+        strikes: Arc<Strikes>,
+    ) -> Self {
         Self {
             sender,
             logins,
@@ -88,7 +92,7 @@ impl Projects {
         credential: &Credential,
         region: &str,
         operation: Operation,
-    ) -> Result<String, NoProject> {
+    ) -> Result<String, ProjectLookupError> {
         let key = ProjectKey {
             endpoint: endpoint.to_owned(),
             region: region.to_owned(),
@@ -115,14 +119,14 @@ impl Projects {
         key: &ProjectKey,
         credential: &Credential,
         operation: Operation,
-    ) -> Result<String, NoProject> {
+    ) -> Result<String, ProjectLookupError> {
         let result = match credential {
             Credential::AkSk(pair) => {
-                let listed = self.list(key, Proof::Pair(pair), operation);
+                let listed = self.list(key, LookupAuth::Pair(pair), operation);
                 only(key, self.guarded(credential, operation, listed).await)
             }
             Credential::Token(token) => {
-                let listed = self.list(key, Proof::Token(token), operation);
+                let listed = self.list(key, LookupAuth::Token(token), operation);
                 only(key, self.guarded(credential, operation, listed).await)
             }
             Credential::Password(user) => self.ask_as_user(key, credential, user, operation).await,
@@ -144,7 +148,7 @@ impl Projects {
         let pass = self.strikes.enter(credential).await;
         let pass = pass.map_err(|stopped| stopped.failure(operation))?;
         let result = call.await;
-        pass.end(Verdict::of(&result));
+        pass.end(CredentialVerdict::of(&result));
         result
     }
 
@@ -153,12 +157,13 @@ impl Projects {
         &self,
         key: &ProjectKey,
         credential: &Credential,
-        temporary: &Temporary,
+        temporary: &TemporaryKeys,
         operation: Operation,
-    ) -> Result<String, NoProject> {
+    ) -> Result<String, ProjectLookupError> {
         let pair = temporary.key(operation).await;
-        let pair = pair.map_err(|problem| NoProject::Failed(problem.into_failure(operation)))?;
-        let listed = self.list(key, Proof::Pair(&pair), operation);
+        let pair =
+            pair.map_err(|problem| ProjectLookupError::Failed(problem.into_failure(operation)))?;
+        let listed = self.list(key, LookupAuth::Pair(&pair), operation);
         let listed = self.guarded(credential, operation, listed).await;
         if let Err(failure) = &listed
             && failure.class == Class::Credential
@@ -176,7 +181,7 @@ impl Projects {
         credential: &Credential,
         user: &User,
         operation: Operation,
-    ) -> Result<String, NoProject> {
+    ) -> Result<String, ProjectLookupError> {
         let (endpoint, name) = (&key.endpoint, &key.region);
         if let Some(id) = self.logins.known(endpoint, credential, name).await {
             return Ok(id);
@@ -188,13 +193,13 @@ impl Projects {
             Ok(Some(id)) => return Ok(id),
             Ok(None) => {}
             Err(failure) if may_be_the_name(&failure) => {}
-            Err(failure) => return Err(NoProject::Failed(failure)),
+            Err(failure) => return Err(ProjectLookupError::Failed(failure)),
         }
-        let account = wire::Scope::Domain(&user.domain_name);
+        let account = wire::TokenScope::Domain(&user.domain_name);
         let issued = self.logins.issue(endpoint, user, account, operation);
         let issued = self.guarded(credential, operation, issued).await;
-        let token = issued.map_err(NoProject::Failed)?.token;
-        let listed = self.list(key, Proof::Token(&token), operation).await;
+        let token = issued.map_err(ProjectLookupError::Failed)?.token;
+        let listed = self.list(key, LookupAuth::Token(&token), operation).await;
         only(
             key,
             match listed {
@@ -211,15 +216,15 @@ impl Projects {
     async fn list(
         &self,
         key: &ProjectKey,
-        proof: Proof<'_>,
+        proof: LookupAuth<'_>,
         operation: Operation,
-    ) -> Result<Vec<wire::Project>, Failure> {
-        let mut secrets = Secrets::new();
+    ) -> Result<Vec<wire::IamProject>, Failure> {
+        let mut secrets = Redactor::new();
         let signed = self.sender.now(at(&key.endpoint));
         let mut reply = self
             .request(key, proof, signed, operation, &mut secrets)
             .await?;
-        if let (Proof::Pair(_), Err(failure), Some((date, ahead))) =
+        if let (LookupAuth::Pair(_), Err(failure), Some((date, ahead))) =
             (proof, &reply.result, reply.date)
             && classify::is_skewed(failure, signed, date)
         {
@@ -244,11 +249,11 @@ impl Projects {
     async fn request(
         &self,
         key: &ProjectKey,
-        proof: Proof<'_>,
+        proof: LookupAuth<'_>,
         signed: Timestamp,
         operation: Operation,
-        secrets: &mut Secrets,
-    ) -> Result<Reply, Failure> {
+        secrets: &mut Redactor,
+    ) -> Result<ServiceReply, Failure> {
         let query = [("name".to_owned(), key.region.clone())];
         let draft = Draft {
             method: Method::GET,
@@ -259,8 +264,8 @@ impl Projects {
             body: None,
         };
         let request = match proof {
-            Proof::Pair(pair) => draft.signed(pair, signed, secrets),
-            Proof::Token(token) => draft.with_token(token, secrets),
+            LookupAuth::Pair(pair) => draft.signed(pair, signed, secrets),
+            LookupAuth::Token(token) => draft.with_token(token, secrets),
         };
         self.sender
             .send(at(&key.endpoint), request, operation, secrets)
@@ -289,29 +294,29 @@ fn may_be_the_name(failure: &Failure) -> bool {
 
 fn only(
     key: &ProjectKey,
-    listed: Result<Vec<wire::Project>, Failure>,
-) -> Result<String, NoProject> {
-    let projects = listed.map_err(NoProject::Failed)?;
-    wire::only_project(&projects, &key.region).map_err(NoProject::Ambiguous)
+    listed: Result<Vec<wire::IamProject>, Failure>,
+) -> Result<String, ProjectLookupError> {
+    let projects = listed.map_err(ProjectLookupError::Failed)?;
+    wire::only_project(&projects, &key.region).map_err(ProjectLookupError::Ambiguous)
 }
 
 /// How long a look-up counts; for good when it found something.
-fn keeps(result: &Result<String, NoProject>) -> Option<Duration> {
+fn keeps(result: &Result<String, ProjectLookupError>) -> Option<Duration> {
     match result {
         Ok(_) => None,
-        Err(NoProject::Failed(failure)) => Some(sender::keeps(failure)),
-        Err(NoProject::Ambiguous(_)) => Some(REFUSAL_KEEPS),
+        Err(ProjectLookupError::Failed(failure)) => Some(sender::keeps(failure)),
+        Err(ProjectLookupError::Ambiguous(_)) => Some(REFUSAL_HOLDOFF),
     }
 }
 
 /// Names of projects are the cloud's words.
-fn presentable(problem: NoProject, credential: &Credential) -> NoProject {
+fn presentable(problem: ProjectLookupError, credential: &Credential) -> ProjectLookupError {
     match problem {
-        NoProject::Ambiguous(sentence) => {
-            let mut secrets = Secrets::new();
+        ProjectLookupError::Ambiguous(sentence) => {
+            let mut secrets = Redactor::new();
             credential.conceal(&mut secrets);
-            NoProject::Ambiguous(secrets.clean(&sentence, MAX_TEXT))
+            ProjectLookupError::Ambiguous(secrets.clean(&sentence, MAX_TEXT))
         }
-        NoProject::Failed(failure) => NoProject::Failed(failure),
+        ProjectLookupError::Failed(failure) => ProjectLookupError::Failed(failure),
     }
 }

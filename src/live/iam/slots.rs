@@ -9,7 +9,7 @@ use std::{
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 /// The content of a slot, empty at first.
-pub(super) trait Content: Default {
+pub(super) trait SlotContent: Default {
     /// Whether anything in it counts still.
     fn counts(&self, now: Instant) -> bool;
 }
@@ -26,7 +26,7 @@ impl<K, T> Default for Slots<K, T> {
     }
 }
 
-impl<K: Clone + Eq + Hash, T: Content> Slots<K, T> {
+impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
     /// The slot of a key. Credentials come and go: a new one clears away what nobody uses and what does not count any more.
     pub(super) fn slot(&self, key: &K) -> Slot<T> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

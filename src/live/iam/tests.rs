@@ -39,17 +39,17 @@ const KEY: [(&str, &str); 2] = [
 ];
 const ONE: &str = r#"{"projects":[{"id":"p-1","name":"cn-north-4"}]}"#;
 
-type Reply = Result<Response, TransportError>;
+type IamReply = Result<Response, TransportError>;
 
 #[derive(Default)]
-struct Script {
+struct IamScript {
     sent: Mutex<Vec<Request>>,
-    replies: Mutex<VecDeque<Reply>>,
+    replies: Mutex<VecDeque<IamReply>>,
     at_once: AtomicUsize,
 }
 
-impl Transport for Script {
-    fn send(&self, request: Request, _: Deadline) -> BoxFuture<'_, Reply> {
+impl Transport for IamScript {
+    fn send(&self, request: Request, _: Deadline) -> BoxFuture<'_, IamReply> {
         assert_eq!(
             self.at_once.fetch_add(1, Ordering::SeqCst),
             0,
@@ -70,16 +70,16 @@ impl Transport for Script {
     }
 }
 
-struct Stage {
+struct IamStage {
     iam: Iam,
     strikes: Arc<Strikes>,
-    script: Arc<Script>,
+    script: Arc<IamScript>,
 }
 
-impl Stage {
-    fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+impl IamStage {
+    fn new(replies: impl IntoIterator<Item = IamReply>) -> Self {
         let wall: Wall = Arc::new(|| NOON.parse().unwrap());
-        let script = Arc::new(Script::default());
+        let script = Arc::new(IamScript::default());
         let (clock, strikes) = (Arc::new(Clock::new(wall)), Arc::<Strikes>::default());
         let iam = Iam::new(
             script.clone(),
@@ -108,7 +108,7 @@ impl Stage {
         Ok(token.expose_secret().to_owned())
     }
 
-    async fn project(&self, credential: &Credential) -> Result<String, NoProject> {
+    async fn project(&self, credential: &Credential) -> Result<String, ProjectLookupError> {
         self.iam
             .project(IAM, credential, "cn-north-4", Operation::List)
             .await
@@ -135,7 +135,7 @@ fn issued(token: &str) -> Response {
     response
 }
 
-fn down() -> Reply {
+fn down() -> IamReply {
     Err(TransportError::NotSent("no connection".to_owned()))
 }
 
@@ -157,7 +157,7 @@ fn account(project: &str) -> Account {
 
 #[tokio::test(start_paused = true)]
 async fn many_callers_share_one_token() {
-    let stage = Stage::new([Ok(issued("made-1"))]);
+    let stage = IamStage::new([Ok(issued("made-1"))]);
     let account = account("project");
     let tokens = join_all((0..20).map(|_| stage.token(&account))).await;
     assert!(tokens.into_iter().all(|token| token.unwrap() == "made-1"));
@@ -175,14 +175,14 @@ async fn many_callers_share_one_token() {
 
 #[tokio::test(start_paused = true)]
 async fn every_project_has_a_token_of_its_own() {
-    let stage = Stage::new([Ok(issued("made-1")), Ok(issued("made-2"))]);
+    let stage = IamStage::new([Ok(issued("made-1")), Ok(issued("made-2"))]);
     assert_eq!(stage.token(&account("one")).await.unwrap(), "made-1");
     assert_eq!(stage.token(&account("two")).await.unwrap(), "made-2");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
-    let stage = Stage::new([Ok(issued("made-1")), down(), Ok(issued("made-2"))]);
+    let stage = IamStage::new([Ok(issued("made-1")), down(), Ok(issued("made-2"))]);
     let account = account("project");
     stage.token(&account).await.unwrap();
     tokio::time::advance(HOUR * 17).await;
@@ -199,7 +199,7 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-2");
 
-    let stage = Stage::new([Ok(issued("made-1")), down()]);
+    let stage = IamStage::new([Ok(issued("made-1")), down()]);
     stage.token(&account).await.unwrap();
     tokio::time::advance(HOUR * 25).await;
     assert_eq!(
@@ -210,7 +210,7 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_token_that_was_refused_is_forgotten() {
-    let stage = Stage::new([Ok(issued("made-1")), Ok(issued("made-2"))]);
+    let stage = IamStage::new([Ok(issued("made-1")), Ok(issued("made-2"))]);
     let account = account("project");
     stage.token(&account).await.unwrap();
     stage.iam.forget(&account, &"made-1".into()).await;
@@ -222,7 +222,7 @@ async fn only_the_token_that_was_refused_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_project_is_looked_up_once() {
-    let stage = Stage::new([Ok(answer(200, ONE))]);
+    let stage = IamStage::new([Ok(answer(200, ONE))]);
     let key = credential(&KEY);
     let found = join_all((0..20).map(|_| stage.project(&key))).await;
     assert!(found.into_iter().all(|found| found == Ok("p-1".to_owned())));
@@ -244,10 +244,10 @@ async fn a_project_is_looked_up_once() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_look_up_is_not_repeated_for_a_while() {
     let none = Ok(answer(200, r#"{"projects":[]}"#));
-    let stage = Stage::new([none, down(), Ok(answer(200, ONE))]);
+    let stage = IamStage::new([none, down(), Ok(answer(200, ONE))]);
     let key = credential(&KEY);
     for _ in 0..3 {
-        let Err(NoProject::Ambiguous(problem)) = stage.project(&key).await else {
+        let Err(ProjectLookupError::Ambiguous(problem)) = stage.project(&key).await else {
             panic!()
         };
         assert!(
@@ -256,7 +256,7 @@ async fn a_failed_look_up_is_not_repeated_for_a_while() {
         );
     }
     tokio::time::advance(Duration::from_secs(30)).await;
-    let Err(NoProject::Failed(failure)) = stage.project(&key).await else {
+    let Err(ProjectLookupError::Failed(failure)) = stage.project(&key).await else {
         panic!()
     };
     assert_eq!(failure.class, Class::NotSent);
@@ -275,7 +275,7 @@ async fn a_look_up_with_a_refused_date_is_dated_anew() {
         );
         Ok(response)
     };
-    let stage = Stage::new([refused(), Ok(answer(200, ONE))]);
+    let stage = IamStage::new([refused(), Ok(answer(200, ONE))]);
     assert_eq!(stage.project(&credential(&KEY)).await, Ok("p-1".to_owned()));
     let dates: Vec<_> = stage
         .script
@@ -287,8 +287,8 @@ async fn a_look_up_with_a_refused_date_is_dated_anew() {
         .collect();
     assert_eq!(dates, ["20261125T120000Z", "20261125T130000Z"]);
 
-    let stage = Stage::new([refused(), refused()]);
-    let Err(NoProject::Failed(failure)) = stage.project(&credential(&KEY)).await else {
+    let stage = IamStage::new([refused(), refused()]);
+    let Err(ProjectLookupError::Failed(failure)) = stage.project(&credential(&KEY)).await else {
         panic!()
     };
     assert_eq!((failure.class, stage.calls()), (Class::ClockSkew, 2));

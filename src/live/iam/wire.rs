@@ -9,7 +9,7 @@ use crate::live::{keys::User, transport::Response};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Scope<'a> {
+pub(super) enum TokenScope<'a> {
     /// The project with this id, as Live needs it.
     Project(&'a str),
     /// The project of this name.
@@ -20,12 +20,12 @@ pub(super) enum Scope<'a> {
 
 /// A project as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Project {
+pub(super) struct IamProject {
     id: String,
     name: String,
 }
 
-impl Project {
+impl IamProject {
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.name == name
     }
@@ -38,37 +38,37 @@ impl Project {
 }
 
 #[derive(Deserialize)]
-struct Projects {
-    projects: Vec<Project>,
+struct ProjectList {
+    projects: Vec<IamProject>,
 }
 
 #[derive(Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
-    token: Token,
+    token: TokenBody,
 }
 
 #[derive(Default, Deserialize)]
-struct Token {
+struct TokenBody {
     expires_at: Option<String>,
-    project: Option<Project>,
+    project: Option<IamProject>,
 }
 
 /// What IAM gave.
 #[derive(Debug)]
-pub(super) struct Issued {
+pub(super) struct IssuedToken {
     pub(super) token: SecretString,
     pub(super) expires_at: Option<Timestamp>,
     /// The project that it is scoped to.
-    pub(super) project: Option<Project>,
+    pub(super) project: Option<IamProject>,
 }
 
 /// The body that asks for a token.
-pub(super) fn token_request(user: &User, scope: Scope<'_>) -> String {
+pub(super) fn token_request(user: &User, scope: TokenScope<'_>) -> String {
     let scope = match scope {
-        Scope::Project(id) => json!({"project": {"id": id}}),
-        Scope::ProjectName(name) => json!({"project": {"name": name}}),
-        Scope::Domain(name) => json!({"domain": {"name": name}}),
+        TokenScope::Project(id) => json!({"project": {"id": id}}),
+        TokenScope::ProjectName(name) => json!({"project": {"name": name}}),
+        TokenScope::Domain(name) => json!({"domain": {"name": name}}),
     };
     let user = json!({
         "name": user.username,
@@ -80,7 +80,7 @@ pub(super) fn token_request(user: &User, scope: Scope<'_>) -> String {
 }
 
 /// The token, which is in a header, and what the body says of it.
-pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
+pub(super) fn issued_token(response: &Response) -> Result<IssuedToken, String> {
     let token = response
         .headers
         .get("x-subject-token")
@@ -90,7 +90,7 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
     let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
     let expires_at = told.token.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
-    Ok(Issued {
+    Ok(IssuedToken {
         token,
         expires_at,
         project: told.token.project,
@@ -98,14 +98,14 @@ pub(super) fn issued_token(response: &Response) -> Result<Issued, String> {
 }
 
 /// The projects of an answer.
-pub(super) fn projects(body: &[u8]) -> Result<Vec<Project>, String> {
-    let answer: Projects = serde_json::from_slice(body)
+pub(super) fn projects(body: &[u8]) -> Result<Vec<IamProject>, String> {
+    let answer: ProjectList = serde_json::from_slice(body)
         .map_err(|error| format!("the answer can't be read: {error}"))?;
     Ok(answer.projects)
 }
 
 /// The id of the one project with exactly this name.
-pub(super) fn only_project(projects: &[Project], name: &str) -> Result<String, String> {
+pub(super) fn only_project(projects: &[IamProject], name: &str) -> Result<String, String> {
     let remedy = "write the id of the project that is meant into project_id";
     let named: Vec<_> = projects
         .iter()
@@ -154,7 +154,8 @@ mod tests {
             password: "test-password".into(),
             domain_name: "domain".to_owned(),
         };
-        let body: Value = serde_json::from_str(&token_request(&user, Scope::Project("p"))).unwrap();
+        let body: Value =
+            serde_json::from_str(&token_request(&user, TokenScope::Project("p"))).unwrap();
         assert_eq!(
             body,
             json!({"auth": {
@@ -164,7 +165,8 @@ mod tests {
                 "scope": {"project": {"id": "p"}},
             }})
         );
-        let body: Value = serde_json::from_str(&token_request(&user, Scope::Domain("d"))).unwrap();
+        let body: Value =
+            serde_json::from_str(&token_request(&user, TokenScope::Domain("d"))).unwrap();
         assert_eq!(body["auth"]["scope"], json!({"domain": {"name": "d"}}));
     }
 
@@ -210,7 +212,7 @@ mod tests {
         );
         let twice = [
             found[0].clone(),
-            Project {
+            IamProject {
                 id: "3".to_owned(),
                 name: "cn-north-4".to_owned(),
             },

@@ -10,7 +10,7 @@ use crate::{
 
 /// What somebody wants to know about a place.
 #[derive(Debug, Clone)]
-pub struct Ask {
+pub struct LookRequest {
     /// Where to look.
     pub place: Place,
     /// The look must have begun then or later.
@@ -27,7 +27,7 @@ pub struct Ask {
 
 /// What was seen of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct LookResult {
     /// The rows at exactly this place.
     pub rows: Vec<Row>,
     /// When the look began.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// The gate of one project at one endpoint; all credentials that address the project share it.
 #[derive(Debug)]
-pub struct Gate {
+pub struct CreateBarrier {
     traffic: watch::Sender<Traffic>,
 }
 
@@ -18,7 +18,7 @@ struct Traffic {
     sweeps: usize,
 }
 
-impl Gate {
+impl CreateBarrier {
     /// An open gate.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
@@ -34,21 +34,21 @@ impl Gate {
     }
 
     /// Lets a create pass, unless a sweep needs the project still.
-    pub(super) fn pass(self: &Arc<Self>) -> Option<Creating> {
+    pub(super) fn pass(self: &Arc<Self>) -> Option<CreateInFlight> {
         let passed = self.traffic.send_if_modified(|traffic| {
             let open = traffic.sweeps == 0;
             traffic.creates += usize::from(open);
             open
         });
-        passed.then(|| Creating {
+        passed.then(|| CreateInFlight {
             gate: Arc::clone(self),
         })
     }
 
     /// Lets no create pass any more, and waits for those on their way.
-    pub(super) async fn close(self: &Arc<Self>) -> Closed {
+    pub(super) async fn close(self: &Arc<Self>) -> ClosedBarrier {
         self.traffic.send_modify(|traffic| traffic.sweeps += 1);
-        let closed = Closed {
+        let closed = ClosedBarrier {
             gate: Arc::clone(self),
         };
         let mut traffic = self.traffic.subscribe();
@@ -59,11 +59,11 @@ impl Gate {
 
 /// A create on its way to the cloud. Dropped as soon as it is answered: sweeps wait for it.
 #[derive(Debug)]
-pub struct Creating {
-    gate: Arc<Gate>,
+pub struct CreateInFlight {
+    gate: Arc<CreateBarrier>,
 }
 
-impl Drop for Creating {
+impl Drop for CreateInFlight {
     fn drop(&mut self) {
         self.gate
             .traffic
@@ -73,11 +73,11 @@ impl Drop for Creating {
 
 /// A sweep that needs the project still.
 #[derive(Debug)]
-pub(super) struct Closed {
-    gate: Arc<Gate>,
+pub(super) struct ClosedBarrier {
+    gate: Arc<CreateBarrier>,
 }
 
-impl Drop for Closed {
+impl Drop for ClosedBarrier {
     fn drop(&mut self) {
         self.gate.traffic.send_modify(|traffic| traffic.sweeps -= 1);
     }

@@ -11,8 +11,8 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     Looks,
-    board::Own,
-    gate::Closed,
+    board::LookHandle,
+    gate::ClosedBarrier,
     kept::{Begun, Inventory},
 };
 use crate::plan::step::Proof;
@@ -56,16 +56,16 @@ pub(super) async fn token(
 }
 
 /// The reader of one look.
-pub(super) struct Reader {
+pub(super) struct ListReader {
     looks: Arc<Looks>,
-    own: Own,
-    closed: Option<Closed>,
+    own: LookHandle,
+    closed: Option<ClosedBarrier>,
     /// What is paid for beyond the first call of a filtered list.
     purse: Purse,
 }
 
 /// A list that was read, or can't be.
-enum Read {
+enum ReadList {
     Still(Inventory),
     TooLong(Start),
 }
@@ -82,8 +82,8 @@ struct Start {
 }
 
 /// One reading of a list.
-enum Pass {
-    Read(Read),
+enum ListPass {
+    Read(ReadList),
     Moved {
         total: u64,
         found: usize,
@@ -91,8 +91,8 @@ enum Pass {
     },
 }
 
-impl Reader {
-    pub(super) fn new(looks: Arc<Looks>, own: Own) -> Self {
+impl ListReader {
+    pub(super) fn new(looks: Arc<Looks>, own: LookHandle) -> Self {
         Self {
             looks,
             own,
@@ -109,8 +109,8 @@ impl Reader {
     ) -> Result<Inventory, Failure> {
         self.purse = first.purse();
         match self.read(Some(domain), first).await? {
-            Read::Still(inventory) => Ok(inventory),
-            Read::TooLong(Start { total, .. }) => Err(failure(
+            ReadList::Still(inventory) => Ok(inventory),
+            ReadList::TooLong(Start { total, .. }) => Err(failure(
                 format!(
                     "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
                 ),
@@ -130,8 +130,8 @@ impl Reader {
             self.close_gate().await;
         }
         match self.read(None, first).await? {
-            Read::Still(inventory) => Ok(inventory),
-            Read::TooLong(start) => {
+            ReadList::Still(inventory) => Ok(inventory),
+            ReadList::TooLong(start) => {
                 wanted.extend((self.looks.known_domains)());
                 self.domains(wanted, start).await
             }
@@ -166,7 +166,7 @@ impl Reader {
         })
     }
 
-    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<Read, Failure> {
+    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<ReadList, Failure> {
         let mut first = Some(first);
         let mut moved = String::new();
         let mut last_request = None;
@@ -181,8 +181,8 @@ impl Reader {
                 self.token().await
             };
             match self.pass(domain, token).await? {
-                Pass::Read(read) => return Ok(read),
-                Pass::Moved {
+                ListPass::Read(read) => return Ok(read),
+                ListPass::Moved {
                     total,
                     found,
                     request_id,
@@ -198,7 +198,7 @@ impl Reader {
         Err(failure(message, last_request))
     }
 
-    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<Pass, Failure> {
+    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, Failure> {
         let begun = self.looks.lock().begin(self.own.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
         let mut answer = lister.page(first, domain, 0, PAGE).await?;
@@ -213,7 +213,7 @@ impl Reader {
             self.looks.lock().size = Some(total);
         }
         if total > LONGEST {
-            return Ok(Pass::Read(Read::TooLong(start)));
+            return Ok(ListPass::Read(ReadList::TooLong(start)));
         }
         let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
         if !self.purse.pay(pages.saturating_sub(1)) {
@@ -235,7 +235,7 @@ impl Reader {
             let at_end = u64::from(offset) >= total;
             if !steady || (at_end && count(rows.len()) != total) {
                 let (found, request_id) = (rows.len(), answer.request_id);
-                return Ok(Pass::Moved {
+                return Ok(ListPass::Moved {
                     total: answer.value.total,
                     found,
                     request_id,
@@ -250,7 +250,7 @@ impl Reader {
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
         let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
         let inventory = start.inventory(rows, domains, still);
-        Ok(Pass::Read(Read::Still(inventory)))
+        Ok(ListPass::Read(ReadList::Still(inventory)))
     }
 
     async fn close_gate(&mut self) {

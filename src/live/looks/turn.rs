@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{
     Looks,
-    ask::{Ask, Seen},
-    board::{Board, Outcome, Own, Scope, Want},
-    kept::{Inventory, Kept},
-    reader::{self, LONGEST, PAGE, Reader},
+    ask::{LookRequest, LookResult},
+    board::{Board, LookHandle, LookScope, SharedLook, WantedLook},
+    kept::{Inventory, SeenInventories},
+    reader::{self, LONGEST, ListReader, PAGE},
 };
 use crate::plan::step::Proof;
 use crate::{
@@ -29,8 +29,8 @@ const UNKNOWN_PAGES: u64 = 3;
 
 impl Looks {
     /// Looks at a place, without a call if what was seen is good enough. A look that nobody waits for any more is not made.
-    pub async fn look(self: &Arc<Self>, ask: Ask) -> Result<Seen, Failure> {
-        let Ask {
+    pub async fn look(self: &Arc<Self>, ask: LookRequest) -> Result<LookResult, Failure> {
+        let LookRequest {
             place,
             not_before,
             proof,
@@ -38,8 +38,8 @@ impl Looks {
             namespace,
             purse,
         } = ask;
-        let scope = Scope::Domain(place.domain().to_owned());
-        let want = Want {
+        let scope = LookScope::Domain(place.domain().to_owned());
+        let want = WantedLook {
             scope,
             place: Some(place.clone()),
             not_before,
@@ -59,8 +59,8 @@ impl Looks {
         lane: Lane,
     ) -> Result<Arc<Inventory>, Failure> {
         let (proof, namespace) = (Proof::Presence, String::new());
-        self.swept(Want {
-            scope: Scope::Project,
+        self.swept(WantedLook {
+            scope: LookScope::Project,
             place: None,
             not_before,
             proof,
@@ -74,8 +74,8 @@ impl Looks {
     /// Tells what is wanted from what is kept, after as many looks as that takes.
     async fn find<T>(
         self: &Arc<Self>,
-        want: &Want,
-        known: impl Fn(&Kept) -> Option<T>,
+        want: &WantedLook,
+        known: impl Fn(&SeenInventories) -> Option<T>,
     ) -> Result<T, Failure> {
         sleep_until(want.not_before).await;
         let mut has_looked = false;
@@ -98,12 +98,12 @@ impl Looks {
         }
     }
 
-    async fn swept(self: &Arc<Self>, want: Want) -> Result<Arc<Inventory>, Failure> {
+    async fn swept(self: &Arc<Self>, want: WantedLook) -> Result<Arc<Inventory>, Failure> {
         self.find(&want, |kept| kept.swept(want.not_before, want.proof))
             .await
     }
 
-    fn line_up(self: &Arc<Self>, board: &mut Board, want: &Want) -> Outcome {
+    fn line_up(self: &Arc<Self>, board: &mut Board, want: &WantedLook) -> SharedLook {
         board.wait(want, |own, sweep| {
             Arc::clone(self).take_turn(own, sweep, want.clone())
         })
@@ -112,9 +112,9 @@ impl Looks {
     /// The work of a look: waits for a token and begins, by itself or in a sweep.
     fn take_turn(
         self: Arc<Self>,
-        mut own: Own,
-        mut sweep: oneshot::Receiver<Outcome>,
-        want: Want,
+        mut own: LookHandle,
+        mut sweep: oneshot::Receiver<SharedLook>,
+        want: WantedLook,
     ) -> BoxFuture<'static, Result<(), Failure>> {
         async move {
             let (scope, namespace) = (want.scope, want.namespace);
@@ -124,7 +124,7 @@ impl Looks {
                 token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
             };
             match (self.begin(own.number, &scope, token), scope) {
-                (Some(token), Scope::Domain(domain)) => {
+                (Some(token), LookScope::Domain(domain)) => {
                     let token = token.paid_from(&want.purse);
                     self.list(own, &domain, namespace, token).await
                 }
@@ -138,7 +138,7 @@ impl Looks {
     }
 
     /// What a sweep tells a look that it took along. One that was refused the look's domain tells that: to look again would end alike.
-    async fn taken_along(&self, sweep: Outcome, scope: &Scope) -> Result<(), Failure> {
+    async fn taken_along(&self, sweep: SharedLook, scope: &LookScope) -> Result<(), Failure> {
         sweep.await?;
         let refused = scope
             .domain()
@@ -147,23 +147,23 @@ impl Looks {
     }
 
     /// Decides what a token is used for. It comes back for a look that begins by itself.
-    fn begin(self: &Arc<Self>, number: u64, scope: &Scope, token: Token) -> Option<Token> {
+    fn begin(self: &Arc<Self>, number: u64, scope: &LookScope, token: Token) -> Option<Token> {
         let pages = self.pages_of_sweep();
         let mut board = self.lock();
         if !board.is_waiting(number, scope) {
             return None;
         }
         let many = board.domains_waiting() > pages;
-        if !many && *scope != Scope::Project {
+        if !many && *scope != LookScope::Project {
             board.start(scope.clone());
             return Some(token);
         }
         board.start_sweep(
-            |scope| many || *scope == Scope::Project,
+            |scope| many || *scope == LookScope::Project,
             |own, proof, domains| {
                 let looks = Arc::clone(self);
                 async move {
-                    let mut reader = Reader::new(Arc::clone(&looks), own);
+                    let mut reader = ListReader::new(Arc::clone(&looks), own);
                     let sweep = reader.project(proof, domains, token).await?;
                     looks.lock().kept.keep_sweep(sweep);
                     Ok(())
@@ -176,13 +176,13 @@ impl Looks {
 
     async fn list(
         self: &Arc<Self>,
-        own: Own,
+        own: LookHandle,
         domain: &str,
         namespace: String,
         token: Token,
     ) -> Result<(), Failure> {
         let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
-        let listed = Reader::new(Arc::clone(self), own)
+        let listed = ListReader::new(Arc::clone(self), own)
             .domain(domain, token)
             .await;
         match listed {
@@ -193,8 +193,8 @@ impl Looks {
             Err(refused) if refused.class == Class::Rejected => {
                 let proof = self.lock().proof(number);
                 let lane = *lane.borrow();
-                let scope = Scope::Project;
-                let want = Want {
+                let scope = LookScope::Project;
+                let want = WantedLook {
                     scope,
                     place: None,
                     not_before: asked,

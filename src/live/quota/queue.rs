@@ -12,7 +12,7 @@ const LOWEST_EVERY: u64 = 20;
 
 /// Within a lane: what finishes something that has begun, then the namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
+pub(super) enum QueueTurn {
     /// Before every namespace.
     Next,
     /// One after the other.
@@ -22,15 +22,15 @@ pub(super) enum Turn {
 /// Everybody who waits for a token of one identity.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    lanes: BTreeMap<Lane, Waiting<T>>,
+    lanes: BTreeMap<Lane, LaneQueue<T>>,
     arrivals: u64,
     served: u64,
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
-    turns: BTreeMap<Turn, BTreeMap<u64, T>>,
-    last: Turn,
+struct LaneQueue<T> {
+    turns: BTreeMap<QueueTurn, BTreeMap<u64, T>>,
+    last: QueueTurn,
 }
 
 impl<T> Queue<T> {
@@ -49,13 +49,13 @@ impl<T> Queue<T> {
     }
 
     /// Lines up, and tells the number to leave with.
-    pub(super) fn push(&mut self, lane: Lane, turn: &Turn, waiter: T) -> u64 {
+    pub(super) fn push(&mut self, lane: Lane, turn: &QueueTurn, waiter: T) -> u64 {
         self.arrivals += 1;
         self.lanes
             .entry(lane)
-            .or_insert_with(|| Waiting {
+            .or_insert_with(|| LaneQueue {
                 turns: BTreeMap::new(),
-                last: Turn::Next,
+                last: QueueTurn::Next,
             })
             .turns
             .entry(turn.clone())
@@ -65,7 +65,7 @@ impl<T> Queue<T> {
     }
 
     /// Leaves; nothing happens if that waiter was served already.
-    pub(super) fn remove(&mut self, lane: Lane, turn: &Turn, number: u64) -> Option<T> {
+    pub(super) fn remove(&mut self, lane: Lane, turn: &QueueTurn, number: u64) -> Option<T> {
         let waiting = self.lanes.get_mut(&lane)?;
         let removed = waiting.turns.get_mut(turn)?.remove(&number);
         self.tidy(lane, turn);
@@ -83,7 +83,7 @@ impl<T> Queue<T> {
         let (lane, turn) = (*lane, waiting.next_turn()?.clone());
         let waiting = self.lanes.get_mut(&lane)?;
         let (_, waiter) = waiting.turns.get_mut(&turn)?.pop_first()?;
-        if turn != Turn::Next {
+        if turn != QueueTurn::Next {
             waiting.last = turn.clone();
         }
         self.tidy(lane, &turn);
@@ -92,7 +92,7 @@ impl<T> Queue<T> {
     }
 
     /// How many tokens a newcomer would see granted up to its own, if nobody came after it.
-    pub(super) fn position(&self, lane: Lane, turn: &Turn) -> u64 {
+    pub(super) fn position(&self, lane: Lane, turn: &QueueTurn) -> u64 {
         let higher = self
             .lanes
             .range(..lane)
@@ -113,7 +113,7 @@ impl<T> Queue<T> {
         }
     }
 
-    fn tidy(&mut self, lane: Lane, turn: &Turn) {
+    fn tidy(&mut self, lane: Lane, turn: &QueueTurn) {
         let Some(waiting) = self.lanes.get_mut(&lane) else {
             return;
         };
@@ -126,29 +126,29 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Waiting<T> {
+impl<T> LaneQueue<T> {
     fn len(&self) -> u64 {
         self.turns.values().map(count).sum()
     }
 
-    fn next_turn(&self) -> Option<&Turn> {
+    fn next_turn(&self) -> Option<&QueueTurn> {
         self.turns.keys().min_by_key(|turn| self.rank(turn))
     }
 
     /// The order from here: `Next`, the namespaces after the last one served, then those from the start.
-    fn rank<'a>(&self, turn: &'a Turn) -> (bool, bool, &'a Turn) {
-        (*turn != Turn::Next, *turn <= self.last, turn)
+    fn rank<'a>(&self, turn: &'a QueueTurn) -> (bool, bool, &'a QueueTurn) {
+        (*turn != QueueTurn::Next, *turn <= self.last, turn)
     }
 
-    fn before(&self, newcomer: &Turn) -> u64 {
+    fn before(&self, newcomer: &QueueTurn) -> u64 {
         let rounds = self.turns.get(newcomer).map_or(0, count);
         self.turns
             .iter()
             .map(|(turn, waiters)| {
-                if turn == newcomer || *turn == Turn::Next {
+                if turn == newcomer || *turn == QueueTurn::Next {
                     return count(waiters);
                 }
-                if *newcomer == Turn::Next {
+                if *newcomer == QueueTurn::Next {
                     return 0;
                 }
                 count(waiters).min(rounds + u64::from(self.rank(turn) < self.rank(newcomer)))

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::verdict::Verdict;
+use super::verdict::CredentialVerdict;
 use crate::live::{
     credentials::Credential,
     keys::{User, keyed_digest},
@@ -22,12 +22,12 @@ const UNUSED: Duration = Duration::from_hours(48);
 
 /// A credential, and the principal whom the cloud locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Who {
+pub(super) struct CredentialId {
     credential: String,
     principal: String,
 }
 
-impl Who {
+impl CredentialId {
     pub(super) fn of(credential: &Credential) -> Self {
         let principal = match credential {
             Credential::AkSk(pair) => format!("key {}", pair.ak.as_str()),
@@ -55,7 +55,7 @@ impl Who {
 
 /// Whether a call may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum Admission {
     /// Yes. A probe is the only call of a credential that has to prove itself.
     Go { probe: bool },
     /// Not before another call has ended.
@@ -66,12 +66,12 @@ pub(super) enum Entry {
 
 #[derive(Default)]
 pub(super) struct Ledger {
-    credentials: HashMap<String, Record>,
-    principals: HashMap<String, Principal>,
+    credentials: HashMap<String, CredentialRecord>,
+    principals: HashMap<String, PrincipalRecord>,
 }
 
 #[derive(Default)]
-struct Record {
+struct CredentialRecord {
     /// Accepted, and not stopped since.
     worked: bool,
     /// Settled an object before this process began, and not refused since.
@@ -84,7 +84,7 @@ struct Record {
 }
 
 #[derive(Default)]
-struct Principal {
+struct PrincipalRecord {
     /// Probes under way of credentials that have not worked: each may become a refusal.
     probes: usize,
     /// Newest last.
@@ -93,36 +93,42 @@ struct Principal {
 
 impl Ledger {
     /// Asks for a call.
-    pub(super) fn enter(&mut self, who: &Who, now: Instant) -> Entry {
+    pub(super) fn enter(&mut self, who: &CredentialId, now: Instant) -> Admission {
         self.forget_old(now);
         if let Some(until) = self.stopped(who, now) {
-            return Entry::Stopped { until };
+            return Admission::Stopped { until };
         }
         let record = self.credentials.entry(who.credential.clone()).or_default();
         record.used = Some(now);
         let probe = record.must_prove_itself();
         if !probe {
-            return Entry::Go { probe };
+            return Admission::Go { probe };
         }
         let principal = self.principals.entry(who.principal.clone()).or_default();
         let is_full = principal.probes + principal.refusals.len() >= OF_ALL;
         if record.probing || (is_full && !record.stands_alone()) {
-            return Entry::Wait;
+            return Admission::Wait;
         }
         record.probing = true;
         principal.probes += 1;
-        Entry::Go { probe }
+        Admission::Go { probe }
     }
 
     /// Whether a call that was let in, and waited since, may still be made.
-    pub(super) fn holds(&self, who: &Who, probe: bool, now: Instant) -> bool {
+    pub(super) fn holds(&self, who: &CredentialId, probe: bool, now: Instant) -> bool {
         let record = self.credentials.get(&who.credential);
-        let must_prove_itself = record.is_none_or(Record::must_prove_itself);
+        let must_prove_itself = record.is_none_or(CredentialRecord::must_prove_itself);
         (probe || !must_prove_itself) && self.stopped(who, now).is_none()
     }
 
     /// A call has ended.
-    pub(super) fn leave(&mut self, who: &Who, probe: bool, verdict: Verdict, now: Instant) {
+    pub(super) fn leave(
+        &mut self,
+        who: &CredentialId,
+        probe: bool,
+        verdict: CredentialVerdict,
+        now: Instant,
+    ) {
         let record = self.credentials.entry(who.credential.clone()).or_default();
         let principal = self.principals.entry(who.principal.clone()).or_default();
         if probe {
@@ -130,25 +136,25 @@ impl Ledger {
             principal.probes = principal.probes.saturating_sub(1);
         }
         match verdict {
-            Verdict::Unknown => {}
-            Verdict::Accepted => {
-                *record = Record {
+            CredentialVerdict::Unknown => {}
+            CredentialVerdict::Accepted => {
+                *record = CredentialRecord {
                     worked: true,
                     probing: record.probing,
                     used: record.used,
-                    ..Record::default()
+                    ..CredentialRecord::default()
                 };
             }
-            Verdict::Refused => {
+            CredentialVerdict::Refused => {
                 principal.refusals.push(now);
                 record.refusals += 1;
                 record.vouched = false;
                 if record.refusals >= OF_ONE {
-                    *record = Record {
+                    *record = CredentialRecord {
                         probing: record.probing,
                         stopped: Some(now + MEMORY),
                         used: record.used,
-                        ..Record::default()
+                        ..CredentialRecord::default()
                     };
                 }
             }
@@ -156,16 +162,16 @@ impl Ledger {
     }
 
     /// Stops a credential that another process saw refused, as if it had been so as often as may be.
-    pub(super) fn inherit(&mut self, who: &Who, ago: Duration, now: Instant) {
+    pub(super) fn inherit(&mut self, who: &CredentialId, ago: Duration, now: Instant) {
         let left = MEMORY.saturating_sub(ago);
         let own = self.credentials.get(&who.credential);
-        if left.is_zero() || own.is_some_and(Record::is_own) {
+        if left.is_zero() || own.is_some_and(CredentialRecord::is_own) {
             return;
         }
-        let record = Record {
+        let record = CredentialRecord {
             stopped: Some(now + left),
             used: Some(now),
-            ..Record::default()
+            ..CredentialRecord::default()
         };
         self.credentials.insert(who.credential.clone(), record);
         let principal = self.principals.entry(who.principal.clone()).or_default();
@@ -175,7 +181,7 @@ impl Ledger {
     }
 
     /// Lets a credential have one try of its own. What this process saw of it itself counts more.
-    pub(super) fn vouch(&mut self, who: &Who, now: Instant) {
+    pub(super) fn vouch(&mut self, who: &CredentialId, now: Instant) {
         let record = self.credentials.entry(who.credential.clone()).or_default();
         if record.refusals == 0 && record.stopped.is_none() {
             record.vouched = true;
@@ -184,12 +190,12 @@ impl Ledger {
     }
 
     /// Until when there is no call for this credential: it was refused itself, or does not stand alone and others of its principal were.
-    pub(super) fn stopped(&self, who: &Who, now: Instant) -> Option<Instant> {
+    pub(super) fn stopped(&self, who: &CredentialId, now: Instant) -> Option<Instant> {
         let record = self.credentials.get(&who.credential);
         let itself = record
             .and_then(|record| record.stopped)
             .filter(|until| now < *until);
-        let stands_alone = record.is_some_and(Record::stands_alone);
+        let stands_alone = record.is_some_and(CredentialRecord::stands_alone);
         let refusals = self
             .principals
             .get(&who.principal)
@@ -225,7 +231,7 @@ impl Ledger {
     }
 }
 
-impl Record {
+impl CredentialRecord {
     /// Whether it makes one call at a time.
     fn must_prove_itself(&self) -> bool {
         !self.worked || self.refusals > 0

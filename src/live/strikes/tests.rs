@@ -22,7 +22,11 @@ fn pair(ak: &str, sk: &str) -> Credential {
     credential(&[("ak", ak), ("sk", sk)])
 }
 
-async fn call(strikes: &Strikes, credential: &Credential, verdict: Verdict) -> Result<(), Stopped> {
+async fn call(
+    strikes: &Strikes,
+    credential: &Credential,
+    verdict: CredentialVerdict,
+) -> Result<(), Stopped> {
     strikes
         .enter(credential)
         .await
@@ -42,12 +46,14 @@ async fn a_new_credential_makes_one_call_at_a_time_until_it_is_accepted() {
     let first = strikes.enter(&key).await.unwrap();
     assert!(waits(&strikes, &key).await);
     assert!(!waits(&strikes, &pair("OTHER", "one")).await);
-    let (second, ()) = tokio::join!(strikes.enter(&key), async { first.end(Verdict::Unknown) });
+    let (second, ()) = tokio::join!(strikes.enter(&key), async {
+        first.end(CredentialVerdict::Unknown)
+    });
     assert!(
         waits(&strikes, &key).await,
         "an unknown verdict proves nothing"
     );
-    second.unwrap().end(Verdict::Accepted);
+    second.unwrap().end(CredentialVerdict::Accepted);
     let _many = [
         strikes.enter(&key).await.unwrap(),
         strikes.enter(&key).await.unwrap(),
@@ -64,32 +70,52 @@ async fn a_call_that_is_given_up_lets_the_next_one_in() {
 #[tokio::test(start_paused = true)]
 async fn two_refusals_stop_a_credential_for_five_minutes() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
     assert_eq!(strikes.stopped(&key), None);
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
     let until = Instant::now() + MINUTES_5;
     assert_eq!(
-        call(&strikes, &key, Verdict::Refused).await,
+        call(&strikes, &key, CredentialVerdict::Refused).await,
         Err(Stopped { until })
     );
     assert_eq!(strikes.stopped(&key), Some(Stopped { until }));
     let repaired = pair("TESTAK", "repaired");
-    call(&strikes, &repaired, Verdict::Accepted).await.unwrap();
+    call(&strikes, &repaired, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
     advance(MINUTES_5).await;
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
-    assert!(call(&strikes, &key, Verdict::Refused).await.is_err());
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
+    assert!(
+        call(&strikes, &key, CredentialVerdict::Refused)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_puts_one_that_has_worked_to_the_proof() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, Verdict::Accepted).await.unwrap();
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    call(&strikes, &key, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
     let probe = strikes.enter(&key).await.unwrap();
     assert!(waits(&strikes, &key).await);
-    probe.end(Verdict::Accepted);
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    probe.end(CredentialVerdict::Accepted);
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
     assert_eq!(
         strikes.stopped(&key),
         None,
@@ -104,30 +130,47 @@ async fn all_secrets_of_one_key_are_refused_four_times_at_most() {
         .map(|n| pair("TESTAK", &format!("wrong-{n}")))
         .collect();
     let good = pair("TESTAK", "good");
-    call(&strikes, &good, Verdict::Accepted).await.unwrap();
-    call(&strikes, &wrong[0], Verdict::Refused).await.unwrap();
+    call(&strikes, &good, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
+    call(&strikes, &wrong[0], CredentialVerdict::Refused)
+        .await
+        .unwrap();
     let first = Instant::now();
     advance(Duration::from_mins(1)).await;
     for key in &wrong[1..4] {
-        call(&strikes, key, Verdict::Refused).await.unwrap();
+        call(&strikes, key, CredentialVerdict::Refused)
+            .await
+            .unwrap();
     }
     let until = first + MINUTES_5;
     assert_eq!(
-        call(&strikes, &wrong[4], Verdict::Refused).await,
+        call(&strikes, &wrong[4], CredentialVerdict::Refused).await,
         Err(Stopped { until })
     );
     assert_eq!(
-        call(&strikes, &good, Verdict::Accepted).await,
+        call(&strikes, &good, CredentialVerdict::Accepted).await,
         Ok(()),
         "it has worked"
     );
     assert_eq!(
-        call(&strikes, &pair("OTHER", "wrong"), Verdict::Refused).await,
+        call(
+            &strikes,
+            &pair("OTHER", "wrong"),
+            CredentialVerdict::Refused
+        )
+        .await,
         Ok(())
     );
     advance(Duration::from_mins(4)).await;
-    call(&strikes, &wrong[4], Verdict::Refused).await.unwrap();
-    assert!(call(&strikes, &wrong[5], Verdict::Refused).await.is_err());
+    call(&strikes, &wrong[4], CredentialVerdict::Refused)
+        .await
+        .unwrap();
+    assert!(
+        call(&strikes, &wrong[5], CredentialVerdict::Refused)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +184,7 @@ async fn calls_under_way_count_as_the_refusals_that_they_may_become() {
         under_way.push(strikes.enter(key).await.unwrap());
     }
     assert!(waits(&strikes, &keys[4]).await);
-    under_way.pop().unwrap().end(Verdict::Accepted);
+    under_way.pop().unwrap().end(CredentialVerdict::Accepted);
     assert!(!waits(&strikes, &keys[4]).await);
 }
 
@@ -156,11 +199,19 @@ async fn users_and_tokens_are_stopped_too() {
     };
     for key in [user("wrong"), credential(&[("token", "test-token")])] {
         let strikes = Strikes::new();
-        call(&strikes, &key, Verdict::Refused).await.unwrap();
-        call(&strikes, &key, Verdict::Refused).await.unwrap();
-        assert!(call(&strikes, &key, Verdict::Refused).await.is_err());
+        call(&strikes, &key, CredentialVerdict::Refused)
+            .await
+            .unwrap();
+        call(&strikes, &key, CredentialVerdict::Refused)
+            .await
+            .unwrap();
         assert!(
-            call(&strikes, &user("other"), Verdict::Refused)
+            call(&strikes, &key, CredentialVerdict::Refused)
+                .await
+                .is_err()
+        );
+        assert!(
+            call(&strikes, &user("other"), CredentialVerdict::Refused)
                 .await
                 .is_ok()
         );
@@ -172,7 +223,9 @@ async fn a_restart_forgets_no_stop() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
     advance(MINUTES_5).await;
     strikes.inherit(&key, Duration::from_mins(3));
-    let stopped = call(&strikes, &key, Verdict::Refused).await.unwrap_err();
+    let stopped = call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap_err();
     let failure = stopped.failure(Operation::List);
     assert_eq!(failure.class, Class::Credential);
     assert_eq!(failure.retry_after, Some(Duration::from_mins(2)));
@@ -182,7 +235,10 @@ async fn a_restart_forgets_no_stop() {
         failure.message
     );
     advance(Duration::from_mins(2)).await;
-    assert_eq!(call(&strikes, &key, Verdict::Accepted).await, Ok(()));
+    assert_eq!(
+        call(&strikes, &key, CredentialVerdict::Accepted).await,
+        Ok(())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,15 +251,23 @@ async fn what_was_refused_before_a_restart_counts_for_the_whole_key() {
     for key in &wrong[..2] {
         strikes.inherit(key, Duration::from_mins(1));
     }
-    assert!(call(&strikes, &wrong[2], Verdict::Refused).await.is_err());
+    assert!(
+        call(&strikes, &wrong[2], CredentialVerdict::Refused)
+            .await
+            .is_err()
+    );
     advance(Duration::from_mins(4)).await;
-    call(&strikes, &wrong[2], Verdict::Refused).await.unwrap();
+    call(&strikes, &wrong[2], CredentialVerdict::Refused)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_process_believes_itself_more_than_what_it_inherits() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, Verdict::Refused).await.unwrap();
+    call(&strikes, &key, CredentialVerdict::Refused)
+        .await
+        .unwrap();
     strikes.inherit(&key, Duration::ZERO);
     assert_eq!(strikes.stopped(&key), None);
     strikes.inherit(&pair("TESTAK", "two"), MINUTES_5);
@@ -216,33 +280,33 @@ fn only_live_itself_vouches_for_a_credential() {
         let mut failure = classify::unsendable(Operation::List, class, "");
         failure.code = code.map(str::to_owned);
         failure.http_status = Some(400);
-        Verdict::of::<()>(&Err(failure))
+        CredentialVerdict::of::<()>(&Err(failure))
     };
-    assert_eq!(Verdict::of(&Ok(())), Verdict::Accepted);
+    assert_eq!(CredentialVerdict::of(&Ok(())), CredentialVerdict::Accepted);
     assert_eq!(
         verdict(Class::Credential, Some("APIG.0301")),
-        Verdict::Refused
+        CredentialVerdict::Refused
     );
     assert_eq!(
         verdict(Class::Rejected, Some("LIVE.100011001")),
-        Verdict::Accepted
+        CredentialVerdict::Accepted
     );
     assert_eq!(
         verdict(Class::Permission, Some("LIVE.100011003")),
-        Verdict::Accepted
+        CredentialVerdict::Accepted
     );
     assert_eq!(
         verdict(Class::Rejected, Some("APIG.0101")),
-        Verdict::Unknown
+        CredentialVerdict::Unknown
     );
     assert_eq!(
         verdict(Class::ClockSkew, Some("APIG.0303")),
-        Verdict::Unknown
+        CredentialVerdict::Unknown
     );
-    assert_eq!(verdict(Class::CloudDown, None), Verdict::Unknown);
+    assert_eq!(verdict(Class::CloudDown, None), CredentialVerdict::Unknown);
     let held_back = classify::unsendable(Operation::List, Class::Credential, "");
-    let verdict = Verdict::of_failure(&held_back);
-    assert_eq!(verdict, Verdict::Unknown, "it is counted already");
+    let verdict = CredentialVerdict::of_failure(&held_back);
+    assert_eq!(verdict, CredentialVerdict::Unknown, "it is counted already");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,16 +324,32 @@ async fn one_that_settled_an_object_has_a_try_of_its_own_after_a_restart() {
     }
     strikes.inherit(&late, Duration::ZERO);
     assert!(strikes.stopped(&late).is_some(), "in whatever order");
-    call(&strikes, &good, Verdict::Unknown).await.unwrap();
-    call(&strikes, &good, Verdict::Accepted).await.unwrap();
-    call(&strikes, &good, Verdict::Accepted).await.unwrap();
-    call(&strikes, &rotten, Verdict::Refused).await.unwrap();
-    assert!(call(&strikes, &rotten, Verdict::Refused).await.is_err());
+    call(&strikes, &good, CredentialVerdict::Unknown)
+        .await
+        .unwrap();
+    call(&strikes, &good, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
+    call(&strikes, &good, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
+    call(&strikes, &rotten, CredentialVerdict::Refused)
+        .await
+        .unwrap();
+    assert!(
+        call(&strikes, &rotten, CredentialVerdict::Refused)
+            .await
+            .is_err()
+    );
     strikes.vouch(&rotten);
-    assert!(call(&strikes, &rotten, Verdict::Refused).await.is_err());
+    assert!(
+        call(&strikes, &rotten, CredentialVerdict::Refused)
+            .await
+            .is_err()
+    );
     let refused_itself = pair("TESTAK", "wrong-1");
     assert!(
-        call(&strikes, &refused_itself, Verdict::Refused)
+        call(&strikes, &refused_itself, CredentialVerdict::Refused)
             .await
             .is_err()
     );
@@ -278,14 +358,16 @@ async fn one_that_settled_an_object_has_a_try_of_its_own_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_pass_does_not_outlive_what_becomes_of_its_credential() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, Verdict::Accepted).await.unwrap();
+    call(&strikes, &key, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
     let passes = [
         strikes.enter(&key).await.unwrap(),
         strikes.enter(&key).await.unwrap(),
     ];
     let [first, second] = passes;
     assert!(first.holds() && second.holds());
-    first.end(Verdict::Refused);
+    first.end(CredentialVerdict::Refused);
     assert!(!second.holds(), "it would not be the only one");
     drop(second);
     let probe = strikes.enter(&key).await.unwrap();
@@ -296,28 +378,38 @@ async fn a_pass_does_not_outlive_what_becomes_of_its_credential() {
 
 /// Another call that was under way is refused.
 fn call_at_once(strikes: &Strikes, credential: &Credential) {
-    let who = Who::of(credential);
+    let who = CredentialId::of(credential);
     let mut ledger = strikes.ledger();
-    ledger.leave(&who, false, Verdict::Refused, Instant::now());
+    ledger.leave(&who, false, CredentialVerdict::Refused, Instant::now());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_number_of_other_credentials_makes_one_in_use_forgotten() {
     let (strikes, good) = (Strikes::new(), pair("TESTAK", "good"));
-    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    call(&strikes, &good, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
     for day in 0..3 {
         for number in 0..1_500 {
             let other = pair(&format!("OTHER{number}"), &format!("{day}"));
-            call(&strikes, &other, Verdict::Accepted).await.unwrap();
+            call(&strikes, &other, CredentialVerdict::Accepted)
+                .await
+                .unwrap();
         }
         advance(Duration::from_hours(24)).await;
-        call(&strikes, &good, Verdict::Unknown).await.unwrap();
+        call(&strikes, &good, CredentialVerdict::Unknown)
+            .await
+            .unwrap();
     }
     for wrong in 0..4 {
         let wrong = pair("TESTAK", &format!("wrong-{wrong}"));
-        call(&strikes, &wrong, Verdict::Refused).await.unwrap();
+        call(&strikes, &wrong, CredentialVerdict::Refused)
+            .await
+            .unwrap();
     }
-    call(&strikes, &good, Verdict::Accepted).await.unwrap();
+    call(&strikes, &good, CredentialVerdict::Accepted)
+        .await
+        .unwrap();
     let kept = strikes.ledger().credentials();
     assert!(kept <= 3_100, "{kept} are kept");
 }
@@ -337,16 +429,16 @@ proptest! {
         let mut ledger = Ledger::default();
         let start = Instant::now();
         let mut now = start;
-        let keys: Vec<_> = (0..8).map(|n| Who::of(&pair("TESTAK", &n.to_string()))).collect();
+        let keys: Vec<_> = (0..8).map(|n| CredentialId::of(&pair("TESTAK", &n.to_string()))).collect();
         let mut under_way: Vec<(usize, bool)> = Vec::new();
         let mut refused = Vec::new();
         for (key, seconds, ends) in steps {
             now += Duration::from_secs(seconds);
             if ends && !under_way.is_empty() {
                 let (key, probe) = under_way.remove(key % under_way.len());
-                ledger.leave(&keys[key], probe, Verdict::Refused, now);
+                ledger.leave(&keys[key], probe, CredentialVerdict::Refused, now);
                 refused.push(now);
-            } else if let Entry::Go { probe } = ledger.enter(&keys[key], now) {
+            } else if let Admission::Go { probe } = ledger.enter(&keys[key], now) {
                 prop_assert!(probe && !under_way.contains(&(key, true)));
                 under_way.push((key, probe));
             }

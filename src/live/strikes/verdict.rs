@@ -4,7 +4,7 @@ use crate::plan::failure::{Class, Failure};
 
 /// What an answer says of the credential that asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CredentialVerdict {
     /// The cloud knows who it is.
     Accepted,
     /// The cloud does not believe it.
@@ -13,7 +13,7 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl CredentialVerdict {
     /// What the end of a call says.
     pub fn of<T>(result: &Result<T, Failure>) -> Self {
         result

@@ -7,8 +7,8 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    no_key::NoKey,
-    source::{IdToken, Source, Sts},
+    no_key::TemporaryKeyError,
+    source::{IdToken, KeySource, Sts},
     wire,
 };
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
         draft::Draft,
         keys::KeyPair,
         lifetime::life,
-        redact::{MAX_TEXT, Secrets},
-        sender::{Sender, Service},
+        redact::{MAX_TEXT, Redactor},
+        sender::{ServiceAddress, ServiceClient},
         transport::Response,
     },
     plan::failure::{Failure, Operation},
@@ -31,21 +31,21 @@ const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
 
 /// How services are reached.
 #[derive(Clone)]
-pub struct Ways {
+pub struct ServiceClients {
     /// Those of the cloud.
-    pub cloud: Sender,
+    pub cloud: ServiceClient,
     /// Those on this machine: never by a proxy.
-    pub direct: Sender,
+    pub direct: ServiceClient,
 }
 
 /// A key, and how long it lives from now on.
-pub(super) struct Given {
+pub(super) struct IssuedKey {
     pub(super) pair: KeyPair,
     pub(super) life: Duration,
 }
 
 /// One call of a source.
-struct Asked<'a> {
+struct ExchangeRequest<'a> {
     method: Method,
     path: &'a str,
     headers: Vec<(&'static str, String)>,
@@ -53,18 +53,22 @@ struct Asked<'a> {
 }
 
 /// A service with the way to it, for one purpose.
-struct Desk<'a> {
-    way: &'a Sender,
-    service: Service<'a>,
+struct KeyExchange<'a> {
+    way: &'a ServiceClient,
+    service: ServiceAddress<'a>,
     operation: Operation,
 }
 
-impl Source {
+impl KeySource {
     /// Asks for a key.
-    pub(super) async fn exchange(&self, ways: &Ways, operation: Operation) -> Result<Given, NoKey> {
-        let desk = |way, name, endpoint| Desk {
+    pub(super) async fn exchange(
+        &self,
+        ways: &ServiceClients,
+        operation: Operation,
+    ) -> Result<IssuedKey, TemporaryKeyError> {
+        let desk = |way, name, endpoint| KeyExchange {
             way,
-            service: Service { name, endpoint },
+            service: ServiceAddress { name, endpoint },
             operation,
         };
         match self {
@@ -94,14 +98,14 @@ impl Source {
     }
 }
 
-impl Desk<'_> {
+impl KeyExchange<'_> {
     /// STS: an identity token for the key of an agency.
-    async fn assume(&self, sts: &Sts) -> Result<Given, NoKey> {
+    async fn assume(&self, sts: &Sts) -> Result<IssuedKey, TemporaryKeyError> {
         let token = match &sts.token {
             IdToken::Value(token) => token.clone(),
             IdToken::File(path) => read(path)?,
         };
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::POST,
             path: "/v5/agencies/assume-with-oidc",
             headers: vec![(JSON.0, JSON.1.to_owned())],
@@ -112,9 +116,13 @@ impl Desk<'_> {
     }
 
     /// IAM: an identity token for a token, and that for a key.
-    async fn federate(&self, idp_id: &str, token_file: &Path) -> Result<Given, NoKey> {
+    async fn federate(
+        &self,
+        idp_id: &str,
+        token_file: &Path,
+    ) -> Result<IssuedKey, TemporaryKeyError> {
         let token = read(token_file)?;
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::POST,
             path: "/v3.0/OS-AUTH/id-token/tokens",
             headers: vec![(JSON.0, JSON.1.to_owned()), ("x-idp-id", idp_id.to_owned())],
@@ -126,7 +134,7 @@ impl Desk<'_> {
         let issued: SecretString = issued
             .ok_or_else(|| self.unreadable(&response, "the answer has no X-Subject-Token"))?
             .into();
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::POST,
             path: "/v3.0/OS-CREDENTIAL/securitytokens",
             headers: vec![(JSON.0, JSON.1.to_owned())],
@@ -137,9 +145,13 @@ impl Desk<'_> {
     }
 
     /// The agent of a cluster: a pod's token for a key.
-    async fn identify(&self, path: &str, token_file: &Path) -> Result<Given, NoKey> {
+    async fn identify(
+        &self,
+        path: &str,
+        token_file: &Path,
+    ) -> Result<IssuedKey, TemporaryKeyError> {
         let token = read(token_file)?;
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::POST,
             path,
             headers: vec![
@@ -153,9 +165,9 @@ impl Desk<'_> {
     }
 
     /// The machine's key. A metadata service that knows no tokens is asked without.
-    async fn machine(&self) -> Result<Given, NoKey> {
+    async fn machine(&self) -> Result<IssuedKey, TemporaryKeyError> {
         let life = METADATA_TOKEN_LIFE.to_owned();
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::PUT,
             path: "/meta-data/latest/api/token",
             headers: vec![("x-metadata-token-ttl-seconds", life)],
@@ -165,13 +177,15 @@ impl Desk<'_> {
             Ok(response) => Some(SecretString::from(
                 String::from_utf8_lossy(&response.body).trim(),
             )),
-            Err(NoKey::Failed(failure)) if matches!(failure.http_status, Some(404 | 405 | 503)) => {
+            Err(TemporaryKeyError::Failed(failure))
+                if matches!(failure.http_status, Some(404 | 405 | 503)) =>
+            {
                 None
             }
             Err(problem) => return Err(self.no_machine(problem)),
         };
         let header = |token: &SecretString| ("x-metadata-token", token.expose_secret().to_owned());
-        let asked = Asked {
+        let asked = ExchangeRequest {
             method: Method::GET,
             path: "/openstack/latest/securitykey",
             headers: token.iter().map(header).collect(),
@@ -183,23 +197,29 @@ impl Desk<'_> {
     }
 
     /// Not every machine has metadata, or an agency: that it gives no key is nobody's outage, unless it says so itself.
-    fn no_machine(&self, problem: NoKey) -> NoKey {
+    fn no_machine(&self, problem: TemporaryKeyError) -> TemporaryKeyError {
         match problem {
-            NoKey::Failed(failure) if failure.message.contains(NO_AGENCY) => {
-                NoKey::Missing("the machine has no agency".to_owned())
+            TemporaryKeyError::Failed(failure) if failure.message.contains(NO_AGENCY) => {
+                TemporaryKeyError::Missing("the machine has no agency".to_owned())
             }
-            NoKey::Failed(failure) if failure.http_status.is_none_or(|status| status < 500) => {
+            TemporaryKeyError::Failed(failure)
+                if failure.http_status.is_none_or(|status| status < 500) =>
+            {
                 let name = format!("{}: ", self.service.name);
                 let told = failure.message.strip_prefix(&name);
-                NoKey::Missing(told.unwrap_or(&failure.message).to_owned())
+                TemporaryKeyError::Missing(told.unwrap_or(&failure.message).to_owned())
             }
-            problem @ (NoKey::Missing(_) | NoKey::Failed(_)) => problem,
+            problem @ (TemporaryKeyError::Missing(_) | TemporaryKeyError::Failed(_)) => problem,
         }
     }
 
     /// One call whose texts may hold these secrets.
-    async fn ask(&self, asked: Asked<'_>, hidden: &[&SecretString]) -> Result<Response, NoKey> {
-        let mut secrets = Secrets::new();
+    async fn ask(
+        &self,
+        asked: ExchangeRequest<'_>,
+        hidden: &[&SecretString],
+    ) -> Result<Response, TemporaryKeyError> {
+        let mut secrets = Redactor::new();
         for secret in hidden {
             secrets.hide(secret.expose_secret());
         }
@@ -215,31 +235,31 @@ impl Desk<'_> {
             .way
             .send(self.service, draft.bare(), self.operation, &secrets)
             .await;
-        let reply = sent.map_err(NoKey::Failed)?;
-        reply.result.map_err(NoKey::Failed)
+        let reply = sent.map_err(TemporaryKeyError::Failed)?;
+        reply.result.map_err(TemporaryKeyError::Failed)
     }
 
-    fn given(&self, response: &Response) -> Result<Given, NoKey> {
+    fn given(&self, response: &Response) -> Result<IssuedKey, TemporaryKeyError> {
         let (pair, expires_at) =
             wire::key(&response.body).map_err(|problem| self.unreadable(response, problem))?;
-        Ok(Given {
+        Ok(IssuedKey {
             pair,
             life: life(expires_at, self.way.now(self.service)),
         })
     }
 
-    fn unreadable(&self, response: &Response, problem: &str) -> NoKey {
+    fn unreadable(&self, response: &Response, problem: &str) -> TemporaryKeyError {
         let failure: Failure =
-            classify::unreadable(self.operation, response, problem, &Secrets::new());
-        NoKey::Failed(self.service.never_sent(failure))
+            classify::unreadable(self.operation, response, problem, &Redactor::new());
+        TemporaryKeyError::Failed(self.service.never_sent(failure))
     }
 }
 
 /// A token out of a file, which somebody else renews.
-fn read(path: &Path) -> Result<SecretString, NoKey> {
+fn read(path: &Path) -> Result<SecretString, TemporaryKeyError> {
     let missing = |problem: &str| {
         let sentence = format!("the file {} {problem}", path.display());
-        NoKey::Missing(Secrets::new().clean(&sentence, MAX_TEXT))
+        TemporaryKeyError::Missing(Redactor::new().clean(&sentence, MAX_TEXT))
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| missing(&format!("can't be read: {error}")))?;

@@ -5,21 +5,21 @@ use std::time::Duration;
 use crate::{
     live::{
         classify,
-        sender::{REFUSAL_KEEPS, keeps},
+        sender::{REFUSAL_HOLDOFF, keeps},
     },
     plan::failure::{Class, Failure, Operation},
 };
 
 /// Why there is no key.
 #[derive(Debug, Clone)]
-pub enum NoKey {
+pub enum TemporaryKeyError {
     /// The source lacks something: a sentence that says what all sources lack.
     Missing(String),
     /// Whoever makes the keys did not answer, or refused.
     Failed(Failure),
 }
 
-impl NoKey {
+impl TemporaryKeyError {
     /// The failure of a call that was to be made with the key.
     pub(in crate::live) fn into_failure(self, operation: Operation) -> Failure {
         match self {
@@ -34,7 +34,7 @@ impl NoKey {
     /// How long it is not asked for again.
     pub(super) fn keeps(&self) -> Duration {
         match self {
-            Self::Missing(_) => REFUSAL_KEEPS,
+            Self::Missing(_) => REFUSAL_HOLDOFF,
             Self::Failed(failure) => keeps(failure),
         }
     }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::live::keys::{joined, keyed_digest};
 
 /// Where temporary keys come from.
-pub(in crate::live) enum Source {
+pub(in crate::live) enum KeySource {
     /// STS, for an identity token of the cluster.
     Sts(Sts),
     /// IAM, for an identity token of the cluster.
@@ -46,7 +46,7 @@ pub(in crate::live) enum IdToken {
     File(PathBuf),
 }
 
-impl Source {
+impl KeySource {
     /// What it is called.
     pub(in crate::live) fn name(&self) -> &'static str {
         match self {

@@ -21,9 +21,9 @@ pub(super) const TOO_LATE: &str = "the deadline passed before the request could 
 
 /// Whether a body was handed over.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Receipt(Arc<AtomicBool>);
+pub(super) struct HandOver(Arc<AtomicBool>);
 
-impl Receipt {
+impl HandOver {
     /// Whether the connection took the bytes.
     pub(super) fn is_handed_over(&self) -> bool {
         self.0.load(Ordering::SeqCst)
@@ -36,11 +36,11 @@ pub(super) struct OnceBody {
     length: u64,
     deadline: Deadline,
     wall: Wall,
-    receipt: Receipt,
+    receipt: HandOver,
 }
 
 impl OnceBody {
-    pub(super) fn new(bytes: Bytes, deadline: Deadline, wall: Wall, receipt: Receipt) -> Self {
+    pub(super) fn new(bytes: Bytes, deadline: Deadline, wall: Wall, receipt: HandOver) -> Self {
         let length = bytes.len() as u64;
         Self {
             bytes: Some(bytes),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 
-use self::server::{Reply, Server, ok, read_request};
+use self::server::{RawServer, ServerReply, ok, read_request};
 use super::*;
 
 const BODY: &[u8] = b"{\"publish_domain\":\"push.example.com\"}";
@@ -44,8 +44,10 @@ async fn send(method: Method, url: String) -> Result<Response, TransportError> {
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_like_any_other() {
-    let server = Server::start(|_| {
-        Reply::Say(b"HTTP/1.1 307 T\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".to_vec())
+    let server = RawServer::start(|_| {
+        ServerReply::Say(
+            b"HTTP/1.1 307 T\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        )
     })
     .await;
     let response = send(Method::POST, server.url()).await.unwrap();
@@ -56,12 +58,12 @@ async fn a_redirect_is_an_answer_like_any_other() {
 #[tokio::test]
 async fn a_body_of_more_than_a_mebibyte_is_refused() {
     for (size, fits) in [(MAX_BODY, true), (MAX_BODY + 1, false)] {
-        let server = Server::start(move |_| {
+        let server = RawServer::start(move |_| {
             let mut reply =
                 format!("HTTP/1.1 200 OK\r\nX-Request-Id: r\r\nContent-Length: {size}\r\n\r\n")
                     .into_bytes();
             reply.resize(reply.len() + size, b'x');
-            Reply::SayAndHangUp(reply)
+            ServerReply::SayAndHangUp(reply)
         })
         .await;
         match send(Method::GET, server.url()).await {
@@ -84,8 +86,8 @@ async fn a_body_of_more_than_a_mebibyte_is_refused() {
 
 #[tokio::test]
 async fn a_truncated_body_is_told_apart_from_no_answer() {
-    let server = Server::start(|_| {
-        Reply::SayAndHangUp(b"HTTP/1.1 201 C\r\nContent-Length: 100\r\n\r\n{\"id\":".to_vec())
+    let server = RawServer::start(|_| {
+        ServerReply::SayAndHangUp(b"HTTP/1.1 201 C\r\nContent-Length: 100\r\n\r\n{\"id\":".to_vec())
     })
     .await;
     let result = send(Method::POST, server.url()).await;
@@ -127,7 +129,7 @@ async fn a_name_that_does_not_exist_is_not_sent() {
 
 #[tokio::test]
 async fn a_peer_that_hangs_up_after_reading_may_have_done_it() {
-    let server = Server::start(|_| Reply::HangUp).await;
+    let server = RawServer::start(|_| ServerReply::HangUp).await;
     let result = send(Method::POST, server.url()).await;
     assert!(
         matches!(result, Err(TransportError::AfterHandOver(_))),
@@ -210,7 +212,7 @@ async fn no_answer_before_the_deadline_may_have_happened() {
 
 #[tokio::test]
 async fn a_stale_pooled_connection_is_no_reason_to_send_again() {
-    let server = Server::start(|n| if n == 0 { ok() } else { Reply::HangUp }).await;
+    let server = RawServer::start(|n| if n == 0 { ok() } else { ServerReply::HangUp }).await;
     let wall = steady();
     let deadline = Deadline::after(&wall, PATIENCE);
     let transport = transport(wall);
@@ -234,7 +236,7 @@ async fn a_stale_pooled_connection_is_no_reason_to_send_again() {
 
 #[tokio::test]
 async fn deletes_say_nothing_of_a_body() {
-    let server = Server::start(|_| ok()).await;
+    let server = RawServer::start(|_| ok()).await;
     send(Method::DELETE, server.url()).await.unwrap();
     let head = server.heads.lock().unwrap().remove(0);
     assert!(

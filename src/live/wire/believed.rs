@@ -8,7 +8,7 @@ fn place() -> Place {
 
 #[test]
 fn an_id_that_our_own_create_was_answered_is_ours_whatever_else_the_answer_says() {
-    let mut secrets = Secrets::new();
+    let mut secrets = Redactor::new();
     secrets.hide("test-token-0123456789");
     for (body, domain, app) in [
         (

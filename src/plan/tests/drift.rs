@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use super::world::World;
+use super::world::PlanWorld;
 use crate::plan::conditions;
 use crate::plan::decide::decide;
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown};
+use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed, Rewrites, SignKeyState};
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::row::Row;
-use crate::plan::step::{Rest, Step};
+use crate::plan::step::{Requeue, Step};
 use crate::plan::time::later;
 
 /// A settled object, long after its create, and its row.
-fn settled() -> (World, Row) {
-    let mut world = World::new();
+fn settled() -> (PlanWorld, Row) {
+    let mut world = PlanWorld::new();
     world.run(3600);
     let row = world.rows.first().unwrap().row.clone();
     (world, row)
 }
 
 /// The facts when a sweep shows this row.
-fn swept(world: &mut World, row: &Row) -> Facts {
+fn swept(world: &mut PlanWorld, row: &Row) -> Facts {
     let mut facts = world.facts();
     facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts
 }
 
@@ -41,9 +41,9 @@ fn rewritten(row: &Row) -> Row {
     saying("https://elsewhere.example.com/", row)
 }
 
-fn rest(facts: &Facts) -> Rest {
+fn rest(facts: &Facts) -> Requeue {
     let step = decide(facts);
-    let Step::Rest(rest) = step else {
+    let Step::Requeue(rest) = step else {
         panic!("{step:?}");
     };
     rest
@@ -95,18 +95,18 @@ fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &row);
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
-    assert_eq!(decide(&facts), Step::Show);
+    assert_eq!(decide(&facts), Step::GetById);
 
-    facts.shown = Shown::Unknown(failure(Class::CloudDown));
-    assert!(matches!(decide(&facts), Step::Failed(_)));
-    facts.shown = Shown::Row(row);
+    facts.shown = GetResult::Unknown(failure(Class::CloudDown));
+    assert!(matches!(decide(&facts), Step::ReportFailure(_)));
+    facts.shown = GetResult::Row(row);
     let told = outcome::rested(&facts, &rest(&facts));
     assert_eq!(conditions::ready(&told).unwrap().reason, "Available");
-    facts.shown = Shown::Gone;
+    facts.shown = GetResult::Gone;
     assert_eq!(decide(&facts), Step::Create);
 
     // Nor does it count what a list lacks that may be cut, or was begun before our own write can show.
-    facts.shown = Shown::Unasked;
+    facts.shown = GetResult::Unasked;
     facts.observed = Observed::seen(facts.now, Vec::new(), false);
     assert!(matches!(decide(&facts), Step::Look(_)));
     let early = ledger::last_write(&facts.status).unwrap();
@@ -175,7 +175,7 @@ fn a_requested_look_and_an_edit_repair_a_contested_row_at_once() {
 fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &rewritten(&row));
-    let told = outcome::Told {
+    let told = outcome::Receipt {
         http_status: Some(200),
         request_id: None,
         at: facts.now,
@@ -211,7 +211,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let mut facts = swept(&mut world, &row);
     facts.observed = Observed::Unasked;
     facts.blind = Some(failure(Class::Permission));
-    let Step::Unseen(failed) = decide(&facts) else {
+    let Step::ReportSweepFailure(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
     facts.status = outcome::unseen(&facts, &failed, None);
@@ -235,10 +235,10 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
 
 #[test]
 fn a_place_in_the_queue_is_no_backoff() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let mut facts = world.facts();
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts.status = outcome::queued(&facts, later(facts.now, Duration::from_secs(30)));
     facts.queued = true;
     assert!(matches!(decide(&facts), Step::Look(_)));
@@ -246,7 +246,7 @@ fn a_place_in_the_queue_is_no_backoff() {
 
 #[test]
 fn looks_that_are_refused_for_long_stall_like_changes() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let mut facts = world.facts();
     let refused = failure(Class::Rejected);
     for _ in 0..5 {

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use super::world::{Fate, World, process};
+use super::world::{EffectFate, PlanWorld, process};
 use crate::api::status::Status;
 use crate::plan::backoff;
 use crate::plan::conditions;
 use crate::plan::decide::decide;
-use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rival, Shown};
+use crate::plan::facts::{
+    CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, SignKeyState,
+};
 use crate::plan::failure::Class;
 use crate::plan::hold;
 use crate::plan::ledger;
@@ -16,12 +18,12 @@ use crate::plan::outcome;
 use crate::plan::parting;
 use crate::plan::place::Target;
 use crate::plan::row::Row;
-use crate::plan::step::{Rest, Step};
+use crate::plan::step::{Requeue, Step};
 use crate::plan::time::later;
 
 /// The facts of a settled object of which nothing was read yet, and its row.
 fn settled() -> (Facts, Row, Target) {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(3600);
     let row = world.rows.first().unwrap().row.clone();
     let target = world.target();
@@ -38,8 +40,8 @@ fn reason(status: &Status) -> &str {
     &conditions::ready(status).unwrap().reason
 }
 
-fn rested(facts: &Facts) -> (Rest, Status) {
-    let Step::Rest(rest) = decide(facts) else {
+fn rested(facts: &Facts) -> (Requeue, Status) {
+    let Step::Requeue(rest) = decide(facts) else {
         panic!("{:?}", decide(facts));
     };
     let status = outcome::rested(facts, &rest);
@@ -49,15 +51,15 @@ fn rested(facts: &Facts) -> (Rest, Status) {
 #[test]
 fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read() {
     let (facts, _, target) = settled();
-    assert!(matches!(decide(&facts), Step::Rest(_)));
+    assert!(matches!(decide(&facts), Step::Requeue(_)));
     let mut facts = edited(facts);
-    assert_eq!(decide(&facts), Step::Access);
+    assert_eq!(decide(&facts), Step::ReadSecrets);
 
-    facts.access = Access::Usable(target.clone());
-    facts.key = Key::Missing("no such Secret".to_owned());
+    facts.access = CloudAccess::Usable(target.clone());
+    facts.key = SignKeyState::Missing("no such Secret".to_owned());
     assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
-    facts.key = Key::Unwanted;
-    facts.access = Access::Usable(Target {
+    facts.key = SignKeyState::Unwanted;
+    facts.access = CloudAccess::Usable(Target {
         project_id: "another".to_owned(),
         ..target
     });
@@ -68,11 +70,11 @@ fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read()
 fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_spec() {
     let (facts, _, target) = settled();
     let mut facts = edited(facts);
-    facts.access = Access::Usable(target);
+    facts.access = CloudAccess::Usable(target);
     facts.desired.as_mut().unwrap().wants_key = true;
-    facts.key = Key::Digest("present".to_owned());
+    facts.key = SignKeyState::Digest("present".to_owned());
     facts.status.sent.as_mut().unwrap().key_digest = Some("present".to_owned());
-    assert!(matches!(decide(&facts), Step::Rest(_)), "it is as sent");
+    assert!(matches!(decide(&facts), Step::Requeue(_)), "it is as sent");
     facts.key_in_doubt = true;
     assert!(matches!(decide(&facts), Step::Update { drift: None, .. }));
 }
@@ -81,9 +83,9 @@ fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_sp
 fn an_account_that_has_not_seen_the_place_is_asked_once() {
     let (facts, row, target) = settled();
     let mut facts = edited(facts);
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
-    assert!(matches!(decide(&facts), Step::Rest(_)), "it has seen it");
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
+    assert!(matches!(decide(&facts), Step::Requeue(_)), "it has seen it");
     facts.account_has_seen = false;
     assert!(matches!(decide(&facts), Step::Look(_)));
 
@@ -102,8 +104,8 @@ fn an_account_that_has_not_seen_the_place_is_asked_once() {
 #[test]
 fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
     let (mut facts, _, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
     let failure = |http_status| crate::plan::failure::Failure {
         operation: crate::plan::failure::Operation::List,
         http_status,
@@ -139,8 +141,8 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
 #[test]
 fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
     let (mut facts, _, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
     facts.status.failures = Some(7);
     let mut suspended = facts.clone();
     suspended.policies.suspend = true;
@@ -152,7 +154,7 @@ fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
     let (_, status) = rested(&observed);
     assert_eq!((reason(&status), status.failures), ("ObserveOnly", Some(0)));
     facts.nudged = true;
-    facts.rival = Some(Rival {
+    facts.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -168,18 +170,18 @@ fn what_was_only_looked_at_is_read_before_it_is_available() {
     for condition in &mut facts.status.conditions {
         "ObserveOnly".clone_into(&mut condition.reason);
     }
-    assert_eq!(decide(&facts), Step::Access);
-    facts.access = Access::Usable(target);
-    facts.key = Key::Missing("no such Secret".to_owned());
+    assert_eq!(decide(&facts), Step::ReadSecrets);
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Missing("no such Secret".to_owned());
     assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
 }
 
 #[test]
 fn a_change_that_a_look_denies_is_a_failure() {
     let (mut facts, row, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
-    facts.shown = Shown::Gone;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
+    facts.shown = GetResult::Gone;
     let failure = crate::plan::failure::Failure {
         operation: crate::plan::failure::Operation::Update,
         ..process::failure(Class::Gone)
@@ -187,7 +189,7 @@ fn a_change_that_a_look_denies_is_a_failure() {
     facts.denied = Some(failure.clone());
     assert!(matches!(decide(&facts), Step::Look(_)));
     facts.observed = Observed::seen(facts.now, vec![row], true);
-    assert_eq!(decide(&facts), Step::Failed(failure.clone()));
+    assert_eq!(decide(&facts), Step::ReportFailure(failure.clone()));
     let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
     assert_eq!(reason(&status), "RequestRejected");
     assert!(again >= later(facts.now, Duration::from_secs(5)));
@@ -198,10 +200,10 @@ fn a_change_that_a_look_denies_is_a_failure() {
 #[test]
 fn a_duplicate_forgets_an_id_that_the_owner_holds() {
     let (mut facts, row, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
     facts.nudged = true;
-    facts.rival = Some(Rival {
+    facts.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -236,24 +238,24 @@ fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
     for state in kinds {
         let mut facts = facts.clone();
         state(&mut facts);
-        assert_eq!(decide(&facts), Step::Definition);
+        assert_eq!(decide(&facts), Step::ReadCrd);
     }
     for access in [
-        Access::Unread,
-        Access::Unusable(
+        CloudAccess::Unread,
+        CloudAccess::Unusable(
             crate::plan::reason::Reason::CredentialsMissing,
             "gone".to_owned(),
         ),
-        Access::Usable(elsewhere),
-        Access::Usable(target),
+        CloudAccess::Usable(elsewhere),
+        CloudAccess::Usable(target),
     ] {
         facts.access = access;
-        facts.definition = Definition::Unread;
-        assert_eq!(decide(&facts), Step::Definition);
-        facts.definition = Definition::Going;
+        facts.definition = CrdPresence::Unread;
+        assert_eq!(decide(&facts), Step::ReadCrd);
+        facts.definition = CrdPresence::Going;
         let retained = Some(row.id.clone());
         assert_eq!(decide(&facts), Step::Release { retained });
-        facts.definition = Definition::Unknown("forbidden".to_owned());
+        facts.definition = CrdPresence::Unknown("forbidden".to_owned());
         let (rest, status) = rested(&facts);
         assert!(rest.again.is_some());
         assert_eq!(reason(&status), "Deleting");
@@ -267,7 +269,7 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
     facts.object.finalizer = false;
     facts.object.held_by = vec!["example.com/other".to_owned()];
     // Somebody wiped the finalizer: the delete is still to be made.
-    assert_eq!(decide(&facts), Step::Definition);
+    assert_eq!(decide(&facts), Step::ReadCrd);
     let status = parting::let_go(&facts);
     assert_eq!(
         (reason(&status), status.callback_id.clone()),
@@ -289,12 +291,12 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
 
 #[test]
 fn an_open_record_elsewhere_is_another_target_too() {
-    let mut world = World::new();
-    world.fates = vec![Fate::ReplyLost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::ReplyLost];
     world.run(0);
     let mut facts = world.facts();
-    facts.key = Key::Unwanted;
-    facts.access = Access::Usable(Target {
+    facts.key = SignKeyState::Unwanted;
+    facts.access = CloudAccess::Usable(Target {
         project_id: "another".to_owned(),
         ..world.target()
     });
@@ -303,13 +305,13 @@ fn an_open_record_elsewhere_is_another_target_too() {
 
 #[test]
 fn a_create_of_unknown_outcome_is_not_repeated_before_its_backoff_ends() {
-    let mut world = World::new();
-    world.fates = vec![Fate::Lost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::Lost];
     world.run(0);
     world.now += 600;
     let mut facts = world.facts();
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts.status.failures = Some(9);
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
     facts.next_attempt = Some(later(facts.now, Duration::from_secs(20)));

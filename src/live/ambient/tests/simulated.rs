@@ -3,13 +3,14 @@
 use std::fs;
 
 use live_simulator::{
-    Fault, Metadata, Operation as Called, Payload, Rights, Settings, Simulator, Workload,
+    LoggedOperation, Metadata, Rights, ScriptedFault, ScriptedPayload, Simulator,
+    SimulatorSettings, Workload,
 };
 use secrecy::ExposeSecret;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::live::temporary::NoKey;
+use crate::live::temporary::TemporaryKeyError;
 use crate::{
     live::credentials::KeyPair,
     plan::failure::{Class, Operation},
@@ -19,17 +20,17 @@ const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 const POD_TOKEN: &str = "test-pod-token";
 
 /// The simulator, and a file that holds a token.
-struct Stage {
+struct AmbientStage {
     cloud: Simulator,
     file: NamedTempFile,
 }
 
-impl Stage {
+impl AmbientStage {
     fn new(token: &str) -> Self {
-        Self::with(token, Settings::default())
+        Self::with(token, SimulatorSettings::default())
     }
 
-    fn with(token: &str, settings: Settings) -> Self {
+    fn with(token: &str, settings: SimulatorSettings) -> Self {
         let cloud = Simulator::start(settings).unwrap();
         let file = NamedTempFile::new().unwrap();
         fs::write(&file, format!("{token}\n")).unwrap();
@@ -49,7 +50,7 @@ impl Stage {
     }
 
     /// What these variables give, where `{cloud}` and `{file}` stand for the simulator and the file.
-    fn temporary(&self, variables: &[(&str, &str)]) -> Arc<Temporary> {
+    fn temporary(&self, variables: &[(&str, &str)]) -> Arc<TemporaryKeys> {
         let endpoint = self.cloud.endpoint();
         let file = self.file.path().to_str().unwrap();
         let filled: Vec<_> = variables
@@ -63,19 +64,19 @@ impl Stage {
         temporary(&own(&filled, &endpoint, &endpoint))
     }
 
-    fn called(&self) -> Vec<(Called, Option<u16>)> {
+    fn called(&self) -> Vec<(LoggedOperation, Option<u16>)> {
         let calls = self.cloud.calls().into_iter();
         calls.map(|call| (call.operation, call.status)).collect()
     }
 }
 
-async fn key(temporary: &Temporary) -> KeyPair {
+async fn key(temporary: &TemporaryKeys) -> KeyPair {
     temporary.key(Operation::List).await.unwrap()
 }
 
-async fn lacks(temporary: &Temporary) -> String {
+async fn lacks(temporary: &TemporaryKeys) -> String {
     match temporary.key(Operation::List).await {
-        Err(NoKey::Missing(sentence)) => sentence,
+        Err(TemporaryKeyError::Missing(sentence)) => sentence,
         other => panic!("{other:?}"),
     }
 }
@@ -83,26 +84,34 @@ async fn lacks(temporary: &Temporary) -> String {
 #[tokio::test]
 async fn every_source_gives_a_key_that_the_cloud_knows() {
     for (token, variables, calls) in [
-        (ID_TOKEN, &BY_STS[..], &[(Called::AssumeWithOidc, 200)][..]),
+        (
+            ID_TOKEN,
+            &BY_STS[..],
+            &[(LoggedOperation::AssumeWithOidc, 200)][..],
+        ),
         (
             ID_TOKEN,
             &BY_IAM,
             &[
-                (Called::IssueFederatedToken, 201),
-                (Called::IssueTemporaryKey, 201),
+                (LoggedOperation::IssueFederatedToken, 201),
+                (LoggedOperation::IssueTemporaryKey, 201),
             ],
         ),
-        (POD_TOKEN, &BY_POD, &[(Called::AssumePodIdentity, 200)]),
+        (
+            POD_TOKEN,
+            &BY_POD,
+            &[(LoggedOperation::AssumePodIdentity, 200)],
+        ),
         (
             "",
             &[],
             &[
-                (Called::IssueMetadataToken, 200),
-                (Called::ReadMetadataKey, 200),
+                (LoggedOperation::IssueMetadataToken, 200),
+                (LoggedOperation::ReadMetadataKey, 200),
             ],
         ),
     ] {
-        let stage = Stage::new(token);
+        let stage = AmbientStage::new(token);
         let temporary = stage.temporary(variables);
         assert_eq!(
             stage.called(),
@@ -121,11 +130,11 @@ async fn every_source_gives_a_key_that_the_cloud_knows() {
 
 #[tokio::test]
 async fn many_who_want_a_key_get_one_and_a_new_one_before_it_ends() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         key_lifetime_s: Some(2),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
-    let stage = Stage::with(POD_TOKEN, settings);
+    let stage = AmbientStage::with(POD_TOKEN, settings);
     let temporary = stage.temporary(&BY_POD);
     let all = futures::future::join_all((0..50).map(|_| key(&temporary))).await;
     assert!(all.iter().all(|made| made.ak == all[0].ak));
@@ -147,7 +156,7 @@ async fn many_who_want_a_key_get_one_and_a_new_one_before_it_ends() {
 
 #[tokio::test]
 async fn a_key_that_is_refused_is_replaced_once() {
-    let stage = Stage::new(POD_TOKEN);
+    let stage = AmbientStage::new(POD_TOKEN);
     let temporary = stage.temporary(&BY_POD);
     let refused = key(&temporary).await;
     assert!(temporary.replace(&refused, Operation::List).await);
@@ -158,11 +167,11 @@ async fn a_key_that_is_refused_is_replaced_once() {
 
 #[tokio::test]
 async fn an_outage_is_bridged_while_the_key_lives() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         key_lifetime_s: Some(2),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
-    let stage = Stage::with(POD_TOKEN, settings);
+    let stage = AmbientStage::with(POD_TOKEN, settings);
     let temporary = stage.temporary(&BY_POD);
     let first = key(&temporary).await;
     fs::write(&stage.file, "").unwrap();
@@ -177,13 +186,13 @@ async fn an_outage_is_bridged_while_the_key_lives() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    assert!(matches!(lost.await.unwrap(), NoKey::Missing(_)));
+    assert!(matches!(lost.await.unwrap(), TemporaryKeyError::Missing(_)));
     assert!(served > 1 && stage.called().len() == 1);
 }
 
 #[tokio::test]
 async fn what_every_source_lacks_is_told() {
-    let stage = Stage::new("");
+    let stage = AmbientStage::new("");
     stage.serve(Metadata::NoAgency);
     let told = lacks(&stage.temporary(&[STATIC[0]])).await;
     for part in [
@@ -207,12 +216,13 @@ async fn what_every_source_lacks_is_told() {
 
 #[tokio::test]
 async fn a_refusal_is_told_without_the_token_and_not_asked_for_again_at_once() {
-    let stage = Stage::new("test-another-token");
+    let stage = AmbientStage::new("test-another-token");
     for variables in [&BY_STS[..], &BY_IAM, &BY_POD] {
         let before = stage.called().len();
         let temporary = stage.temporary(variables);
         for _ in 0..3 {
-            let Err(NoKey::Failed(failure)) = temporary.key(Operation::List).await else {
+            let Err(TemporaryKeyError::Failed(failure)) = temporary.key(Operation::List).await
+            else {
                 panic!("{variables:?}")
             };
             assert_eq!(failure.class, Class::Credential);
@@ -225,8 +235,9 @@ async fn a_refusal_is_told_without_the_token_and_not_asked_for_again_at_once() {
 
 #[tokio::test]
 async fn metadata_without_tokens_are_read_without() {
-    let stage = Stage::new("");
-    let unknown = Fault::on(Called::IssueMetadataToken).reply(404, Payload::default());
+    let stage = AmbientStage::new("");
+    let unknown = ScriptedFault::on(LoggedOperation::IssueMetadataToken)
+        .reply(404, ScriptedPayload::default());
     stage.cloud.fault(unknown);
     stage.serve(Metadata::Open);
     let made = key(&stage.temporary(&[])).await;

@@ -22,7 +22,7 @@ fn refused() -> Response {
     )
 }
 
-fn scopes(stage: &Stage) -> Vec<String> {
+fn scopes(stage: &IamStage) -> Vec<String> {
     let sent = stage.script.sent.lock().unwrap();
     let scope = |request: &Request| {
         let body: serde_json::Value = serde_json::from_slice(request.body.as_deref()?).ok()?;
@@ -34,7 +34,7 @@ fn scopes(stage: &Stage) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn one_login_answers_for_project_and_token_wherever_the_project_is_named() {
-    let stage = Stage::new([Ok(entered("made-1")), Ok(issued("made-2"))]);
+    let stage = IamStage::new([Ok(entered("made-1")), Ok(issued("made-2"))]);
     let user = credential(&USER);
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
@@ -46,7 +46,7 @@ async fn one_login_answers_for_project_and_token_wherever_the_project_is_named()
         [r#"{"project":{"name":"cn-north-4"}}"#, by_id]
     );
 
-    let stage = Stage::new([Ok(entered("made-1"))]);
+    let stage = IamStage::new([Ok(entered("made-1"))]);
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     let elsewhere = Account::new(
@@ -79,8 +79,9 @@ async fn a_project_that_is_not_there_is_told_with_those_that_are() {
         (forbidden(), Ok(answer(200, r#"{"projects":[]}"#)), "none"),
         (Ok(refused()), forbidden(), "none"),
     ] {
-        let stage = Stage::new([no, Ok(issued("domain-token")), list]);
-        let Err(NoProject::Ambiguous(problem)) = stage.project(&credential(&USER)).await else {
+        let stage = IamStage::new([no, Ok(issued("domain-token")), list]);
+        let Err(ProjectLookupError::Ambiguous(problem)) = stage.project(&credential(&USER)).await
+        else {
             panic!()
         };
         assert!(problem.contains(told), "{problem}");
@@ -94,7 +95,7 @@ async fn a_project_that_is_not_there_is_told_with_those_that_are() {
 #[tokio::test(start_paused = true)]
 async fn a_project_that_the_login_does_not_tell_is_looked_up() {
     let list = Ok(answer(200, ONE));
-    let stage = Stage::new([Ok(issued("mute")), Ok(issued("domain-token")), list]);
+    let stage = IamStage::new([Ok(issued("mute")), Ok(issued("domain-token")), list]);
     let user = credential(&USER);
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     assert_eq!(stage.calls(), 3);
@@ -109,8 +110,9 @@ async fn a_wrong_password_is_tried_twice_at_most() {
             1,
         ),
     ] {
-        let stage = Stage::new([Ok(no()), Ok(no())]);
-        let Err(NoProject::Failed(failure)) = stage.project(&credential(&USER)).await else {
+        let stage = IamStage::new([Ok(no()), Ok(no())]);
+        let Err(ProjectLookupError::Failed(failure)) = stage.project(&credential(&USER)).await
+        else {
             panic!()
         };
         assert_eq!((failure.class, stage.calls()), (Class::Credential, calls));
@@ -125,7 +127,7 @@ async fn a_wrong_password_is_tried_twice_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_login_is_the_answer_to_all_who_wait_for_it_and_counts_once() {
-    let stage = Stage::new([Ok(refused()), Ok(issued("made-1"))]);
+    let stage = IamStage::new([Ok(refused()), Ok(issued("made-1"))]);
     let account = account("project");
     let told = join_all((0..20).map(|_| stage.token(&account))).await;
     let failures: Vec<_> = told.into_iter().map(Result::unwrap_err).collect();
@@ -138,10 +140,10 @@ async fn a_failed_login_is_the_answer_to_all_who_wait_for_it_and_counts_once() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waited_for_a_login_of_a_user_that_is_stopped_meanwhile_makes_none() {
-    let stage = Stage::new([]);
+    let stage = IamStage::new([]);
     for _ in 0..2 {
         let pass = stage.strikes.enter(&credential(&USER)).await.unwrap();
-        pass.end(crate::live::strikes::Verdict::Refused);
+        pass.end(crate::live::strikes::CredentialVerdict::Refused);
     }
     let failure = stage.token(&account("project")).await.unwrap_err();
     assert_eq!((failure.class, stage.calls()), (Class::Credential, 0));
@@ -151,7 +153,7 @@ async fn who_waited_for_a_login_of_a_user_that_is_stopped_meanwhile_makes_none()
 struct Hanging;
 
 impl Transport for Hanging {
-    fn send(&self, request: Request, _: Deadline) -> BoxFuture<'_, Reply> {
+    fn send(&self, request: Request, _: Deadline) -> BoxFuture<'_, IamReply> {
         let body = String::from_utf8(request.body.unwrap().to_vec()).unwrap();
         if body.contains("\"name\":\"hanging\"") {
             return Box::pin(pending());

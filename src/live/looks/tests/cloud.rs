@@ -20,7 +20,7 @@ use crate::{
         quota::Token,
     },
     plan::{
-        content::Partial,
+        content::ReportedContent,
         failure::{Class, Failure, Operation},
         place::Place,
         row::Row,
@@ -34,7 +34,7 @@ pub(super) const WAY: Duration = Duration::from_millis(50);
 type Mischief = Box<dyn FnMut(&mut Vec<Row>) + Send>;
 
 #[derive(Default)]
-pub(super) struct Cloud {
+pub(super) struct LooksCloud {
     rows: Mutex<Vec<Row>>,
     /// When each call was handed over, and what it was.
     log: Mutex<Vec<(Instant, String)>>,
@@ -46,7 +46,7 @@ pub(super) struct Cloud {
     ids: AtomicUsize,
 }
 
-impl Cloud {
+impl LooksCloud {
     pub(super) fn with(places: impl IntoIterator<Item = Place>) -> Arc<Self> {
         let cloud = Arc::new(Self::default());
         for place in places {
@@ -64,7 +64,7 @@ impl Cloud {
         Row {
             id: format!("{:032x}", self.ids.fetch_add(1, SeqCst)),
             place: place.clone(),
-            content: Partial::default(),
+            content: ReportedContent::default(),
             create_time: None,
             update_time: None,
         }
@@ -200,7 +200,7 @@ impl Cloud {
     }
 }
 
-impl Lister for Cloud {
+impl Lister for LooksCloud {
     fn page<'a>(
         &'a self,
         token: Token,

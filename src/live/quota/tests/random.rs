@@ -13,7 +13,7 @@ use crate::live::quota::{Bucket, Lane};
 
 /// What happens to the tokens of one batch of waiters.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum TokenFate {
     Accepted,
     Throttled(Option<u64>),
     Returned,
@@ -27,7 +27,7 @@ struct Batch {
     lane: Lane,
     namespace: &'static str,
     held: u64,
-    fate: Fate,
+    fate: TokenFate,
 }
 
 fn lane() -> impl Strategy<Value = Lane> {
@@ -44,10 +44,10 @@ fn namespace() -> impl Strategy<Value = &'static str> {
 
 fn batch() -> impl Strategy<Value = Batch> {
     let fate = prop_oneof![
-        6 => Just(Fate::Accepted),
-        1 => proptest::option::of(0..700_u64).prop_map(Fate::Throttled),
-        2 => Just(Fate::Returned),
-        1 => Just(Fate::Cancelled),
+        6 => Just(TokenFate::Accepted),
+        1 => proptest::option::of(0..700_u64).prop_map(TokenFate::Throttled),
+        2 => Just(TokenFate::Returned),
+        1 => Just(TokenFate::Cancelled),
     ];
     let after = prop_oneof![Just(0), 0..2_000_u64, 0..90_000_u64, 0..7_200_000_u64];
     let held = prop_oneof![Just(0), 0..5_000_u64, 0..200_000_u64];
@@ -75,21 +75,21 @@ fn in_virtual_time<T>(scenario: impl Future<Output = T>) -> T {
 async fn one_waiter(bucket: Bucket, batch: Batch, spends: Arc<Mutex<Vec<Instant>>>) {
     let held = Duration::from_millis(batch.held);
     let acquire = bucket.acquire(batch.lane, batch.namespace);
-    if let Fate::Cancelled = batch.fate {
+    if let TokenFate::Cancelled = batch.fate {
         drop(timeout(held, acquire).await);
         return;
     }
     let token = acquire.await;
     sleep(held).await;
-    if let Fate::Returned = batch.fate {
+    if let TokenFate::Returned = batch.fate {
         return;
     }
     spends.lock().unwrap().push(Instant::now());
     let call = token.spend();
     sleep(Duration::from_millis(100)).await;
     match batch.fate {
-        Fate::Throttled(retry_after) => call.throttled(retry_after.map(Duration::from_secs)),
-        Fate::Accepted | Fate::Returned | Fate::Cancelled => call.accepted(),
+        TokenFate::Throttled(retry_after) => call.throttled(retry_after.map(Duration::from_secs)),
+        TokenFate::Accepted | TokenFate::Returned | TokenFate::Cancelled => call.accepted(),
     }
 }
 

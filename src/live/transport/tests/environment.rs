@@ -13,7 +13,7 @@ use http::Method;
 use super::{
     super::{Deadline, HttpTransport, Transport, TransportError},
     PATIENCE, request, send,
-    server::{Reply, Server},
+    server::{RawServer, ServerReply},
     steady,
 };
 
@@ -137,9 +137,10 @@ fn own_authorities_come_from_the_environment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn proxies_come_from_the_environment() {
-    let proxy =
-        Server::start(|_| Reply::Say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n".to_vec()))
-            .await;
+    let proxy = RawServer::start(|_| {
+        ServerReply::Say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n".to_vec())
+    })
+    .await;
     let through = format!("http://{}", proxy.address);
     let (address, _) = tls_server();
     let url = format!("https://{address}/");

@@ -14,26 +14,28 @@ use tokio::{
 };
 
 /// What a server does with a request that it has read to its end.
-pub(super) enum Reply {
+pub(super) enum ServerReply {
     Say(Vec<u8>),
     SayAndHangUp(Vec<u8>),
     HangUp,
 }
 
-pub(super) fn ok() -> Reply {
-    Reply::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec())
+pub(super) fn ok() -> ServerReply {
+    ServerReply::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec())
 }
 
 /// A server that answers its n-th request by `script(n)` and counts requests and connections.
-pub(super) struct Server {
+pub(super) struct RawServer {
     pub(super) address: SocketAddr,
     requests: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
     pub(super) heads: Arc<Mutex<Vec<String>>>,
 }
 
-impl Server {
-    pub(super) async fn start(script: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+impl RawServer {
+    pub(super) async fn start(
+        script: impl Fn(usize) -> ServerReply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
@@ -53,12 +55,12 @@ impl Server {
                     while let Some(head) = read_request(&mut stream).await {
                         heads.lock().unwrap().push(head);
                         match script(requests.fetch_add(1, Ordering::SeqCst)) {
-                            Reply::Say(bytes) => stream.write_all(&bytes).await.unwrap(),
-                            Reply::SayAndHangUp(bytes) => {
+                            ServerReply::Say(bytes) => stream.write_all(&bytes).await.unwrap(),
+                            ServerReply::SayAndHangUp(bytes) => {
                                 stream.write_all(&bytes).await.unwrap();
                                 return;
                             }
-                            Reply::HangUp => return,
+                            ServerReply::HangUp => return,
                         }
                     }
                 });

@@ -1,15 +1,16 @@
 //! The process: one reconcile at a time, step by step as the controller does it, and dead wherever the test says.
 
-use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
+use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
 use crate::api::status::Status;
 use crate::plan::decide::decide;
 use crate::plan::facts::{
-    Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
+    CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
+    SignKeyState,
 };
 use crate::plan::failure::{Class, Failure, Operation};
 use crate::plan::ledger;
 use crate::plan::outcome;
-use crate::plan::outcome::Told;
+use crate::plan::outcome::Receipt;
 use crate::plan::parting;
 use crate::plan::place::Target;
 use crate::plan::record::{Attempt, Record};
@@ -17,7 +18,7 @@ use crate::plan::step::Step;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-impl World {
+impl PlanWorld {
     /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
     #[allow(
         clippy::too_many_lines,
@@ -34,8 +35,8 @@ impl World {
         for _ in 0..40 {
             let step = decide(&facts);
             match step {
-                Step::Access => {
-                    facts.access = Access::Usable(self.target());
+                Step::ReadSecrets => {
+                    facts.access = CloudAccess::Usable(self.target());
                     facts.key = self.key.clone();
                 }
                 Step::Look(look) => {
@@ -58,13 +59,14 @@ impl World {
                         facts.rechecked = true;
                     }
                 }
-                Step::Show => {
+                Step::GetById => {
                     let id = facts.id().unwrap_or_default().to_owned();
                     let row = self.rows.iter().find(|remote| remote.row.id == id);
-                    facts.shown = row.map_or(Shown::Gone, |remote| Shown::Row(remote.row.clone()));
+                    facts.shown =
+                        row.map_or(GetResult::Gone, |remote| GetResult::Row(remote.row.clone()));
                 }
-                Step::Definition => facts.definition = Definition::Stays,
-                Step::Protect => {
+                Step::ReadCrd => facts.definition = CrdPresence::Stays,
+                Step::AddFinalizer => {
                     self.effect(|world| {
                         world.finalizer = true;
                         if world.annotation.is_none() {
@@ -74,7 +76,7 @@ impl World {
                     })?;
                     return Ok(Some(0));
                 }
-                Step::Unprotect => {
+                Step::RemoveFinalizer => {
                     self.effect(|world| world.finalizer = false)?;
                     return Ok(Some(0));
                 }
@@ -115,16 +117,16 @@ impl World {
                     })?;
                     return Ok(None);
                 }
-                Step::Failed(failure) => {
+                Step::ReportFailure(failure) => {
                     let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
-                Step::Unseen(failure) => {
+                Step::ReportSweepFailure(failure) => {
                     self.write(outcome::unseen(&facts, &failure, None))?;
                     return Ok(None);
                 }
-                Step::Rest(rest) => {
+                Step::Requeue(rest) => {
                     if rest.look_again {
                         self.look_at = rest.again;
                     }
@@ -140,8 +142,11 @@ impl World {
 
     pub(super) fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
         let digest = match &facts.key {
-            Key::Digest(digest) => Some(digest.clone()),
-            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+            SignKeyState::Digest(digest) => Some(digest.clone()),
+            SignKeyState::Unread
+            | SignKeyState::Unwanted
+            | SignKeyState::Missing(_)
+            | SignKeyState::Invalid(_) => None,
         };
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
@@ -184,7 +189,7 @@ impl World {
             let now = world.moment();
             let row = world.rows.iter_mut().find(|remote| remote.row.id == id);
             found = row
-                .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
+                .filter(|_| fate != Some(EffectFate::Lost) && fate != Some(EffectFate::Refused))
                 .map(|remote| {
                     remote.row.content.url.clone_from(&wanted.url);
                     remote.row.update_time = Some(now);
@@ -193,17 +198,17 @@ impl World {
         })?;
         let exists = self.rows.iter().any(|remote| remote.row.id == id);
         match (fate, found) {
-            (None | Some(Fate::Empty), Some(row)) => {
+            (None | Some(EffectFate::Empty), Some(row)) => {
                 let told = self.told(Some(200));
                 self.write(outcome::updated(facts, &self.spec, Some(&row), told))?;
                 Ok(Some(0))
             }
             _ if !exists => {
-                self.shown = Shown::Gone;
+                self.shown = GetResult::Gone;
                 Ok(Some(0))
             }
             (fate, _) => {
-                let class = if fate == Some(Fate::Refused) {
+                let class = if fate == Some(EffectFate::Refused) {
                     Class::Rejected
                 } else {
                     Class::CloudDown
@@ -261,12 +266,12 @@ impl World {
             .map(|newest| newest.id.clone());
         Facts {
             now: self.moment(),
-            settings: Settings {
+            settings: PlanSettings {
                 settle_time: Duration::from_secs(u64::try_from(SETTLE).unwrap()),
                 stall_after: Duration::from_mins(10),
                 read_only: false,
             },
-            object: Object {
+            object: ObjectFacts {
                 uid: "uid".to_owned(),
                 namespace: "media".to_owned(),
                 name: "push".to_owned(),
@@ -290,9 +295,9 @@ impl World {
             record,
             look_due: self.look_at.is_some_and(|at| at <= self.moment()),
             nudged: std::mem::take(&mut self.nudged),
-            access: Access::Unread,
+            access: CloudAccess::Unread,
             credential: None,
-            key: Key::Unread,
+            key: SignKeyState::Unread,
             key_in_doubt: false,
             account_has_seen: true,
             is_hearsay: false,
@@ -300,9 +305,9 @@ impl World {
             knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
-            definition: Definition::Unread,
+            definition: CrdPresence::Unread,
             observed: Observed::Unasked,
-            shown: std::mem::replace(&mut self.shown, Shown::Unasked),
+            shown: std::mem::replace(&mut self.shown, GetResult::Unasked),
             denied: None,
             baseline: None,
             rewrites: Rewrites::default(),
@@ -319,8 +324,8 @@ impl World {
         }
     }
 
-    pub(super) fn told(&self, http_status: Option<u16>) -> Told {
-        Told {
+    pub(super) fn told(&self, http_status: Option<u16>) -> Receipt {
+        Receipt {
             http_status,
             request_id: Some("request-id".to_owned()),
             at: self.moment(),
