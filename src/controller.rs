@@ -174,7 +174,7 @@ async fn lead(
         _ = controllers => {}
         () = beside => {}
     }
-    clean_up::tell_rest(&mut left);
+    clean_up::log_unstarted(&mut left);
     Ok(())
 }
 

@@ -112,7 +112,7 @@ impl Watched {
         stream::repeat_with(begin)
             .flatten()
             .backoff(Pauses::default())
-            .inspect_ok(move |event| lock(&seen).take(event))
+            .inspect_ok(move |event| lock(&seen).apply(event))
             .boxed()
     }
 

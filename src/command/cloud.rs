@@ -136,7 +136,7 @@ impl CommandCloud {
     }
 
     /// The callback of an id.
-    pub async fn show(&self, account: &Account, id: &str) -> GetResult {
+    pub async fn get_by_id(&self, account: &Account, id: &str) -> GetResult {
         let token = self.bucket.acquire(Lane::Background, "").await;
         match self.client.get(token, account, id).await {
             Ok(answer) => GetResult::Row(answer.value),

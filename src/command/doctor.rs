@@ -8,7 +8,7 @@ mod objects;
 mod operators;
 mod rights;
 
-use self::finding::{Finding, tell};
+use self::finding::{Finding, render_findings};
 use super::output::render;
 use super::{CommandOutput, ExitStatus, access};
 use crate::cluster::raw::RawObjects;
@@ -18,7 +18,7 @@ use crate::config::doctor::DoctorArgs;
 pub async fn run(args: DoctorArgs) -> anyhow::Result<CommandOutput> {
     let findings = Box::pin(examine(&args)).await?;
     Ok(CommandOutput {
-        text: render(args.print.output, &findings, tell)?,
+        text: render(args.print.output, &findings, render_findings)?,
         exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
     })
 }

@@ -30,12 +30,14 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<CommandOutput> {
     let seen = look(&cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen.standing(now.iter()).holding(objects.iter());
+    let standing = seen
+        .ownership(now.iter())
+        .with_ids_held_before(objects.iter());
     let mut names = Names::taken(now.iter(), &namespace);
     problems.extend(seen.problems);
     let mut manifests = Vec::new();
     for ListedProject { target, inventory } in &seen.projects {
-        for found in standing.unheld(target, &inventory.rows) {
+        for found in standing.orphans(target, &inventory.rows) {
             let (row, place) = (found.row, &found.row.place);
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
             if !found.notes.is_empty() {

@@ -90,10 +90,12 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<CommandOutput> {
     let seen = look(&cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen.standing(now.iter()).holding(objects.iter());
+    let standing = seen
+        .ownership(now.iter())
+        .with_ids_held_before(objects.iter());
     let mut orphans = Vec::new();
     for ListedProject { target, inventory } in &seen.projects {
-        let unheld = standing.unheld(target, &inventory.rows).into_iter();
+        let unheld = standing.orphans(target, &inventory.rows).into_iter();
         orphans.extend(unheld.map(|found| Orphan::new(target, found)));
     }
     problems.extend(seen.problems);

@@ -11,7 +11,7 @@ use kube::core::DynamicObject;
 use tokio::time::Instant;
 
 use self::course::{DryRun, DryRunContext, Prediction};
-use self::planned::{Planned, tell};
+use self::planned::{Planned, render_plans};
 use super::cloud::CommandCloud;
 use super::output::render;
 use super::{CommandOutput, access};
@@ -58,7 +58,7 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<CommandOutput> {
         plans.push(Planned::new(object, outlook));
     }
     Ok(CommandOutput {
-        text: render(args.print.output, &plans, tell)?,
+        text: render(args.print.output, &plans, render_plans)?,
         exit: planned::exit(&plans),
     })
 }

@@ -19,7 +19,7 @@ use crate::live::looks::Inventory;
 use crate::live::quota::Lane;
 use crate::plan::facts::CloudAccess;
 use crate::plan::place::Target;
-use crate::plan::situation::sentence;
+use crate::plan::situation::describe_failure;
 
 /// What an object's project hangs on: namespace, Secret, region and project of the spec.
 type SourceKey = (String, Option<String>, Option<String>, Option<String>);
@@ -129,7 +129,10 @@ async fn list(cloud: &CommandCloud, accounts: &[Account]) -> Result<ListedProjec
                 inventory.total
             ),
             Err(failure) => {
-                format!("{name}: {}", sentence(&failure, codes::advice(&failure)))
+                format!(
+                    "{name}: {}",
+                    describe_failure(&failure, codes::advice(&failure))
+                )
             }
         };
     }
@@ -138,7 +141,7 @@ async fn list(cloud: &CommandCloud, accounts: &[Account]) -> Result<ListedProjec
 
 impl ListedProjects {
     /// How these objects stand to what was seen.
-    pub(super) fn standing<'a>(
+    pub(super) fn ownership<'a>(
         &self,
         objects: impl Iterator<Item = &'a RecordingCallback>,
     ) -> OwnershipReport {
@@ -159,7 +162,7 @@ async fn enter(
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
     Ok(identified.map_err(|access| match access {
-        CloudAccess::Unknown(failure) => sentence(&failure, None),
+        CloudAccess::Unknown(failure) => describe_failure(&failure, None),
         CloudAccess::Ambiguous(sentence) => sentence,
         CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
         CloudAccess::Unread | CloudAccess::Usable(_) => {

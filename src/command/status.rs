@@ -36,7 +36,7 @@ pub async fn run(args: ObjectsArgs) -> anyhow::Result<CommandOutput> {
     let now = Timestamp::now();
     Ok(CommandOutput {
         text: render(args.print.output, &stories, |stories| {
-            text::tell(stories, now)
+            text::render_stories(stories, now)
         })?,
         exit: ExitStatus::Well,
     })

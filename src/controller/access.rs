@@ -182,7 +182,7 @@ impl AccountRegistry {
     }
 
     /// Goes from who calls to the account, which may take a look-up at IAM.
-    pub(super) async fn enter(
+    pub(super) async fn identify(
         &self,
         object: &RecordingCallback,
         login: Result<Login, LoginError>,
@@ -197,7 +197,7 @@ impl AccountRegistry {
             Err((reason, sentence)) => return closed(CloudAccess::Unusable(reason, sentence)),
         };
         let digest = login.credential.digest(&parse::uid(object));
-        self.inherit(object, &login.credential, &digest);
+        self.inherit_refusal(object, &login.credential, &digest);
         let digest = Some(digest);
         let namespace = parse::object(object).namespace;
         match login.identify(&self.client, &namespace).await {
@@ -217,7 +217,7 @@ impl AccountRegistry {
     }
 
     /// A refusal that an earlier process wrote into the status counts here, too.
-    fn inherit(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
+    fn inherit_refusal(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
         let Some(status) = &object.status else { return };
         let refused = status.last_operation.as_ref().and_then(|last| last.time);
         if let Some(refused) = refused
@@ -233,7 +233,7 @@ impl AccountRegistry {
     /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
     /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
     /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
-    pub(super) async fn recall(&self, objects: &[Arc<RecordingCallback>]) {
+    pub(super) async fn recall_refusals(&self, objects: &[Arc<RecordingCallback>]) {
         let status = |object: &RecordingCallback| object.status.clone().unwrap_or_default();
         let is_refused = |status: &Status| status.rejected_credential.is_some();
         if !objects.iter().any(|object| is_refused(&status(object))) {
@@ -254,7 +254,7 @@ impl AccountRegistry {
                         self.client.strikes.vouch(&login.credential);
                     }
                     let digest = login.credential.digest(&parse::uid(object));
-                    self.inherit(object, &login.credential, &digest);
+                    self.inherit_refusal(object, &login.credential, &digest);
                 }
             });
         // An error means that this is as long as the start waits.
@@ -314,14 +314,14 @@ impl AccountRegistry {
     }
 
     /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
-    pub(super) fn tell_gauges(&self, metrics: &Metrics) {
+    pub(super) fn set_gauges(&self, metrics: &Metrics) {
         let accounts = lock(&self.accounts).all();
         let mut present = BTreeSet::new();
         let mut furthest = 0.0_f64;
         for account in accounts {
             let (target, identity) = (
                 account.target(),
-                account.login().identity().label().to_owned(),
+                account.identity_account().identity().label().to_owned(),
             );
             metrics.set_quota_limit(&target.region, &identity, account.bucket().limit());
             let offset = self.clock.offset(&target.endpoint).as_secs_f64();

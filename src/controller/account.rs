@@ -62,7 +62,7 @@ impl SharedAccount {
     }
 
     /// Who it is.
-    pub(super) fn login(&self) -> &Login {
+    pub(super) fn identity_account(&self) -> &Login {
         &self.login
     }
 
@@ -113,7 +113,7 @@ impl SharedAccount {
     }
 
     /// GET by id, as the decisions take it.
-    pub(super) async fn show(&self, token: Token, id: &str) -> GetResult {
+    pub(super) async fn get_by_id(&self, token: Token, id: &str) -> GetResult {
         match self.client.get(token, &self.login, id).await {
             Ok(answer) => GetResult::Row(answer.value),
             Err(failure) if failure.class == Class::Gone => GetResult::Gone,

@@ -34,7 +34,7 @@ impl Reconciliation<'_> {
         id: &str,
         drift: Option<String>,
     ) -> Result<RoundEnd, ClusterError> {
-        let Some((account, desired)) = self.means() else {
+        let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
         let Some((token, planned)) = self.go_ahead(&account).await? else {
@@ -45,7 +45,7 @@ impl Reconciliation<'_> {
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
-        account.looks().wrote(&desired.place);
+        account.looks().void_place(&desired.place);
         let Some(reply) = reply else {
             return Ok(RoundEnd::Again);
         };
@@ -59,7 +59,7 @@ impl Reconciliation<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let (uid, now) = (&self.facts.object.uid, self.moment(Instant::now()));
+            let (uid, now) = (&self.facts.object.uid, self.to_cloud_time(Instant::now()));
             self.facts.rewrites = self.context.memories.with(uid, |memory| {
                 memory.note_repaired();
                 memory.rewrites(now)
@@ -74,7 +74,7 @@ impl Reconciliation<'_> {
             request_id: answer.request_id,
             at: answer.at,
         };
-        let status = outcome::updated(&self.facts, &desired, answer.value.as_ref(), told);
+        let status = outcome::after_update(&self.facts, &desired, answer.value.as_ref(), told);
         self.end_change(status, RoundEnd::Again).await
     }
 
@@ -86,7 +86,7 @@ impl Reconciliation<'_> {
         let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(Some(RoundEnd::Again));
         };
-        self.read_crd().await;
+        self.load_crd().await;
         if self.facts.definition != CrdPresence::Stays {
             let soon = RoundEnd::After(Duration::from_secs(30));
             return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
@@ -95,7 +95,7 @@ impl Reconciliation<'_> {
         let call = account.delete(token, id, deadline);
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
-        account.looks().wrote(&parse::place(&self.object.spec));
+        account.looks().void_place(&parse::place(&self.object.spec));
         let Some(reply) = reply else {
             return Ok(Some(RoundEnd::Again));
         };
@@ -117,7 +117,7 @@ impl Reconciliation<'_> {
                     at: self.facts.now,
                 }
             }
-            Err(failure) => return self.tell_failure(&failure).await.map(Some),
+            Err(failure) => return self.write_failure(&failure).await.map(Some),
         };
         info!(
             object = %self.name(),
@@ -131,7 +131,7 @@ impl Reconciliation<'_> {
         if self.facts.object.deleting {
             return Ok(None);
         }
-        let status = outcome::deleted(&self.facts, told);
+        let status = outcome::after_delete(&self.facts, told);
         self.end_change(status, RoundEnd::Again).await.map(Some)
     }
 
@@ -140,7 +140,7 @@ impl Reconciliation<'_> {
     async fn unless_uninstalled<T>(&mut self, call: impl Future<Output = T>) -> Option<T> {
         let mut call = Box::pin(call);
         loop {
-            match self.or_changed(call.as_mut()).await {
+            match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => return Some(reply),
                 Err(ObjectChanged) if self.goes_with_crd() => return None,
                 Err(ObjectChanged) => {}
@@ -169,7 +169,7 @@ impl Reconciliation<'_> {
             let (context, object) = (self.context, Arc::clone(&self.object));
             let key = self.facts.key.clone();
             let is_still = context.accesses.key_is_still(&object, &key);
-            if !self.turn.pause(is_still).await? {
+            if !self.turn.wait_without_slot(is_still).await? {
                 return Ok(None);
             }
         }
@@ -214,7 +214,7 @@ impl Reconciliation<'_> {
                 .with(&self.facts.object.uid, |memory| memory.news = Some(news));
             return Ok(RoundEnd::Again);
         }
-        self.tell_failure(&failure).await
+        self.write_failure(&failure).await
     }
 
     /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
@@ -241,19 +241,23 @@ impl Reconciliation<'_> {
             return Ok(false);
         };
         let token = token.paid_from(&self.purse());
-        Ok(self.turn.pause(account.show(token, id)).await == GetResult::Gone)
+        Ok(self
+            .turn
+            .wait_without_slot(account.get_by_id(token, id))
+            .await
+            == GetResult::Gone)
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) async fn tell_failure(
+    pub(super) async fn write_failure(
         &mut self,
         failure: &Failure,
     ) -> Result<RoundEnd, ClusterError> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let now = self.moment(Instant::now());
-        let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
+        let now = self.to_cloud_time(Instant::now());
+        let (status, again) = outcome::after_failure(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
         let next = RoundEnd::After(again.duration_since(now).unsigned_abs());
         if failure.operation.is_change() {
@@ -276,12 +280,12 @@ impl Reconciliation<'_> {
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
-                    self.took(object, status).await;
+                    self.note_status_written(object, status).await;
                     return Ok(next);
                 }
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
-                    if let Err(error) = self.overtaken(&version, error).await {
+                    if let Err(error) = self.reread_after_conflict(&version, error).await {
                         self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
                         return Err(error);
                     }
@@ -315,7 +319,7 @@ impl Reconciliation<'_> {
     ) -> Result<RoundEnd, ClusterError> {
         let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
         // First the status: an object without our finalizer that names a callback is one that somebody wiped.
-        if is_held && !self.write(parting::let_go(&self.facts)).await? {
+        if is_held && !self.write(parting::after_release(&self.facts)).await? {
             return Ok(RoundEnd::Again);
         }
         let version = ObjectVersion::of(&self.object);
@@ -329,7 +333,7 @@ impl Reconciliation<'_> {
                 if !is_stale(&error) {
                     return Err(error);
                 }
-                self.overtaken(&version, error).await?;
+                self.reread_after_conflict(&version, error).await?;
                 return Ok(RoundEnd::Again);
             }
         }

@@ -21,7 +21,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::declared::parse;
 use crate::live::quota::Lane;
-use crate::plan::credible::credible;
+use crate::plan::credible::sanitize;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::interpreter::{Interpreter, interpret};
@@ -52,16 +52,16 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(AT_ONCE, |leftover| async move {
             if !leftover.is_ours {
-                return leftover.tell_unproven(context).await;
+                return leftover.report_unproven(context).await;
             }
             let Some(_place) = places.take(&leftover) else {
-                return leftover.tell_given_up("too many go so at once");
+                return leftover.log_given_up("too many go so at once");
             };
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {
                     () = leftover.clear_away(context) => {}
-                    () = sleep(LONGEST) => leftover.tell_given_up("it is given up after an hour"),
+                    () = sleep(LONGEST) => leftover.log_given_up("it is given up after an hour"),
                 }
                 context.memories.forget(&parse::uid(&leftover.object));
             }
@@ -71,7 +71,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
 }
 
 /// Tells what nobody began with before the process ends.
-pub(super) fn tell_rest(leftovers: &mut UnboundedReceiver<Leftover>) {
+pub(super) fn log_unstarted(leftovers: &mut UnboundedReceiver<Leftover>) {
     while let Ok(leftover) = leftovers.try_recv() {
         drop(Unfinished(Some(leftover)));
     }
@@ -83,14 +83,14 @@ struct Unfinished(Option<Leftover>);
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(leftover) = &self.0 {
-            leftover.tell_given_up("the operator ends");
+            leftover.log_given_up("the operator ends");
         }
     }
 }
 
 impl Leftover {
     /// Nothing is asked or deleted for a record that anybody may have written.
-    async fn tell_unproven(&self, context: &Context) {
+    async fn report_unproven(&self, context: &Context) {
         let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
         warn!(object = self.name(), "{note}");
         let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
@@ -101,7 +101,7 @@ impl Leftover {
         context.memories.forget(&parse::uid(&self.object));
     }
 
-    fn tell_given_up(&self, why: &str) {
+    fn log_given_up(&self, why: &str) {
         error!(
             object = self.name(),
             remote_id = self.status.callback_id.as_deref().unwrap_or_default(),
@@ -146,7 +146,7 @@ impl Leftover {
             Err(problem) => return AttemptEnd::Problem(problem),
         }
         if parse::policies(&self.object.spec).suspend || context.settings.read_only {
-            return AttemptEnd::Done(farewell(true, false));
+            return AttemptEnd::Done(describe_end(true, false));
         }
         let account = match self.account(context).await {
             Ok(account) => account,
@@ -170,7 +170,7 @@ impl Leftover {
     fn assume(&self, facts: &mut Facts, account: &SharedAccount, deleted: &BTreeSet<String>) {
         facts.object.deleting = true;
         facts.object.finalizer = true;
-        facts.status = credible(self.status.clone(), facts.now);
+        facts.status = sanitize(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.is_hearsay = self.is_hearsay();
         facts.access = CloudAccess::Usable(account.target().clone());
@@ -203,7 +203,7 @@ impl Leftover {
     async fn present_account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
         let read = context.accesses.read(&self.object, false).await;
         let login = read.map_err(|error| error.to_string())?.login;
-        let entry = context.accesses.enter(&self.object, login).await;
+        let entry = context.accesses.identify(&self.object, login).await;
         entry
             .account
             .ok_or_else(|| "its credentials can't be used".to_owned())
@@ -233,7 +233,7 @@ impl Leftover {
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
             (alone, token.await)
         };
-        let (_alone, token) = run.turn.pause(token).await;
+        let (_alone, token) = run.turn.wait_without_slot(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
             info!(remote_id = id, "the callback belongs to another object now");
@@ -244,8 +244,8 @@ impl Leftover {
         }
         let deadline = context.deadline(context.request_timeout);
         let call = account.delete(token.paid_from(&purse), id, deadline);
-        let reply = run.turn.pause(call).await;
-        account.looks().wrote(&place);
+        let reply = run.turn.wait_without_slot(call).await;
+        account.looks().void_place(&place);
         let Err(failure) = reply else {
             info!(
                 remote_id = id,
@@ -257,9 +257,9 @@ impl Leftover {
             || (failure.class == Class::Rejected && purse.pay(1) && {
                 let shown = async {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                    account.show(token.await.paid_from(&purse), id).await
+                    account.get_by_id(token.await.paid_from(&purse), id).await
                 };
-                run.turn.pause(shown).await == GetResult::Gone
+                run.turn.wait_without_slot(shown).await == GetResult::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
     }
@@ -300,11 +300,11 @@ impl Interpreter for CleanUp<'_> {
         &self.run.facts
     }
 
-    fn endless(&self) -> AttemptEnd {
+    fn out_of_steps(&self) -> AttemptEnd {
         AttemptEnd::Problem("the cloud shows something else at every look".to_owned())
     }
 
-    async fn read_access(&mut self) -> Ended {
+    async fn read_secrets(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
@@ -312,20 +312,20 @@ impl Interpreter for CleanUp<'_> {
         interrupted(Box::pin(self.run.look_at_place(look)).await)
     }
 
-    async fn show(&mut self) -> Ended {
+    async fn get_by_id(&mut self) -> Ended {
         interrupted(Box::pin(self.run.get_recorded()).await)
     }
 
-    async fn read_definition(&mut self) -> Ended {
-        self.run.read_crd().await;
+    async fn read_crd(&mut self) -> Ended {
+        self.run.load_crd().await;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Ended {
+    async fn add_finalizer(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
-    async fn unprotect(&mut self) -> Ended {
+    async fn remove_finalizer(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
@@ -363,19 +363,19 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn release(&mut self, retained: Option<String>) -> Ended {
-        let end = farewell(retained.is_some(), !self.deleted.is_empty());
+        let end = describe_end(retained.is_some(), !self.deleted.is_empty());
         Ok(Some(AttemptEnd::Done(end)))
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Ended {
+    async fn report_failure(&mut self, failure: &Failure) -> Ended {
         Ok(Some(problem(&failure.message)))
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Ended {
+    async fn report_sweep_failure(&mut self, failure: &Failure) -> Ended {
         Ok(Some(problem(&failure.message)))
     }
 
-    async fn rest(&mut self, rest: Requeue) -> Ended {
+    async fn requeue(&mut self, rest: Requeue) -> Ended {
         let again = rest
             .again
             .map(|again| again.duration_since(self.run.facts.now));
@@ -387,7 +387,7 @@ impl Interpreter for CleanUp<'_> {
 }
 
 /// What became of the callback of an object that is forgotten now.
-fn farewell(retained: bool, deleted: bool) -> &'static str {
+fn describe_end(retained: bool, deleted: bool) -> &'static str {
     match (retained, deleted) {
         (true, _) => "the object went without being let go; its callback stays at the cloud",
         (false, true) => "the object went without being let go; its callback is deleted",

@@ -154,7 +154,7 @@ impl Context {
 
     /// Waits until all objects are known that can be, since who owns a place can't be told before, and while a status would lose
     /// fields.
-    pub(super) async fn may_begin(&self) {
+    pub(super) async fn wait_until_ready(&self) {
         // An error means that the controller has ended.
         let mut listed = self.listed.clone();
         let _ = listed.wait_for(|listed| *listed > Listed::Nothing).await;
@@ -203,7 +203,7 @@ impl Context {
     }
 
     /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
-    pub(super) fn note(&self, object: &RecordingCallback) {
+    pub(super) fn index_object(&self, object: &RecordingCallback) {
         for other in self.index.put(object) {
             self.trigger(other);
         }
@@ -267,7 +267,7 @@ impl<'a> WorkerSlot<'a> {
     }
 
     /// Waits for something without taking a place meanwhile. What is there at once costs no place.
-    pub(super) async fn pause<T>(&mut self, future: impl Future<Output = T>) -> T {
+    pub(super) async fn wait_without_slot<T>(&mut self, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
         if let Some(value) = future.as_mut().now_or_never() {
             return value;

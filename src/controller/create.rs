@@ -13,7 +13,7 @@ use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
 use super::memory::UnwrittenStatus;
-use super::record::{CreateOutcomeWrite, text};
+use super::record::{CreateOutcomeWrite, record_annotation};
 use super::run::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
@@ -43,17 +43,17 @@ const MARGIN: Duration = Duration::from_secs(2);
 impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
     pub(super) async fn make(&mut self) -> Result<RoundEnd, ClusterError> {
-        let Some((account, desired)) = self.means() else {
+        let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
         if self.is_date_doubted(&account) {
             // Not the look that was doubted, however short ago that was.
-            let not_before = later(self.moment(Instant::now()), Duration::from_millis(1));
+            let not_before = later(self.to_cloud_time(Instant::now()), Duration::from_millis(1));
             let proof = Proof::Absence;
             let _ = self.look_at_place(Look { not_before, proof }).await?;
             return Ok(RoundEnd::Again);
         }
-        let Ok(_alone) = self.alone(&account, &desired.place).await else {
+        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
         let Some((token, creating)) = self.create_token(&account).await? else {
@@ -84,7 +84,7 @@ impl Reconciliation<'_> {
         match landed? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
-                    self.tell_removed().await;
+                    self.report_removed().await;
                 }
                 Ok(next)
             }
@@ -112,7 +112,7 @@ impl Reconciliation<'_> {
     }
 
     /// Told once the outcome is written, which an event must not hold up.
-    async fn tell_removed(&self) {
+    async fn report_removed(&self) {
         self.context.metrics.drift_repaired();
         let note = "The callback was removed at the cloud; it is created again.";
         self.tell(Tone::Warning, Reason::Drifted, note).await;
@@ -141,21 +141,21 @@ impl Reconciliation<'_> {
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         let looks = account.looks();
-        self.tell_wait(account.bucket().estimate(lane, &namespace))
+        self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let granted = self.wait(looks.creating(lane, &namespace)).await.ok();
+        let granted = self.wait(looks.acquire_create(lane, &namespace)).await.ok();
         Ok(granted.map(|(token, creating)| (token.paid_from(&self.purse()), creating)))
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
     fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
-        let now = self.moment(Instant::now());
+        let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context
             .index
-            .rival(uid, &desired.place, account.target());
+            .owner_elsewhere(uid, &desired.place, account.target());
         fresh && rival.is_none() && self.context.leadership.fresh()
     }
 
@@ -186,7 +186,7 @@ impl Reconciliation<'_> {
         match self
             .context
             .objects
-            .protect(&self.object, &version, Some(&text(&record)))
+            .protect(&self.object, &version, Some(&record_annotation(&record)))
             .await
         {
             Ok(object) => {
@@ -205,7 +205,7 @@ impl Reconciliation<'_> {
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.overtaken(&version, error).await?;
+                self.reread_after_conflict(&version, error).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -237,22 +237,22 @@ impl Reconciliation<'_> {
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         if !self.context.leadership.fresh() {
-            return Err(not_led());
+            return Err(lease_not_fresh());
         }
         let key = self.sign_key.clone();
         let call = account.create(token, payload(desired, key.as_ref()), deadline);
         let mut call = Box::pin(call);
         let reply = loop {
-            match self.or_changed(call.as_mut()).await {
+            match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => break reply,
-                Err(ObjectChanged) => self.put_back(record).await,
+                Err(ObjectChanged) => self.restore_wiped_record(record).await,
             }
         };
         let made_nothing = reply.as_ref().is_err_and(|failure| {
             !failure.class.may_have_happened() && failure.class != Class::Exists
         });
         if !made_nothing {
-            account.looks().wrote(&desired.place);
+            account.looks().void_place(&desired.place);
             self.note_wrote();
         }
         reply
@@ -260,7 +260,7 @@ impl Reconciliation<'_> {
 
     /// Writes back what somebody wiped while the POST is under way (`kubectl replace` does): a process that died now would leave
     /// what the POST makes to nobody. Whatever fails here is made good when the outcome is written.
-    async fn put_back(&mut self, record: &Record) {
+    async fn restore_wiped_record(&mut self, record: &Record) {
         let Some(object) = self.context.newest(&ObjectRef::from_obj(&*self.object)) else {
             return;
         };
@@ -269,7 +269,7 @@ impl Reconciliation<'_> {
         if is_whole || now.deleting || now.uid != self.facts.object.uid {
             return;
         }
-        let (version, record) = (ObjectVersion::of(&object), text(record));
+        let (version, record) = (ObjectVersion::of(&object), record_annotation(record));
         let protect = self
             .context
             .objects
@@ -309,18 +309,18 @@ impl Reconciliation<'_> {
                 self.note_written(account);
                 if let Some((row, author)) = row {
                     let attempt = author.as_ref().unwrap_or(attempt);
-                    let status = outcome::created(&self.facts, desired, attempt, &row, told);
+                    let status = outcome::after_create(&self.facts, desired, attempt, &row, told);
                     return (status, RoundEnd::Again);
                 }
-                nameless(told)
+                created_without_id(told)
             }
             Err(failure) => failure,
         };
-        let now = self.moment(Instant::now());
+        let now = self.to_cloud_time(Instant::now());
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        let (status, again) = outcome::after_failure(&self.facts, &failure, advice(&failure), now);
         self.again = Some(again);
         let is_open = self
             .facts
@@ -358,44 +358,41 @@ impl Reconciliation<'_> {
             namespace: self.facts.object.namespace.clone(),
             purse,
         };
-        let seen = self.turn.pause(account.looks().look(ask)).await.ok()?;
+        let seen = self
+            .turn
+            .wait_without_slot(account.looks().look(ask))
+            .await
+            .ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         self.facts.claimed_elsewhere = self
             .context
             .index
             .held_by_others(&self.facts.object.uid, ids);
-        let rows = self.context.deleted.living(account.target(), seen.rows);
-        self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
-        let row = foreign::ours(&self.facts)?;
+        let rows = self
+            .context
+            .deleted
+            .without_deleted(account.target(), seen.rows);
+        self.facts.observed =
+            Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
+        let row = foreign::own_row(&self.facts)?;
         let record = self.facts.record.as_ref();
-        Some((row.clone(), record.and_then(|it| it.author_of(row))))
+        Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
 }
 
 /// Another process may lead by now: nothing was handed over.
-fn not_led() -> Failure {
-    Failure {
-        operation: Operation::Create,
-        class: Class::NotSent,
-        http_status: None,
-        code: None,
-        message: "the Lease was not renewed in time, so another operator may be at work".to_owned(),
-        request_id: None,
-        retry_after: None,
-    }
+fn lease_not_fresh() -> Failure {
+    let message = "the Lease was not renewed in time, so another operator may be at work";
+    Failure::new(Operation::Create, Class::NotSent, message)
 }
 
 /// A 2xx that names no id, and no look found it yet.
-fn nameless(told: Receipt) -> Failure {
+fn created_without_id(told: Receipt) -> Failure {
+    let message =
+        "the cloud accepted the create without naming an id, and the list does not show it yet";
     Failure {
-        operation: Operation::Create,
-        class: Class::Protocol,
         http_status: told.http_status,
-        code: None,
-        message:
-            "the cloud accepted the create without naming an id, and the list does not show it yet"
-                .to_owned(),
         request_id: told.request_id,
-        retry_after: None,
+        ..Failure::new(Operation::Create, Class::Protocol, message)
     }
 }

@@ -49,7 +49,7 @@ impl DeletedIds {
     }
 
     /// What of these rows of this project does not count as absent.
-    pub(super) fn living(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
+    pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
         let entries = self.entries();
         rows.retain(|row| {
             let is_row = |entry: &DeletedId| entry.id == row.id && entry.is_in(target);
@@ -106,8 +106,8 @@ mod tests {
         let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
         let deleted = DeletedIds::default();
         deleted.note(&project("one"), "dead");
-        let living = deleted.living(&project("one"), rows.clone());
+        let living = deleted.without_deleted(&project("one"), rows.clone());
         assert_eq!(living, rows[1..]);
-        assert_eq!(deleted.living(&project("two"), rows.clone()), rows);
+        assert_eq!(deleted.without_deleted(&project("two"), rows.clone()), rows);
     }
 }

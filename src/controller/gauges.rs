@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
             *counts.entry(reason).or_default() += 1;
         }
         context.metrics.set_resources(&counts);
-        context.accesses.tell_gauges(&context.metrics);
+        context.accesses.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }
 }

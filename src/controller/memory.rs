@@ -118,7 +118,7 @@ impl Memories {
     pub(super) fn users(&self, key: &AccountKey) -> BTreeSet<String> {
         let is_user = |memory: &ObjectMemory| {
             let account = memory.account.as_ref();
-            account.is_some_and(|account| account.login().key() == key)
+            account.is_some_and(|account| account.identity_account().key() == key)
         };
         let memories = self.lock();
         let users = memories.iter().filter(|(_, memory)| is_user(memory));

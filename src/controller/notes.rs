@@ -36,14 +36,14 @@ impl IndexUpdater {
     }
 
     /// Takes an event in. What a new list does not show any more went while nobody watched.
-    pub(super) fn take(&mut self, event: &ObjectEvent) {
+    pub(super) fn apply(&mut self, event: &ObjectEvent) {
         match event {
             watcher::Event::Apply(object) => {
                 let (name, uid) = named(object);
                 let former = self.known.insert(name, uid.clone());
                 // Of an object that had the name before, the end was not told.
                 self.lose(former.into_iter().filter(|former| *former != uid).collect());
-                self.context.note(object);
+                self.context.index_object(object);
             }
             watcher::Event::Delete(object) => {
                 let (name, uid) = named(object);
@@ -56,7 +56,7 @@ impl IndexUpdater {
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => {
                 self.listing.extend([named(object)]);
-                self.context.note(object);
+                self.context.index_object(object);
             }
             watcher::Event::InitDone => {
                 let listed = std::mem::take(&mut self.listing);

@@ -44,11 +44,11 @@ pub(super) async fn reconcile(
     object: Arc<RecordingCallback>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    context.may_begin().await;
+    context.wait_until_ready().await;
     let turn = WorkerSlot::take(&context.workers).await;
     let began = Instant::now();
     let uid = parse::uid(&object);
-    let result = contained(Box::pin(rounds(&context, &object, turn))).await;
+    let result = catch_panic(Box::pin(plan_rounds(&context, &object, turn))).await;
     context.memories.ended(&uid, result.is_ok());
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,
@@ -64,7 +64,7 @@ pub(super) async fn reconcile(
 }
 
 /// The result, or the panic as an error.
-async fn contained<T>(
+async fn catch_panic<T>(
     work: impl Future<Output = Result<T, ReconcileError>>,
 ) -> Result<T, ReconcileError> {
     let work = AssertUnwindSafe(work).catch_unwind();
@@ -102,7 +102,7 @@ pub(super) fn error_policy(
 
 /// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have
 /// been edited, and the edit is all that counts.
-async fn rounds(
+async fn plan_rounds(
     context: &Context,
     object: &RecordingCallback,
     mut turn: WorkerSlot<'_>,
@@ -119,11 +119,11 @@ async fn rounds(
         let mut run = Reconciliation::new(context, newest, turn);
         run.compare(inputs);
         run.facts.queued = queued;
-        let noticed = run.noticed();
+        let noticed = run.pending_news();
         let next = Box::pin(interpret(&mut run)).await?;
         // What only led to planning anew, for whatever cause, is still to be acted on.
         if !run.is_interrupted && (next != RoundEnd::Again || run.has_acted) {
-            run.acted_on(&noticed);
+            run.clear_news(&noticed);
         }
         queued = run.facts.queued;
         if next != RoundEnd::Again {
@@ -156,14 +156,14 @@ impl Reconciliation<'_> {
         let status = &self.facts.status;
         let says_nothing =
             conditions::is_ready(status) || conditions::has_reason(status, Reason::ObserveOnly);
-        let home = gate::home(&self.facts).filter(|_| says_nothing);
+        let home = gate::recorded_target(&self.facts).filter(|_| says_nothing);
         let account = self.account.as_ref();
         home.zip(account)
             .is_some_and(|(home, account)| !home.same_project(account.target()))
     }
 
     /// What this round begins with that somebody saw at the cloud.
-    fn noticed(&self) -> (Option<Sighting>, Option<Failure>) {
+    fn pending_news(&self) -> (Option<Sighting>, Option<Failure>) {
         let memories = &self.context.memories;
         memories.with(&self.facts.object.uid, |memory| {
             (memory.news.clone(), memory.blind.clone())
@@ -171,7 +171,7 @@ impl Reconciliation<'_> {
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
-    fn acted_on(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
+    fn clear_news(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
@@ -192,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_of_one_object() {
         for number in [1, 2] {
-            let failed = contained::<()>(async move {
+            let failed = catch_panic::<()>(async move {
                 match number {
                     1 => panic!("a text"),
                     number => panic!("a text with a number: {number}"),

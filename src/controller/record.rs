@@ -47,12 +47,12 @@ impl Reconciliation<'_> {
         let objects = &self.context.objects;
         match objects.write_status(&self.object, &version, &status).await {
             Ok(object) => {
-                self.took(object, status).await;
+                self.note_status_written(object, status).await;
                 Ok(true)
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
                 self.is_interrupted = true;
-                let overtaken = self.overtaken(&version, error).await;
+                let overtaken = self.reread_after_conflict(&version, error).await;
                 if overtaken.is_err() {
                     self.keep_unwritten(Some(UnwrittenStatus {
                         planned_on: stored,
@@ -105,7 +105,7 @@ impl Reconciliation<'_> {
     ) -> Result<CreateOutcomeWrite, ClusterError> {
         let basis = OutcomePreconditions {
             uid: self.facts.object.uid.clone(),
-            record: text(record),
+            record: record_annotation(record),
             callback_id: self.facts.status.callback_id.clone(),
         };
         let mut pause = OUTCOME_WRITE_PAUSES.0;
@@ -117,7 +117,7 @@ impl Reconciliation<'_> {
                 .await;
             let verdict = match written {
                 Ok(object) => {
-                    self.took(object, status).await;
+                    self.note_status_written(object, status).await;
                     return Ok(CreateOutcomeWrite::Written);
                 }
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
@@ -132,7 +132,7 @@ impl Reconciliation<'_> {
                     warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
                 }
             }
-            self.turn.pause(tokio::time::sleep(pause)).await;
+            self.turn.wait_without_slot(tokio::time::sleep(pause)).await;
             pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
         }
     }
@@ -177,7 +177,7 @@ impl Reconciliation<'_> {
     }
 
     /// A write of ours went through: remembers the object as it is now, and tells a transition.
-    pub(super) async fn took(&mut self, object: RecordingCallback, status: Status) {
+    pub(super) async fn note_status_written(&mut self, object: RecordingCallback, status: Status) {
         let before = self.stored();
         self.has_acted = true;
         self.facts.status = status;
@@ -200,12 +200,13 @@ impl Reconciliation<'_> {
             Reason::Updating,
             Reason::RateLimited,
         ];
-        let tone =
-            if conditions::truth(new) == Some(ConditionStatus::True) || calm.contains(&reason) {
-                Tone::Normal
-            } else {
-                Tone::Warning
-            };
+        let tone = if conditions::condition_status(new) == Some(ConditionStatus::True)
+            || calm.contains(&reason)
+        {
+            Tone::Normal
+        } else {
+            Tone::Warning
+        };
         let message = new.message.clone();
         info!(
             object = %self.name(),
@@ -225,7 +226,7 @@ impl Reconciliation<'_> {
             return;
         };
         let exact = self.again.filter(|again| next_second(*again) == next);
-        let until = self.instant(exact.unwrap_or(next));
+        let until = self.to_instant(exact.unwrap_or(next));
         let until = until.min(Instant::now() + backoff::LONGEST);
         let uid = &self.facts.object.uid;
         self.context
@@ -270,7 +271,7 @@ impl Reconciliation<'_> {
 
     /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
     /// refusal has another cause, and to try again at once would go on for ever.
-    pub(super) async fn overtaken(
+    pub(super) async fn reread_after_conflict(
         &mut self,
         version: &ObjectVersion,
         error: ClusterError,
@@ -296,6 +297,6 @@ impl Reconciliation<'_> {
 }
 
 /// The annotation of a record.
-pub(super) fn text(record: &Record) -> String {
+pub(super) fn record_annotation(record: &Record) -> String {
     serde_json::json!(record).to_string()
 }

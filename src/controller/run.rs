@@ -77,8 +77,9 @@ impl<'a> Reconciliation<'a> {
             Some(account) => context.clock.now(&account.target().endpoint),
             None => context.clock.local(),
         };
-        let mut facts = gather::facts(context, &object, now);
-        if let Some(home) = gate::home(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
+        let mut facts = gather::gather_facts(context, &object, now);
+        if let Some(home) =
+            gate::recorded_target(&facts).or_else(|| Some(account.as_ref()?.target().clone()))
         {
             facts.deleted = context.deleted.ids(&home);
         }
@@ -104,7 +105,7 @@ impl<'a> Reconciliation<'a> {
 
     /// This account has seen the place, or written there.
     pub(super) fn note_seen_by(&mut self, account: &SharedAccount) {
-        let key = account.login().key().clone();
+        let key = account.identity_account().key().clone();
         self.facts.account_has_seen = true;
         self.context
             .memories
@@ -150,7 +151,7 @@ impl<'a> Reconciliation<'a> {
             return Ok(Err(changed));
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.tell_wait(account.bucket().estimate(lane, &namespace))
+        self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
         Ok(token.map(|token| token.paid_from(&self.purse())))
@@ -172,7 +173,7 @@ impl<'a> Reconciliation<'a> {
             .memories
             .with(&uid, |memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
-        let status = outcome::exhausted(&self.facts, later(self.facts.now, wait));
+        let status = outcome::while_exhausted(&self.facts, later(self.facts.now, wait));
         self.write(status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
@@ -180,7 +181,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Says once per wait that the object waits for its turn.
-    pub(super) async fn tell_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
+    pub(super) async fn report_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
         if wait <= REPORTED_WAIT {
             return Ok(());
         }
@@ -193,19 +194,19 @@ impl<'a> Reconciliation<'a> {
         let told = is_told && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
         if !told {
-            let status = outcome::queued(&self.facts, later(self.facts.now, wait));
+            let status = outcome::while_queued(&self.facts, later(self.facts.now, wait));
             self.write(status).await?;
         }
         Ok(())
     }
 
     /// What a change at the cloud takes: credentials that can be used, and a valid spec.
-    pub(super) fn means(&self) -> Option<(Arc<SharedAccount>, Desired)> {
+    pub(super) fn account_and_spec(&self) -> Option<(Arc<SharedAccount>, Desired)> {
         Some((self.account.clone()?, self.facts.desired.clone().ok()?))
     }
 
     /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
-    pub(super) async fn alone(
+    pub(super) async fn lock_place(
         &mut self,
         account: &SharedAccount,
         place: &Place,
@@ -223,7 +224,7 @@ impl<'a> Reconciliation<'a> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
         let waited = self
             .turn
-            .pause(async {
+            .wait_without_slot(async {
                 tokio::select! {
                     biased;
                     value = future => Ok(value),
@@ -237,14 +238,14 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
-    pub(super) async fn or_changed<T>(
+    pub(super) async fn wait_or_changed<T>(
         &mut self,
         call: std::pin::Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, ObjectChanged> {
         let changed = self.changed.as_mut();
         let waited = self
             .turn
-            .pause(async {
+            .wait_without_slot(async {
                 tokio::select! {
                     biased;
                     value = call => Ok(value),
@@ -265,7 +266,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// A moment of the monotonic clock in cloud time.
-    pub(super) fn moment(&self, instant: Instant) -> Timestamp {
+    pub(super) fn to_cloud_time(&self, instant: Instant) -> Timestamp {
         if let Some(after) = instant.checked_duration_since(self.started) {
             return later(self.facts.now, after);
         }
@@ -275,7 +276,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.
-    pub(super) fn instant(&self, moment: Timestamp) -> Instant {
+    pub(super) fn to_instant(&self, moment: Timestamp) -> Instant {
         let after = moment.duration_since(self.facts.now);
         if after.is_negative() {
             self.started

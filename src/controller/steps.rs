@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::change::advice;
-use super::record::text;
+use super::record::record_annotation;
 use super::run::{Reconciliation, RoundEnd};
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
@@ -32,11 +32,11 @@ impl Interpreter for Reconciliation<'_> {
         &self.facts
     }
 
-    fn endless(&self) -> RoundEnd {
+    fn out_of_steps(&self) -> RoundEnd {
         RoundEnd::Again
     }
 
-    async fn read_access(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+    async fn read_secrets(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.access().await
     }
 
@@ -44,20 +44,20 @@ impl Interpreter for Reconciliation<'_> {
         self.look_at_place(look).await
     }
 
-    async fn show(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+    async fn get_by_id(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.get_recorded().await
     }
 
-    async fn read_definition(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.read_crd().await;
+    async fn read_crd(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.load_crd().await;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.put_back_metadata().await.map(Some)
+    async fn add_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.restore_metadata().await.map(Some)
     }
 
-    async fn unprotect(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+    async fn remove_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.let_go(None).await.map(|_| Some(RoundEnd::Again))
     }
 
@@ -78,15 +78,15 @@ impl Interpreter for Reconciliation<'_> {
     }
 
     async fn claim(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
-        self.record_own(row).await.map(Some)
+        self.record_claim(row).await.map(Some)
     }
 
     async fn adopt(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
-        self.take_over(row).await.map(Some)
+        self.record_adoption(row).await.map(Some)
     }
 
     async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<RoundEnd>, ClusterError> {
-        self.forget_id(id, owner).await.map(Some)
+        self.record_disown(id, owner).await.map(Some)
     }
 
     async fn release(
@@ -96,31 +96,37 @@ impl Interpreter for Reconciliation<'_> {
         self.let_go(retained).await.map(Some)
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<RoundEnd>, ClusterError> {
-        self.tell_failure(failure).await.map(Some)
+    async fn report_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
+        self.write_failure(failure).await.map(Some)
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Result<Option<RoundEnd>, ClusterError> {
-        let status = outcome::unseen(&self.facts, failure, advice(failure));
+    async fn report_sweep_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
+        let status = outcome::after_sweep_failure(&self.facts, failure, advice(failure));
         self.end(status, RoundEnd::OnChange).await.map(Some)
     }
 
-    async fn rest(&mut self, rest: Requeue) -> Result<Option<RoundEnd>, ClusterError> {
+    async fn requeue(&mut self, rest: Requeue) -> Result<Option<RoundEnd>, ClusterError> {
         self.tell_rest(rest).await.map(Some)
     }
 }
 
 impl Reconciliation<'_> {
     /// Puts finalizer and record back.
-    async fn put_back_metadata(&mut self) -> Result<RoundEnd, ClusterError> {
-        let record = self.facts.claiming_record().map(text);
+    async fn restore_metadata(&mut self) -> Result<RoundEnd, ClusterError> {
+        let record = self.facts.claiming_record().map(record_annotation);
         let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         let protected = objects.protect(&self.object, &version, record.as_deref());
         match protected.await {
             Ok(object) => self.remember(object),
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.overtaken(&version, error).await?;
+                self.reread_after_conflict(&version, error).await?;
             }
             Err(error) => return Err(error),
         }
@@ -128,12 +134,15 @@ impl Reconciliation<'_> {
     }
 
     /// Records a row that an attempt of ours made.
-    async fn record_own(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
+    async fn record_claim(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
             return Ok(RoundEnd::Again);
         };
-        let Some(attempt) = record.author_of(&row).or_else(|| record.newest().cloned()) else {
+        let Some(attempt) = record
+            .attempt_that_made(&row)
+            .or_else(|| record.newest().cloned())
+        else {
             return Ok(RoundEnd::Again);
         };
         let told = outcome::Receipt {
@@ -141,31 +150,31 @@ impl Reconciliation<'_> {
             request_id: None,
             at: row.create_time.unwrap_or(attempt.at),
         };
-        let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
+        let status = outcome::after_create(&self.facts, &desired, &attempt, &row, told);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
         self.write(status).await?;
         Ok(RoundEnd::Again)
     }
 
     /// Records a foreign row that the policy lets us take over.
-    async fn take_over(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
-        let Some((account, desired)) = self.means() else {
+    async fn record_adoption(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
+        let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
-        let Ok(_alone) = self.alone(&account, &desired.place).await else {
+        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {
             return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.put_back_metadata().await?;
+            let _ = self.restore_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
                 return Ok(RoundEnd::Again);
             }
         }
-        let status = outcome::adopted(&self.facts, &desired, &row);
+        let status = outcome::after_adoption(&self.facts, &desired, &row);
         if self.write(status).await? {
             let note = format!(
                 "The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.",
@@ -177,7 +186,7 @@ impl Reconciliation<'_> {
     }
 
     /// The owner of the place holds the id that this object has in its status: a fresh read of the owner decides.
-    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<RoundEnd, ClusterError> {
+    async fn record_disown(&mut self, id: &str, owner: &str) -> Result<RoundEnd, ClusterError> {
         let (namespace, name) = owner.split_once('/').unwrap_or_default();
         let Some(owner) = self.context.objects.get(namespace, name).await? else {
             return Ok(RoundEnd::After(SOON)); // the watch will tell that it is gone
@@ -187,14 +196,14 @@ impl Reconciliation<'_> {
         if held.as_deref() != Some(id) {
             return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
-        self.write(parting::disowned(&self.facts)).await?;
+        self.write(parting::after_disown(&self.facts)).await?;
         Ok(RoundEnd::Again)
     }
 
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
-        index.rival(uid, place, target).is_some()
+        index.owner_elsewhere(uid, place, target).is_some()
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
@@ -218,15 +227,15 @@ impl Reconciliation<'_> {
 
     /// Nothing to do at the cloud: tells how things are.
     async fn tell_rest(&mut self, rest: Requeue) -> Result<RoundEnd, ClusterError> {
-        let status = outcome::rested(&self.facts, &rest);
+        let status = outcome::after_requeue(&self.facts, &rest);
         self.note_row();
-        if rest.look_again {
-            let at = rest.again.map(|again| self.instant(again));
+        if rest.with_look {
+            let at = rest.again.map(|again| self.to_instant(again));
             self.context
                 .memories
                 .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
-        let again = rest.again.map(|again| self.instant(again));
+        let again = rest.again.map(|again| self.to_instant(again));
         let uid = &self.facts.object.uid;
         let next = self
             .context

@@ -83,16 +83,16 @@ impl NamespaceWatch {
         let (waking, telling) = (Arc::clone(context), Arc::clone(self));
         let (health, epoch) = (Arc::clone(health), self.watched.epoch());
         let matters = move |object: &RecordingCallback| {
-            Some(what_matters(object, epoch.load(Ordering::Relaxed)))
+            Some(trigger_hash(object, epoch.load(Ordering::Relaxed)))
         };
         self.watched
             .events()
-            .inspect(move |event| telling.tell(event, &health))
+            .inspect(move |event| telling.report_health(event, &health))
             // Told; the controller would hold up all else that there is to do in this namespace.
             .filter(|event| ready(event.is_ok()))
             .try_filter_map(|event| ready(Ok(readable(event))))
-            .modify(strip)
-            .inspect_ok(move |event| notes.take(event))
+            .modify(drop_unused_metadata)
+            .inspect_ok(move |event| notes.apply(event))
             .reflect(writer)
             .applied_objects()
             .predicate_filter(matters, PredicateConfig::default())
@@ -101,7 +101,7 @@ impl NamespaceWatch {
     }
 
     /// Tells the probes what an event says of the watch.
-    fn tell<K>(&self, event: &watcher::Result<watcher::Event<K>>, health: &Health) {
+    fn report_health<K>(&self, event: &watcher::Result<watcher::Event<K>>, health: &Health) {
         let namespace = self.watched.namespace();
         match event {
             Ok(watcher::Event::Init) => {}
@@ -123,7 +123,7 @@ impl NamespaceWatch {
         if self.store.wait_until_ready().await.is_err() {
             return; // the controller has ended
         }
-        Box::pin(context.accesses.recall(&self.store.state())).await;
+        Box::pin(context.accesses.recall_refusals(&self.store.state())).await;
         self.settled.send_replace(true);
     }
 
@@ -172,7 +172,13 @@ pub(super) async fn run(
         let tell = |exists| health.namespace_exists(namespace, exists);
         watch.watched.look_for_namespace(tell)
     }));
-    tokio::join!(start, recall, compare, look, told(context, health));
+    tokio::join!(
+        start,
+        recall,
+        compare,
+        look,
+        log_watch_changes(context, health)
+    );
 }
 
 /// What is known does not become less.
@@ -185,7 +191,7 @@ fn raise(listed: &watch::Sender<Listed>, to: Listed) {
 }
 
 /// Tells log and metrics how the watches stand.
-async fn told(context: &Context, health: &Health) {
+async fn log_watch_changes(context: &Context, health: &Health) {
     let mut before = health.watches();
     for watch in &mut before {
         watch.trouble = None;
@@ -235,7 +241,7 @@ fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Optio
 }
 
 /// Drops what nobody here reads: it is most of an object's memory.
-fn strip(object: &mut RecordingCallback) {
+fn drop_unused_metadata(object: &mut RecordingCallback) {
     object.metadata.managed_fields = None;
     if let Some(annotations) = &mut object.metadata.annotations {
         annotations.remove(LAST_APPLIED);
@@ -243,7 +249,7 @@ fn strip(object: &mut RecordingCallback) {
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.
-fn what_matters(object: &RecordingCallback, epoch: u64) -> u64 {
+fn trigger_hash(object: &RecordingCallback, epoch: u64) -> u64 {
     let annotations = object.metadata.annotations.as_ref();
     let mut hasher = DefaultHasher::new();
     epoch.hash(&mut hasher);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::plan::facts::OtherOwner;
-use crate::plan::owner::{Candidate, owner};
+use crate::plan::owner::{Candidate, find_owner};
 use crate::plan::place::{Place, Target};
 use crate::plan::record::Record;
 use crate::plan::step::FRESH;
@@ -20,7 +20,7 @@ pub struct Index {
     tables: Mutex<Tables>,
     /// How long an open record counts for others by itself. Whoever may edit an object may write one, so it must not count for
     /// ever; and as long as a create may show late, or a look that missed it is believed, it must.
-    record_counts: Duration,
+    reservation: Duration,
 }
 
 /// Region and project id.
@@ -65,10 +65,10 @@ impl IndexEntry {
 
     /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
     /// may write a record with credentials that never work.
-    fn standing(&self, project: &RegionProject, record_counts: Duration) -> Candidate {
+    fn as_candidate(&self, project: &RegionProject, reservation: Duration) -> Candidate {
         let looked = self.looked.as_ref() == Some(project);
         let blind = looked && self.looks_fail;
-        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < record_counts;
+        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < reservation;
         Candidate {
             looked,
             open: self.attempt.as_ref().is_some_and(counts),
@@ -85,7 +85,7 @@ impl Index {
     pub fn new(settle_time: Duration) -> Self {
         Self {
             tables: Mutex::default(),
-            record_counts: settle_time + FRESH.unsigned_abs(),
+            reservation: settle_time + FRESH.unsigned_abs(),
         }
     }
 
@@ -168,7 +168,7 @@ impl Index {
     }
 
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
-    pub fn looked(&self, uid: &str, target: &Target) {
+    pub fn note_look(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             let project = (target.region.clone(), target.project_id.clone());
             entry.looked = Some(project.clone());
@@ -178,7 +178,7 @@ impl Index {
     }
 
     /// A look with the object's own credentials failed: what its record may have made can't be told.
-    pub fn look_failed(&self, uid: &str) {
+    pub fn note_failed_look(&self, uid: &str) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             entry.looks_fail = true;
         }
@@ -220,7 +220,7 @@ impl Index {
     }
 
     /// The object that owns the place of this one, if that is another.
-    pub fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
+    pub fn owner_elsewhere(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
         let tables = self.lock();
         let project = (target.region.clone(), target.project_id.clone());
         let candidates: Vec<Candidate> = tables
@@ -230,9 +230,9 @@ impl Index {
             .filter_map(|other| tables.entries.get(other))
             .filter(|entry| !entry.observes && !entry.let_go)
             .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
-            .map(|entry| entry.standing(&project, self.record_counts))
+            .map(|entry| entry.as_candidate(&project, self.reservation))
             .collect();
-        owner(&candidates)
+        find_owner(&candidates)
             .filter(|owner| owner.uid != uid)
             .map(|owner| OtherOwner {
                 name: owner.name.clone(),

@@ -11,7 +11,7 @@ use crate::api::{
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
 use crate::plan::content::Content;
-use crate::plan::credible::credible;
+use crate::plan::credible::sanitize;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
     PlanSettings, Policies, Rewrites, SignKeyState,
@@ -39,8 +39,8 @@ pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp)
         next_attempt: status.next_attempt_time,
         status,
         record: record(object),
-        record_seen: now,
-        made_here: false,
+        record_first_seen: now,
+        posted_here: false,
         released: false,
         rechecked: false,
         look_due: false,
@@ -77,7 +77,7 @@ pub fn object(object: &RecordingCallback) -> ObjectFacts {
             .finalizers()
             .iter()
             .any(|finalizer| finalizer == FINALIZER),
-        annotated: annotation(object, PENDING_OPERATION).is_some(),
+        has_record: annotation(object, PENDING_OPERATION).is_some(),
         deleting: object.metadata.deletion_timestamp.is_some(),
         held_by: object
             .finalizers()
@@ -91,7 +91,7 @@ pub fn object(object: &RecordingCallback) -> ObjectFacts {
 
 /// The status as last written, as far as it can be believed at this moment of cloud time.
 pub fn status(object: &RecordingCallback, now: Timestamp) -> Status {
-    credible(object.status.clone().unwrap_or_default(), now)
+    sanitize(object.status.clone().unwrap_or_default(), now)
 }
 
 /// The UID.

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     credentials::Credential,
-    keys::{User, joined, keyed_digest},
+    keys::{User, keyed_digest, length_prefixed},
     redact::shortened,
     sign::hex,
 };
@@ -48,7 +48,7 @@ pub struct Identity {
 impl Account {
     /// Derives what tells accounts apart.
     pub fn new(target: Target, credential: Credential, iam_endpoint: String) -> Self {
-        let whole = joined(&[&target.endpoint, &target.region, &target.project_id]);
+        let whole = length_prefixed(&[&target.endpoint, &target.region, &target.project_id]);
         let whole = [whole, credential.unambiguous()].concat();
         let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().to_vec());
         let identity = Identity::new(&target.endpoint, &credential);
@@ -76,7 +76,7 @@ impl Identity {
     fn new(endpoint: &str, credential: &Credential) -> Self {
         let (name, shown) = match credential {
             Credential::AkSk(pair) => (
-                joined(&["ak", pair.ak.as_str()]),
+                length_prefixed(&["ak", pair.ak.as_str()]),
                 shortened(pair.ak.as_str()),
             ),
             Credential::Password(User {
@@ -84,16 +84,19 @@ impl Identity {
                 domain_name,
                 ..
             }) => (
-                joined(&["user", domain_name, username]),
+                length_prefixed(&["user", domain_name, username]),
                 format!("{domain_name}/{username}"),
             ),
             Credential::Token(token) => {
                 let digest = keyed_digest("token", token.expose_secret().as_bytes());
                 let start: String = digest.chars().take(8).collect();
-                (joined(&["token", &digest]), format!("token {start}"))
+                (
+                    length_prefixed(&["token", &digest]),
+                    format!("token {start}"),
+                )
             }
             Credential::Ambient(temporary) => (
-                joined(&["ambient", temporary.identity()]),
+                length_prefixed(&["ambient", temporary.identity()]),
                 temporary.name().to_owned(),
             ),
         };

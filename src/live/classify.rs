@@ -46,21 +46,21 @@ enum BodyShape {
 }
 
 /// A 2xx that names no error, or the failure that the reply is. `now` is cloud time.
-pub fn judge(
+pub fn classify_reply(
     operation: Operation,
     reply: Result<Response, TransportError>,
     secrets: &Redactor,
     now: Timestamp,
 ) -> Result<Response, Failure> {
-    let response = reply.map_err(|error| unanswered(operation, error, secrets))?;
+    let response = reply.map_err(|error| failure_without_answer(operation, error, secrets))?;
     if response.status.is_success() && !names_error(&response.body) {
         return Ok(response);
     }
-    Err(answered(operation, &response, secrets, now))
+    Err(failure_of_answer(operation, &response, secrets, now))
 }
 
 /// The failure that such an answer is. `now` is what `Retry-After` dates are measured against.
-pub fn answered(
+pub fn failure_of_answer(
     operation: Operation,
     response: &Response,
     secrets: &Redactor,
@@ -93,7 +93,11 @@ pub fn answered(
 }
 
 /// The failure of a call that brought no answer, or none that could be read to its end.
-pub fn unanswered(operation: Operation, error: TransportError, secrets: &Redactor) -> Failure {
+pub fn failure_without_answer(
+    operation: Operation,
+    error: TransportError,
+    secrets: &Redactor,
+) -> Failure {
     let (class, http_status, headers, message) = match error {
         TransportError::NotSent(message) => (Class::NotSent, None, HeaderMap::new(), message),
         TransportError::AfterHandOver(message) => {
@@ -106,45 +110,30 @@ pub fn unanswered(operation: Operation, error: TransportError, secrets: &Redacto
         } => (Class::Protocol, Some(status.as_u16()), headers, message),
     };
     Failure {
-        operation,
-        class,
         http_status,
-        code: None,
-        message: secrets.clean(&message, MAX_TEXT),
         request_id: request_id(&headers, secrets),
-        retry_after: None,
+        ..Failure::new(operation, class, secrets.clean(&message, MAX_TEXT))
     }
 }
 
 /// The failure of a 2xx whose body is not what this operation answers.
-pub fn unreadable(
+pub fn failure_of_unreadable(
     operation: Operation,
     response: &Response,
     problem: &str,
     secrets: &Redactor,
 ) -> Failure {
+    let message = secrets.clean(problem, MAX_TEXT);
     Failure {
-        operation,
-        class: Class::Protocol,
         http_status: Some(response.status.as_u16()),
-        code: None,
-        message: secrets.clean(problem, MAX_TEXT),
         request_id: request_id(&response.headers, secrets),
-        retry_after: None,
+        ..Failure::new(operation, Class::Protocol, message)
     }
 }
 
 /// The failure of a request that could not be made.
-pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure {
-    Failure {
-        operation,
-        class,
-        http_status: None,
-        code: None,
-        message: format!("not sent: {problem}"),
-        request_id: None,
-        retry_after: None,
-    }
+pub fn failure_before_sending(operation: Operation, class: Class, problem: &str) -> Failure {
+    Failure::new(operation, class, format!("not sent: {problem}"))
 }
 
 /// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use super::keys::{AccessKey, KeyPair, User};
 use super::{
-    keys::{joined, keyed_digest},
+    keys::{keyed_digest, length_prefixed},
     redact::Redactor,
     temporary::TemporaryKeys,
 };
@@ -124,7 +124,7 @@ impl CredentialSet {
             &set.iam_endpoint,
         ];
         let optional = optional.map(|value| value.as_deref().unwrap_or_default());
-        let whole = [set.credential.unambiguous(), joined(&optional)].concat();
+        let whole = [set.credential.unambiguous(), length_prefixed(&optional)].concat();
         Ok(keyed_digest("set", &whole))
     }
 }
@@ -258,7 +258,7 @@ impl Credential {
             }) => ["password", username, password.expose_secret(), domain_name],
             Self::Ambient(temporary) => ["ambient", temporary.identity(), "", ""],
         };
-        joined(&parts)
+        length_prefixed(&parts)
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn keyed_digest(key: &str, message: &[u8]) -> String {
 }
 
 /// Length-prefixed, so that no two lists of parts are alike.
-pub(super) fn joined(parts: &[&str]) -> Vec<u8> {
+pub(super) fn length_prefixed(parts: &[&str]) -> Vec<u8> {
     parts
         .iter()
         .flat_map(|part| format!("{}:{part}", part.len()).into_bytes())

@@ -10,7 +10,7 @@ const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
 const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a token lives from now on.
-pub(super) fn life(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
+pub(super) fn lifetime(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
     let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
     // What has expired already is used once and renewed at once.
     Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
@@ -33,7 +33,11 @@ mod tests {
             (None, 1800),
         ] {
             let end = end.map(|text| text.parse().unwrap());
-            assert_eq!(life(end, now()), Duration::from_secs(seconds), "{end:?}");
+            assert_eq!(
+                lifetime(end, now()),
+                Duration::from_secs(seconds),
+                "{end:?}"
+            );
         }
     }
 }

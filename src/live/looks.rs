@@ -78,17 +78,17 @@ impl Looks {
     }
 
     /// A write of ours at this place was handed over: what was seen of it before, or is being seen now, is void.
-    pub fn wrote(&self, place: &Place) {
+    pub fn void_place(&self, place: &Place) {
         self.lock().kept.wrote(place);
     }
 
     /// Waits for the token of a create, and for a moment when no sweep needs the project still. While a sweep runs, no create holds a token:
     /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
-    pub async fn creating(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
+    pub async fn acquire_create(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
         loop {
             self.gate.open().await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if let Some(creating) = self.gate.pass() {
+            if let Some(creating) = self.gate.try_pass() {
                 return (token, creating);
             }
         }

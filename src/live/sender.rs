@@ -74,8 +74,8 @@ impl ServiceClient {
         secrets: &Redactor,
     ) -> Result<ServiceReply, Failure> {
         let problem = "the credential has a character that a header can't hold";
-        let request =
-            request.ok_or_else(|| classify::unsendable(operation, Class::Rejected, problem))?;
+        let request = request
+            .ok_or_else(|| classify::failure_before_sending(operation, Class::Rejected, problem))?;
         let ServiceAddress { name, endpoint } = service;
         let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
         let sent = self.clock.local();
@@ -85,8 +85,8 @@ impl ServiceClient {
         let span = RequestSpan { sent, received };
         let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let now = self.clock.at(endpoint, received);
-        let result = classify::judge(operation, reply, secrets, now)
-            .map_err(|failure| service.never_sent(failure));
+        let result = classify::classify_reply(operation, reply, secrets, now)
+            .map_err(|failure| service.as_not_sent(failure));
         let failure = result.as_ref().err();
         tracing::info!(
             endpoint,
@@ -101,7 +101,7 @@ impl ServiceClient {
 
 impl ServiceAddress<'_> {
     /// Whatever failed here, the operation that it was for has not been sent.
-    pub(super) fn never_sent(self, mut failure: Failure) -> Failure {
+    pub(super) fn as_not_sent(self, mut failure: Failure) -> Failure {
         failure.message = format!("{}: {}", self.name, failure.message);
         failure.class = match failure.class {
             Class::Rejected | Class::Exists | Class::Gone => Class::Rejected,
@@ -120,7 +120,7 @@ impl ServiceAddress<'_> {
 }
 
 /// How long a failure counts for those who ask next.
-pub(super) fn keeps(failure: &Failure) -> Duration {
+pub(super) fn holdoff(failure: &Failure) -> Duration {
     if matches!(failure.class, Class::NotSent | Class::Maintenance) {
         OUTAGE_HOLDOFF
     } else {

@@ -34,7 +34,7 @@ impl Stopped {
             "the cloud refused this credential before; so that it is not locked, it is not used for {} s or until one of its values changes",
             left.as_secs() + 1
         );
-        let mut failure = classify::unsendable(operation, Class::Credential, &problem);
+        let mut failure = classify::failure_before_sending(operation, Class::Credential, &problem);
         failure.retry_after = Some(left);
         failure
     }

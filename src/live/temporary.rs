@@ -74,7 +74,7 @@ impl TemporaryKeys {
                     return Ok(state.held.insert(held).pair.clone());
                 }
                 Err(problem) => {
-                    state.failed = Some((problem.clone(), Instant::now() + problem.keeps()));
+                    state.failed = Some((problem.clone(), Instant::now() + problem.holdoff()));
                     problem
                 }
             },

@@ -168,13 +168,13 @@ impl HttpTransport {
         };
         match timeout_at(deadline.instant, outgoing.send()).await {
             Ok(Ok(response)) => read(response, deadline).await,
-            Ok(Err(error)) => Err(failed(self.tell(&error), error.is_connect())),
+            Ok(Err(error)) => Err(failed(self.describe_error(&error), error.is_connect())),
             Err(_) => Err(failed("no answer before the deadline".to_owned(), false)),
         }
     }
 
     /// The innermost cause in words, with what to do about a certificate.
-    fn tell(&self, error: &reqwest::Error) -> String {
+    fn describe_error(&self, error: &reqwest::Error) -> String {
         if let Some(certificate) = certificate_error(error) {
             let why = self.trust_problem.as_deref().unwrap_or(
                 "if its authority is your own, name that in SSL_CERT_FILE or SSL_CERT_DIR",

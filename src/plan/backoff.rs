@@ -116,15 +116,7 @@ mod tests {
     use crate::plan::failure::Operation;
 
     fn failure(class: Class) -> Failure {
-        Failure {
-            operation: Operation::Create,
-            class,
-            http_status: None,
-            code: None,
-            message: String::new(),
-            request_id: None,
-            retry_after: None,
-        }
+        Failure::new(Operation::Create, class, "")
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl ConditionStatus {
 }
 
 /// What a condition says, if its word is one.
-pub fn truth(condition: &Condition) -> Option<ConditionStatus> {
+pub fn condition_status(condition: &Condition) -> Option<ConditionStatus> {
     ConditionStatus::parse(&condition.status)
 }
 
@@ -72,8 +72,8 @@ pub fn ready(status: &Status) -> Option<&Condition> {
 }
 
 /// What Ready says.
-pub fn ready_truth(status: &Status) -> Option<ConditionStatus> {
-    ready(status).and_then(truth)
+pub fn ready_status(status: &Status) -> Option<ConditionStatus> {
+    ready(status).and_then(condition_status)
 }
 
 /// Why Ready says it.
@@ -83,7 +83,7 @@ pub fn ready_reason(status: &Status) -> Option<Reason> {
 
 /// Whether Ready is True.
 pub fn is_ready(status: &Status) -> bool {
-    ready_truth(status) == Some(ConditionStatus::True)
+    ready_status(status) == Some(ConditionStatus::True)
 }
 
 /// Whether Ready has this reason.
@@ -110,7 +110,7 @@ pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
 }
 
 /// Puts the conditions of a situation into the status, with the generation that they speak of.
-pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Timestamp) {
+pub fn set_conditions(status: &mut Status, situation: &Situation, generation: i64, now: Timestamp) {
     status.observed_generation = Some(generation);
     if situation.stage == Stage::AsItWas {
         for condition in &mut status.conditions {
@@ -120,7 +120,7 @@ pub fn set(status: &mut Status, situation: &Situation, generation: i64, now: Tim
     }
     let before = std::mem::take(&mut status.conditions);
     let kept = of_kind(&before, ConditionKind::Ready)
-        .and_then(truth)
+        .and_then(condition_status)
         .unwrap_or(ConditionStatus::Unknown);
     let (ready, also) = match situation.stage {
         Stage::Ready => (ConditionStatus::True, None),

@@ -77,7 +77,7 @@ impl Content {
 impl ReportedContent {
     /// Whether it says the content. A field that is not told counts as equal.
     pub fn holds(&self, wanted: &Content) -> bool {
-        let fields = self.beside(&wanted.into());
+        let fields = self.compare_fields(&wanted.into());
         fields
             .iter()
             .all(|field| field.from.is_none() || field.same)
@@ -85,11 +85,11 @@ impl ReportedContent {
 
     /// Whether both tell the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.beside(other).iter().all(|field| field.same)
+        self.compare_fields(other).iter().all(|field| field.same)
     }
 
     /// All fields of both: the one comparison of contents.
-    pub(super) fn beside(&self, other: &Self) -> [FieldPair; 3] {
+    pub(super) fn compare_fields(&self, other: &Self) -> [FieldPair; 3] {
         let Self {
             url,
             events,
@@ -248,7 +248,7 @@ mod tests {
                 ReportedContent::from(&other),
             );
             assert!(!content().is_same(&other) && !told.is_same(&wanted) && !told.holds(&other));
-            let changes = difference::of(&told, &other);
+            let changes = difference::between(&told, &other);
             assert_eq!(changes.len(), 1, "{changes:?}");
             changes[0].field.clone()
         });
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn what_is_not_told_counts_as_equal_to_what_is_wanted_only() {
         let untold = ReportedContent::default();
-        assert!(untold.holds(&content()) && difference::of(&untold, &content()).is_empty());
+        assert!(untold.holds(&content()) && difference::between(&untold, &content()).is_empty());
         assert!(!untold.is_same(&ReportedContent::from(&content())));
         let nobody = ReportedContent {
             url: Some(String::new()),

@@ -18,7 +18,7 @@ const AHEAD: Duration = Duration::from_hours(1);
 const MANY: i64 = 1_000_000_000;
 
 /// The status without times from a future that can't be, without counts that nobody counted, and with a short ledger.
-pub fn credible(mut status: Status, now: Timestamp) -> Status {
+pub fn sanitize(mut status: Status, now: Timestamp) -> Status {
     let horizon = later(now, AHEAD);
     let believe = |time: &mut Option<Timestamp>| {
         time.take_if(|time| *time > horizon);
@@ -45,7 +45,7 @@ pub fn credible(mut status: Status, now: Timestamp) -> Status {
     bound(&mut status.failures, 0);
     for condition in &mut status.conditions {
         believe(&mut condition.last_transition_time);
-        if conditions::truth(condition).is_none() {
+        if conditions::condition_status(condition).is_none() {
             ConditionStatus::Unknown
                 .as_str()
                 .clone_into(&mut condition.status);
@@ -91,10 +91,10 @@ mod tests {
             ..Status::default()
         };
         let good = status(1_800_000_600, 3, 7, "True");
-        assert_eq!(credible(good.clone(), now), good);
+        assert_eq!(sanitize(good.clone(), now), good);
         let mut bad = status(1_900_000_000, i64::MAX, i64::MIN, "Maybe");
         bad.operations.extend(vec![entry(0, 1); 90]);
-        let read = credible(bad, now);
+        let read = sanitize(bad, now);
         assert_eq!(read.callback_id.as_deref(), Some("id"));
         assert_eq!((read.failures, read.next_attempt_time), (Some(0), None));
         assert_eq!(read.operations.len(), 10);

@@ -5,21 +5,21 @@ use super::{
     facts::{Facts, SignKeyState},
     manage, observe, settled,
     situation::Situation,
-    step::{Lane, Step, rest},
+    step::{Lane, Step, requeue},
 };
 
 /// The next step.
 pub fn decide(facts: &Facts) -> Step {
-    dispute::checked(facts, undisputed(facts))
+    dispute::check(facts, decide_undisputed(facts))
 }
 
 /// The next step, if the recorded id is this object's.
-fn undisputed(facts: &Facts) -> Step {
+fn decide_undisputed(facts: &Facts) -> Step {
     if facts.object.deleting {
         return delete::decide(facts);
     }
     let must_hold = facts.id().is_some() || facts.open_record().is_some();
-    let wiped = !facts.object.annotated && facts.claiming_record().is_some();
+    let wiped = !facts.object.has_record && facts.claiming_record().is_some();
     if must_hold && (!facts.object.finalizer || wiped) && !facts.policies.observe {
         return Step::AddFinalizer;
     }
@@ -31,9 +31,9 @@ fn undisputed(facts: &Facts) -> Step {
     }
     let desired = match &facts.desired {
         Ok(desired) => desired,
-        Err(problem) => return rest(Situation::invalid_spec(problem)),
+        Err(problem) => return requeue(Situation::invalid_spec(problem)),
     };
-    if facts.only_looks() {
+    if facts.only_observes() {
         observe::decide(facts, desired)
     } else {
         manage::decide(facts, desired)
@@ -61,5 +61,5 @@ fn suspended(facts: &Facts) -> Step {
     if wants_key && facts.key == SignKeyState::Unread && facts.is_new_generation() {
         return Step::ReadSecrets;
     }
-    rest(Situation::suspended(settled::while_suspended(facts)))
+    requeue(Situation::suspended(settled::stage_while_suspended(facts)))
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::{
     facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed},
     gate::{
-        ambiguous, backoff, elsewhere, has_moved, no_access, target_changed,
-        target_changed_address, unusable,
+        backoff, endpoint_changed, other_target, requeue_ambiguous, requeue_without_access,
+        target_changed, target_changed_address, unusable,
     },
     place::Target,
     reason::Reason,
     record::Record,
-    settled::while_suspended,
+    settled::stage_while_suspended,
     situation::{Situation, Stage},
-    step::{Proof, Requeue, Step, look, rest, until},
+    step::{Proof, Requeue, Step, look, requeue, requeue_at},
     time::later,
 };
 
@@ -22,7 +22,7 @@ pub(super) fn decide(facts: &Facts) -> Step {
     // Without our finalizer it was let go, or somebody wiped that (`kubectl replace` does): then its delete is still to be made.
     let has_nothing = facts.id().is_none() && facts.claiming_record().is_none();
     if !facts.object.finalizer && (has_nothing || facts.released) {
-        return rest(let_go(facts));
+        return requeue(released(facts));
     }
     let retained = facts.id().map(str::to_owned);
     if has_nothing {
@@ -45,13 +45,13 @@ pub(super) fn decide(facts: &Facts) -> Step {
         CrdPresence::Stays | CrdPresence::Going => {}
     }
     match waiting(facts) {
-        Some(situation) => rest(situation.with_way_out(facts)),
+        Some(situation) => requeue(situation.with_release_hint(facts)),
         None => may_call(facts),
     }
 }
 
 /// The object is let go, and goes when the others let it.
-pub(super) fn let_go(facts: &Facts) -> Situation {
+pub(super) fn released(facts: &Facts) -> Situation {
     if facts.object.held_by.is_empty() {
         return Situation::unchanged();
     }
@@ -69,10 +69,10 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
     );
     let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
     Step::Requeue(Requeue {
-        situation: situation.with_way_out(facts),
+        situation: situation.with_release_hint(facts),
         remote: None,
         again: Some(later(facts.now, Duration::from_secs(30))),
-        look_again: false,
+        with_look: false,
     })
 }
 
@@ -80,7 +80,7 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
 fn waiting(facts: &Facts) -> Option<Situation> {
     if facts.policies.suspend {
         let message = "The object is being deleted and suspended: its callback is deleted when spec.suspend is false.";
-        let stage = while_suspended(facts);
+        let stage = stage_while_suspended(facts);
         return Some(Situation::new(Reason::Suspended, stage, message));
     }
     if facts.settings.read_only {
@@ -95,7 +95,7 @@ fn waiting(facts: &Facts) -> Option<Situation> {
         CloudAccess::Unread | CloudAccess::Ambiguous(_) | CloudAccess::Unknown(_) => None,
         CloudAccess::Unusable(reason, message) => Some(unusable(*reason, message)),
         CloudAccess::Usable(target) => {
-            elsewhere(facts, target).map(|home| target_changed(&home, target))
+            other_target(facts, target).map(|home| target_changed(&home, target))
         }
     }
 }
@@ -104,14 +104,14 @@ fn waiting(facts: &Facts) -> Option<Situation> {
 fn may_call(facts: &Facts) -> Step {
     let target = match &facts.access {
         CloudAccess::Usable(target) => target,
-        CloudAccess::Ambiguous(sentence) => return ambiguous(facts, sentence),
-        CloudAccess::Unknown(failure) => return no_access(facts, failure),
+        CloudAccess::Ambiguous(sentence) => return requeue_ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return requeue_without_access(facts, failure),
         CloudAccess::Unread | CloudAccess::Unusable(..) => return Step::ReadSecrets,
     };
     if let Some(next) = backoff(facts) {
-        return until(next);
+        return requeue_at(next);
     }
-    if has_moved(facts, target) {
+    if endpoint_changed(facts, target) {
         return through_another_address(facts, target);
     }
     match facts.claiming_record() {
@@ -133,7 +133,7 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .find(|row| facts.id() == Some(row.id.as_str()));
             match found {
                 Some(row) => remove(&row.id),
-                None => rest(target_changed_address(facts, target).with_way_out(facts)),
+                None => requeue(target_changed_address(facts, target).with_release_hint(facts)),
             }
         }
     }
@@ -165,7 +165,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
                 situation,
                 remote: None,
                 again: Some(again),
-                look_again: false,
+                with_look: false,
             })
         }
     }

@@ -4,8 +4,8 @@ use super::content::{Content, FieldPair, ReportedContent};
 use crate::api::status::ChangeStatus;
 
 /// The fields in which what is told differs from what is wanted, from the one to the other.
-pub fn of(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
-    let fields = told.beside(&wanted.into()).into_iter();
+pub fn between(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
+    let fields = told.compare_fields(&wanted.into()).into_iter();
     fields
         .filter(|field| field.from.is_some() && !field.same)
         .map(change)
@@ -15,7 +15,7 @@ pub fn of(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
 /// All fields of a callback that is not there yet.
 pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
     let fields = ReportedContent::default()
-        .beside(&wanted.into())
+        .compare_fields(&wanted.into())
         .into_iter();
     fields
         .filter(|field| field.to.is_some())
@@ -24,7 +24,7 @@ pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
 }
 
 /// The changes in words.
-pub fn sentence(changes: &[ChangeStatus]) -> String {
+pub fn describe(changes: &[ChangeStatus]) -> String {
     let told: Vec<String> = changes
         .iter()
         .map(|c| {

@@ -3,21 +3,21 @@
 
 use super::{
     facts::{Facts, GetResult},
-    foreign::stuck,
+    foreign::report_conflict,
     row::Row,
     step::Step,
 };
 
 /// The same step, save that a recorded id which another status holds, too, or which is known by hearsay, counts only once it was seen at
 /// this object's place.
-pub(super) fn checked(facts: &Facts, step: Step) -> Step {
+pub(super) fn check(facts: &Facts, step: Step) -> Step {
     let recorded = facts.id();
     if recorded.is_none_or(|id| !facts.is_hearsay && !facts.claimed_elsewhere.contains(id)) {
         return step;
     }
     let changes = matches!(step, Step::Update { .. } | Step::Delete { .. });
     match &facts.shown {
-        GetResult::Row(row) if !is_at_home(facts, row) => anothers(facts, row),
+        GetResult::Row(row) if !is_at_home(facts, row) => refuse(facts, row),
         GetResult::Unasked if changes => Step::GetById,
         GetResult::Unknown(failure) if changes => Step::ReportFailure(failure.clone()),
         GetResult::Row(_) | GetResult::Gone | GetResult::Unasked | GetResult::Unknown(_) => step,
@@ -30,7 +30,7 @@ fn is_at_home(facts: &Facts, row: &Row) -> bool {
 }
 
 /// The id is not this object's: it goes without it, or a person puts the status right.
-fn anothers(facts: &Facts, row: &Row) -> Step {
+fn refuse(facts: &Facts, row: &Row) -> Step {
     if facts.object.deleting {
         return Step::Release {
             retained: Some(row.id.clone()),
@@ -41,5 +41,5 @@ fn anothers(facts: &Facts, row: &Row) -> Step {
          Find out who wrote this status, then: kubectl patch rcb {} -n {} --subresource status --type merge -p '{{\"status\":{{\"callbackID\":null}}}}'",
         row.id, row.place, facts.object.name, facts.object.namespace
     );
-    stuck(facts, message)
+    report_conflict(facts, message)
 }

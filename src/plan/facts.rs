@@ -38,9 +38,9 @@ pub struct Facts {
     /// The write-ahead record of this object, from its annotation or from this process's own memory.
     pub record: Option<Record>,
     /// When this process first saw that record: one from the future counts from then.
-    pub record_seen: Timestamp,
+    pub record_first_seen: Timestamp,
     /// This process made the newest attempt, or saw it made: it can't have been long before it was first seen.
-    pub made_here: bool,
+    pub posted_here: bool,
     /// This process has let the object go.
     pub released: bool,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
@@ -119,7 +119,7 @@ pub struct ObjectFacts {
     /// Whether our finalizer is on it.
     pub finalizer: bool,
     /// Whether the annotation of the record is on it.
-    pub annotated: bool,
+    pub has_record: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// The finalizers of others.
@@ -266,23 +266,25 @@ impl Facts {
 
     /// The record, if rows may be ours by it: it is open or has several attempts.
     pub fn claiming_record(&self) -> Option<&Record> {
-        self.record
-            .as_ref()
-            .filter(|r| r.has_several() || r.is_open(self.status.closed_operation.as_deref()))
+        self.record.as_ref().filter(|r| {
+            r.has_several_attempts() || r.is_open(self.status.closed_operation.as_deref())
+        })
     }
 
     /// From when on a look tells for sure what the newest attempt left behind.
     pub fn settled_at(&self, record: &Record) -> Timestamp {
-        let newest = record.newest().map_or(self.record_seen, |newest| newest.at);
+        let newest = record
+            .newest()
+            .map_or(self.record_first_seen, |newest| newest.at);
         let at = if newest > self.now {
-            self.record_seen.min(newest)
+            self.record_first_seen.min(newest)
         } else {
             newest
         };
         let settled = later(at, self.settings.settle_time);
-        if self.made_here {
+        if self.posted_here {
             // However far ahead a header says that the cloud's clock is.
-            return settled.max(later(self.record_seen, self.settings.settle_time));
+            return settled.max(later(self.record_first_seen, self.settings.settle_time));
         }
         settled
     }
@@ -294,7 +296,7 @@ impl Facts {
                 || (!self.claimed_elsewhere.contains(&row.id)
                     && self
                         .claiming_record()
-                        .is_some_and(|record| record.author_of(row).is_some())))
+                        .is_some_and(|record| record.attempt_that_made(row).is_some())))
     }
 
     /// The look that was asked for and not answered yet.
@@ -334,7 +336,7 @@ impl Facts {
     }
 
     /// Whether the object is only looked at.
-    pub fn only_looks(&self) -> bool {
+    pub fn only_observes(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
 }

@@ -113,6 +113,19 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// One of which no answer of the cloud tells.
+    pub fn new(operation: Operation, class: Class, message: impl Into<String>) -> Self {
+        Self {
+            operation,
+            class,
+            http_status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
     /// Whether something may have been changed all the same.
     pub fn may_have_changed(&self) -> bool {
         self.operation.is_change() && self.class.may_have_happened()

@@ -7,11 +7,11 @@ use super::{
     reason::Reason,
     row::Row,
     situation::{Situation, Stage},
-    step::{Step, rest},
+    step::{Step, requeue},
 };
 
 /// The row that is ours: the recorded id, else the oldest that an attempt made.
-pub fn ours(facts: &Facts) -> Option<&Row> {
+pub fn own_row(facts: &Facts) -> Option<&Row> {
     let rows = facts.observed.rows();
     let recorded = rows
         .iter()
@@ -20,9 +20,9 @@ pub fn ours(facts: &Facts) -> Option<&Row> {
 }
 
 /// A row lies at our place that is not ours: the policy decides.
-pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+pub(super) fn decide_foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
-    let identical = row.says(&desired.content);
+    let identical = row.reports(&desired.content);
     match desired.adoption {
         _ if held_elsewhere => conflict(
             facts,
@@ -32,7 +32,8 @@ pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         Adoption::Always => Step::Adopt(row.clone()),
         Adoption::IfIdentical if identical => Step::Adopt(row.clone()),
         Adoption::IfIdentical => {
-            let fields = difference::sentence(&difference::of(&row.told(), &desired.content));
+            let fields =
+                difference::describe(&difference::between(&row.reported(), &desired.content));
             conflict(
                 facts,
                 row,
@@ -50,13 +51,13 @@ pub(super) fn foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// Several rows, none of which may be touched.
-pub(super) fn several(facts: &Facts, rows: &[Row]) -> Step {
+pub(super) fn report_several(facts: &Facts, rows: &[Row]) -> Step {
     const TOLD: usize = 10;
     let ids = rows.iter().map(|row| row.id.as_str()).take(TOLD);
     let ids: Vec<&str> = ids
         .chain((rows.len() > TOLD).then_some("and more"))
         .collect();
-    stuck(
+    report_conflict(
         facts,
         format!(
             "Several callbacks hold this domain and app: {}. Delete all but one at the cloud.",
@@ -67,7 +68,7 @@ pub(super) fn several(facts: &Facts, rows: &[Row]) -> Step {
 
 /// A foreign row that may not be adopted.
 fn conflict(facts: &Facts, row: &Row, why: &str) -> Step {
-    stuck(
+    report_conflict(
         facts,
         format!(
             "The callback {} holds this domain and app and is not ours: {why}. Delete it at the cloud, or change the policy.",
@@ -77,6 +78,6 @@ fn conflict(facts: &Facts, row: &Row, why: &str) -> Step {
 }
 
 /// A conflict, looked at again like a rejection.
-pub(super) fn stuck(facts: &Facts, message: String) -> Step {
-    rest(Situation::new(Reason::Conflict, Stage::Stalled, message).at(next_look(facts)))
+pub(super) fn report_conflict(facts: &Facts, message: String) -> Step {
+    requeue(Situation::new(Reason::Conflict, Stage::Stalled, message).at(next_look(facts)))
 }

@@ -11,7 +11,7 @@ use super::{
     place::Target,
     reason::Reason,
     situation::{Situation, Stage},
-    step::{Step, rest, until},
+    step::{Step, requeue, requeue_at},
 };
 
 /// The credentials can't be used.
@@ -25,25 +25,25 @@ pub(super) fn unusable(reason: Reason, message: &str) -> Situation {
 }
 
 /// Nobody can tell the project: asked again like a rejected call.
-pub(super) fn ambiguous(facts: &Facts, sentence: &str) -> Step {
+pub(super) fn requeue_ambiguous(facts: &Facts, sentence: &str) -> Step {
     if let Some(next) = backoff(facts) {
-        return until(next);
+        return requeue_at(next);
     }
     let situation = unusable(Reason::CredentialsMissing, sentence).at(next_look(facts));
-    rest(if facts.object.deleting {
-        situation.with_way_out(facts)
+    requeue(if facts.object.deleting {
+        situation.with_release_hint(facts)
     } else {
         situation
     })
 }
 
 /// It could not be found out where to call, or as whom.
-pub(super) fn no_access(facts: &Facts, failure: &Failure) -> Step {
-    backoff(facts).map_or_else(|| Step::ReportFailure(failure.clone()), until)
+pub(super) fn requeue_without_access(facts: &Facts, failure: &Failure) -> Step {
+    backoff(facts).map_or_else(|| Step::ReportFailure(failure.clone()), requeue_at)
 }
 
 /// Where this object's callback is, or may be.
-pub fn home(facts: &Facts) -> Option<Target> {
+pub fn recorded_target(facts: &Facts) -> Option<Target> {
     let recorded = facts
         .status
         .target
@@ -64,8 +64,8 @@ pub fn home(facts: &Facts) -> Option<Target> {
 
 /// Where the object's callback is, or may be, if that is not the project of this target: what is recorded counts, and the record
 /// of a create whose outcome is not known.
-pub(super) fn elsewhere(facts: &Facts, target: &Target) -> Option<Target> {
-    let recorded = home(facts).into_iter();
+pub(super) fn other_target(facts: &Facts, target: &Target) -> Option<Target> {
+    let recorded = recorded_target(facts).into_iter();
     let attempted = facts
         .claiming_record()
         .map(|record| (&record.target).into());
@@ -88,7 +88,7 @@ pub(super) fn target_changed(home: &Target, target: &Target) -> Situation {
 }
 
 /// Whether the credentials now name another address of the same project than the callback was made through.
-pub(super) fn has_moved(facts: &Facts, target: &Target) -> bool {
+pub(super) fn endpoint_changed(facts: &Facts, target: &Target) -> bool {
     let home = facts
         .status
         .target
@@ -142,6 +142,6 @@ pub(super) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
 fn is_judged_anew(facts: &Facts) -> bool {
     let contended = conditions::has_reason(&facts.status, Reason::Contended);
-    let unknown = conditions::ready_truth(&facts.status) == Some(ConditionStatus::Unknown);
+    let unknown = conditions::ready_status(&facts.status) == Some(ConditionStatus::Unknown);
     facts.observed.begun().is_some() && (contended || unknown)
 }

@@ -9,15 +9,15 @@ use super::{
     content::ReportedContent,
     contest, difference,
     facts::{Desired, Facts, GetResult, Observed},
-    foreign::{foreign, ours, several},
-    gate::{has_moved, target_changed_address},
+    foreign::{decide_foreign, own_row, report_several},
+    gate::{endpoint_changed, target_changed_address},
     ledger,
     place::Target,
     reason::Reason,
     row::Row,
     settled::{is_as_sent, is_remembered, must_recheck, plans_update, recheck_at},
     situation::{Situation, Stage},
-    step::{FRESH, Proof, Requeue, Step, look, rest},
+    step::{FRESH, Proof, Requeue, Step, look, requeue},
     time::{later, shifted},
 };
 use crate::api::status::Status;
@@ -29,9 +29,9 @@ const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 /// `baseline` is the `update_time` that was first seen after our last write.
-pub fn is_news(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
-    let unknown = conditions::ready_truth(status) == Some(ConditionStatus::Unknown);
-    if unknown || ledger::tells_a_look(status) {
+pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
+    let unknown = conditions::ready_status(status) == Some(ConditionStatus::Unknown);
+    if unknown || ledger::shows_failed_look(status) {
         return true;
     }
     let (Some(remote), [row]) = (&status.remote, rows) else {
@@ -81,11 +81,11 @@ pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Op
 
 /// The next step.
 pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
-    let moved = has_moved(facts, target);
+    let moved = endpoint_changed(facts, target);
     match &facts.observed {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
-        Observed::Unasked if is_as_sent(facts, desired) => by_memory(facts, desired),
+        Observed::Unasked if is_as_sent(facts, desired) => decide_by_status(facts, desired),
         Observed::Unasked => Step::Update {
             id: id.to_owned(),
             drift: None,
@@ -99,19 +99,21 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str
             let listed = listed.find(|row| row.id == id);
             match listed.or(shown) {
                 // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
-                Some(_) if listed.is_some() && facts.denied.is_some() => denied(facts),
-                Some(row) => by_row(facts, desired, row),
-                None if moved => rest(target_changed_address(facts, target)),
-                None => missing(facts, desired),
+                Some(_) if listed.is_some() && facts.denied.is_some() => {
+                    fail_after_gone_answer(facts)
+                }
+                Some(row) => decide_by_row(facts, desired, row),
+                None if moved => requeue(target_changed_address(facts, target)),
+                None => decide_missing(facts, desired),
             }
         }
     }
 }
 
 /// A change had no effect that lasts: a failure like any other.
-fn denied(facts: &Facts) -> Step {
+fn fail_after_gone_answer(facts: &Facts) -> Step {
     let failure = facts.denied.clone();
-    failure.map_or_else(|| rest(Situation::unchanged()), Step::ReportFailure)
+    failure.map_or_else(|| requeue(Situation::unchanged()), Step::ReportFailure)
 }
 
 /// Whether the status alone can't tell how things are.
@@ -135,7 +137,7 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
-pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
+pub(super) fn decide_by_status(facts: &Facts, desired: &Desired) -> Step {
     let situation = if conditions::has_reason(&facts.status, Reason::Normalized) {
         Situation::unchanged()
     } else {
@@ -145,13 +147,13 @@ pub(super) fn by_memory(facts: &Facts, desired: &Desired) -> Step {
         situation,
         remote: None,
         again: recheck_at(facts),
-        look_again: false,
+        with_look: false,
     })
 }
 
 /// The recorded row was seen.
-fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    if let Some(step) = others(facts, row) {
+fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+    if let Some(step) = judge_other_rows(facts, row) {
         return step;
     }
     let known = is_known(facts, row);
@@ -166,8 +168,8 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         Standing::Normalized if known || facts.observed.since(counts_at) => {
             settled(facts, normalized(row, desired), news)
         }
-        Standing::Normalized => again_at(facts, counts_at),
-        Standing::Different => drifted(facts, desired, row),
+        Standing::Normalized => look_again_at(facts, counts_at),
+        Standing::Different => decide_drifted(facts, desired, row),
     }
 }
 
@@ -190,7 +192,7 @@ pub(super) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing 
     if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
         return Standing::Unsent;
     }
-    let holds = row.says(&desired.content) && row.place == desired.place;
+    let holds = row.reports(&desired.content) && row.place == desired.place;
     let rewritten =
         desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
     match (holds, is_known(facts, row)) {
@@ -216,10 +218,10 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
 }
 
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
-fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let counts_at = look_counts_at(facts);
     if !facts.observed.since(counts_at) && !changed_after(facts, row) {
-        return again_at(facts, counts_at);
+        return look_again_at(facts, counts_at);
     }
     if let Some(next) = contest::truce(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
@@ -227,10 +229,10 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             situation: contest::told(&row.id).at(next),
             remote: None,
             again: Some(next),
-            look_again: false,
+            with_look: false,
         });
     }
-    let told = difference::sentence(&difference::of(&row.told(), &desired.content));
+    let told = difference::describe(&difference::between(&row.reported(), &desired.content));
     let told = if told.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -243,25 +245,25 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// The recorded row was not in the list.
-fn missing(facts: &Facts, desired: &Desired) -> Step {
+fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
     let counts_at = look_counts_at(facts);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
     );
     if !facts.observed.since(counts_at) || !proven {
-        let step = again_at(facts, counts_at);
-        return untold(facts, desired, step);
+        let step = look_again_at(facts, counts_at);
+        return with_updating_reported(facts, desired, step);
     }
     match (&facts.shown, &facts.observed) {
         (GetResult::Unasked, _) => Step::GetById,
         (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
-        (GetResult::Row(row), _) => by_row(facts, desired, row),
-        (GetResult::Gone, seen) => match (ours(facts), seen) {
+        (GetResult::Row(row), _) => decide_by_row(facts, desired, row),
+        (GetResult::Gone, seen) => match (own_row(facts), seen) {
             // An earlier attempt came to something after all.
             (Some(row), _) => Step::Claim(row.clone()),
-            (None, Observed::Present { row, .. }) => foreign(facts, desired, row),
-            (None, Observed::Several { rows, .. }) => several(facts, rows),
+            (None, Observed::Present { row, .. }) => decide_foreign(facts, desired, row),
+            (None, Observed::Several { rows, .. }) => report_several(facts, rows),
             (None, _) if !facts.observed.since(shifted(facts.now, -FRESH)) => {
                 look(facts.now, Proof::Absence)
             }
@@ -271,7 +273,7 @@ fn missing(facts: &Facts, desired: &Desired) -> Step {
 }
 
 /// Whatever the step says of it, a generation that was never sent is held by nobody.
-fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
+fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step {
     let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
     if let (true, Step::Requeue(rest)) = (is_untold, &step) {
         let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
@@ -285,7 +287,7 @@ fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
 }
 
 /// Other rows at the same place: provably ours they go, else a human must know.
-pub(super) fn others(facts: &Facts, kept: &Row) -> Option<Step> {
+pub(super) fn judge_other_rows(facts: &Facts, kept: &Row) -> Option<Step> {
     let rows = facts.observed.rows();
     let extra: Vec<&Row> = rows
         .iter()
@@ -296,22 +298,22 @@ pub(super) fn others(facts: &Facts, kept: &Row) -> Option<Step> {
             id: ours.id.clone(),
         });
     }
-    (!extra.is_empty()).then(|| several(facts, rows))
+    (!extra.is_empty()).then(|| report_several(facts, rows))
 }
 
 /// From when on a look counts against our own last write.
-pub fn counts_at(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
+pub fn looks_count_from(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
     last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
 }
 
 /// From when on a look counts against what was last written, as the status tells it and as this process knows it.
 fn look_counts_at(facts: &Facts) -> Timestamp {
     let settle_time = facts.settings.settle_time;
-    counts_at(facts.last_write, settle_time).max(counts_at(facts.wrote, settle_time))
+    looks_count_from(facts.last_write, settle_time).max(looks_count_from(facts.wrote, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.
-fn again_at(facts: &Facts, moment: Timestamp) -> Step {
+fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     if facts.now >= moment {
         return look(moment.max(facts.now), Proof::Absence);
     }
@@ -321,7 +323,7 @@ fn again_at(facts: &Facts, moment: Timestamp) -> Step {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(moment.min(latest)),
-        look_again: true,
+        with_look: true,
     })
 }
 
@@ -364,7 +366,7 @@ pub(super) fn beside_others(row: &Row) -> Situation {
 
 /// The cloud keeps other values than we sent.
 pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
-    let mut fields = difference::sentence(&difference::of(&row.told(), &desired.content));
+    let mut fields = difference::describe(&difference::between(&row.reported(), &desired.content));
     if row.place != desired.place {
         let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
         fields = if fields.is_empty() {
@@ -389,6 +391,6 @@ fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
         situation: contest::or(facts, situation),
         remote: remote.cloned(),
         again: again.min(),
-        look_again: false,
+        with_look: false,
     })
 }

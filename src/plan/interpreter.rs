@@ -29,21 +29,21 @@ pub trait Interpreter {
     /// All that is known so far.
     fn facts(&self) -> &Facts;
     /// The end of a plan that has none.
-    fn endless(&self) -> Self::End;
+    fn out_of_steps(&self) -> Self::End;
 
     /// Reads the credentials and the sign key.
-    async fn read_access(&mut self) -> Result<Option<Self::End>, Self::Error>;
+    async fn read_secrets(&mut self) -> Result<Option<Self::End>, Self::Error>;
     /// Looks what lies at the place.
     async fn look(&mut self, look: Look) -> Result<Option<Self::End>, Self::Error>;
     /// GETs the recorded id.
-    async fn show(&mut self) -> Result<Option<Self::End>, Self::Error>;
+    async fn get_by_id(&mut self) -> Result<Option<Self::End>, Self::Error>;
     /// Reads the CRD.
-    async fn read_definition(&mut self) -> Result<Option<Self::End>, Self::Error>;
+    async fn read_crd(&mut self) -> Result<Option<Self::End>, Self::Error>;
 
     /// Puts finalizer and record back on the object.
-    async fn protect(&mut self) -> Result<Option<Self::End>, Self::Error>;
+    async fn add_finalizer(&mut self) -> Result<Option<Self::End>, Self::Error>;
     /// Takes the finalizer off an object that is not being deleted.
-    async fn unprotect(&mut self) -> Result<Option<Self::End>, Self::Error>;
+    async fn remove_finalizer(&mut self) -> Result<Option<Self::End>, Self::Error>;
     /// POSTs.
     async fn create(&mut self) -> Result<Option<Self::End>, Self::Error>;
     /// PUTs all fields to this id. `drift` is how somebody else had changed the row.
@@ -64,23 +64,27 @@ pub trait Interpreter {
     async fn release(&mut self, retained: Option<String>)
     -> Result<Option<Self::End>, Self::Error>;
     /// Tells a call that failed.
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<Self::End>, Self::Error>;
+    async fn report_failure(&mut self, failure: &Failure)
+    -> Result<Option<Self::End>, Self::Error>;
     /// Tells that the sweeps fail.
-    async fn unseen(&mut self, failure: &Failure) -> Result<Option<Self::End>, Self::Error>;
+    async fn report_sweep_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<Option<Self::End>, Self::Error>;
     /// Tells how things are.
-    async fn rest(&mut self, rest: Requeue) -> Result<Option<Self::End>, Self::Error>;
+    async fn requeue(&mut self, rest: Requeue) -> Result<Option<Self::End>, Self::Error>;
 }
 
 /// Decides, and has that done, until the plan ends.
 pub async fn interpret<I: Interpreter>(interpreter: &mut I) -> Result<I::End, I::Error> {
     for _ in 0..STEPS {
         let end = match decide(interpreter.facts()) {
-            Step::ReadSecrets => interpreter.read_access().await?,
+            Step::ReadSecrets => interpreter.read_secrets().await?,
             Step::Look(look) => interpreter.look(look).await?,
-            Step::GetById => interpreter.show().await?,
-            Step::ReadCrd => interpreter.read_definition().await?,
-            Step::AddFinalizer => interpreter.protect().await?,
-            Step::RemoveFinalizer => interpreter.unprotect().await?,
+            Step::GetById => interpreter.get_by_id().await?,
+            Step::ReadCrd => interpreter.read_crd().await?,
+            Step::AddFinalizer => interpreter.add_finalizer().await?,
+            Step::RemoveFinalizer => interpreter.remove_finalizer().await?,
             Step::Create => interpreter.create().await?,
             Step::Update { id, drift } => interpreter.update(&id, drift).await?,
             Step::Delete { id } => interpreter.delete(&id).await?,
@@ -88,13 +92,13 @@ pub async fn interpret<I: Interpreter>(interpreter: &mut I) -> Result<I::End, I:
             Step::Adopt(row) => interpreter.adopt(row).await?,
             Step::Disown { id, owner } => interpreter.disown(&id, &owner).await?,
             Step::Release { retained } => interpreter.release(retained).await?,
-            Step::ReportFailure(failure) => interpreter.failed(&failure).await?,
-            Step::ReportSweepFailure(failure) => interpreter.unseen(&failure).await?,
-            Step::Requeue(rest) => interpreter.rest(rest).await?,
+            Step::ReportFailure(failure) => interpreter.report_failure(&failure).await?,
+            Step::ReportSweepFailure(failure) => interpreter.report_sweep_failure(&failure).await?,
+            Step::Requeue(rest) => interpreter.requeue(rest).await?,
         };
         if let Some(end) = end {
             return Ok(end);
         }
     }
-    Ok(interpreter.endless())
+    Ok(interpreter.out_of_steps())
 }

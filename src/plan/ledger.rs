@@ -70,7 +70,7 @@ pub fn is_unknown_create(entry: &OperationStatus) -> bool {
 }
 
 /// The entry of a call that succeeded.
-pub fn success(
+pub fn success_entry(
     operation: Operation,
     http_status: Option<u16>,
     request_id: Option<String>,
@@ -89,7 +89,7 @@ pub fn success(
 }
 
 /// The entry of a call that failed.
-pub fn failure(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatus {
+pub fn failure_entry(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatus {
     OperationStatus {
         type_: failure.operation.as_str().to_owned(),
         outcome: Outcome::of(failure).as_str().to_owned(),
@@ -104,7 +104,7 @@ pub fn failure(failure: &Failure, at: Timestamp, attempt: i64) -> OperationStatu
 }
 
 /// Writes a change into the ledger; an equal neighbour is folded.
-pub fn record(status: &mut Status, entry: OperationStatus) {
+pub fn record_change(status: &mut Status, entry: OperationStatus) {
     if entry.request_id.is_some() {
         status.request_id.clone_from(&entry.request_id);
     }
@@ -125,7 +125,7 @@ pub fn record(status: &mut Status, entry: OperationStatus) {
 }
 
 /// Tells a look that failed; the same failure again is counted.
-pub fn look_failed(status: &mut Status, entry: OperationStatus) {
+pub fn record_failed_look(status: &mut Status, entry: OperationStatus) {
     let before = status
         .last_operation
         .take()
@@ -141,7 +141,7 @@ pub fn look_failed(status: &mut Status, entry: OperationStatus) {
 }
 
 /// Whether `lastOperation` is a failed look.
-pub fn tells_a_look(status: &Status) -> bool {
+pub fn shows_failed_look(status: &Status) -> bool {
     let newest = status.last_operation.as_ref().and_then(operation);
     newest.is_some_and(|operation| !operation.is_change())
 }
@@ -149,12 +149,12 @@ pub fn tells_a_look(status: &Status) -> bool {
 /// How many looks have failed in a row, if the newest has.
 pub fn failed_looks(status: &Status) -> Option<i64> {
     let newest = status.last_operation.as_ref();
-    newest.filter(|_| tells_a_look(status))?.attempt
+    newest.filter(|_| shows_failed_look(status))?.attempt
 }
 
 /// Puts the newest change back into `lastOperation`, where a failed look had taken its place.
-pub fn restore(status: &mut Status) {
-    if !tells_a_look(status) {
+pub fn restore_last_change(status: &mut Status) {
+    if !shows_failed_look(status) {
         return;
     }
     status.last_operation = status.operations.first().map(|newest| OperationStatus {
@@ -194,14 +194,14 @@ pub fn is_update_unknown(status: &Status) -> bool {
 }
 
 /// How often the same failure was told in a row, and since when.
-pub fn repeated(status: &Status, failure: &Failure) -> Option<(i64, Timestamp)> {
+pub fn count_repeats(status: &Status, failure: &Failure) -> Option<(i64, Timestamp)> {
     let newest = if failure.operation.is_change() {
         status.operations.first()
     } else {
         status.last_operation.as_ref()
     }?;
     let since = newest.first_time.or(newest.time)?;
-    let entry = self::failure(failure, since, 0);
+    let entry = failure_entry(failure, since, 0);
     same(newest, &entry).then_some((newest.count.unwrap_or(1), since))
 }
 

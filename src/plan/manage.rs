@@ -7,14 +7,16 @@ use jiff::SignedDuration;
 use super::{
     conditions,
     facts::{CloudAccess, Desired, Facts, Observed, OtherOwner, SignKeyState},
-    foreign::{foreign, ours, several},
-    gate::{ambiguous, backoff, elsewhere, no_access, target_changed, unusable},
+    foreign::{decide_foreign, own_row, report_several},
+    gate::{
+        backoff, other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
+    },
     hold,
     place::Target,
     reason::Reason,
-    settled::{goes_on, has_its_key, is_settled},
+    settled::{has_its_key, is_settled, needs_no_reads},
     situation::{Situation, Stage},
-    step::{FRESH, Proof, Requeue, Step, look, rest, until},
+    step::{FRESH, Proof, Requeue, Step, look, requeue, requeue_at},
     time::{later, shifted},
     unknown,
 };
@@ -35,24 +37,24 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
             CloudAccess::Unusable(..) | CloudAccess::Ambiguous(_) => {}
         }
     }
-    let target = match gate(facts, desired) {
+    let target = match check_access(facts, desired) {
         Ok(target) => target,
         Err(step) => return *step,
     };
-    if let Some(step) = key_gate(facts, desired) {
+    if let Some(step) = check_sign_key(facts, desired) {
         return step;
     }
     if let Some(next) = backoff(facts) {
-        return until(next);
+        return requeue_at(next);
     }
     let step = match (facts.open_record(), facts.id()) {
         (Some(record), _) => unknown::decide(facts, desired, record),
         (None, Some(id)) => hold::decide(facts, desired, target, id),
-        (None, None) => first(facts, desired),
+        (None, None) => decide_first_create(facts, desired),
     };
     match &facts.key {
         SignKeyState::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
-            rest(key_missing(problem))
+            requeue(key_missing(problem))
         }
         SignKeyState::Unread
         | SignKeyState::Unwanted
@@ -63,12 +65,12 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
 }
 
 /// Where to call, if this object may call the cloud now; else the step that tells why not.
-fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
-    let settled = goes_on(facts, desired);
+fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
+    let settled = needs_no_reads(facts, desired);
     let target = match &facts.access {
         CloudAccess::Usable(target) => target,
         CloudAccess::Unread if settled && !facts.nudged => {
-            return Err(Box::new(hold::by_memory(facts, desired)));
+            return Err(Box::new(hold::decide_by_status(facts, desired)));
         }
         CloudAccess::Unread => return Err(Box::new(Step::ReadSecrets)),
         CloudAccess::Unusable(Reason::CredentialsMissing, _)
@@ -76,29 +78,33 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
         | CloudAccess::Unknown(_)
             if settled =>
         {
-            return Err(Box::new(hold::by_memory(facts, desired)));
+            return Err(Box::new(hold::decide_by_status(facts, desired)));
         }
         CloudAccess::Unusable(reason, message) => {
-            return Err(Box::new(rest(unusable(*reason, message))));
+            return Err(Box::new(requeue(unusable(*reason, message))));
         }
-        CloudAccess::Ambiguous(sentence) => return Err(Box::new(ambiguous(facts, sentence))),
-        CloudAccess::Unknown(failure) => return Err(Box::new(no_access(facts, failure))),
+        CloudAccess::Ambiguous(sentence) => {
+            return Err(Box::new(requeue_ambiguous(facts, sentence)));
+        }
+        CloudAccess::Unknown(failure) => {
+            return Err(Box::new(requeue_without_access(facts, failure)));
+        }
     };
-    if let Some(home) = elsewhere(facts, target) {
-        return Err(Box::new(rest(target_changed(&home, target))));
+    if let Some(home) = other_target(facts, target) {
+        return Err(Box::new(requeue(target_changed(&home, target))));
     }
     if let Some(rival) = &facts.rival {
-        return Err(Box::new(duplicate(facts, rival)));
+        return Err(Box::new(report_duplicate(facts, rival)));
     }
     if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
         // Its owner may be in a namespace that is not listed yet.
-        return Err(Box::new(until(later(facts.now, LISTED_SOON))));
+        return Err(Box::new(requeue_at(later(facts.now, LISTED_SOON))));
     }
     Ok(target)
 }
 
 /// Another object owns the place: told at once, and once more when it has lasted.
-fn duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
+fn report_duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
     // What a third object holds is not in the owner's status, however often that is read.
     if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
         return Step::Disown {
@@ -114,18 +120,18 @@ fn duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
         remote: None,
         // A record's reservation ends by time, which wakes nobody.
         again: again.or(rival.id.is_none().then_some(next)),
-        look_again: false,
+        with_look: false,
     })
 }
 
 /// What the sign key forbids, if anything.
-fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
+fn check_sign_key(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
         SignKeyState::Unread => Some(Step::ReadSecrets),
         // A look needs none.
         SignKeyState::Missing(_) if has_its_key(facts, desired) => None,
-        SignKeyState::Missing(problem) => Some(rest(key_missing(problem))),
-        SignKeyState::Invalid(problem) => Some(rest(Situation::new(
+        SignKeyState::Missing(problem) => Some(requeue(key_missing(problem))),
+        SignKeyState::Invalid(problem) => Some(requeue(Situation::new(
             Reason::SignKeyInvalid,
             Stage::Stalled,
             problem,
@@ -139,8 +145,8 @@ fn key_missing(problem: &str) -> Situation {
 }
 
 /// No id and nothing open: the first create, or the next one after a rejection.
-fn first(facts: &Facts, desired: &Desired) -> Step {
-    if let Some(row) = ours(facts) {
+fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(row) = own_row(facts) {
         return Step::Claim(row.clone());
     }
     // What was seen in the way may have gone: a conflict is over only by a look of its own.
@@ -152,8 +158,8 @@ fn first(facts: &Facts, desired: &Desired) -> Step {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         seen if !seen.since(not_before) => look(not_before, Proof::Absence),
         Observed::Absent { proven: true, .. } => Step::Create,
-        Observed::Present { row, .. } => foreign(facts, desired, row),
-        Observed::Several { rows, .. } => several(facts, rows),
+        Observed::Present { row, .. } => decide_foreign(facts, desired, row),
+        Observed::Several { rows, .. } => report_several(facts, rows),
         Observed::Unasked | Observed::Absent { .. } => look(not_before, Proof::Absence),
     }
 }

@@ -3,13 +3,13 @@
 use super::{
     conditions, difference,
     facts::{Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState},
-    gate::{ambiguous, elsewhere, no_access, target_changed, unusable},
+    gate::{other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable},
     hold::{self, Standing},
     reason::Reason,
     row::Row,
     settled::{UPDATE, is_key_as_sent},
     situation::{Situation, Stage},
-    step::{Proof, Requeue, Step, look, rest},
+    step::{Proof, Requeue, Step, look, requeue},
 };
 use crate::api::status::{ChangeStatus, PlanStatus};
 
@@ -25,18 +25,18 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
             Some(failure) if conditions::is_ready(&facts.status) => {
                 Step::ReportSweepFailure(failure.clone())
             }
-            _ => rest(Situation::unchanged()),
+            _ => requeue(Situation::unchanged()),
         };
     }
     let target = match &facts.access {
         CloudAccess::Unread => return Step::ReadSecrets,
-        CloudAccess::Unusable(reason, message) => return rest(unusable(*reason, message)),
-        CloudAccess::Ambiguous(sentence) => return ambiguous(facts, sentence),
-        CloudAccess::Unknown(failure) => return no_access(facts, failure),
+        CloudAccess::Unusable(reason, message) => return requeue(unusable(*reason, message)),
+        CloudAccess::Ambiguous(sentence) => return requeue_ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return requeue_without_access(facts, failure),
         CloudAccess::Usable(target) => target,
     };
-    if let Some(home) = elsewhere(facts, target) {
-        return rest(target_changed(&home, target));
+    if let Some(home) = other_target(facts, target) {
+        return requeue(target_changed(&home, target));
     }
     match &facts.observed {
         // What a sweep lacks may be there all the same.
@@ -45,7 +45,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         }
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let row = seen(facts);
+            let row = observed_row(facts);
             let (plan, message) = compare(facts, desired, row);
             let holds = row.is_some_and(|row| is_held(facts, desired, row));
             let stage = if holds { Stage::Ready } else { Stage::NotReady };
@@ -63,14 +63,14 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
                 situation,
                 remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
                 again: None,
-                look_again: false,
+                with_look: false,
             })
         }
     }
 }
 
 /// The row that the object is about: the recorded id, else the oldest at the place.
-fn seen(facts: &Facts) -> Option<&Row> {
+fn observed_row(facts: &Facts) -> Option<&Row> {
     let rows = facts.observed.rows();
     rows.iter()
         .find(|row| facts.id() == Some(row.id.as_str()))
@@ -78,14 +78,14 @@ fn seen(facts: &Facts) -> Option<&Row> {
 }
 
 /// What managing would do, for the status. Needs a look that was answered.
-pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
-    compare(facts, desired, seen(facts)).0
+pub fn plan_status(facts: &Facts, desired: &Desired) -> PlanStatus {
+    compare(facts, desired, observed_row(facts)).0
 }
 
 /// What is changed where the callback is brought to the spec. Needs a look that was answered.
 pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
-    let mut changes = match seen(facts) {
-        Some(row) => difference::of(&row.told(), &desired.content),
+    let mut changes = match observed_row(facts) {
+        Some(row) => difference::between(&row.reported(), &desired.content),
         None => difference::from_nothing(&desired.content),
     };
     let sent = facts.status.sent.as_ref();
@@ -114,8 +114,8 @@ fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
         Some(Standing::Held | Standing::Normalized) => true,
         Some(Standing::Different) => false,
         // Somebody else may have brought it to a spec that was not sent; with which key, nobody can see.
-        Some(Standing::Unsent) => row.says(&desired.content) && is_key_as_sent(facts, desired),
-        None => row.says(&desired.content),
+        Some(Standing::Unsent) => row.reports(&desired.content) && is_key_as_sent(facts, desired),
+        None => row.reports(&desired.content),
     }
 }
 
@@ -132,7 +132,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
-    let differences = difference::of(&row.told(), &desired.content);
+    let differences = difference::between(&row.reported(), &desired.content);
     let owner = facts.rival.as_ref();
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
     let may_adopt = match desired.adoption {
@@ -147,7 +147,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
         None => !differences.is_empty(),
     };
-    let in_conflict = matches!(hold::others(facts, row), Some(Step::Requeue(_)));
+    let in_conflict = matches!(hold::judge_other_rows(facts, row), Some(Step::Requeue(_)));
     let word = if ours && is_changed && owner.is_none() && !in_conflict {
         UPDATE
     } else if !ours && may_adopt {
@@ -155,7 +155,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
     } else {
         "None"
     };
-    let mut told = told(row, &difference::sentence(&differences), normalized);
+    let mut told = told(row, &difference::describe(&differences), normalized);
     if word == UPDATE && differences.is_empty() {
         told.push_str(
             " Another spec or sign key was sent last, or somebody else has written it since.",

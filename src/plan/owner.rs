@@ -26,7 +26,7 @@ pub struct Candidate {
 }
 
 /// The owner: who holds an id, else whose record is open, else who has looked; of several such the older, then the lower UID.
-pub fn owner(candidates: &[Candidate]) -> Option<&Candidate> {
+pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()
         .filter(|c| c.holds || c.open || (c.looked && !c.deleting))
@@ -62,7 +62,7 @@ mod tests {
             deleting: true,
             ..candidate("d", 4)
         };
-        let uid = |candidates: &[Candidate]| owner(candidates).map(|c| c.uid.clone());
+        let uid = |candidates: &[Candidate]| find_owner(candidates).map(|c| c.uid.clone());
         assert_eq!(uid(&[young.clone(), old.clone()]).as_deref(), Some("a"));
         assert_eq!(
             uid(&[young.clone(), old.clone(), open.clone()]).as_deref(),
@@ -82,11 +82,11 @@ mod tests {
             ..candidate(uid, created)
         };
         assert_eq!(
-            owner(&[holder("b", 2), holder("c", 1)]).map(|c| c.uid.as_str()),
+            find_owner(&[holder("b", 2), holder("c", 1)]).map(|c| c.uid.as_str()),
             Some("c")
         );
         assert_eq!(
-            owner(&[holder("b", 1), holder("a", 1)]).map(|c| c.uid.as_str()),
+            find_owner(&[holder("b", 1), holder("a", 1)]).map(|c| c.uid.as_str()),
             Some("a")
         );
     }
@@ -102,9 +102,9 @@ mod tests {
             ..candidate("b", 1)
         };
         assert_eq!(
-            owner(&[unlooked, going, candidate("c", 9)]).map(|c| c.uid.as_str()),
+            find_owner(&[unlooked, going, candidate("c", 9)]).map(|c| c.uid.as_str()),
             Some("c")
         );
-        assert_eq!(owner(&[]), None);
+        assert_eq!(find_owner(&[]), None);
     }
 }

@@ -4,7 +4,7 @@ use super::{delete, facts::Facts, outcome::finish, situation::Situation};
 use crate::api::status::Status;
 
 /// The object is let go, though others hold it still: its callback is not its own any more.
-pub fn let_go(facts: &Facts) -> Status {
+pub fn after_release(facts: &Facts) -> Status {
     let mut status = facts.status.clone();
     status.callback_id = None;
     status.closed_operation = facts
@@ -14,11 +14,11 @@ pub fn let_go(facts: &Facts) -> Status {
         .map(|newest| newest.id.clone())
         .or(status.closed_operation);
     status.next_attempt_time = None;
-    finish(facts, status, &delete::let_go(facts))
+    finish(facts, status, &delete::released(facts))
 }
 
 /// The recorded id is another object's, which owns the place.
-pub fn disowned(facts: &Facts) -> Status {
+pub fn after_disown(facts: &Facts) -> Status {
     let mut status = facts.status.clone();
     status.callback_id = None;
     status.target = None;

@@ -118,13 +118,13 @@ impl Record {
     }
 
     /// Whether more than one POST may have made something.
-    pub fn has_several(&self) -> bool {
+    pub fn has_several_attempts(&self) -> bool {
         self.attempts.len() > 1
     }
 
     /// The newest attempt that could have made this row: equal content, and an age that fits. No row tells its key: that is known
     /// only where all that could have made it sent the same.
-    pub fn author_of(&self, row: &Row) -> Option<Attempt> {
+    pub fn attempt_that_made(&self, row: &Row) -> Option<Attempt> {
         let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
         let fits = row.create_time.is_none_or(|made| {
             made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
@@ -211,7 +211,7 @@ mod tests {
 
     /// The attempt that may have made such a row.
     fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
-        let attempt = record().author_of(&row(made, url));
+        let attempt = record().attempt_that_made(&row(made, url));
         attempt.map(|attempt| attempt.id)
     }
 
@@ -247,8 +247,8 @@ mod tests {
             for attempt in &mut record.attempts {
                 attempt.at = end;
             }
-            assert_eq!(record.author_of(&row(Some(1050), None)), None);
-            assert!(record.author_of(&row(None, None)).is_some());
+            assert_eq!(record.attempt_that_made(&row(Some(1050), None)), None);
+            assert!(record.attempt_that_made(&row(None, None)).is_some());
             assert!(record.next_look(end) >= end);
         }
     }

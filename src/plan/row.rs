@@ -31,7 +31,7 @@ impl Row {
 
     /// What the row tells: one that tells its other fields and no URL has none. Only of what an attempt of ours made a field that is
     /// not told counts as equal.
-    pub fn told(&self) -> ReportedContent {
+    pub fn reported(&self) -> ReportedContent {
         let mut told = self.content.clone();
         if told.events.is_some() || told.sign_type.is_some() {
             told.url.get_or_insert_default();
@@ -40,8 +40,8 @@ impl Row {
     }
 
     /// Whether the row tells this content, its URL, too.
-    pub fn says(&self, content: &Content) -> bool {
-        self.told().holds(content)
+    pub fn reports(&self, content: &Content) -> bool {
+        self.reported().holds(content)
     }
 
     /// Whether the row says what a status remembers of it.

@@ -70,7 +70,7 @@ pub(super) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool {
 
 /// What suspending leaves of Ready: as it was while what was last sent is what the spec wants. Of another spec that is said only of a
 /// key that was read.
-pub(super) fn while_suspended(facts: &Facts) -> Stage {
+pub(super) fn stage_while_suspended(facts: &Facts) -> Stage {
     let is_known = !facts.is_new_generation() || !lacks_key(facts);
     let desired = facts.desired.as_ref();
     if is_known && desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
@@ -91,31 +91,31 @@ fn lacks_key(facts: &Facts) -> bool {
 pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
     let holds = |remote| ReportedContent::from(remote).holds(&desired.content);
     conditions::is_ready(&facts.status)
-        && (is_told(facts) || facts.status.remote.as_ref().is_none_or(holds))
+        && (is_reported(facts) || facts.status.remote.as_ref().is_none_or(holds))
 }
 
 /// Whether nothing has to be read to go on as before: it is settled, and Ready says so of this very spec. What was only looked at,
 /// or is another spec, has its credentials, its key and its target read first.
-pub(super) fn goes_on(facts: &Facts, desired: &Desired) -> bool {
-    is_settled(facts, desired) && is_told(facts) && !facts.is_new_generation()
+pub(super) fn needs_no_reads(facts: &Facts, desired: &Desired) -> bool {
+    is_settled(facts, desired) && is_reported(facts) && !facts.is_new_generation()
 }
 
 /// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
 /// said since but that nobody sees it. Who only looked or was suspended may have been given another.
 pub(super) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
     let has_key = |sent: &SentStatus| sent.key_digest.is_some();
-    let is_unseen = conditions::ready_truth(&facts.status) == Some(ConditionStatus::Unknown)
+    let is_unseen = conditions::ready_status(&facts.status) == Some(ConditionStatus::Unknown)
         && !conditions::has_reason(&facts.status, Reason::Suspended)
         && facts.status.plan.is_none();
     facts.id().is_some()
         && !facts.is_new_generation()
-        && (is_told(facts) || is_unseen)
+        && (is_reported(facts) || is_unseen)
         && facts.status.sent.as_ref().is_some_and(has_key)
         && is_as_sent(facts, desired)
 }
 
 /// Whether Ready says that the cloud holds the spec.
-fn is_told(facts: &Facts) -> bool {
+fn is_reported(facts: &Facts) -> bool {
     matches!(
         conditions::ready_reason(&facts.status),
         Some(Reason::Available | Reason::Normalized)
@@ -124,13 +124,21 @@ fn is_told(facts: &Facts) -> bool {
 
 /// Whether a closed record with several attempts still has to be looked at, and may be by now.
 pub(super) fn must_recheck(facts: &Facts) -> bool {
-    let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
+    let several = facts
+        .record
+        .as_ref()
+        .is_some_and(Record::has_several_attempts)
+        && !facts.rechecked;
     several && recheck_at(facts).is_none_or(|at| facts.now >= at)
 }
 
 /// When a closed record with several attempts may be looked at: the settle time after it was closed.
 pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
-    let several = facts.record.as_ref().is_some_and(Record::has_several) && !facts.rechecked;
+    let several = facts
+        .record
+        .as_ref()
+        .is_some_and(Record::has_several_attempts)
+        && !facts.rechecked;
     let closed = ledger::last_change(&facts.status).filter(|_| several)?;
     Some(later(closed, facts.settings.settle_time))
 }

@@ -122,12 +122,12 @@ impl Situation {
             | Class::ClockSkew
             | Class::Protocol => Stage::Progressing,
         };
-        Self::new(reason, stage, sentence(failure, advice)).at(next)
+        Self::new(reason, stage, describe_failure(failure, advice)).at(next)
     }
 
     /// The way to let an object go whose delete waits for a human.
     #[must_use]
-    pub fn with_way_out(mut self, facts: &Facts) -> Self {
+    pub fn with_release_hint(mut self, facts: &Facts) -> Self {
         self.message = format!(
             "{} To let the object go and leave the callback at the cloud: kubectl patch rcb {} -n {} --type merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
             self.message, facts.object.name, facts.object.namespace
@@ -155,7 +155,7 @@ pub fn reason_of(failure: &Failure) -> Reason {
 }
 
 /// What the cloud said to which call, with everything that its support asks for.
-pub fn sentence(failure: &Failure, advice: Option<&str>) -> String {
+pub fn describe_failure(failure: &Failure, advice: Option<&str>) -> String {
     let ended = match (failure.class, failure.may_have_changed()) {
         (Class::NotSent, _) => "was not sent",
         (_, true) => "may or may not have happened",
@@ -194,7 +194,7 @@ fn capitalised(text: &str) -> String {
 
 /// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
-    ledger::repeated(&facts.status, failure).is_some_and(|(count, since)| {
+    ledger::count_repeats(&facts.status, failure).is_some_and(|(count, since)| {
         count >= 4 && facts.now >= later(since, facts.settings.stall_after)
     })
 }

@@ -67,7 +67,7 @@ pub struct Requeue {
     /// When to come back without having been told to; `None` when only a change matters.
     pub again: Option<Timestamp>,
     /// Whether to look then: what was seen came too soon to count.
-    pub look_again: bool,
+    pub with_look: bool,
 }
 
 /// A look at the object's place.
@@ -114,13 +114,13 @@ impl Lane {
 }
 
 /// A rest in this situation, until something changes or the situation's own time comes.
-pub(super) fn rest(situation: Situation) -> Step {
+pub(super) fn requeue(situation: Situation) -> Step {
     let again = situation.next;
     Step::Requeue(Requeue {
         situation,
         remote: None,
         again,
-        look_again: false,
+        with_look: false,
     })
 }
 
@@ -130,11 +130,11 @@ pub(super) fn look(not_before: Timestamp, proof: Proof) -> Step {
 }
 
 /// Nothing to do before a backoff ends.
-pub(super) fn until(next: Timestamp) -> Step {
+pub(super) fn requeue_at(next: Timestamp) -> Step {
     Step::Requeue(Requeue {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(next),
-        look_again: false,
+        with_look: false,
     })
 }

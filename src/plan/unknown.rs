@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     conditions,
     facts::{Desired, Facts, Observed},
-    foreign::{foreign, ours, several},
+    foreign::{decide_foreign, own_row, report_several},
     gate::backoff_of_change,
     ledger,
     reason::Reason,
@@ -24,7 +24,7 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(row) = ours(facts) {
+    if let Some(row) = own_row(facts) {
         return Step::Claim(row.clone());
     }
     match &facts.observed {
@@ -40,8 +40,8 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
             Some(next) => wait(facts, next, next),
             None => Step::Create,
         },
-        Observed::Present { begun, row } if enough(*begun) => foreign(facts, desired, row),
-        Observed::Several { begun, rows } if enough(*begun) => several(facts, rows),
+        Observed::Present { begun, row } if enough(*begun) => decide_foreign(facts, desired, row),
+        Observed::Several { begun, rows } if enough(*begun) => report_several(facts, rows),
         seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {
             look(settled_at, Proof::Absence)
         }
@@ -55,7 +55,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
 
 /// When to look first, if that is still to come and nobody asks: what has only just been told as unknown would not show yet.
 fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
-    let waits = is_told(facts) && facts.unanswered().is_none();
+    let waits = is_reported(facts) && facts.unanswered().is_none();
     let newest = record.newest().filter(|_| waits)?;
     let first = later(newest.at, FIRST_LOOK);
     (newest.at <= facts.now && facts.now < first).then_some(first)
@@ -66,7 +66,7 @@ fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
         situation: waits_for_settling(facts, settled_at),
         remote: None,
         again: Some(again),
-        look_again: false,
+        with_look: false,
     })
 }
 
@@ -74,7 +74,7 @@ fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
 fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
     let newest = facts.status.last_operation.as_ref();
     let failed = newest.is_some_and(ledger::is_unknown_create);
-    if failed && is_told(facts) {
+    if failed && is_reported(facts) {
         return Situation::unchanged();
     }
     let message = "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.";
@@ -82,7 +82,7 @@ fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
 }
 
 /// Whether the status says so already.
-fn is_told(facts: &Facts) -> bool {
+fn is_reported(facts: &Facts) -> bool {
     matches!(
         conditions::ready_reason(&facts.status),
         Some(Reason::OutcomeUnknown | Reason::RateLimited)

@@ -19,7 +19,7 @@ pub(super) fn after_failed_look(
     if !was_settled(facts) || unheard_of {
         return otherwise;
     }
-    match (conditions::ready_truth(&facts.status), failure.class) {
+    match (conditions::ready_status(&facts.status), failure.class) {
         (
             Some(ConditionStatus::Unknown),
             Class::Credential | Class::Permission | Class::Account | Class::Rejected,

@@ -83,7 +83,7 @@ impl Campaign {
     async fn round(&mut self) {
         let begun = Instant::now();
         let result = self.advance().await;
-        self.tell(result.as_ref().err());
+        self.report_lease(result.as_ref().err());
         if result.as_ref().is_err_and(ClusterError::is_timeout) {
             self.reconnect();
         }
@@ -245,7 +245,7 @@ impl Campaign {
     }
 
     /// Tells the probes how the Lease stands, and the log when that changes.
-    fn tell(&mut self, error: Option<&ClusterError>) {
+    fn report_lease(&mut self, error: Option<&ClusterError>) {
         let Some(error) = error else {
             if std::mem::take(&mut self.is_failing) {
                 info!(lease = %self.settings, "the Lease can be read and written again");

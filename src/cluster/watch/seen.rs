@@ -40,7 +40,7 @@ pub(super) struct BroughtObjects {
 
 impl BroughtObjects {
     /// Takes an event in.
-    pub(super) fn take(&mut self, event: &GuardedEvent) {
+    pub(super) fn apply(&mut self, event: &GuardedEvent) {
         match event {
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => self.listing.extend([named(object.meta())]),

@@ -23,7 +23,7 @@ use crate::live::transport::proxy_to;
 use crate::plan::facts::CloudAccess;
 use crate::plan::failure::Failure;
 use crate::plan::reason::Reason;
-use crate::plan::situation::{reason_of, sentence};
+use crate::plan::situation::{describe_failure, reason_of};
 
 const CREDENTIALS: &str = "Credentials";
 const CLOUD: &str = "Cloud";
@@ -132,7 +132,7 @@ async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Ac
 fn failed(subject: &str, failure: &Failure) -> Finding {
     let reason = reason_of(failure);
     let remedy = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
-    let detail = format!("{}: {}", reason.as_str(), sentence(failure, None));
+    let detail = format!("{}: {}", reason.as_str(), describe_failure(failure, None));
     Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
 }
 

@@ -110,7 +110,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// A table of all findings, and below it what to do.
-pub(super) fn tell(findings: &[Finding]) -> String {
+pub(super) fn render_findings(findings: &[Finding]) -> String {
     let remedies: Vec<String> = findings
         .iter()
         .filter_map(|finding| {
@@ -177,8 +177,8 @@ mod tests {
                 "looking takes 1 call every 10m, of 270 a minute",
             ),
         ];
-        let told = tell(&findings);
+        let told = render_findings(&findings);
         assert_in_docs(&told);
-        assert!(!tell(&findings[..1]).contains("To do"));
+        assert!(!render_findings(&findings[..1]).contains("To do"));
     }
 }

@@ -81,7 +81,7 @@ fn reason(object: &RecordingCallback) -> Option<String> {
     let status = object.status.as_ref();
     match status.and_then(conditions::ready) {
         None => Some("not seen by an operator".to_owned()),
-        Some(ready) if conditions::truth(ready) == Some(ConditionStatus::True) => None,
+        Some(ready) if conditions::condition_status(ready) == Some(ConditionStatus::True) => None,
         Some(ready) => Some(ready.reason.clone()),
     }
 }

@@ -20,7 +20,7 @@ use crate::plan::failure::Failure;
 use crate::plan::interpreter::{Interpreter, interpret};
 use crate::plan::observe;
 use crate::plan::row::Row;
-use crate::plan::situation::sentence;
+use crate::plan::situation::describe_failure;
 use crate::plan::step::{Look, Proof, Requeue};
 
 /// What the next change at the cloud would be.
@@ -103,11 +103,11 @@ impl<'a> DryRun<'a> {
     }
 
     /// That this would be done to this callback, with what it changes.
-    async fn would(&mut self, action: PredictedAction, id: Option<String>) -> DryRunStep {
+    async fn predict(&mut self, action: PredictedAction, id: Option<String>) -> DryRunStep {
         if self.facts.observed == Observed::Unasked {
             let not_before = self.facts.now;
             let proof = Proof::Presence;
-            self.see(Look { not_before, proof }).await;
+            self.look_at_place(Look { not_before, proof }).await;
         }
         let changes = match action {
             PredictedAction::Create | PredictedAction::Update | PredictedAction::Adopt => {
@@ -160,46 +160,52 @@ impl<'a> DryRun<'a> {
             Err(CloudAccess::Unusable(_, told) | CloudAccess::Ambiguous(told)) => {
                 return Ok(Some(told));
             }
-            Err(CloudAccess::Unknown(failure)) => return Ok(Some(sentence(&failure, None))),
+            Err(CloudAccess::Unknown(failure)) => {
+                return Ok(Some(describe_failure(&failure, None)));
+            }
             Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
-                self.facts.access = access
+                self.facts.access = access;
             }
         }
-        self.find_rival();
+        self.find_other_owner();
         Ok(None)
     }
 
-    fn find_rival(&mut self) {
+    fn find_other_owner(&mut self) {
         if let CloudAccess::Usable(target) = &self.facts.access {
             let place = parse::place(&self.object.spec);
-            self.facts.rival = self
-                .ground
-                .index
-                .rival(&self.facts.object.uid, &place, target);
+            self.facts.rival =
+                self.ground
+                    .index
+                    .owner_elsewhere(&self.facts.object.uid, &place, target);
         }
     }
 
-    async fn see(&mut self, look: Look) {
+    async fn look_at_place(&mut self, look: Look) {
         let Some(account) = self.account.clone() else {
             return;
         };
         let begun = self.now();
-        self.facts.observed = match self.seen(&account, look.proof).await {
+        self.facts.observed = match self.rows_at_place(&account, look.proof).await {
             Ok((rows, proven)) => {
                 let uid = self.facts.object.uid.clone();
                 let ids = rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
                 self.facts.claimed_elsewhere = self.ground.index.held_by_others(&uid, ids);
-                self.ground.index.looked(&uid, &account.target);
+                self.ground.index.note_look(&uid, &account.target);
                 Observed::seen(begun, rows, proven)
             }
             Err(failure) => Observed::Unknown(failure),
         };
-        self.find_rival();
+        self.find_other_owner();
     }
 
     /// The rows at the object's place, and whether there being none is certain.
-    async fn seen(&self, account: &Account, proof: Proof) -> Result<(Vec<Row>, bool), Failure> {
+    async fn rows_at_place(
+        &self,
+        account: &Account,
+        proof: Proof,
+    ) -> Result<(Vec<Row>, bool), Failure> {
         let looks = self.ground.cloud.looks(account);
         let (place, since) = (parse::place(&self.object.spec), self.ground.since);
         if self.ground.lists {
@@ -244,11 +250,11 @@ impl Interpreter for DryRun<'_> {
         &self.facts
     }
 
-    fn endless(&self) -> Prediction {
+    fn out_of_steps(&self) -> Prediction {
         Prediction::unknown("There is no end to it.".to_owned())
     }
 
-    async fn read_access(&mut self) -> DryRunStep {
+    async fn read_secrets(&mut self) -> DryRunStep {
         Ok(self.enter().await?.map(Prediction::unknown))
     }
 
@@ -259,44 +265,44 @@ impl Interpreter for DryRun<'_> {
                 look.not_before
             ))));
         }
-        self.see(look).await;
+        self.look_at_place(look).await;
         Ok(None)
     }
 
-    async fn show(&mut self) -> DryRunStep {
+    async fn get_by_id(&mut self) -> DryRunStep {
         if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
-            self.facts.shown = self.ground.cloud.show(account, id).await;
+            self.facts.shown = self.ground.cloud.get_by_id(account, id).await;
         }
         Ok(None)
     }
 
-    async fn read_definition(&mut self) -> DryRunStep {
+    async fn read_crd(&mut self) -> DryRunStep {
         self.facts.definition = CrdPresence::Stays;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> DryRunStep {
+    async fn add_finalizer(&mut self) -> DryRunStep {
         self.facts.object.finalizer = true;
-        self.facts.object.annotated = true;
+        self.facts.object.has_record = true;
         Ok(None)
     }
 
-    async fn unprotect(&mut self) -> DryRunStep {
+    async fn remove_finalizer(&mut self) -> DryRunStep {
         self.facts.object.finalizer = false;
         Ok(None)
     }
 
     async fn create(&mut self) -> DryRunStep {
-        self.would(PredictedAction::Create, None).await
+        self.predict(PredictedAction::Create, None).await
     }
 
     async fn update(&mut self, id: &str, _: Option<String>) -> DryRunStep {
-        self.would(PredictedAction::Update, Some(id.to_owned()))
+        self.predict(PredictedAction::Update, Some(id.to_owned()))
             .await
     }
 
     async fn delete(&mut self, id: &str) -> DryRunStep {
-        self.would(PredictedAction::Delete, Some(id.to_owned()))
+        self.predict(PredictedAction::Delete, Some(id.to_owned()))
             .await
     }
 
@@ -307,11 +313,11 @@ impl Interpreter for DryRun<'_> {
         } else {
             PredictedAction::Update
         };
-        self.would(action, Some(row.id)).await
+        self.predict(action, Some(row.id)).await
     }
 
     async fn adopt(&mut self, row: Row) -> DryRunStep {
-        self.would(PredictedAction::Adopt, Some(row.id)).await
+        self.predict(PredictedAction::Adopt, Some(row.id)).await
     }
 
     async fn disown(&mut self, id: &str, _: &str) -> DryRunStep {
@@ -320,18 +326,18 @@ impl Interpreter for DryRun<'_> {
     }
 
     async fn release(&mut self, _: Option<String>) -> DryRunStep {
-        self.would(PredictedAction::None, None).await
+        self.predict(PredictedAction::None, None).await
     }
 
-    async fn failed(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(sentence(failure, None))))
+    async fn report_failure(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(sentence(failure, None))))
+    async fn report_sweep_failure(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
     }
 
-    async fn rest(&mut self, rest: Requeue) -> DryRunStep {
+    async fn requeue(&mut self, rest: Requeue) -> DryRunStep {
         Ok(Some(Prediction {
             action: PredictedAction::None,
             id: self.facts.id().map(str::to_owned),

@@ -62,7 +62,7 @@ pub(super) fn exit(plans: &[Planned]) -> ExitStatus {
 }
 
 /// Each object with its diff, and a line that sums up.
-pub(super) fn tell(plans: &[Planned]) -> String {
+pub(super) fn render_plans(plans: &[Planned]) -> String {
     let mut text = String::new();
     for plan in plans {
         let id = plan.callback_id.iter().map(|id| format!(" {id}"));
@@ -165,7 +165,7 @@ mod tests {
             planned("live", outlook(PredictedAction::Create, "", &new)),
             planned("taken", taken),
         ];
-        let told = tell(&plans);
+        let told = render_plans(&plans);
         assert_in_docs(&told);
     }
 

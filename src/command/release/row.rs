@@ -101,7 +101,7 @@ fn record(object: &DynamicObject) -> Option<Record> {
     let record = Record::parse(annotation, &object.uid()?)?;
     let closed = object.data.pointer("/status/closedOperation");
     let is_open = record.is_open(closed.and_then(|closed| closed.as_str()));
-    (is_open || record.has_several()).then_some(record)
+    (is_open || record.has_several_attempts()).then_some(record)
 }
 
 fn notes(object: &DynamicObject, result: ReleaseWord, record: Option<&Record>) -> Vec<String> {

@@ -70,7 +70,7 @@ impl OwnershipReport {
                     })
                     .or(entered),
                 is_open: record
-                    .is_some_and(|record| record.is_open(closed) || record.has_several()),
+                    .is_some_and(|record| record.is_open(closed) || record.has_several_attempts()),
             };
             let place = parse::place(&object.spec);
             standing.wanted.entry(place).or_default().push(wish);
@@ -79,7 +79,7 @@ impl OwnershipReport {
     }
 
     /// The same, with what these objects held before the look: a callback of one that went meanwhile is nobody's orphan.
-    pub(in crate::command) fn holding<'a>(
+    pub(in crate::command) fn with_ids_held_before<'a>(
         mut self,
         before: impl Iterator<Item = &'a RecordingCallback>,
     ) -> Self {
@@ -89,7 +89,7 @@ impl OwnershipReport {
     }
 
     /// The callbacks of a project that no object holds, by place.
-    pub(in crate::command) fn unheld<'a>(
+    pub(in crate::command) fn orphans<'a>(
         &self,
         target: &Target,
         rows: &'a [Row],
@@ -101,7 +101,7 @@ impl OwnershipReport {
         let unheld = rows.iter().filter(|row| !self.held.contains(&row.id));
         let mut found: Vec<UnheldRow<'_>> = unheld
             .map(|row| {
-                let (mut notes, is_wanted) = self.wishes(target, &row.place);
+                let (mut notes, is_wanted) = self.claimants(target, &row.place);
                 let count = places.get(&row.place).copied().unwrap_or_default();
                 let is_alone = count < 2;
                 if !is_alone {
@@ -120,7 +120,7 @@ impl OwnershipReport {
     }
 
     /// The objects that want a place in a project, or may since theirs is not known; and whether there is one that does.
-    fn wishes(&self, target: &Target, place: &Place) -> (Vec<String>, bool) {
+    fn claimants(&self, target: &Target, place: &Place) -> (Vec<String>, bool) {
         let project = (target.region.clone(), target.project_id.clone());
         let (mut notes, mut is_wanted) = (Vec::new(), false);
         for wish in self.wanted.get(place).into_iter().flatten() {
@@ -221,7 +221,7 @@ mod tests {
         let mut rows = rows.to_vec();
         rows.push(row("again", "twice.example.com"));
         let target = target("p1");
-        let found = standing.unheld(&target, &rows);
+        let found = standing.orphans(&target, &rows);
         let notes = |id: &str| {
             let found = found.iter().find(|found| found.row.id == id);
             found.map(|found| found.notes.join("; "))

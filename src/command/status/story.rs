@@ -73,7 +73,7 @@ fn condition<'a>(status: &'a Status, type_: &str) -> Option<&'a Condition> {
 
 fn doubt(record: &Record, status: &Status) -> Option<RecordDoubt> {
     let is_open = record.is_open(status.closed_operation.as_deref());
-    (is_open || record.has_several()).then_some(RecordDoubt {
+    (is_open || record.has_several_attempts()).then_some(RecordDoubt {
         attempts: record.attempts.len(),
         newest: record.newest()?.at,
         is_open,

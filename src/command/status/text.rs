@@ -11,7 +11,7 @@ use crate::command::output::{TableRow, printable, table};
 use crate::plan::ledger;
 
 /// The stories, one below the other. `now` is for saying how long ago.
-pub(super) fn tell(stories: &[ObjectStory], now: Timestamp) -> String {
+pub(super) fn render_stories(stories: &[ObjectStory], now: Timestamp) -> String {
     let stories: Vec<String> = stories.iter().map(|story| one(story, now)).collect();
     stories.join("\n")
 }
@@ -145,7 +145,7 @@ fn moment(time: Timestamp, now: Timestamp) -> String {
 /// The changes, and above them the look that is told while it fails.
 fn operations(status: &Status) -> Vec<OperationRow> {
     let look = status.last_operation.as_ref();
-    let look = look.filter(|_| ledger::tells_a_look(status));
+    let look = look.filter(|_| ledger::shows_failed_look(status));
     let all = look.into_iter().chain(&status.operations);
     all.map(OperationRow::of).collect()
 }
@@ -229,13 +229,13 @@ mod tests {
                 { "type": "Reconciling", "status": "True", "reason": "RequestRejected", "lastTransitionTime": "2026-11-25T02:00:00Z" },
             ],
         });
-        let text = tell(&[story(1, &status)], NOW.parse().unwrap());
+        let text = render_stories(&[story(1, &status)], NOW.parse().unwrap());
         assert_in_docs(&text);
     }
 
     #[test]
     fn what_no_operator_has_come_to_is_told() {
-        let fresh = tell(
+        let fresh = render_stories(
             &[story(1, &json!({ "observedGeneration": -1 }))],
             NOW.parse().unwrap(),
         );

@@ -290,26 +290,28 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     let desired = facts.desired.clone();
     let mut failure = around.failure.clone();
     Some(match step {
-        Step::Requeue(rest) => outcome::rested(facts, rest),
-        Step::ReportFailure(failure) => outcome::failed(facts, failure, None, now).0,
-        Step::ReportSweepFailure(failure) => outcome::unseen(facts, failure, None),
+        Step::Requeue(rest) => outcome::after_requeue(facts, rest),
+        Step::ReportFailure(failure) => outcome::after_failure(facts, failure, None, now).0,
+        Step::ReportSweepFailure(failure) => outcome::after_sweep_failure(facts, failure, None),
         Step::Create => {
             let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.content, None);
             facts.record = facts
                 .open_record()
                 .map(|open| open.clone().appended(attempt));
             failure.operation = Operation::Create;
-            outcome::failed(facts, &failure, None, now).0
+            outcome::after_failure(facts, &failure, None, now).0
         }
-        Step::Update { .. } => outcome::updated(facts, &desired.ok()?, None, told),
-        Step::Delete { .. } => outcome::deleted(facts, told),
+        Step::Update { .. } => outcome::after_update(facts, &desired.ok()?, None, told),
+        Step::Delete { .. } => outcome::after_delete(facts, told),
         Step::Claim(row) => {
             let record = facts.record.clone()?;
-            let attempt = record.author_of(row).or_else(|| record.newest().cloned())?;
-            outcome::created(facts, &desired.ok()?, &attempt, row, told)
+            let attempt = record
+                .attempt_that_made(row)
+                .or_else(|| record.newest().cloned())?;
+            outcome::after_create(facts, &desired.ok()?, &attempt, row, told)
         }
-        Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
-        Step::Disown { .. } => parting::disowned(facts),
+        Step::Adopt(row) => outcome::after_adoption(facts, &desired.ok()?, row),
+        Step::Disown { .. } => parting::after_disown(facts),
         Step::ReadSecrets
         | Step::Look(_)
         | Step::GetById
@@ -351,15 +353,15 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        hold::is_news(&before, None, &rows);
-        hold::counts_at(ledger::last_write(&before), SETTINGS.settle_time);
+        hold::needs_decision(&before, None, &rows);
+        hold::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);
         if let Some(status) = outcome(&mut facts, &step, &around) {
             check_status(&facts, &before, &status);
         }
-        let waits = outcome::queued(&facts, later(facts.now, Duration::from_secs(9)));
+        let waits = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(9)));
         check_status(&facts, &before, &waits);
     }
 }

@@ -99,7 +99,7 @@ fn caller(
         .filter_map(|object| context.memories.account(&parse::uid(object)));
     Some(match accounts.find(|account| is_of(account, &login)) {
         Some(account) => {
-            let caller = Caller::Account(account.login().key().clone());
+            let caller = Caller::Account(account.identity_account().key().clone());
             (caller, Some(account))
         }
         None => (Caller::Login(words(&login)), None),
@@ -110,8 +110,8 @@ fn caller(
 fn is_of(account: &SharedAccount, login: &Login) -> bool {
     let target = account.target();
     let project = login.project_id.as_ref();
-    account.login().credential.digest("") == login.credential.digest("")
-        && account.login().iam_endpoint == login.iam_endpoint
+    account.identity_account().credential.digest("") == login.credential.digest("")
+        && account.identity_account().iam_endpoint == login.iam_endpoint
         && (&target.region, &target.endpoint) == (&login.region, &login.live_endpoint)
         && project.is_none_or(|project| *project == target.project_id)
 }
@@ -153,7 +153,7 @@ pub(super) async fn identify(
 ) -> Result<Arc<SharedAccount>, Option<Failure>> {
     let object = served.first().ok_or(None)?;
     let login = context.accesses.known_login(object).ok_or(None)?;
-    let entry = context.accesses.enter(object, login).await;
+    let entry = context.accesses.identify(object, login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,
         (None, CloudAccess::Unknown(failure)) => return Err(Some(failure)),

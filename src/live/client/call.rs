@@ -106,9 +106,9 @@ impl Client {
             at,
             date,
             secrets,
-        } = self.prevail(token, account, &call).await?;
+        } = self.send_with_one_retry(token, account, &call).await?;
         let value = read(&response, &secrets).map_err(|problem| {
-            classify::unreadable(call.operation, &response, &problem, &secrets)
+            classify::failure_of_unreadable(call.operation, &response, &problem, &secrets)
         })?;
         Ok(Answer {
             value,
@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// Sends, and once more after a refusal that a new date, token or key may cure.
-    async fn prevail(
+    async fn send_with_one_retry(
         &self,
         token: Token,
         account: &Account,
@@ -130,7 +130,7 @@ impl Client {
         let purse = token.purse();
         let leave = self.admit(token, account, operation, deadline).await?;
         let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
-        if let Some(again) = outcome.again() {
+        if let Some(again) = outcome.retry_reason() {
             let is_paid = purse.pay(again.calls());
             if !(is_paid && self.renew(account, &again, &outcome.proof, call).await) {
                 // What is not tried again for want of calls says nothing of the credential.
@@ -212,7 +212,7 @@ impl Client {
         let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let at = self.clock.at(endpoint, received);
         let answered = reply_headers(&reply).is_some();
-        let result = classify::judge(call.operation, reply, &secrets, at);
+        let result = classify::classify_reply(call.operation, reply, &secrets, at);
         match &result {
             Err(failure) if is_throttled(failure) => spent.throttled(failure.retry_after),
             Ok(_) | Err(_) if answered => spent.accepted(),
@@ -303,8 +303,9 @@ impl Client {
             }
         };
         let problem = "project id or credential has a character that a header can't hold";
-        let request = request
-            .ok_or_else(|| classify::unsendable(call.operation, Class::Rejected, problem))?;
+        let request = request.ok_or_else(|| {
+            classify::failure_before_sending(call.operation, Class::Rejected, problem)
+        })?;
         Ok((request, proof))
     }
 
@@ -355,7 +356,7 @@ fn finished(outcome: SentCall, pass: CredentialPass<'_>) -> Result<AcceptedCall,
 /// The failure of a call that was refused, and is not made once more since that is one call too many.
 fn unpaid(operation: Operation) -> Failure {
     let problem = "it was refused for its date, token or key, and the calls that may be made for one object in an hour are used up";
-    classify::unsendable(operation, Class::NotSent, problem)
+    classify::failure_before_sending(operation, Class::NotSent, problem)
 }
 
 /// Whoever says 429, the gateway or a proxy before it, means the whole account.
@@ -376,7 +377,7 @@ impl RetryReason {
 
 impl SentCall {
     /// Whether it is worth while to make the call once more.
-    fn again(&self) -> Option<RetryReason> {
+    fn retry_reason(&self) -> Option<RetryReason> {
         let failure = self.result.as_ref().err()?;
         if failure.class != Class::Credential {
             return None;

@@ -31,7 +31,7 @@ impl Client {
     ) -> Result<Answer<Option<Row>>, Failure> {
         let write = (Operation::Create, Method::POST, callbacks(account));
         self.write(token, account, write, payload, deadline, |body, secrets| {
-            wire::created(body, payload.place, secrets)
+            wire::parse_created(body, payload.place, secrets)
         })
         .await
     }
@@ -48,7 +48,7 @@ impl Client {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
         self.write(token, account, write, payload, deadline, |body, secrets| {
-            wire::updated(body, id, payload.place, secrets)
+            wire::parse_updated(body, id, payload.place, secrets)
         })
         .await
     }
@@ -68,7 +68,11 @@ impl Client {
             method,
             path,
             query: Vec::new(),
-            body: Some(wire::request(payload.place, payload.content, payload.key)),
+            body: Some(wire::encode_write(
+                payload.place,
+                payload.content,
+                payload.key,
+            )),
             key: payload.key,
             deadline: Some(deadline),
         };
@@ -95,7 +99,7 @@ impl Client {
         };
         self.make(token, account, call, |response, _| match response.status {
             StatusCode::NO_CONTENT => Ok(()),
-            _ => wire::deleted(&response.body),
+            _ => wire::check_deleted(&response.body),
         })
         .await
     }
@@ -117,7 +121,7 @@ impl Client {
             deadline: None,
         };
         self.make(token, account, call, |response, secrets| {
-            wire::shown(&response.body, id, secrets)
+            wire::parse_row(&response.body, id, secrets)
         })
         .await
     }
@@ -146,7 +150,7 @@ impl Client {
             deadline: None,
         };
         self.make(token, account, call, |response, secrets| {
-            wire::listed(&response.body, secrets)
+            wire::parse_page(&response.body, secrets)
         })
         .await
     }
@@ -163,7 +167,11 @@ fn callbacks(account: &Account) -> String {
 fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
     if !wire::is_id(id) {
         let problem = "the recorded id can't be part of an address";
-        return Err(classify::unsendable(operation, Class::Rejected, problem));
+        return Err(classify::failure_before_sending(
+            operation,
+            Class::Rejected,
+            problem,
+        ));
     }
     Ok(format!("{}/{}", callbacks(account), percent_encode(id)))
 }

@@ -19,9 +19,9 @@ use crate::{
         credentials::Credential,
         draft::Draft,
         keys::User,
-        lifetime::life,
+        lifetime::lifetime,
         redact::Redactor,
-        sender::{ServiceAddress, ServiceClient, keeps},
+        sender::{ServiceAddress, ServiceClient, holdoff},
         strikes::Strikes,
     },
     plan::failure::{Failure, Operation},
@@ -195,11 +195,11 @@ impl UserLogins {
             .await?
             .result?;
         let issued = wire::issued_token(&response).map_err(|problem| {
-            iam.never_sent(classify::unreadable(
+            iam.as_not_sent(classify::failure_of_unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })?;
-        let life = life(issued.expires_at, self.sender.now(iam));
+        let life = lifetime(issued.expires_at, self.sender.now(iam));
         let now = Instant::now();
         Ok(CachedToken {
             token: issued.token,
@@ -236,7 +236,7 @@ impl UserTokens {
     fn fail(&mut self, project: String, failure: &Failure) {
         let now = Instant::now();
         self.failed.retain(|_, (_, until)| now < *until);
-        let until = now + keeps(failure);
+        let until = now + holdoff(failure);
         self.failed.insert(project, (failure.clone(), until));
     }
 

@@ -106,7 +106,7 @@ impl Projects {
             return result.clone();
         }
         let result = Box::pin(self.ask(&key, credential, operation)).await;
-        let until = keeps(&result).map(|keeps| Instant::now() + keeps);
+        let until = lookup_holdoff(&result).map(|keeps| Instant::now() + keeps);
         *known = LookedUp {
             result: Some(result.clone()),
             until,
@@ -240,7 +240,7 @@ impl Projects {
         }
         let response = reply.result?;
         wire::projects(&response.body).map_err(|problem| {
-            at(&key.endpoint).never_sent(classify::unreadable(
+            at(&key.endpoint).as_not_sent(classify::failure_of_unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })
@@ -301,10 +301,10 @@ fn only(
 }
 
 /// How long a look-up counts; for good when it found something.
-fn keeps(result: &Result<String, ProjectLookupError>) -> Option<Duration> {
+fn lookup_holdoff(result: &Result<String, ProjectLookupError>) -> Option<Duration> {
     match result {
         Ok(_) => None,
-        Err(ProjectLookupError::Failed(failure)) => Some(sender::keeps(failure)),
+        Err(ProjectLookupError::Failed(failure)) => Some(sender::holdoff(failure)),
         Err(ProjectLookupError::Ambiguous(_)) => Some(REFUSAL_HOLDOFF),
     }
 }

@@ -34,7 +34,7 @@ impl CreateBarrier {
     }
 
     /// Lets a create pass, unless a sweep needs the project still.
-    pub(super) fn pass(self: &Arc<Self>) -> Option<CreateInFlight> {
+    pub(super) fn try_pass(self: &Arc<Self>) -> Option<CreateInFlight> {
         let passed = self.traffic.send_if_modified(|traffic| {
             let open = traffic.sweeps == 0;
             traffic.creates += usize::from(open);

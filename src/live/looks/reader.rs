@@ -127,7 +127,7 @@ impl ListReader {
         first: Token,
     ) -> Result<Inventory, Failure> {
         if proof == Proof::Absence {
-            self.close_gate().await;
+            self.close_barrier().await;
         }
         match self.read(None, first).await? {
             ReadList::Still(inventory) => Ok(inventory),
@@ -177,7 +177,7 @@ impl ListReader {
                 if !self.purse.pay(1) {
                     break;
                 }
-                self.close_gate().await;
+                self.close_barrier().await;
                 self.token().await
             };
             match self.pass(domain, token).await? {
@@ -253,7 +253,7 @@ impl ListReader {
         Ok(ListPass::Read(ReadList::Still(inventory)))
     }
 
-    async fn close_gate(&mut self) {
+    async fn close_barrier(&mut self) {
         if self.closed.is_none() {
             self.closed = Some(self.looks.gate.close().await);
         }
@@ -303,13 +303,8 @@ fn before(date: Timestamp, elapsed: Duration) -> Timestamp {
 
 fn failure(message: String, request_id: Option<String>) -> Failure {
     Failure {
-        operation: Operation::List,
-        class: Class::CloudDown,
-        http_status: None,
-        code: None,
-        message,
         request_id,
-        retry_after: None,
+        ..Failure::new(Operation::List, Class::CloudDown, message)
     }
 }
 

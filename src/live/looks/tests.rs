@@ -223,7 +223,7 @@ async fn our_own_write_voids_what_was_seen_of_that_place_only() {
     );
     let account = LooksAccount::new(LooksCloud::with([]));
     account.looks.look(ask(&written)).await.unwrap();
-    account.looks.wrote(&written);
+    account.looks.void_place(&written);
     account.cloud.add(&written);
     account.looks.look(ask(&other)).await.unwrap();
     assert_eq!(account.cloud.calls().len(), 1);
@@ -243,7 +243,7 @@ async fn a_write_voids_a_look_that_is_under_way() {
     let account = LooksAccount::new(LooksCloud::with([]));
     let looks = [account.look(ask(&written)), account.look(ask(&other))];
     sleep(cloud::WAY + Duration::from_millis(1)).await;
-    account.looks.wrote(&written);
+    account.looks.void_place(&written);
     account.cloud.add(&written);
     let [written, other] = looks;
     assert_eq!(written.await.unwrap().unwrap().rows.len(), 1);

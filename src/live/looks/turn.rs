@@ -105,12 +105,12 @@ impl Looks {
 
     fn line_up(self: &Arc<Self>, board: &mut Board, want: &WantedLook) -> SharedLook {
         board.wait(want, |own, sweep| {
-            Arc::clone(self).take_turn(own, sweep, want.clone())
+            Arc::clone(self).run_look(own, sweep, want.clone())
         })
     }
 
     /// The work of a look: waits for a token and begins, by itself or in a sweep.
-    fn take_turn(
+    fn run_look(
         self: Arc<Self>,
         mut own: LookHandle,
         mut sweep: oneshot::Receiver<SharedLook>,

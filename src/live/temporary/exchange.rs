@@ -16,7 +16,7 @@ use crate::{
         classify,
         draft::Draft,
         keys::KeyPair,
-        lifetime::life,
+        lifetime::lifetime,
         redact::{MAX_TEXT, Redactor},
         sender::{ServiceAddress, ServiceClient},
         transport::Response,
@@ -92,7 +92,9 @@ impl KeySource {
                 agent.identify(path, token_file).await
             }
             Self::Metadata { endpoint } => {
-                desk(&ways.direct, self.name(), endpoint).machine().await
+                desk(&ways.direct, self.name(), endpoint)
+                    .exchange_metadata()
+                    .await
             }
         }
     }
@@ -112,7 +114,7 @@ impl KeyExchange<'_> {
             body: wire::assume_request(sts, &token),
         };
         let response = self.ask(asked, &[&token]).await?;
-        self.given(&response)
+        self.read_key(&response)
     }
 
     /// IAM: an identity token for a token, and that for a key.
@@ -141,7 +143,7 @@ impl KeyExchange<'_> {
             body: wire::key_request(&issued),
         };
         let response = self.ask(asked, &[&token, &issued]).await?;
-        self.given(&response)
+        self.read_key(&response)
     }
 
     /// The agent of a cluster: a pod's token for a key.
@@ -161,11 +163,11 @@ impl KeyExchange<'_> {
             body: "{}".to_owned(),
         };
         let response = self.ask(asked, &[&token]).await?;
-        self.given(&response)
+        self.read_key(&response)
     }
 
     /// The machine's key. A metadata service that knows no tokens is asked without.
-    async fn machine(&self) -> Result<IssuedKey, TemporaryKeyError> {
+    async fn exchange_metadata(&self) -> Result<IssuedKey, TemporaryKeyError> {
         let life = METADATA_TOKEN_LIFE.to_owned();
         let asked = ExchangeRequest {
             method: Method::PUT,
@@ -193,7 +195,7 @@ impl KeyExchange<'_> {
         };
         let secrets: Vec<&SecretString> = token.iter().collect();
         let response = self.ask(asked, &secrets).await;
-        self.given(&response.map_err(|problem| self.no_machine(problem))?)
+        self.read_key(&response.map_err(|problem| self.no_machine(problem))?)
     }
 
     /// Not every machine has metadata, or an agency: that it gives no key is nobody's outage, unless it says so itself.
@@ -239,19 +241,19 @@ impl KeyExchange<'_> {
         reply.result.map_err(TemporaryKeyError::Failed)
     }
 
-    fn given(&self, response: &Response) -> Result<IssuedKey, TemporaryKeyError> {
+    fn read_key(&self, response: &Response) -> Result<IssuedKey, TemporaryKeyError> {
         let (pair, expires_at) =
             wire::key(&response.body).map_err(|problem| self.unreadable(response, problem))?;
         Ok(IssuedKey {
             pair,
-            life: life(expires_at, self.way.now(self.service)),
+            life: lifetime(expires_at, self.way.now(self.service)),
         })
     }
 
     fn unreadable(&self, response: &Response, problem: &str) -> TemporaryKeyError {
         let failure: Failure =
-            classify::unreadable(self.operation, response, problem, &Redactor::new());
-        TemporaryKeyError::Failed(self.service.never_sent(failure))
+            classify::failure_of_unreadable(self.operation, response, problem, &Redactor::new());
+        TemporaryKeyError::Failed(self.service.as_not_sent(failure))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     live::{
         classify,
-        sender::{REFUSAL_HOLDOFF, keeps},
+        sender::{REFUSAL_HOLDOFF, holdoff},
     },
     plan::failure::{Class, Failure, Operation},
 };
@@ -23,7 +23,9 @@ impl TemporaryKeyError {
     /// The failure of a call that was to be made with the key.
     pub(in crate::live) fn into_failure(self, operation: Operation) -> Failure {
         match self {
-            Self::Missing(sentence) => classify::unsendable(operation, Class::NotSent, &sentence),
+            Self::Missing(sentence) => {
+                classify::failure_before_sending(operation, Class::NotSent, &sentence)
+            }
             Self::Failed(failure) => Failure {
                 operation,
                 ..failure
@@ -32,10 +34,10 @@ impl TemporaryKeyError {
     }
 
     /// How long it is not asked for again.
-    pub(super) fn keeps(&self) -> Duration {
+    pub(super) fn holdoff(&self) -> Duration {
         match self {
             Self::Missing(_) => REFUSAL_HOLDOFF,
-            Self::Failed(failure) => keeps(failure),
+            Self::Failed(failure) => holdoff(failure),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::live::keys::{joined, keyed_digest};
+use crate::live::keys::{keyed_digest, length_prefixed};
 
 /// Where temporary keys come from.
 pub(in crate::live) enum KeySource {
@@ -60,12 +60,14 @@ impl KeySource {
     /// The same for the same source, whatever keys it gives.
     pub(in crate::live) fn identity(&self) -> String {
         let whole = match self {
-            Self::Sts(sts) => joined(&["sts", &sts.provider_urn, &sts.agency_urn, &sts.endpoint]),
+            Self::Sts(sts) => {
+                length_prefixed(&["sts", &sts.provider_urn, &sts.agency_urn, &sts.endpoint])
+            }
             Self::Federation {
                 endpoint, idp_id, ..
-            } => joined(&["federation", idp_id, endpoint]),
-            Self::Pod { endpoint, path, .. } => joined(&["pod", endpoint, path]),
-            Self::Metadata { endpoint } => joined(&["metadata", endpoint]),
+            } => length_prefixed(&["federation", idp_id, endpoint]),
+            Self::Pod { endpoint, path, .. } => length_prefixed(&["pod", endpoint, path]),
+            Self::Metadata { endpoint } => length_prefixed(&["metadata", endpoint]),
         };
         keyed_digest("ambient", &whole)
     }

@@ -77,12 +77,12 @@ fn the_first_rewrite_is_repaired_and_the_second_within_an_hour_is_a_contest() {
     };
     let told = rest(&facts);
     assert_eq!(told.again, Some(later(repaired, Duration::from_mins(10))));
-    let status = outcome::rested(&facts, &told);
+    let status = outcome::after_requeue(&facts, &told);
     assert_eq!(conditions::ready(&status).unwrap().reason, "Contended");
 
     // The foreign values are never taken for what the cloud made of ours.
     facts.status = status;
-    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+    assert_eq!(outcome::after_requeue(&facts, &rest(&facts)), facts.status);
     facts.now = later(repaired, Duration::from_mins(11));
     assert!(matches!(
         decide(&facts),
@@ -100,7 +100,7 @@ fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
     facts.shown = GetResult::Unknown(failure(Class::CloudDown));
     assert!(matches!(decide(&facts), Step::ReportFailure(_)));
     facts.shown = GetResult::Row(row);
-    let told = outcome::rested(&facts, &rest(&facts));
+    let told = outcome::after_requeue(&facts, &rest(&facts));
     assert_eq!(conditions::ready(&told).unwrap().reason, "Available");
     facts.shown = GetResult::Gone;
     assert_eq!(decide(&facts), Step::Create);
@@ -126,16 +126,16 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_an_hour_after_the_last_rewrite(
     facts.last_write = Some(ours);
     facts.now = later(ours, Duration::from_mins(1));
     facts.observed = Observed::seen(facts.now, vec![rewritten(&row)], false);
-    facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.status = outcome::after_requeue(&facts, &rest(&facts));
 
     facts.rewrites = Rewrites::default();
-    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+    assert_eq!(outcome::after_requeue(&facts, &rest(&facts)), facts.status);
 
     // Somebody else brings it back: that is no end of it.
     facts.now = later(ours, Duration::from_mins(5));
     facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
     let kept = rest(&facts);
-    facts.status = outcome::rested(&facts, &kept);
+    facts.status = outcome::after_requeue(&facts, &kept);
     let end = later(ours, Duration::from_hours(1));
     assert_eq!(kept.again, Some(end));
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_an_hour_after_the_last_rewrite(
     );
     facts.now = end;
     facts.observed = Observed::seen(facts.now, vec![row], false);
-    assert!(conditions::is_ready(&outcome::rested(
+    assert!(conditions::is_ready(&outcome::after_requeue(
         &facts,
         &rest(&facts)
     )));
@@ -181,13 +181,13 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
         at: facts.now,
     };
     let desired = facts.desired.clone().unwrap();
-    facts.status = outcome::updated(&facts, &desired, None, told);
+    facts.status = outcome::after_update(&facts, &desired, None, told);
     facts.last_write = ledger::last_write(&facts.status);
-    assert!(rest(&facts).look_again, "too soon to tell");
+    assert!(rest(&facts).with_look, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));
     facts.observed = Observed::seen(facts.now, facts.observed.rows().to_vec(), false);
-    facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.status = outcome::after_requeue(&facts, &rest(&facts));
     facts.next_attempt = facts.status.next_attempt_time;
     assert_eq!(
         conditions::ready(&facts.status).unwrap().reason,
@@ -214,7 +214,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let Step::ReportSweepFailure(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    facts.status = outcome::unseen(&facts, &failed, None);
+    facts.status = outcome::after_sweep_failure(&facts, &failed, None);
     let ready = conditions::ready(&facts.status).unwrap();
     assert_eq!(
         (ready.status.as_str(), ready.reason.as_str()),
@@ -223,11 +223,11 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
 
     // A look of its own that fails in the same way does not make it False, and a sweep that works heals it.
     facts.blind = None;
-    let (after, _) = outcome::failed(&facts, &failed, None, facts.now);
+    let (after, _) = outcome::after_failure(&facts, &failed, None, facts.now);
     assert_eq!(conditions::ready(&after).unwrap().status, "Unknown");
     facts.status = after;
     facts.observed = Observed::seen(facts.now, vec![row], false);
-    assert!(conditions::is_ready(&outcome::rested(
+    assert!(conditions::is_ready(&outcome::after_requeue(
         &facts,
         &rest(&facts)
     )));
@@ -239,7 +239,7 @@ fn a_place_in_the_queue_is_no_backoff() {
     let mut facts = world.facts();
     facts.access = CloudAccess::Usable(world.target());
     facts.key = SignKeyState::Unwanted;
-    facts.status = outcome::queued(&facts, later(facts.now, Duration::from_secs(30)));
+    facts.status = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(30)));
     facts.queued = true;
     assert!(matches!(decide(&facts), Step::Look(_)));
 }
@@ -250,12 +250,12 @@ fn looks_that_are_refused_for_long_stall_like_changes() {
     let mut facts = world.facts();
     let refused = failure(Class::Rejected);
     for _ in 0..5 {
-        let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+        let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
         assert!(!status.conditions.iter().any(|c| c.type_ == "Stalled"));
         facts.status = status;
         facts.now = later(facts.now, Duration::from_mins(2));
     }
-    let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
     assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
     let told = status.last_operation.unwrap();
     assert_eq!((told.outcome.as_str(), told.count), ("Failed", Some(6)));

@@ -44,7 +44,7 @@ fn rested(facts: &Facts) -> (Requeue, Status) {
     let Step::Requeue(rest) = decide(facts) else {
         panic!("{:?}", decide(facts));
     };
-    let status = outcome::rested(facts, &rest);
+    let status = outcome::after_requeue(facts, &rest);
     (rest, status)
 }
 
@@ -95,7 +95,7 @@ fn an_account_that_has_not_seen_the_place_is_asked_once() {
         operation: crate::plan::failure::Operation::List,
         ..failure
     };
-    let (status, _) = outcome::failed(&facts, &failed, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &failed, None, facts.now);
     assert_eq!(reason(&status), "CloudUnavailable");
     facts.observed = Observed::seen(facts.now, vec![row], false);
     assert_eq!(reason(&rested(&facts).1), "Available");
@@ -122,7 +122,8 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         None,
         None,
     ] {
-        let (status, again) = outcome::failed(&facts, &failure(http_status), None, facts.now);
+        let (status, again) =
+            outcome::after_failure(&facts, &failure(http_status), None, facts.now);
         assert!(again >= later(facts.now, least), "{again}");
         assert!(again <= later(facts.now, least * 6 / 5), "{again}");
         assert_eq!(status.conditions, facts.status.conditions);
@@ -130,11 +131,11 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         least = (least * 2).min(Duration::from_mins(2));
         (facts.status, facts.now) = (status, again);
     }
-    let told = outcome::exhausted(&facts, later(facts.now, Duration::from_mins(1)));
+    let told = outcome::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
     assert_eq!(told, facts.status);
     // A change that fails is another story.
     let change = process::failure(Class::CloudDown);
-    let (status, _) = outcome::failed(&facts, &change, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &change, None, facts.now);
     assert_eq!(status.failures, Some(1));
 }
 
@@ -190,7 +191,7 @@ fn a_change_that_a_look_denies_is_a_failure() {
     assert!(matches!(decide(&facts), Step::Look(_)));
     facts.observed = Observed::seen(facts.now, vec![row], true);
     assert_eq!(decide(&facts), Step::ReportFailure(failure.clone()));
-    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+    let (status, again) = outcome::after_failure(&facts, &failure, None, facts.now);
     assert_eq!(reason(&status), "RequestRejected");
     assert!(again >= later(facts.now, Duration::from_secs(5)));
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
@@ -218,7 +219,7 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
         owner: "media/owner".to_owned(),
     };
     assert_eq!(decide(&facts), forget);
-    facts.status = parting::disowned(&facts);
+    facts.status = parting::after_disown(&facts);
     assert_eq!(facts.status.callback_id, None);
     assert_eq!(reason(&rested(&facts).1), "Duplicate");
 }
@@ -270,7 +271,7 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
     facts.object.held_by = vec!["example.com/other".to_owned()];
     // Somebody wiped the finalizer: the delete is still to be made.
     assert_eq!(decide(&facts), Step::ReadCrd);
-    let status = parting::let_go(&facts);
+    let status = parting::after_release(&facts);
     assert_eq!(
         (reason(&status), status.callback_id.clone()),
         ("Deleting", None)
@@ -333,7 +334,7 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
         update_time: Some(later(ours, Duration::from_secs(secs))),
         ..row.clone()
     };
-    let is_news = |baseline, secs| hold::is_news(&status, baseline, &[at(secs)]);
+    let is_news = |baseline, secs| hold::needs_decision(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
     let baseline = hold::baseline(Some(ours), &status, &at(40));

@@ -112,7 +112,7 @@ fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_
     let Step::Requeue(rest) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    let told = outcome::rested(&facts, &rest);
+    let told = outcome::after_requeue(&facts, &rest);
     assert_eq!(conditions::ready(&told).unwrap().reason, "Duplicate");
 }
 
@@ -143,7 +143,7 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
         };
         let again = rest.again.unwrap();
         assert!(again > facts.now);
-        facts.status = outcome::rested(&facts, &rest);
+        facts.status = outcome::after_requeue(&facts, &rest);
         let mut told = facts.status.conditions.iter();
         assert!(told.any(|condition| condition.type_ == "Reconciling"));
         facts.now = again;
@@ -176,7 +176,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
         facts.observed = Observed::seen(facts.now, rows, true);
         facts.rival = world.rival.clone();
         let desired = facts.desired.clone().unwrap();
-        observe::plan(&facts, &desired).action
+        observe::plan_status(&facts, &desired).action
     };
     assert_eq!(plan(&mut world), "Create");
     world.add_foreign(FOREIGN);
@@ -212,7 +212,7 @@ fn the_plan_of_an_observer_knows_what_was_sent() {
         let Step::Requeue(rest) = decide(&facts) else {
             panic!("{:?}", decide(&facts));
         };
-        let status = outcome::rested(&facts, &rest);
+        let status = outcome::after_requeue(&facts, &rest);
         assert_eq!(
             status.remote, world.status.remote,
             "as our own write made it"
@@ -278,7 +278,7 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
         let Step::Requeue(rest) = step else {
             panic!("{step:?}");
         };
-        let told = outcome::rested(&facts, &rest);
+        let told = outcome::after_requeue(&facts, &rest);
         let ready = conditions::ready(&told).unwrap();
         assert_eq!(ready.reason, "Conflict");
         assert!(

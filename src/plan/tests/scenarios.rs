@@ -129,7 +129,7 @@ fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
     assert_eq!((world.posts, world.ours().len()), (1, 1));
     assert_eq!(world.status.adopted, Some(true), "not claimed yet");
     let facts = world.facts();
-    let status = outcome::failed(&facts, &failure(Class::CloudDown), None, facts.now).0;
+    let status = outcome::after_failure(&facts, &failure(Class::CloudDown), None, facts.now).0;
     assert_eq!(status.deletion_policy.as_deref(), Some("Delete"));
     world.delete();
     world.quiet();

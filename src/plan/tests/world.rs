@@ -178,7 +178,7 @@ impl PlanWorld {
     pub(super) fn add_foreign(&mut self, url: usize) {
         let taken = self.unique && !self.rows.is_empty();
         let claims = |record: &Record| {
-            record.has_several() || record.is_open(self.status.closed_operation.as_deref())
+            record.has_several_attempts() || record.is_open(self.status.closed_operation.as_deref())
         };
         let late = self.list_lag > 0 || self.annotation.as_ref().is_some_and(claims);
         let alike = url != FOREIGN && late;

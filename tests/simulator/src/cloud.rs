@@ -25,7 +25,7 @@ use crate::identities::KnownUser;
 use crate::log::Counters;
 use crate::log::Log;
 use crate::log::LoggedCall;
-use crate::log::LoggedCause;
+use crate::log::LoggedCause::{self, OutOfBand};
 use crate::log::LoggedChange;
 use crate::log::Mutation;
 use crate::quota::CallQuota;
@@ -252,12 +252,7 @@ impl Cloud {
                 update_time: time,
             };
             fields.apply(&mut row);
-            state.put(
-                LoggedChange::Created,
-                LoggedCause::OutOfBand,
-                row.clone(),
-                now,
-            );
+            state.put(LoggedChange::Created, OutOfBand, row.clone(), now);
             row
         })
     }
@@ -268,19 +263,14 @@ impl Cloud {
             let mut row = state.store.get(id)?.clone();
             row.update_time = whole_seconds(now.rows);
             patch.apply(&mut row);
-            state.put(
-                LoggedChange::Updated,
-                LoggedCause::OutOfBand,
-                row.clone(),
-                now,
-            );
+            state.put(LoggedChange::Updated, OutOfBand, row.clone(), now);
             Some(row)
         })
     }
 
     /// Deletes a row as somebody else would.
     pub fn delete_row(&self, id: &str) -> Option<StoredRow> {
-        self.write(|state, now| state.remove(id, LoggedCause::OutOfBand, now))
+        self.write(|state, now| state.remove(id, OutOfBand, now))
     }
 
     /// Deletes every row as somebody else would.

@@ -25,10 +25,10 @@ async fn create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place, namespa
             seen.rows.is_empty() && seen.proves_absence,
             "{place}: {seen:?}"
         );
-        let (token, creating) = looks.creating(Lane::Create, &namespace).await;
+        let (token, creating) = looks.acquire_create(Lane::Create, &namespace).await;
         if seen.begun.elapsed() <= MINUTE {
             cloud.post(token, &place).await;
-            looks.wrote(&place);
+            looks.void_place(&place);
             drop(creating);
             return;
         }
@@ -135,7 +135,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     let cloud = Arc::clone(&account.cloud);
     sleep(MINUTE).await;
-    let (token, creating) = account.looks.creating(Lane::Create, "media").await;
+    let (token, creating) = account.looks.acquire_create(Lane::Create, "media").await;
     let waiting: Vec<_> = (0..4)
         .map(|number| account.look(ask(&place(number))))
         .collect();
@@ -153,7 +153,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     sleep(Duration::from_millis(10)).await;
     assert_eq!(cloud.calls().len(), 2, "the sweep has begun");
     let start = Instant::now();
-    drop(other.creating(Lane::Create, "media").await);
+    drop(other.acquire_create(Lane::Create, "media").await);
     assert!(
         start.elapsed() >= Duration::from_millis(380),
         "four pages, {:?}",
@@ -171,7 +171,7 @@ async fn while_a_sweep_for_creates_runs_it_gets_the_tokens_and_no_create_does() 
         .map(|number| {
             let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
             tokio::spawn(async move {
-                let (token, creating) = looks.creating(Lane::Create, "media").await;
+                let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
                 cloud.post(token, &place(number)).await;
                 drop(creating);
             })

@@ -45,9 +45,9 @@ fn step() -> impl Strategy<Value = (u64, LooksStep)> {
 }
 
 async fn random_create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place) {
-    let (token, creating) = looks.creating(Lane::Create, "media").await;
+    let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
     cloud.post(token, &place).await;
-    looks.wrote(&place);
+    looks.void_place(&place);
     drop(creating);
 }
 

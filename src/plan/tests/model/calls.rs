@@ -64,9 +64,9 @@ impl ModelWorld {
         let status = match reply {
             Ok(row) => {
                 let desired = facts.desired.as_ref().unwrap();
-                outcome::created(&facts, desired, attempt, &row, self.told(201))
+                outcome::after_create(&facts, desired, attempt, &row, self.told(201))
             }
-            Err(class) => outcome::failed(&facts, &failure(class), None, moment(self.now)).0,
+            Err(class) => outcome::after_failure(&facts, &failure(class), None, moment(self.now)).0,
         };
         self.operators[who].doing = Doing::Landing(Box::new(run), status.into());
     }
@@ -95,7 +95,9 @@ impl ModelWorld {
     /// Records a row that an attempt made.
     pub(super) fn claim(&mut self, who: usize, run: &ModelRun, facts: &Facts, row: &Row) {
         let record = facts.record.as_ref().unwrap();
-        let attempt = record.author_of(row).or_else(|| record.newest().cloned());
+        let attempt = record
+            .attempt_that_made(row)
+            .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
         let told = Receipt {
             http_status: None,
@@ -103,7 +105,7 @@ impl ModelWorld {
         };
         let desired = facts.desired.as_ref().unwrap();
         let at = row.create_time.unwrap_or(attempt.at);
-        let status = outcome::created(facts, desired, &attempt, row, Receipt { at, ..told });
+        let status = outcome::after_create(facts, desired, &attempt, row, Receipt { at, ..told });
         self.patch(run.version, |object| object.status = status);
         self.again(who);
     }
@@ -139,7 +141,7 @@ impl ModelWorld {
         }
         let facts = self.facts_of(who, &run);
         let desired = facts.desired.as_ref().unwrap();
-        let status = outcome::updated(&facts, desired, row.as_ref(), self.told(200));
+        let status = outcome::after_update(&facts, desired, row.as_ref(), self.told(200));
         self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
     }
 
@@ -166,7 +168,7 @@ impl ModelWorld {
             return self.decide(who, run.object, run.version, run.known);
         }
         let facts = self.facts_of(who, &run);
-        let status = outcome::deleted(&facts, self.told(204));
+        let status = outcome::after_delete(&facts, self.told(204));
         self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
     }
 
@@ -208,7 +210,7 @@ impl ModelWorld {
     /// Tells a failed call, and comes back when its backoff ends.
     pub(super) fn failed(&mut self, who: usize, run: &ModelRun, failure: &Failure) {
         let facts = self.facts_of(who, run);
-        let (status, again) = outcome::failed(&facts, failure, None, moment(self.now));
+        let (status, again) = outcome::after_failure(&facts, failure, None, moment(self.now));
         match self.patch(run.version, |object| object.status = status) {
             Some(_) => self.pause(who, again.as_second()),
             None => self.again(who),
@@ -218,7 +220,7 @@ impl ModelWorld {
     /// Nothing to do for now.
     pub(super) fn rest(&mut self, who: usize, planned: i64, rest: &Requeue) {
         let again = rest.again.map(Timestamp::as_second);
-        if rest.look_again {
+        if rest.with_look {
             self.operators[who].memory.look_at = again;
         }
         let put_off = self.operators[who].memory.look_at;

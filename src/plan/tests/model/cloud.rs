@@ -249,7 +249,7 @@ impl ModelWorld {
         let claims = self.object.as_ref().is_some_and(|object| {
             let closed = object.status.closed_operation.as_deref();
             let record = object.record.as_ref();
-            record.is_some_and(|record| record.has_several() || record.is_open(closed))
+            record.is_some_and(|record| record.has_several_attempts() || record.is_open(closed))
         });
         let creating = self.operators.iter().any(ModelOperator::is_creating);
         let alike = url != FOREIGN;
@@ -264,7 +264,7 @@ impl ModelWorld {
     pub(super) fn may_come_late(&self) -> bool {
         self.object.as_ref().is_some_and(|object| {
             let closed = object.status.closed_operation.as_deref();
-            let claims = |record: &Record| record.has_several() || record.is_open(closed);
+            let claims = |record: &Record| record.has_several_attempts() || record.is_open(closed);
             !object.deleting && object.record.as_ref().is_some_and(claims)
         })
     }

@@ -233,7 +233,7 @@ impl ModelWorld {
                 continue;
             }
             if let Step::Requeue(rest) = &step
-                && outcome::rested(&facts, rest) == object.status
+                && outcome::after_requeue(&facts, rest) == object.status
             {
                 return self.rest(who, known.now, rest);
             }
@@ -283,7 +283,7 @@ impl ModelWorld {
                 self.operators[who].doing = Doing::Decided(Box::new(run));
             }
             Step::Adopt(row) => {
-                let status = outcome::adopted(&facts, facts.desired.as_ref().unwrap(), &row);
+                let status = outcome::after_adoption(&facts, facts.desired.as_ref().unwrap(), &row);
                 self.patch(run.version, |object| object.status = status);
                 self.again(who);
             }
@@ -295,7 +295,7 @@ impl ModelWorld {
             }
             Step::ReportFailure(failure) => self.failed(who, &run, &failure),
             Step::Requeue(rest) => {
-                let status = outcome::rested(&facts, &rest);
+                let status = outcome::after_requeue(&facts, &rest);
                 match self.patch(run.version, |object| object.status = status) {
                     Some(_) => self.rest(who, run.known.now, &rest),
                     None => self.again(who),

@@ -120,7 +120,7 @@ impl ModelWorld {
             let is_known = object.record.as_ref().is_none_or(|it| known == Some(it));
             let is_closed = object.record.as_ref().is_some_and(|record| {
                 let closed = object.status.closed_operation.as_deref();
-                !record.has_several() && !record.is_open(closed)
+                !record.has_several_attempts() && !record.is_open(closed)
             });
             let is_whole = object.finalizer || object.record.is_some();
             is_whole && !object.deleting && (is_known || is_closed)
@@ -139,7 +139,7 @@ impl ModelWorld {
                 .operators
                 .iter()
                 .filter_map(|it| it.memory.record.as_ref());
-            known.any(|record| record.has_several() || record.is_open(closed))
+            known.any(|record| record.has_several_attempts() || record.is_open(closed))
         })
     }
 

@@ -242,7 +242,8 @@ impl ModelWorld {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts = moment(self.now) >= hold::counts_at(ledger::last_write(status), settle_time);
+        let counts =
+            moment(self.now) >= hold::looks_count_from(ledger::last_write(status), settle_time);
         let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -253,7 +254,7 @@ impl ModelWorld {
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
                 self.start(who, Some(look(true)), ModelQuestion::Gone);
             }
-        } else if is_missing || hold::is_news(status, None, &plain(&rows)) {
+        } else if is_missing || hold::needs_decision(status, None, &plain(&rows)) {
             self.start(who, Some(look(false)), ModelQuestion::Nothing);
         }
     }

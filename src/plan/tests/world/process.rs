@@ -89,25 +89,27 @@ impl PlanWorld {
                     facts.observed = Observed::Unasked;
                     if !self.deleting {
                         let told = self.told(None);
-                        self.write(outcome::deleted(&facts, told))?;
+                        self.write(outcome::after_delete(&facts, told))?;
                         return Ok(Some(0));
                     }
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record.author_of(&row);
+                    let attempt = record.attempt_that_made(&row);
                     let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
                     let told = self.told(None);
-                    self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
+                    self.write(outcome::after_create(
+                        &facts, &self.spec, &attempt, &row, told,
+                    ))?;
                     return Ok(Some(0));
                 }
                 Step::Adopt(row) => {
                     self.effect(|world| world.finalizer = true)?;
-                    self.write(outcome::adopted(&facts, &self.spec, &row))?;
+                    self.write(outcome::after_adoption(&facts, &self.spec, &row))?;
                     return Ok(Some(0));
                 }
                 Step::Disown { .. } => {
-                    self.write(parting::disowned(&facts))?;
+                    self.write(parting::after_disown(&facts))?;
                     return Ok(Some(0));
                 }
                 Step::Release { .. } => {
@@ -118,19 +120,19 @@ impl PlanWorld {
                     return Ok(None);
                 }
                 Step::ReportFailure(failure) => {
-                    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+                    let (status, again) = outcome::after_failure(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
                 Step::ReportSweepFailure(failure) => {
-                    self.write(outcome::unseen(&facts, &failure, None))?;
+                    self.write(outcome::after_sweep_failure(&facts, &failure, None))?;
                     return Ok(None);
                 }
                 Step::Requeue(rest) => {
-                    if rest.look_again {
+                    if rest.with_look {
                         self.look_at = rest.again;
                     }
-                    self.write(outcome::rested(&facts, &rest))?;
+                    self.write(outcome::after_requeue(&facts, &rest))?;
                     return Ok(rest
                         .again
                         .map(|again| again.duration_since(facts.now).as_secs()));
@@ -172,10 +174,12 @@ impl PlanWorld {
         let status = match (fate, made) {
             (None, Some(Ok(row))) => {
                 let told = self.told(Some(201));
-                outcome::created(facts, &self.spec, &attempt, &row, told)
+                outcome::after_create(facts, &self.spec, &attempt, &row, told)
             }
-            (_, Some(Err(class))) => outcome::failed(facts, &failure(class), None, facts.now).0,
-            (_, _) => outcome::failed(facts, &failure(Class::CloudDown), None, facts.now).0,
+            (_, Some(Err(class))) => {
+                outcome::after_failure(facts, &failure(class), None, facts.now).0
+            }
+            (_, _) => outcome::after_failure(facts, &failure(Class::CloudDown), None, facts.now).0,
         };
         self.write(status)
     }
@@ -200,7 +204,7 @@ impl PlanWorld {
         match (fate, found) {
             (None | Some(EffectFate::Empty), Some(row)) => {
                 let told = self.told(Some(200));
-                self.write(outcome::updated(facts, &self.spec, Some(&row), told))?;
+                self.write(outcome::after_update(facts, &self.spec, Some(&row), told))?;
                 Ok(Some(0))
             }
             _ if !exists => {
@@ -217,7 +221,7 @@ impl PlanWorld {
                     operation: Operation::Update,
                     ..failure(class)
                 };
-                let (status, again) = outcome::failed(facts, &failure, None, facts.now);
+                let (status, again) = outcome::after_failure(facts, &failure, None, facts.now);
                 self.write(status)?;
                 Ok(Some(again.duration_since(facts.now).as_secs()))
             }
@@ -277,7 +281,7 @@ impl PlanWorld {
                 name: "push".to_owned(),
                 generation: self.generation,
                 finalizer: self.finalizer,
-                annotated: self.annotation.is_some(),
+                has_record: self.annotation.is_some(),
                 deleting: self.deleting,
                 held_by: Vec::new(),
                 requested: self.requested.clone(),
@@ -288,8 +292,8 @@ impl PlanWorld {
             wrote: None,
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
-            record_seen: self.moment(),
-            made_here: false,
+            record_first_seen: self.moment(),
+            posted_here: false,
             released: false,
             rechecked: newest.is_some() && self.rechecked == newest,
             record,

@@ -9,7 +9,7 @@ use crate::plan::facts::{
     OtherOwner, PlanSettings, Policies, Rewrites, SignKeyState,
 };
 use crate::plan::ledger;
-use crate::plan::owner::{Candidate, owner};
+use crate::plan::owner::{Candidate, find_owner};
 use crate::plan::record::Record;
 use crate::plan::tests::model::shared::SharedModel;
 use crate::plan::tests::world::{SETTLE, content, moment};
@@ -38,7 +38,7 @@ impl PairWorld {
             })
         };
         let candidates: Vec<Candidate> = (0..2).filter_map(candidate).collect();
-        let owner = owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
+        let owner = find_owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
         let other = self.objects[1 - who].as_ref();
         Some(OtherOwner {
             name: owner.name.clone(),
@@ -84,7 +84,7 @@ impl PairWorld {
                 name: who.to_string(),
                 generation: object.generation,
                 finalizer: object.finalizer,
-                annotated: object.record.is_some(),
+                has_record: object.record.is_some(),
                 deleting: object.deleting,
                 held_by: Vec::new(),
                 requested: None,
@@ -101,8 +101,8 @@ impl PairWorld {
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: object.record.clone(),
-            record_seen: now,
-            made_here: false,
+            record_first_seen: now,
+            posted_here: false,
             released: false,
             rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
             look_due: known.look_at.is_some_and(|at| at <= self.now),

@@ -54,7 +54,7 @@ impl PairWorld {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, PairFate::Answered, observed, GetResult::Gone);
-        } else if hold::is_news(&object.status, None, &rows) {
+        } else if hold::needs_decision(&object.status, None, &rows) {
             self.decide(who, PairFate::Answered, observed, GetResult::Unasked);
         }
     }
@@ -131,7 +131,7 @@ impl PairRun<'_> {
             operation,
             ..failure(Class::CloudDown)
         };
-        let (status, again) = outcome::failed(&self.facts, &failure, None, self.facts.now);
+        let (status, again) = outcome::after_failure(&self.facts, &failure, None, self.facts.now);
         self.write(status);
         PairNext::At(again.as_second())
     }
@@ -145,11 +145,11 @@ impl Interpreter for PairRun<'_> {
         &self.facts
     }
 
-    fn endless(&self) -> PairNext {
+    fn out_of_steps(&self) -> PairNext {
         PairNext::At(self.now() + 1)
     }
 
-    async fn read_access(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn read_secrets(&mut self) -> Result<Option<PairNext>, Infallible> {
         self.facts.access = CloudAccess::Usable(target());
         self.facts.key = SignKeyState::Unwanted;
         self.facts.rival = self.world.rival(self.who);
@@ -177,7 +177,7 @@ impl Interpreter for PairRun<'_> {
         Ok(None)
     }
 
-    async fn show(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn get_by_id(&mut self) -> Result<Option<PairNext>, Infallible> {
         let id = self.facts.id().unwrap_or_default();
         let row = self.world.rows.iter().find(|row| row.id == id);
         let lies = self.world.lies(Neglect::Dispute);
@@ -191,12 +191,12 @@ impl Interpreter for PairRun<'_> {
         Ok(None)
     }
 
-    async fn read_definition(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn read_crd(&mut self) -> Result<Option<PairNext>, Infallible> {
         self.facts.definition = CrdPresence::Stays;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn add_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
         let record = self.facts.claiming_record().cloned();
         self.world.write(self.who, |object| {
             object.finalizer = true;
@@ -205,7 +205,7 @@ impl Interpreter for PairRun<'_> {
         Ok(Some(self.again()))
     }
 
-    async fn unprotect(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn remove_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
         unreachable!()
     }
 
@@ -234,7 +234,7 @@ impl Interpreter for PairRun<'_> {
         let class = match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
                 let told = self.told(Some(201));
-                self.write(outcome::created(
+                self.write(outcome::after_create(
                     &self.facts,
                     &desired,
                     &attempt,
@@ -246,7 +246,7 @@ impl Interpreter for PairRun<'_> {
             (Some(None), PairFate::Answered) => Class::Exists,
             _ => Class::CloudDown,
         };
-        let failed = outcome::failed(&self.facts, &failure(class), None, self.facts.now);
+        let failed = outcome::after_failure(&self.facts, &failure(class), None, self.facts.now);
         self.write(failed.0);
         Ok(Some(PairNext::At(self.now() + 1)))
     }
@@ -265,7 +265,12 @@ impl Interpreter for PairRun<'_> {
         match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
                 let (desired, told) = (self.desired(), self.told(Some(200)));
-                self.write(outcome::updated(&self.facts, &desired, Some(&row), told));
+                self.write(outcome::after_update(
+                    &self.facts,
+                    &desired,
+                    Some(&row),
+                    told,
+                ));
                 Ok(Some(self.again()))
             }
             (Some(None), _) => {
@@ -293,20 +298,22 @@ impl Interpreter for PairRun<'_> {
             return Ok(None);
         }
         let told = self.told(Some(204));
-        self.write(outcome::deleted(&self.facts, told));
+        self.write(outcome::after_delete(&self.facts, told));
         Ok(Some(self.again()))
     }
 
     async fn claim(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
         let record = self.facts.record.clone().unwrap();
-        let attempt = record.author_of(&row).or_else(|| record.newest().cloned());
+        let attempt = record
+            .attempt_that_made(&row)
+            .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
         let told = Receipt {
             at: row.create_time.unwrap_or(attempt.at),
             ..self.told(None)
         };
         let desired = self.desired();
-        self.write(outcome::created(
+        self.write(outcome::after_create(
             &self.facts,
             &desired,
             &attempt,
@@ -319,7 +326,7 @@ impl Interpreter for PairRun<'_> {
     async fn adopt(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
         self.world.write(self.who, |object| object.finalizer = true);
         let desired = self.desired();
-        self.write(outcome::adopted(&self.facts, &desired, &row));
+        self.write(outcome::after_adoption(&self.facts, &desired, &row));
         Ok(Some(self.again()))
     }
 
@@ -327,7 +334,7 @@ impl Interpreter for PairRun<'_> {
         let owner = self.world.objects[1 - self.who].as_ref();
         let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
-            self.write(crate::plan::parting::disowned(&self.facts));
+            self.write(crate::plan::parting::after_disown(&self.facts));
         }
         Ok(Some(self.again()))
     }
@@ -338,21 +345,21 @@ impl Interpreter for PairRun<'_> {
         Ok(Some(PairNext::OnChange))
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<PairNext>, Infallible> {
-        let (status, again) = outcome::failed(&self.facts, failure, None, self.facts.now);
+    async fn report_failure(&mut self, failure: &Failure) -> Result<Option<PairNext>, Infallible> {
+        let (status, again) = outcome::after_failure(&self.facts, failure, None, self.facts.now);
         self.write(status);
         Ok(Some(PairNext::At(again.as_second())))
     }
 
-    async fn unseen(&mut self, _: &Failure) -> Result<Option<PairNext>, Infallible> {
+    async fn report_sweep_failure(&mut self, _: &Failure) -> Result<Option<PairNext>, Infallible> {
         unreachable!()
     }
 
-    async fn rest(&mut self, rest: Requeue) -> Result<Option<PairNext>, Infallible> {
-        let status = outcome::rested(&self.facts, &rest);
+    async fn requeue(&mut self, rest: Requeue) -> Result<Option<PairNext>, Infallible> {
+        let status = outcome::after_requeue(&self.facts, &rest);
         self.write(status);
         let again = rest.again.map(Timestamp::as_second);
-        if rest.look_again {
+        if rest.with_look {
             self.known().look_at = again;
         }
         let now = self.now();

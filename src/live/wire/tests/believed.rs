@@ -37,18 +37,18 @@ fn an_id_that_our_own_create_was_answered_is_ours_whatever_else_the_answer_says(
             "a\\u{1b}[redacted]",
         ),
     ] {
-        let row = created(body.as_bytes(), &place(), &secrets).unwrap();
+        let row = parse_created(body.as_bytes(), &place(), &secrets).unwrap();
         let row = row.unwrap();
         let place = (row.place.domain(), row.place.app());
         assert_eq!((row.id.as_str(), place), ("2", (domain, app)), "{body}");
     }
     let moved = br#"{"id":"2","publish_domain":"other.example.com","app":"x"}"#;
-    let row = updated(moved, "2", &place(), &secrets).unwrap();
+    let row = parse_updated(moved, "2", &place(), &secrets).unwrap();
     assert_eq!(row.unwrap().place, Place::new("other.example.com", "x"));
     for id in ["a/b", "test-token-0123456789"] {
         let body = json!({"id": id}).to_string();
         assert!(
-            created(body.as_bytes(), &place(), &secrets).is_err(),
+            parse_created(body.as_bytes(), &place(), &secrets).is_err(),
             "{id}"
         );
     }
@@ -57,7 +57,7 @@ fn an_id_that_our_own_create_was_answered_is_ours_whatever_else_the_answer_says(
 #[test]
 fn a_delete_is_answered_with_nothing_or_an_object() {
     for body in ["", " \r\n", "{}", r#"{"id":"1"}"#] {
-        assert_eq!(deleted(body.as_bytes()), Ok(()), "{body}");
+        assert_eq!(check_deleted(body.as_bytes()), Ok(()), "{body}");
     }
     for body in [
         "<html></html>",
@@ -67,6 +67,6 @@ fn a_delete_is_answered_with_nothing_or_an_object() {
         r#"{"id":"#,
         "\u{feff}{}",
     ] {
-        assert!(deleted(body.as_bytes()).is_err(), "{body}");
+        assert!(check_deleted(body.as_bytes()).is_err(), "{body}");
     }
 }
