@@ -2,38 +2,39 @@
 //!
 //! This file wires the streams: what is watched, what wakes a reconcile, and what runs beside.
 
-mod access;
 mod account;
+mod account_registry;
 mod allowance;
-mod change;
 mod clean_up;
 mod context;
 mod create;
 mod deleted;
+mod externals;
 #[cfg(test)]
 mod fuzz;
 mod gather;
 mod gauges;
 mod hearsay;
 mod identifier;
-mod in_use;
+mod index_updater;
 mod inputs;
 mod leftover;
 mod memory;
-mod notes;
-mod outside;
-mod places;
-mod poll;
+mod place_locks;
 mod questions;
+mod reach;
 mod reconcile;
-mod record;
-mod run;
+mod reconciliation;
+mod secret_poll;
 mod secrets;
+mod status_writer;
 mod steps;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod update_delete;
 mod watches;
+mod weak_registry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ use kube::runtime::{Controller, watcher};
 use tokio::sync::{mpsc, watch};
 use tracing::info;
 
+use self::externals::Externals;
 use crate::admin::{Check, Health};
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
@@ -55,7 +57,6 @@ use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
-use outside::Externals;
 use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
@@ -164,7 +165,7 @@ async fn lead(
         tokio::join!(
             watches::run(&context, health, &watches, &list),
             uninstall(&context, &stores),
-            poll::run(&context, &stores),
+            secret_poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
             clean_up::run(&context, &mut left),

@@ -1,19 +1,19 @@
 //! From a set of credentials and a spec to who calls, and where, and on to the account that this is.
 
-pub mod own;
+pub mod ambient;
 pub mod secret;
 
 use crate::api::RecordingCallbackSpec;
 use crate::cluster::secret::Values;
-use crate::live::account::Account;
 use crate::live::client::Client;
-use crate::live::credentials::{Credential, CredentialSet};
-use crate::live::endpoint::{AllowList, CloudService, Endpoint};
-use crate::live::iam::ProjectLookupError;
 use crate::plan::facts::CloudAccess;
-use crate::plan::failure::Operation;
-use crate::plan::place::Target;
-use crate::plan::reason::Reason;
+use crate::plan::facts::place::Target;
+use crate::plan::facts::reason::Reason;
+use crate::platform::account::Account;
+use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::endpoint::{AllowList, CloudService, Endpoint};
+use crate::platform::iam::ProjectLookupError;
+use crate::terms::failure::Operation;
 
 /// Why there is no login: the condition's reason and sentence.
 pub type LoginError = (Reason, String);
@@ -89,7 +89,7 @@ impl Login {
             return Err(CloudAccess::Unknown(stopped.failure(Operation::List)));
         }
         if let Credential::Ambient(temporary) = &self.credential {
-            own::obtain(temporary, namespace).await?;
+            ambient::obtain(temporary, namespace).await?;
         }
         let project_id = match self.project_id {
             Some(id) => id,

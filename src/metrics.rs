@@ -16,8 +16,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::plan::failure::Operation;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
+use crate::terms::failure::Operation;
 
 mod ages;
 mod process;

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::client::call;
 use super::object::FIELD_MANAGER;
 use crate::api::RecordingCallback;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
 
 /// The longest note that the API server takes is 1,024 bytes.
 const LONGEST_NOTE: usize = 1000;

@@ -11,7 +11,7 @@ use super::{CommandOutput, ExitStatus, access, readable};
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
-use crate::plan::place::Target;
+use crate::plan::facts::place::Target;
 
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -118,8 +118,9 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<CommandOutput> {
 mod tests {
     use super::*;
     use crate::command::output::assert_in_docs;
-    use crate::plan::place::Place;
-    use crate::plan::{content::ReportedContent, row};
+    use crate::plan::facts::content::ReportedContent;
+    use crate::plan::facts::place::Place;
+    use crate::plan::facts::row;
 
     #[test]
     fn orphans_are_told_as_in_the_docs() {

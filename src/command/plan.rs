@@ -1,7 +1,7 @@
 //! `plan`: what applying manifests would do at the cloud. Asks the API server what the objects would be, and the cloud what it holds;
 //! changes neither.
 
-mod course;
+mod dry_run;
 mod manifests;
 mod planned;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use kube::core::DynamicObject;
 use tokio::time::Instant;
 
-use self::course::{DryRun, DryRunContext, Prediction};
+use self::dry_run::{DryRun, DryRunContext, Prediction};
 use self::planned::{Planned, render_plans};
 use super::cloud::CommandCloud;
 use super::output::render;

@@ -1,6 +1,6 @@
 //! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`.
 
-mod standing;
+mod ownership_report;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use self::standing::OwnershipReport;
-pub(super) use self::standing::UnheldRow;
+use self::ownership_report::OwnershipReport;
+pub(super) use self::ownership_report::UnheldRow;
 use super::cloud::CommandCloud;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
-use crate::live::account::Account;
 use crate::live::codes;
 use crate::live::looks::Inventory;
-use crate::live::quota::Lane;
 use crate::plan::facts::CloudAccess;
-use crate::plan::place::Target;
-use crate::plan::situation::describe_failure;
+use crate::plan::facts::place::Target;
+use crate::plan::step::situation::describe_failure;
+use crate::platform::account::Account;
+use crate::platform::quota::Lane;
 
 /// What an object's project hangs on: namespace, Secret, region and project of the spec.
 type SourceKey = (String, Option<String>, Option<String>, Option<String>);

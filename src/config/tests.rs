@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::live::endpoint::AllowList;
 use crate::log::{Format, Level};
+use crate::platform::endpoint::AllowList;
 
 fn parse_words(line: &str) -> Result<Command, EarlyExit> {
     let words = std::iter::once("recording-callback-operator").chain(line.split_whitespace());

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::live::account::Account as Login;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Payload};
 use crate::live::looks::{CreateBarrier, Lister, Looks};
-use crate::live::quota::{Bucket, Token};
-use crate::live::transport::Deadline;
 use crate::plan::facts::GetResult;
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::place::Target;
-use crate::plan::row::Row;
+use crate::plan::facts::place::Target;
+use crate::plan::facts::row::Row;
+use crate::platform::account::Account as Login;
+use crate::platform::quota::{Bucket, Token};
+use crate::platform::transport::Deadline;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// An account of the cloud in use.
 pub(super) struct SharedAccount {

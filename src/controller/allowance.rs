@@ -90,7 +90,7 @@ impl Allowance {
     }
 
     /// Takes so many calls that one which was taken turned out to need, too: all of them, or none.
-    pub(super) fn pay(&mut self, calls: u32) -> bool {
+    pub(super) fn spend(&mut self, calls: u32) -> bool {
         self.refill();
         let is_there = self.left >= calls;
         if is_there {
@@ -132,7 +132,7 @@ mod tests {
             for _ in 0..6 * 3600 {
                 while allowance.take(CallPurpose::Question).is_ok() {
                     calls.push(Instant::now());
-                    if more > 0 && allowance.pay(more) {
+                    if more > 0 && allowance.spend(more) {
                         calls.extend((0..more).map(|_| Instant::now()));
                     }
                 }
@@ -156,9 +156,9 @@ mod tests {
         assert_eq!(wait, EVERY * 4, "each may be refused, and made once more");
         advance(wait).await;
         assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
-        assert!(allowance.pay(ONE - 1));
+        assert!(allowance.spend(ONE - 1));
         assert_eq!(allowance.take(CallPurpose::Change), Ok(()));
-        assert!(allowance.pay(ONE - 1) && !allowance.pay(1));
+        assert!(allowance.spend(ONE - 1) && !allowance.spend(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,12 +167,12 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
         }
-        assert!(!allowance.pay(39), "39 pages more");
+        assert!(!allowance.spend(39), "39 pages more");
         let wait = allowance.take(CallPurpose::Question).unwrap_err();
         assert_eq!(wait, EVERY * 10);
         advance(wait).await;
         assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
-        assert!(allowance.pay(39));
+        assert!(allowance.spend(39));
         advance(EVERY * 4).await;
         assert_eq!(
             allowance.take(CallPurpose::Question),

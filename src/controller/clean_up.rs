@@ -16,18 +16,18 @@ use super::allowance::CallPurpose;
 use super::context::{Context, WorkerSlot};
 use super::hearsay::Places;
 use super::leftover::Leftover;
-use super::run::{Reconciliation, RoundEnd};
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::live::quota::Lane;
-use crate::plan::credible::sanitize;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
-use crate::plan::failure::{Class, Failure};
-use crate::plan::interpreter::{Interpreter, interpret};
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
+use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::{Look, Requeue};
+use crate::platform::quota::Lane;
+use crate::terms::failure::{Class, Failure};
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 100;
@@ -227,7 +227,7 @@ impl Leftover {
                 "the calls that may be made for one object in an hour are used up".to_owned(),
             );
         }
-        let purse = run.purse();
+        let budget = run.budget();
         let token = async {
             let alone = context.places.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
@@ -243,7 +243,7 @@ impl Leftover {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let call = account.delete(token.paid_from(&purse), id, deadline);
+        let call = account.delete(token.charged_to(&budget), id, deadline);
         let reply = run.turn.wait_without_slot(call).await;
         account.looks().void_place(&place);
         let Err(failure) = reply else {
@@ -254,10 +254,10 @@ impl Leftover {
             return Ok(());
         };
         let gone = failure.class == Class::Gone
-            || (failure.class == Class::Rejected && purse.pay(1) && {
+            || (failure.class == Class::Rejected && budget.spend(1) && {
                 let shown = async {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                    account.get_by_id(token.await.paid_from(&purse), id).await
+                    account.get_by_id(token.await.charged_to(&budget), id).await
                 };
                 run.turn.wait_without_slot(shown).await == GetResult::Gone
             });

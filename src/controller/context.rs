@@ -8,29 +8,29 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::ObjectStore;
-use super::access::AccountRegistry;
 use super::deleted::DeletedIds;
 use super::leftover::Leftover;
 use super::memory::Memories;
-use super::outside::Externals;
-use super::places::PlaceLocks;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::event::EventPublisher;
 use crate::cluster::lease::Leadership;
 use crate::cluster::object::ObjectClient;
 use crate::config::RunConfig;
+use crate::controller::account_registry::AccountRegistry;
+use crate::controller::externals::Externals;
+use crate::controller::place_locks::PlaceLocks;
 use crate::declared::index::Index;
 use crate::declared::parse;
-use crate::live::account::Account;
 use crate::live::client::{CallMeter, Client, RetryTokens};
-use crate::live::clock::{Clock, Wall};
-use crate::live::quota::{Lane, Quota, Token};
-use crate::live::transport::Deadline;
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
-use crate::plan::failure::Operation;
+use crate::platform::account::Account;
+use crate::platform::clock::{Clock, Wall};
+use crate::platform::quota::{Lane, Quota, Token};
+use crate::platform::transport::Deadline;
 use crate::stop::Stop;
+use crate::terms::failure::Operation;
 
 /// What every reconcile shares.
 pub(super) struct Context {

@@ -9,31 +9,31 @@ use tracing::debug;
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
-use super::change::{advice, payload};
 use super::identifier;
 use super::leftover::Leftover;
 use super::memory::UnwrittenStatus;
-use super::record::{CreateOutcomeWrite, record_annotation};
-use super::run::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
+use crate::controller::update_delete::{advice, payload};
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
-use crate::live::quota::{Lane, Token};
-use crate::live::transport::Deadline;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Observed, SignKeyState};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::foreign;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::reason::Reason;
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::plan::step::foreign;
+use crate::plan::step::open_record::FIRST_LOOK;
 use crate::plan::step::{self, Look};
-use crate::plan::time::{later, shifted};
-use crate::plan::unknown::FIRST_LOOK;
+use crate::platform::quota::{Lane, Token};
+use crate::platform::transport::Deadline;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// For so long a doubtful date holds up no second create.
 const DOUBTS: Duration = Duration::from_mins(1);
@@ -144,7 +144,7 @@ impl Reconciliation<'_> {
         self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         let granted = self.wait(looks.acquire_create(lane, &namespace)).await.ok();
-        Ok(granted.map(|(token, creating)| (token.paid_from(&self.purse()), creating)))
+        Ok(granted.map(|(token, creating)| (token.charged_to(&self.budget()), creating)))
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
@@ -346,8 +346,8 @@ impl Reconciliation<'_> {
         account: &Arc<SharedAccount>,
         desired: &Desired,
     ) -> Option<(Row, Option<Attempt>)> {
-        let purse = self.purse();
-        if !purse.pay(1) {
+        let budget = self.budget();
+        if !budget.spend(1) {
             return None;
         }
         let ask = LookRequest {
@@ -356,7 +356,7 @@ impl Reconciliation<'_> {
             proof: Proof::Presence,
             lane: Lane::Urgent,
             namespace: self.facts.object.namespace.clone(),
-            purse,
+            budget,
         };
         let seen = self
             .turn

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::plan::place::Target;
-use crate::plan::row::Row;
+use crate::plan::facts::place::Target;
+use crate::plan::facts::row::Row;
 
 /// How long a deleted id counts as absent.
 const COUNTS_FOR: Duration = Duration::from_mins(10);
@@ -70,8 +70,8 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::plan::content::ReportedContent;
-    use crate::plan::place::Place;
+    use crate::plan::facts::content::ReportedContent;
+    use crate::plan::facts::place::Place;
 
     fn project(id: &str) -> Target {
         Target {

@@ -7,10 +7,10 @@ use super::context::Context;
 use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
-use crate::plan::backoff;
 use crate::plan::facts::Facts;
-use crate::plan::ledger;
-use crate::plan::time::earlier;
+use crate::plan::facts::ledger;
+use crate::plan::facts::time::earlier;
+use crate::plan::step::backoff;
 
 /// What is known of an object without asking anybody.
 pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::ObjectStore;
 use super::context::Context;
-use crate::plan::conditions;
-use crate::plan::reason::Reason;
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
 
 /// How often they are counted.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::in_use::WeakRegistry;
 use super::leftover::Leftover;
+use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::parse;
 
 /// How many are cleared away at once.

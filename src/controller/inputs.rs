@@ -3,8 +3,8 @@
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
 use crate::api::status::Status;
-use crate::plan::conditions;
 use crate::plan::facts::SignKeyState;
+use crate::plan::facts::conditions;
 
 /// What an object's Secrets say.
 #[derive(Debug, Clone, PartialEq, Eq)]

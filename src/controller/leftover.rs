@@ -7,7 +7,7 @@ use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::declared::parse;
-use crate::plan::record::Record;
+use crate::plan::facts::record::Record;
 
 /// An object that is gone, and may have left something.
 pub(super) struct Leftover {

@@ -11,18 +11,18 @@ use tokio::time::Instant;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::Inputs;
-use super::sweep::Reach;
+use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
-use crate::live::account::AccountKey;
-use crate::live::purse::{Payer, Purse};
-use crate::plan::contest::HOUR;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed, Rewrites};
-use crate::plan::failure::Failure;
-use crate::plan::hold;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
-use crate::plan::time::{earlier, later};
+use crate::plan::step::contention::HOUR;
+use crate::plan::step::maintain;
+use crate::platform::account::AccountKey;
+use crate::platform::call_budget::{CallBudget, SpendCalls};
+use crate::terms::failure::Failure;
 
 /// The memories of all objects, by UID.
 #[derive(Default)]
@@ -126,9 +126,9 @@ impl Memories {
     }
 
     /// What the calls for an object are paid from.
-    pub(super) fn purse(self: &Arc<Self>, uid: &str) -> Purse {
+    pub(super) fn budget(self: &Arc<Self>, uid: &str) -> CallBudget {
         let (memories, uid) = (Arc::downgrade(self), uid.to_owned());
-        Purse::of(Paying { memories, uid })
+        CallBudget::of(ObjectBudget { memories, uid })
     }
 
     /// Wakes whoever waits on behalf of this object: it changed.
@@ -156,17 +156,17 @@ impl Memories {
 }
 
 /// Pays for the calls of one object from its allowance. For one that is forgotten nothing is begun any more.
-struct Paying {
+struct ObjectBudget {
     memories: Weak<Memories>,
     uid: String,
 }
 
-impl Payer for Paying {
-    fn pay(&self, calls: u32) -> bool {
+impl SpendCalls for ObjectBudget {
+    fn spend(&self, calls: u32) -> bool {
         self.memories.upgrade().is_some_and(|memories| {
             let mut all = memories.lock();
             all.get_mut(&self.uid)
-                .is_some_and(|memory| memory.allowance.pay(calls))
+                .is_some_and(|memory| memory.allowance.spend(calls))
         })
     }
 }
@@ -201,7 +201,7 @@ impl ObjectMemory {
     /// Takes note of a row that was seen by a look that began after our write of that time.
     pub(super) fn note_row(&mut self, last_write: Timestamp, status: &Status, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
-            let baseline = hold::baseline(Some(last_write), status, row);
+            let baseline = maintain::baseline(Some(last_write), status, row);
             self.baseline = baseline.map(|baseline| (last_write, baseline));
         }
     }

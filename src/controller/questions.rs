@@ -5,18 +5,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::access::AccountLookup;
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
-use super::run::{Reconciliation, RoundEnd};
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::ClusterError;
+use crate::controller::account_registry::AccountLookup;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
+use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{CloudAccess, CrdPresence, Observed};
-use crate::plan::settled;
 use crate::plan::step::Look;
-use crate::plan::time::{later, shifted};
+use crate::plan::step::settled;
 
 impl Reconciliation<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
@@ -122,7 +122,7 @@ impl Reconciliation<'_> {
             proof: look.proof,
             lane,
             namespace: self.facts.object.namespace.clone(),
-            purse: self.purse(),
+            budget: self.budget(),
         };
         let Ok(answer) = self.wait(account.looks().look(ask)).await else {
             return Ok(Some(RoundEnd::Again));

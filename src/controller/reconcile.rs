@@ -13,15 +13,16 @@ use tracing::{error, warn};
 use super::context::{Context, WorkerSlot};
 use super::inputs::Inputs;
 use super::memory::Sighting;
-use super::run::{Reconciliation, RoundEnd};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::metrics::ReconcileResult;
-use crate::plan::failure::Failure;
-use crate::plan::interpreter::interpret;
-use crate::plan::reason::Reason;
-use crate::plan::{conditions, gate};
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
+use crate::plan::step::interpreter::interpret;
+use crate::plan::step::preconditions;
+use crate::terms::failure::Failure;
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
@@ -156,7 +157,7 @@ impl Reconciliation<'_> {
         let status = &self.facts.status;
         let says_nothing =
             conditions::is_ready(status) || conditions::has_reason(status, Reason::ObserveOnly);
-        let home = gate::recorded_target(&self.facts).filter(|_| says_nothing);
+        let home = preconditions::recorded_target(&self.facts).filter(|_| says_nothing);
         let account = self.account.as_ref();
         home.zip(account)
             .is_some_and(|(home, account)| !home.same_project(account.target()))

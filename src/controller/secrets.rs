@@ -11,9 +11,9 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::in_use::WeakRegistry;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{Keys, SecretClient, Values};
+use crate::controller::weak_registry::WeakRegistry;
 
 /// At most so many reads are under way at once, since a Secret may have a megabyte.
 const AT_ONCE: usize = 32;

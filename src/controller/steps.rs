@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::change::advice;
-use super::record::record_annotation;
-use super::run::{Reconciliation, RoundEnd};
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::controller::status_writer::record_annotation;
+use crate::controller::update_delete::advice;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
-use crate::plan::failure::Failure;
-use crate::plan::interpreter::Interpreter;
-use crate::plan::place::{Place, Target};
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::outcome;
+use crate::plan::outcome::release;
+use crate::plan::step::interpreter::Interpreter;
 use crate::plan::step::{Look, Requeue};
-use crate::plan::{ledger, outcome, parting};
+use crate::terms::failure::Failure;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
@@ -196,7 +198,7 @@ impl Reconciliation<'_> {
         if held.as_deref() != Some(id) {
             return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
-        self.write(parting::after_disown(&self.facts)).await?;
+        self.write(release::after_disown(&self.facts)).await?;
         Ok(RoundEnd::Again)
     }
 

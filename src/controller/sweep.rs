@@ -4,7 +4,7 @@
 //! swept side by side; one that hangs or fails delays only itself.
 
 mod accounts;
-mod reach;
+mod gauge;
 mod rounds;
 
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use super::memory::Sighting;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
-use crate::live::quota::Lane;
-use crate::plan::conditions;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
 use crate::plan::facts::{GetResult, Observed};
-use crate::plan::failure::{Class, Failure};
-use crate::plan::place::Place;
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
-use crate::plan::{hold, ledger};
+use crate::plan::step::maintain;
+use crate::platform::quota::Lane;
+use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home};
-pub(super) use reach::Reach;
 use rounds::rounds;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
     context.wait_until_ready().await;
     let due = |at| {
         let groups = groups(context, stores, at);
-        reach::count(context, &groups);
+        gauge::count(context, &groups);
         groups
     };
     rounds(interval, due, |group, pause| {
@@ -86,7 +86,7 @@ async fn identify_and_sweep(
     let account = match identified {
         Ok(account) => account,
         Err(Some(failure)) => {
-            reach::note(context, &served, Some(&failure));
+            gauge::note(context, &served, Some(&failure));
             return note_failed_sweep(context, &served, &failure);
         }
         Err(None) => return,
@@ -119,7 +119,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    reach::note(context, served, swept.as_ref().err());
+    gauge::note(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
@@ -203,13 +203,13 @@ fn compare_rows(
             (memory.baseline(last_write), memory.wrote)
         });
         // What this process wrote itself is not older for what a header says.
-        let counts = begun >= hold::looks_count_from(last_write, settle_time)
+        let counts = begun >= maintain::looks_count_from(last_write, settle_time)
             && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
         } else if is_missing
-            || status.is_none_or(|status| hold::needs_decision(&status, baseline, rows))
+            || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
         {
             hand_over(
                 context,
@@ -285,12 +285,12 @@ async fn confirm_missing(
 async fn are_gone(context: &Context, account: &SharedAccount, missing: &ServedObjects) -> bool {
     for object in missing {
         let Some(id) = id(object) else { continue };
-        let purse = context.memories.purse(&parse::uid(object));
-        if !purse.pay(1) {
+        let budget = context.memories.budget(&parse::uid(object));
+        if !budget.spend(1) {
             return false;
         }
         let token = account.bucket().acquire(Lane::Background, "").await;
-        let token = token.paid_from(&purse);
+        let token = token.charged_to(&budget);
         match account.get_by_id(token, id).await {
             GetResult::Gone => {}
             GetResult::Row(_) => {

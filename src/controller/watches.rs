@@ -17,13 +17,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::context::{Context, Listed};
-use super::notes::IndexUpdater;
 use super::{ObjectEvent, ObjectStore};
 use crate::admin::{Health, WatchTrouble};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
 use crate::cluster::watch::{Missed, Watched, is_refusal};
 use crate::config::RunConfig;
+use crate::controller::index_updater::IndexUpdater;
 use crate::declared::parse;
 
 /// kubectl's copy of what was applied; half of a small object's size, and of no use here.

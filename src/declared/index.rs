@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::plan::facts::OtherOwner;
-use crate::plan::owner::{Candidate, find_owner};
-use crate::plan::place::{Place, Target};
-use crate::plan::record::Record;
+use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::record::Record;
+use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::step::FRESH;
 
 /// All objects that this operator serves, by place and by id.

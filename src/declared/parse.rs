@@ -10,15 +10,15 @@ use crate::api::{
     AdoptionPolicy, DeletionPolicy, FINALIZER, ManagementPolicy, PENDING_OPERATION,
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
-use crate::plan::content::Content;
-use crate::plan::credible::sanitize;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
     PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::ledger;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
 
 /// What the cloud subscribes to when nothing is said.
 const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";

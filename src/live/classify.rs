@@ -8,13 +8,11 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{
-    clock::{date, parse_http_date},
-    codes,
-    redact::{MAX_NAME, MAX_TEXT, Redactor},
-    transport::{Response, TransportError},
-};
-use crate::plan::failure::{Class, Failure, Operation};
+use crate::live::codes;
+use crate::platform::clock::{date, parse_http_date};
+use crate::platform::redact::{MAX_NAME, MAX_TEXT, Redactor};
+use crate::platform::transport::{Response, TransportError};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// A longer `Retry-After` is not believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);

@@ -1,8 +1,8 @@
 //! A client of the Live API. The only caller of the transport for it.
 
 mod call;
+mod permit;
 
-mod leave;
 mod operations;
 mod payload;
 
@@ -11,15 +11,13 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 pub use self::payload::Payload;
-use super::{
-    account::Account,
-    clock::Clock,
-    iam::Iam,
-    quota::{Lane, Token},
-    strikes::Strikes,
-    transport::Transport,
-};
-use crate::plan::failure::Operation;
+use crate::platform::account::Account;
+use crate::platform::clock::Clock;
+use crate::platform::iam::Iam;
+use crate::platform::quota::{Lane, Token};
+use crate::platform::strikes::Strikes;
+use crate::platform::transport::Transport;
+use crate::terms::failure::Operation;
 
 /// Gives the token for a call that is made once more. The first one comes with the call, in the lane that it belongs to.
 pub trait RetryTokens: Send + Sync {

@@ -8,7 +8,7 @@ mod iam;
 mod live;
 
 pub use self::code::Code;
-use crate::plan::failure::{Class, Failure};
+use crate::terms::failure::{Class, Failure};
 
 /// The families of the table: whose codes they are, and the codes.
 pub const FAMILIES: [(&str, &[Code]); 3] = [
@@ -77,7 +77,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::plan::failure::Operation;
+    use crate::terms::failure::Operation;
 
     #[test]
     fn every_code_is_there_once_and_complete() {

@@ -4,14 +4,14 @@
 //! them. No task runs here: a look is driven by those who wait for it, and ends with the last of them. A failed look tells nothing
 //! about what the cloud holds.
 
-mod ask;
+mod barrier;
 mod board;
-mod gate;
 mod kept;
+mod look;
 mod reader;
+mod request;
 #[cfg(test)]
 mod tests;
-mod turn;
 
 use std::{
     collections::BTreeSet,
@@ -20,18 +20,15 @@ use std::{
 
 use futures::future::BoxFuture;
 
+pub use self::barrier::{CreateBarrier, CreateInFlight};
 use self::board::Board;
-pub use self::{
-    ask::{LookRequest, LookResult},
-    gate::{CreateBarrier, CreateInFlight},
-    kept::Inventory,
-};
-use super::{
-    answer::{Answer, Page},
-    quota::{Bucket, Lane, Token},
-};
+pub use self::kept::Inventory;
+pub use self::request::{LookRequest, LookResult};
+use crate::live::answer::{Answer, Page};
+use crate::plan::facts::place::Place;
 pub use crate::plan::step::Proof;
-use crate::plan::{failure::Failure, place::Place};
+use crate::platform::quota::{Bucket, Lane, Token};
+use crate::terms::failure::Failure;
 
 /// Lists callbacks, page by page.
 pub trait Lister: Send + Sync {

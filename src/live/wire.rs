@@ -9,16 +9,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    answer::Page,
-    redact::{MAX_NAME, Redactor},
-    sign_key::SignKey,
-};
-use crate::plan::{
-    content::{Content, EventSet, ReportedContent},
-    place::Place,
-    row::Row,
-};
+use crate::live::answer::Page;
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::content::{Content, EventSet, ReportedContent};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::redact::{MAX_NAME, Redactor};
 
 /// The longest value of a row that is taken over, longer than any that a spec may have.
 const MAX_VALUE: usize = 4096;

@@ -6,9 +6,9 @@ use kube::ResourceExt as _;
 
 use crate::api::{RecordingCallback, SecretKeyRef};
 use crate::cluster::secret::{Keys, Values};
-use crate::live::credentials::KEYS;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::SignKeyState;
+use crate::platform::credentials::KEYS;
 
 /// What is said of a value that is not kept.
 const TOO_LONG: &str = "longer than 64 KiB, which no such value is: correct it";

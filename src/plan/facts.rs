@@ -1,20 +1,30 @@
 //! Everything that a decision is made from. Values only; who gathered them does not matter here.
 
+pub mod conditions;
+pub mod content;
+pub mod difference;
+pub mod ledger;
+pub mod observed;
+pub mod place;
+pub mod reason;
+pub mod record;
+pub mod row;
+pub mod sanitize;
+pub mod time;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-pub use super::observed::{GetResult, Observed};
-use super::{
-    content::Content,
-    failure::Failure,
-    place::{Place, Target},
-    reason::Reason,
-    record::Record,
-    row::Row,
-    time::later,
-};
+use self::content::Content;
+pub use self::observed::{GetResult, Observed};
+use self::place::{Place, Target};
+use self::reason::Reason;
+use self::record::Record;
+use self::row::Row;
+use self::time::later;
 use crate::api::status::Status;
+use crate::terms::failure::Failure;
 
 /// What is known of one object at one moment.
 #[derive(Debug, Clone)]

@@ -1,23 +1,20 @@
 //! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
 
+pub(crate) mod failed_look;
+pub mod release;
+
 use jiff::Timestamp;
 
-use super::{
-    backoff, conditions, contest,
-    facts::{CloudAccess, Desired, Facts, SignKeyState},
-    failure::{Class, Failure, Operation},
-    hold, ledger, observe,
-    place::Target,
-    reason::Reason,
-    record::Attempt,
-    row::Row,
-    settled,
-    situation::{self, Situation, Stage},
-    step::Requeue,
-    time::{later, next_second},
-    unseen,
-};
 use crate::api::status::{RemoteStatus, Status, TargetStatus};
+use crate::plan::facts::place::Target;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Attempt;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, next_second};
+use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, conditions, ledger};
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +87,7 @@ pub fn after_failure(
         ledger::record_change(&mut status, entry);
     } else {
         ledger::record_failed_look(&mut status, entry);
-        situation = unseen::after_failed_look(facts, failure, situation);
+        situation = failed_look::after_failed_look(facts, failure, situation);
     }
     if failure.operation == Operation::Create {
         close_or_wait(facts, failure, &mut status, &mut situation);
@@ -195,7 +192,7 @@ pub fn after_create(
     let situation = if is_alone(facts, row) {
         written(facts, desired, &status, Some(row))
     } else {
-        hold::beside_others(row)
+        maintain::beside_others(row)
     };
     finish(facts, status, &situation)
 }
@@ -218,7 +215,7 @@ pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     ledger::restore_last_change(&mut status);
     let as_wanted = row.reports(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
-        hold::available(facts, desired)
+        maintain::available(facts, desired)
     } else {
         updating()
     };
@@ -350,10 +347,10 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     }
     let situation =
         match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
-            Some(row) => hold::normalized(row, desired),
-            None => hold::available(&after, desired),
+            Some(row) => maintain::normalized(row, desired),
+            None => maintain::available(&after, desired),
         };
-    contest::or(&after, situation)
+    contention::unless_contended(&after, situation)
 }
 
 /// More has to be written.
@@ -367,7 +364,7 @@ fn updating() -> Situation {
 
 /// Whether the cloud was last seen to hold this very spec.
 fn holds_spec(facts: &Facts) -> bool {
-    conditions::is_ready(&facts.status) && unseen::was_settled(facts)
+    conditions::is_ready(&facts.status) && failed_look::was_settled(facts)
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.

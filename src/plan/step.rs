@@ -1,8 +1,25 @@
 //! What to do next for an object: a question, a change at the cloud, or a rest.
 
+pub mod backoff;
+pub mod contention;
+pub mod decide;
+pub mod delete;
+pub(crate) mod dispute;
+pub mod foreign;
+pub mod interpreter;
+pub mod maintain;
+pub mod manage;
+pub mod observe;
+pub mod open_record;
+pub mod preconditions;
+pub mod settled;
+pub mod situation;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{failure::Failure, row::Row, situation::Situation};
+use self::situation::Situation;
+use crate::plan::facts::row::Row;
+use crate::terms::failure::Failure;
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]

@@ -23,6 +23,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "http",
             "SystemTime",
             "Timestamp::now",
+            "crate::platform",
             "crate::live",
             "crate::cluster",
             "crate::controller",

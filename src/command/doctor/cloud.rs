@@ -17,13 +17,13 @@ use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
 use crate::config::names::Grant;
 use crate::explain;
-use crate::live::account::{Account, Identity};
 use crate::live::codes;
-use crate::live::transport::proxy_to;
 use crate::plan::facts::CloudAccess;
-use crate::plan::failure::Failure;
-use crate::plan::reason::Reason;
-use crate::plan::situation::{describe_failure, reason_of};
+use crate::plan::facts::reason::Reason;
+use crate::plan::step::situation::{describe_failure, reason_of};
+use crate::platform::account::{Account, Identity};
+use crate::platform::transport::proxy_to;
+use crate::terms::failure::Failure;
 
 const CREDENTIALS: &str = "Credentials";
 const CLOUD: &str = "Cloud";

@@ -8,7 +8,8 @@ use super::finding::Finding;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::explain;
-use crate::plan::conditions::{self, ConditionStatus};
+use crate::plan::facts::conditions;
+use crate::plan::facts::conditions::ConditionStatus;
 
 const CHECK: &str = "Objects";
 

@@ -6,9 +6,9 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::RecordingCallback;
-use crate::plan::content::ReportedContent;
-use crate::plan::place::Place;
-use crate::plan::row::Row;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
 
 /// The longest name; it may become the value of a label.
 const LONGEST: usize = 63;

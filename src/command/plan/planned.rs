@@ -6,10 +6,10 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use serde::Serialize;
 
-use super::course::{PredictedAction, Prediction};
 use crate::api::status::ChangeStatus;
 use crate::command::ExitStatus;
 use crate::command::output::printable;
+use crate::command::plan::dry_run::{PredictedAction, Prediction};
 
 /// One object, and what would be done for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

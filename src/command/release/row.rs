@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::api::{FINALIZER, PENDING_OPERATION};
 use crate::command::output::TableRow;
-use crate::plan::record::Record;
+use crate::plan::facts::record::Record;
 
 /// What became of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

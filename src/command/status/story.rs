@@ -8,8 +8,8 @@ use crate::api::{
     PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
 use crate::explain;
-use crate::plan::reason::Reason;
-use crate::plan::record::Record;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
 
 /// An object, with what its reader would otherwise have to know how to look for.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::story::{ObjectStory, RecordDoubt};
 use crate::api::status::{OperationStatus, Status};
 use crate::command::output::{TableRow, printable, table};
-use crate::plan::ledger;
+use crate::plan::facts::ledger;
 
 /// The stories, one below the other. `now` is for saying how long ago.
 pub(super) fn render_stories(stories: &[ObjectStory], now: Timestamp) -> String {

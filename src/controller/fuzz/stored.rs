@@ -7,33 +7,26 @@ use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::{
-    api::{RecordingCallback, status::Status},
-    declared::parse,
-    fuzz::{
-        config,
-        manifest::{UID, stored},
-        moment,
-    },
-    plan::{
-        content::{Content, EventSet, ReportedContent},
-        decide::decide,
-        facts::{
-            Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner,
-            PlanSettings, SignKeyState,
-        },
-        failure::{Class, Failure, Operation},
-        hold, ledger,
-        outcome::{self, Receipt},
-        parting,
-        place::{Place, Target},
-        reason::Reason,
-        record::Attempt,
-        row::Row,
-        step::{Requeue, Step},
-        time::later,
-    },
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::declared::parse;
+use crate::fuzz::manifest::{UID, stored};
+use crate::fuzz::{config, moment};
+use crate::plan::facts::content::{Content, EventSet, ReportedContent};
+use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Attempt;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{
+    Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, PlanSettings,
+    SignKeyState, ledger,
 };
+use crate::plan::outcome;
+use crate::plan::outcome::{Receipt, release};
+use crate::plan::step::decide::decide;
+use crate::plan::step::{Requeue, Step, maintain};
+use crate::terms::failure::{Class, Failure, Operation};
 
 const SETTINGS: PlanSettings = PlanSettings {
     settle_time: Duration::from_secs(30),
@@ -311,7 +304,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             outcome::after_create(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::after_adoption(facts, &desired.ok()?, row),
-        Step::Disown { .. } => parting::after_disown(facts),
+        Step::Disown { .. } => release::after_disown(facts),
         Step::ReadSecrets
         | Step::Look(_)
         | Step::GetById
@@ -353,8 +346,8 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        hold::needs_decision(&before, None, &rows);
-        hold::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
+        maintain::needs_decision(&before, None, &rows);
+        maintain::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

@@ -11,11 +11,11 @@ use super::super::account::SharedAccount;
 use super::super::context::Context;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
-use crate::live::account::AccountKey;
 use crate::login::Login;
 use crate::plan::facts::CloudAccess;
-use crate::plan::failure::Failure;
-use crate::plan::place::Target;
+use crate::plan::facts::place::Target;
+use crate::platform::account::AccountKey;
+use crate::terms::failure::Failure;
 
 /// Objects.
 pub(super) type ServedObjects = Vec<Arc<RecordingCallback>>;

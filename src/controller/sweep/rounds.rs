@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::plan::backoff::lengthened;
+use crate::plan::step::backoff::lengthened;
 
 /// The shortest and the longest time between two looks at whose turn it is.
 const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));

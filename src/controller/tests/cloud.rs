@@ -14,8 +14,10 @@ use super::life::Life;
 use super::story::EventStory;
 use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer};
 use super::world::wall;
-use crate::live::clock::Wall;
-use crate::live::transport::{Deadline, Request, Response, Transport, TransportError, authority};
+use crate::platform::clock::Wall;
+use crate::platform::transport::{
+    Deadline, Request, Response, Transport, TransportError, authority,
+};
 
 type CloudReply = Result<Response, TransportError>;
 

@@ -56,7 +56,7 @@ impl CostlyCloud {
     }
 }
 
-fn untrue(response: crate::live::transport::Response) -> TroubleTurn {
+fn untrue(response: crate::platform::transport::Response) -> TroubleTurn {
     TroubleTurn {
         carried_out: false,
         answer: TroubledAnswer::Reply(response),

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use self::distortion::Distortion;
 use super::chance::SeededChance;
 use super::trouble::{CloudCall, TroubleTurn, TroubledAnswer, reply};
-use crate::live::transport::Response;
+use crate::platform::transport::Response;
 
 /// One untrue or unhelpful answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,7 +252,7 @@ fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> TroubleTurn {
 }
 
 fn dated(response: &mut Response, seconds: i64) {
-    let Some(date) = crate::live::clock::date(&response.headers) else {
+    let Some(date) = crate::platform::clock::date(&response.headers) else {
         return;
     };
     let moved = date + SignedDuration::from_secs(seconds);

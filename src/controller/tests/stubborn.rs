@@ -64,7 +64,7 @@ impl Troubled for StubbornCloud {
                 TroubledAnswer::Reply(reply(status, ""))
             }
             Stubbornness::Dates => TroubledAnswer::Edited(Arc::new(|response| {
-                let date = crate::live::clock::date(&response.headers).unwrap();
+                let date = crate::platform::clock::date(&response.headers).unwrap();
                 let ahead = date + SignedDuration::from_secs(55);
                 let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
                 let text = printer.timestamp_to_rfc9110_string(&ahead).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use crate::live::transport::Response;
+use crate::platform::transport::Response;
 
 /// A call to the API server.
 #[derive(Debug, Clone)]

@@ -22,8 +22,8 @@ use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
+use crate::controller::externals::Externals;
 use crate::controller::lead;
-use crate::controller::outside::Externals;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 

@@ -11,25 +11,21 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Client, leave::CallPermit};
-use crate::{
-    live::{
-        account::Account,
-        answer::Answer,
-        classify,
-        clock::{RequestSpan, date},
-        codes,
-        credentials::{Credential, KeyPair},
-        draft::Draft,
-        quota::Token,
-        redact::Redactor,
-        sign_key::SignKey,
-        strikes::{CredentialPass, CredentialVerdict},
-        temporary::TemporaryKeys,
-        transport::{Deadline, Request, Response, reply_headers},
-    },
-    plan::failure::{Class, Failure, Operation},
-};
+use crate::live::answer::Answer;
+use crate::live::client::Client;
+use crate::live::client::permit::CallPermit;
+use crate::live::sign_key::SignKey;
+use crate::live::{classify, codes};
+use crate::platform::account::Account;
+use crate::platform::clock::{RequestSpan, date};
+use crate::platform::credentials::{Credential, KeyPair};
+use crate::platform::quota::Token;
+use crate::platform::redact::Redactor;
+use crate::platform::request::Draft;
+use crate::platform::strikes::{CredentialPass, CredentialVerdict};
+use crate::platform::temporary::TemporaryKeys;
+use crate::platform::transport::{Deadline, Request, Response, reply_headers};
+use crate::terms::failure::{Class, Failure, Operation};
 
 const JSON: &str = "application/json";
 
@@ -127,17 +123,17 @@ impl Client {
         call: &ApiCall<'_>,
     ) -> Result<AcceptedCall, Failure> {
         let (operation, deadline) = (call.operation, call.deadline);
-        let purse = token.purse();
+        let budget = token.budget();
         let leave = self.admit(token, account, operation, deadline).await?;
         let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
         if let Some(again) = outcome.retry_reason() {
-            let is_paid = purse.pay(again.calls());
-            if !(is_paid && self.renew(account, &again, &outcome.proof, call).await) {
+            let is_affordable = budget.spend(again.calls());
+            if !(is_affordable && self.renew(account, &again, &outcome.proof, call).await) {
                 // What is not tried again for want of calls says nothing of the credential.
-                return if is_paid {
+                return if is_affordable {
                     finished(outcome, pass)
                 } else {
-                    Err(unpaid(operation))
+                    Err(over_budget(operation))
                 };
             }
             let token = self.tokens.more(account).await;
@@ -354,7 +350,7 @@ fn finished(outcome: SentCall, pass: CredentialPass<'_>) -> Result<AcceptedCall,
 }
 
 /// The failure of a call that was refused, and is not made once more since that is one call too many.
-fn unpaid(operation: Operation) -> Failure {
+fn over_budget(operation: Operation) -> Failure {
     let problem = "it was refused for its date, token or key, and the calls that may be made for one object in an hour are used up";
     classify::failure_before_sending(operation, Class::NotSent, problem)
 }

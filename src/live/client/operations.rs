@@ -3,22 +3,15 @@
 use http::{Method, StatusCode};
 
 use super::{Client, call::ApiCall, payload::Payload};
-use crate::{
-    live::{
-        account::Account,
-        answer::{Answer, Page},
-        classify,
-        quota::Token,
-        redact::Redactor,
-        sign::percent_encode,
-        transport::{Deadline, Response},
-        wire,
-    },
-    plan::{
-        failure::{Class, Failure, Operation},
-        row::Row,
-    },
-};
+use crate::live::answer::{Answer, Page};
+use crate::live::{classify, wire};
+use crate::plan::facts::row::Row;
+use crate::platform::account::Account;
+use crate::platform::quota::Token;
+use crate::platform::redact::Redactor;
+use crate::platform::sign::percent_encode;
+use crate::platform::transport::{Deadline, Response};
+use crate::terms::failure::{Class, Failure, Operation};
 
 impl Client {
     /// `POST /record/callbacks`. `None` when the cloud told no id.

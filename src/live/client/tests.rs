@@ -14,19 +14,13 @@ use serde_json::json;
 
 use self::stage::{ClientStage, DATE, answer, noon, refusal};
 use super::*;
-use crate::{
-    live::{
-        answer::{Answer, Page},
-        sign_key::SignKey,
-        transport::{Deadline, TransportError},
-    },
-    plan::{
-        content::{Content, EventSet},
-        failure::{Class, Failure},
-        place::Place,
-        row::Row,
-    },
-};
+use crate::live::answer::{Answer, Page};
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::content::{Content, EventSet};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::transport::{Deadline, TransportError};
+use crate::terms::failure::{Class, Failure};
 
 const ROW: &str = r#"{"id":"id-1","publish_domain":"push.example.com","app":"live"}"#;
 const AK: [(&str, &str); 2] = [

@@ -1,7 +1,7 @@
 //! The codes of the gateway in front of Live.
 
 use super::code::{Code, code};
-use crate::plan::failure::Class;
+use crate::terms::failure::Class;
 
 const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the request id.";
 const REPORT: &str =

@@ -1,6 +1,6 @@
 //! A row of the table of error codes.
 
-use crate::plan::failure::Class;
+use crate::terms::failure::Class;
 
 /// An error code of the cloud.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The codes of IAM, which gives tokens and knows projects.
 
 use super::code::{Code, code};
-use crate::plan::failure::Class;
+use crate::terms::failure::Class;
 
 const WAIT: &str = "It is tried again by itself; if it lasts, open a ticket with the trace id.";
 const CHECK_USER: &str = "Check username, password and domain_name in the Secret.";

@@ -12,11 +12,11 @@ use tokio::{
 };
 
 use super::kept::{Begun, SeenInventories};
+use crate::plan::facts::place::Place;
 use crate::plan::step::Proof;
-use crate::{
-    live::{purse::Purse, quota::Lane},
-    plan::{failure::Failure, place::Place},
-};
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::Lane;
+use crate::terms::failure::Failure;
 
 /// A look at work. When it ends well, what it saw is kept.
 pub(super) type LookWork = BoxFuture<'static, Result<(), Failure>>;
@@ -42,7 +42,7 @@ pub(super) struct WantedLook {
     pub(super) lane: Lane,
     pub(super) namespace: String,
     /// What a filtered list is paid from beyond its first call; a sweep is made for all.
-    pub(super) purse: Purse,
+    pub(super) budget: CallBudget,
 }
 
 /// A look as its own work sees it.

@@ -9,8 +9,11 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::ask::LookResult;
-use crate::plan::{failure::Failure, place::Place, row::Row, step::Proof};
+use crate::live::looks::request::LookResult;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::plan::step::Proof;
+use crate::terms::failure::Failure;
 
 /// A filtered list is of no use to a create after this time.
 const LIST_KEPT: Duration = Duration::from_mins(1);

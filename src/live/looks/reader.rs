@@ -9,23 +9,15 @@ use std::{
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
-use super::{
-    Looks,
-    board::LookHandle,
-    gate::ClosedBarrier,
-    kept::{Begun, Inventory},
-};
+use crate::live::looks::Looks;
+use crate::live::looks::barrier::ClosedBarrier;
+use crate::live::looks::board::LookHandle;
+use crate::live::looks::kept::{Begun, Inventory};
+use crate::plan::facts::row::Row;
 use crate::plan::step::Proof;
-use crate::{
-    live::{
-        purse::Purse,
-        quota::{Bucket, Lane, Token},
-    },
-    plan::{
-        failure::{Class, Failure, Operation},
-        row::Row,
-    },
-};
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Bucket, Lane, Token};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// The largest page of the cloud.
 pub(super) const PAGE: u32 = 100;
@@ -61,7 +53,7 @@ pub(super) struct ListReader {
     own: LookHandle,
     closed: Option<ClosedBarrier>,
     /// What is paid for beyond the first call of a filtered list.
-    purse: Purse,
+    budget: CallBudget,
 }
 
 /// A list that was read, or can't be.
@@ -97,7 +89,7 @@ impl ListReader {
             looks,
             own,
             closed: None,
-            purse: Purse::default(),
+            budget: CallBudget::default(),
         }
     }
 
@@ -107,7 +99,7 @@ impl ListReader {
         domain: &str,
         first: Token,
     ) -> Result<Inventory, Failure> {
-        self.purse = first.purse();
+        self.budget = first.budget();
         match self.read(Some(domain), first).await? {
             ReadList::Still(inventory) => Ok(inventory),
             ReadList::TooLong(Start { total, .. }) => Err(failure(
@@ -174,7 +166,7 @@ impl ListReader {
             let token = if let Some(first) = first.take() {
                 first
             } else {
-                if !self.purse.pay(1) {
+                if !self.budget.spend(1) {
                     break;
                 }
                 self.close_barrier().await;
@@ -216,8 +208,8 @@ impl ListReader {
             return Ok(ListPass::Read(ReadList::TooLong(start)));
         }
         let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
-        if !self.purse.pay(pages.saturating_sub(1)) {
-            return Err(unpaid(pages));
+        if !self.budget.spend(pages.saturating_sub(1)) {
+            return Err(over_budget(pages));
         }
         let mut rows = BTreeMap::new();
         let mut offset = 0;
@@ -261,7 +253,7 @@ impl ListReader {
 
     async fn token(&mut self) -> Token {
         let token = token(&self.looks.bucket, &mut self.own.lane, None).await;
-        token.paid_from(&self.purse)
+        token.charged_to(&self.budget)
     }
 }
 
@@ -290,7 +282,7 @@ impl Start {
 }
 
 /// The failure of a look that takes more calls than may be made for its object now.
-pub(super) fn unpaid(calls: u32) -> Failure {
+pub(super) fn over_budget(calls: u32) -> Failure {
     let message = format!(
         "this look takes {calls} calls more, and the calls that may be made for one object in an hour are used up: it is made later"
     );

@@ -16,13 +16,10 @@ use tokio::{
 
 use self::cloud::LooksCloud;
 use super::{CreateBarrier, LookRequest, LookResult, Looks, Proof};
-use crate::{
-    live::{
-        purse::Purse,
-        quota::{Bucket, Lane, Quota},
-    },
-    plan::{failure::Failure, place::Place},
-};
+use crate::plan::facts::place::Place;
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::terms::failure::Failure;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -82,7 +79,7 @@ fn ask(place: &Place) -> LookRequest {
         proof: Proof::Absence,
         lane: Lane::Create,
         namespace: "media".to_owned(),
-        purse: Purse::default(),
+        budget: CallBudget::default(),
     }
 }
 

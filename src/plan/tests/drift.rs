@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::world::PlanWorld;
-use crate::plan::conditions;
-use crate::plan::decide::decide;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed, Rewrites, SignKeyState};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
 use crate::plan::outcome;
-use crate::plan::row::Row;
+use crate::plan::step::decide::decide;
 use crate::plan::step::{Requeue, Step};
-use crate::plan::time::later;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// A settled object, long after its create, and its row.
 fn settled() -> (PlanWorld, Row) {

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::world::{Death, EffectFate, FOREIGN, PlanWorld, SETTLE};
-use crate::plan::conditions;
 use crate::plan::facts::Adoption;
+use crate::plan::facts::conditions;
 
 #[derive(Debug, Clone)]
 enum HistoryEvent {

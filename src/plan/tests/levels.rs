@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use super::world::{EffectFate, PlanWorld, process};
 use crate::api::status::Status;
-use crate::plan::backoff;
-use crate::plan::conditions;
-use crate::plan::decide::decide;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Target;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, SignKeyState,
 };
-use crate::plan::failure::Class;
-use crate::plan::hold;
-use crate::plan::ledger;
 use crate::plan::outcome;
-use crate::plan::parting;
-use crate::plan::place::Target;
-use crate::plan::row::Row;
+use crate::plan::outcome::release;
+use crate::plan::step::backoff;
+use crate::plan::step::decide::decide;
+use crate::plan::step::maintain;
 use crate::plan::step::{Requeue, Step};
-use crate::plan::time::later;
+use crate::terms::failure::Class;
 
 /// The facts of a settled object of which nothing was read yet, and its row.
 fn settled() -> (Facts, Row, Target) {
@@ -91,8 +91,8 @@ fn an_account_that_has_not_seen_the_place_is_asked_once() {
 
     // A look that fails is no look, and Ready is not said of the new spec.
     let failure = process::failure(Class::CloudDown);
-    let failed = crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::List,
+    let failed = crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::List,
         ..failure
     };
     let (status, _) = outcome::after_failure(&facts, &failed, None, facts.now);
@@ -106,8 +106,8 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
     let (mut facts, _, target) = settled();
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
-    let failure = |http_status| crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::List,
+    let failure = |http_status| crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::List,
         http_status,
         ..process::failure(Class::CloudDown)
     };
@@ -183,8 +183,8 @@ fn a_change_that_a_look_denies_is_a_failure() {
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
     facts.shown = GetResult::Gone;
-    let failure = crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::Update,
+    let failure = crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::Update,
         ..process::failure(Class::Gone)
     };
     facts.denied = Some(failure.clone());
@@ -219,7 +219,7 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
         owner: "media/owner".to_owned(),
     };
     assert_eq!(decide(&facts), forget);
-    facts.status = parting::after_disown(&facts);
+    facts.status = release::after_disown(&facts);
     assert_eq!(facts.status.callback_id, None);
     assert_eq!(reason(&rested(&facts).1), "Duplicate");
 }
@@ -244,7 +244,7 @@ fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
     for access in [
         CloudAccess::Unread,
         CloudAccess::Unusable(
-            crate::plan::reason::Reason::CredentialsMissing,
+            crate::plan::facts::reason::Reason::CredentialsMissing,
             "gone".to_owned(),
         ),
         CloudAccess::Usable(elsewhere),
@@ -271,7 +271,7 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
     facts.object.held_by = vec!["example.com/other".to_owned()];
     // Somebody wiped the finalizer: the delete is still to be made.
     assert_eq!(decide(&facts), Step::ReadCrd);
-    let status = parting::after_release(&facts);
+    let status = release::after_release(&facts);
     assert_eq!(
         (reason(&status), status.callback_id.clone()),
         ("Deleting", None)
@@ -334,16 +334,16 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
         update_time: Some(later(ours, Duration::from_secs(secs))),
         ..row.clone()
     };
-    let is_news = |baseline, secs| hold::needs_decision(&status, baseline, &[at(secs)]);
+    let is_news = |baseline, secs| maintain::needs_decision(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
-    let baseline = hold::baseline(Some(ours), &status, &at(40));
+    let baseline = maintain::baseline(Some(ours), &status, &at(40));
     assert!(!is_news(baseline, 40));
     assert!(is_news(baseline, 41), "somebody wrote it since");
-    assert_eq!(hold::baseline(Some(ours), &status, &at(120)), None);
+    assert_eq!(maintain::baseline(Some(ours), &status, &at(120)), None);
     let mut before = at(0);
     before.content.url = Some("https://hooks.example.com/before".to_owned());
-    let baseline = hold::baseline(Some(ours), &status, &before);
+    let baseline = maintain::baseline(Some(ours), &status, &before);
     assert_eq!(
         baseline, None,
         "a list that lags shows what was there before"

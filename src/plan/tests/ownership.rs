@@ -1,17 +1,17 @@
 //! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
 
 use super::world::{EffectFate, FOREIGN, PlanWorld, SETTLE, content, process};
-use crate::plan::conditions;
-use crate::plan::decide::decide;
+use crate::plan::facts::conditions;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, SignKeyState,
 };
-use crate::plan::failure::Class;
-use crate::plan::observe;
 use crate::plan::outcome;
-use crate::plan::place::Place;
-use crate::plan::row::Row;
+use crate::plan::step::decide::decide;
+use crate::plan::step::observe;
 use crate::plan::step::{Look, Proof, Step};
+use crate::terms::failure::Class;
 
 /// What is known once the credentials were read.
 fn facts(world: &mut PlanWorld) -> Facts {

@@ -2,10 +2,10 @@
 
 use super::world::process::failure;
 use super::world::{Death, EffectFate, FOREIGN, PlanWorld, SETTLE, SWEEP};
-use crate::plan::conditions;
+use crate::plan::facts::conditions;
 use crate::plan::facts::{Adoption, SignKeyState};
-use crate::plan::failure::Class;
 use crate::plan::outcome;
+use crate::terms::failure::Class;
 
 #[test]
 fn a_create_is_one_look_one_post_two_writes() {

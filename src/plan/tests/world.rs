@@ -9,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::status::Status;
-use crate::plan::content::Content;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
 use crate::plan::facts::{
     Adoption, Deletion, Desired, GetResult, OtherOwner, Policies, SignKeyState,
 };
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
-use crate::plan::time::later;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.

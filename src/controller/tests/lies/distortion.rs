@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::OFFSETS;
 use crate::controller::tests::chance::SeededChance;
-use crate::live::transport::Response;
+use crate::platform::transport::Response;
 
 /// What is untrue of the rows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]

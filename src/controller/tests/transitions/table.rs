@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::controller::tests::object::{ACCOUNT, HOOKS, PROJECT, domain};
 use crate::controller::tests::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
-use crate::live::credentials::KEYS;
+use crate::platform::credentials::KEYS;
 
 /// A credential of the same project that works.
 pub(in crate::controller::tests) const SECOND: &str = "second";

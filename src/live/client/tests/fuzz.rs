@@ -14,14 +14,14 @@ use super::{
     content, place,
     stage::{ClientStage, issued},
 };
-use crate::{
-    fuzz::{assert_presentable, config},
-    live::{answer::Answer, redact::MAX_TEXT, sign_key::SignKey, transport::Request, wire},
-    plan::{
-        failure::{Class, Failure},
-        row::Row,
-    },
-};
+use crate::fuzz::{assert_presentable, config};
+use crate::live::answer::Answer;
+use crate::live::sign_key::SignKey;
+use crate::live::wire;
+use crate::plan::facts::row::Row;
+use crate::platform::redact::MAX_TEXT;
+use crate::platform::transport::Request;
+use crate::terms::failure::{Class, Failure};
 
 /// The longest value of a row that is taken over.
 const MAX_VALUE: usize = 4096;

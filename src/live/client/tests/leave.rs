@@ -3,11 +3,11 @@
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::live::strikes::CredentialVerdict;
+use crate::platform::strikes::CredentialVerdict;
 
 const LISTED: &str = r#"{"total":0,"callback_config":[]}"#;
 
-fn throttle(seconds: &'static str) -> crate::live::transport::Response {
+fn throttle(seconds: &'static str) -> crate::platform::transport::Response {
     let mut response = refusal(429, "APIG.0308", Some(DATE));
     let wait = seconds.parse().unwrap();
     response.headers.insert(header::RETRY_AFTER, wait);

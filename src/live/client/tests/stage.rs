@@ -14,15 +14,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::*;
-use crate::{
-    live::{
-        clock::Wall,
-        credentials::CredentialSet,
-        quota::{Bucket, Lane, Quota},
-        transport::{Deadline, Request, Response, TransportError},
-    },
-    plan::place::Target,
-};
+use crate::plan::facts::place::Target;
+use crate::platform::clock::Wall;
+use crate::platform::credentials::CredentialSet;
+use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::platform::transport::{Deadline, Request, Response, TransportError};
 
 /// Noon, as a `Date` header says it.
 pub(super) const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";

@@ -13,19 +13,13 @@ use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    live::{
-        answer::{Answer, Page},
-        looks::Lister,
-        quota::Token,
-    },
-    plan::{
-        content::ReportedContent,
-        failure::{Class, Failure, Operation},
-        place::Place,
-        row::Row,
-    },
-};
+use crate::live::answer::{Answer, Page};
+use crate::live::looks::Lister;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::quota::Token;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// Each way takes that long.
 pub(super) const WAY: Duration = Duration::from_millis(50);

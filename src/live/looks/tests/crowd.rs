@@ -5,13 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, ask, ask_now, cloud::LooksCloud, place};
-use crate::{
-    live::{
-        looks::{LookRequest, Looks, Proof},
-        quota::{Bucket, Lane},
-    },
-    plan::place::Place,
-};
+use crate::live::looks::{LookRequest, Looks, Proof};
+use crate::plan::facts::place::Place;
+use crate::platform::quota::{Bucket, Lane};
 
 /// Creates as the controller does: a look at most a minute old, a token, and looks again when the token took too long.
 async fn create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place, namespace: String) {

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{LooksAccount, ask, ask_now, cloud::LooksCloud, place};
-use crate::{
-    live::{looks::Proof, quota::Lane},
-    plan::{failure::Class, place::Place},
-};
+use crate::live::looks::Proof;
+use crate::plan::facts::place::Place;
+use crate::platform::quota::Lane;
+use crate::terms::failure::Class;
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_look_fails_all_who_wait_for_it_with_one_call() {

@@ -8,19 +8,13 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    fuzz::config,
-    live::{
-        answer::{Answer, Page},
-        looks::Lister,
-        quota::Token,
-    },
-    plan::{
-        content::ReportedContent,
-        failure::{Class, Operation},
-        row::Row,
-    },
-};
+use crate::fuzz::config;
+use crate::live::answer::{Answer, Page};
+use crate::live::looks::Lister;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::row::Row;
+use crate::platform::quota::Token;
+use crate::terms::failure::{Class, Operation};
 
 /// Three readings of 40 pages: of the project, and of each of the two domains that are known and the one that is asked for.
 const MOST: usize = 3 * 40 * 4 + 3;

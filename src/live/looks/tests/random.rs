@@ -6,13 +6,9 @@ use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, ask, cloud::LooksCloud};
-use crate::{
-    live::{
-        looks::{LookRequest, Looks, Proof},
-        quota::Lane,
-    },
-    plan::place::Place,
-};
+use crate::live::looks::{LookRequest, Looks, Proof};
+use crate::plan::facts::place::Place;
+use crate::platform::quota::Lane;
 
 /// One step of a random life: after a while, somebody looks at a place, creates it, or a stranger does.
 #[derive(Debug, Clone)]

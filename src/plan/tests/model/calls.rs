@@ -12,13 +12,13 @@ use super::twins::Mechanism;
 use super::world::{DEADLINE, ModelFault, ModelWorld, target};
 use crate::api::status::Status;
 use crate::plan::facts::Facts;
-use crate::plan::failure::{Class, Failure, Operation};
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
 use crate::plan::step;
 use crate::plan::step::Requeue;
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::terms::failure::{Class, Failure, Operation};
 
 impl ModelWorld {
     /// Finalizer and record, if the look is fresh still.

@@ -5,12 +5,12 @@ use super::server::ModelObject;
 use super::shared::SharedModel;
 use super::twins::Mechanism;
 use super::world::{ModelFault, ModelWorld, Wrong};
-use crate::plan::content::{Content, ReportedContent};
-use crate::plan::failure::Class;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
+use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
 use crate::plan::tests::world::{FOREIGN, SETTLE, content, moment};
+use crate::terms::failure::Class;
 
 /// A row this old at the time of a POST was there for every look that the POST may rely on.
 const LONG_AGO: i64 = 60;

@@ -8,14 +8,14 @@ use super::operator::{ModelLook, ModelQuestion, ModelRun, OperatorKnown};
 use super::server::ModelObject;
 use super::twins::Mechanism;
 use super::world::{ModelWorld, target};
+use crate::plan::facts::ledger;
+use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
     PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
-use crate::plan::row::Row;
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::terms::failure::{Class, Failure, Operation};
 
 impl ModelWorld {
     pub(super) fn settle_time(&self) -> Duration {

@@ -9,11 +9,12 @@ use super::shared::SharedModel;
 use super::twins::Mechanism;
 use super::world::{ModelFault, ModelWorld};
 use crate::api::status::Status;
-use crate::plan::decide::decide;
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::outcome;
 use crate::plan::step::Step;
-use crate::plan::{outcome, settled};
+use crate::plan::step::decide::decide;
+use crate::plan::step::settled;
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Hash, Default)]

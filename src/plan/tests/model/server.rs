@@ -5,9 +5,10 @@ use super::shared::SharedModel;
 use super::twins::Mechanism;
 use super::world::ModelWorld;
 use crate::api::status::Status;
-use crate::plan::failure::Operation;
-use crate::plan::ledger::{self, Outcome};
-use crate::plan::record::Record;
+use crate::plan::facts::ledger;
+use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::record::Record;
+use crate::terms::failure::Operation;
 
 /// The object as it is stored, or as a process read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,14 +9,14 @@ use super::server::ModelObject;
 use super::shared::{self, SharedModel};
 use super::twins::Mechanism;
 use crate::api::status::Status;
-use crate::plan::conditions;
-use crate::plan::content::Content;
 use crate::plan::facts::Adoption;
-use crate::plan::hold;
-use crate::plan::ledger;
-use crate::plan::place::{Place, Target};
-use crate::plan::reason::Reason;
+use crate::plan::facts::conditions;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::reason::Reason;
 use crate::plan::step::Step;
+use crate::plan::step::maintain;
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 
 /// When everything begins: a moment at which a sweep is due, too.
@@ -243,7 +243,7 @@ impl ModelWorld {
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
         let counts =
-            moment(self.now) >= hold::looks_count_from(ledger::last_write(status), settle_time);
+            moment(self.now) >= maintain::looks_count_from(ledger::last_write(status), settle_time);
         let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -254,7 +254,7 @@ impl ModelWorld {
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
                 self.start(who, Some(look(true)), ModelQuestion::Gone);
             }
-        } else if is_missing || hold::needs_decision(status, None, &plain(&rows)) {
+        } else if is_missing || maintain::needs_decision(status, None, &plain(&rows)) {
             self.start(who, Some(look(false)), ModelQuestion::Nothing);
         }
     }

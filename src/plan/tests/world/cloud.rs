@@ -1,9 +1,9 @@
 //! The cloud: rows, what becomes of changes, and what a list shows.
 
 use super::{EffectFate, PlanWorld, WorldRemote};
-use crate::plan::content::Content;
-use crate::plan::failure::Class;
-use crate::plan::row::Row;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::row::Row;
+use crate::terms::failure::Class;
 use jiff::Timestamp;
 
 impl PlanWorld {

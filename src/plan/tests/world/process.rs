@@ -2,19 +2,19 @@
 
 use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
 use crate::api::status::Status;
-use crate::plan::decide::decide;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Target;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
     SignKeyState,
 };
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
 use crate::plan::outcome;
 use crate::plan::outcome::Receipt;
-use crate::plan::parting;
-use crate::plan::place::Target;
-use crate::plan::record::{Attempt, Record};
+use crate::plan::outcome::release;
 use crate::plan::step::Step;
+use crate::plan::step::decide::decide;
+use crate::terms::failure::{Class, Failure, Operation};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl PlanWorld {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::settled::recheck_at(&facts)
+                    if crate::plan::step::settled::recheck_at(&facts)
                         .is_some_and(|due| facts.observed.since(due))
                     {
                         self.rechecked = newest;
@@ -109,7 +109,7 @@ impl PlanWorld {
                     return Ok(Some(0));
                 }
                 Step::Disown { .. } => {
-                    self.write(parting::after_disown(&facts))?;
+                    self.write(release::after_disown(&facts))?;
                     return Ok(Some(0));
                 }
                 Step::Release { .. } => {

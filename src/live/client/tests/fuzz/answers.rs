@@ -6,14 +6,10 @@ use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use super::super::stage::StageReply;
-use crate::{
-    fuzz::{json as any_json, moment, text},
-    live::{
-        sign::percent_encode,
-        transport::{Response, TransportError},
-    },
-    plan::failure::Operation,
-};
+use crate::fuzz::{json as any_json, moment, text};
+use crate::platform::sign::percent_encode;
+use crate::platform::transport::{Response, TransportError};
+use crate::terms::failure::Operation;
 
 /// The id that is asked for.
 pub(super) const ID: &str = "e2fe84def7e476651034ec4b9e92bc30";

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::world::{DAWN, Neglect, PairKnown, PairObject, PairWorld, THEIRS, claim, place};
+use crate::plan::facts::ledger;
+use crate::plan::facts::record::Record;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Desired, Facts, GetResult, ObjectFacts, Observed,
     OtherOwner, PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::ledger;
-use crate::plan::owner::{Candidate, find_owner};
-use crate::plan::record::Record;
+use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::tests::model::shared::SharedModel;
 use crate::plan::tests::world::{SETTLE, content, moment};
 

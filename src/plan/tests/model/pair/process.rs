@@ -7,18 +7,18 @@ use jiff::Timestamp;
 
 use super::world::{Neglect, PairFate, PairKnown, PairWorld, place};
 use crate::api::status::Status;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Desired, Facts, GetResult, Observed, SignKeyState,
 };
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::interpreter::{Interpreter, interpret};
-use crate::plan::outcome::{self, Receipt};
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::plan::outcome::{self, Receipt, release};
+use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::{Look, Requeue};
+use crate::plan::step::{maintain, settled};
 use crate::plan::tests::model::world::target;
 use crate::plan::tests::world::{SETTLE, moment, process::failure};
-use crate::plan::{hold, settled};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// How a reconcile goes on: when it comes back by itself.
 enum PairNext {
@@ -54,7 +54,7 @@ impl PairWorld {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, PairFate::Answered, observed, GetResult::Gone);
-        } else if hold::needs_decision(&object.status, None, &rows) {
+        } else if maintain::needs_decision(&object.status, None, &rows) {
             self.decide(who, PairFate::Answered, observed, GetResult::Unasked);
         }
     }
@@ -334,7 +334,7 @@ impl Interpreter for PairRun<'_> {
         let owner = self.world.objects[1 - self.who].as_ref();
         let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
-            self.write(crate::plan::parting::after_disown(&self.facts));
+            self.write(release::after_disown(&self.facts));
         }
         Ok(Some(self.again()))
     }

@@ -1,8 +1,8 @@
 //! How it ends: what must hold of the two objects once nothing more happens.
 
 use super::world::{DAWN, PairFate, PairObject, PairWorld};
-use crate::plan::conditions;
-use crate::plan::reason::Reason;
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
 use crate::plan::tests::model::shared;
 use crate::plan::tests::world::{SWEEP, content};
 

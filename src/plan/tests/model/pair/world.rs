@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::api::status::Status;
-use crate::plan::content::ReportedContent;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
 use crate::plan::tests::model::shared::SharedModel;
 use crate::plan::tests::world::{SETTLE, content, moment};
 

@@ -1,0 +1,4 @@
+//! Terms that decisions and calls share: what a failure means. No logic beyond what a term says of itself, and no import of any other
+//! module.
+
+pub mod failure;
