@@ -7,13 +7,13 @@ use crate::api::RecordingCallbackSpec;
 use crate::cluster::secret::Values;
 use crate::live::client::Client;
 use crate::plan::facts::CloudAccess;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::platform::account::Account;
 use crate::platform::credentials::{Credential, CredentialSet};
 use crate::platform::endpoint::{AllowList, CloudService, Endpoint};
 use crate::platform::iam::ProjectLookupError;
 use crate::terms::failure::Operation;
+use crate::terms::target::Target;
 
 /// Why there is no login: the condition's reason and sentence.
 pub type LoginError = (Reason, String);

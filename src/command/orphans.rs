@@ -11,7 +11,7 @@ use super::{CommandOutput, ExitStatus, access, readable};
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
-use crate::plan::facts::place::Target;
+use crate::terms::target::Target;
 
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -16,10 +16,10 @@ use crate::cluster::error::ClusterError;
 use crate::live::codes;
 use crate::live::looks::Inventory;
 use crate::plan::facts::CloudAccess;
-use crate::plan::facts::place::Target;
 use crate::plan::step::situation::describe_failure;
 use crate::platform::account::Account;
 use crate::platform::quota::Lane;
+use crate::terms::target::Target;
 
 /// What an object's project hangs on: namespace, Secret, region and project of the spec.
 type SourceKey = (String, Option<String>, Option<String>, Option<String>);

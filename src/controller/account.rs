@@ -8,12 +8,12 @@ use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Payload};
 use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::plan::facts::GetResult;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account as Login;
 use crate::platform::quota::{Bucket, Token};
 use crate::platform::transport::Deadline;
 use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
 /// An account of the cloud in use.
 pub(super) struct SharedAccount {

@@ -28,7 +28,6 @@ use crate::login::secret;
 use crate::login::{Login, LoginError};
 use crate::metrics::Metrics;
 use crate::plan::facts::conditions;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CloudAccess, SignKeyState};
 use crate::platform::account::{Account as Identified, AccountKey};
@@ -36,6 +35,7 @@ use crate::platform::clock::Clock;
 use crate::platform::credentials::{Credential, CredentialSet};
 use crate::platform::endpoint::AllowList;
 use crate::platform::quota::Quota;
+use crate::terms::target::Target;
 
 /// How many Secrets are read at once when the process starts, and how long it waits for them.
 const RECALLED_AT_ONCE: usize = 32;

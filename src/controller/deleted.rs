@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::plan::facts::place::Target;
 use crate::plan::facts::row::Row;
+use crate::terms::target::Target;
 
 /// How long a deleted id counts as absent.
 const COUNTS_FOR: Duration = Duration::from_mins(10);

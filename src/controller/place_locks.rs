@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::controller::weak_registry::WeakRegistry;
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
+use crate::terms::target::Target;
 
 type Lock = tokio::sync::Mutex<()>;
 

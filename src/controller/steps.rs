@@ -13,7 +13,7 @@ use crate::controller::update_delete::advice;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
 use crate::plan::facts::ledger;
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::outcome;
@@ -21,6 +21,7 @@ use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
 use crate::plan::step::{Look, Requeue};
 use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);

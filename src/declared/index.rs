@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::plan::facts::OtherOwner;
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
 use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::step::FRESH;
+use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
 pub struct Index {

@@ -8,7 +8,7 @@ use crate::live::client::Client;
 use crate::login::{Login, LoginError};
 use crate::plan::facts::CloudAccess;
 use crate::plan::facts::reason::Reason;
-use crate::platform::ambient::{Ambient, Environment, METADATA};
+use crate::platform::ambient::{Ambient, AmbientError, Environment, METADATA};
 use crate::platform::endpoint::AllowList;
 use crate::platform::service::ServiceClient;
 use crate::platform::temporary::{ServiceClients, TemporaryKeyError, TemporaryKeys};
@@ -56,7 +56,11 @@ impl AmbientLogin {
         if !self.granted.covers(namespace) {
             return Err((Reason::CredentialsMissing, no_reference(namespace)));
         }
-        let set = self.ambient.set(spec.region.as_deref())?;
+        let set = self.ambient.set(spec.region.as_deref());
+        let set = set.map_err(|problem| match problem {
+            AmbientError::Missing(sentence) => (Reason::CredentialsMissing, sentence),
+            AmbientError::EndpointNotAllowed(sentence) => (Reason::EndpointNotAllowed, sentence),
+        })?;
         Login::new(spec, set, SOURCE, allowed)
     }
 }

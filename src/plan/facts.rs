@@ -18,13 +18,14 @@ use jiff::Timestamp;
 
 use self::content::Content;
 pub use self::observed::{GetResult, Observed};
-use self::place::{Place, Target};
+use self::place::Place;
 use self::reason::Reason;
 use self::record::Record;
 use self::row::Row;
 use self::time::later;
 use crate::api::status::Status;
 use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// What is known of one object at one moment.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@ pub mod release;
 use jiff::Timestamp;
 
 use crate::api::status::{RemoteStatus, Status, TargetStatus};
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
 use crate::plan::facts::row::Row;
@@ -15,6 +14,7 @@ use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, conditions, 
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]

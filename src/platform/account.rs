@@ -5,11 +5,11 @@ use std::fmt;
 use ring::digest;
 use secrecy::ExposeSecret;
 
-use crate::plan::facts::place::Target;
 use crate::platform::credentials::Credential;
 use crate::platform::keys::{User, keyed_digest, length_prefixed};
 use crate::platform::redact::shortened;
 use crate::platform::sign::hex;
+use crate::terms::target::Target;
 
 /// One credential at one project. What is seen with one account is never shown to another.
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ pub struct AllowList {
 /// A service of the cloud whose host is made from a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloudService {
-    /// The API of recording callbacks.
+    /// Live.
     Live,
     /// Tokens and projects.
     Iam,

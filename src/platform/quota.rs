@@ -21,8 +21,8 @@ use tokio::{
 
 use self::queue::{Queue, QueueTurn};
 use self::rate::Rate;
-pub use crate::plan::step::Lane;
 use crate::platform::call_budget::CallBudget;
+pub use crate::terms::lane::Lane;
 
 /// The buckets of all identities of this process.
 pub struct Quota {

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::live::classify;
 use crate::platform::clock::{Clock, RequestSpan, date};
+use crate::platform::failures::{self, PLATFORM_RULES};
 use crate::platform::redact::Redactor;
 use crate::platform::transport::{Deadline, Request, Response, Transport, reply_headers};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -73,7 +73,7 @@ impl ServiceClient {
     ) -> Result<ServiceReply, Failure> {
         let problem = "the credential has a character that a header can't hold";
         let request = request
-            .ok_or_else(|| classify::failure_before_sending(operation, Class::Rejected, problem))?;
+            .ok_or_else(|| failures::failure_before_sending(operation, Class::Rejected, problem))?;
         let ServiceAddress { name, endpoint } = service;
         let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
         let sent = self.clock.local();
@@ -83,7 +83,7 @@ impl ServiceClient {
         let span = RequestSpan { sent, received };
         let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let now = self.clock.at(endpoint, received);
-        let result = classify::classify_reply(operation, reply, secrets, now)
+        let result = failures::classify_reply(&PLATFORM_RULES, operation, reply, secrets, now)
             .map_err(|failure| service.as_not_sent(failure));
         let failure = result.as_ref().err();
         tracing::info!(

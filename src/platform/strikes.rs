@@ -16,8 +16,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use self::ledger::{Admission, CredentialId, Ledger};
 pub use self::verdict::CredentialVerdict;
-use crate::live::classify;
 use crate::platform::credentials::Credential;
+use crate::platform::failures;
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// Until when no call may be made with a credential, unless one of its values changes.
@@ -35,7 +35,7 @@ impl Stopped {
             "the cloud refused this credential before; so that it is not locked, it is not used for {} s or until one of its values changes",
             left.as_secs() + 1
         );
-        let mut failure = classify::failure_before_sending(operation, Class::Credential, &problem);
+        let mut failure = failures::failure_before_sending(operation, Class::Credential, &problem);
         failure.retry_after = Some(left);
         failure
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 /// The five operations of the API, by the names that the status and the metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
-    /// `POST /record/callbacks`
+    /// A `POST`.
     Create,
-    /// `PUT /record/callbacks/{id}`
+    /// A `PUT` by id.
     Update,
-    /// `DELETE /record/callbacks/{id}`
+    /// A `DELETE` by id.
     Delete,
-    /// `GET /record/callbacks/{id}`
+    /// A `GET` by id.
     Get,
-    /// `GET /record/callbacks`
+    /// A `GET` of a list.
     List,
 }
 
@@ -57,7 +57,7 @@ pub enum Class {
     Rejected,
     /// Something lies at this place already.
     Exists,
-    /// The callback of this id does not exist.
+    /// What has this id does not exist.
     Gone,
     /// The API is in maintenance (told as a 400); nothing was changed.
     Maintenance,

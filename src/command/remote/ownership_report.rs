@@ -7,8 +7,9 @@ use kube::ResourceExt as _;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::facts::conditions;
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
 use crate::plan::facts::row::Row;
+use crate::terms::target::Target;
 
 /// The objects, as far as they say something of callbacks.
 #[derive(Debug, Default)]

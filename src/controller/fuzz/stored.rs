@@ -13,7 +13,7 @@ use crate::declared::parse;
 use crate::fuzz::manifest::{UID, stored};
 use crate::fuzz::{config, moment};
 use crate::plan::facts::content::{Content, EventSet, ReportedContent};
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
 use crate::plan::facts::row::Row;
@@ -27,6 +27,7 @@ use crate::plan::outcome::{Receipt, release};
 use crate::plan::step::decide::decide;
 use crate::plan::step::{Requeue, Step, maintain};
 use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
 const SETTINGS: PlanSettings = PlanSettings {
     settle_time: Duration::from_secs(30),

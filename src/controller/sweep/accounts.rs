@@ -13,9 +13,9 @@ use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::login::Login;
 use crate::plan::facts::CloudAccess;
-use crate::plan::facts::place::Target;
 use crate::platform::account::AccountKey;
 use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// Objects.
 pub(super) type ServedObjects = Vec<Arc<RecordingCallback>>;

@@ -1,8 +1,22 @@
 //! Every shape of body and every way to a class.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use http::{HeaderMap, header};
 
 use super::*;
+use crate::platform::failures::failure_without_answer;
+use crate::terms::failure::Class;
+
+fn failure_of_answer(
+    operation: Operation,
+    response: &Response,
+    secrets: &Redactor,
+    now: Timestamp,
+) -> Failure {
+    failures::failure_of_answer(&RULES, operation, response, secrets, now)
+}
 
 fn response(status: u16, body: impl Into<Bytes>) -> Response {
     let status = StatusCode::from_u16(status).unwrap();

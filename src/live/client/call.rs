@@ -19,6 +19,7 @@ use crate::live::{classify, codes};
 use crate::platform::account::Account;
 use crate::platform::clock::{RequestSpan, date};
 use crate::platform::credentials::{Credential, KeyPair};
+use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::redact::Redactor;
 use crate::platform::request::Draft;
@@ -104,12 +105,12 @@ impl Client {
             secrets,
         } = self.send_with_one_retry(token, account, &call).await?;
         let value = read(&response, &secrets).map_err(|problem| {
-            classify::failure_of_unreadable(call.operation, &response, &problem, &secrets)
+            failures::failure_of_unreadable(call.operation, &response, &problem, &secrets)
         })?;
         Ok(Answer {
             value,
             http_status: response.status.as_u16(),
-            request_id: classify::request_id(&response.headers, &secrets),
+            request_id: failures::request_id(&response.headers, &secrets),
             at,
             date,
         })
@@ -300,7 +301,7 @@ impl Client {
         };
         let problem = "project id or credential has a character that a header can't hold";
         let request = request.ok_or_else(|| {
-            classify::failure_before_sending(call.operation, Class::Rejected, problem)
+            failures::failure_before_sending(call.operation, Class::Rejected, problem)
         })?;
         Ok((request, proof))
     }
@@ -316,7 +317,7 @@ impl Client {
             Ok(response) => (
                 Some(response.status.as_u16()),
                 None,
-                classify::request_id(&response.headers, secrets),
+                failures::request_id(&response.headers, secrets),
             ),
             Err(failure) => (
                 failure.http_status,
@@ -352,7 +353,7 @@ fn finished(outcome: SentCall, pass: CredentialPass<'_>) -> Result<AcceptedCall,
 /// The failure of a call that was refused, and is not made once more since that is one call too many.
 fn over_budget(operation: Operation) -> Failure {
     let problem = "it was refused for its date, token or key, and the calls that may be made for one object in an hour are used up";
-    classify::failure_before_sending(operation, Class::NotSent, problem)
+    failures::failure_before_sending(operation, Class::NotSent, problem)
 }
 
 /// Whoever says 429, the gateway or a proxy before it, means the whole account.
@@ -380,7 +381,7 @@ impl SentCall {
         }
         let anew = |signed: Timestamp| {
             let (date, ahead) = self.date?;
-            classify::is_skewed(failure, signed, date).then_some(RetryReason::Date(ahead))
+            failures::is_skewed(failure, signed, date).then_some(RetryReason::Date(ahead))
         };
         match &self.proof {
             RequestAuth::Signed(signed) => anew(*signed),

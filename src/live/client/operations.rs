@@ -4,9 +4,10 @@ use http::{Method, StatusCode};
 
 use super::{Client, call::ApiCall, payload::Payload};
 use crate::live::answer::{Answer, Page};
-use crate::live::{classify, wire};
+use crate::live::wire;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
+use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::redact::Redactor;
 use crate::platform::sign::percent_encode;
@@ -160,7 +161,7 @@ fn callbacks(account: &Account) -> String {
 fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
     if !wire::is_id(id) {
         let problem = "the recorded id can't be part of an address";
-        return Err(classify::failure_before_sending(
+        return Err(failures::failure_before_sending(
             operation,
             Class::Rejected,
             problem,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::live::classify;
 use crate::live::client::Client;
 use crate::platform::account::Account;
+use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::strikes::CredentialPass;
 use crate::platform::transport::Deadline;
@@ -58,7 +58,7 @@ impl Client {
 /// The failure of a change that was planned before the cloud throttled.
 fn throttled(operation: Operation, pause: Duration) -> Failure {
     let problem = "the cloud throttled the account while this waited for its turn";
-    let mut failure = classify::failure_before_sending(operation, Class::Throttled, problem);
+    let mut failure = failures::failure_before_sending(operation, Class::Throttled, problem);
     failure.retry_after = Some(pause).filter(|pause| !pause.is_zero());
     failure
 }
@@ -66,5 +66,5 @@ fn throttled(operation: Operation, pause: Duration) -> Failure {
 /// The failure of a change whose credential had first to prove itself.
 fn too_late(operation: Operation) -> Failure {
     let problem = "the deadline passed while another call with this credential, which was not accepted yet, waited for its answer";
-    classify::failure_before_sending(operation, Class::NotSent, problem)
+    failures::failure_before_sending(operation, Class::NotSent, problem)
 }

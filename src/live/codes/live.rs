@@ -1,6 +1,6 @@
 //! The codes of Live itself.
 
-use super::code::{Code, code};
+use crate::platform::codes::{Code, code};
 use crate::terms::failure::Class;
 
 const FIX_ACCOUNT: &str = "Settle the account in the console of Huawei Cloud.";

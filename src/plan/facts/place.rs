@@ -1,4 +1,4 @@
-//! Where a callback lies: domain and application, in a project of a region. Places of the whole program are compared here.
+//! Where a callback lies within a project: domain and application.
 
 /// The key that the cloud gives a callback: an ingest (publish) domain and an application of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,24 +30,6 @@ impl Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.domain, self.app)
-    }
-}
-
-/// The project of a region that an object's callback lives in, and the address it is reached at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Target {
-    /// Region, such as `cn-north-4`.
-    pub region: String,
-    /// Project id.
-    pub project_id: String,
-    /// Base URL of the Live API without a final slash.
-    pub endpoint: String,
-}
-
-impl Target {
-    /// Whether both name the same region and project; the address may differ.
-    pub fn same_project(&self, other: &Self) -> bool {
-        self.region == other.region && self.project_id == other.project_id
     }
 }
 

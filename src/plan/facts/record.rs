@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::facts::content::Content;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::shifted;
+use crate::terms::target::Target;
 
 /// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
 /// `Date` headers may be dated by two clocks.

@@ -2,7 +2,8 @@
 
 use crate::plan::facts::{Facts, SignKeyState};
 use crate::plan::step::situation::Situation;
-use crate::plan::step::{Lane, Step, delete, dispute, manage, observe, requeue, settled};
+use crate::plan::step::{Step, delete, dispute, manage, observe, requeue, settled};
+use crate::terms::lane::Lane;
 
 /// The next step.
 pub fn decide(facts: &Facts) -> Step {

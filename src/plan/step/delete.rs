@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
@@ -14,6 +13,7 @@ use crate::plan::step::preconditions::{
 use crate::plan::step::settled::stage_while_suspended;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look, requeue, requeue_at};
+use crate::terms::target::Target;
 
 /// The next step.
 pub(in crate::plan) fn decide(facts: &Facts) -> Step {

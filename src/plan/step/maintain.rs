@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::status::Status;
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::ReportedContent;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
@@ -19,6 +18,7 @@ use crate::plan::step::settled::{
 };
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{FRESH, Proof, Requeue, Step, contention, look, requeue};
+use crate::terms::target::Target;
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{
@@ -19,6 +18,7 @@ use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{
     FRESH, Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at,
 };
+use crate::terms::target::Target;
 
 /// When a Duplicate asks again whether its owner is known.
 const LISTED_SOON: Duration = Duration::from_secs(5);

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::ledger::Outcome;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{Facts, conditions, ledger};
 use crate::plan::step::backoff::next_look;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Step, requeue, requeue_at};
 use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// The credentials can't be used.
 pub(in crate::plan) fn unusable(reason: Reason, message: &str) -> Situation {

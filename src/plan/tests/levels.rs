@@ -7,7 +7,6 @@ use super::world::{EffectFate, PlanWorld, process};
 use crate::api::status::Status;
 use crate::plan::facts::conditions;
 use crate::plan::facts::ledger;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{
@@ -20,6 +19,7 @@ use crate::plan::step::decide::decide;
 use crate::plan::step::maintain;
 use crate::plan::step::{Requeue, Step};
 use crate::terms::failure::Class;
+use crate::terms::target::Target;
 
 /// The facts of a settled object of which nothing was read yet, and its row.
 fn settled() -> (Facts, Row, Target) {

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::facts::reason::Reason;
 use crate::platform::ambient::environment::{
     AK, Environment, IAM_ENDPOINT, REGION, SECURITY_TOKEN, SK,
 };
@@ -32,8 +31,14 @@ const DEFAULT_DURATION: u32 = 3600;
 /// What STS calls the session unless the environment says otherwise.
 const DEFAULT_SESSION: &str = env!("CARGO_PKG_NAME");
 
-/// Why there are no credentials: a condition's reason, and a sentence.
-pub type AmbientError = (Reason, String);
+/// Why the environment gives no credentials, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AmbientError {
+    /// Something is missing, or can't be read.
+    Missing(String),
+    /// Calls may not go where it says.
+    EndpointNotAllowed(String),
+}
 
 /// What serves.
 pub(super) enum AmbientSource {
@@ -164,7 +169,7 @@ fn endpoint(
 
 fn refused(name: &str, problem: &str) -> AmbientError {
     let sentence = format!("The operator's own environment ({name}): {problem}.");
-    (Reason::EndpointNotAllowed, sentence)
+    AmbientError::EndpointNotAllowed(sentence)
 }
 
 /// Values as a Secret would hold them.
@@ -177,5 +182,5 @@ pub(super) fn data_of(values: &[(&str, Option<&str>)]) -> BTreeMap<String, Vec<u
 
 pub(super) fn missing(problem: &str) -> AmbientError {
     let sentence = format!("The operator's own environment: {problem}.");
-    (Reason::CredentialsMissing, sentence)
+    AmbientError::Missing(sentence)
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::plan::facts::reason::Reason;
 use crate::platform::ambient::*;
 use crate::platform::clock::{Clock, Wall};
 use crate::platform::service::ServiceClient;
@@ -149,16 +148,19 @@ fn the_first_source_for_which_everything_is_there_serves() {
 #[test]
 fn a_value_that_is_none_is_told() {
     let project = ("HUAWEICLOUD_SDK_PROJECT_ID", "a/b");
-    let (reason, sentence) = problem(&[STATIC[0], STATIC[1], project]);
-    assert_eq!(reason, Reason::CredentialsMissing);
+    let AmbientError::Missing(sentence) = problem(&[STATIC[0], STATIC[1], project]) else {
+        panic!("another problem")
+    };
     assert!(sentence.contains("project_id"), "{sentence}");
     let token = ("HUAWEICLOUD_OIDC_ID_TOKEN", ID_TOKEN);
     let wrong = ("HUAWEICLOUD_OIDC_DURATION_SECONDS", "1h");
-    let (reason, sentence) = problem(&[STS[0], STS[1], STS[2], token, wrong]);
-    assert_eq!(reason, Reason::CredentialsMissing);
+    let AmbientError::Missing(sentence) = problem(&[STS[0], STS[1], STS[2], token, wrong]) else {
+        panic!("another problem")
+    };
     assert!(sentence.contains(wrong.0), "{sentence}");
-    let (reason, sentence) = problem(&[STS[0], STS[1], token]);
-    assert_eq!(reason, Reason::CredentialsMissing);
+    let AmbientError::Missing(sentence) = problem(&[STS[0], STS[1], token]) else {
+        panic!("another problem")
+    };
     assert!(
         sentence.contains("HUAWEICLOUD_SDK_STS_ENDPOINT") && sentence.contains(STS[2].0),
         "{sentence}"
@@ -173,7 +175,7 @@ fn whom_keys_are_asked_of_has_to_be_allowed_unless_it_is_on_this_machine() {
         let uri = ("HC_CONTAINER_CREDENTIALS_FULL_URI", uri);
         ambient(&[uri, BY_POD[1]]).set(None)
     };
-    for (reason, sentence) in [
+    for problem in [
         problem(&[
             STS[0],
             STS[1],
@@ -189,7 +191,10 @@ fn whom_keys_are_asked_of_has_to_be_allowed_unless_it_is_on_this_machine() {
         pod("http://127.0.0.1@elsewhere.example.com/v1").unwrap_err(),
         pod("http://localhost.example.com/v1").unwrap_err(),
     ] {
-        assert_eq!(reason, Reason::EndpointNotAllowed, "{sentence}");
+        assert!(
+            matches!(problem, AmbientError::EndpointNotAllowed(_)),
+            "{problem:?}"
+        );
     }
     assert!(ambient(&[STS[0], STS[1], STS[2], token]).set(None).is_ok());
     for uri in [

@@ -1,8 +1,8 @@
 //! What a Secret may hold, and what tells accounts apart.
 
-use crate::plan::facts::place::Target;
 use crate::platform::account::Account;
 use crate::platform::credentials::*;
+use crate::terms::target::Target;
 
 const SK: &str = "test-secret-key-0123456789abcdefghijklm";
 

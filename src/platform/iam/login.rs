@@ -8,9 +8,9 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use crate::live::classify;
 use crate::platform::account::Account;
 use crate::platform::credentials::Credential;
+use crate::platform::failures;
 use crate::platform::iam::slots::{SlotContent, Slots};
 use crate::platform::iam::wire;
 use crate::platform::keys::User;
@@ -189,7 +189,7 @@ impl UserLogins {
             .await?
             .result?;
         let issued = wire::issued_token(&response).map_err(|problem| {
-            iam.as_not_sent(classify::failure_of_unreadable(
+            iam.as_not_sent(failures::failure_of_unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })?;

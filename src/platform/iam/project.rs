@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::live::{classify, codes};
 use crate::platform::credentials::Credential;
 use crate::platform::iam::login::{UserLogins, at};
 use crate::platform::iam::slots::{SlotContent, Slots};
@@ -19,6 +18,7 @@ use crate::platform::service;
 use crate::platform::service::{REFUSAL_HOLDOFF, ServiceClient, ServiceReply};
 use crate::platform::strikes::{CredentialVerdict, Strikes};
 use crate::platform::temporary::TemporaryKeys;
+use crate::platform::{codes, failures};
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// What a look-up brought, and until when a failure counts.
@@ -221,7 +221,7 @@ impl Projects {
             .await?;
         if let (LookupAuth::Pair(_), Err(failure), Some((date, ahead))) =
             (proof, &reply.result, reply.date)
-            && classify::is_skewed(failure, signed, date)
+            && failures::is_skewed(failure, signed, date)
         {
             let signed = self.sender.ahead(ahead);
             reply = self
@@ -235,7 +235,7 @@ impl Projects {
         }
         let response = reply.result?;
         wire::projects(&response.body).map_err(|problem| {
-            at(&key.endpoint).as_not_sent(classify::failure_of_unreadable(
+            at(&key.endpoint).as_not_sent(failures::failure_of_unreadable(
                 operation, &response, &problem, &secrets,
             ))
         })

@@ -15,12 +15,12 @@ use futures::future::{BoxFuture, join_all};
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret;
 
-use crate::plan::facts::place::Target;
 use crate::platform::clock::Wall;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::iam::*;
 use crate::platform::transport::{Deadline, Request, Response, TransportError};
 use crate::terms::failure::Class;
+use crate::terms::target::Target;
 
 const IAM: &str = "https://iam.example.com";
 const NOON: &str = "2026-11-25T12:00:00Z";

@@ -5,7 +5,7 @@ use std::{
     ops::Bound::{Excluded, Unbounded},
 };
 
-use crate::plan::step::Lane;
+use crate::terms::lane::Lane;
 
 /// Every token of this number goes to the lowest lane that waits, so that none is starved.
 const LOWEST_EVERY: u64 = 20;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::live::classify;
+use crate::platform::failures;
 use crate::platform::keys::KeyPair;
 use crate::platform::lifetime::lifetime;
 use crate::platform::redact::{MAX_TEXT, Redactor};
@@ -246,7 +246,7 @@ impl KeyExchange<'_> {
 
     fn unreadable(&self, response: &Response, problem: &str) -> TemporaryKeyError {
         let failure: Failure =
-            classify::failure_of_unreadable(self.operation, response, problem, &Redactor::new());
+            failures::failure_of_unreadable(self.operation, response, problem, &Redactor::new());
         TemporaryKeyError::Failed(self.service.as_not_sent(failure))
     }
 }

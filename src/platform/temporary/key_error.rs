@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::live::classify;
+use crate::platform::failures;
 use crate::platform::service::{REFUSAL_HOLDOFF, holdoff};
 use crate::terms::failure::{Class, Failure, Operation};
 
@@ -20,7 +20,7 @@ impl TemporaryKeyError {
     pub fn into_failure(self, operation: Operation) -> Failure {
         match self {
             Self::Missing(sentence) => {
-                classify::failure_before_sending(operation, Class::NotSent, &sentence)
+                failures::failure_before_sending(operation, Class::NotSent, &sentence)
             }
             Self::Failed(failure) => Failure {
                 operation,

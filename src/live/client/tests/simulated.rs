@@ -6,12 +6,12 @@ use live_simulator::{
 use live_simulator::{LoggedOperation, settings::Contract};
 
 use super::*;
-use crate::plan::facts::place::Target;
 use crate::platform::clock::Wall;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::iam::ProjectLookupError;
 use crate::platform::quota::{Bucket, Lane, Quota};
 use crate::platform::transport::HttpTransport;
+use crate::terms::target::Target;
 
 const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 const SK: &str = "SKTEST/0123456789+abcdefghijklmnopqrstuv";

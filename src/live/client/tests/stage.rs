@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::*;
-use crate::plan::facts::place::Target;
 use crate::platform::clock::Wall;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::quota::{Bucket, Lane, Quota};
 use crate::platform::transport::{Deadline, Request, Response, TransportError};
+use crate::terms::target::Target;
 
 /// Noon, as a `Date` header says it.
 pub(super) const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";

@@ -13,11 +13,12 @@ use crate::plan::facts::Adoption;
 use crate::plan::facts::conditions;
 use crate::plan::facts::content::Content;
 use crate::plan::facts::ledger;
-use crate::plan::facts::place::{Place, Target};
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::Step;
 use crate::plan::step::maintain;
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
+use crate::terms::target::Target;
 
 /// When everything begins: a moment at which a sweep is due, too.
 const DAWN: i64 = 1_800_000_000;

@@ -3,7 +3,6 @@
 use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
 use crate::api::status::Status;
 use crate::plan::facts::ledger;
-use crate::plan::facts::place::Target;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
@@ -15,6 +14,7 @@ use crate::plan::outcome::release;
 use crate::plan::step::Step;
 use crate::plan::step::decide::decide;
 use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -61,7 +61,7 @@ async fn a_process_believes_itself_more_than_what_it_inherits() {
 #[test]
 fn only_live_itself_vouches_for_a_credential() {
     let verdict = |class, code: Option<&str>| {
-        let mut failure = classify::failure_before_sending(Operation::List, class, "");
+        let mut failure = failures::failure_before_sending(Operation::List, class, "");
         failure.code = code.map(str::to_owned);
         failure.http_status = Some(400);
         CredentialVerdict::of::<()>(&Err(failure))
@@ -88,7 +88,7 @@ fn only_live_itself_vouches_for_a_credential() {
         CredentialVerdict::Unknown
     );
     assert_eq!(verdict(Class::CloudDown, None), CredentialVerdict::Unknown);
-    let held_back = classify::failure_before_sending(Operation::List, Class::Credential, "");
+    let held_back = failures::failure_before_sending(Operation::List, Class::Credential, "");
     let verdict = CredentialVerdict::of_failure(&held_back);
     assert_eq!(verdict, CredentialVerdict::Unknown, "it is counted already");
 }

@@ -15,7 +15,7 @@ pub struct Code {
     pub advice: &'static str,
 }
 
-pub(super) const fn code(
+pub(crate) const fn code(
     code: &'static str,
     class: Class,
     meaning: &'static str,
