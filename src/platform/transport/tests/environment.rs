@@ -68,7 +68,7 @@ fn in_environment(url: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([
         "--exact",
-        "live::transport::tests::environment::child",
+        "platform::transport::tests::environment::child",
         "--ignored",
         "--nocapture",
     ]);
