@@ -3,7 +3,7 @@
 #
 #   crds/                                   from the types in src/api, by `recording-callback-operator crd`
 #   chart: Chart.yaml's versions            from Cargo.toml
-#   chart: files/, copies of the CRD and of the alerts and dashboard in deploy/monitoring: Helm cannot read outside of the chart
+#   chart: files/, copies of values.yaml, the CRD and of the alerts and dashboard in deploy/monitoring: Helm cannot read outside of the chart
 #   chart: README.md's table of values      from values.yaml
 #   deploy/install.yaml                     from the chart, by `helm template`
 #   deploy/kustomize/base/operator.yaml     from install.yaml: all but the binding that an overlay chooses
@@ -31,7 +31,7 @@ mkdir -p crds $chart/files
 cargo run --quiet --locked -- crd >"$new/crd"
 cp "$new/crd" $crd
 cp "$new/crd" $chart/files/${crd##*/}
-cp deploy/monitoring/{alerts.yaml,dashboard.json} $chart/files
+cp deploy/monitoring/{alerts.yaml,dashboard.json} $chart/values.yaml $chart/files
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 sed "s/^\(version\|appVersion\): .*/\1: $version/" $chart/Chart.yaml >"$new/chart"

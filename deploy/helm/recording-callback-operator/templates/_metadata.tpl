@@ -1,0 +1,42 @@
+{{/*
+Labels and annotations of the objects. Nothing here renders an object.
+*/}}
+
+{{/* The labels by which Deployment, Service and the like find the pods. They never change. */}}
+{{- define "operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The label by which a ServiceMonitor finds the Service: Argo CD writes the name of its Application over the instance's. */}}
+{{- define "operator.serviceLabel" -}}
+live.huaweicloud.com/operator: {{ include "operator.fullname" . }}
+{{- end -}}
+
+{{- define "operator.labels" -}}
+{{ include "operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{/* Labels that the user wants on every object. */}}
+{{- define "operator.commonLabels" -}}
+{{- merge (dict) .Values.commonLabels ((.Values.global).commonLabels | default dict) | toYaml -}}
+{{- end -}}
+
+{{/*
+Labels and annotations of an object. Takes a dict of root and, optionally, the object's own labels and annotations. The
+chart's win over the user's: selectors depend on them.
+*/}}
+{{- define "operator.metadata" -}}
+{{- $common := include "operator.commonLabels" .root | fromYaml -}}
+{{- $labels := merge (include "operator.labels" .root | fromYaml) (.labels | default dict) $common -}}
+{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
