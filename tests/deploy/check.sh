@@ -17,6 +17,8 @@ source tests/deploy/helm3.sh
 source tests/deploy/acceptance.sh
 source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
+source tests/deploy/umbrella.sh
+source tests/deploy/released.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
 summary
