@@ -8,8 +8,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/deploy/lib.sh
 
-chart=deploy/helm/recording-callback-operator
-image=(--set image.repository=registry.example.com/recording-callback-operator)
+operator=recording-callback-operator
+chart=deploy/helm/$operator
+image=(--set image.repository=registry.example.com/$operator)
 
 start_control_plane
 source tests/deploy/rendering.sh
@@ -21,6 +22,7 @@ source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
 source tests/deploy/umbrella.sh
 source tests/deploy/released.sh
+source tests/deploy/values.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
 summary

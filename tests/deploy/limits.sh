@@ -4,6 +4,14 @@
 cargo build --quiet --locked
 program=target/debug/$operator
 
+# The chart's Deployment alone, which is rendered in a fifth of the time.
+alone=$work/alone
+cp -r "$chart" "$alone"
+find "$alone/templates" "$alone/files" -type f ! -name '*.tpl' ! -name deployment.yaml ! -name values.yaml -delete
+arguments() {
+    helm template release "$alone" "${image[@]}" --set-json "$1"
+}
+
 # The program takes its flags when the next thing that it complains of is the cluster.
 program_takes() {
     local code=0
@@ -17,7 +25,7 @@ program_refuses() {
 }
 # The chart takes a value when it renders it as this very flag.
 chart_takes() {
-    template "${image[@]}" --set crds.enabled=false --set-json "$2" >"$work/rendered"
+    arguments "$2" >"$work/rendered"
     grep -F -- "\"$1\"" "$work/rendered"
 }
 # both VERDICT FLAG VALUE
@@ -27,7 +35,7 @@ both() {
         chart_takes "$2" "$3"
     else
         program_refuses "$2"
-        refused "${3%%[=.]*}" template "${image[@]}" --set-json "$3"
+        refused "${3%%[=.]*}" arguments "$3"
     fi
 }
 # limits FLAG VALUE VERDICT TEXTS...: each text as a value of the chart and as a flag. A list has one item, or those between its commas.

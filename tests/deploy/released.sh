@@ -21,6 +21,7 @@ upgraded() {
 }
 gone() {
     either 4 uninstall old "${here[@]}" --ignore-not-found
+    without_crd
     eventually nothing_left old
 }
 all_values() {

@@ -1,6 +1,6 @@
 # Sourced by check.sh: no setting is made twice, none against a value of the chart; and every flag of the program has its value.
 
-# conflict SENTENCE JSON: refused, with a sentence that names the value to set.
+# A sentence that names the value to set, and what is refused with it.
 while IFS='|' read -r sentence json; do
     check "refused: $json" refused "$sentence" template "${image[@]}" --set-json "$json"
 done <<'EOF'

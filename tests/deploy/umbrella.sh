@@ -58,10 +58,15 @@ deployed() {
 }
 umbrella_uninstalled() {
     either "$1" uninstall media "${here[@]}"
+    without_crd
     eventually nothing_left media
 }
 
-here=(--namespace recording-callback-system)
+# without_crd: no other release has the CRD.
+without_crd() {
+    kubectl delete --ignore-not-found --timeout=90s -f crds
+}
+check "nothing has the CRD" without_crd
 check "an umbrella chart fetches it" helm dependency update "$umbrella"
 while read -r times text; do
     check "what the umbrella says to all its charts is taken: $text" in_both "$times" "$text"
