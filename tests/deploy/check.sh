@@ -23,6 +23,7 @@ source tests/deploy/lifecycle.sh
 source tests/deploy/umbrella.sh
 source tests/deploy/released.sh
 source tests/deploy/values.sh
+source tests/deploy/appliers.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
 summary
