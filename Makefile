@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image bundle release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -22,6 +22,9 @@ build: ## Build the operator and the simulator of the cloud into target/debug
 image: ## Build the container image into build/image, and push it where REPOSITORY says; PLATFORM, TAG
 	@deploy/image/build.sh $(if $(REPOSITORY),--push --repository $(REPOSITORY)) $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(TAG),--tag $(TAG))
 	@$(if $(REPOSITORY),true,echo "It is in build/image. To push it, too: make image REPOSITORY=registry.example.com/recording-callback-operator")
+
+bundle: build/bin/helm ## Make the bundle for the Operator Lifecycle Manager in build/bundle, judged by operator-framework's validators; IMAGE
+	@deploy/olm/bundle.sh build/bundle $(IMAGE)
 
 release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM
 	@scripts/release.sh $(PLATFORM)
@@ -53,6 +56,8 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== image"
 	cd deploy/image && go test ./...
+	@echo "== bundle for the Operator Lifecycle Manager"
+	cd deploy/olm && go test ./...
 	@echo "== version"
 	tests/release/version.sh
 	@echo "== chart and install.yaml"
@@ -105,6 +110,7 @@ lint: ## Check formatting, and lint; every warning is an error; links in the doc
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
 	cd deploy/image && go vet ./...
+	cd deploy/olm && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 deny: ## Check where all crates come from, their licences, and that none is banned

@@ -2,7 +2,7 @@
 # Makes all that a release consists of, in build/release, for one platform (this machine's, or the first argument):
 #
 #   the program; its image as `docker save` writes it and as an OCI layout; its bill of materials (CycloneDX)
-#   the chart; install.yaml; the CRD; monitoring/ and policies/
+#   the chart; the bundle for the Operator Lifecycle Manager; install.yaml; the CRD; monitoring/ and policies/
 #   LICENSE, CHANGELOG.md, and SHA256SUMS over all of it
 #
 # The same commit, made with the same Rust, Go and C compiler, gives the same bytes: every time in it is that of the commit.
@@ -44,6 +44,10 @@ sed "s|$work/source||; s|?download_url=file://[^\"]*||" "$work/source/bom.json" 
 cp --recursive deploy/helm/$name "$work/$name"
 find "$work/$name" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 build/bin/helm package "$work/$name" --destination "$release" >/dev/null
+
+deploy/olm/bundle.sh "$work/bundle" >/dev/null
+tar --create --file "$release/$name-$version-bundle.tar" --directory "$work/bundle" --format=ustar --sort=name \
+    --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --mtime="@$SOURCE_DATE_EPOCH" .
 
 cp --recursive deploy/install.yaml crds/*.yaml deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
 (cd "$release" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >"$work/sums" && mv "$work/sums" SHA256SUMS)
