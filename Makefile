@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image bundle release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -26,9 +26,12 @@ image: ## Build the container image into build/image, and push it where REPOSITO
 bundle: build/bin/helm ## Make the bundle for the Operator Lifecycle Manager in build/bundle, judged by operator-framework's validators; IMAGE
 	@deploy/olm/bundle.sh build/bundle $(IMAGE)
 
-release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM
+release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM, REGISTRY, SOURCE_URL
 	@scripts/release.sh $(PLATFORM)
 	@$(if $(PLATFORM),echo "To check it on a machine of $(PLATFORM): tests/release/check.sh",tests/release/check.sh)
+
+publish: build/bin/helm ## Push the image and the chart of build/release to REGISTRY, as ghcr.io/owner; prints what there is to sign
+	@scripts/publish.sh $(REGISTRY)
 
 build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes the first time)
 	@tests/cluster/build.sh
@@ -60,6 +63,8 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	cd deploy/olm && go test ./...
 	@echo "== version"
 	tests/release/version.sh
+	@echo "== publishing, to a registry on this machine"
+	tests/release/publish.sh
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
@@ -102,7 +107,8 @@ fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets,
 	cargo test --lib --locked --no-run
 	end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-10})); while ((SECONDS < end)); do PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --lib --locked -- fuzz::; done
 
-lint: ## Check formatting, and lint; every warning is an error; links in the docs, places of the twins
+lint: ## Check formatting, and lint; every warning is an error; links in the docs, places of the twins, workflows
+	tests/workflows/check.sh
 	tests/docs/check.py
 	tests/twins/run.py --check
 	cargo fmt --all --check
