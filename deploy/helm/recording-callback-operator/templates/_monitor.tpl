@@ -18,22 +18,9 @@ namespaceSelector:
 
 {{/* The one endpoint, as an item of a list. */}}
 {{- define "operator.monitorEndpoint" -}}
-- port: metrics
-  {{- with .interval }}
-  interval: {{ . }}
-  {{- end }}
-  {{- with .scrapeTimeout }}
-  scrapeTimeout: {{ . }}
-  {{- end }}
-  {{- with .honorLabels }}
-  honorLabels: {{ . }}
-  {{- end }}
-  {{- with .relabelings }}
-  relabelings:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .metricRelabelings }}
-  metricRelabelings:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- $endpoint := dict "port" "metrics" -}}
+{{- range $field := list "interval" "scrapeTimeout" "honorLabels" "relabelings" "metricRelabelings" -}}
+{{- with index $ $field }}{{ $_ := set $endpoint $field . }}{{ end -}}
+{{- end -}}
+- {{ merge (dict) .endpoint $endpoint | toYaml | indent 2 | trim }}
 {{- end -}}
