@@ -8,8 +8,11 @@ app.kubernetes.io/name: {{ include "operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The label by which a ServiceMonitor finds the Service: Argo CD writes the name of its Application over the instance's. */}}
-{{- define "operator.serviceLabel" -}}
+{{/*
+The label by which a ServiceMonitor finds the Service, and commands the Deployment: Argo CD writes the name of its Application over the
+instance's, and the name may be an alias.
+*/}}
+{{- define "operator.ownLabel" -}}
 live.huaweicloud.com/operator: {{ include "operator.fullname" . }}
 {{- end -}}
 
