@@ -35,7 +35,6 @@ done <<'EOF'
 /extraEnv/0 extraEnv=[{"name":"A","valeu":"b"}]
 /extraVolumes/0 extraVolumes=[{"name":"root","hostPath":{"path":"/"}}]
 /proxy/https proxy.https="http://user:password@proxy.example.com"
-/caBundle caBundle={"configMap":"roots","secret":"roots"}
 /securityContext/runAsUser securityContext.runAsUser=0
 /tolerations/0 tolerations=[{"efect":"NoSchedule"}]
 /fullnameOverride fullnameOverride="Media"

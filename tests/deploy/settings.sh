@@ -22,7 +22,8 @@ by caBundle: choose one|{"caBundle":{"configMap":"roots"},"extraEnv":[{"name":"S
 extraVolumes: two have one name, or the chart's: ca-bundle|{"caBundle":{"configMap":"roots"},"extraVolumes":[{"name":"ca-bundle","emptyDir":{}}]}
 extraVolumeMounts: two have one name|extraVolumeMounts=[{"name":"a","mountPath":"/a"},{"name":"b","mountPath":"/a"}]
 extraContainers: two have one name, or the chart's: operator|extraContainers=[{"name":"operator","image":"a"}]
-/podDisruptionBudget|podDisruptionBudget={"minAvailable":1,"maxUnavailable":1}
+podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set: choose one|podDisruptionBudget={"minAvailable":1,"maxUnavailable":0}
+caBundle.configMap and caBundle.secret are both set: choose one|caBundle={"configMap":"roots","secret":"roots"}
 name the namespaces to serve in watchNamespaces|rbac={"clusterRoles":false}
 set crds.enabled=false|{"rbac":{"clusterRoles":false},"watchNamespaces":["team-a"]}
 prometheusRule.alerts: there is no alert RecordingCallbackNone|prometheusRule={"enabled":true,"alerts":{"RecordingCallbackNone":{"for":"1m"}}}

@@ -7,7 +7,14 @@ rendering with a sentence that names the value to set. Nothing here renders an o
 {{- include "operator.checkSettings" . -}}
 {{- include "operator.checkDurations" . -}}
 {{- include "operator.checkEndpoints" . -}}
-{{- include "operator.checkNames" . -}}
+{{- with .Values.caBundle -}}
+{{- if and .configMap .secret -}}{{- fail "caBundle.configMap and caBundle.secret are both set: choose one" -}}{{- end -}}
+{{- end -}}
+{{- with .Values.podDisruptionBudget -}}
+{{- if not (or (eq (toString .minAvailable) "") (eq (toString .maxUnavailable) "")) -}}
+{{- fail "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set: choose one" -}}
+{{- end -}}
+{{- end -}}
 {{- if not .Values.rbac.clusterRoles -}}
 {{- if not .Values.watchNamespaces -}}
 {{- fail "rbac.clusterRoles is false: name the namespaces to serve in watchNamespaces" -}}
@@ -16,6 +23,7 @@ rendering with a sentence that names the value to set. Nothing here renders an o
 {{- fail "rbac.clusterRoles is false, so the release has no cluster-wide object: set crds.enabled=false, and have the CRD applied by somebody else" -}}
 {{- end -}}
 {{- end -}}
+{{- include "operator.checkNames" . -}}
 {{- end -}}
 
 {{/* An argument or variable that sets what a value of the chart sets, or that is there twice. */}}

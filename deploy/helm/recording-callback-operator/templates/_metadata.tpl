@@ -43,3 +43,16 @@ annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/*
+One of the constraints by which the pods spread, with their selector unless it has one. Each rollout spreads by itself; else the new pods
+would avoid the nodes of the old ones. Takes a dict of root and the constraint.
+*/}}
+{{- define "operator.spread" -}}
+{{- $own := dict "labelSelector" (dict "matchLabels" (include "operator.selectorLabels" .root | fromYaml)) "matchLabelKeys" (list "pod-template-hash") -}}
+{{- $spread := deepCopy .of -}}
+{{- range $field, $value := $own -}}
+{{- if not (hasKey $spread $field) }}{{ $_ := set $spread $field $value }}{{ end -}}
+{{- end -}}
+{{- toYaml $spread -}}
+{{- end -}}
