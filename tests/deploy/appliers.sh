@@ -22,7 +22,7 @@ removed() {
     kubectl delete --ignore-not-found --timeout=60s -f "$work/applied"
 }
 check "nothing has the CRD" without_crd
-for values in default full platform namespaced openshift; do
+for values in default full platform; do
     check "applied on the server there is no drift: $values" no_drift $values
     check "removed: $values" removed
 done

@@ -60,11 +60,12 @@ null_in() {
         grep -vx image.repository | sed 's/$/=null/' | paste -sd,
 }
 check "without any value the chart renders as by default" as_by_default
-while read -r key; do
-    if [[ $key != image ]]; then check "null for $key" as_by_default --set-json "$key=null"; fi
-    inner=$(null_in "$key")
-    if [[ $inner != "$key=null" ]]; then check "null for all in $key" as_by_default --set-json "$inner"; fi
-done < <(all_values | grep -vx "$own")
+maps=$(sed -n 's/^\([A-Za-z]*\):$/\1/p' "$chart/values.yaml" | grep -vx "$own")
+for key in $maps; do
+    check "null for all in $key" as_by_default --set-json "$(null_in "$key")"
+done
+check "null for all maps" as_by_default --set-json "$(grep -vx image <<<"$maps" | sed 's/$/=null/' | paste -sd,)"
+check "null for all that is no map" as_by_default --set-json "$(all_values | grep -vxF "$maps" | grep -vx "$own" | sed 's/$/=null/' | paste -sd,)"
 for key in image image.repository; do
     check "null for $key is told" refused "image.repository is not set" template --set-json "$key=null"
 done

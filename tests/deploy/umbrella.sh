@@ -11,7 +11,7 @@ dependencies:
   - {name: $operator, version: "*", repository: "file://$PWD/$chart", alias: recording, condition: recording.enabled, tags: [cloud]}
   - {name: $operator, version: "*", repository: "file://$PWD/$chart", alias: recordingEurope, condition: recordingEurope.enabled, tags: [cloud]}
 EOF
-# The CRD belongs to one of the two. Globals are made for all charts of an umbrella, so there are some that mean nothing here.
+# Globals are made for all charts of an umbrella, so there are some that mean nothing here.
 cat >"$umbrella/values.yaml" <<'EOF'
 global:
   imageRegistry: registry.example.com
@@ -27,7 +27,6 @@ recording: &recording
   caBundle: null
 recordingEurope:
   <<: *recording
-  crds: {enabled: false}
   labelSelector: region=eu
 EOF
 
@@ -56,6 +55,9 @@ no_object_twice() {
 deployed() {
     equal "$1" "$(kubectl get deployments "${here[@]}" --output jsonpath='{.items[*].metadata.name}')"
 }
+one_crd() {
+    equal 1 "$(umbrella_objects "$@" | grep -c '^CustomResourceDefinition')"
+}
 umbrella_uninstalled() {
     either "$1" uninstall media "${here[@]}"
     without_crd
@@ -79,6 +81,8 @@ EOF
 for version_of_helm in 4 3; do
     both="media-recording media-recordingeurope"
     check "Helm $version_of_helm: two aliases stand side by side" rendered_deployments "$both" $version_of_helm
+    check "Helm $version_of_helm: one of them has the CRD" one_crd $version_of_helm
+    check "Helm $version_of_helm: also where one is switched off" one_crd $version_of_helm --set recordingEurope.enabled=false
     check "Helm $version_of_helm: they share no object" no_object_twice $version_of_helm
     check "Helm $version_of_helm: one is switched off by its condition" \
         rendered_deployments "media-recording" $version_of_helm --set recordingEurope.enabled=false
