@@ -1,5 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`, over HTTP. Only tells what `Health` and `Metrics` know.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 pub mod health;
+mod listener;
 
 pub use health::{Check, Health, Trouble};
 
@@ -51,15 +54,18 @@ pub async fn serve(
     listener: TcpListener,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-) -> io::Result<()> {
+) -> Infallible {
     let health = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(health);
     let metrics = Router::new()
         .route("/metrics", get(exposition))
-        .with_state(metrics);
-    axum::serve(listener, health.merge(metrics)).await
+        .with_state(Arc::new(Exposition {
+            metrics,
+            turn: Mutex::new(()),
+        }));
+    listener::serve(listener, health.merge(metrics)).await
 }
 
 async fn livez(State(health): State<Arc<Health>>) -> impl IntoResponse {
@@ -79,8 +85,16 @@ async fn readyz(State(health): State<Arc<Health>>) -> impl IntoResponse {
     (status, text)
 }
 
-async fn exposition(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.encode())
+/// The text of all metrics, made for one caller at a time: however many ask, probes and work keep the other threads.
+struct Exposition {
+    metrics: Arc<Metrics>,
+    turn: Mutex<()>,
+}
+
+async fn exposition(State(exposition): State<Arc<Exposition>>) -> impl IntoResponse {
+    let _turn = exposition.turn.lock().await;
+    let text = exposition.metrics.encode();
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], text)
 }
 
 #[cfg(test)]

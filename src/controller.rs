@@ -14,6 +14,7 @@ mod deleted;
 mod fuzz;
 mod gather;
 mod gauges;
+mod hearsay;
 mod identifier;
 mod in_use;
 mod inputs;
@@ -53,7 +54,7 @@ use crate::config::RunConfig;
 use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
-use context::Context;
+use context::{Context, Listed};
 use outside::Outside;
 use watches::Watch;
 
@@ -126,7 +127,7 @@ async fn lead(
 ) -> anyhow::Result<()> {
     let (triggers, triggered) = mpsc::unbounded_channel();
     let (leftovers, mut left) = mpsc::unbounded_channel();
-    let (begun, has_begun) = watch::channel(false);
+    let (list, listed) = watch::channel(Listed::Nothing);
     let context = Arc::new(Context::new(
         config,
         &outside,
@@ -137,7 +138,7 @@ async fn lead(
             triggers,
             leftovers,
         },
-        context::Gates { has_begun, crd },
+        context::Gates { listed, crd },
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
@@ -160,7 +161,7 @@ async fn lead(
     }));
     let beside = async {
         tokio::join!(
-            watches::run(&context, health, &watches, &begun),
+            watches::run(&context, health, &watches, &list),
             uninstall(&context, &stores),
             poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),

@@ -15,6 +15,7 @@ mod keys;
 mod lifetime;
 pub mod looks;
 pub mod notification;
+pub mod purse;
 pub mod quota;
 pub mod redact;
 pub mod sender;

@@ -20,6 +20,7 @@ use crate::plan::failure::Operation;
 use crate::plan::reason::Reason;
 
 mod ages;
+mod process;
 mod table;
 
 use ages::Ages;
@@ -73,6 +74,11 @@ struct ReasonLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct IdentityLabels {
     region: String,
     identity: String,
@@ -113,6 +119,7 @@ pub struct Metrics {
     drift_repaired: Counter,
     unmanaged: Family<ProjectLabels, Gauge>,
     inventory: Ages<ProjectLabels>,
+    accounts: Family<StateLabel, Gauge>,
     clock_offset: Gauge<f64, AtomicU64>,
     watch_up: Family<NamespaceLabel, Gauge>,
     watch_missed: Counter,
@@ -124,7 +131,7 @@ impl Metrics {
     /// make labels.
     pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix(table::PREFIX),
+            registry: Registry::default(),
             error_label,
             api_requests: Family::default(),
             api_duration: seconds(),
@@ -137,6 +144,7 @@ impl Metrics {
             drift_repaired: Counter::default(),
             unmanaged: Family::default(),
             inventory: Ages::default(),
+            accounts: Family::default(),
             clock_offset: Gauge::default(),
             watch_up: Family::default(),
             watch_missed: Counter::default(),
@@ -153,7 +161,8 @@ impl Metrics {
     }
 
     fn register(&mut self, read_only: bool) {
-        let to = &mut self.registry;
+        self.registry.register_collector(Box::new(process::Process));
+        let to = self.registry.sub_registry_with_prefix(table::PREFIX);
         table::API_REQUESTS.register(to, self.api_requests.clone());
         table::API_DURATION.register(to, self.api_duration.clone());
         table::API_OUTCOME_UNKNOWN.register(to, self.api_outcome_unknown.clone());
@@ -165,6 +174,7 @@ impl Metrics {
         table::DRIFT_REPAIRED.register(to, self.drift_repaired.clone());
         table::UNMANAGED.register(to, self.unmanaged.clone());
         table::INVENTORY_AGE.register(to, self.inventory.clone());
+        table::ACCOUNTS.register(to, self.accounts.clone());
         table::CLOCK_OFFSET.register(to, self.clock_offset.clone());
         table::WATCH_UP.register(to, self.watch_up.clone());
         table::WATCH_MISSED.register(to, self.watch_missed.clone());
@@ -270,6 +280,14 @@ impl Metrics {
         let labels = ProjectLabels::new(region, project);
         self.unmanaged.remove(&labels);
         self.inventory.forget(&labels);
+    }
+
+    /// How many accounts are in use, by how their newest sweep went.
+    pub fn set_accounts(&self, counts: [(&'static str, usize); 3]) {
+        for (state, count) in counts {
+            let gauge = self.accounts.get_or_create(&StateLabel { state });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// How far the cloud's clock is ahead of ours, in seconds; negative when it is behind.

@@ -10,6 +10,7 @@
 pub mod backoff;
 pub mod conditions;
 pub mod content;
+pub mod contest;
 pub mod credible;
 pub mod decide;
 pub mod delete;

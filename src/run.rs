@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Check, Health};
 use crate::cluster::client::Access;
 use crate::cluster::lease::{Leadership, Observer, Settings, identity};
-use crate::cluster::pulse::Pulse;
+use crate::cluster::pulse::{Pulse, Sign};
 use crate::command::access;
 use crate::config::RunConfig;
 use crate::controller;
@@ -20,6 +20,9 @@ use crate::stop::Stop;
 
 /// How long work in flight may take to end. Together with the release of the Lease less than 10 s.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
+
+/// So much of the 300 calls a minute that the cloud allows to all its callers leaves room for a burst.
+const USUAL_QUOTA: u32 = 280;
 
 /// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
@@ -38,8 +41,18 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         read_only = config.read_only,
         "starting"
     );
+    if config.requests_per_minute > USUAL_QUOTA {
+        warn!(
+            requests_per_minute = config.requests_per_minute,
+            "the cloud allows 300 calls a minute unless it has raised that for the account; with more than {USUAL_QUOTA} it throttles"
+        );
+    }
     let seen = Arc::clone(&health);
-    let client = access.client_with(&Pulse::new(move |namespace| seen.watch_seen(namespace)))?;
+    let pulse = Pulse::new(move |namespace, sign| match sign {
+        Sign::Head => seen.watch_granted(namespace),
+        Sign::Life => seen.watch_seen(namespace),
+    });
+    let client = access.client_with(&pulse)?;
     let leadership = leadership(&config, access, &client, &health, &metrics)?;
 
     let serve = admin::serve(listener, Arc::clone(&health), Arc::clone(&metrics));
@@ -53,7 +66,7 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
     );
     let result = tokio::select! {
         result = work => result,
-        result = serve => result.context("health and metrics are served no longer"),
+        never = serve => match never {},
         () = stop_when_lost(&leadership, &stop) => Ok(()),
         () = overdue(&stop) => {
             warn!("work in flight did not end in time");

@@ -110,6 +110,11 @@ impl Health {
         self.watch(namespace, Vital::listed);
     }
 
+    /// A watch of a namespace was granted.
+    pub fn watch_granted(&self, namespace: &str) {
+        self.watch(namespace, Vital::granted);
+    }
+
     /// Something came through the watch of a namespace.
     pub fn watch_seen(&self, namespace: &str) {
         self.watch(namespace, Vital::seen);
@@ -286,6 +291,32 @@ mod tests {
         assert!(health.watches()[0].trouble.is_some());
         health.namespace_exists("live", true);
         assert!(health.readiness().0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_granted_again_and_again_and_brings_nothing_is_named() {
+        let health = well(&["live"]);
+        for _ in 0..3 {
+            advance(WATCH_LIMIT / 2).await;
+            let lost = Trouble {
+                text: "lost".to_owned(),
+                is_refusal: false,
+            };
+            health.watch_fails("live", lost);
+            health.watch_granted("live");
+        }
+        let (is_ready, text) = health.readiness();
+        assert!(
+            !is_ready && text.contains("watch of live: silent for 450 s"),
+            "{text}"
+        );
+        health.watch_seen("live");
+        assert!(health.readiness().0);
+
+        advance(WATCH_LIMIT * 2).await;
+        health.watch_fails("live", refusal());
+        health.watch_granted("live");
+        assert!(health.readiness().0, "who refuses is alive");
     }
 
     #[tokio::test(start_paused = true)]

@@ -108,9 +108,9 @@ impl CrdCheck {
             Err(error) => CrdState::Unreadable(error),
         };
         self.known.send_modify(|known| {
-            known.fits = !matches!(state, CrdState::TooOld { .. });
             // What can't be read goes on as it was.
             if !matches!(state, CrdState::Unreadable(_)) {
+                known.fits = !matches!(state, CrdState::TooOld { .. });
                 known.is_going = matches!(state, CrdState::Terminating);
             }
         });
@@ -121,6 +121,11 @@ impl CrdCheck {
     pub async fn fits(&self) {
         // The sender lives as long as this value.
         let _ = self.known.subscribe().wait_for(|known| known.fits).await;
+    }
+
+    /// Whether it is being deleted, as whoever read it last has seen.
+    pub fn is_going(&self) -> bool {
+        self.known.borrow().is_going
     }
 
     /// Waits until it is being deleted, as whoever read it last has seen.
@@ -191,7 +196,14 @@ fn judge(crd: &CustomResourceDefinition) -> CrdState {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use futures::FutureExt as _;
+    use http::{Request, Response};
+    use kube::client::Body;
     use serde_json::json;
+    use tower::BoxError;
 
     use super::*;
 
@@ -248,5 +260,32 @@ mod tests {
         assert!(text.contains("\"rcb\" is already in use"), "{text}");
         let text = judge(&crd(Some("1"), &json!([]))).readiness().unwrap_err();
         assert!(text.contains("not yet"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_cant_be_read_leaves_the_gate_as_it_was() {
+        let served = |version| (200, json!(crd(Some(version), &established())).to_string());
+        let broken = || (500, String::new());
+        let answers = [
+            (served("0"), false),
+            (broken(), false),
+            (served("1"), true),
+            (broken(), true),
+            (served("0"), false),
+        ];
+        let (script, passes): (VecDeque<_>, Vec<_>) = answers.into_iter().unzip();
+        let script = Mutex::new(script);
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let (status, body) = script.lock().unwrap().pop_front().unwrap();
+            let answer = Response::builder().status(status);
+            let answer = answer.body(Body::from(body.into_bytes())).unwrap();
+            std::future::ready(Ok::<_, BoxError>(answer))
+        });
+        let check = CrdCheck::new(kube::Client::new(service, "default"));
+        for (number, expected) in passes.into_iter().enumerate() {
+            check.read().await;
+            let passes = check.fits().now_or_never().is_some();
+            assert_eq!(passes, expected, "after read {number}");
+        }
     }
 }

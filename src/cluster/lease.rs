@@ -92,6 +92,17 @@ impl Leadership {
         Self(None)
     }
 
+    /// A Lease that is ours until then, and that nobody renews.
+    #[cfg(test)]
+    pub fn held_until(until: Instant) -> Self {
+        let (_, standing) = watch::channel(Standing {
+            phase: Phase::Leading,
+            valid_until: Some(until),
+        });
+        let release = Arc::default();
+        Self(Some(Elected { standing, release }))
+    }
+
     /// Starts to campaign, for as long as the runtime lives or until it is lost or released. `connect` makes clients with new
     /// connections.
     pub fn campaign(
@@ -140,12 +151,15 @@ impl Leadership {
 
     /// Whether nobody else can have taken the Lease by now: it was renewed less than its duration ago. Always without election.
     pub fn fresh(&self) -> bool {
-        let Some(elected) = &self.0 else { return true };
-        elected
-            .standing
-            .borrow()
-            .valid_until
-            .is_some_and(|until| Instant::now() < until)
+        self.valid_until()
+            .is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Until when nobody else can take the Lease, as it was last renewed; now where it is not ours. Unset without election.
+    pub fn valid_until(&self) -> Option<Instant> {
+        let elected = self.0.as_ref()?;
+        let until = elected.standing.borrow().valid_until;
+        Some(until.unwrap_or_else(Instant::now))
     }
 
     /// Lets another replica take over at once, if this one leads. Ends within 1.5 s.

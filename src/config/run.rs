@@ -96,9 +96,9 @@ struct RunArgs {
     /// Address of /metrics, /livez and /readyz; [::] is 0.0.0.0 where IPv6 is off
     #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = listen)]
     listen: SocketAddr,
-    /// Calls a minute for each cloud identity; the cloud itself allows 300 to all its callers
+    /// Calls a minute for each cloud identity; the cloud allows 300 to all its callers, unless it has raised that for the account
     #[arg(long, env, value_name = "NUMBER", default_value_t = 270,
-          value_parser = clap::value_parser!(u32).range(1..=280))]
+          value_parser = clap::value_parser!(u32).range(1..=600_000))]
     requests_per_minute: u32,
     /// How often what the cloud holds is compared with what is declared
     #[arg(long, env, value_name = "DURATION", default_value = "10m",

@@ -110,8 +110,8 @@ fn every_mistake_is_one_line_that_names_its_place() {
             &["--settle-time", "--request-timeout", "31s"],
         ),
         (
-            "run --requests-per-minute 281",
-            &["--requests-per-minute", "280"],
+            "run --requests-per-minute 600001",
+            &["--requests-per-minute", "600000"],
         ),
         ("run --requests-per-minute 0", &["--requests-per-minute"]),
         (

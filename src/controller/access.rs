@@ -16,7 +16,7 @@ use super::secrets::{Cache, Found, Name};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::Error;
-use crate::cluster::secret::{self as cluster, Values};
+use crate::cluster::secret::{self as cluster, Keys, Values};
 use crate::config::RunConfig;
 use crate::declared::index::Index;
 use crate::declared::parse;
@@ -113,20 +113,35 @@ impl Accesses {
         &self.secrets
     }
 
-    /// Reads the Secrets of an object anew, however young they are.
-    pub(super) async fn refresh(&self, object: &RecordingCallback) -> Result<(), Error> {
+    /// Reads the Secrets of an object anew, however young they are; that of the sign key only where one is needed.
+    pub(super) async fn refresh(
+        &self,
+        object: &RecordingCallback,
+        needs_key: bool,
+    ) -> Result<(), Error> {
         for (name, keys) in secret::uses(object) {
-            self.secrets.refresh(&name, &keys).await?;
+            if needs_key || secret::is_of_credentials(object, &name) {
+                self.secrets.refresh(&name, &keys).await?;
+            }
         }
         Ok(())
     }
 
-    /// What the Secrets of an object say. An error is the API server's: it says nothing about the object.
-    pub(super) async fn read(&self, object: &RecordingCallback) -> Result<Read, Error> {
+    /// What the Secrets of an object say. An error is the API server's: it says nothing about the object. Where no sign key is needed, it
+    /// is what was last read, if anything was.
+    pub(super) async fn read(
+        &self,
+        object: &RecordingCallback,
+        needs_key: bool,
+    ) -> Result<Read, Error> {
         let mut found = Secrets::new();
         for (name, keys) in secret::uses(object) {
-            let read = self.secrets.get(&name, &keys).await?;
-            found.insert(name, read);
+            let read = if needs_key || secret::is_of_credentials(object, &name) {
+                Some(self.secrets.get(&name, &keys).await?)
+            } else {
+                self.secrets.known(&name, &keys)
+            };
+            found.extend(read.map(|read| (name, read)));
         }
         let (key, sign_key) = sign_key(object, &found);
         let login = self.login(object, &found);
@@ -141,19 +156,21 @@ impl Accesses {
 
     /// The same as one value, by what was last read; `None` while a Secret was not.
     pub(super) fn inputs(&self, object: &RecordingCallback) -> Option<Inputs> {
-        let found = self.known(object)?;
+        let found = self.known(secret::uses(object))?;
         let login = self.login(object, &found);
         Some(inputs(object, &found, sign_key(object, &found).0, &login))
     }
 
-    /// Who calls for an object, by what was last read; `None` while its Secrets were not.
+    /// Who calls for an object, by what was last read; `None` while its credentials were not.
     pub(super) fn known_login(&self, object: &RecordingCallback) -> Option<Result<Login, Problem>> {
-        Some(self.login(object, &self.known(object)?))
+        let mut uses = secret::uses(object);
+        uses.retain(|name, _| secret::is_of_credentials(object, name));
+        Some(self.login(object, &self.known(uses)?))
     }
 
-    /// The Secrets of an object as they were last read.
-    fn known(&self, object: &RecordingCallback) -> Option<Secrets> {
-        let uses = secret::uses(object).into_iter();
+    /// These Secrets as they were last read.
+    fn known(&self, uses: BTreeMap<Name, Keys>) -> Option<Secrets> {
+        let uses = uses.into_iter();
         uses.map(|(name, keys)| {
             let found = self.secrets.known(&name, &keys)?;
             Some((name, found))
@@ -227,7 +244,7 @@ impl Accesses {
         });
         let all =
             stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
-                if let Ok(read) = self.read(object).await
+                if let Ok(read) = self.read(object, false).await
                     && let Ok(login) = read.login
                 {
                     if is_settled(&status(object)) {
@@ -336,6 +353,10 @@ fn sign_key(object: &RecordingCallback, found: &Secrets) -> (Key, Option<SignKey
         return (Key::Unwanted, None);
     };
     let meta = parse::object(object);
+    let name = (meta.namespace.clone(), reference.name.clone());
+    if !found.contains_key(&name) {
+        return (Key::Unread, None);
+    }
     match values(found, meta.namespace, &reference.name) {
         Ok(values) => secret::sign_key(reference, &meta.uid, &values),
         Err(sentence) => (Key::Missing(sentence), None),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::account::Account;
 use super::allowance::Call;
-use super::memory::{Memory, News, Unwritten};
-use super::run::{Next, Run};
+use super::memory::{News, Unwritten};
+use super::run::{Changed, Next, Run};
 use crate::api::status::Status;
 use crate::cluster::error::Error;
 use crate::cluster::event::Tone;
@@ -37,9 +39,15 @@ impl Run<'_> {
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
-        let reply = self.turn.pause(call).await;
+        let reply = self.unless_uninstalled(call).await;
         self.note_sent();
         account.looks().wrote(&desired.place);
+        let Some(reply) = reply else {
+            return Ok(Next::Again);
+        };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
@@ -47,8 +55,11 @@ impl Run<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, Memory::note_repaired);
+            let (uid, now) = (&self.facts.object.uid, self.moment(Instant::now()));
+            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+                memory.note_repaired();
+                memory.rewrites(now)
+            });
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
@@ -60,7 +71,7 @@ impl Run<'_> {
             at: answer.at,
         };
         let status = outcome::updated(&self.facts, &desired, answer.value.as_ref(), told);
-        self.end_change(status).await
+        self.end_change(status, Next::Again).await
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
@@ -77,9 +88,16 @@ impl Run<'_> {
             return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
-        let reply = self.turn.pause(account.delete(token, id, deadline)).await;
+        let call = account.delete(token, id, deadline);
+        let reply = self.unless_uninstalled(call).await;
         self.note_sent();
         account.looks().wrote(&parse::place(&self.object.spec));
+        let Some(reply) = reply else {
+            return Ok(Some(Next::Again));
+        };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
         let told = match reply {
             Ok(answer) => Told {
                 http_status: Some(answer.http_status),
@@ -110,7 +128,25 @@ impl Run<'_> {
             return Ok(None);
         }
         let status = outcome::deleted(&self.facts, told);
-        self.end(status, Next::Again).await.map(Some)
+        self.end_change(status, Next::Again).await.map(Some)
+    }
+
+    /// Waits for the answer to a change. `None` when the object goes with its CRD meanwhile: its callback stays then, whatever becomes
+    /// of the change, and an uninstall waits for no cloud.
+    async fn unless_uninstalled<T>(&mut self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = Box::pin(call);
+        loop {
+            match self.or_changed(call.as_mut()).await {
+                Ok(reply) => return Some(reply),
+                Err(Changed) if self.goes_with_crd() => return None,
+                Err(Changed) => {}
+            }
+        }
+    }
+
+    fn goes_with_crd(&self) -> bool {
+        let newest = self.context.newest(&ObjectRef::from_obj(&*self.object));
+        self.context.crd.is_going() && newest.is_some_and(|object| parse::object(&object).deleting)
     }
 
     /// Waits for a token, then reads the object afresh. `None` when it is not as planned, or another process leads by now.
@@ -161,6 +197,7 @@ impl Run<'_> {
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
             let news = News {
                 observed: Observed::Unasked,
+                begun: Instant::now(),
                 shown: Shown::Gone,
                 denied: Some(failure),
             };
@@ -195,6 +232,7 @@ impl Run<'_> {
         let Ok(token) = self.wait(token).await else {
             return Ok(false);
         };
+        let token = token.paid_from(&self.purse());
         Ok(self.turn.pause(account.show(token, id)).await == Shown::Gone)
     }
 
@@ -203,18 +241,20 @@ impl Run<'_> {
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let now = self.moment(tokio::time::Instant::now());
+        let now = self.moment(Instant::now());
         let (status, again) = outcome::failed(&self.facts, failure, advice(failure), now);
         self.again = Some(again);
-        self.end(
-            status,
-            Next::After(again.duration_since(now).unsigned_abs()),
-        )
-        .await
+        let next = Next::After(again.duration_since(now).unsigned_abs());
+        if failure.operation.is_change() {
+            self.end_change(status, next).await
+        } else {
+            self.end(status, next).await
+        }
     }
 
-    /// Writes the outcome of a change that succeeded. Where only metadata or spec changed meanwhile it holds all the same.
-    async fn end_change(&mut self, status: Status) -> Result<Next, Error> {
+    /// Writes the outcome of a change. Where only metadata or spec changed meanwhile it holds all the same: a change that is forgotten,
+    /// or its failure, is believed undone, or made again without a pause.
+    async fn end_change(&mut self, status: Status, mut next: Next) -> Result<Next, Error> {
         let planned_on = self.stored();
         for _ in 0..5 {
             let version = Version::of(&self.object);
@@ -222,7 +262,7 @@ impl Run<'_> {
             match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
                     self.took(object, status).await;
-                    return Ok(Next::Again);
+                    return Ok(next);
                 }
                 Err(error) if error.is_not_found() => return Ok(Next::OnChange),
                 Err(error) if is_stale(&error) => {
@@ -233,6 +273,7 @@ impl Run<'_> {
                     if self.stored() != planned_on {
                         return Ok(Next::Again);
                     }
+                    next = Next::Again;
                 }
                 Err(error) => {
                     self.keep_unwritten(Some(Unwritten { planned_on, status }));

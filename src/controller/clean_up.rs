@@ -12,7 +12,9 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::account::Account;
+use super::allowance::Call;
 use super::context::{Context, Turn};
+use super::hearsay::Places;
 use super::leftover::Leftover;
 use super::run::{Next, Run};
 use crate::cluster::error::Error;
@@ -46,11 +48,15 @@ enum End {
 
 /// Clears away what is left, until it is dropped: while the process drains, too.
 pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Leftover>) {
+    let places = &Places::new();
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(AT_ONCE, |leftover| async move {
             if !leftover.is_ours {
                 return leftover.tell_unproven(context).await;
             }
+            let Some(_place) = places.take(&leftover) else {
+                return leftover.tell_given_up("too many go so at once");
+            };
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {
@@ -164,6 +170,7 @@ impl Leftover {
         facts.object.finalizer = true;
         facts.status = credible(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
+        facts.is_hearsay = self.is_hearsay();
         facts.access = Access::Usable(account.target().clone());
         facts.deleted.extend(deleted.iter().cloned());
     }
@@ -177,10 +184,21 @@ impl Leftover {
     }
 
     async fn account(&self, context: &Context) -> Result<Arc<Account>, String> {
-        if let Some(account) = &self.account {
-            return Ok(Arc::clone(account));
-        }
-        let read = context.accesses.read(&self.object).await;
+        let present = self.present_account(context).await;
+        let Some(last) = &self.account else {
+            return present;
+        };
+        // They may have been renewed since, but for the same project.
+        let renewed = present.ok();
+        let is_at_home = |account: &Arc<Account>| account.target().same_project(last.target());
+        Ok(renewed
+            .filter(is_at_home)
+            .unwrap_or_else(|| Arc::clone(last)))
+    }
+
+    /// Who calls for it by what its credentials say now.
+    async fn present_account(&self, context: &Context) -> Result<Arc<Account>, String> {
+        let read = context.accesses.read(&self.object, false).await;
         let login = read.map_err(|error| error.to_string())?.login;
         let entry = context.accesses.enter(&self.object, login).await;
         entry
@@ -198,6 +216,15 @@ impl Leftover {
         let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
+        let allowed = context
+            .memories
+            .with(&meta.uid, |memory| memory.allowance.take(Call::Change));
+        if allowed.is_err() {
+            return Err(
+                "the calls that may be made for one object in an hour are used up".to_owned(),
+            );
+        }
+        let purse = run.purse();
         let token = async {
             let alone = context.places.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
@@ -213,7 +240,7 @@ impl Leftover {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let call = account.delete(token, id, deadline);
+        let call = account.delete(token.paid_from(&purse), id, deadline);
         let reply = run.turn.pause(call).await;
         account.looks().wrote(&place);
         let Err(failure) = reply else {
@@ -224,10 +251,10 @@ impl Leftover {
             return Ok(());
         };
         let gone = failure.class == Class::Gone
-            || (failure.class == Class::Rejected && {
+            || (failure.class == Class::Rejected && purse.pay(1) && {
                 let shown = async {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                    account.show(token.await, id).await
+                    account.show(token.await.paid_from(&purse), id).await
                 };
                 run.turn.pause(shown).await == Shown::Gone
             });

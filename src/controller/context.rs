@@ -54,14 +54,25 @@ pub(super) struct Context {
     /// Whether no object of the cluster is left to another operator.
     pub(super) serves_all: bool,
     senders: Senders,
-    has_begun: watch::Receiver<bool>,
+    listed: watch::Receiver<Listed>,
     stores: OnceLock<Vec<Stored>>,
+}
+
+/// Which objects are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Listed {
+    /// It is not known what there is.
+    Nothing,
+    /// All but those of namespaces that do not answer, or refuse.
+    WhatCanBe,
+    /// All.
+    All,
 }
 
 /// What must be so before anything is done for an object.
 pub(super) struct Gates {
     /// All objects are known that can be.
-    pub(super) has_begun: watch::Receiver<bool>,
+    pub(super) listed: watch::Receiver<Listed>,
     /// The CRD is not an older one.
     pub(super) crd: CrdCheck,
 }
@@ -137,7 +148,7 @@ impl Context {
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             senders,
-            has_begun: gates.has_begun,
+            listed: gates.listed,
         }
     }
 
@@ -145,13 +156,20 @@ impl Context {
     /// fields.
     pub(super) async fn may_begin(&self) {
         // An error means that the controller has ended.
-        let _ = self.has_begun.clone().wait_for(|begun| *begun).await;
+        let mut listed = self.listed.clone();
+        let _ = listed.wait_for(|listed| *listed > Listed::Nothing).await;
         self.crd.fits().await;
     }
 
-    /// Until when a call may be handed over and waited for that may take so long from now.
+    /// Whether the objects of every namespace that is served are known.
+    pub(super) fn knows_all(&self) -> bool {
+        *self.listed.borrow() == Listed::All
+    }
+
+    /// Until when a change may be handed over and waited for that may take so long from now. The Lease may end while it waits for a
+    /// login, and then another process acts.
     pub(super) fn deadline(&self, limit: Duration) -> Deadline {
-        Deadline::after(&self.wall, limit)
+        Deadline::after(&self.wall, limit).with_right_until(self.leadership.valid_until())
     }
 
     /// Says where the objects are that the watches bring.

@@ -93,11 +93,17 @@ impl Run<'_> {
                 Ok(Next::Again)
             }
             Landed::Gone => {
+                let uid = &self.facts.object.uid;
+                let made = self
+                    .context
+                    .memories
+                    .with(uid, |memory| memory.made.clone());
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,
                     record: Some(record),
                     account: Some(account),
+                    made,
                     is_ours: true,
                 });
                 Ok(Next::OnChange)
@@ -137,7 +143,8 @@ impl Run<'_> {
         let looks = account.looks();
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        Ok(self.wait(looks.creating(lane, &namespace)).await.ok())
+        let granted = self.wait(looks.creating(lane, &namespace)).await.ok();
+        Ok(granted.map(|(token, creating)| (token.paid_from(&self.purse()), creating)))
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
@@ -162,7 +169,10 @@ impl Run<'_> {
             Key::Digest(digest) => Some(digest.clone()),
             Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
         };
-        let now = self.context.clock.now(&account.target().endpoint);
+        let (now, begun) = (
+            self.context.clock.now(&account.target().endpoint),
+            Instant::now(),
+        );
         let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
         let record = match self.facts.claiming_record() {
@@ -180,10 +190,12 @@ impl Run<'_> {
                 self.remember(object);
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
+                let seen = Some((attempt.id.clone(), begun));
                 self.context
                     .memories
                     .with(&self.facts.object.uid, |memory| {
                         memory.record = Some(written);
+                        memory.attempt_seen = seen;
                         memory.posting = true;
                         memory.has_posted = true;
                     });
@@ -238,6 +250,7 @@ impl Run<'_> {
         });
         if !made_nothing {
             account.looks().wrote(&desired.place);
+            self.note_wrote();
         }
         reply
     }
@@ -282,11 +295,17 @@ impl Run<'_> {
                     at: answer.at,
                 };
                 let row = match answer.value {
-                    Some(row) => Some(row),
+                    Some(row) => {
+                        // It is ours from now on, whatever anybody writes into statuses.
+                        let (uid, made) = (&self.facts.object.uid, Some(row.id.clone()));
+                        self.context.memories.with(uid, |memory| memory.made = made);
+                        Some((row, None))
+                    }
                     None => self.find(account, desired).await,
                 };
                 self.note_written(account);
-                if let Some(row) = row {
+                if let Some((row, author)) = row {
+                    let attempt = author.as_ref().unwrap_or(attempt);
                     let status = outcome::created(&self.facts, desired, attempt, &row, told);
                     return (status, Next::Again);
                 }
@@ -318,14 +337,23 @@ impl Run<'_> {
         (status, next)
     }
 
-    /// The cloud took the create and named no id, as its first contract has it: one look finds it.
-    async fn find(&mut self, account: &Arc<Account>, desired: &Desired) -> Option<Row> {
+    /// The cloud took the create and named no id, as its first contract has it: one look finds it, or what an earlier attempt made.
+    async fn find(
+        &mut self,
+        account: &Arc<Account>,
+        desired: &Desired,
+    ) -> Option<(Row, Option<Attempt>)> {
+        let purse = self.purse();
+        if !purse.pay(1) {
+            return None;
+        }
         let ask = Ask {
             place: desired.place.clone(),
             not_before: Instant::now(),
             proof: Proof::Presence,
             lane: Lane::Urgent,
             namespace: self.facts.object.namespace.clone(),
+            purse,
         };
         let seen = self.turn.pause(account.looks().look(ask)).await.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
@@ -335,7 +363,9 @@ impl Run<'_> {
             .held_by_others(&self.facts.object.uid, ids);
         let rows = self.context.deleted.living(account.target(), seen.rows);
         self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
-        foreign::ours(&self.facts).cloned()
+        let row = foreign::ours(&self.facts)?;
+        let record = self.facts.record.as_ref();
+        Some((row.clone(), record.and_then(|it| it.author_of(row))))
     }
 }
 

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::memory::Memory;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
+use crate::plan::backoff;
 use crate::plan::facts::Facts;
 use crate::plan::ledger;
 use crate::plan::time::earlier;
@@ -37,9 +38,11 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
         facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
+        facts.wrote = memory.wrote.map(|at| earlier(now, at.elapsed()));
+        let longest = backoff::longest(&facts.status, facts.settings.settle_time);
         facts.next_attempt = facts
             .next_attempt
-            .map(|announced| memory.next_attempt(announced, now));
+            .map(|announced| memory.next_attempt(announced, now, longest));
         let sent = facts.status.sent.as_ref();
         let in_doubt =
             facts.is_new_generation() && sent.is_some_and(|sent| sent.key_digest.is_some());
@@ -49,7 +52,8 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         facts.rewrites = memory.rewrites(now);
         facts.blind.clone_from(&memory.blind);
         if let Some(news) = memory.news.clone() {
-            facts.observed = news.observed;
+            let begun = earlier(now, news.begun.elapsed());
+            facts.observed = news.observed.begun_at(begun);
             facts.shown = news.shown;
             facts.denied = news.denied;
         }
@@ -57,6 +61,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);
     });
+    facts.knows_all = context.knows_all();
     let held = facts.status.callback_id.iter().map(String::as_str);
     facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
     facts

@@ -26,9 +26,23 @@ impl Inputs {
     /// decided yet, not those that its status tells of.
     pub(super) fn are_news(&self, decided: Option<&Self>, status: Option<&Status>) -> bool {
         match decided {
-            Some(decided) => decided != self,
+            Some(decided) => !decided.is_same(self),
             None => status.is_some_and(|status| self.differ_from(status)),
         }
+    }
+
+    /// A key that was not needed then, and not read, is none that has changed.
+    fn is_same(&self, other: &Self) -> bool {
+        let key = if self.key == Key::Unread {
+            &self.key
+        } else {
+            &other.key
+        };
+        *self
+            == Self {
+                key: key.clone(),
+                ..other.clone()
+            }
     }
 
     /// Another process sent another key for what is settled, had another credential refused, created in another project, or was

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::account::Account;
+use super::memory::Memory;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::declared::parse;
@@ -16,6 +17,8 @@ pub(super) struct Leftover {
     pub(super) status: Status,
     /// Its record, which it may have lost before.
     pub(super) record: Option<Record>,
+    /// The id that this process's own create was answered. Any other may have been written into the status by anybody.
+    pub(super) made: Option<String>,
     /// The credentials that served last, if they are known.
     pub(super) account: Option<Arc<Account>>,
     /// This process has made a create for it, or its status names a callback; else its record may have been made up.
@@ -29,13 +32,12 @@ impl Leftover {
     /// been made up by whoever may edit objects, to have work done here: it is told, no more.
     pub(super) fn of(
         object: &RecordingCallback,
-        record: Option<Record>,
-        account: Option<Arc<Account>>,
-        has_posted: bool,
+        memory: &Memory,
         was_seen_to_go: bool,
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();
-        let record = parse::record(object).or(record);
+        let has_posted = memory.has_posted;
+        let record = parse::record(object).or_else(|| memory.record.clone());
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
         let left = status.callback_id.is_some() || is_open;
@@ -45,8 +47,15 @@ impl Leftover {
             object: Arc::new(object.clone()),
             status,
             record: record.filter(|_| has_posted),
-            account,
+            made: memory.made.clone(),
+            account: memory.account.clone(),
         })
+    }
+
+    /// Whether the id to delete is known by the object's status alone. Whoever may write statuses may have written it to have another's
+    /// callback deleted: it counts only where the object itself could have taken it over.
+    pub(super) fn is_hearsay(&self) -> bool {
+        self.status.callback_id.is_some() && self.status.callback_id != self.made
     }
 
     /// `namespace/name`.

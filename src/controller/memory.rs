@@ -1,7 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,19 +11,18 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::allowance::Allowance;
 use super::inputs::Inputs;
+use super::sweep::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::live::account::AccountKey;
-use crate::plan::backoff;
+use crate::live::purse::{Payer, Purse};
+use crate::plan::contest::HOUR;
 use crate::plan::facts::{Observed, Rewrites, Shown};
 use crate::plan::failure::Failure;
 use crate::plan::hold;
 use crate::plan::record::Record;
 use crate::plan::row::Row;
 use crate::plan::time::{earlier, later};
-
-/// How long a rewrite by somebody else counts.
-const REWRITES_FOR: Duration = Duration::from_hours(1);
 
 /// The memories of all objects, by UID.
 #[derive(Default)]
@@ -59,6 +58,8 @@ pub(super) struct Memory {
     pub(super) news: Option<News>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
+    /// How its account was reached by the newest sweep.
+    pub(super) reach: Option<Reach>,
     /// Sweeps that failed in a row for the credential, the permission or the account.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
@@ -69,6 +70,10 @@ pub(super) struct Memory {
     pub(super) unwritten: Option<Unwritten>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
+    /// When this process last made a change that happened, or may have.
+    pub(super) wrote: Option<Instant>,
+    /// The id that this process's own create was answered.
+    pub(super) made: Option<String>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
@@ -120,6 +125,12 @@ impl Memories {
         users.map(|(uid, _)| uid.clone()).collect()
     }
 
+    /// What the calls for an object are paid from.
+    pub(super) fn purse(self: &Arc<Self>, uid: &str) -> Purse {
+        let (memories, uid) = (Arc::downgrade(self), uid.to_owned());
+        Purse::of(Paying { memories, uid })
+    }
+
     /// Wakes whoever waits on behalf of this object: it changed.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(memory) = self.lock().get(uid) {
@@ -144,6 +155,22 @@ impl Memories {
     }
 }
 
+/// Pays for the calls of one object from its allowance. For one that is forgotten nothing is begun any more.
+struct Paying {
+    memories: Weak<Memories>,
+    uid: String,
+}
+
+impl Payer for Paying {
+    fn pay(&self, calls: u32) -> bool {
+        self.memories.upgrade().is_some_and(|memories| {
+            let mut all = memories.lock();
+            all.get_mut(&self.uid)
+                .is_some_and(|memory| memory.allowance.pay(calls))
+        })
+    }
+}
+
 impl Memory {
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
     pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
@@ -158,18 +185,23 @@ impl Memory {
 
     /// The rewrites of the last hour; `now` is cloud time.
     pub(super) fn rewrites(&mut self, now: Timestamp) -> Rewrites {
-        self.rewrites.retain(|at| at.elapsed() < REWRITES_FOR);
-        let repaired = self.rewrites.last();
+        let repaired = self.rewrites.last().copied();
+        self.rewrites.retain(|at| at.elapsed() < HOUR);
+        let count = self.rewrites.len();
+        // When the last one was is known for as long as the process lives: a contest that it began ends by that.
+        if count == 0 {
+            self.rewrites.extend(repaired);
+        }
         Rewrites {
-            count: self.rewrites.len(),
+            count,
             repaired: repaired.map(|at| earlier(now, at.elapsed())),
         }
     }
 
     /// Takes note of a row that was seen by a look that began after our write of that time.
-    pub(super) fn note_row(&mut self, last_write: Timestamp, row: &Row) {
+    pub(super) fn note_row(&mut self, last_write: Timestamp, status: &Status, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
-            let baseline = hold::baseline(Some(last_write), row);
+            let baseline = hold::baseline(Some(last_write), status, row);
             self.baseline = baseline.map(|baseline| (last_write, baseline));
         }
     }
@@ -194,14 +226,20 @@ impl Memory {
         told.min(earlier(now, seen.elapsed()))
     }
 
-    /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; after a
-    /// restart at most the longest backoff from now, whatever the status says.
-    pub(super) fn next_attempt(&mut self, announced: Timestamp, now: Timestamp) -> Timestamp {
+    /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; else, after a
+    /// restart, at most the wait from now that such a status can mean: the clock of whoever wrote it may have been ahead, and ours is not
+    /// known to be right yet.
+    pub(super) fn next_attempt(
+        &mut self,
+        announced: Timestamp,
+        now: Timestamp,
+        longest: Duration,
+    ) -> Timestamp {
         let until = match self.wait {
             Some((known, until)) if known == announced => until,
             Some(_) | None => {
                 let left = announced.duration_since(now).max(SignedDuration::ZERO);
-                let until = Instant::now() + left.unsigned_abs().min(backoff::LONGEST);
+                let until = Instant::now() + left.unsigned_abs().min(longest);
                 self.wait = Some((announced, until));
                 until
             }
@@ -215,6 +253,8 @@ impl Memory {
 pub(super) struct News {
     /// What a list showed.
     pub(super) observed: Observed,
+    /// When that list was begun: in what time at the cloud that was may be known better by now.
+    pub(super) begun: Instant,
     /// What a GET said.
     pub(super) shown: Shown,
     /// A change that was answered as if the callback were gone.
@@ -284,17 +324,18 @@ mod tests {
         let mut memory = Memory::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let announced = later(now, Duration::from_secs(10));
-        assert_eq!(memory.next_attempt(announced, now), announced);
+        let minute = Duration::from_mins(1);
+        assert_eq!(memory.next_attempt(announced, now, minute), announced);
         // The clock goes back an hour: ten seconds are ten seconds.
         let back = earlier(now, Duration::from_hours(1));
-        let next = memory.next_attempt(announced, back);
+        let next = memory.next_attempt(announced, back, minute);
         assert_eq!(next, later(back, Duration::from_secs(10)));
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(memory.next_attempt(announced, back), back);
+        assert_eq!(memory.next_attempt(announced, back, minute), back);
         // After a restart nothing is known but what the status says.
         let far = later(now, Duration::from_hours(1));
-        let next = Memory::default().next_attempt(far, now);
-        assert_eq!(next, later(now, backoff::LONGEST));
+        let next = Memory::default().next_attempt(far, now, minute);
+        assert_eq!(next, later(now, minute));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! What one watch has brought: keeps the index up to date with it, and notices what went.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 
 use super::context::Context;
@@ -11,14 +12,16 @@ use super::{Event, Objects};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 
+type Uids = HashMap<ObjectRef<RecordingCallback>, String>;
+
 /// Keeps the index up to date with one watch.
 pub(super) struct Notes {
     context: Arc<Context>,
     before: Option<Objects>,
-    /// The UIDs that this watch has brought and not taken back.
-    known: HashSet<String>,
-    /// The UIDs of a list that is under way.
-    listing: HashSet<String>,
+    /// The UIDs of the objects that this watch has brought and not taken back.
+    known: Uids,
+    /// Those of a list that is under way.
+    listing: Uids,
 }
 
 impl Notes {
@@ -27,8 +30,8 @@ impl Notes {
         Self {
             context,
             before,
-            known: HashSet::new(),
-            listing: HashSet::new(),
+            known: Uids::new(),
+            listing: Uids::new(),
         }
     }
 
@@ -36,27 +39,40 @@ impl Notes {
     pub(super) fn take(&mut self, event: &Event) {
         match event {
             watcher::Event::Apply(object) => {
-                self.known.insert(parse::uid(object));
+                let (name, uid) = named(object);
+                let former = self.known.insert(name, uid.clone());
+                // Of an object that had the name before, the end was not told.
+                self.lose(former.into_iter().filter(|former| *former != uid).collect());
                 self.context.note(object);
             }
             watcher::Event::Delete(object) => {
+                let (name, uid) = named(object);
                 self.clear_away(object, true);
-                self.forget(&parse::uid(object));
+                if self.known.get(&name) == Some(&uid) {
+                    self.known.remove(&name);
+                }
+                self.forget(&uid);
             }
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => {
-                self.listing.insert(parse::uid(object));
+                self.listing.extend([named(object)]);
                 self.context.note(object);
             }
             watcher::Event::InitDone => {
                 let listed = std::mem::take(&mut self.listing);
                 let before = std::mem::replace(&mut self.known, listed);
-                let gone: HashSet<String> = before.difference(&self.known).cloned().collect();
-                self.clear_away_all(&gone);
-                for uid in gone {
-                    self.forget(&uid);
-                }
+                let present: HashSet<&String> = self.known.values().collect();
+                let before = before.into_values();
+                self.lose(before.filter(|uid| !present.contains(uid)).collect());
             }
+        }
+    }
+
+    /// These went, and nobody saw it.
+    fn lose(&self, gone: HashSet<String>) {
+        self.clear_away_all(&gone);
+        for uid in gone {
+            self.forget(&uid);
         }
     }
 
@@ -80,8 +96,7 @@ impl Notes {
             if memory.posting || memory.released {
                 return None;
             }
-            let (record, account) = (memory.record.clone(), memory.account.clone());
-            Leftover::of(object, record, account, memory.has_posted, was_seen_to_go)
+            Leftover::of(object, memory, was_seen_to_go)
         });
         if let Some(leftover) = leftover {
             self.context.clear_away(leftover);
@@ -89,8 +104,7 @@ impl Notes {
     }
 
     /// An object is gone, or no longer ours to serve: it is forgotten at once, and who wants its place is told.
-    fn forget(&mut self, uid: &str) {
-        self.known.remove(uid);
+    fn forget(&self, uid: &str) {
         let others = self.context.index.remove(uid);
         self.context.memories.wake(uid);
         self.context.memories.forget(uid);
@@ -98,4 +112,9 @@ impl Notes {
             self.context.trigger(other);
         }
     }
+}
+
+/// An object's name and UID.
+fn named(object: &RecordingCallback) -> (ObjectRef<RecordingCallback>, String) {
+    (ObjectRef::from_obj(object), parse::uid(object))
 }

@@ -22,14 +22,18 @@ impl Run<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
     pub(super) async fn access(&mut self) -> Result<Option<Next>, Error> {
         let (context, object) = (self.context, Arc::clone(&self.object));
+        // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up.
+        let needs_key = !self.facts.object.deleting && !self.facts.only_looks();
         if self.facts.unanswered().is_some() {
-            let refreshed = self.wait(context.accesses.refresh(&object)).await;
+            let refreshed = self
+                .wait(context.accesses.refresh(&object, needs_key))
+                .await;
             let Ok(refreshed) = refreshed else {
                 return Ok(Some(Next::Again));
             };
             refreshed?;
         }
-        let Ok(read) = self.wait(context.accesses.read(&object)).await else {
+        let Ok(read) = self.wait(context.accesses.read(&object, needs_key)).await else {
             return Ok(Some(Next::Again));
         };
         let read = read?;
@@ -37,6 +41,11 @@ impl Run<'_> {
         context
             .memories
             .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
+        if self.facts.policies.suspend && !self.facts.object.deleting {
+            // Only the key was asked for: a login may take calls.
+            self.facts.key = read.key;
+            return Ok(None);
+        }
         let Ok(entry) = self.wait(context.accesses.enter(&object, read.login)).await else {
             return Ok(Some(Next::Again));
         };
@@ -107,6 +116,7 @@ impl Run<'_> {
             proof: look.proof,
             lane,
             namespace: self.facts.object.namespace.clone(),
+            purse: self.purse(),
         };
         let Ok(answer) = self.wait(account.looks().look(ask)).await else {
             return Ok(Some(Next::Again));
@@ -157,6 +167,7 @@ impl Run<'_> {
         let facts = &mut self.facts;
         facts.now = shifted(facts.now, by);
         facts.record_seen = shifted(facts.record_seen, by);
+        facts.wrote = facts.wrote.map(|at| shifted(at, by));
         facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
         facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
     }

@@ -20,6 +20,8 @@ use crate::declared::parse;
 use crate::metrics::Outcome;
 use crate::plan::failure::Failure;
 use crate::plan::interpreter::interpret;
+use crate::plan::reason::Reason;
+use crate::plan::{conditions, gate};
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
@@ -134,15 +136,28 @@ impl Run<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     fn compare(&mut self, inputs: Option<Inputs>) {
+        self.facts.nudged = self.has_strayed();
         let Some(inputs) = inputs else { return };
         let uid = &self.facts.object.uid;
         self.facts.key = inputs.key.clone();
         let status = self.object.status.as_ref();
-        self.facts.nudged = self.context.memories.with(uid, |memory| {
+        self.facts.nudged |= self.context.memories.with(uid, |memory| {
             let is_news = inputs.are_news(memory.decided.as_ref(), status);
             memory.deciding = Some(inputs);
             is_news
         });
+    }
+
+    /// Whether the credentials were last seen to lead to another project than the callback's, of which the status says nothing. Where
+    /// IAM tells the project, no comparison of what is named finds that.
+    fn has_strayed(&self) -> bool {
+        let status = &self.facts.status;
+        let says_nothing =
+            conditions::is_ready(status) || conditions::has_reason(status, Reason::ObserveOnly);
+        let home = gate::home(&self.facts).filter(|_| says_nothing);
+        let account = self.account.as_ref();
+        home.zip(account)
+            .is_some_and(|(home, account)| !home.same_project(account.target()))
     }
 
     /// What this round begins with that somebody saw at the cloud.

@@ -15,6 +15,7 @@ use super::gather;
 use crate::api::RecordingCallback;
 use crate::cluster::error::Error;
 use crate::declared::parse;
+use crate::live::purse::Purse;
 use crate::live::quota::{Lane, Token};
 use crate::live::sign_key::SignKey;
 use crate::plan::conditions;
@@ -121,6 +122,14 @@ impl<'a> Run<'a> {
             });
     }
 
+    /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
+    pub(super) fn note_wrote(&self) {
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.wrote = Some(Instant::now()));
+    }
+
     /// The cloud took what this round sends, key and all.
     pub(super) fn note_written(&mut self, account: &Account) {
         self.note_seen_by(account);
@@ -143,7 +152,13 @@ impl<'a> Run<'a> {
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         self.tell_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        Ok(self.wait(account.bucket().acquire(lane, &namespace)).await)
+        let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
+        Ok(token.map(|token| token.paid_from(&self.purse())))
+    }
+
+    /// What calls beyond those that were taken from the allowance are paid from.
+    pub(super) fn purse(&self) -> Purse {
+        self.context.memories.purse(&self.facts.object.uid)
     }
 
     /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.

@@ -126,7 +126,7 @@ impl Run<'_> {
         else {
             return Ok(Next::Again);
         };
-        let Some(attempt) = record.author_of(&row).or_else(|| record.newest()).cloned() else {
+        let Some(attempt) = record.author_of(&row).or_else(|| record.newest().cloned()) else {
             return Ok(Next::Again);
         };
         let told = outcome::Told {
@@ -203,9 +203,9 @@ impl Run<'_> {
                 .is_some_and(|at| self.facts.observed.since(at))
         {
             let uid = &self.facts.object.uid;
-            self.context
-                .memories
-                .with(uid, |memory| memory.note_row(write, row));
+            self.context.memories.with(uid, |memory| {
+                memory.note_row(write, &self.facts.status, row);
+            });
         }
     }
 

@@ -4,6 +4,7 @@
 //! swept side by side; one that hangs or fails delays only itself.
 
 mod accounts;
+mod reach;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -30,9 +31,11 @@ use crate::plan::conditions;
 use crate::plan::facts::{Observed, Shown};
 use crate::plan::failure::{Class, Failure};
 use crate::plan::place::Place;
+use crate::plan::reason::Reason;
 use crate::plan::row::Row;
 use crate::plan::{hold, ledger};
 use accounts::{Group, Served, groups, identify, is_at_home};
+pub(super) use reach::Reach;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
@@ -44,7 +47,11 @@ const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
     context.may_begin().await;
-    let due = |at| groups(context, stores, at);
+    let due = |at| {
+        let groups = groups(context, stores, at);
+        reach::count(context, &groups);
+        groups
+    };
     rounds(interval, due, |group, pause| turn(context, group, pause)).await;
 }
 
@@ -99,19 +106,36 @@ fn put_off(context: &Context, served: &Served, pause: Duration) {
 }
 
 /// Sweeps the account of these objects, once it is known.
-async fn look_after(context: &Context, account: Option<Arc<Account>>, mut served: Served) {
+async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Served) {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
     };
     let account = match identified {
         Ok(account) => account,
-        Err(Some(failure)) => return failed(context, &served, &failure),
+        Err(Some(failure)) => {
+            reach::note(context, &served, Some(&failure));
+            return failed(context, &served, &failure);
+        }
         Err(None) => return,
     };
-    served.retain(|object| is_at_home(object, account.target()));
+    let (served, strayed): (Served, Served) = served
+        .into_iter()
+        .partition(|object| is_at_home(object, account.target()));
+    for object in &strayed {
+        tell_strayed(context, object);
+    }
     if !served.is_empty() {
         sweep(context, &account, &served).await;
+    }
+}
+
+/// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
+/// else may have noticed.
+fn tell_strayed(context: &Context, object: &RecordingCallback) {
+    let status = object.status.as_ref();
+    if !status.is_some_and(|status| conditions::has_reason(status, Reason::TargetChanged)) {
+        context.trigger(ObjectRef::from_obj(object));
     }
 }
 
@@ -123,6 +147,7 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
+    reach::note(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
     let served: Served = served.iter().filter(is_there).cloned().collect();
     match swept {
@@ -197,13 +222,17 @@ fn compare(
         let status = status.then(|| parse::status(object, begun));
         let last_write = status.as_ref().and_then(ledger::last_write);
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
-        let counts = begun >= hold::counts_at(last_write, context.settings.settle_time);
-        let baseline = context.memories.with(&parse::uid(object), |memory| {
-            if let (Some(write), [row]) = (last_write.filter(|at| begun >= *at), rows) {
-                memory.note_row(write, row);
+        let settle_time = context.settings.settle_time;
+        let (baseline, wrote) = context.memories.with(&parse::uid(object), |memory| {
+            let write = last_write.filter(|at| begun >= *at);
+            if let (Some(write), Some(status), [row]) = (write, &status, rows) {
+                memory.note_row(write, status, row);
             }
-            memory.baseline(last_write)
+            (memory.baseline(last_write), memory.wrote)
         });
+        // What this process wrote itself is not older for what a header says.
+        let counts = begun >= hold::counts_at(last_write, settle_time)
+            && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
@@ -211,6 +240,7 @@ fn compare(
             hand_over(
                 context,
                 object,
+                inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
                 Shown::Unasked,
             );
@@ -243,7 +273,7 @@ async fn confirm(
     inventory: Arc<Inventory>,
 ) {
     let Missing { objects, count } = missing;
-    if objects.is_empty() || !are_gone(account, &objects).await {
+    if objects.is_empty() || !are_gone(context, account, &objects).await {
         return;
     }
     let mut inventory = inventory;
@@ -270,15 +300,21 @@ async fn confirm(
         {
             let rows = context.deleted.living(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, observed, Shown::Gone);
+            hand_over(context, &object, inventory.begun, observed, Shown::Gone);
         }
     }
 }
 
 /// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
-async fn are_gone(account: &Account, missing: &Served) -> bool {
-    for id in missing.iter().filter_map(|object| id(object)) {
+async fn are_gone(context: &Context, account: &Account, missing: &Served) -> bool {
+    for object in missing {
+        let Some(id) = id(object) else { continue };
+        let purse = context.memories.purse(&parse::uid(object));
+        if !purse.pay(1) {
+            return false;
+        }
         let token = account.bucket().acquire(Lane::Background, "").await;
+        let token = token.paid_from(&purse);
         match account.show(token, id).await {
             Shown::Gone => {}
             Shown::Row(_) => {
@@ -308,10 +344,17 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 }
 
 /// Has the object reconciled with what was seen.
-fn hand_over(context: &Context, object: &RecordingCallback, observed: Observed, shown: Shown) {
+fn hand_over(
+    context: &Context,
+    object: &RecordingCallback,
+    begun: Instant,
+    observed: Observed,
+    shown: Shown,
+) {
     context.memories.with(&parse::uid(object), |memory| {
         memory.news = Some(News {
             observed,
+            begun,
             shown,
             denied: None,
         });

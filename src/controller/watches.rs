@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::context::Context;
+use super::context::{Context, Listed};
 use super::notes::Notes;
 use super::{Event, Objects};
 use crate::admin::{Health, Trouble};
@@ -149,7 +149,7 @@ pub(super) async fn run(
     context: &Context,
     health: &Health,
     watches: &[Arc<Watch>],
-    begun: &watch::Sender<bool>,
+    listed: &watch::Sender<Listed>,
 ) {
     health.watches_begin();
     let start = async {
@@ -159,10 +159,13 @@ pub(super) async fn run(
         });
         // Who is late is told by the probes.
         let _ = timeout(PATIENCE, join_all(settled)).await;
-        begun.send_replace(true);
+        raise(listed, Listed::WhatCanBe);
         info!("all objects are listed that can be");
     };
-    let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
+    let recall = async {
+        join_all(watches.iter().map(|watch| watch.recall(context))).await;
+        raise(listed, Listed::All);
+    };
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
     let look = join_all(watches.iter().map(|watch| {
         let namespace = watch.watched.namespace();
@@ -170,6 +173,15 @@ pub(super) async fn run(
         watch.watched.look_for_namespace(tell)
     }));
     tokio::join!(start, recall, compare, look, told(context, health));
+}
+
+/// What is known does not become less.
+fn raise(listed: &watch::Sender<Listed>, to: Listed) {
+    listed.send_if_modified(|listed| {
+        let is_more = to > *listed;
+        *listed = to.max(*listed);
+        is_more
+    });
 }
 
 /// Tells log and metrics how the watches stand.

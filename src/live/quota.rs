@@ -23,6 +23,7 @@ use self::{
     queue::{Queue, Turn},
     rate::Rate,
 };
+use super::purse::Purse;
 pub use crate::plan::step::Lane;
 
 /// The buckets of all identities of this process.
@@ -215,6 +216,7 @@ async fn dispatch(shared: Arc<Shared>) {
                     lane: first.lane,
                     waited,
                     spent: false,
+                    purse: Purse::default(),
                 };
                 drop(first.reply.send(token));
             }
@@ -235,9 +237,22 @@ pub struct Token {
     lane: Lane,
     waited: Duration,
     spent: bool,
+    purse: Purse,
 }
 
 impl Token {
+    /// The same token, for a call that is made for somebody whose calls are counted.
+    #[must_use]
+    pub fn paid_from(mut self, purse: &Purse) -> Self {
+        self.purse = purse.clone();
+        self
+    }
+
+    /// What more calls are paid from, if this one becomes several.
+    pub fn purse(&self) -> Purse {
+        self.purse.clone()
+    }
+
     /// Where it was waited for.
     pub fn lane(&self) -> Lane {
         self.lane
@@ -263,9 +278,10 @@ impl Token {
         let mut token = self;
         while token.is_void() {
             let shared = Arc::clone(&token.shared);
-            let lane = token.lane;
+            let (lane, purse) = (token.lane, token.purse());
             drop(token);
-            token = Bucket { shared }.acquire_next(lane).await;
+            let next = Bucket { shared }.acquire_next(lane).await;
+            token = next.paid_from(&purse);
         }
         token
     }

@@ -77,6 +77,12 @@ pub fn uses(object: &RecordingCallback) -> BTreeMap<(String, String), Keys> {
     uses
 }
 
+/// Whether the Secret of this name is that of the object's credentials.
+pub fn is_of_credentials(object: &RecordingCallback, (_, name): &(String, String)) -> bool {
+    let reference = object.spec.credentials_secret_ref.as_ref();
+    reference.is_some_and(|reference| reference.name == *name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use prometheus_client::registry::{Metric, Registry};
 
+use super::process;
+
 pub(super) const PREFIX: &str = "recording_callback";
 
 /// One metric, by the name that it has on a dashboard, without the prefix.
@@ -97,6 +99,12 @@ pub(super) const INVENTORY_AGE: Row = gauge(
     &["region", "project"],
     "Seconds since all callbacks of the project were last listed",
 );
+pub(super) const ACCOUNTS: Row = gauge(
+    "accounts",
+    &["state"],
+    "Accounts in use (endpoint, project and credential of a settled object) by how their newest sweep went: reached, unreachable (no \
+     answer of the API) or refused (credential, permission or account)",
+);
 pub(super) const CLOCK_OFFSET: Row = gauge(
     "clock_offset_seconds",
     &[],
@@ -126,7 +134,7 @@ pub(super) const BUILD_INFO: Row = Row {
     help: "Always 1",
 };
 
-pub(super) const ALL: [&Row; 17] = [
+pub(super) const ALL: [&Row; 18] = [
     &API_REQUESTS,
     &API_DURATION,
     &API_OUTCOME_UNKNOWN,
@@ -138,6 +146,7 @@ pub(super) const ALL: [&Row; 17] = [
     &DRIFT_REPAIRED,
     &UNMANAGED,
     &INVENTORY_AGE,
+    &ACCOUNTS,
     &CLOCK_OFFSET,
     &WATCH_UP,
     &WATCH_MISSED,
@@ -181,5 +190,10 @@ pub fn markdown() -> String {
             row.help
         );
     }
+    let _ = writeln!(
+        text,
+        "\nOn Linux also what every Prometheus client tells of its process: `{}`.",
+        process::NAMES.join("`, `")
+    );
     text
 }

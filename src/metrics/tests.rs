@@ -23,6 +23,7 @@ fn used() -> Metrics {
     metrics.reconciled(Outcome::Success, Duration::from_millis(90));
     metrics.drift_repaired();
     metrics.inventory("cn-north-4", "0123", Some(2));
+    metrics.set_accounts([("reached", 2), ("unreachable", 0), ("refused", 1)]);
     metrics.set_clock_offset(-1.5);
     metrics.set_watch_up("media", true);
     metrics.watch_missed(2);
@@ -71,13 +72,36 @@ async fn every_metric_has_the_name_type_and_labels_of_the_table() {
     }
     let families = text
         .lines()
-        .filter(|line| line.starts_with("# TYPE "))
+        .filter(|line| line.starts_with("# TYPE recording_callback_"))
         .count();
     assert_eq!(
         families,
         table::ALL.len(),
         "a metric is not in the table:\n{text}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_is_told_of_by_the_usual_names() {
+    let text = Metrics::new(|_| "other", false).encode();
+    let value = |name: &str| {
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.parse::<f64>().ok())
+    };
+    for name in process::NAMES {
+        let least = match name {
+            "process_cpu_seconds_total" => 0.0,
+            "process_resident_memory_bytes" | "process_virtual_memory_bytes" => 1_048_576.0,
+            "process_start_time_seconds" => 1_700_000_000.0,
+            _ => 1.0,
+        };
+        assert!(
+            value(name).is_some_and(|value| value >= least),
+            "{name} in\n{text}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,10 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
+    conditions,
     facts::Facts,
     failure::{Class, Failure},
+    reason::Reason,
     time::later,
 };
+use crate::api::status::Status;
 
 /// The longest pause that a `Retry-After` may ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
@@ -17,16 +20,52 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 const FEW: u32 = 3;
 /// No pause is longer: 10 minutes, lengthened.
 pub const LONGEST: Duration = Duration::from_mins(12);
+/// By how much a pause is lengthened at most.
+const MOST_LENGTHENED: f64 = 1.2;
+/// A status tells whole seconds.
+const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// The pause after `failures` failures in a row, the newest of which is `failure`. At least the base delay, at most 20 % more.
 pub fn delay(failure: &Failure, failures: u32, seed: &str) -> Duration {
     let (first, longest) = range(failure.class);
-    let doubled = first.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    let doubled = doubled(first, failures);
     let asked = failure
         .retry_after
         .unwrap_or_default()
         .min(LONGEST_RETRY_AFTER);
     lengthened(doubled.min(longest).max(asked), failures, seed)
+}
+
+/// The longest wait that a status can mean by the attempt that it announces: the pause that belongs to its failures and their cause.
+pub fn longest(status: &Status, settle_time: Duration) -> Duration {
+    let reason = conditions::ready_reason(status);
+    let class = match reason {
+        Some(Reason::RequestRejected | Reason::Conflict | Reason::CredentialsMissing) => {
+            Class::Rejected
+        }
+        Some(Reason::CloudUnavailable | Reason::OutcomeUnknown) => Class::CloudDown,
+        Some(Reason::ClockSkew) => Class::ClockSkew,
+        Some(Reason::CredentialsRejected) => Class::Credential,
+        // Among them what the cloud itself asked for when it throttled.
+        _ => return LONGEST.min(as_told(status)),
+    };
+    let (first, most) = range(class);
+    let failures = u32::try_from(status.failures.unwrap_or_default()).unwrap_or(u32::MAX);
+    let pause = doubled(first, failures).min(most).mul_f64(MOST_LENGTHENED);
+    let settling = (reason == Some(Reason::OutcomeUnknown)).then_some(settle_time);
+    pause.max(settling.unwrap_or_default()) + RESOLUTION
+}
+
+/// The wait as who announced it meant it: however wrong its clock was, it dated the failure by the same one.
+fn as_told(status: &Status) -> Duration {
+    let failed = status.last_operation.as_ref().and_then(|last| last.time);
+    let told = failed.zip(status.next_attempt_time);
+    let wait = told.and_then(|(failed, next)| next.duration_since(failed).try_into().ok());
+    wait.map_or(LONGEST, |wait: Duration| wait + RESOLUTION)
+}
+
+fn doubled(first: Duration, failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(16))
 }
 
 /// First and longest pause of a class.
@@ -55,16 +94,19 @@ pub fn lengthened(delay: Duration, salt: u32, seed: &str) -> Duration {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
     // What fails for the first time heals soon, mostly; what fails for longer must not come back all at once.
-    let most = if salt <= FEW { 0.05 } else { 0.2 };
+    let most = if salt <= FEW {
+        0.05
+    } else {
+        MOST_LENGTHENED - 1.0
+    };
     delay + delay.mul_f64(f64::from(u8::try_from(hash >> 56).unwrap_or_default()) / 255.0 * most)
 }
 
 /// When a conflict is looked at again: like a rejection.
 pub(super) fn next_look(facts: &Facts) -> Timestamp {
     let count = u32::try_from(facts.failures() + 1).unwrap_or(u32::MAX);
-    let delay = Duration::from_secs(5)
-        .saturating_mul(1 << (count - 1).min(16))
-        .min(Duration::from_mins(10));
+    let (first, most) = range(Class::Rejected);
+    let delay = doubled(first, count).min(most);
     later(facts.now, lengthened(delay, count, &facts.object.uid))
 }
 
@@ -116,6 +158,47 @@ mod tests {
                 .all(|d| (base..=base.mul_f64(1.2)).contains(d))
         );
         assert!(delays.iter().max() > delays.iter().min());
+    }
+
+    /// A status that was written by a clock so many seconds ahead of now, 1,800,000,000.
+    fn announcing(reason: Reason, failures: i64, ahead: i64, wait: i64) -> Status {
+        let at = 1_800_000_000 + ahead;
+        let moment = |second| Timestamp::from_second(second).ok();
+        serde_json::from_value(serde_json::json!({
+            "failures": failures,
+            "nextAttemptTime": moment(at + wait),
+            "lastOperation": {"type": "Update", "outcome": "Rejected", "time": moment(at)},
+            "conditions": [{"type": "Ready", "status": "False", "reason": reason.as_str(), "message": "",
+                "lastTransitionTime": moment(at)}],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_status_can_mean_a_longer_wait_than_the_backoff_of_its_cause() {
+        for (reason, failures, bound) in [
+            (Reason::RequestRejected, 1, 7),
+            (Reason::RequestRejected, 3, 25),
+            (Reason::Conflict, 99, 721),
+            (Reason::CloudUnavailable, 1, 4),
+            (Reason::CloudUnavailable, 9, 145),
+            (Reason::OutcomeUnknown, 1, 31),
+            (Reason::OutcomeUnknown, 9, 145),
+            (Reason::ClockSkew, 4, 37),
+            (Reason::CredentialsRejected, 1, 361),
+            (Reason::PermissionDenied, 1, 721),
+        ] {
+            let status = announcing(reason, failures, 3_000, 3_000);
+            let wait = longest(&status, Duration::from_secs(30));
+            let bound = Duration::from_secs(bound);
+            assert!(
+                wait <= bound && wait + Duration::from_secs(1) >= bound,
+                "{reason:?} {failures}: {wait:?}"
+            );
+        }
+        let asked_for = announcing(Reason::RateLimited, 1, 3_000, 40);
+        let wait = longest(&asked_for, Duration::from_secs(30));
+        assert_eq!(wait, Duration::from_secs(41), "what the cloud asked for");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     delete, dispute,
-    facts::Facts,
+    facts::{Facts, Key},
     manage, observe, settled,
     situation::Situation,
     step::{Lane, Step, rest},
@@ -55,7 +55,11 @@ pub fn lane(facts: &Facts) -> Lane {
     }
 }
 
-/// Suspended: nothing is looked at or changed.
+/// Suspended: nothing is looked at or changed. Of another spec nothing is said before its key is read, which calls no cloud.
 fn suspended(facts: &Facts) -> Step {
+    let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);
+    if wants_key && facts.key == Key::Unread && facts.is_new_generation() {
+        return Step::Access;
+    }
     rest(Situation::suspended(settled::while_suspended(facts)))
 }

@@ -32,8 +32,7 @@ pub(super) fn decide(facts: &Facts) -> Step {
         && retained
             .as_ref()
             .is_some_and(|id| facts.claimed_elsewhere.contains(id));
-    let retain = facts.policies.observe
-        || facts.deletion() == Deletion::Retain
+    let retain = facts.deletion() == Deletion::Retain
         || facts.definition == Definition::Going
         || held_by_owner;
     if retain {

@@ -1,5 +1,5 @@
-//! An id that the statuses of two objects hold. Whoever may write statuses can make one of them name the callback of another team:
-//! then a GET tells whose it is. Pure.
+//! An id that the statuses of two objects hold, or that one is said to have held. Whoever may write statuses can make one of them name
+//! the callback of another team: then a GET tells whose it is. Pure.
 
 use super::{
     facts::{Facts, Shown},
@@ -8,10 +8,11 @@ use super::{
     step::Step,
 };
 
-/// The same step, save that a recorded id which another status holds, too, counts only once it was seen at this object's place.
+/// The same step, save that a recorded id which another status holds, too, or which is known by hearsay, counts only once it was seen at
+/// this object's place.
 pub(super) fn checked(facts: &Facts, step: Step) -> Step {
     let recorded = facts.id();
-    if recorded.is_none_or(|id| !facts.claimed_elsewhere.contains(id)) {
+    if recorded.is_none_or(|id| !facts.is_hearsay && !facts.claimed_elsewhere.contains(id)) {
         return step;
     }
     let changes = matches!(step, Step::Update { .. } | Step::Delete { .. });

@@ -47,6 +47,8 @@ pub struct Facts {
     pub rechecked: bool,
     /// When our newest change at the cloud was answered or given up: what the status says, but never later than it was seen there.
     pub last_write: Option<Timestamp>,
+    /// When this process last changed something there, by the monotonic clock: no `Date` brings that forward.
+    pub wrote: Option<Timestamp>,
     /// When the attempt comes that the status announces, whatever became of the clocks since.
     pub next_attempt: Option<Timestamp>,
     /// A look that came too soon to count is to be made again, and it is time.
@@ -66,6 +68,10 @@ pub struct Facts {
     pub account_has_seen: bool,
     /// Another object that owns this place.
     pub rival: Option<Rival>,
+    /// The objects of every namespace that is served are known: an owner that is not known is none.
+    pub knows_all: bool,
+    /// That the recorded id is this object's is known by a status alone, which anybody may have written who may write statuses.
+    pub is_hearsay: bool,
     /// Ids that the statuses of other objects hold.
     pub claimed_elsewhere: BTreeSet<String>,
     /// Ids that this process deleted in the last 10 minutes.
@@ -238,7 +244,7 @@ pub enum Definition {
 pub struct Rewrites {
     /// How many in the last hour.
     pub count: usize,
-    /// When we last repaired one.
+    /// When we last repaired one, however long ago that was.
     pub repaired: Option<Timestamp>,
 }
 
@@ -299,15 +305,22 @@ impl Facts {
             .filter(|token| self.status.last_handled_reconcile_at.as_deref() != Some(token))
     }
 
-    /// The deletion policy in force: what the spec says, else `Retain` for what was adopted and `Delete` for what was created,
-    /// also while it is not known yet whether a create made something where an adopted callback had gone.
+    /// The deletion policy in force: `Retain` under Observe, else what the spec says, else `Retain` for what was adopted and `Delete`
+    /// for what was created, also while it is not known yet whether a create made something where an adopted callback had gone.
     pub fn deletion(&self) -> Deletion {
-        let adopted = self.status.adopted == Some(true) && self.open_record().is_none();
-        self.policies.deletion.unwrap_or(if adopted {
-            Deletion::Retain
-        } else {
-            Deletion::Delete
-        })
+        self.deletion_by(&self.status)
+    }
+
+    /// The same, once this is the status.
+    pub fn deletion_by(&self, status: &Status) -> Deletion {
+        let closed = status.closed_operation.as_deref();
+        let is_open = self.record.as_ref().is_some_and(|it| it.is_open(closed));
+        match (self.policies.observe, self.policies.deletion) {
+            (true, _) => Deletion::Retain,
+            (false, Some(policy)) => policy,
+            (false, None) if status.adopted == Some(true) && !is_open => Deletion::Retain,
+            (false, None) => Deletion::Delete,
+        }
     }
 
     /// How many calls failed in a row.

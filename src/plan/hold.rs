@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     conditions::{self, Truth},
     content::Partial,
-    difference,
+    contest, difference,
     facts::{Desired, Facts, Observed, Shown},
     foreign::{foreign, ours, several},
     gate::{has_moved, target_changed_address},
@@ -15,7 +15,7 @@ use super::{
     place::Target,
     reason::Reason,
     row::Row,
-    settled::{is_as_sent, is_remembered, must_recheck, recheck_at},
+    settled::{is_as_sent, is_remembered, must_recheck, plans_update, recheck_at},
     situation::{Situation, Stage},
     step::{FRESH, Proof, Rest, Step, look, rest},
     time::{later, shifted},
@@ -26,8 +26,6 @@ use crate::api::status::Status;
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 /// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
 const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
-/// How often a contested row is repaired.
-const CONTESTED_REPAIR: Duration = Duration::from_mins(10);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 /// `baseline` is the `update_time` that was first seen after our last write.
@@ -44,7 +42,9 @@ pub fn is_news(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bo
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
     let last_write = ledger::last_write(status);
-    !row.is_same(remote) || (keyed && is_rewritten(status, last_write, baseline, row))
+    plans_update(status)
+        || !row.is_same(remote)
+        || (keyed && is_rewritten(status, last_write, baseline, row))
 }
 
 /// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
@@ -67,10 +67,14 @@ fn is_rewritten(
     }
 }
 
-/// The baseline that a row gives which is the first seen after our last write.
-pub fn baseline(last_write: Option<Timestamp>, row: &Row) -> Option<Timestamp> {
+/// The baseline that a row gives which is the first seen after our last write. One that says something else than that write left may be
+/// what was there before it: a list may lag.
+pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
     let ours = last_write?;
+    let remembered = status.remote.as_ref();
+    let told = remembered.filter(|remote| Partial::from(*remote) != Partial::default());
     row.update_time
+        .filter(|_| told.is_none_or(|told| row.is_same(told)))
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
@@ -149,40 +153,58 @@ fn by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     if let Some(step) = others(facts, row) {
         return step;
     }
-    let update = |drift| Step::Update {
-        id: row.id.clone(),
-        drift,
-    };
-    if !is_as_sent(facts, desired) && facts.status.sent.is_some()
-        || facts.status.sent.is_none() && desired.wants_key
-    {
-        return update(None);
+    let known = is_known(facts, row);
+    let news = Some(row).filter(|_| !known);
+    let counts_at = look_counts_at(facts);
+    match standing(facts, desired, row) {
+        Standing::Unsent => Step::Update {
+            id: row.id.clone(),
+            drift: None,
+        },
+        Standing::Held => settled(facts, available(facts, desired), news),
+        Standing::Normalized if known || facts.observed.since(counts_at) => {
+            settled(facts, normalized(row, desired), news)
+        }
+        Standing::Normalized => again_at(facts, counts_at),
+        Standing::Different => drifted(facts, desired, row),
     }
-    let known = facts
-        .status
-        .remote
-        .as_ref()
-        .is_some_and(|remote| row.is_same(remote));
+}
+
+/// How a row of ours stands to the spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Spec or key are not those that were sent last.
+    Unsent,
+    /// It says what the spec says.
+    Held,
+    /// It is what the cloud made of our own write.
+    Normalized,
+    /// Somebody else wrote it.
+    Different,
+}
+
+/// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
+pub(super) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing {
+    let was_sent = facts.status.sent.is_some();
+    if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
+        return Standing::Unsent;
+    }
     let holds = row.says(&desired.content) && row.place == desired.place;
     let rewritten =
         desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
-    match (holds, known) {
-        (true, true) if !rewritten => settled(facts, available(facts, desired), None),
-        (true, false) if !rewritten => settled(facts, available(facts, desired), Some(row)),
-        (false, true) if facts.status.sent.is_some() => {
-            settled(facts, normalized(row, desired), None)
-        }
-        (false, _) if facts.status.sent.is_none() => update(None),
-        (false, false) if is_answer(facts, row) => {
-            let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
-            if facts.observed.since(counts_at) {
-                settled(facts, normalized(row, desired), Some(row))
-            } else {
-                again_at(facts, counts_at)
-            }
-        }
-        _ => drifted(facts, desired, row),
+    match (holds, is_known(facts, row)) {
+        (true, _) if !rewritten => Standing::Held,
+        (false, _) if !was_sent => Standing::Unsent,
+        (false, true) => Standing::Normalized,
+        (false, false) if is_answer(facts, row) => Standing::Normalized,
+        _ => Standing::Different,
     }
+}
+
+/// Whether the row is as the status remembers it.
+fn is_known(facts: &Facts, row: &Row) -> bool {
+    let remote = facts.status.remote.as_ref();
+    remote.is_some_and(|remote| row.is_same(remote))
 }
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
@@ -194,19 +216,14 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
 
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    let counts_at = look_counts_at(facts);
     if !facts.observed.since(counts_at) && !changed_after(facts, row) {
         return again_at(facts, counts_at);
     }
-    if let Some(next) = truce(facts) {
+    if let Some(next) = contest::truce(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
-        let message = format!(
-            "Something else keeps rewriting the callback {}: it is repaired at most once in 10 minutes until that stops for an hour. Find who else writes it.",
-            row.id
-        );
-        let situation = Situation::new(Reason::Contended, Stage::Stalled, message).at(next);
         return Step::Rest(Rest {
-            situation,
+            situation: contest::told(&row.id).at(next),
             remote: None,
             again: Some(next),
             look_again: false,
@@ -224,22 +241,9 @@ fn drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
 }
 
-/// Until when a row is left alone that was rewritten a second time within an hour. A restart keeps to what was told.
-fn truce(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
-    let contended = conditions::has_reason(&facts.status, Reason::Contended);
-    let told = facts.next_attempt.filter(|_| contended);
-    let repaired = facts
-        .rewrites
-        .repaired
-        .filter(|_| facts.rewrites.count > 0)
-        .map(|at| later(at, CONTESTED_REPAIR));
-    repaired.or(told).filter(|next| *next > facts.now && !hurry)
-}
-
 /// The recorded row was not in the list.
 fn missing(facts: &Facts, desired: &Desired) -> Step {
-    let counts_at = counts_at(facts.last_write, facts.settings.settle_time);
+    let counts_at = look_counts_at(facts);
     let proven = matches!(
         facts.observed,
         Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
@@ -280,7 +284,7 @@ fn untold(facts: &Facts, desired: &Desired, step: Step) -> Step {
 }
 
 /// Other rows at the same place: provably ours they go, else a human must know.
-fn others(facts: &Facts, kept: &Row) -> Option<Step> {
+pub(super) fn others(facts: &Facts, kept: &Row) -> Option<Step> {
     let rows = facts.observed.rows();
     let extra: Vec<&Row> = rows
         .iter()
@@ -297,6 +301,12 @@ fn others(facts: &Facts, kept: &Row) -> Option<Step> {
 /// From when on a look counts against our own last write.
 pub fn counts_at(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
     last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
+}
+
+/// From when on a look counts against what was last written, as the status tells it and as this process knows it.
+fn look_counts_at(facts: &Facts) -> Timestamp {
+    let settle_time = facts.settings.settle_time;
+    counts_at(facts.last_write, settle_time).max(counts_at(facts.wrote, settle_time))
 }
 
 /// A look came too soon after our own write: look again when it counts.
@@ -371,12 +381,13 @@ pub(super) fn normalized(row: &Row, desired: &Desired) -> Situation {
     )
 }
 
-/// Settled, by what was seen.
+/// Settled, by what was seen, unless something else keeps rewriting it.
 fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
+    let again = recheck_at(facts).into_iter().chain(contest::end(facts));
     Step::Rest(Rest {
-        situation,
+        situation: contest::or(facts, situation),
         remote: remote.cloned(),
-        again: recheck_at(facts),
+        again: again.min(),
         look_again: false,
     })
 }

@@ -146,6 +146,12 @@ pub fn tells_a_look(status: &Status) -> bool {
     newest.is_some_and(|operation| !operation.is_change())
 }
 
+/// How many looks have failed in a row, if the newest has.
+pub fn failed_looks(status: &Status) -> Option<i64> {
+    let newest = status.last_operation.as_ref();
+    newest.filter(|_| tells_a_look(status))?.attempt
+}
+
 /// Puts the newest change back into `lastOperation`, where a failed look had taken its place.
 pub fn restore(status: &mut Status) {
     if !tells_a_look(status) {

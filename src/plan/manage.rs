@@ -1,5 +1,7 @@
 //! The decision for an object that is managed and not being deleted.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use super::{
@@ -10,12 +12,15 @@ use super::{
     hold,
     place::Target,
     reason::Reason,
-    settled::{goes_on, is_settled},
+    settled::{goes_on, has_its_key, is_settled},
     situation::{Situation, Stage},
     step::{FRESH, Proof, Rest, Step, look, rest, until},
     time::{later, shifted},
     unknown,
 };
+
+/// When a Duplicate asks again whether its owner is known.
+const LISTED_SOON: Duration = Duration::from_secs(5);
 
 /// The next step: gates first, then what the record and the status know, then what a look shows.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -38,12 +43,16 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
     if let Some(next) = backoff(facts) {
         return until(next);
     }
-    if let Some(record) = facts.open_record() {
-        return unknown::decide(facts, desired, record);
-    }
-    match facts.id() {
-        Some(id) => hold::decide(facts, desired, target, id),
-        None => first(facts, desired),
+    let step = match (facts.open_record(), facts.id()) {
+        (Some(record), _) => unknown::decide(facts, desired, record),
+        (None, Some(id)) => hold::decide(facts, desired, target, id),
+        (None, None) => first(facts, desired),
+    };
+    match &facts.key {
+        Key::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
+            rest(key_missing(problem))
+        }
+        Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) | Key::Digest(_) => step,
     }
 }
 
@@ -75,6 +84,10 @@ fn gate<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>
     if let Some(rival) = &facts.rival {
         return Err(Box::new(duplicate(facts, rival)));
     }
+    if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
+        // Its owner may be in a namespace that is not listed yet.
+        return Err(Box::new(until(later(facts.now, LISTED_SOON))));
+    }
     Ok(target)
 }
 
@@ -103,12 +116,9 @@ fn duplicate(facts: &Facts, rival: &Rival) -> Step {
 fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
     match &facts.key {
         Key::Unread => Some(Step::Access),
-        Key::Missing(_) if goes_on(facts, desired) => Some(hold::by_memory(facts, desired)),
-        Key::Missing(problem) => Some(rest(Situation::new(
-            Reason::SignKeyMissing,
-            Stage::Progressing,
-            problem,
-        ))),
+        // A look needs none.
+        Key::Missing(_) if has_its_key(facts, desired) => None,
+        Key::Missing(problem) => Some(rest(key_missing(problem))),
         Key::Invalid(problem) => Some(rest(Situation::new(
             Reason::SignKeyInvalid,
             Stage::Stalled,
@@ -116,6 +126,10 @@ fn key_gate(facts: &Facts, desired: &Desired) -> Option<Step> {
         ))),
         Key::Unwanted | Key::Digest(_) => None,
     }
+}
+
+fn key_missing(problem: &str) -> Situation {
+    Situation::new(Reason::SignKeyMissing, Stage::Progressing, problem)
 }
 
 /// No id and nothing open: the first create, or the next one after a rejection.

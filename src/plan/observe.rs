@@ -2,14 +2,16 @@
 
 use super::{
     conditions, difference,
-    facts::{Access, Adoption, Desired, Facts, Observed},
+    facts::{Access, Adoption, Desired, Facts, Key, Observed},
     gate::{ambiguous, elsewhere, no_access, target_changed, unusable},
+    hold::{self, Standing},
     reason::Reason,
     row::Row,
+    settled::{UPDATE, is_key_as_sent},
     situation::{Situation, Stage},
     step::{Proof, Rest, Step, look, rest},
 };
-use crate::api::status::PlanStatus;
+use crate::api::status::{ChangeStatus, PlanStatus};
 
 /// The next step. Never one that changes the cloud.
 pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -43,7 +45,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = seen(facts);
             let (plan, message) = compare(facts, desired, row);
-            let holds = row.is_some_and(|row| row.says(&desired.content));
+            let holds = row.is_some_and(|row| is_held(facts, desired, row));
             let stage = if holds { Stage::Ready } else { Stage::NotReady };
             let why = if facts.policies.observe {
                 "managementPolicy is Observe"
@@ -57,7 +59,7 @@ pub(super) fn decide(facts: &Facts, desired: &Desired) -> Step {
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
             Step::Rest(Rest {
                 situation,
-                remote: row.cloned(),
+                remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
                 again: None,
                 look_again: false,
             })
@@ -78,54 +80,111 @@ pub fn plan(facts: &Facts, desired: &Desired) -> PlanStatus {
     compare(facts, desired, seen(facts)).0
 }
 
+/// What is changed where the callback is brought to the spec. Needs a look that was answered.
+pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
+    let mut changes = match seen(facts) {
+        Some(row) => difference::of(&row.told(), &desired.content),
+        None => difference::from_nothing(&desired.content),
+    };
+    let sent = facts.status.sent.as_ref();
+    let sent = sent.and_then(|sent| sent.key_digest.as_ref());
+    // The cloud does not show the key; what was sent is known by its digest.
+    if let Key::Digest(digest) = &facts.key
+        && sent != Some(digest)
+    {
+        changes.push(ChangeStatus {
+            field: "signKeySecretRef".to_owned(),
+            from: sent.map(|_| "another key".to_owned()),
+            to: Some("the key of the Secret".to_owned()),
+        });
+    }
+    changes
+}
+
+/// How the recorded callback stands to the spec; of another row only its values can be known.
+fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Option<Standing> {
+    (facts.id() == Some(row.id.as_str())).then(|| hold::standing(facts, desired, row))
+}
+
+/// Whether the cloud holds the spec, as far as can be seen.
+fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
+    match standing(facts, desired, row) {
+        Some(Standing::Held | Standing::Normalized) => true,
+        Some(Standing::Different) => false,
+        // Somebody else may have brought it to a spec that was not sent; with which key, nobody can see.
+        Some(Standing::Unsent) => row.says(&desired.content) && is_key_as_sent(facts, desired),
+        None => row.says(&desired.content),
+    }
+}
+
 /// What managing would do, and why.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
         let plan = if facts.rival.is_some() {
             action("None", Vec::new())
         } else {
-            action("Create", difference::from_nothing(&desired.content))
+            action("Create", changes(facts, desired))
         };
         return (
             plan,
             "The cloud holds no callback for this domain and app.".to_owned(),
         );
     };
-    let changes = difference::of(&row.told(), &desired.content);
-    let told = if changes.is_empty() {
-        format!("The callback {} says what the spec says.", row.id)
-    } else {
-        format!(
-            "The callback {} differs ({}).",
-            row.id,
-            difference::sentence(&changes)
-        )
-    };
-    let rows = facts.observed.rows();
+    let differences = difference::of(&row.told(), &desired.content);
     let owner = facts.rival.as_ref();
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
     let may_adopt = match desired.adoption {
-        _ if owner.is_some() || held_elsewhere || rows.len() > 1 => false,
+        _ if owner.is_some() || held_elsewhere || facts.observed.rows().len() > 1 => false,
         Adoption::Always => true,
-        Adoption::IfIdentical => changes.is_empty(),
+        Adoption::IfIdentical => differences.is_empty(),
         Adoption::Never => false,
     };
-    let ours = facts.is_ours(row);
-    let word = if ours && !changes.is_empty() && owner.is_none() {
-        "Update"
+    let standing = standing(facts, desired, row);
+    let (ours, normalized) = (facts.is_ours(row), standing == Some(Standing::Normalized));
+    let is_changed = match standing {
+        Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
+        None => !differences.is_empty(),
+    };
+    let in_conflict = matches!(hold::others(facts, row), Some(Step::Rest(_)));
+    let word = if ours && is_changed && owner.is_none() && !in_conflict {
+        UPDATE
     } else if !ours && may_adopt {
         "Adopt"
     } else {
         "None"
     };
-    let told = match owner {
-        Some(owner) => format!("{told} RecordingCallback {} owns it.", owner.name),
-        None => told,
+    let mut told = told(row, &difference::sentence(&differences), normalized);
+    if word == UPDATE && differences.is_empty() {
+        told.push_str(
+            " Another spec or sign key was sent last, or somebody else has written it since.",
+        );
+    }
+    if let Some(owner) = owner {
+        told = format!("{told} RecordingCallback {} owns it.", owner.name);
+    }
+    let changes = match word {
+        "None" if normalized => Vec::new(),
+        "None" => differences,
+        _ => changes(facts, desired),
     };
     (action(word, changes), told)
 }
 
-fn action(action: &str, changes: Vec<crate::api::status::ChangeStatus>) -> PlanStatus {
+/// How a callback is seen to differ.
+fn told(row: &Row, differences: &str, normalized: bool) -> String {
+    if differences.is_empty() {
+        format!("The callback {} says what the spec says.", row.id)
+    } else if normalized {
+        format!(
+            "The callback {} is this spec in the cloud's own words ({differences}).",
+            row.id
+        )
+    } else {
+        format!("The callback {} differs ({differences}).", row.id)
+    }
+}
+
+fn action(action: &str, changes: Vec<ChangeStatus>) -> PlanStatus {
     PlanStatus {
         action: action.to_owned(),
         changes,

@@ -66,6 +66,18 @@ impl Observed {
         }
     }
 
+    /// The same, by a look that began then.
+    #[must_use]
+    pub fn begun_at(mut self, moment: Timestamp) -> Self {
+        match &mut self {
+            Self::Unasked | Self::Unknown(_) => {}
+            Self::Absent { begun, .. }
+            | Self::Present { begun, .. }
+            | Self::Several { begun, .. } => *begun = moment,
+        }
+        self
+    }
+
     /// Whether it was answered, by a look that began at or after `moment`.
     pub fn since(&self, moment: Timestamp) -> bool {
         self.begun().is_some_and(|begun| begun >= moment)

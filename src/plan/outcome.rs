@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    backoff, conditions,
-    facts::{Access, Deletion, Desired, Facts, Key},
+    backoff, conditions, contest,
+    facts::{Access, Desired, Facts, Key},
     failure::{Class, Failure, Operation},
     hold, ledger, observe,
     place::Target,
@@ -39,7 +39,12 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
         status.failures = Some(facts.failures() + 1);
     }
-    if situation.stage == Stage::Ready {
+    // Whoever only looks, waits for another object or is suspended calls for nothing that could fail.
+    let is_idle = matches!(
+        situation.reason,
+        Reason::ObserveOnly | Reason::Suspended | Reason::Duplicate
+    );
+    if situation.stage == Stage::Ready || is_idle {
         status.failures = Some(0);
     }
     if looked {
@@ -49,7 +54,9 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
-    if rest.remote.is_some() || (looked && facts.only_looks()) {
+    // What was sent is remembered beside what the cloud made of it: a look that changes nothing leaves both, so that drift stays drift.
+    let follows = looked && facts.only_looks() && facts.status.sent.is_none();
+    if rest.remote.is_some() || follows {
         status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_looks()) {
@@ -73,9 +80,12 @@ pub fn failed(
     at: Timestamp,
 ) -> (Status, Timestamp) {
     let mut status = facts.status.clone();
-    let count = facts.failures() + 1;
+    // Looks that leave a settled object as it was are no failures of it, and wait all the same ever longer.
+    let looks = ledger::failed_looks(&status).filter(|_| !failure.operation.is_change());
+    let count = facts.failures().max(looks.unwrap_or_default()) + 1;
     let entry = ledger::failure(failure, at, count);
-    let mut situation = Situation::failed(facts, failure, advice, next_attempt(facts, failure, at));
+    let exact = next_attempt(facts, failure, count, at);
+    let mut situation = Situation::failed(facts, failure, advice, exact);
     if failure.operation.is_change() {
         ledger::record(&mut status, entry);
     } else {
@@ -97,7 +107,6 @@ pub fn failed(
         situation = situation.with_way_out(facts);
     }
     // The status tells whole seconds; who comes back need not wait for them.
-    let exact = next_attempt(facts, failure, at);
     let again = situation
         .next
         .filter(|told| *told != next_second(exact))
@@ -287,7 +296,9 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
 /// The object has used up the calls that one may cause, and got nowhere.
 pub fn exhausted(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
-    if !conditions::is_ready(&status) {
+    // Looks that fail are told already, and leave what is settled as it was.
+    let is_unseen = ledger::tells_a_look(&status) && holds_spec(facts);
+    if !conditions::is_ready(&status) || is_unseen {
         return status;
     }
     let situation = Situation::new(
@@ -301,12 +312,11 @@ pub fn exhausted(facts: &Facts, until: Timestamp) -> Status {
 }
 
 /// When a call that failed is made again.
-fn next_attempt(facts: &Facts, failure: &Failure, at: Timestamp) -> Timestamp {
-    let before = facts.failures();
-    if failure.class == Class::Exists && before == 0 {
+fn next_attempt(facts: &Facts, failure: &Failure, count: i64, at: Timestamp) -> Timestamp {
+    if failure.class == Class::Exists && count == 1 {
         return at;
     }
-    let count = u32::try_from(before + 1).unwrap_or(u32::MAX);
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
     later(at, backoff::delay(failure, count, &facts.object.uid))
 }
 
@@ -335,10 +345,12 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     if !settled::is_as_sent(&after, desired) {
         return updating();
     }
-    match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
-        Some(row) => hold::normalized(row, desired),
-        None => hold::available(&after, desired),
-    }
+    let situation =
+        match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
+            Some(row) => hold::normalized(row, desired),
+            None => hold::available(&after, desired),
+        };
+    contest::or(&after, situation)
 }
 
 /// More has to be written.
@@ -358,15 +370,7 @@ fn holds_spec(facts: &Facts) -> bool {
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
 pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
     conditions::set(&mut status, situation, facts.object.generation, facts.now);
-    let policy = match (
-        facts.policies.observe,
-        facts.policies.deletion,
-        status.adopted,
-    ) {
-        (true, _, _) | (_, None, Some(true)) => Deletion::Retain,
-        (_, Some(policy), _) => policy,
-        (_, None, _) => Deletion::Delete,
-    };
+    let policy = facts.deletion_by(&status);
     status.deletion_policy = Some(policy.as_str().to_owned());
     if let Some(token) = facts.unanswered() {
         status.last_handled_reconcile_at = Some(token.to_owned());

@@ -122,16 +122,23 @@ impl Record {
         self.attempts.len() > 1
     }
 
-    /// The newest attempt that could have made this row: equal content, and an age that fits.
-    pub fn author_of(&self, row: &Row) -> Option<&Attempt> {
+    /// The newest attempt that could have made this row: equal content, and an age that fits. No row tells its key: that is known
+    /// only where all that could have made it sent the same.
+    pub fn author_of(&self, row: &Row) -> Option<Attempt> {
         let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
         let fits = row.create_time.is_none_or(|made| {
             made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
         });
-        self.attempts
+        let mut authors = self
+            .attempts
             .iter()
             .rev()
-            .find(|attempt| fits && row.holds(&attempt.content))
+            .filter(|attempt| fits && row.holds(&attempt.content));
+        let mut author = authors.next()?.clone();
+        if authors.any(|other| other.key_digest != author.key_digest) {
+            author.key_digest = None;
+        }
+        Some(author)
     }
 }
 
@@ -204,7 +211,7 @@ mod tests {
 
     /// The attempt that may have made such a row.
     fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
-        let attempt = record().author_of(&row(made, url)).cloned();
+        let attempt = record().author_of(&row(made, url));
         attempt.map(|attempt| attempt.id)
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    conditions,
+    conditions::{self, Truth},
     content::{Content, Partial},
     facts::{Desired, Facts, Key, Observed},
     ledger,
@@ -12,6 +12,17 @@ use super::{
     situation::Stage,
     time::later,
 };
+use crate::api::status::{SentStatus, Status};
+
+/// The word of a plan that brings our callback to the spec.
+pub(super) const UPDATE: &str = "Update";
+
+/// Whether an object that only looks tells that its callback differs from what was sent. What it saw it does not remember: whether
+/// that is still so has to be seen.
+pub(super) fn plans_update(status: &Status) -> bool {
+    let plan = status.plan.as_ref();
+    plan.is_some_and(|plan| plan.action == UPDATE)
+}
 
 /// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
 pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
@@ -30,15 +41,20 @@ pub(super) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
 
 /// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent).
 pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
-    let Some(sent) = &facts.status.sent else {
-        let same = facts
-            .status
-            .remote
-            .as_ref()
-            .is_some_and(|remote| Partial::from(remote).holds(&desired.content));
-        return same && !desired.wants_key;
+    let same = match (&facts.status.sent, &facts.status.remote) {
+        (Some(sent), _) => Content::from(sent).is_same(&desired.content),
+        (None, Some(remote)) => Partial::from(remote).holds(&desired.content),
+        (None, None) => false,
     };
-    let key = match &facts.key {
+    same && is_key_as_sent(facts, desired)
+}
+
+/// The same of the key alone.
+pub(super) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool {
+    let Some(sent) = &facts.status.sent else {
+        return !desired.wants_key;
+    };
+    match &facts.key {
         // A PUT that may have happened may have brought another key, and none shows in a row.
         Key::Digest(digest) => {
             sent.key_digest.as_deref() == Some(digest)
@@ -49,18 +65,25 @@ pub(super) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
         Key::Unread | Key::Missing(_) | Key::Invalid(_) => {
             !desired.wants_key || sent.key_digest.is_some()
         }
-    };
-    key && Content::from(sent).is_same(&desired.content)
+    }
 }
 
-/// What suspending leaves of Ready: as it was while what was last sent is what the spec wants.
+/// What suspending leaves of Ready: as it was while what was last sent is what the spec wants. Of another spec that is said only of a
+/// key that was read.
 pub(super) fn while_suspended(facts: &Facts) -> Stage {
+    let is_known = !facts.is_new_generation() || !lacks_key(facts);
     let desired = facts.desired.as_ref();
-    if desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
+    if is_known && desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
         Stage::Kept
     } else {
         Stage::Unknown
     }
+}
+
+/// Whether the spec names a key that is not there, or was not read.
+fn lacks_key(facts: &Facts) -> bool {
+    let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);
+    wants_key && !matches!(facts.key, Key::Digest(_))
 }
 
 /// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
@@ -75,6 +98,20 @@ pub(super) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
 /// or is another spec, has its credentials, its key and its target read first.
 pub(super) fn goes_on(facts: &Facts, desired: &Desired) -> bool {
     is_settled(facts, desired) && is_told(facts) && !facts.is_new_generation()
+}
+
+/// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
+/// said since but that nobody sees it. Who only looked or was suspended may have been given another.
+pub(super) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
+    let has_key = |sent: &SentStatus| sent.key_digest.is_some();
+    let is_unseen = conditions::ready_truth(&facts.status) == Some(Truth::Unknown)
+        && !conditions::has_reason(&facts.status, Reason::Suspended)
+        && facts.status.plan.is_none();
+    facts.id().is_some()
+        && !facts.is_new_generation()
+        && (is_told(facts) || is_unseen)
+        && facts.status.sent.as_ref().is_some_and(has_key)
+        && is_as_sent(facts, desired)
 }
 
 /// Whether Ready says that the cloud holds the spec.

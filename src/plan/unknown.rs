@@ -53,9 +53,10 @@ pub(super) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step 
     }
 }
 
-/// When to look first, if that is still to come: what has only just been told as unknown would not show yet.
+/// When to look first, if that is still to come and nobody asks: what has only just been told as unknown would not show yet.
 fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
-    let newest = record.newest().filter(|_| is_told(facts))?;
+    let waits = is_told(facts) && facts.unanswered().is_none();
+    let newest = record.newest().filter(|_| waits)?;
     let first = later(newest.at, FIRST_LOOK);
     (newest.at <= facts.now && facts.now < first).then_some(first)
 }

@@ -64,6 +64,13 @@ check "the runbook's look shows why" confirmed RecordingCallbackInventoryStale '
 control DELETE /faults >/dev/null
 check "that is over by itself" over RecordingCallbackCloudUnavailable RecordingCallbackNotSettling RecordingCallbackInventoryStale
 
+# The role has lost its permission.
+fault List 403 LIVE.100011013 "forbidden"
+check "the accounts are refused" paged RecordingCallbackAccountsRefused
+check "the runbook's look counts them" eventually confirmed RecordingCallbackAccountsRefused "AccountProblem"
+control DELETE /faults >/dev/null
+check "that is over by itself" over RecordingCallbackAccountsRefused
+
 # Something else uses up the quota.
 fault Update 429 LIVE.100011007 "Too many requests"
 for app in one two three four five six; do edit media $app throttled; done

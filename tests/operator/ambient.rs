@@ -150,7 +150,7 @@ async fn an_identity_token_of_the_cluster_buys_keys() {
 #[tokio::test]
 async fn a_temporary_key_is_renewed_early_and_nothing_else_happens() {
     let world = World::with(Settings {
-        key_lifetime_s: Some(8),
+        key_lifetime_s: Some(12),
         ..Settings::default()
     })
     .await;

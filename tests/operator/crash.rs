@@ -87,9 +87,15 @@ type Outcome = (String, Option<Option<Duration>>);
 
 async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -> Vec<Outcome> {
     let name = format!("{scene:?}, {case:?}, uniqueness {unique}");
-    let golden = in_place(Arc::clone(&places), move || golden(scene, unique, case));
-    let Some((points, told)) = golden.await else {
+    let golden = || in_place(Arc::clone(&places), move || golden(scene, unique, case));
+    let (Some(first), Some(second)) = tokio::join!(golden(), golden()) else {
         return vec![(format!("{name}: without a kill"), None)];
+    };
+    // A busy machine may add to one of them a call that no other run comes by.
+    let (points, told) = if second.0.len() < first.0.len() {
+        second
+    } else {
+        first
     };
     eprintln!("{name}: {} points ({told})", points.len());
     assert!(!points.is_empty(), "{name}: {told}");

@@ -6,9 +6,9 @@ use recording_callback_operator::api::status::Status;
 use serde_json::json;
 
 use crate::support::{
-    eventually, kubectl,
+    GONE, eventually, kubectl,
     operator::Operator,
-    world::{LIMIT, World, condition},
+    world::{World, condition},
 };
 
 use Operation::{Create, Delete, Get, List};
@@ -285,7 +285,7 @@ async fn a_namespace_goes_although_its_secret_goes_first() {
         .unwrap();
     world.gone("push").await;
     assert!(world.cloud.rows().is_empty());
-    eventually("the namespace is gone", LIMIT, async || {
+    eventually("the namespace is gone", GONE, async || {
         let namespace = namespaces.get_opt(world.namespace.name()).await.unwrap();
         namespace.is_none().then_some(())
     })

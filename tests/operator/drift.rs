@@ -193,8 +193,7 @@ async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
     past_settle_time(&world).await;
 
     let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
-    world.patch("push", url).await;
-    let edited = world.get("push").await.unwrap();
+    let edited = world.patch("push", url).await;
     world.ready("push").await;
     past_settle_time(&world).await;
 
@@ -266,7 +265,11 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
     operator
         .counts("recording_callback_drift_repaired_total 2")
         .await;
-    world.ready("push").await;
+    // It is over when nothing has rewritten it for an hour, not before.
+    past_settle_time(&world).await;
+    let status = world.reason("push", "Contended").await;
+    assert_eq!(status.next_attempt_time, None);
+    assert_eq!(world.count(Update), 2, "{:?}", world.calls());
 }
 
 #[tokio::test]

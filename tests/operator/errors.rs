@@ -156,11 +156,11 @@ async fn throttled(
     retry_after: impl FnOnce(Timestamp) -> String,
 ) -> (World, Status) {
     let world = World::new().await;
+    let operator = world.operator().await;
     let fault = Fault::on(Create).reply(status, refusal(code));
     world
         .cloud
         .fault(fault.header("Retry-After", &retry_after(world.cloud.now())));
-    let operator = world.operator().await;
     world.create("push", json!({})).await;
     let told = world.reason("push", "RateLimited").await;
     eventually("the whole account slows down", LIMIT, async || {
@@ -287,11 +287,14 @@ async fn the_same_rejection_five_times_stalls_and_maintenance_never_does() {
         let _operator = world.operator_with(&["--stall-after=1s"]).await;
         world.create("push", json!({})).await;
         let failed = |status: &Status| status.failures == Some(1);
-        world.status("push", "one failure", failed).await;
-        let mut status = Status::default();
+        let mut status = world.status("push", "one failure", failed).await;
+        let first = status.last_operation.and_then(|told| told.time).unwrap();
+        eventually("it has failed for long enough", LIMIT, async || {
+            (world.cloud.now().duration_since(first).as_secs() >= 2).then_some(())
+        })
+        .await;
+        status = Status::default();
         for attempt in 2..=5 {
-            // The interval of the test's own looks, so that more than a second passes between the first and the fifth.
-            tokio::time::sleep(Duration::from_millis(500)).await;
             assert!(!has(&status, "Stalled"), "{attempt}");
             status = world.asked("push", &attempt.to_string()).await;
         }

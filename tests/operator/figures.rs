@@ -167,8 +167,7 @@ async fn an_edit_that_has_to_queue_is_two_writes() {
     world.ready("push").await;
 
     let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
-    world.patch("push", url).await;
-    let edited = world.get("push").await.unwrap();
+    let edited = world.patch("push", url).await;
     let status = world.reason("push", "RateLimited").await;
     assert!(status.next_attempt_time.is_some());
     assert!(condition(&status, "Reconciling").is_some());

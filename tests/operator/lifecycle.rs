@@ -142,13 +142,12 @@ async fn an_edit_is_one_update_and_one_write() {
         world.ready("push").await;
         let before = world.calls().len();
 
-        world
+        let edited = world
             .patch(
                 "push",
                 json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } }),
             )
             .await;
-        let edited = world.get("push").await.unwrap();
         world.ready("push").await;
 
         assert_eq!(world.calls()[before..], [(Update, Some(200))]);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
-    Namespace,
+    GONE, Namespace,
     account::account_in,
     alone, eventually,
     lease::{allow_lease, grant, holder, leads},
@@ -110,7 +110,7 @@ async fn a_namespace_that_hangs_goes_and_every_id_is_told() {
             "{line}"
         );
     }
-    eventually("the namespace is gone", LIMIT, async || {
+    eventually("the namespace is gone", GONE, async || {
         let namespace = namespaces.get_opt(name).await.unwrap();
         namespace.is_none().then_some(())
     })

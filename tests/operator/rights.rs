@@ -1,11 +1,14 @@
 //! The chart's rules hold what the operator needs and nothing else: with all of them it is refused nothing, without any one of them
 //! it is refused just that.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::json;
 
 use crate::support::{
     chart::{Chart, Mode},
+    eventually,
     lease::{grant, leads},
     right::Right,
     tell,
@@ -76,15 +79,21 @@ fn secret() -> Right {
 /// Plays a life until the API server refuses something, or to its end.
 async fn life_until_refused(world: &World) -> Option<Right> {
     tokio::select! {
-        refused = world.refusal() => Some(refused),
+        refused = refusal(world) => Some(refused),
         () = life(world) => world.refused().into_iter().next(),
     }
+}
+
+/// The first right that the operators lack, once one is missed.
+async fn refusal(world: &World) -> Right {
+    let refused = async || world.refused().into_iter().next();
+    eventually("a right is missed", Duration::MAX, refused).await
 }
 
 /// All that the operator does at the API server: it takes, renews and releases the Lease, reads the CRD, objects and Secrets, writes
 /// finalizers, the record and the status, and tells of things for the first time and again.
 async fn life(world: &World) {
-    let mut operator = world.operator_with(&["--lease-duration=3s"]).await;
+    let mut operator = world.operator_with(&["--lease-duration=6s"]).await;
     leads(&operator).await;
     world.create("push", json!({})).await;
     world.ready("push").await;

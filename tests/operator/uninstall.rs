@@ -122,8 +122,8 @@ async fn nothing_is_done_while_the_crd_is_an_older_one() {
         waiting.then_some(())
     })
     .await;
-    version("1").await;
     let since = world.cloud.now();
+    version("1").await;
     world.ready("push").await;
     world.ready("other").await;
     let calls = world.cloud.calls();

@@ -1,6 +1,11 @@
 //! Watches of several namespaces, one of which is in trouble; and objects that want nothing any more.
 
-use std::{sync::Arc, time::Duration};
+mod taken_over;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kube::api::{Patch, PatchParams};
 use live_simulator::Operation;
@@ -8,7 +13,7 @@ use recording_callback_operator::api::FINALIZER;
 use serde_json::{Value, json};
 
 use crate::support::{
-    account, eventually,
+    eventually,
     operator::Operator,
     proxy::{Answer, Calls, Harm, Order, Proxy},
     trap::Trap,
@@ -30,9 +35,13 @@ struct Two {
 
 impl Two {
     async fn new() -> Self {
+        Self::of(World::new().await, World::new().await).await
+    }
+
+    async fn of(sound: World, ill: World) -> Self {
         Self {
-            sound: World::new().await,
-            ill: World::new().await,
+            sound,
+            ill,
             proxy: Proxy::start(Arc::<Trap>::default()).await,
         }
     }
@@ -45,6 +54,18 @@ impl Two {
             &format!("--namespaces={namespaces}"),
             &format!("--allowed-endpoints={endpoints}"),
         ])
+    }
+
+    /// The flags of one of several operators, of which one acts as long as it holds the Lease.
+    fn replica_flags(&self, lease: Duration) -> Vec<String> {
+        let mut flags = self.flags();
+        flags.retain(|flag| !flag.starts_with("--leader-elect"));
+        flags.extend([
+            "--leader-elect=true".to_owned(),
+            format!("--lease-namespace={}", self.sound.namespace.name()),
+            format!("--lease-duration={}s", lease.as_secs()),
+        ]);
+        flags
     }
 
     /// Makes an object in each, which is served by then.
@@ -63,10 +84,19 @@ impl Two {
         }
     }
 
-    /// What befalls every call of this kind in the namespace that is ill.
+    /// What befalls every call of this kind in the namespace that is ill, before it arrives.
     fn harm(&self, calls: Calls, answer: Answer) {
+        self.proxy.harm(self.every(calls).before(answer));
+    }
+
+    /// The same when it has arrived.
+    fn harm_after(&self, calls: Calls, answer: Answer) {
+        self.proxy.harm(self.every(calls).after(answer));
+    }
+
+    fn every(&self, calls: Calls) -> Harm {
         let harm = Harm::to(calls).within(self.ill.namespace.name());
-        self.proxy.harm(harm.times(usize::MAX).before(answer));
+        harm.times(usize::MAX)
     }
 
     /// The line of the metric that says how a namespace's watch stands.
@@ -89,13 +119,16 @@ impl Two {
     }
 
     /// Waits until the one that is ill is named everywhere, and the other nowhere.
-    async fn is_named(&self, operator: &Operator) {
+    async fn is_named(&self, operator: &Operator, cause: &str, within: Duration) {
         let (sound, ill) = (self.sound.namespace.name(), self.ill.namespace.name());
-        eventually("readiness names it", LIMIT, async || {
+        eventually("readiness names it", within, async || {
             let (code, body) = operator.get("/readyz").await?;
-            let others = body.contains(&format!("watch of {sound}: ok\n"));
-            let is = body.contains(&format!("watch of {ill}: ")) && code == 503;
-            (is && others && !body.contains(&format!("watch of {ill}: ok"))).then_some(())
+            let line = |name: &str| {
+                let mut lines = body.lines();
+                lines.find_map(|line| line.strip_prefix(&format!("watch of {name}: ")))
+            };
+            let is = line(ill)?.contains(cause) && line(ill) != Some("ok") && code == 503;
+            (is && line(sound) == Some("ok")).then_some(())
         })
         .await;
         operator.counts(&Self::metric(&self.ill, false)).await;
@@ -120,42 +153,6 @@ impl Two {
     }
 }
 
-/// A start with one namespace whose list fares so. It was served before.
-async fn start_with(answer: Answer) {
-    let two = Two::new().await;
-    let mut operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
-    two.settle().await;
-    operator.kill().await;
-
-    two.harm(Calls::List, answer);
-    let account = account::installed(Some(two.proxy.url())).await;
-    let mut operator = Operator::spawn_as(&account, &two.flags(), &[]);
-    operator.address().await;
-    two.edit().await;
-    two.sound.ready("push").await;
-    two.is_named(&operator).await;
-    assert_eq!(two.ill.count(Operation::Update), 0);
-    assert_eq!(two.told(&operator, "can't be watched"), 1, "once");
-
-    two.proxy.calm();
-    eventually("the other is served, too", HEALED, async || {
-        (two.ill.count(Operation::Update) == 1).then_some(())
-    })
-    .await;
-    two.ill.ready("other").await;
-    two.is_well(&operator).await;
-}
-
-#[tokio::test]
-async fn a_namespace_that_is_refused_is_named_and_holds_up_neither_the_start_nor_the_others() {
-    start_with(Answer::error(403, "Forbidden")).await;
-}
-
-#[tokio::test]
-async fn a_namespace_that_is_silent_is_named_and_holds_up_neither_the_start_nor_the_others() {
-    start_with(Answer::Hang).await;
-}
-
 #[tokio::test]
 async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served() {
     let two = Two::new().await;
@@ -165,7 +162,7 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
         two.harm(calls, Answer::error(403, "Forbidden"));
     }
     two.proxy.watches(Order::End);
-    two.is_named(&operator).await;
+    two.is_named(&operator, "Forbidden", LIMIT).await;
     two.edit().await;
     two.sound.ready("push").await;
     assert_eq!(two.ill.count(Operation::Update), 0);
@@ -177,34 +174,6 @@ async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served(
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_missing_is_named_until_it_is_there() {
-    let world = World::new().await;
-    let missing = format!("{}-missing", world.namespace.name());
-    let flag = format!("--namespaces={},{missing}", world.namespace.name());
-    let account = account::installed(None).await;
-    let mut operator = Operator::spawn_as(&account, &world.flags_with(&[&flag]), &[]);
-    operator.address().await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    let told = format!("watch of {missing}: there is no such namespace\n");
-    eventually("readiness names it", LIMIT, async || {
-        let (code, body) = operator.get("/readyz").await?;
-        (code == 503 && body.contains(&told)).then_some(())
-    })
-    .await;
-    let metric = |up: u8| format!(r#"recording_callback_watch_up{{namespace="{missing}"}} {up}"#);
-    operator.counts(&metric(0)).await;
-
-    let named = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": missing } });
-    account::apply(named).await;
-    eventually("it is there", LIMIT, async || {
-        (operator.get("/readyz").await?.0 == 200).then_some(())
-    })
-    .await;
-    operator.counts(&metric(1)).await;
-}
-
-#[tokio::test]
 async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
     let two = Two::new().await;
     let _operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
@@ -213,7 +182,8 @@ async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
         seen.filter(|seen| seen.calls == Calls::Watch).count()
     };
     let before = watches();
-    for _ in 0..50 {
+    let over = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < over {
         two.proxy.watches(Order::End);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -254,50 +224,76 @@ fn same_place() -> Value {
     json!({ "publishDomain": "push.example.com" })
 }
 
+/// What becomes of this while an operator runs, and what when it comes about while none does.
+async fn with_and_without_an_operator(scenario: impl AsyncFn(bool)) {
+    tokio::join!(Box::pin(scenario(true)), Box::pin(scenario(false)));
+}
+
 #[tokio::test]
 async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
-    let world = World::new().await;
-    let _operator = world.operator().await;
-    world.create("push", json!({})).await;
-    let first = world.ready("push").await.callback_id;
-    hold(&world, "push").await;
-    world.create("second", same_place()).await;
-    world.reason("second", "Duplicate").await;
+    with_and_without_an_operator(async |runs| {
+        let world = World::new().await;
+        let mut operator = world.operator().await;
+        world.create("push", json!({})).await;
+        let first = world.ready("push").await.callback_id;
+        hold(&world, "push").await;
+        world.create("second", same_place()).await;
+        world.reason("second", "Duplicate").await;
 
-    world.delete("push").await;
-    let second = world.ready("second").await.callback_id;
-    assert_ne!(first, second);
-    assert!(world.get("push").await.is_some(), "another holds it still");
-    let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
-    assert_eq!(rows, Vec::from_iter(second));
-    assert_eq!(world.count(Operation::Delete), 1);
+        if !runs {
+            operator.kill().await;
+        }
+        world.delete("push").await;
+        if !runs {
+            operator = world.operator().await;
+        }
+        let second = world.ready("second").await.callback_id;
+        assert_ne!(first, second);
+        assert!(world.get("push").await.is_some(), "another holds it still");
+        let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
+        assert_eq!(rows, Vec::from_iter(second));
+        assert_eq!(world.count(Operation::Delete), 1);
 
-    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let callbacks = world.namespace.callbacks();
-    callbacks
-        .patch_metadata("push", &PatchParams::default(), &none)
-        .await
-        .unwrap();
-    world.gone("push").await;
-    assert_eq!(world.cloud.rows().len(), 1);
+        let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        let callbacks = world.namespace.callbacks();
+        callbacks
+            .patch_metadata("push", &PatchParams::default(), &none)
+            .await
+            .unwrap();
+        world.gone("push").await;
+        assert_eq!(world.cloud.rows().len(), 1);
+        drop(operator);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_object_that_left_the_selector_is_in_nobodys_way() {
-    let world = World::new().await;
-    let _operator = world.operator_with(&["--label-selector=tier=gold"]).await;
-    let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });
-    world.create("push", json!({})).await;
-    world.patch("push", tier("gold")).await;
-    let id = world.ready("push").await.callback_id;
-    world.create("second", same_place()).await;
-    world.patch("second", tier("gold")).await;
-    world.reason("second", "Duplicate").await;
+    with_and_without_an_operator(async |runs| {
+        let world = World::new().await;
+        let selector = ["--label-selector=tier=gold"];
+        let mut operator = world.operator_with(&selector).await;
+        let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });
+        world.create("push", json!({})).await;
+        world.patch("push", tier("gold")).await;
+        let id = world.ready("push").await.callback_id;
+        world.create("second", same_place()).await;
+        world.patch("second", tier("gold")).await;
+        world.reason("second", "Duplicate").await;
 
-    world.patch("push", tier("none")).await;
-    let status = world.ready("second").await;
-    assert_eq!((status.callback_id, status.adopted), (id, Some(true)));
-    assert_eq!(world.cloud.mutations().len(), 1, "the create");
-    let left = world.get("push").await.unwrap().status.unwrap();
-    assert!(condition(&left, "Ready").is_some(), "nobody touches it");
+        if !runs {
+            operator.kill().await;
+        }
+        world.patch("push", tier("none")).await;
+        if !runs {
+            operator = world.operator_with(&selector).await;
+        }
+        let status = world.ready("second").await;
+        assert_eq!((status.callback_id, status.adopted), (id, Some(true)));
+        assert_eq!(world.cloud.mutations().len(), 1, "the create");
+        let left = world.get("push").await.unwrap().status.unwrap();
+        assert!(condition(&left, "Ready").is_some(), "nobody touches it");
+        drop(operator);
+    })
+    .await;
 }

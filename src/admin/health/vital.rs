@@ -45,6 +45,18 @@ impl Vital {
         self.failing = None;
     }
 
+    /// A watch was granted, which ends what kept it from that. What is granted may be dead all the same: alive it is when it brings
+    /// something, save where it was only refused before.
+    pub(super) fn granted(&mut self) {
+        if self
+            .failing
+            .take()
+            .is_some_and(|trouble| trouble.is_refusal)
+        {
+            self.seen();
+        }
+    }
+
     pub(super) fn fails(&mut self, trouble: Trouble) {
         self.failing = Some(trouble);
     }

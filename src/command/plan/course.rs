@@ -13,6 +13,7 @@ use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::account::Account;
 use crate::live::looks::Ask;
+use crate::live::purse::Purse;
 use crate::live::quota::Lane;
 use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Settings};
 use crate::plan::failure::Failure;
@@ -125,26 +126,16 @@ impl<'a> Course<'a> {
         let Ok(desired) = &self.facts.desired else {
             return Vec::new();
         };
-        let mut changes = observe::plan(&self.facts, desired).changes;
-        let sent = self.facts.status.sent.as_ref();
-        let sent = sent.and_then(|sent| sent.key_digest.as_deref());
-        // The cloud does not show the key; what was sent is known by its digest.
-        if let Key::Digest(digest) = &self.facts.key
-            && sent != Some(digest)
-        {
-            changes.push(ChangeStatus {
-                field: "signKeySecretRef".to_owned(),
-                from: sent.map(|_| "another key".to_owned()),
-                to: Some("the key of the Secret".to_owned()),
-            });
-        }
-        changes
+        observe::changes(&self.facts, desired)
     }
 
     /// Answers as whom the cloud can be called, and with which key; or says why neither can be told.
     async fn enter(&mut self) -> Result<Option<String>, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
         self.facts.key = self.ground.cloud.sign_key(self.object).await?;
+        if self.facts.policies.suspend {
+            return Ok(None); // only the key was asked for
+        }
         if let Key::Missing(sentence) | Key::Invalid(sentence) = &self.facts.key {
             return Ok(Some(sentence.clone()));
         }
@@ -215,6 +206,7 @@ impl<'a> Course<'a> {
             proof,
             lane: Lane::Background,
             namespace: String::new(),
+            purse: Purse::default(),
         };
         let seen = looks.look(ask).await?;
         Ok((seen.rows, seen.proves_absence))

@@ -302,7 +302,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
         Step::Delete { .. } => outcome::deleted(facts, told),
         Step::Claim(row) => {
             let record = facts.record.clone()?;
-            let attempt = record.author_of(row).or_else(|| record.newest())?.clone();
+            let attempt = record.author_of(row).or_else(|| record.newest().cloned())?;
             outcome::created(facts, &desired.ok()?, &attempt, row, told)
         }
         Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),

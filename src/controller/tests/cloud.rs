@@ -13,6 +13,8 @@ use tokio::time::{sleep, timeout_at};
 use super::life::Life;
 use super::story::Story;
 use super::trouble::{Answer, CloudCall, Trouble, Turn};
+use super::world::wall;
+use crate::live::clock::Wall;
 use crate::live::transport::{Deadline, Request, Response, Transport, TransportError, authority};
 
 type Reply = Result<Response, TransportError>;
@@ -136,7 +138,7 @@ impl Way {
                 .map_or("everything", |what| what)
         );
         self.road.made.lock().unwrap().push(Made { at, call });
-        if tokio::time::Instant::now() >= deadline.instant {
+        if deadline.has_passed(&(Arc::new(wall) as Wall)) {
             return Err(TransportError::NotSent("too late".to_owned()));
         }
         if matches!(turn.answer, Answer::NotSent) {

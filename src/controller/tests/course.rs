@@ -45,6 +45,7 @@ pub(super) struct Course {
     /// How often is swept.
     resync: Duration,
     edits: usize,
+    beginnings: usize,
     /// Since when the operator runs and the API server is well.
     well_since: Timestamp,
     chance: Chance,
@@ -139,6 +140,7 @@ impl Course {
             adoptable,
             resync,
             edits: 0,
+            beginnings: 0,
             well_since: wall(),
             chance,
         }
@@ -191,9 +193,14 @@ impl Course {
         oracles::silence(self, &before)
     }
 
-    /// How often somebody changed something, or the operator began anew.
+    /// How often somebody changed something.
     pub(super) fn edits(&self) -> usize {
         self.edits
+    }
+
+    /// How often the operator began anew, or an object did.
+    pub(super) fn beginnings(&self) -> usize {
+        self.beginnings
     }
 
     /// Starts the operator again if something killed it.
@@ -204,6 +211,7 @@ impl Course {
         }
         if self.world.is_dead() {
             self.well_since = wall();
+            self.beginnings += 1;
             self.world.restart().await;
         }
         Ok(())
@@ -300,13 +308,17 @@ impl Course {
                     &json!({"metadata": {"annotations": {name_of: token}}}),
                 );
             }
-            9 => world.delete(name),
+            9 => {
+                self.beginnings += 1;
+                world.delete(name);
+            }
             10 => {
                 let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
                 world.merge(name, &wiped);
             }
             11 => {
                 self.well_since = wall();
+                self.beginnings += 1;
                 self.world.restart().await;
             }
             12 => {

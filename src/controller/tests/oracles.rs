@@ -8,15 +8,19 @@ use jiff::Timestamp;
 use live_simulator::{Cause, Change, Row};
 use serde_json::Value;
 
+use super::cloud::Made;
 use super::course::Course;
 use super::object::{NAMESPACE, verdict};
 use super::server::Key;
+use super::trouble::CloudCall;
 use super::world::{World, wall};
 
 /// So many calls one object may cause in an hour.
 const CALLS_AN_HOUR: usize = 120;
-/// And for each edit or restart, which begin anew.
-const FOR_AN_EDIT: usize = 30;
+/// And so many for each edit or requested look, which must not be held up.
+const FOR_AN_EDIT: usize = 10;
+/// And for each process or object that begins anew.
+const FOR_A_BEGINNING: usize = 42;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What is not as declared, if anything, once nobody lies any more.
@@ -138,7 +142,8 @@ pub(super) fn whole_course(course: &Course) -> Result<(), String> {
     orphans(course)
 }
 
-/// No object causes more calls in an hour than it may.
+/// No object causes more calls in an hour than it may: all count that name its place or its callback, tried twice or not. Nor do all of
+/// them together, with the logins.
 fn frugal(course: &Course) -> Result<(), String> {
     let calls = course.world.calls();
     let domains: BTreeSet<_> = calls
@@ -146,22 +151,39 @@ fn frugal(course: &Course) -> Result<(), String> {
         .filter_map(|made| made.call.domain.clone())
         .collect();
     for domain in domains {
-        let times: Vec<Duration> = calls
-            .iter()
-            .filter(|made| made.call.domain.as_ref() == Some(&domain))
-            .map(|made| made.at)
-            .collect();
-        let most = (CALLS_AN_HOUR + FOR_AN_EDIT * course.edits()) * sharing(course, &domain).max(1);
-        for (first, start) in times.iter().enumerate() {
-            let count = times[first..].partition_point(|at| *at < *start + HOUR);
-            if count > most {
-                return Err(format!(
-                    "{count} calls for {domain} in the hour from {start:?}"
-                ));
-            }
+        let is_of = |call: &CloudCall| call.domain.as_ref() == Some(&domain);
+        let (count, start) = busiest_hour(&calls, is_of);
+        if count > most_calls(course, sharing(course, &domain).max(1)) {
+            return Err(format!(
+                "{count} calls for {domain} in the hour from {start:?}"
+            ));
         }
     }
+    let is_shared = |call: &CloudCall| !call.is_login && call.domain.is_none() && call.id.is_none();
+    let (count, start) = busiest_hour(&calls, |call| !is_shared(call));
+    if count > most_calls(course, course.names.len()) {
+        return Err(format!(
+            "{count} calls and logins in the hour from {start:?}"
+        ));
+    }
     Ok(())
+}
+
+/// What so many objects may cause in an hour.
+fn most_calls(course: &Course, objects: usize) -> usize {
+    let each = CALLS_AN_HOUR + FOR_A_BEGINNING * course.beginnings();
+    each * objects + FOR_AN_EDIT * course.edits()
+}
+
+/// How many calls of a kind the busiest hour has, and when it begins.
+fn busiest_hour(calls: &[Made], is_counted: impl Fn(&CloudCall) -> bool) -> (usize, Duration) {
+    let counted = calls.iter().filter(|made| is_counted(&made.call));
+    let times: Vec<Duration> = counted.map(|made| made.at).collect();
+    let hours = times.iter().enumerate().map(|(first, start)| {
+        let count = times[first..].partition_point(|at| *at < *start + HOUR);
+        (count, *start)
+    });
+    hours.max().unwrap_or_default()
 }
 
 /// Whoever says that the cloud holds the spec has seen it there.

@@ -132,6 +132,7 @@ impl Server {
         let address = address(&head.method, head.uri.path(), head.uri.query());
         let call = ServerCall {
             verb: address.verb,
+            namespace: address.key.0.clone(),
             name: address.key.1.clone(),
         };
         let fate = self.trouble.at_server(&call);

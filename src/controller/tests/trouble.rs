@@ -11,6 +11,8 @@ use crate::live::transport::Response;
 #[derive(Debug, Clone)]
 pub(super) struct ServerCall {
     pub(super) verb: Verb,
+    /// Empty where it concerns all.
+    pub(super) namespace: String,
     /// Of the object or the Secret.
     pub(super) name: String,
 }

@@ -48,6 +48,7 @@ pub(super) struct World {
     pub(super) road: Road,
     pub(super) story: Story,
     config: RunConfig,
+    leadership: Leadership,
     process: Option<Process>,
 }
 
@@ -84,6 +85,7 @@ impl World {
             road,
             story,
             config: config(),
+            leadership: Leadership::always(),
             process: None,
         };
         world.secret(ACCOUNT, &account("AKFIRST"));
@@ -100,6 +102,11 @@ impl World {
         change(&mut self.config);
     }
 
+    /// The operator's Lease holds for so long, and nobody renews it; before it starts.
+    pub(super) fn led_for(&mut self, limit: Duration) {
+        self.leadership = Leadership::held_until(Instant::now() + limit);
+    }
+
     pub(super) fn config(&self) -> &RunConfig {
         &self.config
     }
@@ -109,6 +116,7 @@ impl World {
         self.story.tell("the operator starts");
         let life = Life::begin();
         let (config, kube) = (self.config.clone(), self.server.client(&life));
+        let leadership = self.leadership.clone();
         let outside = Outside {
             kube: kube.clone(),
             cloud: self.road.way(&life),
@@ -121,7 +129,6 @@ impl World {
                 Arc::new(Health::new(&config.namespaces)),
                 Arc::new(Metrics::new(|_| "other", config.read_only)),
             );
-            let leadership = Leadership::always();
             let crd = CrdCheck::new(kube);
             let work = lead(
                 &config,

@@ -127,11 +127,19 @@ impl Client {
         call: &Call<'_>,
     ) -> Result<Answered, Failure> {
         let (operation, deadline) = (call.operation, call.deadline);
+        let purse = token.purse();
         let leave = self.admit(token, account, operation, deadline).await?;
         let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
-        if let Some(again) = outcome.again()
-            && self.renew(account, &again, &outcome.proof, call).await
-        {
+        if let Some(again) = outcome.again() {
+            let is_paid = purse.pay(again.calls());
+            if !(is_paid && self.renew(account, &again, &outcome.proof, call).await) {
+                // What is not tried again for want of calls says nothing of the credential.
+                return if is_paid {
+                    finished(outcome, pass)
+                } else {
+                    Err(unpaid(operation))
+                };
+            }
             let token = self.tokens.more(account).await;
             let ahead = match again {
                 Again::Date(ahead) => Some(ahead),
@@ -145,13 +153,7 @@ impl Client {
                 failure.class = Class::ClockSkew;
             }
         }
-        pass.end(Verdict::of(&outcome.result));
-        Ok(Answered {
-            response: outcome.result?,
-            at: outcome.at,
-            date: outcome.date.map(|(date, _)| date),
-            secrets: outcome.secrets,
-        })
+        finished(outcome, pass)
     }
 
     /// Gets rid of what was refused. Whether there is anything else to try.
@@ -336,10 +338,37 @@ impl Client {
     }
 }
 
+/// The end of a call, and what it says of the credential.
+fn finished(outcome: Outcome, pass: Pass<'_>) -> Result<Answered, Failure> {
+    pass.end(Verdict::of(&outcome.result));
+    Ok(Answered {
+        response: outcome.result?,
+        at: outcome.at,
+        date: outcome.date.map(|(date, _)| date),
+        secrets: outcome.secrets,
+    })
+}
+
+/// The failure of a call that was refused, and is not made once more since that is one call too many.
+fn unpaid(operation: Operation) -> Failure {
+    let problem = "it was refused for its date, token or key, and the calls that may be made for one object in an hour are used up";
+    classify::unsendable(operation, Class::NotSent, problem)
+}
+
 /// Whoever says 429, the gateway or a proxy before it, means the whole account.
 fn is_throttled(failure: &Failure) -> bool {
     failure.class.is_throttling()
         || failure.http_status == Some(StatusCode::TOO_MANY_REQUESTS.as_u16())
+}
+
+impl Again {
+    /// How many calls that takes: what is renewed is asked for, too.
+    fn calls(&self) -> u32 {
+        match self {
+            Self::Date(_) => 1,
+            Self::Token | Self::Key => 2,
+        }
+    }
 }
 
 impl Outcome {

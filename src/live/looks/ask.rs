@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    live::quota::Lane,
+    live::{purse::Purse, quota::Lane},
     plan::{place::Place, row::Row, step::Proof},
 };
 
@@ -21,6 +21,8 @@ pub struct Ask {
     pub lane: Lane,
     /// The namespace whose turn it takes, if the cloud has to be asked.
     pub namespace: String,
+    /// What the calls beyond the first are paid from, if the cloud has to be asked.
+    pub purse: Purse,
 }
 
 /// What was seen of a place.

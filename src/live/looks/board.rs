@@ -14,7 +14,7 @@ use tokio::{
 use super::kept::{Begun, Kept};
 use crate::plan::step::Proof;
 use crate::{
-    live::quota::Lane,
+    live::{purse::Purse, quota::Lane},
     plan::{failure::Failure, place::Place},
 };
 
@@ -41,6 +41,8 @@ pub(super) struct Want {
     pub(super) proof: Proof,
     pub(super) lane: Lane,
     pub(super) namespace: String,
+    /// What a filtered list is paid from beyond its first call; a sweep is made for all.
+    pub(super) purse: Purse,
 }
 
 /// A look as its own work sees it.

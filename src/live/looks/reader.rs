@@ -17,7 +17,10 @@ use super::{
 };
 use crate::plan::step::Proof;
 use crate::{
-    live::quota::{Bucket, Lane, Token},
+    live::{
+        purse::Purse,
+        quota::{Bucket, Lane, Token},
+    },
     plan::{
         failure::{Class, Failure, Operation},
         row::Row,
@@ -57,6 +60,8 @@ pub(super) struct Reader {
     looks: Arc<Looks>,
     own: Own,
     closed: Option<Closed>,
+    /// What is paid for beyond the first call of a filtered list.
+    purse: Purse,
 }
 
 /// A list that was read, or can't be.
@@ -92,6 +97,7 @@ impl Reader {
             looks,
             own,
             closed: None,
+            purse: Purse::default(),
         }
     }
 
@@ -101,6 +107,7 @@ impl Reader {
         domain: &str,
         first: Token,
     ) -> Result<Inventory, Failure> {
+        self.purse = first.purse();
         match self.read(Some(domain), first).await? {
             Read::Still(inventory) => Ok(inventory),
             Read::TooLong(Start { total, .. }) => Err(failure(
@@ -167,6 +174,9 @@ impl Reader {
             let token = if let Some(first) = first.take() {
                 first
             } else {
+                if !self.purse.pay(1) {
+                    break;
+                }
                 self.close_gate().await;
                 self.token().await
             };
@@ -183,7 +193,7 @@ impl Reader {
             }
         }
         let message = format!(
-            "the list of callbacks changed while it was read, {PASSES} times in a row ({moved}): it is read again later"
+            "the list of callbacks changed while it was read, as often as that was tried ({moved}): it is read again later"
         );
         Err(failure(message, last_request))
     }
@@ -204,6 +214,10 @@ impl Reader {
         }
         if total > LONGEST {
             return Ok(Pass::Read(Read::TooLong(start)));
+        }
+        let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
+        if !self.purse.pay(pages.saturating_sub(1)) {
+            return Err(unpaid(pages));
         }
         let mut rows = BTreeMap::new();
         let mut offset = 0;
@@ -246,7 +260,8 @@ impl Reader {
     }
 
     async fn token(&mut self) -> Token {
-        token(&self.looks.bucket, &mut self.own.lane, None).await
+        let token = token(&self.looks.bucket, &mut self.own.lane, None).await;
+        token.paid_from(&self.purse)
     }
 }
 
@@ -272,6 +287,14 @@ impl Start {
             proves_absence,
         }
     }
+}
+
+/// The failure of a look that takes more calls than may be made for its object now.
+pub(super) fn unpaid(calls: u32) -> Failure {
+    let message = format!(
+        "this look takes {calls} calls more, and the calls that may be made for one object in an hour are used up: it is made later"
+    );
+    failure(message, None)
 }
 
 fn before(date: Timestamp, elapsed: Duration) -> Timestamp {

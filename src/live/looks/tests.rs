@@ -17,7 +17,10 @@ use tokio::{
 use self::cloud::Cloud;
 use super::{Ask, Gate, Looks, Proof, Seen};
 use crate::{
-    live::quota::{Bucket, Lane, Quota},
+    live::{
+        purse::Purse,
+        quota::{Bucket, Lane, Quota},
+    },
     plan::{failure::Failure, place::Place},
 };
 
@@ -76,6 +79,7 @@ fn ask(place: &Place) -> Ask {
         proof: Proof::Absence,
         lane: Lane::Create,
         namespace: "media".to_owned(),
+        purse: Purse::default(),
     }
 }
 

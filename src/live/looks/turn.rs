@@ -17,7 +17,10 @@ use super::{
 };
 use crate::plan::step::Proof;
 use crate::{
-    live::quota::{Lane, Token},
+    live::{
+        purse::Purse,
+        quota::{Lane, Token},
+    },
     plan::failure::{Class, Failure},
 };
 
@@ -33,6 +36,7 @@ impl Looks {
             proof,
             lane,
             namespace,
+            purse,
         } = ask;
         let scope = Scope::Domain(place.domain().to_owned());
         let want = Want {
@@ -42,6 +46,7 @@ impl Looks {
             proof,
             lane,
             namespace,
+            purse,
         };
         self.find(&want, |kept| kept.seen(&place, not_before, proof))
             .await
@@ -61,6 +66,7 @@ impl Looks {
             proof,
             lane,
             namespace,
+            purse: Purse::default(),
         })
         .await
     }
@@ -72,14 +78,21 @@ impl Looks {
         known: impl Fn(&Kept) -> Option<T>,
     ) -> Result<T, Failure> {
         sleep_until(want.not_before).await;
+        let mut has_looked = false;
         loop {
             let look = {
                 let mut board = self.lock();
                 if let Some(known) = known(&board.kept) {
                     return Ok(known);
                 }
-                let under_way = board.join(want);
-                under_way.unwrap_or_else(|| self.line_up(&mut board, want))
+                match board.join(want) {
+                    Some(under_way) => under_way,
+                    None if has_looked && !want.purse.pay(1) => return Err(reader::unpaid(1)),
+                    None => {
+                        has_looked = true;
+                        self.line_up(&mut board, want)
+                    }
+                }
             };
             look.await?;
         }
@@ -92,7 +105,7 @@ impl Looks {
 
     fn line_up(self: &Arc<Self>, board: &mut Board, want: &Want) -> Outcome {
         board.wait(want, |own, sweep| {
-            Arc::clone(self).take_turn(own, sweep, want.scope.clone(), want.namespace.clone())
+            Arc::clone(self).take_turn(own, sweep, want.clone())
         })
     }
 
@@ -101,10 +114,10 @@ impl Looks {
         self: Arc<Self>,
         mut own: Own,
         mut sweep: oneshot::Receiver<Outcome>,
-        scope: Scope,
-        namespace: String,
+        want: Want,
     ) -> BoxFuture<'static, Result<(), Failure>> {
         async move {
+            let (scope, namespace) = (want.scope, want.namespace);
             let token = tokio::select! {
                 biased;
                 Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
@@ -112,6 +125,7 @@ impl Looks {
             };
             match (self.begin(own.number, &scope, token), scope) {
                 (Some(token), Scope::Domain(domain)) => {
+                    let token = token.paid_from(&want.purse);
                     self.list(own, &domain, namespace, token).await
                 }
                 (_, scope) => match sweep.await {
@@ -187,6 +201,7 @@ impl Looks {
                     proof,
                     lane,
                     namespace,
+                    purse: Purse::default(),
                 };
                 let sweep = self.swept(want).await?;
                 if sweep.covers(domain) {

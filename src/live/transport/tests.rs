@@ -161,9 +161,11 @@ async fn a_deadline_while_the_connection_comes_about_holds_the_request_back() {
 async fn a_wall_clock_that_jumps_past_the_deadline_holds_the_body_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
+    let instant = Instant::now() + PATIENCE;
     let deadline = Deadline {
-        instant: Instant::now() + PATIENCE,
+        instant,
         wall: noon() + PATIENCE,
+        hand_over: instant,
     };
     // Before the connection it is noon, when the body is asked for an hour later.
     let looks = AtomicUsize::new(0);

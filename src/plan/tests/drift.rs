@@ -115,22 +115,39 @@ fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
 }
 
 #[test]
-fn a_contest_is_kept_to_after_a_restart_and_ends_when_the_row_is_ours_again() {
+fn a_contest_is_kept_to_after_a_restart_and_ends_an_hour_after_the_last_rewrite() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &rewritten(&row));
     facts.rewrites = Rewrites {
         count: 1,
         repaired: Some(facts.now),
     };
+    let ours = facts.now;
+    facts.last_write = Some(ours);
+    facts.now = later(ours, Duration::from_mins(1));
+    facts.observed = Observed::seen(facts.now, vec![rewritten(&row)], false);
     facts.status = outcome::rested(&facts, &rest(&facts));
-    facts.next_attempt = facts.status.next_attempt_time;
 
     facts.rewrites = Rewrites::default();
     assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
 
+    // Somebody else brings it back: that is no end of it.
+    facts.now = later(ours, Duration::from_mins(5));
+    facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
+    let kept = rest(&facts);
+    facts.status = outcome::rested(&facts, &kept);
+    let end = later(ours, Duration::from_hours(1));
+    assert_eq!(kept.again, Some(end));
+    assert_eq!(
+        conditions::ready(&facts.status).unwrap().reason,
+        "Contended"
+    );
+    facts.now = end;
     facts.observed = Observed::seen(facts.now, vec![row], false);
-    let healed = outcome::rested(&facts, &rest(&facts));
-    assert!(conditions::is_ready(&healed));
+    assert!(conditions::is_ready(&outcome::rested(
+        &facts,
+        &rest(&facts)
+    )));
 }
 
 #[test]

@@ -100,6 +100,69 @@ fn an_account_that_has_not_seen_the_place_is_asked_once() {
 }
 
 #[test]
+fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
+    let (mut facts, _, target) = settled();
+    facts.access = Access::Usable(target);
+    facts.key = Key::Unwanted;
+    let failure = |http_status| crate::plan::failure::Failure {
+        operation: crate::plan::failure::Operation::List,
+        http_status,
+        ..process::failure(Class::CloudDown)
+    };
+    let mut least = Duration::from_secs(2);
+    for http_status in [
+        Some(503),
+        None,
+        Some(503),
+        Some(500),
+        None,
+        None,
+        None,
+        None,
+    ] {
+        let (status, again) = outcome::failed(&facts, &failure(http_status), None, facts.now);
+        assert!(again >= later(facts.now, least), "{again}");
+        assert!(again <= later(facts.now, least * 6 / 5), "{again}");
+        assert_eq!(status.conditions, facts.status.conditions);
+        assert_eq!(status.failures, facts.status.failures);
+        least = (least * 2).min(Duration::from_mins(2));
+        (facts.status, facts.now) = (status, again);
+    }
+    let told = outcome::exhausted(&facts, later(facts.now, Duration::from_mins(1)));
+    assert_eq!(told, facts.status);
+    // A change that fails is another story.
+    let change = process::failure(Class::CloudDown);
+    let (status, _) = outcome::failed(&facts, &change, None, facts.now);
+    assert_eq!(status.failures, Some(1));
+}
+
+#[test]
+fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
+    let (mut facts, _, target) = settled();
+    facts.access = Access::Usable(target);
+    facts.key = Key::Unwanted;
+    facts.status.failures = Some(7);
+    let mut suspended = facts.clone();
+    suspended.policies.suspend = true;
+    assert_eq!(rested(&suspended).1.failures, Some(0));
+    let mut observed = facts.clone();
+    observed.policies.observe = true;
+    observed.object.finalizer = false;
+    observed.observed = Observed::seen(facts.now, Vec::new(), true);
+    let (_, status) = rested(&observed);
+    assert_eq!((reason(&status), status.failures), ("ObserveOnly", Some(0)));
+    facts.nudged = true;
+    facts.rival = Some(Rival {
+        name: "media/owner".to_owned(),
+        id: None,
+        deleting: false,
+        unproven: false,
+    });
+    let (_, status) = rested(&facts);
+    assert_eq!((reason(&status), status.failures), ("Duplicate", Some(0)));
+}
+
+#[test]
 fn what_was_only_looked_at_is_read_before_it_is_available() {
     let (mut facts, _, target) = settled();
     for condition in &mut facts.status.conditions {
@@ -271,10 +334,17 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
     let is_news = |baseline, secs| hold::is_news(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
-    let baseline = hold::baseline(Some(ours), &at(40));
+    let baseline = hold::baseline(Some(ours), &status, &at(40));
     assert!(!is_news(baseline, 40));
     assert!(is_news(baseline, 41), "somebody wrote it since");
-    assert_eq!(hold::baseline(Some(ours), &at(120)), None);
+    assert_eq!(hold::baseline(Some(ours), &status, &at(120)), None);
+    let mut before = at(0);
+    before.content.url = Some("https://hooks.example.com/before".to_owned());
+    let baseline = hold::baseline(Some(ours), &status, &before);
+    assert_eq!(
+        baseline, None,
+        "a list that lags shows what was there before"
+    );
 }
 
 #[test]

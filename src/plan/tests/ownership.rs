@@ -1,6 +1,6 @@
 //! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
 
-use super::world::{FOREIGN, Fate, SETTLE, World, process};
+use super::world::{FOREIGN, Fate, SETTLE, World, content, process};
 use crate::plan::conditions;
 use crate::plan::decide::decide;
 use crate::plan::facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Shown};
@@ -191,6 +191,49 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     assert_eq!(plan(&mut world), "None", "a duplicate");
     world.rows.clear();
     assert_eq!(plan(&mut world), "None", "still a duplicate");
+}
+
+#[test]
+fn the_plan_of_an_observer_knows_what_was_sent() {
+    let mut world = World::new();
+    world.unique = false;
+    world.spec.wants_key = true;
+    world.key = Key::Digest("first".to_owned());
+    world.run(3600);
+    world.policies.observe = true;
+    world.finalizer = false;
+    let told = |world: &mut World, key: &str| {
+        let mut facts = facts(world);
+        facts.key = Key::Digest(key.to_owned());
+        let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
+        facts.observed = Observed::seen(facts.now, rows, true);
+        let Step::Rest(rest) = decide(&facts) else {
+            panic!("{:?}", decide(&facts));
+        };
+        let status = outcome::rested(&facts, &rest);
+        assert_eq!(
+            status.remote, world.status.remote,
+            "as our own write made it"
+        );
+        let plan = status.plan.clone().unwrap();
+        let changed = plan.changes.into_iter().map(|change| change.field);
+        let changed: Vec<String> = changed.collect();
+        (conditions::is_ready(&status), plan.action, changed)
+    };
+    let nothing = Vec::<String>::new();
+    let none = |ready| (ready, "None".to_owned(), nothing.clone());
+    let update = |field: &str| (false, "Update".to_owned(), vec![field.to_owned()]);
+    assert_eq!(told(&mut world, "first"), none(true));
+    assert_eq!(told(&mut world, "second"), update("signKeySecretRef"));
+    world.rows[0].row.content = (&content(FOREIGN)).into();
+    assert_eq!(told(&mut world, "first"), update("notifyCallbackURL"));
+    // What the cloud made of our own write is not repaired.
+    world.status.remote = Some((&world.rows[0].row).into());
+    assert_eq!(told(&mut world, "first"), none(true));
+    world.status.remote = None;
+    world.add_foreign(FOREIGN);
+    let (_, action, _) = told(&mut world, "first");
+    assert_eq!(action, "None", "a conflict of several");
 }
 
 #[test]

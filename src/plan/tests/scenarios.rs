@@ -1,8 +1,11 @@
 //! Single stories, each with its count of calls.
 
+use super::world::process::failure;
 use super::world::{Death, FOREIGN, Fate, SETTLE, SWEEP, World};
 use crate::plan::conditions;
 use crate::plan::facts::{Adoption, Key};
+use crate::plan::failure::Class;
+use crate::plan::outcome;
 
 #[test]
 fn a_create_is_one_look_one_post_two_writes() {
@@ -125,6 +128,9 @@ fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
     world.run(sweep - world.now);
     assert_eq!((world.posts, world.ours().len()), (1, 1));
     assert_eq!(world.status.adopted, Some(true), "not claimed yet");
+    let facts = world.facts();
+    let status = outcome::failed(&facts, &failure(Class::CloudDown), None, facts.now).0;
+    assert_eq!(status.deletion_policy.as_deref(), Some("Delete"));
     world.delete();
     world.quiet();
     assert!(world.gone && world.rows.is_empty(), "{:#?}", world.rows);
@@ -247,6 +253,23 @@ fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_on
     (world.key, world.nudged) = (keys[0].clone(), true);
     world.run(60);
     assert_eq!(world.puts, 2, "no row tells which key is there");
+    assert!(conditions::is_ready(&world.status));
+}
+
+#[test]
+fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
+    let mut world = World::new();
+    world.spec.wants_key = true;
+    world.key = Key::Digest("first".to_owned());
+    world.fates = vec![Fate::ReplyLost];
+    world.list_lag = SETTLE + 5;
+    world.run(10);
+    world.key = Key::Digest("second".to_owned());
+    world.run(3 * SETTLE);
+    assert_eq!((world.posts, world.rows.len()), (2, 1));
+    assert_eq!(world.puts, 1, "it was the first that came to something");
+    let sent = world.status.sent.as_ref().unwrap();
+    assert_eq!(sent.key_digest.as_deref(), Some("second"));
     assert!(conditions::is_ready(&world.status));
 }
 

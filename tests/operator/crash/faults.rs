@@ -113,6 +113,7 @@ async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
         (ground.proxy.harmed() > 0).then_some(())
     })
     .await;
+    // In so much time: on a busy machine there are fewer, never more.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let tries = ground.proxy.harmed();
     assert!(tries <= 10, "{tries} in 3 s");

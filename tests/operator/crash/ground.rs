@@ -27,8 +27,8 @@ pub(super) const APP: &str = "live";
 /// A project that the credentials may use, too.
 pub(super) const OTHER_PROJECT: &str = "fedcba9876543210fedcba9876543210";
 
-/// Settle time and a bound: within this a restarted process has found its way.
-pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 20);
+/// Settle time and a bound: within this a restarted process has found its way, on a machine that is busy with all the other worlds.
+pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 60);
 
 /// How often the end is judged: many worlds wait at the same time.
 const POLL: Duration = Duration::from_millis(300);

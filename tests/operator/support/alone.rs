@@ -1,6 +1,6 @@
 //! Tests that change what all others share: each runs in a process of its own, with a control plane of its own.
 
-use std::env;
+use std::{env, path::Path};
 
 use tokio::process::Command;
 
@@ -9,9 +9,14 @@ use super::ControlPlane;
 /// Runs a test that is ignored otherwise, named by its path.
 pub(crate) async fn alone(test: &str) {
     let control_plane = ControlPlane::start().unwrap();
+    alone_at(control_plane.kubeconfig(), test).await;
+}
+
+/// The same with the control plane of this kubeconfig, which the test may start itself.
+pub(crate) async fn alone_at(kubeconfig: &Path, test: &str) {
     let ended = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture"])
-        .env("TEST_KUBECONFIG", control_plane.kubeconfig())
+        .env("TEST_KUBECONFIG", kubeconfig)
         .kill_on_drop(true)
         .output()
         .await

@@ -4,6 +4,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -95,7 +96,7 @@ async fn config(kubeconfig: &Path) -> Config {
 pub(crate) struct ControlPlane {
     kubeconfig: PathBuf,
     /// Holds the pipe at its stdin open.
-    _process: Option<Child>,
+    process: Option<Child>,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +109,7 @@ impl ControlPlane {
         match env::var_os("TEST_KUBECONFIG") {
             Some(kubeconfig) => Ok(Self {
                 kubeconfig: kubeconfig.into(),
-                _process: None,
+                process: None,
             }),
             None => Self::start(),
         }
@@ -121,6 +122,23 @@ impl ControlPlane {
 
     /// Starts one of its own, for a test that changes what all others share.
     pub(crate) fn start() -> Result<Self, String> {
+        Self::run(&[])
+    }
+
+    /// Starts one in a directory, with all objects that one has left there.
+    pub(crate) fn start_in(directory: &Path) -> Result<Self, String> {
+        Self::run(&["--dir".as_ref(), directory.as_os_str()])
+    }
+
+    /// Stops it, and returns when nothing of it runs any more.
+    pub(crate) fn stop(mut self) {
+        if let Some(mut process) = self.process.take() {
+            drop(process.stdin.take());
+            process.wait().unwrap();
+        }
+    }
+
+    fn run(flags: &[&OsStr]) -> Result<Self, String> {
         let binary = binary();
         if !binary.exists() {
             return Err(format!(
@@ -130,6 +148,7 @@ impl ControlPlane {
         }
         let mut process = Command::new(&binary)
             .args(["run", "--stop-on-stdin-eof"])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -148,7 +167,7 @@ impl ControlPlane {
             .map_err(|_| format!("the control plane did not start; it said: {line:?}"))?;
         Ok(Self {
             kubeconfig: announcement.kubeconfig,
-            _process: Some(process),
+            process: Some(process),
         })
     }
 }

@@ -24,11 +24,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use alone::alone;
+pub(crate) use alone::{alone, alone_at};
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install, kubeconfig};
 pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
 pub(crate) use modes::{in_both_modes, in_both_modes_with};
-pub(crate) use namespace::Namespace;
+pub(crate) use namespace::{GONE, Namespace};
 pub(crate) use program::{program, program_as};
 
 /// Tells what was counted, also when all goes well: a test's own output is shown only when it fails. `scripts/counts.sh` collects it.

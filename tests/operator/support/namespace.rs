@@ -4,6 +4,7 @@ use std::{
     process,
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::Duration,
 };
 
 use k8s_openapi::api::{core::v1, events::v1::Event};
@@ -15,7 +16,10 @@ use kube::{
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
-use super::{client, secrets};
+use super::{client, eventually, secrets};
+
+/// Those of many tests may go at the same time, and few go at once.
+pub(crate) const GONE: Duration = Duration::from_mins(3);
 
 /// A fresh namespace, which goes with this value.
 pub(crate) struct Namespace {
@@ -26,6 +30,13 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// Makes one with a name that no other has.
     pub(crate) async fn new() -> Self {
+        let namespace = Self::absent().await;
+        namespace.restore().await;
+        namespace
+    }
+
+    /// The name of one that is not there yet.
+    pub(crate) async fn absent() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let client = client().await;
         let name = format!(
@@ -33,19 +44,40 @@ impl Namespace {
             process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
+        Self { name, client }
+    }
+
+    /// Deletes it, and waits until it is gone with all that was in it.
+    pub(crate) async fn remove(&self) {
+        let namespaces: Api<v1::Namespace> = Api::all(self.client());
+        let params = DeleteParams::default();
+        namespaces.delete(&self.name, &params).await.unwrap();
+        eventually("the namespace is gone", GONE, async || {
+            let namespace = namespaces.get_opt(&self.name).await.unwrap();
+            namespace.is_none().then_some(())
+        })
+        .await;
+    }
+
+    /// Makes it where it is not, be it that it was removed.
+    pub(crate) async fn restore(&self) {
         let metadata = ObjectMeta {
-            name: Some(name.clone()),
+            name: Some(self.name.clone()),
             ..ObjectMeta::default()
         };
         let namespace = v1::Namespace {
             metadata,
             ..v1::Namespace::default()
         };
-        Api::all(client.clone())
+        Api::all(self.client())
             .create(&PostParams::default(), &namespace)
             .await
             .unwrap();
-        Self { name, client }
+    }
+
+    /// Finds its control plane again, which was started anew at another address.
+    pub(crate) async fn reconnect(&mut self) {
+        self.client = client().await;
     }
 
     pub(crate) fn name(&self) -> &str {

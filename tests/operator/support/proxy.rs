@@ -42,7 +42,7 @@ pub(crate) struct Proxy {
 }
 
 struct Way {
-    api_server: kube::Client,
+    api_server: Mutex<kube::Client>,
     trap: Arc<Trap>,
     harms: Mutex<Vec<Harm>>,
     /// What passed, or was to.
@@ -72,7 +72,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let way = Arc::new(Way {
-            api_server: control_plane::without_credentials().await,
+            api_server: Mutex::new(control_plane::without_credentials().await),
             trap,
             harms: Mutex::default(),
             seen: Mutex::default(),
@@ -88,6 +88,12 @@ impl Proxy {
     /// Where the operator finds it.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Finds the API server again, which was started anew at another address.
+    pub(crate) async fn reconnect(&self) {
+        let api_server = control_plane::without_credentials().await;
+        *lock(&self.way.api_server) = api_server;
     }
 
     /// Does this to calls that come, after the harms that are there.
@@ -198,7 +204,8 @@ async fn pass(
         Some(harm) if !harm.commit => None,
         Some(_) | None => {
             let request = Request::from_parts(parts, KubeBody::from(body));
-            Some(way.api_server.send(request).await)
+            let api_server = lock(&way.api_server).clone();
+            Some(api_server.send(request).await)
         }
     };
     if matches!(&answer, Some(Ok(answer)) if answer.status() == StatusCode::FORBIDDEN) {
@@ -212,8 +219,10 @@ async fn pass(
     if counts && way.trap.write_ends(number, &format!(" -> {told}")) {
         return hang().await;
     }
-    match harm.map_or(Answer::Genuine, |harm| harm.answer) {
-        Answer::Genuine => {}
+    let told_as = harm.map_or(Answer::Genuine, |harm| harm.answer);
+    let is_mute = matches!(told_as, Answer::Mute);
+    match told_as {
+        Answer::Genuine | Answer::Mute => {}
         Answer::Instead(instead) => return Ok(instead.response()),
         Answer::Close => return Err(io::Error::other("closed on purpose")),
         Answer::Hang => return hang().await,
@@ -223,7 +232,9 @@ async fn pass(
     };
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(header::TRANSFER_ENCODING);
-    let body = if calls == Calls::Watch {
+    let body = if is_mute {
+        stream::mute()
+    } else if calls == Calls::Watch {
         stream::obeying(body, way.orders.subscribe())
     } else {
         Body::new(body)

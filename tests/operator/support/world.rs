@@ -30,7 +30,7 @@ use super::{
 };
 
 /// What a test waits for comes within this.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) const AK: &str = "AKTESTEXAMPLE0000001";
 pub(crate) const SK: &str = "sk-test-example-not-a-secret-0000000001";
@@ -66,13 +66,18 @@ impl World {
 
     /// The same with a cloud that knows the credentials.
     pub(crate) async fn on(cloud: Simulator) -> Self {
-        let world = Self {
-            namespace: Namespace::new().await,
-            cloud,
-            release: None,
-        };
+        let world = Self::at(Namespace::new().await, cloud);
         world.put_secret("huaweicloud", &world.credentials()).await;
         world
+    }
+
+    /// The same in a namespace that holds nothing, be it that it is not there yet.
+    pub(crate) fn at(namespace: Namespace, cloud: Simulator) -> Self {
+        Self {
+            namespace,
+            cloud,
+            release: None,
+        }
     }
 
     /// Installs the chart for this world alone: its operators have the chart's account, rules and flags.
@@ -92,16 +97,6 @@ impl World {
         release
             .flat_map(|release| release.proxy.refused())
             .collect()
-    }
-
-    /// The first right that they lack, once one is missed.
-    pub(crate) async fn refusal(&self) -> Right {
-        loop {
-            if let Some(right) = self.refused().into_iter().next() {
-                return right;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 
     /// The values of a good credentials Secret.
@@ -140,7 +135,7 @@ impl World {
     pub(crate) fn flags(&self) -> Vec<String> {
         let mut flags = match &self.release {
             Some(release) => {
-                let own = ["--lease-duration=5s".to_owned()];
+                let own = ["--lease-duration=10s".to_owned()];
                 release.flags.iter().cloned().chain(own).collect()
             }
             None => vec![

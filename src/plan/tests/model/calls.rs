@@ -89,14 +89,15 @@ impl World {
     /// Records a row that an attempt made.
     pub(super) fn claim(&mut self, who: usize, run: &Run, facts: &Facts, row: &Row) {
         let record = facts.record.as_ref().unwrap();
-        let attempt = record.author_of(row).or_else(|| record.newest()).unwrap();
+        let attempt = record.author_of(row).or_else(|| record.newest().cloned());
+        let attempt = attempt.unwrap();
         let told = Told {
             http_status: None,
             ..self.told(0)
         };
         let desired = facts.desired.as_ref().unwrap();
         let at = row.create_time.unwrap_or(attempt.at);
-        let status = outcome::created(facts, desired, attempt, row, Told { at, ..told });
+        let status = outcome::created(facts, desired, &attempt, row, Told { at, ..told });
         self.patch(run.version, |object| object.status = status);
         self.again(who);
     }

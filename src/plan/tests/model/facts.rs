@@ -61,6 +61,7 @@ impl World {
                 adoption: self.ground.adoption,
             }),
             last_write: ledger::last_write(&object.status),
+            wrote: None,
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
@@ -84,6 +85,8 @@ impl World {
             key_in_doubt: false,
             account_has_seen: true,
             rival: None,
+            knows_all: true,
+            is_hearsay: false,
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
             definition: if known.definition {

@@ -93,11 +93,8 @@ impl World {
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record
-                        .author_of(&row)
-                        .or_else(|| record.newest())
-                        .unwrap()
-                        .clone();
+                    let attempt = record.author_of(&row);
+                    let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
                     let told = self.told(None);
                     self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
                     return Ok(Some(0));
@@ -283,6 +280,7 @@ impl World {
             policies: self.policies,
             desired: Ok(self.spec.clone()),
             last_write: ledger::last_write(&self.status),
+            wrote: None,
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
             record_seen: self.moment(),
@@ -297,7 +295,9 @@ impl World {
             key: Key::Unread,
             key_in_doubt: false,
             account_has_seen: true,
+            is_hearsay: false,
             rival: self.rival.clone(),
+            knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
             definition: Definition::Unread,

@@ -84,6 +84,8 @@ pub(crate) enum Answer {
     Close,
     /// Nothing, and the connection stays open.
     Hang,
+    /// The head of the API server's answer and nothing more; the connection stays open.
+    Mute,
 }
 
 /// An answer that the API server did not give.

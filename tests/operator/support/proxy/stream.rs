@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io, time::Duration};
 
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
-use futures::stream::unfold;
+use futures::stream::{pending, unfold};
 use http_body_util::BodyExt as _;
 use tokio::{
     sync::{broadcast, mpsc},
@@ -40,6 +40,11 @@ where
     Body::from_stream(unfold(receiver, async |mut receiver| {
         Some((receiver.recv().await?, receiver))
     }))
+}
+
+/// The body of an answer that never comes.
+pub(super) fn mute() -> Body {
+    Body::from_stream(pending::<io::Result<Bytes>>())
 }
 
 /// What the API server sends: data, an error at last, or its end.

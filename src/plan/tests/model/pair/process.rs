@@ -293,13 +293,20 @@ impl Interpreter for Run<'_> {
 
     async fn claim(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
         let record = self.facts.record.clone().unwrap();
-        let attempt = record.author_of(&row).or_else(|| record.newest()).unwrap();
+        let attempt = record.author_of(&row).or_else(|| record.newest().cloned());
+        let attempt = attempt.unwrap();
         let told = Told {
             at: row.create_time.unwrap_or(attempt.at),
             ..self.told(None)
         };
         let desired = self.desired();
-        self.write(outcome::created(&self.facts, &desired, attempt, &row, told));
+        self.write(outcome::created(
+            &self.facts,
+            &desired,
+            &attempt,
+            &row,
+            told,
+        ));
         Ok(Some(self.again()))
     }
 

@@ -1,0 +1,138 @@
+//! One object causes at most 120 calls in an hour, whatever the cloud answers, and however many calls each of them turns out to be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Method, header};
+use serde_json::json;
+
+use super::object::{ACCOUNT, domain, spec, verdict};
+use super::trouble::{Answer, CloudCall, Trouble, Turn, reply};
+use super::world::{World, account, user};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// So many calls one object may cause in an hour.
+const MOST: usize = 120;
+
+/// What never comes to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lie {
+    /// A POST is accepted, names no id, and makes nothing.
+    Nameless,
+    /// A PUT is refused.
+    Refused,
+    /// A list has another length on each page.
+    Moving,
+    /// A list is as long as the cloud can tell, and never lacks a page.
+    Long,
+}
+
+/// A cloud that refuses every call the first time, if it is told to, and lies at the second.
+struct Liar {
+    lie: Lie,
+    refuses_first: bool,
+    is_over: AtomicBool,
+    calls: AtomicUsize,
+}
+
+impl Liar {
+    fn refusal() -> Turn {
+        let mut refusal = reply(
+            401,
+            r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
+        );
+        let another_day = "Tue, 24 Nov 2026 12:00:00 GMT".parse().unwrap();
+        refusal.headers.insert(header::DATE, another_day);
+        untrue(refusal)
+    }
+
+    fn page(&self, total: u64) -> Turn {
+        let number = self.calls.load(Ordering::SeqCst);
+        let row = |row: usize| json!({"id": format!("{number}-{row}"), "publish_domain": domain("push"), "app": format!("app{row}")});
+        let rows: Vec<_> = (0..100).map(row).collect();
+        let page = json!({"total": total, "callback_config": rows});
+        untrue(reply(200, page.to_string()))
+    }
+}
+
+fn untrue(response: crate::live::transport::Response) -> Turn {
+    Turn {
+        carried_out: false,
+        answer: Answer::Reply(response),
+        ..Turn::default()
+    }
+}
+
+impl Trouble for Liar {
+    fn at_cloud(&self, call: &CloudCall) -> Turn {
+        if call.is_login || self.is_over.load(Ordering::SeqCst) {
+            return Turn::default();
+        }
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.refuses_first && number.is_multiple_of(2) {
+            return Self::refusal();
+        }
+        let is_list = call.method == Method::GET && call.id.is_none();
+        match (self.lie, &call.method) {
+            (Lie::Nameless, &Method::POST) => untrue(reply(201, "")),
+            (Lie::Refused, &Method::POST | &Method::PUT) => untrue(reply(400, "")),
+            (Lie::Moving, _) if is_list => self.page(1_000 + u64::try_from(number).unwrap()),
+            (Lie::Long, _) if is_list => self.page(4_000),
+            _ => Turn::default(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lie_makes_an_object_cause_more_than_120_calls_in_an_hour() {
+    for lie in [Lie::Nameless, Lie::Refused, Lie::Moving, Lie::Long] {
+        for refuses_first in [false, true] {
+            for is_user in [false, true] {
+                if is_user != refuses_first && lie != Lie::Nameless {
+                    continue; // a user differs by the logins that a refusal leads to
+                }
+                let told = format!("{lie:?}, first refused: {refuses_first}, a user: {is_user}");
+                lived(lie, refuses_first, is_user, &told).await;
+            }
+        }
+    }
+}
+
+async fn lived(lie: Lie, refuses_first: bool, is_user: bool, told: &str) {
+    let liar = Arc::new(Liar {
+        lie,
+        refuses_first,
+        is_over: AtomicBool::new(false),
+        calls: AtomicUsize::new(0),
+    });
+    let trouble: Arc<dyn Trouble> = liar.clone();
+    let mut world = World::new(&trouble);
+    if is_user {
+        world.secret(ACCOUNT, &user());
+    } else {
+        world.secret(ACCOUNT, &account("AKFIRST"));
+    }
+    world.start();
+    world.apply("push", &spec("push"));
+    world.pass(HOUR + HOUR / 4).await;
+    let times: Vec<Duration> = world.calls().iter().map(|made| made.at).collect();
+    let hours = (0..times.len()).map(|first| {
+        let end = times[first] + HOUR;
+        times[first..].partition_point(|at| *at < end)
+    });
+    let busiest = hours.max().unwrap_or_default();
+    assert!(
+        (10..=MOST).contains(&busiest),
+        "{told}: {busiest} calls in an hour\n{}",
+        world.story.whole()
+    );
+    liar.is_over.store(true, Ordering::SeqCst);
+    let healed = world.until(Duration::from_mins(15), |world| {
+        verdict(&world.object("push").unwrap()).0 == "True"
+            && world.rows(&domain("push")).len() == 1
+    });
+    let is_long = lie == Lie::Long || lie == Lie::Moving;
+    assert!(healed.await || is_long, "{told}\n{}", world.story.whole());
+    world.kill().await;
+}

@@ -1,0 +1,95 @@
+//! Objects that went unseen, and objects that are not seen yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+
+use super::object::{ACCOUNT, NAMESPACE, domain, key, spec, verdict};
+use super::script::{Script, settle};
+use super::server::{Key, Telling};
+use super::trouble::{Fate, Verb};
+use super::world::{World, account};
+
+/// Another namespace that is served.
+const ELSEWHERE: &str = "elsewhere";
+
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
+    let (_script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let silent_on = |keys: &[Key]| Telling {
+        silent_on: keys.iter().cloned().collect::<BTreeSet<_>>(),
+        ..Telling::default()
+    };
+    world.server.set_telling(silent_on(&[key("push")]));
+    let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
+    world.merge("push", &wiped);
+    world.delete("push");
+    assert!(world.object("push").is_none());
+    world.server.set_telling(silent_on(&[]));
+    settle(&world, "push", &spec("push")).await;
+    world.pass(Duration::from_mins(5)).await;
+    let rows = world.rows(&domain("push"));
+    assert_eq!(rows.len(), 1, "{}", world.story.whole());
+    let object = world.object("push").unwrap();
+    assert_eq!(object["status"]["callbackID"], rows[0].id.as_str());
+    assert_eq!(verdict(&object).0, "True", "{}", world.story.whole());
+}
+
+/// The owner of a place is in a namespace whose first list takes long after a restart.
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| config.namespaces = vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    let secret = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let name = |name: &str| (ELSEWHERE.to_owned(), name.to_owned());
+    let secret = BTreeMap::from(secret);
+    world.server.set_secret(&name(ACCOUNT), Some(secret));
+    world.start();
+    world.server.create(&name("owner"), &spec("push"));
+    world.pass(Duration::from_secs(10)).await;
+    let mut other = spec("push");
+    other["adoptionPolicy"] = json!("Always");
+    other["deletionPolicy"] = json!("Delete");
+    other["notifyCallbackURL"] = json!("https://hooks.example.com/other");
+    world.apply("push", &other);
+    world.apply("again", &other);
+    let reason = |world: &World, name| verdict(&world.object(name).unwrap()).1;
+    let is_told = |world: &World| {
+        ["push", "again"]
+            .iter()
+            .all(|name| reason(world, name) == "Duplicate")
+    };
+    let told = world.until(Duration::from_secs(30), is_told).await;
+    assert!(told, "{}", world.story.whole());
+    world.pass(Duration::from_mins(1)).await;
+
+    world.kill().await;
+    script.server(|call| {
+        let is_late = call.verb == Verb::List && call.namespace == ELSEWHERE;
+        let late = Fate::Late(Duration::from_mins(5));
+        if is_late { late } else { Fate::Served }
+    });
+    world.start();
+    settle(&world, "beside", &spec("beside")).await;
+    assert!(is_told(&world), "{}", world.story.whole());
+    // One that goes leaves the owner's callback alone.
+    world.delete("push");
+    let is_gone = |world: &World| world.object("push").is_none();
+    assert!(world.until(Duration::from_secs(5), is_gone).await);
+    world.pass(Duration::from_mins(5)).await;
+    assert_eq!(reason(&world, "again"), "Duplicate");
+    let changes = world.calls().into_iter();
+    let changes = changes.filter(|made| made.call.domain == Some(domain("push")));
+    let changes = changes.filter(|made| made.call.method != Method::GET);
+    assert_eq!(changes.count(), 1, "{}", world.story.whole());
+
+    // One that stays takes the place over when the owner goes.
+    world.server.delete(&name("owner"));
+    let is_ready = |world: &World| verdict(&world.object("again").unwrap()).0 == "True";
+    let ready = world.until(Duration::from_mins(1), is_ready).await;
+    assert!(ready, "{}", world.story.whole());
+}

@@ -1,0 +1,157 @@
+//! A sign key can't be seen at the cloud: what is believed of it is only what is known.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use live_simulator::RowPatch;
+use serde_json::{Value, json};
+
+use super::object::{HOOKS, domain, spec, verdict};
+use super::transitions::table::{OTHER_HOOKS, more_secrets};
+use super::trouble::{Answer, CloudCall, Peace, Trouble, Turn};
+use super::world::{OTHER_SIGN_KEY, SIGN_KEY, World};
+use crate::api::RECONCILE_REQUESTED_AT;
+
+const SOON: Duration = Duration::from_mins(2);
+
+/// The answer of the first POST is lost, and no list shows anything while it hides.
+#[derive(Default)]
+struct Hidden {
+    hides: AtomicBool,
+    posts: AtomicUsize,
+}
+
+impl Trouble for Hidden {
+    fn at_cloud(&self, call: &CloudCall) -> Turn {
+        let answer = if call.method == Method::GET && self.hides.load(Ordering::SeqCst) {
+            Answer::Edited(Arc::new(|response| {
+                response.body = r#"{"total":0,"callback_config":[]}"#.into();
+            }))
+        } else if call.method == Method::POST && self.posts.fetch_add(1, Ordering::SeqCst) == 0 {
+            Answer::Broken
+        } else {
+            Answer::True
+        };
+        Turn {
+            answer,
+            ..Turn::default()
+        }
+    }
+}
+
+fn keyed(world: &World) -> Value {
+    more_secrets(world);
+    let mut spec = spec("push");
+    spec["signKeySecretRef"] = json!({"name": HOOKS, "key": "sign"});
+    spec
+}
+
+async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
+    let expected = (status.to_owned(), reason.to_owned());
+    let is_so = |world: &World| {
+        world
+            .object("push")
+            .is_some_and(|object| verdict(&object) == expected)
+    };
+    let is_so = world.until(limit, is_so).await;
+    assert!(is_so, "not {expected:?}\n{}", world.story.whole());
+}
+
+fn made(world: &World, method: &Method) -> usize {
+    let calls = world.calls();
+    calls.iter().filter(|it| it.call.method == *method).count()
+}
+
+/// A world whose object `push` is settled with a sign key.
+async fn settled(resync: Duration) -> World {
+    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
+    let mut world = World::new(&trouble);
+    world.configure(|config| config.resync_interval = resync);
+    let spec = keyed(&world);
+    world.start();
+    world.apply("push", &spec);
+    becomes(&world, "True", "Available", SOON).await;
+    world.pass(Duration::from_secs(40)).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_of_several_attempts_with_different_keys_made_a_callback_is_not_guessed() {
+    let hidden = Arc::new(Hidden::default());
+    hidden.hides.store(true, Ordering::SeqCst);
+    let trouble: Arc<dyn Trouble> = hidden.clone();
+    let mut world = World::new(&trouble);
+    world.configure(|config| config.secret_poll_interval = Duration::from_secs(5));
+    let spec = keyed(&world);
+    world.start();
+    world.apply("push", &spec);
+    world.pass(Duration::from_secs(10)).await;
+    world.secret(HOOKS, &[("sign", OTHER_SIGN_KEY)]);
+    let second = |world: &World| made(world, &Method::POST) == 2;
+    assert!(world.until(SOON, second).await, "{}", world.story.whole());
+    hidden.hides.store(false, Ordering::SeqCst);
+    becomes(&world, "True", "Available", SOON).await;
+    world.pass(SOON).await;
+    let rows = world.rows(&domain("push"));
+    let key = rows[0].key.as_ref().map(|key| key.reveal().to_owned());
+    let story = world.story.whole();
+    assert_eq!(key.as_deref(), Some(OTHER_SIGN_KEY), "{story}");
+    assert_eq!((rows.len(), made(&world, &Method::PUT)), (1, 1), "{story}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_asked_for_needs_no_sign_key() {
+    let world = settled(Duration::from_mins(2)).await;
+    world.no_secret(HOOKS);
+    world.pass(Duration::from_mins(3)).await;
+    let lists = |world: &World| {
+        let calls = world.calls().into_iter();
+        calls.filter(|made| made.call.domain.is_some()).count()
+    };
+    let before = lists(&world);
+    let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
+    world.merge("push", &asked);
+    let is_answered =
+        |world: &World| world.object("push").unwrap()["status"]["lastHandledReconcileAt"] == "now";
+    assert!(world.until(SOON, is_answered).await);
+    becomes(&world, "True", "Available", Duration::ZERO).await;
+    assert_eq!(lists(&world) - before, 1, "{}", world.story.whole());
+
+    let id = world.rows(&domain("push"))[0].id.clone();
+    let drift = RowPatch {
+        notify_callback_url: Some("https://drift.example.com/".to_owned()),
+        ..RowPatch::default()
+    };
+    world.cloud().edit_row(&id, &drift).unwrap();
+    becomes(&world, "False", "SignKeyMissing", Duration::from_mins(5)).await;
+    world.secret(HOOKS, &[("sign", SIGN_KEY)]);
+    becomes(&world, "True", "Available", SOON).await;
+    assert_eq!(made(&world, &Method::PUT), 1, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_suspended_spec_with_another_key_nothing_is_said_before_that_is_read() {
+    for (secret, expected) in [
+        (OTHER_HOOKS, "Unknown"),
+        ("nowhere", "Unknown"),
+        ("same", "True"),
+    ] {
+        let world = settled(Duration::from_mins(10)).await;
+        world.secret("same", &[("sign", SIGN_KEY)]);
+        world.merge("push", &json!({"spec": {"suspend": true}}));
+        becomes(&world, "True", "Suspended", SOON).await;
+        let (calls, versions) = (world.calls().len(), world.server.history().len());
+        let another = json!({"spec": {"signKeySecretRef": {"name": secret}}});
+        world.merge("push", &another);
+        world.pass(SOON).await;
+        becomes(&world, expected, "Suspended", Duration::ZERO).await;
+        for (_, _, object) in &world.server.history()[versions..] {
+            let (status, _) = verdict(object);
+            let told = [expected, "stale"].contains(&status.as_str());
+            assert!(told, "{secret}: {status}\n{}", world.story.whole());
+        }
+        assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
+    }
+}

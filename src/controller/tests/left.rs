@@ -1,0 +1,132 @@
+//! What would be left at the cloud: a second row of ours, and what a status names that nobody answers for any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use live_simulator::RowPatch;
+use serde_json::json;
+
+use super::object::{PROJECT, domain, key, spec, verdict};
+use super::trouble::{Answer, CloudCall, Peace, Trouble, Turn};
+use super::world::World;
+
+/// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
+/// DELETE, before or after it is carried out.
+struct Twice {
+    posts: AtomicUsize,
+    deletes: AtomicUsize,
+    carried_out: bool,
+}
+
+impl Trouble for Twice {
+    fn at_cloud(&self, call: &CloudCall) -> Turn {
+        let lost = |seconds| Turn {
+            before: Duration::from_secs(seconds),
+            answer: Answer::Broken,
+            ..Turn::default()
+        };
+        match call.method {
+            Method::POST => match self.posts.fetch_add(1, Ordering::SeqCst) {
+                0 => lost(42),
+                1 => lost(12),
+                _ => Turn::default(),
+            },
+            Method::DELETE if self.deletes.fetch_add(1, Ordering::SeqCst) == 0 => Turn {
+                carried_out: self.carried_out,
+                answer: Answer::Fatal,
+                ..Turn::default()
+            },
+            _ => Turn::default(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_row_of_ours_is_deleted_though_the_process_ends_after_the_claim() {
+    for carried_out in [false, true] {
+        for is_edited in [false, true] {
+            let trouble = Arc::new(Twice {
+                posts: AtomicUsize::new(0),
+                deletes: AtomicUsize::new(0),
+                carried_out,
+            });
+            let trouble: Arc<dyn Trouble> = trouble;
+            let mut world = World::new(&trouble);
+            world
+                .cloud()
+                .settings(|settings| settings.uniqueness = false);
+            world.start();
+            world.apply("push", &spec("push"));
+            let died = world.until(Duration::from_mins(3), World::is_dead).await;
+            let rows = world.rows(&domain("push")).len();
+            let is_half_done = rows == if carried_out { 1 } else { 2 };
+            assert!(died && is_half_done, "{}", world.story.whole());
+            assert!(
+                world.object("push").unwrap()["status"]["callbackID"].is_string(),
+                "it is claimed\n{}",
+                world.story.whole()
+            );
+            if is_edited {
+                let url = "https://hooks.example.com/other";
+                world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+            }
+            world.restart().await;
+            world.pass(Duration::from_mins(3)).await;
+            let rows = world.rows(&domain("push"));
+            let object = world.object("push").unwrap();
+            assert_eq!(rows.len(), 1, "{}", world.story.whole());
+            assert_eq!(object["status"]["callbackID"], rows[0].id.as_str());
+            assert_eq!(verdict(&object).0, "True", "{}", world.story.whole());
+        }
+    }
+}
+
+/// An object without a finalizer that names this id goes at once.
+fn goes_with(world: &World, name: &str, id: &str) {
+    let object = key(name);
+    world.server.edit(&object, |object| {
+        object["status"]["callbackID"] = json!(id);
+        object["metadata"]["finalizers"] = json!(null);
+    });
+    world.server.delete(&object);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_in_the_status_of_an_object_that_goes_is_deleted_only_at_its_own_place() {
+    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
+    let mut world = World::new(&trouble);
+    let foreign =
+        world
+            .cloud()
+            .insert_row(PROJECT, "foreign.example.com", "live", &RowPatch::default());
+    world.start();
+    for name in ["thief", "push"] {
+        world.apply(name, &spec(name));
+    }
+    world.pass(Duration::from_secs(5)).await;
+    let own = world.rows(&domain("push"))[0].id.clone();
+    let left = world.rows(&domain("thief"))[0].id.clone();
+    let before = world.calls().len();
+    goes_with(&world, "thief", &foreign.id);
+    world.pass(Duration::from_hours(2)).await;
+    assert_eq!(world.cloud().row(&foreign.id), Some(foreign));
+    let calls = &world.calls()[before..];
+    let ids: Vec<_> = calls
+        .iter()
+        .filter_map(|made| Some((made.call.method.clone(), made.call.id.clone()?)))
+        .collect();
+    assert!(ids.len() <= 2, "{ids:?}\n{}", world.story.whole());
+    drop(left);
+    // What is there is deleted all the same, though this process does not know who made it.
+    world.restart().await;
+    world.pass(Duration::from_secs(5)).await;
+    goes_with(&world, "push", &own);
+    world.pass(Duration::from_secs(30)).await;
+    assert!(
+        world.rows(&domain("push")).is_empty(),
+        "{}",
+        world.story.whole()
+    );
+}

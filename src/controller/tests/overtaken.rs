@@ -1,0 +1,202 @@
+//! What befalls an object while a change of its callback is under way.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::object::{ACCOUNT, domain, spec, verdict};
+use super::script::{Script, settle};
+use super::server::Definition;
+use super::trouble::{Answer, Turn, reply};
+use super::world::{World, user};
+use crate::api::RECONCILE_REQUESTED_AT;
+
+const OTHER: &str = "https://hooks.example.com/other";
+
+fn edit(world: &World, url: &Value) {
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+}
+
+fn push(world: &World) -> Value {
+    world.object("push").unwrap()
+}
+
+/// The URL that the cloud holds.
+fn held(world: &World) -> Value {
+    json!(world.rows(&domain("push"))[0].notify_callback_url)
+}
+
+fn count(world: &World, method: &Method) -> usize {
+    let calls = world.calls().into_iter();
+    calls.filter(|made| made.call.method == *method).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let mut puts = 0;
+    script.cloud(move |call| {
+        puts += usize::from(call.method == Method::PUT);
+        let is_lost = call.method == Method::PUT && puts == 1;
+        Turn {
+            answer: if is_lost {
+                Answer::Silent
+            } else {
+                Answer::True
+            },
+            ..Turn::default()
+        }
+    });
+    let former = push(&world)["spec"]["notifyCallbackURL"].clone();
+    edit(&world, &json!(OTHER));
+    world.pass(Duration::from_secs(3)).await;
+    edit(&world, &former);
+    for _ in 0..90 {
+        world.pass(Duration::from_secs(1)).await;
+        let is_ready = verdict(&push(&world)).0 == "True";
+        let is_held = held(&world) == former;
+        assert!(is_held || !is_ready, "{}", world.story.whole());
+    }
+    assert_eq!(verdict(&push(&world)).0, "True", "{}", world.story.whole());
+    let told = push(&world)["status"]["operations"].clone();
+    let is_lost = |told: &Value| told["type"] == "Update" && told["outcome"] == "Unknown";
+    assert!(told.as_array().unwrap().iter().any(is_lost), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_meanwhile() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    script.cloud(|call| match call.method {
+        Method::PUT => Turn {
+            carried_out: false,
+            after: Duration::from_secs(2),
+            answer: Answer::Reply(reply(
+                400,
+                r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
+            )),
+            ..Turn::default()
+        },
+        _ => Turn::default(),
+    });
+    edit(&world, &json!(OTHER));
+    world.pass(Duration::from_secs(1)).await;
+    let touched = json!({"metadata": {"annotations": {"team": "media"}}});
+    world.merge("push", &touched);
+    world.pass(Duration::from_secs(5)).await;
+    assert_eq!(count(&world, &Method::PUT), 1, "{}", world.story.whole());
+    let told = push(&world)["status"].clone();
+    assert_eq!(told["failures"], 1, "{told}");
+    assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{told}");
+    world.pass(Duration::from_secs(3)).await;
+    assert_eq!(count(&world, &Method::PUT), 2, "{}", world.story.whole());
+}
+
+/// The token of a user is refused, and the next is long in coming.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_waits_for_a_login_is_not_sent_when_the_lease_is_over() {
+    let (script, mut world) = Script::with_world();
+    world.secret(ACCOUNT, &user());
+    world.led_for(Duration::from_mins(1));
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let former = held(&world);
+    let left = Duration::from_secs(55).saturating_sub(world.story.age());
+    world.pass(left).await;
+    let mut puts = 0;
+    script.cloud(move |call| {
+        puts += usize::from(call.method == Method::PUT);
+        match call.method {
+            _ if call.is_login => Turn {
+                after: Duration::from_secs(10),
+                ..Turn::default()
+            },
+            Method::PUT if puts == 1 => Turn {
+                carried_out: false,
+                answer: Answer::Reply(reply(
+                    401,
+                    r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
+                )),
+                ..Turn::default()
+            },
+            _ => Turn::default(),
+        }
+    });
+    edit(&world, &json!(OTHER));
+    world.pass(Duration::from_secs(20)).await;
+    assert_eq!(held(&world), former, "{}", world.story.whole());
+    let told = push(&world)["status"]["operations"][0].clone();
+    let told = (&told["type"], &told["outcome"]);
+    let not_sent = (&json!("Update"), &json!("Failed"));
+    assert_eq!(told, not_sent, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
+    for method in [Method::PUT, Method::DELETE] {
+        let (script, mut world) = Script::with_world();
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        settle(&world, "beside", &spec("beside")).await;
+        let hung = method.clone();
+        script.cloud(move |call| Turn {
+            carried_out: call.method != hung,
+            answer: if call.method == hung {
+                Answer::Silent
+            } else {
+                Answer::True
+            },
+            ..Turn::default()
+        });
+        if method == Method::PUT {
+            edit(&world, &json!(OTHER));
+        } else {
+            world.delete("push");
+        }
+        world.pass(Duration::from_secs(1)).await;
+        assert_eq!(count(&world, &method), 1, "{}", world.story.whole());
+        world.server.set_definition(Definition::Terminating);
+        world.delete("beside");
+        world.delete("push");
+        let is_gone = |world: &World| world.object("push").is_none();
+        let gone = world.until(Duration::from_secs(10), is_gone).await;
+        assert!(gone, "{}", world.story.whole());
+        assert_eq!(
+            world.rows(&domain("push")).len(),
+            1,
+            "{}",
+            world.story.whole()
+        );
+        world.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_asked_for_right_after_a_lost_create_is_made_before_it_is_answered() {
+    let (script, mut world) = Script::with_world();
+    script.cloud(|call| Turn {
+        carried_out: call.method != Method::POST,
+        answer: if call.method == Method::POST {
+            Answer::Broken
+        } else {
+            Answer::True
+        },
+        ..Turn::default()
+    });
+    world.start();
+    world.apply("push", &spec("push"));
+    let is_told = |world: &World| verdict(&push(world)).1 == "OutcomeUnknown";
+    assert!(world.until(Duration::from_secs(5), is_told).await);
+    let looks = count(&world, &Method::GET);
+    let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
+    world.merge("push", &asked);
+    world.pass(Duration::from_millis(200)).await;
+    let handled = &push(&world)["status"]["lastHandledReconcileAt"];
+    assert_eq!(*handled, "now", "{}", world.story.whole());
+    let made = count(&world, &Method::GET) - looks;
+    assert!(made > 0, "{}", world.story.whole());
+}

@@ -1,0 +1,150 @@
+//! Somebody else writes the callback, once or again and again, while the object is managed or only looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use live_simulator::{Fault, Operation, RowPatch};
+use serde_json::json;
+
+use super::object::{domain, spec, verdict};
+use super::trouble::{Peace, Trouble};
+use super::world::World;
+
+const OURS: &str = "https://hooks.example.com/record";
+
+/// A world whose object `push` is settled for longer than a look may count against its create.
+async fn settled(resync: Duration) -> World {
+    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
+    let mut world = World::new(&trouble);
+    world.configure(|config| config.resync_interval = resync);
+    world.start();
+    world.apply("push", &spec("push"));
+    becomes(&world, "True", "Available", Duration::from_secs(30)).await;
+    world.pass(Duration::from_secs(40)).await;
+    world
+}
+
+async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
+    let expected = (status.to_owned(), reason.to_owned());
+    let is_so = |world: &World| {
+        world
+            .object("push")
+            .is_some_and(|object| verdict(&object) == expected)
+    };
+    let is_so = world.until(limit, is_so).await;
+    assert!(is_so, "not {expected:?}\n{}", world.story.whole());
+}
+
+fn rewrite(world: &World, url: &str) {
+    world.story.tell(format!("somebody writes {url}"));
+    let patch = RowPatch {
+        notify_callback_url: Some(url.to_owned()),
+        ..RowPatch::default()
+    };
+    let id = world.rows(&domain("push"))[0].id.clone();
+    world.cloud().edit_row(&id, &patch).unwrap();
+}
+
+/// When the PUTs were made.
+fn puts(world: &World) -> Vec<Duration> {
+    let calls = world.calls().into_iter();
+    let puts = calls.filter(|made| made.call.method == Method::PUT);
+    puts.map(|made| made.at).collect()
+}
+
+fn plan(world: &World) -> serde_json::Value {
+    world.object("push").unwrap()["status"]["plan"]["action"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_that_was_only_looked_at_is_repaired_once_it_may_be() {
+    for read_only in [false, true] {
+        let mut world = settled(Duration::from_mins(2)).await;
+        rewrite(&world, "https://drift.example.com/");
+        if read_only {
+            world.kill().await;
+            world.configure(|config| config.read_only = true);
+            world.start();
+        } else {
+            world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
+        }
+        let sweep = Duration::from_mins(4);
+        becomes(&world, "False", "ObserveOnly", sweep).await;
+        assert_eq!(plan(&world), "Update");
+        rewrite(&world, OURS);
+        becomes(&world, "True", "ObserveOnly", sweep).await;
+        assert_eq!(plan(&world), "None");
+        rewrite(&world, "https://drift.example.com/");
+        becomes(&world, "False", "ObserveOnly", sweep).await;
+
+        let versions = world.server.history().len();
+        world.pass(Duration::from_mins(10)).await;
+        assert_eq!(world.server.history().len(), versions, "it is told once");
+        if read_only {
+            world.kill().await;
+            world.configure(|config| config.read_only = false);
+            world.start();
+        } else {
+            world.merge("push", &json!({"spec": {"managementPolicy": "Manage"}}));
+        }
+        becomes(&world, "True", "Available", Duration::from_mins(1)).await;
+        let row = &world.rows(&domain("push"))[0];
+        assert_eq!(row.notify_callback_url.as_deref(), Some(OURS));
+        assert_eq!(puts(&world).len(), 1, "{}", world.story.whole());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cloud_made_of_our_write_is_no_drift_after_it_was_only_looked_at() {
+    let world = settled(Duration::from_mins(2)).await;
+    let own_words = RowPatch {
+        notify_callback_url: Some("https://hooks.example.com/other".to_owned()),
+        ..RowPatch::default()
+    };
+    let fault = Fault::on(Operation::Update).always().rewrite(own_words);
+    world.cloud().fault(fault);
+    let events = json!({"spec": {"notifyEventSubscription": ["RECORD_OVER"]}});
+    world.merge("push", &events);
+    let soon = Duration::from_mins(1);
+    becomes(&world, "True", "Normalized", soon).await;
+    world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
+    becomes(&world, "True", "ObserveOnly", soon).await;
+    assert_eq!(plan(&world), "None");
+    world.pass(Duration::from_mins(5)).await;
+    world.merge("push", &json!({"spec": {"managementPolicy": "Manage"}}));
+    becomes(&world, "True", "Normalized", soon).await;
+    world.pass(Duration::from_mins(5)).await;
+    assert_eq!(puts(&world).len(), 1, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_rewrites_again_and_again_is_told_of_until_that_stops_for_an_hour() {
+    let world = settled(Duration::from_mins(10)).await;
+    for number in 0..16 {
+        rewrite(&world, &format!("https://drift.example.com/{number}"));
+        world.pass(Duration::from_mins(3)).await;
+        if puts(&world).len() >= 2 {
+            let (_, reason) = verdict(&world.object("push").unwrap());
+            assert_eq!(reason, "Contended", "{}", world.story.whole());
+        }
+    }
+    rewrite(&world, OURS);
+    let made = puts(&world);
+    assert!(made.len() >= 3, "{}", world.story.whole());
+    let apart = made.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+    assert!(apart.min() >= Some(Duration::from_mins(10)), "{made:?}");
+    let object = world.object("push").unwrap();
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    assert!(conditions.iter().any(|one| one["type"] == "Stalled"));
+
+    let since = world.story.age().saturating_sub(made[made.len() - 1]);
+    let left = Duration::from_mins(58).saturating_sub(since);
+    world.pass(left).await;
+    becomes(&world, "False", "Contended", Duration::ZERO).await;
+    let versions = world.server.history().len();
+    world.pass(Duration::from_mins(1)).await;
+    assert_eq!(world.server.history().len(), versions);
+    becomes(&world, "True", "Available", Duration::from_mins(2)).await;
+    assert_eq!(puts(&world), made, "{}", world.story.whole());
+}

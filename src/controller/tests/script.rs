@@ -1,0 +1,68 @@
+//! Trouble as a test says it, from when it says so, and worlds that it begins with.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::object::verdict;
+use super::trouble::{CloudCall, Fate, ServerCall, Trouble, Turn};
+use super::world::World;
+
+type AtServer = Box<dyn FnMut(&ServerCall) -> Fate + Send>;
+type AtCloud = Box<dyn FnMut(&CloudCall) -> Turn + Send>;
+
+/// What befalls calls. Nothing, until it is said.
+#[derive(Default)]
+pub(super) struct Script {
+    server: Mutex<Option<AtServer>>,
+    cloud: Mutex<Option<AtCloud>>,
+}
+
+impl Script {
+    /// A script, and a world that it is played in.
+    pub(super) fn with_world() -> (Arc<Self>, World) {
+        let script = Arc::new(Self::default());
+        let trouble: Arc<dyn Trouble> = script.clone();
+        (script, World::new(&trouble))
+    }
+
+    /// This befalls calls to the API server from now on.
+    pub(super) fn server(&self, does: impl FnMut(&ServerCall) -> Fate + Send + 'static) {
+        *self.server.lock().unwrap() = Some(Box::new(does));
+    }
+
+    /// This befalls calls to the cloud from now on.
+    pub(super) fn cloud(&self, does: impl FnMut(&CloudCall) -> Turn + Send + 'static) {
+        *self.cloud.lock().unwrap() = Some(Box::new(does));
+    }
+
+    /// All is well from now on.
+    pub(super) fn ends(&self) {
+        *self.server.lock().unwrap() = None;
+        *self.cloud.lock().unwrap() = None;
+    }
+}
+
+impl Trouble for Script {
+    fn at_server(&self, call: &ServerCall) -> Fate {
+        let mut script = self.server.lock().unwrap();
+        script.as_mut().map_or(Fate::Served, |does| does(call))
+    }
+
+    fn at_cloud(&self, call: &CloudCall) -> Turn {
+        let mut script = self.cloud.lock().unwrap();
+        script
+            .as_mut()
+            .map_or_else(Turn::default, |does| does(call))
+    }
+}
+
+/// Applies an object, and waits until it is settled and its settle time is over.
+pub(super) async fn settle(world: &World, name: &str, spec: &Value) {
+    world.apply(name, spec);
+    let is_ready = |world: &World| verdict(&world.object(name).unwrap()).0 == "True";
+    let settled = world.until(Duration::from_secs(30), is_ready).await;
+    assert!(settled, "{}", world.story.whole());
+    world.pass(Duration::from_secs(40)).await;
+}

@@ -1,0 +1,100 @@
+//! Credentials that come to lead to another project, which only IAM tells.
+
+use std::time::Duration;
+
+use live_simulator::Credential;
+use serde_json::json;
+
+use super::object::{ACCOUNT, spec, verdict};
+use super::script::{Script, settle};
+use super::transitions::table::OTHER_PROJECT;
+use super::trouble::{Answer, Turn};
+use super::world::World;
+
+/// The longest pause between two sweeps, and a little.
+const SWEPT: Duration = Duration::from_secs(12 * 60 + 20);
+
+/// Writes the Secret with a key, whose project is left to IAM.
+fn use_key(world: &World, access_key: &str) {
+    let secret_key = format!("{access_key}-secret");
+    let values = [
+        ("ak", access_key),
+        ("sk", secret_key.as_str()),
+        ("region", "cn-north-4"),
+    ];
+    world.secret(ACCOUNT, &values);
+}
+
+fn prepare(world: &mut World) {
+    let elsewhere = Credential::new("AKELSEWHERE", "AKELSEWHERE-secret", OTHER_PROJECT);
+    world.cloud().add_credential(elsewhere);
+    use_key(world, "AKFIRST");
+    world.start();
+}
+
+async fn becomes(world: &World, limit: Duration, expected: (&str, &str)) {
+    let is_so = |world: &World| {
+        let (truth, reason) = verdict(&world.object("push").unwrap());
+        (truth.as_str(), reason.as_str()) == expected
+    };
+    let is_so = world.until(limit, is_so).await;
+    assert!(is_so, "never {expected:?}\n{}", world.story.whole());
+}
+
+/// How many calls Live got.
+fn calls(world: &World) -> usize {
+    let calls = world.calls().into_iter();
+    calls.filter(|made| !made.call.is_login).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_another_project_is_told_after_a_restart() {
+    let (_script, mut world) = Script::with_world();
+    prepare(&mut world);
+    settle(&world, "push", &spec("push")).await;
+    world.kill().await;
+    use_key(&world, "AKELSEWHERE");
+    let before = calls(&world);
+    world.start();
+    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+    world.pass(SWEPT).await;
+    assert_eq!(calls(&world), before, "{}", world.story.whole());
+    use_key(&world, "AKFIRST");
+    becomes(&world, Duration::from_mins(2), ("True", "Available")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_another_project_is_told_although_iam_failed_when_it_came() {
+    let (script, mut world) = Script::with_world();
+    prepare(&mut world);
+    settle(&world, "push", &spec("push")).await;
+    let before = calls(&world);
+    script.cloud(|call| Turn {
+        carried_out: !call.is_login,
+        answer: if call.is_login {
+            Answer::Broken
+        } else {
+            Answer::True
+        },
+        ..Turn::default()
+    });
+    use_key(&world, "AKELSEWHERE");
+    world.pass(Duration::from_mins(2)).await;
+    script.ends();
+    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+    assert_eq!(calls(&world), before, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_only_looks_is_told_too() {
+    let (_script, mut world) = Script::with_world();
+    prepare(&mut world);
+    settle(&world, "push", &spec("push")).await;
+    let observe = json!({"spec": {"managementPolicy": "Observe"}});
+    world.merge("push", &observe);
+    becomes(&world, Duration::from_secs(30), ("True", "ObserveOnly")).await;
+    world.kill().await;
+    use_key(&world, "AKELSEWHERE");
+    world.start();
+    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+}
