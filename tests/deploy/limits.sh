@@ -53,7 +53,7 @@ limits() {
 }
 label63=$(printf 'a%.0s' {1..63})
 host253=$label63.$label63.$label63.${label63:2}
-limits requests-per-minute requestsPerMinute ok 1 270 280
+limits requests-per-minute requestsPerMinute ok 1 270 281 600000
 limits requests-per-minute requestsPerMinute no 0 -1 600001 1.5
 limits concurrency concurrency ok 1 256
 limits concurrency concurrency no 257 -1

@@ -82,7 +82,7 @@ check "a budget by pods that stay" budget "minAvailable: 1" '{"minAvailable":1}'
 # OpenShift's restricted-v2 chooses user, group and fsGroup; what is set outside of the namespace's range is refused.
 chosen_by_the_platform() {
     template --values "$chart/ci/openshift-values.yaml" "$@" >"$work/openshift"
-    ! grep -E 'runAsUser|runAsGroup|fsGroup' "$work/openshift"
+    equal "" "$(grep -E 'runAsUser|runAsGroup|fsGroup' "$work/openshift")"
     equal 2 "$(grep -c 'runAsNonRoot: true' "$work/openshift")"
     equal 2 "$(grep -A1 'seccompProfile:' "$work/openshift" | grep -c RuntimeDefault)"
 }
