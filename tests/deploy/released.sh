@@ -19,6 +19,19 @@ upgraded() {
     kubectl get poddisruptionbudget old-$operator "${here[@]}"
     either "$2" rollback old "${here[@]}"
 }
+# replaced VERSION COMMIT: its install.yaml is replaced by this one, and back; of the old one nothing is left over.
+replaced() {
+    git show "$2:deploy/install.yaml" >"$work/released/$1.yaml"
+    kubectl apply -f "$work/released/$1.yaml"
+    kubectl apply -f deploy/install.yaml
+    equal "" "$(comm -23 <(names_in "$work/released/$1.yaml") <(names_in deploy/install.yaml))"
+    kubectl apply -f "$work/released/$1.yaml"
+    kubectl delete --timeout=90s -f "$work/released/$1.yaml"
+    restricted recording-callback-system
+}
+names_in() {
+    kubectl create --dry-run=client --validate=false --output name -f "$1" | sort
+}
 gone() {
     either 4 uninstall old "${here[@]}" --ignore-not-found
     without_crd
@@ -35,6 +48,7 @@ while read -r old commit; do
         check "from $old with --reuse-values, Helm $version_of_helm" upgraded "$old" $version_of_helm --reuse-values
         check "nothing is left of it" gone
     done
+    check "from the install.yaml of $old, and back" replaced "$old" "$commit"
     check "from $old with --reset-then-reuse-values" upgraded "$old" 4 --reset-then-reuse-values
     check "nothing is left of it" gone
     check "from $old with --reuse-values, and null for all that is new" upgraded "$old" 4 --reuse-values --set-json "$all_null"
