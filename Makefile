@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image release build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -16,45 +16,59 @@ skip_long := $(foreach long,$(long_tests),--skip $(long))
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9/.-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf '  %-20s %s\n' "$$target" "$$does"; done
 
-build: ## Build the operator and the simulator of the cloud into target/debug
+# What a target needs is looked for before anything is built.
+need/%:
+	@scripts/need.sh $*
+
+build: need/rust need/cc ## Build the operator and the simulator of the cloud into target/debug
 	cargo build --workspace --locked
 
-image: ## Build the container image into build/image, and push it where REPOSITORY says; PLATFORM, TAG
+image: need/rust need/go need/cc ## Build the container image into build/image, and push it where REPOSITORY says; PLATFORM, TAG
 	@deploy/image/build.sh $(if $(REPOSITORY),--push --repository $(REPOSITORY)) $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(TAG),--tag $(TAG))
 	@$(if $(REPOSITORY),true,echo "It is in build/image. To push it, too: make image REPOSITORY=registry.example.com/recording-callback-operator")
 
-release: build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM
+bundle: need/go build/bin/helm ## Make the bundle for the Operator Lifecycle Manager in build/bundle, judged by operator-framework's validators; IMAGE
+	@deploy/olm/bundle.sh build/bundle $(IMAGE)
+
+release: need/rust need/go need/python need/cc build/bin/helm ## Make all that a release consists of in build/release, and check it; PLATFORM, REGISTRY, SOURCE_URL
 	@scripts/release.sh $(PLATFORM)
 	@$(if $(PLATFORM),echo "To check it on a machine of $(PLATFORM): tests/release/check.sh",tests/release/check.sh)
 
-build/bin/kube: ## Build the Kubernetes control plane of tests and demo (minutes the first time)
+publish: need/go build/bin/helm ## Push the image and the chart of build/release to REGISTRY, as ghcr.io/owner; prints what there is to sign
+	@scripts/publish.sh $(REGISTRY)
+
+build/bin/kube: need/go ## Build the Kubernetes control plane of tests and demo (minutes the first time)
 	@tests/cluster/build.sh
 
-build/bin/helm: ## Build Helm (minutes the first time)
+build/bin/helm: need/go ## Build Helm (minutes the first time)
 	@tests/tools/build.sh
 
-build/bin/helm3: ## Build Helm 3, which many platforms still run
+build/bin/helm3: need/go ## Build Helm 3, which many platforms still run
 	@tests/tools/build.sh helm3
 
-build/bin/promtool: ## Build promtool, which tests the alerts
+build/bin/promtool: need/go ## Build promtool, which tests the alerts
 	@tests/tools/build.sh promtool
 
-build/bin/prometheus: ## Build Prometheus, which shows that they fire
+build/bin/prometheus: need/go ## Build Prometheus, which shows that they fire
 	@tests/tools/build.sh prometheus
 
-build/bin/node: ## Build what a node is made of, and install containerd and the like from Debian (needs root)
+build/bin/node: need/go ## Build what a node is made of, and install containerd and the like from Debian (needs root)
 	@tests/node/build.sh
 
-demo: build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
+demo: need/rust need/go need/python need/cc build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
 
-test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones
+test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
 	@echo "== image"
 	cd deploy/image && go test ./...
+	@echo "== bundle for the Operator Lifecycle Manager"
+	cd deploy/olm && go test -count=1 ./...
 	@echo "== version"
 	tests/release/version.sh
+	@echo "== publishing, to a registry on this machine"
+	tests/release/publish.sh
 	@echo "== chart and install.yaml"
 	tests/deploy/check.sh
 	@echo "== alerts, dashboard and runbook"
@@ -66,15 +80,15 @@ test: build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run al
 	@echo "== operator and simulator"
 	cargo test --workspace --all-targets --locked -- $(skip_long)
 
-runbook: build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
+runbook: need/rust need/go need/python need/cc build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
 	tests/monitoring/live.sh
 
-e2e: build build/bin/kube build/bin/helm build/bin/node ## Run the chart on a real node, in namespaces of its own (needs root)
+e2e: need/rust need/go need/python need/cc build build/bin/kube build/bin/helm build/bin/node ## Run the chart on a real node, in namespaces of its own (needs root)
 	@tests/e2e/images.sh
 	tests/e2e/run.sh
 
 test-1.37: export KUBE_BIN := $(CURDIR)/build/bin/kube-1.37
-test-1.37: build/bin/helm build/bin/helm3 ## Run the tests that need a control plane with the newest Kubernetes
+test-1.37: need/rust need/go need/cc build/bin/helm build/bin/helm3 ## Run the tests that need a control plane with the newest Kubernetes
 	KUBERNETES=1.37 tests/cluster/build.sh
 	cd tests/cluster && go test ./controlplane/...
 	tests/deploy/check.sh
@@ -90,14 +104,15 @@ test-all: test test-1.37 runbook e2e ## Run all tests and the long ones: every h
 	@echo "== twins: without a mechanism the tests must fail"
 	tests/twins/run.py
 
-twins: build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
+twins: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
 
-fuzz: ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
+fuzz: need/rust need/cc ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
 	cargo test --lib --locked --no-run
 	end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-10})); while ((SECONDS < end)); do PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --lib --locked -- fuzz::; done
 
-lint: ## Check formatting, and lint; every warning is an error; links in the docs, places of the twins
+lint: need/rust need/go need/python ## Check formatting, and lint; every warning is an error; links in the docs, places of the twins, workflows
+	tests/workflows/check.sh
 	tests/docs/check.py
 	tests/twins/run.py --check
 	cargo fmt --all --check
@@ -105,17 +120,18 @@ lint: ## Check formatting, and lint; every warning is an error; links in the doc
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
 	cd deploy/image && go vet ./...
+	cd deploy/olm && go vet ./...
 	@if command -v shellcheck >/dev/null; then shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $(scripts); else echo "shellcheck is not installed: scripts are not linted"; fi
 
-deny: ## Check where all crates come from, their licences, and that none is banned
+deny: need/rust ## Check where all crates come from, their licences, and that none is banned
 	@scripts/cargo-tool.sh cargo-deny
 	build/bin/cargo-deny --locked check -D warnings licenses bans sources
 
-advisories: ## Look for crates with known vulnerabilities, in RustSec's data base (needs the Internet)
+advisories: need/rust ## Look for crates with known vulnerabilities, in RustSec's data base (needs the Internet)
 	@scripts/cargo-tool.sh cargo-deny
 	build/bin/cargo-deny --locked check advisories
 
-generate: build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
+generate: need/rust need/go need/cc build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
 	@scripts/generate.sh
 
 check-generated: generate ## Fail if a generated file is not what `make generate` writes

@@ -3,10 +3,11 @@
 #
 #   crds/                                   from the types in src/api, by `recording-callback-operator crd`
 #   chart: Chart.yaml's versions            from Cargo.toml
-#   chart: files/, copies of the CRD and of the alerts and dashboard in deploy/monitoring: Helm cannot read outside of the chart
+#   chart: files/, copies of values.yaml, the CRD and of the alerts and dashboard in deploy/monitoring: Helm cannot read outside of the chart
 #   chart: README.md's table of values      from values.yaml
 #   deploy/install.yaml                     from the chart, by `helm template`
 #   deploy/kustomize/base/operator.yaml     from install.yaml: all but the binding that an overlay chooses
+#   docs/gitops.md's table of reasons       from what the engines' own code says, by the test that compares it
 #   docs/api.md, errors.md, metrics.md      from the CRD, the table of error codes and the metrics, by the tests that compare them
 #
 # Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.
@@ -19,7 +20,7 @@ install=deploy/install.yaml
 kustomize=deploy/kustomize/base/operator.yaml
 
 if [[ ${1:-} == --list ]]; then
-    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install $kustomize docs/{api,errors,metrics}.md
+    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install $kustomize docs/{api,errors,gitops,metrics}.md
     exit
 fi
 
@@ -31,7 +32,7 @@ mkdir -p crds $chart/files
 cargo run --quiet --locked -- crd >"$new/crd"
 cp "$new/crd" $crd
 cp "$new/crd" $chart/files/${crd##*/}
-cp deploy/monitoring/{alerts.yaml,dashboard.json} $chart/files
+cp deploy/monitoring/{alerts.yaml,dashboard.json} $chart/values.yaml $chart/files
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 sed "s/^\(version\|appVersion\): .*/\1: $version/" $chart/Chart.yaml >"$new/chart"
@@ -57,4 +58,5 @@ awk 'function put() { if (document !~ /kind: ClusterRoleBinding\nmetadata:\n  na
     END { put() }' $install >"$new/kustomize"
 cp "$new/kustomize" $kustomize
 
+(cd tests/engines && UPDATE_GENERATED=1 go test -count=1 -run TestReasons . >/dev/null)
 UPDATE_GENERATED=1 cargo test --quiet --locked --lib is_current

@@ -2,8 +2,11 @@
 # Makes all that a release consists of, in build/release, for one platform (this machine's, or the first argument):
 #
 #   the program; its image as `docker save` writes it and as an OCI layout; its bill of materials (CycloneDX)
-#   the chart; install.yaml; the CRD; monitoring/ and policies/
+#   the chart; the bundle for the Operator Lifecycle Manager; install.yaml; the CRD; monitoring/ and policies/
 #   LICENSE, CHANGELOG.md, and SHA256SUMS over all of it
+#
+# REGISTRY is where publish.sh will push image and chart, as ghcr.io/owner: chart, install.yaml and bundle then name the image there. SOURCE_URL is
+# where the source can be read, as https://github.com/owner/recording-callback-operator: alerts link to its page of this version.
 #
 # The same commit, made with the same Rust, Go and C compiler, gives the same bytes: every time in it is that of the commit.
 # Needs build/bin/helm.
@@ -40,12 +43,30 @@ build/bin/cargo-cyclonedx cyclonedx --quiet --manifest-path "$work/source/Cargo.
     --format json --spec-version 1.5 --override-filename bom
 sed "s|$work/source||; s|?download_url=file://[^\"]*||" "$work/source/bom.json" >"$built.cdx.json"
 
-# The packaged chart keeps the times of its files.
+cp --recursive deploy/install.yaml crds/*.yaml deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
 cp --recursive deploy/helm/$name "$work/$name"
+# What only a release knows: its images, and what changed in it.
+{
+    printf '  artifacthub.io/images: |\n    - name: operator\n      image: %s\n' "${REGISTRY:-registry.example.com}/$name:$version"
+    printf '  artifacthub.io/changes: |\n'
+    awk -v version="$version" -f scripts/changes.awk CHANGELOG.md
+} >>"$work/$name/Chart.yaml"
+if [[ -n ${REGISTRY:-} ]]; then
+    sed -i "s|^  repository: \"\"$|  repository: $REGISTRY/$name|" "$work/$name/values.yaml" "$work/$name/files/values.yaml"
+    sed -i -e '/^# No public registry/,/^#   images:/d' -e "s|image\.invalid/$name|$REGISTRY/$name|" "$release/install.yaml"
+fi
+if [[ -n ${SOURCE_URL:-} ]]; then
+    sed -i "s|https://git.example.com/$name|$SOURCE_URL|g" "$work/$name/Chart.yaml"
+    sed -i "s|docs/operations.md#|$SOURCE_URL/blob/v$version/docs/operations.md#|" "$release/monitoring/alerts.yaml"
+fi
+# The packaged chart keeps the times of its files.
 find "$work/$name" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 build/bin/helm package "$work/$name" --destination "$release" >/dev/null
 
-cp --recursive deploy/install.yaml crds/*.yaml deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
+deploy/olm/bundle.sh "$work/bundle" "${REGISTRY:-image.invalid}/$name:$version"
+tar --create --file "$release/$name-$version-bundle.tar" --directory "$work/bundle" --format=ustar --sort=name \
+    --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --mtime="@$SOURCE_DATE_EPOCH" .
+
 (cd "$release" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >"$work/sums" && mv "$work/sums" SHA256SUMS)
 
 rm -rf build/release

@@ -3,20 +3,27 @@
 # and without a warning, that wrong values are refused with a sentence that helps, that the rights are exactly those that
 # the README names, and that a release can be installed, upgraded, and uninstalled without losing the CRD.
 #
-# Needs build/bin/kube, build/bin/helm and build/bin/helm3. Its control plane is its own and ends with it. HELM names another Helm.
+# Needs cargo, build/bin/kube, build/bin/helm and build/bin/helm3. Its control plane is its own and ends with it. HELM names another Helm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/deploy/lib.sh
 
-chart=deploy/helm/recording-callback-operator
-image=(--set image.repository=registry.example.com/recording-callback-operator)
+operator=recording-callback-operator
+chart=deploy/helm/$operator
+image=(--set image.repository=registry.example.com/$operator)
 
 start_control_plane
 source tests/deploy/rendering.sh
+source tests/deploy/limits.sh
+source tests/deploy/settings.sh
 source tests/deploy/helm3.sh
 source tests/deploy/acceptance.sh
 source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
+source tests/deploy/umbrella.sh
+source tests/deploy/released.sh
+source tests/deploy/values.sh
+source tests/deploy/appliers.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
 summary

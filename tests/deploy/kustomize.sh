@@ -18,6 +18,7 @@ same_as_chart() {
 overlay_accepted() {
     overlay "$1" | accepted
 }
+check "nothing has the CRD" without_crd
 check "kustomize: cluster-wide is the chart" same_as_chart cluster-wide
 check "kustomize: namespaced is the chart with watchNamespaces" same_as_chart namespaced --set 'watchNamespaces={team-a,team-b}'
 for name in cluster-wide namespaced; do

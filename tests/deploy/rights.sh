@@ -33,7 +33,6 @@ install_yaml() {
 check "install.yaml is installed" install_yaml
 check "its pods pass Pod Security's restricted profile" \
     kubectl -n recording-callback-system wait deployment/recording-callback-operator --for=jsonpath='{.status.replicas}=2' --timeout=30s
-operator=recording-callback-operator
 check "rights, cluster-wide, in the release's namespace" grants $operator recording-callback-system \
     "$(all_of "$granted_work" "$granted_secrets" "$granted_crd" "$granted_lease")"
 check "rights, cluster-wide, in any other namespace" grants $operator team-a \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the tools of the tests into build/bin, each from the version that its go.mod pins: Helm (when nothing is named),
-# Helm 3, Prometheus, promtool.
+# Helm 3, Prometheus, promtool, actionlint.
 #
-#   build.sh [helm|helm3|prometheus|promtool]
+#   build.sh [helm|helm3|prometheus|promtool|actionlint]
 set -euo pipefail
 cd "$(dirname "$0")"
 bin=$(cd ../.. && pwd)/build/bin
@@ -14,7 +14,8 @@ case $tool in
     helm3) module=helm.sh/helm/v3 directory=helm3 ;;
     # Without the clients of all clouds, where Prometheus finds its targets: the tests name theirs.
     prometheus | promtool) module=github.com/prometheus/prometheus directory=prometheus tags=remove_all_sd ;;
-    *) fail "unknown tool '$tool': helm, helm3, prometheus or promtool" ;;
+    actionlint) module=github.com/rhysd/actionlint directory=actionlint tags='' ;;
+    *) fail "unknown tool '$tool': helm, helm3, prometheus, promtool or actionlint" ;;
 esac
 cd "$directory"
 version=$(sed -n "s|^\t$module \(v[0-9.]*\).*|\1|p" go.mod)

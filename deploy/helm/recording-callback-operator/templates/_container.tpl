@@ -1,0 +1,71 @@
+{{/*
+The operator's container, which the Deployment and the test of the release have in common. Nothing here renders an object.
+*/}}
+
+{{- define "operator.image" -}}
+{{- with .Values.image -}}
+{{- if not .repository -}}
+{{- fail "image.repository is not set: no public registry holds this image. Build it and push it to a registry that your nodes can pull from: make image REPOSITORY=registry.example.com/recording-callback-operator. Then name it: --set image.repository=registry.example.com/recording-callback-operator" -}}
+{{- end -}}
+{{- $registry := .registry | default ($.Values.global).imageRegistry -}}
+{{- if and $registry (not (regexMatch "^([^/]*[.:][^/]*|localhost)/" .repository)) -}}{{ $registry | trimSuffix "/" }}/{{- end -}}
+{{- .repository -}}
+{{- if .digest -}}@{{ .digest }}{{- else -}}:{{ .tag | default $.Chart.AppVersion }}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What every container of the release may not. */}}
+{{- define "operator.containerSecurityContext" -}}
+{{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- merge (dict) .Values.containerSecurityContext $context | toYaml -}}
+{{- end -}}
+
+{{/* The container, as a map without the list's dash. */}}
+{{- define "operator.container" -}}
+name: operator
+image: {{ include "operator.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - run
+  {{- include "operator.arguments" . | nindent 2 }}
+env:
+  {{- include "operator.environment" . | nindent 2 }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: metrics
+    containerPort: {{ int .Values.listenPort }}
+    protocol: TCP
+{{- range $probe, $path := dict "liveness" "/livez" "readiness" "/readyz" }}
+{{ $probe }}Probe:
+  httpGet:
+    path: {{ $path }}
+    port: metrics
+  {{- range $field, $value := index $.Values (print $probe "Probe") }}
+  {{ $field }}: {{ int $value }}
+  {{- end }}
+{{- end }}
+{{- with .Values.lifecycle }}
+lifecycle:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "operator.containerSecurityContext" . | nindent 2 }}
+{{- if or (include "operator.caMounted" .) .Values.extraVolumeMounts }}
+volumeMounts:
+  {{- if include "operator.caMounted" . }}
+  - name: ca-bundle
+    mountPath: /etc/recording-callback-operator/ca
+    readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,26 @@
+{{/*
+The environment of the container. Nothing here renders an object.
+*/}}
+
+{{- define "operator.environment" -}}
+{{- $own := list -}}
+{{- range $name, $value := include "operator.ownEnvironment" . | fromYaml -}}
+{{- $own = append $own (dict "name" $name "value" $value) -}}
+{{- end -}}
+{{- concat $own .Values.extraEnv | toYaml -}}
+{{- end -}}
+
+{{/* The variables that the chart sets, by name. */}}
+{{- define "operator.ownEnvironment" -}}
+# Freed memory goes back to the node soon, so that the pod's memory is what it uses.
+_RJEM_MALLOC_CONF: background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000
+{{- with .Values.proxy.https }}
+HTTPS_PROXY: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.noProxy }}
+NO_PROXY: {{ . | quote }}
+{{- end }}
+{{- if include "operator.caMounted" . }}
+SSL_CERT_FILE: /etc/recording-callback-operator/ca/{{ .Values.caBundle.key }}
+{{- end }}
+{{- end -}}

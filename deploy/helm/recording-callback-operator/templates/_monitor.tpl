@@ -1,0 +1,26 @@
+{{/*
+What ServiceMonitor and PodMonitor have in common. Nothing here renders an object.
+*/}}
+
+{{/* Metadata and, where it lies in another namespace, where to look for the pods. Takes a dict of root and the monitor's values. */}}
+{{- define "operator.monitorMetadata" -}}
+name: {{ include "operator.fullname" .root }}
+namespace: {{ .of.namespace | default (include "operator.namespace" .root) }}
+{{ include "operator.metadata" (dict "root" .root "labels" .of.labels "annotations" .of.annotations) }}
+{{- end -}}
+
+{{- define "operator.monitorNamespace" -}}
+{{- if .of.namespace }}
+namespaceSelector:
+  matchNames: [{{ include "operator.namespace" .root }}]
+{{- end }}
+{{- end -}}
+
+{{/* The one endpoint, as an item of a list. */}}
+{{- define "operator.monitorEndpoint" -}}
+{{- $endpoint := dict "port" "metrics" -}}
+{{- range $field := list "interval" "scrapeTimeout" "honorLabels" "relabelings" "metricRelabelings" -}}
+{{- with index $ $field }}{{ $_ := set $endpoint $field . }}{{ end -}}
+{{- end -}}
+- {{ merge (dict) .endpoint $endpoint | toYaml | indent 2 | trim }}
+{{- end -}}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Joins the releases that were made for two platforms into build/release: what both have must be the same to the last byte.
+#
+#   join-release.sh DIRECTORY DIRECTORY
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for part in "$@"; do
+    (cd "$part" && sha256sum --check --strict --quiet SHA256SUMS)
+done
+# Two checksums of one file are two lines that differ.
+LC_ALL=C sort --unique --key=2 <(cat "${@/%//SHA256SUMS}") >"$work/once"
+LC_ALL=C sort --unique <(cat "${@/%//SHA256SUMS}") >"$work/all"
+if [[ $(wc -l <"$work/once") != "$(wc -l <"$work/all")" ]]; then
+    echo "error: the platforms have made different files of one name:" >&2
+    awk '{ print $2 }' "$work/all" | sort | uniq --repeated >&2
+    exit 1
+fi
+rm -rf build/release
+mkdir -p build/release
+for part in "$@"; do
+    cp --recursive "$part/." build/release
+done
+cp "$work/once" build/release/SHA256SUMS

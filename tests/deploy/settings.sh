@@ -1,0 +1,61 @@
+# Sourced by check.sh: no setting is made twice, none against a value of the chart; and every flag of the program has its value.
+
+# A sentence that names the value to set, and what is refused with it.
+while IFS='|' read -r sentence json; do
+    check "refused: $json" refused "$sentence" template "${image[@]}" --set-json "$json"
+done <<'EOF'
+extraArgs has --resync-interval, which the chart sets by the value resyncInterval: set that|extraArgs=["--resync-interval=20m"]
+the value watchNamespaces|extraArgs=["--namespaces=media"]
+the value labelSelector|extraEnv=[{"name":"LABEL_SELECTOR","value":"a=b"}]
+the value fullnameOverride|extraArgs=["--lease-name=other"]
+the value listenPort|extraArgs=["--listen=:9090"]
+the value readOnly|extraArgs=["--read-only"]
+the value stallAfter|{"stallAfter":"20m","extraArgs":["--stall-after=30m"]}
+the value requestTimeout|{"requestTimeout":"10s","extraEnv":[{"name":"REQUEST_TIMEOUT","value":"20s"}]}
+extraArgs has --stall-after, which extraArgs or extraEnv sets already|extraArgs=["--stall-after=20m","--stall-after=30m"]
+extraEnv has STALL_AFTER, which extraArgs or extraEnv sets already|{"extraArgs":["--stall-after=20m"],"extraEnv":[{"name":"STALL_AFTER","value":"20m"}]}
+extraEnv has A, which extraArgs or extraEnv sets already|extraEnv=[{"name":"A","value":"1"},{"name":"A","value":"2"}]
+stallAfter is 25h: it must be from 1s to 24h|extraArgs=["--stall-after=25h"]
+extraEnv has HTTPS_PROXY, which the chart sets by proxy.https: choose one|{"proxy":{"https":"http://p:3128"},"extraEnv":[{"name":"HTTPS_PROXY","value":"http://q:3128"}]}
+extraEnv has no_proxy, which the chart sets by proxy.noProxy: choose one|{"proxy":{"noProxy":"a"},"extraEnv":[{"name":"no_proxy","value":"b"}]}
+by caBundle: choose one|{"caBundle":{"configMap":"roots"},"extraEnv":[{"name":"SSL_CERT_FILE","value":"/roots"}]}
+extraVolumes: two have one name, or the chart's: ca-bundle|{"caBundle":{"configMap":"roots"},"extraVolumes":[{"name":"ca-bundle","emptyDir":{}}]}
+extraVolumeMounts: two have one name|extraVolumeMounts=[{"name":"a","mountPath":"/a"},{"name":"b","mountPath":"/a"}]
+extraContainers: two have one name, or the chart's: operator|extraContainers=[{"name":"operator","image":"a"}]
+podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set: choose one|podDisruptionBudget={"minAvailable":1,"maxUnavailable":0}
+caBundle.configMap and caBundle.secret are both set: choose one|caBundle={"configMap":"roots","secret":"roots"}
+name the namespaces to serve in watchNamespaces|rbac={"clusterRoles":false}
+set crds.enabled=false|{"rbac":{"clusterRoles":false},"watchNamespaces":["team-a"]}
+prometheusRule.alerts: there is no alert RecordingCallbackNone|prometheusRule={"enabled":true,"alerts":{"RecordingCallbackNone":{"for":"1m"}}}
+prometheusRule.alerts: RecordingCallbackOperatorAbsent has no threshold|prometheusRule={"enabled":true,"alerts":{"RecordingCallbackOperatorAbsent":{"threshold":1}}}
+EOF
+
+# Those that another chart's values would need, or that are the kubeconfig's.
+flags_have_values() {
+    local flags
+    flags=$(KUBECONFIG=$work/nothing "target/debug/$operator" run --help | sed -n 's/^ *\(-., \)\?--\([a-z-]*\).*/\2/p' | sort)
+    equal "$(grep -vx 'context\|help\|kubeconfig\|leader-elect' <<<"$flags")" \
+        "$(sed -n 's/^\([a-z-]*\): [A-Za-z.]*$/\1/p' "$chart/templates/_settings.tpl" | grep -vx check-crd | sort)"
+}
+check "an argument of an earlier version's values is as good as ever" template "${image[@]}" --set 'extraArgs={--stall-after=20m}'
+check "a proxy with a password may be told by a Secret" template "${image[@]}" --set-json \
+    'extraEnv=[{"name":"HTTPS_PROXY","valueFrom":{"secretKeyRef":{"name":"proxy","key":"url"}}}]'
+check "every flag of the program has a value" flags_have_values
+
+# The port is one, wherever it is.
+ports_of() {
+    template "${image[@]}" --set networkPolicy.enabled=true,serviceMonitor.enabled=true --set "$1" >"$work/ports"
+    equal "$2" "$(sed -n 's/.*containerPort: \([0-9]*\).*/\1/p' "$work/ports" | sort -u)"
+    equal "$2" "$(sed -n '/ingress:/,/egress:/s/.*{port: \([0-9]*\).*/\1/p' "$work/ports")"
+    equal "port: metrics" "$(grep -o '^ *\(- \)\?\(port\|targetPort\): metrics' "$work/ports" | sed 's/.*\(port\|targetPort\)/port/' | sort -u)"
+    if [[ $2 != 8080 ]]; then grep -F -- "--listen=:$2" "$work/ports"; fi
+}
+check "the port is 8080" ports_of replicas=2 8080
+check "another port is followed by probes, monitor, Service and policy" ports_of listenPort=9443 9443
+service_port() {
+    template "${image[@]}" --set service.port=80 --show-only templates/service.yaml | grep -x '      port: 80'
+}
+check "the Service's port is its own" service_port
+
+# A template that doesn't fit a screen is read by nobody.
+check "no template is longer than a screen" equal "" "$(find "$chart/templates" -type f -exec awk 'END { if (NR > 75) print FILENAME, NR }' {} \;)"
