@@ -1,4 +1,5 @@
-//! Flags and environment, validated. The only file, with those in `config/`, that reads them.
+//! The grammar of the command line: flags with their environment twins, validated. Only this file and those in `config/` read them;
+//! what the cloud's SDK, proxies and certificates go by is read in `platform::ambient` and `platform::transport`.
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 

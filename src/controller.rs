@@ -1,6 +1,5 @@
-//! The controller: observe, plan, act, record. The only place that uses both `live` and `cluster`.
-//!
-//! This file wires the streams: what is watched, what wakes a reconcile, and what runs beside.
+//! Wires what leads: the check of the CRD, the Lease, the streams of objects, what wakes a reconcile, and what runs beside. Starts tasks;
+//! reads and writes no object itself, and decides nothing of one.
 
 mod account;
 mod account_registry;

@@ -1,7 +1,8 @@
 //! A Kubernetes operator that keeps recording callbacks of Huawei Cloud Live equal to `RecordingCallback` objects.
 //!
-//! Dependencies point one way: `terms` <- `plan`, `platform` <- `live`, `cluster`, `declared` <- `login` <- `controller` <- `main`;
-//! `docs/architecture.md` tells the way of an event through the modules.
+//! Dependencies point one way: `terms` <- `plan`, `platform` <- `live`; these, `cluster` and `declared` <- `login` <- `controller` and
+//! `command` <- `run` and `main`. `docs/architecture.md` tells the way of an event through the modules, and where each question is
+//! decided.
 
 pub mod admin;
 pub mod api;

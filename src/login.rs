@@ -1,4 +1,4 @@
-//! From a set of credentials and a spec to who calls, and where, and on to the account that this is.
+//! From a set of credentials and a spec to who calls, and where, and on to the account that this is. Calls no more of the cloud than IAM.
 
 pub mod ambient;
 pub mod secret;

@@ -1,4 +1,4 @@
-//! The process around the controller: cluster access, health, leadership, and an end in time.
+//! The process around the controller: cluster access, health, leadership, and an end in time. Knows nothing of a callback.
 
 use std::sync::Arc;
 use std::time::Duration;

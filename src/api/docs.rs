@@ -1,4 +1,4 @@
-//! `docs/api.md`, made from the CRD, so that the docs, `kubectl explain` and the rules never differ.
+//! `docs/api.md`, made from the CRD, so that the docs, `kubectl explain` and the rules never differ. Text only.
 
 use std::iter;
 

@@ -1,5 +1,5 @@
 //! Reads the `CustomResourceDefinition` that is installed: an older one silently prunes fields of the status, a missing one makes
-//! every call fail, and one that is being deleted means that the user uninstalls.
+//! every call fail, and one that is being deleted means that the user uninstalls. Never writes it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The operators that a cluster runs, as their Deployments tell it.
+//! The operators that a cluster runs, as their Deployments tell it. Only reads.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, ListParams};

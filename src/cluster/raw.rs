@@ -1,5 +1,5 @@
-//! Objects as a person works with them by hand. They are read without their types: one that this version can't read may have to be
-//! let go, too.
+//! Objects as a person works with them by hand, read without their types: one that this version can't read may have to be let go, too.
+//! Which of them, and whether, the commands decide.
 
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PostParams};
 use kube::{Client, ResourceExt as _};

@@ -1,4 +1,4 @@
-//! The rights that the operator's work needs, and whether somebody has them, as the API server judges it.
+//! The rights that the operator's work needs, and whether somebody has them, as the API server judges it. Grants nothing.
 
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,

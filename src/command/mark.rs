@@ -1,4 +1,4 @@
-//! `retry`, `suspend` and `resume`: the annotation and the field that a person would set by hand.
+//! `retry`, `suspend` and `resume`: the annotation and the field that a person would set by hand. Writes nothing else, calls no cloud.
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, stream};

@@ -1,4 +1,5 @@
-//! `verify-notification` and `serve-notifications`: what a receiver of notifications has to do, done once and done right.
+//! `verify-notification` and `serve-notifications`: what a receiver of notifications has to do, done once and done right. Calls neither
+//! cluster nor cloud.
 
 pub mod serve;
 pub mod verify;

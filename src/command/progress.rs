@@ -1,4 +1,4 @@
-//! A progress bar for what waits for the cloud: on stderr, and only where that is a terminal.
+//! A progress bar for what waits for the cloud: on stderr, and only where that is a terminal. Never part of what a command prints.
 
 use indicatif::{ProgressBar, ProgressStyle};
 

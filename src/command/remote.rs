@@ -1,4 +1,4 @@
-//! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`.
+//! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`. Changes nothing.
 
 mod ownership_report;
 

@@ -1,4 +1,4 @@
-//! `status`: the story of one object, from what the API server holds of it.
+//! `status`: the story of one object, from what the API server holds of it. Calls no cloud.
 
 mod story;
 mod text;

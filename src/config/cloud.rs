@@ -1,4 +1,4 @@
-//! What commands need to know that call the cloud.
+//! What commands need to know that call the cloud. Grammar and checks only.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The flags of `doctor`.
+//! The flags of `doctor`. Grammar and checks only.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! The flags of `verify-notification` and `serve-notifications`.
+//! The flags of `verify-notification` and `serve-notifications`. Grammar and checks only.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

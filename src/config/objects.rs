@@ -1,4 +1,4 @@
-//! The flags by which commands are told whose objects they are about, and how to print what they say.
+//! The flags by which commands are told whose objects they are about, and how to print what they say. Grammar and checks only.
 
 use clap::{Args, ValueEnum};
 

@@ -1,4 +1,4 @@
-//! The flags of `orphans` and `import`.
+//! The flags of `orphans` and `import`. Grammar and checks only.
 
 use clap::{Args, ValueEnum};
 

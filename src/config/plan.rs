@@ -1,4 +1,4 @@
-//! The flags of `plan`.
+//! The flags of `plan`. Grammar and checks only.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The flags of `release`.
+//! The flags of `release`. Grammar and checks only.
 
 use clap::Args;
 

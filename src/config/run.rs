@@ -1,4 +1,4 @@
-//! The flags of `run`, and the configuration they make.
+//! The flags of `run`, and the configuration they make. Grammar and checks only, but for the name of the host.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One credential at one project, with everything that its objects share: client, quota and looks.
+//! One credential at one project, with everything that its objects share: client, quota and looks. Passes calls on, and decides on none.
 
 use std::sync::Arc;
 
@@ -102,7 +102,6 @@ impl SharedAccount {
             .await
     }
 
-    /// DELETE.
     pub(super) async fn delete(
         &self,
         token: Token,

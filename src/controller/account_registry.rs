@@ -1,4 +1,5 @@
-//! From an object's references to what calls need: the Secrets are read, judged, and become an account.
+//! From an object's references to what calls need: its Secrets are read and judged, and become an account, which all who name the same
+//! share. Also recalls what statuses tell of refused credentials, and sets the gauges of quotas. Calls no more of the cloud than IAM.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,5 @@
-//! What every reconcile shares. Built once.
+//! What every reconcile shares, built once; the worker slots; the ways to wake an object and to hand on what it left; and what is
+//! counted of calls. Decides nothing.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The create: write ahead, POST once, record the outcome. The only file that may POST.
+//! The create: write ahead, POST once, find out what came of it. The only file that may POST; whether to, `plan` says.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Gauges that are counted from what there is, not from what happened.
+//! Gauges that are counted from what there is, not from what happened. Asks nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

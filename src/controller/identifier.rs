@@ -1,4 +1,4 @@
-//! Ids of attempts: ULIDs, so that they sort by time and never repeat.
+//! Ids of attempts: ULIDs, so that they sort by time and never repeat. Random, for this process's own use: nothing is decided by them.
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};

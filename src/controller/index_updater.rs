@@ -1,4 +1,4 @@
-//! What one watch has brought: keeps the index up to date with it, and notices what went.
+//! What one watch has brought: keeps the index up to date with it, and notices what went. Reads and writes no object.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -28,7 +28,6 @@ use crate::terms::failure::Failure;
 #[derive(Default)]
 pub(super) struct Memories(Mutex<HashMap<String, ObjectMemory>>);
 
-/// The memory of one object.
 #[derive(Default)]
 pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.

@@ -1,4 +1,4 @@
-//! One create per place at a time, within this process.
+//! One create or adoption per place at a time, within this process. Another process is kept out by the record, not by this.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -100,7 +100,6 @@ impl Reconciliation<'_> {
                 .owner_elsewhere(&self.facts.object.uid, &place, target);
     }
 
-    /// Looks at the place.
     pub(super) async fn look_at_place(
         &mut self,
         look: Look,

@@ -1,4 +1,4 @@
-//! How an account is reached, as its newest sweep tells.
+//! How an account is reached, as its newest sweep tells. Pure.
 
 use crate::terms::failure::{Class, Failure};
 

@@ -1,4 +1,4 @@
-//! One reconcile: observe, plan, act, record. `plan` says what to do; this file only does it.
+//! One reconcile, round by round: gathers what is known, has `plan` interpreted, and remembers how it ended. Decides nothing of an object.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! One round of one object's reconcile: its facts, and how it waits.
+//! One round of one object's reconcile: its facts, its worker slot, its quota and allowance, and how it waits. Decides nothing; what
+//! each step does is in `steps`, `questions`, `create`, `update_delete` and `status_writer`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Writes what happened into the status, and tells it in an event.
+//! Writes statuses, the outcome of a create until it is in the status, and the events that go with them; remembers what could not be
+//! written. What a status says, `plan::outcome` decides. Calls no cloud.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -297,7 +298,6 @@ impl Reconciliation<'_> {
     }
 }
 
-/// The annotation of a record.
 pub(super) fn record_annotation(record: &Record) -> String {
     serde_json::json!(record).to_string()
 }

@@ -1,4 +1,5 @@
-//! The controller as the interpreter of decisions: what each step does. Creates, updates and deletes have files of their own.
+//! The controller as the interpreter of decisions: what each step does. Decides nothing; creates, updates and deletes have files of
+//! their own.
 
 use std::time::Duration;
 

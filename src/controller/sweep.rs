@@ -111,7 +111,6 @@ fn tell_strayed(context: &Context, object: &RecordingCallback) {
     }
 }
 
-/// One sweep of one account.
 async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)

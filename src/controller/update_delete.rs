@@ -1,4 +1,5 @@
-//! Updates and deletes by id, each checked against the object as it is once the call may be made.
+//! Updates and deletes by id, each checked against the object as it is once the call may be made; the status of what failed; and the
+//! release of an object. Posts nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

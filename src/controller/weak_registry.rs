@@ -1,4 +1,4 @@
-//! Things that live as long as somebody uses them: for each key one, which all who need it share.
+//! Things that live as long as somebody uses them: for each key one, which all who need it share. No I/O.
 
 use std::collections::HashMap;
 use std::hash::Hash;

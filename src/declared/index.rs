@@ -1,4 +1,5 @@
-//! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile.
+//! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile. No I/O;
+//! who of them owns the place is `plan::ownership`'s.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,7 +51,7 @@ struct IndexEntry {
     /// The newest attempt of its record while that is open, and when it was first seen here.
     attempt: Option<(String, Instant)>,
     observes: bool,
-    /// As the object says it; what was seen and when it counts is added by `standing`.
+    /// As the object says it; what was seen and when it counts is added by `as_candidate`.
     candidate: Candidate,
     /// The resourceVersion: the watch may be behind our own writes.
     version: u64,

@@ -1,4 +1,5 @@
-//! From the wire to domain types. After this nobody looks into a spec or an annotation any more.
+//! From an object on the wire to the values of `plan`: metadata, status, record, spec. Decisions see nothing else of a spec or an
+//! annotation; beside this, `login::secret` reads the references to Secrets, and commands print what a spec says. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The reasons, each with its meaning, the operator's reaction and the remedy.
+//! The reasons, each with its meaning, the operator's reaction and the remedy. Text only.
 
 use crate::plan::facts::reason::Reason;
 

@@ -1,4 +1,4 @@
-//! What a successful call brings.
+//! What a successful call brings. Values only.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,5 @@
-//! A client of the Live API. The only caller of the transport for it.
+//! A client of the Live API. The only caller of the transport for it; whether a call may be made, the quota's token and the
+//! credential's pass say.
 
 mod call;
 mod permit;

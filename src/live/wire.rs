@@ -1,4 +1,4 @@
-//! The JSON of the five operations, and the rows that come of it. The only file that names a field of the API.
+//! The JSON of the five operations, and the rows that come of it. The only file that names a field of these operations; sends nothing.
 //!
 //! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out. What is
 //! understood may be shown: no secret of the call, no control character and no endless text is in a row.

@@ -1,4 +1,4 @@
-//! The operator's own credentials, and whose objects may use them.
+//! The operator's own credentials, and whose objects may use them. A namespace that was not named in the flag never gets them.
 
 use std::sync::Arc;
 

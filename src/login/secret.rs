@@ -1,4 +1,4 @@
-//! The Secrets that an object refers to, and what became of reading one.
+//! The Secrets that an object refers to, and what became of reading one. Reads none itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Names, labels and meanings of the metrics: what is registered and what the docs say come from the same rows.
+//! Names, labels and meanings of the metrics: what is registered and what the docs say come from the same rows. Data only.
 
 use std::fmt::Write as _;
 

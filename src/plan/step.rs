@@ -1,4 +1,4 @@
-//! What to do next for an object: a question, a change at the cloud, or a rest.
+//! What to do next for an object: a question, a change at the cloud, or a rest. Pure; no status is made here.
 
 pub mod backoff;
 pub mod contention;

@@ -1,4 +1,4 @@
-//! The account that one credential means at one project, and whom the cloud counts its calls for.
+//! The account that one credential means at one project, and whom the cloud counts its calls for. Values only.
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! From an unsuccessful answer to a `Failure`: what it means, in words that may be shown.
 //!
-//! Pure. What a service has rules of its own for is decided first, then the error code, then the HTTP status. The text of a message decides nothing: it is not stable.
+//! Pure. What a service has rules of its own for is decided first, then the error code, then the HTTP status. The text of a message
+//! decides nothing: it is not stable.
 
 use std::time::Duration;
 

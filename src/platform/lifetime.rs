@@ -1,4 +1,4 @@
-//! How long what a service issues is good for.
+//! How long what a service issues is good for. Pure.
 
 use std::time::Duration;
 

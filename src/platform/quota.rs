@@ -1,7 +1,7 @@
 //! The quota of one cloud identity. A call to the cloud takes a `Token` by value, so none can be made without one.
 //!
-//! Who waits has a place in a queue and costs no worker. `rate` says when, `queue` says who; both are pure. Here they are put together, and
-//! nothing here decides.
+//! Who waits has a place in a queue and costs no worker. `rate` says when, `queue` says who; both are pure. Here they are put together,
+//! waited for, and a token that a throttling has made void is exchanged.
 
 mod queue;
 mod rate;

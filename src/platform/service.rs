@@ -1,4 +1,5 @@
-//! One call to a service beside Live: sends it, learns the service's time, and says of a failure that what it was for has not been sent.
+//! One call to a service beside the one that an account is for, such as IAM: sends it, learns the service's time, and says of a failure
+//! that what it was for has not been sent.
 //!
 //! Nothing is tried again here.
 

@@ -1,4 +1,4 @@
-//! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends.
+//! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends. Never written anywhere.
 
 mod exchange;
 pub(crate) mod key_error;

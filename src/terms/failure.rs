@@ -1,4 +1,5 @@
-//! How a call to the cloud can end badly, as far as decisions need to know.
+//! The words for a call and for how it can end badly: operation, class, failure. Values only; `platform` and `live` make them, `plan`
+//! decides by them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The lanes of the quota.
+//! The lanes of the quota: who goes first when it is short. A value only.
 
 /// Who goes first when the quota is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

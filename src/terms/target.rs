@@ -1,4 +1,4 @@
-//! Where calls go.
+//! Where calls go: region, project and address. A value only.
 
 /// The project of a region that calls are about, and the address of the service there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! The cloud's side: credentials, the way to the cloud, clock, and how much of the quota looking takes.
+//! The cloud's side: credentials, the way to the cloud, clock, and how much of the quota looking takes. Only looks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

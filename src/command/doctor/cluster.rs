@@ -1,4 +1,4 @@
-//! The cluster's side: API server, CRD, Leases.
+//! The cluster's side: API server, CRD, Leases. Only reads.
 
 use kube::Client;
 

@@ -1,4 +1,4 @@
-//! The operators of a cluster: by their Deployments, or the one in whose container this runs.
+//! The operators of a cluster: by their Deployments, or the one in whose container this runs. Only reads.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Whether the operator may do what its work needs.
+//! Whether the operator may do what its work needs. Asks the API server, and tries nothing.
 
 use std::collections::BTreeSet;
 

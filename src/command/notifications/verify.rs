@@ -1,4 +1,4 @@
-//! `verify-notification`: whether a body that was received is genuine.
+//! `verify-notification`: whether a body that was received is genuine. Reads files and stdin only.
 
 use std::io::Read as _;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud.
+//! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud. An
+//! interpreter of the steps that looks, and tells of every change instead of making it.
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;

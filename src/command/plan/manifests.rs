@@ -1,4 +1,4 @@
-//! Manifests, read as kubectl reads them: several documents in a file, lists of objects, JSON or YAML.
+//! Manifests, read as kubectl reads them: several documents in a file, lists of objects, JSON or YAML. Reads files and stdin only.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Whose objects are swept together, and when.
+//! Whose objects are swept together, and when. Calls no more of the cloud than IAM.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use crate::platform::account::AccountKey;
 use crate::terms::failure::Failure;
 use crate::terms::target::Target;
 
-/// Objects.
 pub(super) type ServedObjects = Vec<Arc<RecordingCallback>>;
 
 /// Objects that call as the same one.

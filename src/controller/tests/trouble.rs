@@ -59,7 +59,6 @@ pub(super) enum CallFate {
     },
 }
 
-/// A call to the cloud.
 #[derive(Debug, Clone)]
 pub(super) struct CloudCall {
     pub(super) method: Method,

@@ -1,4 +1,4 @@
-//! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, tell.
+//! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, log and count.
 //!
 //! A call is made once. It is made once more only after a refusal that says why it can't have happened: a date that the
 //! cloud did not accept, or a token of ours that it did not know any more.

@@ -1,4 +1,4 @@
-//! What a create or an update sends.
+//! What a create or an update sends. Values only.
 
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::content::Content;

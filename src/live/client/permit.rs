@@ -1,4 +1,4 @@
-//! Leave to make a call, which quota and credential give together.
+//! Leave to make a call, which quota and credential give together. Sends nothing.
 
 use std::time::Duration;
 

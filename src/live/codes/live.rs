@@ -1,4 +1,4 @@
-//! The codes of Live itself.
+//! The codes of Live itself. Data only.
 
 use crate::platform::codes::{Code, code};
 use crate::terms::failure::Class;

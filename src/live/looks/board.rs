@@ -24,7 +24,6 @@ pub(super) type LookWork = BoxFuture<'static, Result<(), Failure>>;
 /// Everybody who waits for a look holds a clone and drives it; when all are dropped, so is the look.
 pub(super) type SharedLook = Shared<LookWork>;
 
-/// What a look looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum LookScope {
     Domain(String),

@@ -1,4 +1,5 @@
-//! How a look comes about: it waits for its turn, then begins by itself or in a sweep, and what it saw is kept.
+//! How a look comes about: it waits for its turn, then begins by itself or in a sweep, and what it saw is kept. Changes nothing at the
+//! cloud.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Reads a list of the cloud page by page, as often as it takes until the list has held still all the while.
+//! Reads a list of the cloud page by page, as often as it takes until the list has held still all the while. Never makes a row up, nor
+//! drops one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! What is asked of looks, and what is told.
+//! What is asked of looks, and what they answer. Values only.
 
 use jiff::Timestamp;
 use tokio::time::Instant;

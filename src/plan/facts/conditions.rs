@@ -1,4 +1,5 @@
-//! The three conditions, as kstatus reads them: `Ready` always, `Reconciling` and `Stalled` only while True.
+//! The three conditions, as kstatus reads them: `Ready` always, `Reconciling` and `Stalled` only while True. Their words, what a stored
+//! status says by them, and how those of a situation are written. Pure.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! How a callback differs from what it should say, field by field, as it is told.
+//! How a callback differs from what it should say, field by field, as it is told. Pure.
 
 use crate::api::status::ChangeStatus;
 use crate::plan::facts::content::{Content, FieldPair, ReportedContent};

@@ -1,4 +1,4 @@
-//! The ledger of changes at the cloud: `lastOperation` and `operations` of a status.
+//! The ledger of changes at the cloud: `lastOperation` and `operations` of a status. Pure.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Where a callback lies within a project: domain and application.
+//! The key of a callback within a project: domain (without case) and app. A value only; who owns a place is `plan::ownership`'s.
 
 /// The key that the cloud gives a callback: an ingest (publish) domain and an application of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

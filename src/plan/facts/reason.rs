@@ -1,4 +1,5 @@
-//! The one vocabulary of reasons: conditions, events, metric labels and the docs all use these words.
+//! The one vocabulary of reasons: conditions, events, metric labels and the docs all use these words. When one applies is decided
+//! elsewhere.
 
 /// Why an object is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

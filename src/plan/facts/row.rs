@@ -1,4 +1,4 @@
-//! A callback as the cloud tells it. Every field but the id may be missing.
+//! A callback as the cloud tells it. Every field but the id may be missing. A value only: whose it is, it does not know.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Moments of cloud time, and sums of them that can't overflow.
+//! Moments of cloud time, and sums of them that can't overflow. No clock.
 
 use std::time::Duration;
 

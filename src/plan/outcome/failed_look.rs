@@ -1,4 +1,4 @@
-//! What is said of an object that was settled when nobody can look any more: the cloud probably holds its spec still.
+//! What Ready says after a look failed: of an object that was settled, as before, since the cloud probably holds its spec still. Pure.
 
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::{Facts, conditions};

@@ -1,4 +1,4 @@
-//! The status of an object that parts with a callback: it is let go, or the id was never its own.
+//! The next status of an object that parts with a callback: it is let go, or the id was never its own. Pure.
 
 use crate::api::status::Status;
 use crate::plan::facts::Facts;

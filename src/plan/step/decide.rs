@@ -1,4 +1,4 @@
-//! The decision: one step for one object, from its facts.
+//! The entry of the decision: which file decides for this object, from its facts, and in which lane its calls go. Pure.
 
 use crate::plan::facts::{Facts, SignKeyState};
 use crate::plan::step::situation::Situation;

@@ -1,4 +1,4 @@
-//! The decision for an object that is being deleted: leave nothing of ours behind, touch nothing that is not ours.
+//! The decision for an object that is being deleted: leave nothing of ours behind, touch nothing that is not ours. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Rows at an object's place: which of them is ours, and what becomes of one that is not.
+//! Rows at an object's place: which of them is ours, and what becomes of one that is not. Pure.
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;

@@ -1,4 +1,4 @@
-//! The decision for an object whose callback is known by id: keep the cloud equal to the spec.
+//! The decision for an object whose callback is known by id: keep the cloud equal to the spec. Pure; it never creates without a look.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The decision for an object that is managed and not being deleted.
+//! The decision for an object that is managed and not being deleted: access, owner, sign key, then the create or what `maintain` says.
+//! Pure.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::terms::target::Target;
 /// When a Duplicate asks again whether its owner is known.
 const LISTED_SOON: Duration = Duration::from_secs(5);
 
-/// The next step: gates first, then what the record and the status know, then what a look shows.
+/// The next step: preconditions first, then what the record and the status know, then what a look shows.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
     if let Some(failure) = &facts.blind
         && is_settled(facts, desired)

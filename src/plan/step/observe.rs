@@ -1,4 +1,4 @@
-//! The decision for an object that only looks: what managing it would do.
+//! The decision for an object that only looks: what managing it would do. Pure; no step of it changes anything at the cloud.
 
 use crate::api::status::{ChangeStatus, PlanStatus};
 use crate::plan::facts::reason::Reason;

@@ -1,4 +1,4 @@
-//! The decision while it is not known whether the newest create happened: nothing is posted until a look can tell.
+//! The decision while it is not known whether the newest create happened: nothing is posted until a look can tell. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What keeps an object from calling the cloud: no way in, another target than its callback's, a backoff that runs.
+//! What keeps an object from calling the cloud: no way in, another target than its callback's, a backoff that runs. Pure.
 
 use jiff::Timestamp;
 

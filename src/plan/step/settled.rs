@@ -1,4 +1,4 @@
-//! What the status remembers of an object's callback, and whether that is enough to go on without a look.
+//! What the status remembers of an object's callback, and whether that is enough to go on without a look. Pure.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! How things are with an object, in the words that its conditions will use.
+//! How things are with an object, in the words that its conditions will use. Values only; `plan::outcome` puts them into a status.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The codes of the gateway in front of Live.
+//! The codes of the gateway in front of every service. Data only.
 
 use super::code::{Code, code};
 use crate::terms::failure::Class;

@@ -1,4 +1,4 @@
-//! A row of the table of error codes.
+//! A row of the table of error codes. A value only.
 
 use crate::terms::failure::Class;
 

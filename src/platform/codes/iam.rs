@@ -1,4 +1,4 @@
-//! The codes of IAM, which gives tokens and knows projects.
+//! The codes of IAM, which gives tokens and knows projects. Data only.
 
 use super::code::{Code, code};
 use crate::terms::failure::Class;

@@ -1,4 +1,5 @@
-//! The project that a region stands for, when the credentials name none. Asked once, kept for good.
+//! The project that a region stands for, when the credentials name none. Asked once, kept for good. Of several that could be meant none
+//! is guessed.
 
 use std::{sync::Arc, time::Duration};
 

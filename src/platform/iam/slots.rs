@@ -1,4 +1,4 @@
-//! What is asked for by one caller at a time, and shared by all: a slot for each key.
+//! What is asked for by one caller at a time, and shared by all: a slot for each key. Asks nothing itself.
 
 use std::{
     collections::HashMap,

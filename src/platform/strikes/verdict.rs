@@ -1,4 +1,4 @@
-//! From the end of a call to what it says of the credential.
+//! From the end of a call to what it says of the credential. Pure.
 
 use crate::terms::failure::{Class, Failure};
 

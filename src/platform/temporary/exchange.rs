@@ -1,4 +1,4 @@
-//! How each source gives a key: the calls, in the form of the cloud's SDK.
+//! How each source gives a key: the calls, in the form of the cloud's SDK. A source that fails is not replaced by another.
 
 use std::{path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Why the operator's own credentials give no key.
+//! Why the operator's own credentials give no key. Shows nothing secret.
 
 use std::time::Duration;
 

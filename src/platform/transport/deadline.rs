@@ -1,4 +1,4 @@
-//! Until when a request may be handed over.
+//! Until when a request may be handed over. A value and its comparison with a clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which proxy calls take, for people: the HTTP client chooses by the same rule itself.
+//! Which proxy calls take, for people: the HTTP client chooses by the same rule itself. Sends nothing.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;

@@ -1,5 +1,5 @@
 //! The calls of an operator that change something, each with the write of its outcome, as `controller::create` and
-//! `controller::change` make them; and how a reconcile ends.
+//! `controller::update_delete` make them; and how a reconcile ends.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The facts of a reconcile, as `controller::run` puts them together.
+//! The facts of a reconcile, as `controller::gather` and `controller::reconciliation` put them together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,7 +23,6 @@ impl ModelWorld {
         Duration::from_secs(if lies { 0 } else { SETTLE.unsigned_abs() })
     }
 
-    /// The facts of a run.
     pub(super) fn facts_of(&self, who: usize, run: &ModelRun) -> Facts {
         self.facts(who, &run.object, &run.known)
     }

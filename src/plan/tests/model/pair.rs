@@ -1,6 +1,6 @@
 //! Two objects that want one place, and a third one's callback elsewhere: who owns, who is a duplicate, who takes over, and what
 //! becomes of an id that somebody wrote into a status. One process serves both; each reconcile is carried out whole, as
-//! `plan::interpreter` drives it, save that its change at the cloud may meet any fate and the process may die of it.
+//! `plan::step::interpreter` drives it, save that its change at the cloud may meet any fate and the process may die of it.
 
 mod facts;
 mod process;
