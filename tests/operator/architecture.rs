@@ -1,5 +1,6 @@
 //! The arrows between the modules, as docs/architecture.md draws them.
 
+mod questions;
 mod source;
 
 use std::{
