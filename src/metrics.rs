@@ -217,7 +217,7 @@ impl Metrics {
             .observe(wait.as_secs_f64());
     }
 
-    /// The quota that an identity keeps to now, in calls a minute. `identity` must not be secret, nor tell a tenant's name: its label is a hash.
+    /// The quota that an identity keeps to now, in calls a minute. `identity` is a hash: names are a tenant's.
     pub fn set_quota_limit(&self, region: &str, identity: &str, per_minute: u32) {
         let labels = IdentityLabels {
             region: region.to_owned(),

@@ -1,6 +1,5 @@
 //! How long lists and watches may take, and how soon a watch may begin again. The client leaves all three open: it waits for a page of
-//! a list, or for the head of a watch, without end, and what ends at once it asks for again at once. Changes nothing of what passes
-//! through.
+//! a list, or for the head of a watch, without end, and what ends at once it asks for again at once. Asks for nothing itself.
 
 use std::collections::HashMap;
 use std::pin::Pin;

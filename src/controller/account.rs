@@ -24,7 +24,7 @@ pub(super) struct SharedAccount {
 }
 
 impl SharedAccount {
-    /// Brings together what one login uses. `gate` is shared by all that address the same project.
+    /// Brings together what one login uses. `gate`, the barrier, is shared by all that address the same project.
     pub(super) fn new(
         login: Login,
         client: Arc<Client>,

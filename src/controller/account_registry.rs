@@ -308,7 +308,7 @@ impl AccountRegistry {
         SharedAccount::new(login, Arc::clone(&self.client), bucket, gate, domains)
     }
 
-    /// The gate of a project at an endpoint.
+    /// The barrier of a project at an endpoint.
     fn gate(&self, target: &Target) -> Arc<CreateBarrier> {
         let key = (target.endpoint.clone(), target.project_id.clone());
         lock(&self.gates).get_or_make(key, CreateBarrier::new)

@@ -209,7 +209,7 @@ impl Leftover {
             .ok_or_else(|| "its credentials can't be used".to_owned())
     }
 
-    /// Deletes it, unless somebody else has taken it over. Waiting holds no worker's place.
+    /// Deletes it, unless somebody else has taken it over. Waiting holds no worker slot.
     async fn delete(
         &self,
         run: &mut Reconciliation<'_>,

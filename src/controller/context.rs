@@ -252,7 +252,7 @@ impl RetryTokens for CallObserver {
     }
 }
 
-/// A worker's place. Given up while waiting, so that waiting costs no worker.
+/// Leave to work on an object. Given up while waiting, so that waiting costs no worker.
 pub(super) struct WorkerSlot<'a> {
     workers: &'a Semaphore,
     permit: Option<SemaphorePermit<'a>>,

@@ -1,5 +1,5 @@
-//! The ways out of this process, and its clock: all that tests in virtual time replace. No other file of the controller makes a client
-//! or reads the wall clock.
+//! The ways out of this process, and its clock: all that tests in virtual time replace. No other file of the controller makes a
+//! transport or reads the wall clock.
 
 use std::sync::Arc;
 

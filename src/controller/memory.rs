@@ -187,7 +187,7 @@ impl ObjectMemory {
         let repaired = self.rewrites.last().copied();
         self.rewrites.retain(|at| at.elapsed() < HOUR);
         let count = self.rewrites.len();
-        // When the last one was is known for as long as the process lives: a contest that it began ends by that.
+        // When the last one was is known for as long as the process lives: contention that it began ends by that.
         if count == 0 {
             self.rewrites.extend(repaired);
         }

@@ -1,4 +1,5 @@
-//! One create or adoption per place at a time, within this process. Another process is kept out by the record, not by this.
+//! One create, adoption or clean-up delete per place at a time, within this process. Another process is kept out by the record, not by
+//! this.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,12 +11,12 @@ use crate::terms::target::Target;
 
 type Lock = tokio::sync::Mutex<()>;
 
-/// The places at which a create is under way.
+/// The places at which one of these is under way.
 #[derive(Default)]
 pub(super) struct PlaceLocks(Mutex<WeakRegistry<(String, String, Place), Lock>>);
 
 impl PlaceLocks {
-    /// Waits until no other create is under way at this place, and holds the others back.
+    /// Waits until no other of these is under way at this place, and holds the others back.
     pub(super) async fn lock(&self, target: &Target, place: &Place) -> OwnedMutexGuard<()> {
         let lock = {
             let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);

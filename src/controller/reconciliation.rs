@@ -218,7 +218,7 @@ impl<'a> Reconciliation<'a> {
             .await
     }
 
-    /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
+    /// Waits without a worker slot, and not longer than until the object changes or the process is to end.
     pub(super) async fn wait<T>(
         &mut self,
         future: impl Future<Output = T>,

@@ -1,5 +1,5 @@
-//! The watches, one for each namespace that is served, each with a life of its own: one that is missing, forbidden or silent
-//! holds up neither the start nor the others. What they bring is passed on, and nothing is decided by it.
+//! The watches, one for each namespace that is served, each with a life of its own: one that is missing, forbidden or silent holds up
+//! neither the start nor the others. What they bring may wake an object; nothing of it is decided here.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;

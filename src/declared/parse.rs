@@ -1,5 +1,6 @@
 //! From an object on the wire to the values of `plan`: metadata, status, record, spec. Decisions see nothing else of a spec or an
-//! annotation; beside this, `login::secret` reads the references to Secrets, and commands print what a spec says. No I/O.
+//! annotation. Who calls, and where, is read of the spec by `login` and by those who ask it, and commands print what a spec says. No
+//! I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 

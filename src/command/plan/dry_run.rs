@@ -227,7 +227,7 @@ impl<'a> DryRun<'a> {
         Ok((seen.rows, seen.proves_absence))
     }
 
-    /// Now at the cloud; the facts stay of the moment at which the course began, or later.
+    /// Now at the cloud; the facts stay of the moment at which the dry run began, or later.
     fn now(&mut self) -> Timestamp {
         let clock = &self.ground.cloud.client().clock;
         let now = match &self.account {

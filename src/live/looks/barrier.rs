@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// The gate of one project at one endpoint; all credentials that address the project share it.
+/// The barrier of one project at one endpoint; all credentials that address the project share it.
 #[derive(Debug)]
 pub struct CreateBarrier {
     traffic: watch::Sender<Traffic>,
@@ -19,7 +19,7 @@ struct Traffic {
 }
 
 impl CreateBarrier {
-    /// An open gate.
+    /// An open barrier.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             traffic: watch::Sender::new(Traffic::default()),

@@ -1,5 +1,5 @@
-//! Reads a list of the cloud page by page, as often as it takes until the list has held still all the while. Never makes a row up, nor
-//! drops one.
+//! Reads a list of the cloud page by page, as often as it takes until the list has held still all the while. One that does not is a
+//! failure, never a shorter list.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -22,7 +22,7 @@ pub(in crate::plan) fn backoff_until(facts: &Facts) -> Option<Timestamp> {
     (next > facts.now && !hurry).then_some(next)
 }
 
-/// When the contest is over, if there is one and nothing rewrites the callback again: an hour after the last rewrite that was put
+/// When the contention is over, if there is one and nothing rewrites the callback again: an hour after the last rewrite that was put
 /// right, whatever is done at once meanwhile since somebody asked.
 pub(in crate::plan) fn end(facts: &Facts) -> Option<Timestamp> {
     let repaired = repaired(facts).filter(|_| facts.rewrites.count > 1 || is_contended(facts));
@@ -46,7 +46,7 @@ pub(in crate::plan) fn contended(id: &str) -> Situation {
     Situation::new(Reason::Contended, Stage::Stalled, message)
 }
 
-/// When a rewrite was last put right. A restart knows only that there was a contest, and when we last wrote.
+/// When a rewrite was last put right. A restart knows only that there was one, and when we last wrote.
 fn repaired(facts: &Facts) -> Option<Timestamp> {
     let told = facts.last_write.filter(|_| is_contended(facts));
     let repaired = facts.rewrites.repaired.or(told);
