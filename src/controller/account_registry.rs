@@ -1,7 +1,7 @@
 //! From an object's references to what calls need: the Secrets are read, judged, and become an account.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
@@ -23,6 +23,7 @@ use crate::declared::parse;
 use crate::live::client::Client;
 use crate::live::looks::CreateBarrier;
 use crate::live::sign_key::SignKey;
+use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::secret;
 use crate::login::{Login, LoginError};
@@ -389,8 +390,4 @@ fn inputs(
             login.and_then(|login| login.project_id.clone()),
         ),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

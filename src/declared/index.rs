@@ -1,7 +1,7 @@
 //! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::parse;
 use crate::api::RecordingCallback;
+use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
@@ -261,7 +262,7 @@ impl Index {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tables)
     }
 }
 
