@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 pub mod health;
 mod listener;
 
-pub use health::{Check, Health, Trouble};
+pub use health::{Check, Health, WatchTrouble};
 
 use crate::metrics::Metrics;
 

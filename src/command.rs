@@ -19,23 +19,23 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 
 use crate::api::RecordingCallback;
-use crate::cluster::client::{Access, AccessError};
+use crate::cluster::client::{ClusterAccess, ClusterAccessError};
 use crate::cluster::raw::RawObjects;
 use crate::config::ClusterArgs;
-use crate::config::objects::Objects;
+use crate::config::objects::ObjectSelection;
 
 /// What a command has to say at its end.
 #[derive(Debug)]
-pub struct Done {
+pub struct CommandOutput {
     /// For stdout.
     pub text: String,
     /// How it ended.
-    pub exit: Exit,
+    pub exit: ExitStatus,
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum ExitStatus {
     /// All went well.
     Well,
     /// Something failed.
@@ -44,7 +44,7 @@ pub enum Exit {
     Changes,
 }
 
-impl Exit {
+impl ExitStatus {
     /// By whether all went well.
     pub fn of(is_success: bool) -> Self {
         if is_success { Self::Well } else { Self::Failed }
@@ -61,15 +61,15 @@ impl Exit {
 }
 
 /// The cluster that the flags mean.
-pub fn access(cluster: &ClusterArgs) -> Result<Access, AccessError> {
+pub fn access(cluster: &ClusterArgs) -> Result<ClusterAccess, ClusterAccessError> {
     let usual = ClusterArgs::usual_kubeconfig();
-    Access::find(&cluster.kubeconfigs(), usual.as_deref(), cluster.context())
+    ClusterAccess::find(&cluster.kubeconfigs(), usual.as_deref(), cluster.context())
 }
 
 /// The one object that is named, or all in the namespaces that are.
 async fn chosen(
     objects: &RawObjects,
-    wanted: &Objects,
+    wanted: &ObjectSelection,
     usual_namespace: &str,
 ) -> anyhow::Result<Vec<DynamicObject>> {
     let namespace = wanted.scope.namespace.as_deref().unwrap_or(usual_namespace);

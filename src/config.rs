@@ -128,15 +128,15 @@ impl ClusterArgs {
 
 /// Why the program ends before it begins.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Early {
+pub enum EarlyExit {
     /// Help or the version, asked for: for stdout.
-    Told(String),
+    Help(String),
     /// A mistake in flags or environment, in one line: for stderr, with exit code 2.
-    Mistake(String),
+    Usage(String),
 }
 
 /// Reads the command line, and the environment where it says nothing.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Early> {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyExit> {
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = cli(args.first()).try_get_matches_from(&args);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -147,9 +147,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Early>
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             ) =>
         {
-            Err(Early::Told(error.to_string()))
+            Err(EarlyExit::Help(error.to_string()))
         }
-        Err(error) => Err(Early::Mistake(one_line(&error, &args))),
+        Err(error) => Err(EarlyExit::Usage(one_line(&error, &args))),
     }
 }
 

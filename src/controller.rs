@@ -2,38 +2,39 @@
 //!
 //! This file wires the streams: what is watched, what wakes a reconcile, and what runs beside.
 
-mod access;
 mod account;
+mod account_registry;
 mod allowance;
-mod change;
 mod clean_up;
 mod context;
 mod create;
 mod deleted;
+mod externals;
 #[cfg(test)]
 mod fuzz;
 mod gather;
 mod gauges;
 mod hearsay;
 mod identifier;
-mod in_use;
+mod index_updater;
 mod inputs;
 mod leftover;
 mod memory;
-mod notes;
-mod outside;
-mod places;
-mod poll;
+mod place_locks;
 mod questions;
+mod reach;
 mod reconcile;
-mod record;
-mod run;
+mod reconciliation;
+mod secret_poll;
 mod secrets;
+mod status_writer;
 mod steps;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod update_delete;
 mod watches;
+mod weak_registry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ use kube::runtime::{Controller, watcher};
 use tokio::sync::{mpsc, watch};
 use tracing::info;
 
+use self::externals::Externals;
 use crate::admin::{Check, Health};
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
@@ -55,16 +57,15 @@ use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
-use outside::Outside;
-use watches::Watch;
+use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
 /// How often those are woken that are deleted while the CRD is being deleted.
 const UNINSTALLING: Duration = Duration::from_secs(3);
 
-type Objects = Store<RecordingCallback>;
-type Event = watcher::Event<RecordingCallback>;
+type ObjectStore = Store<RecordingCallback>;
+type ObjectEvent = watcher::Event<RecordingCallback>;
 
 /// Works until `stop` is requested; calls in flight are then given time to end.
 pub async fn run(
@@ -92,7 +93,7 @@ pub async fn run(
         info!("leading");
         lead(
             &config,
-            Outside::real(client)?,
+            Externals::real(client)?,
             &health,
             metrics,
             leadership.clone(),
@@ -118,7 +119,7 @@ async fn beat(health: &Health) {
 /// Serves the objects, as the only one that does.
 async fn lead(
     config: &RunConfig,
-    outside: Outside,
+    outside: Externals,
     health: &Arc<Health>,
     metrics: Arc<Metrics>,
     leadership: Leadership,
@@ -138,13 +139,14 @@ async fn lead(
             triggers,
             leftovers,
         },
-        context::Gates { listed, crd },
+        context::StartConditions { listed, crd },
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
-    let (watches, writers): (Vec<_>, Vec<_>) =
-        Watch::all(config, &outside.kube).into_iter().unzip();
-    let stores: Vec<Objects> = watches.iter().map(|watch| watch.store.clone()).collect();
+    let (watches, writers): (Vec<_>, Vec<_>) = NamespaceWatch::all(config, &outside.kube)
+        .into_iter()
+        .unzip();
+    let stores: Vec<ObjectStore> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);
     let controllers = join_all(watches.iter().zip(writers).map(|(watch, writer)| {
@@ -163,7 +165,7 @@ async fn lead(
         tokio::join!(
             watches::run(&context, health, &watches, &list),
             uninstall(&context, &stores),
-            poll::run(&context, &stores),
+            secret_poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
             clean_up::run(&context, &mut left),
@@ -173,17 +175,17 @@ async fn lead(
         _ = controllers => {}
         () = beside => {}
     }
-    clean_up::tell_rest(&mut left);
+    clean_up::log_unstarted(&mut left);
     Ok(())
 }
 
 /// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
 /// others their own deletion comes.
-async fn uninstall(context: &Context, stores: &[Objects]) {
+async fn uninstall(context: &Context, stores: &[ObjectStore]) {
     let is_deleted = |object: &Arc<RecordingCallback>| object.metadata.deletion_timestamp.is_some();
     loop {
         context.crd.going().await;
-        let all = stores.iter().flat_map(Objects::state);
+        let all = stores.iter().flat_map(ObjectStore::state);
         all.filter(is_deleted).for_each(|object| {
             context.memories.wake(&parse::uid(&object));
             context.trigger(ObjectRef::from_obj(object.as_ref()));

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::live::codes::{self, Code};
-use crate::plan::failure::Class;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
+use crate::terms::failure::Class;
 
 #[cfg(test)]
 mod page;

@@ -1,6 +1,6 @@
 //! A Kubernetes operator that keeps recording callbacks of Huawei Cloud Live equal to `RecordingCallback` objects.
 //!
-//! Dependencies point one way: `plan` <- `live`, `cluster`, `declared` <- `login` <- `controller` <- `main`;
+//! Dependencies point one way: `terms` <- `plan`, `platform` <- `live`, `cluster`, `declared` <- `login` <- `controller` <- `main`;
 //! `docs/architecture.md` tells the way of an event through the modules.
 
 pub mod admin;
@@ -19,5 +19,7 @@ pub mod log;
 pub mod login;
 pub mod metrics;
 pub mod plan;
+pub mod platform;
 pub mod run;
 pub mod stop;
+pub mod terms;

@@ -1,22 +1,22 @@
 //! From a set of credentials and a spec to who calls, and where, and on to the account that this is.
 
-pub mod own;
+pub mod ambient;
 pub mod secret;
 
 use crate::api::RecordingCallbackSpec;
 use crate::cluster::secret::Values;
-use crate::live::account::Account;
 use crate::live::client::Client;
-use crate::live::credentials::{Credential, CredentialSet};
-use crate::live::endpoint::{AllowList, Endpoint, Service};
-use crate::live::iam::NoProject;
-use crate::plan::facts::Access;
-use crate::plan::failure::Operation;
-use crate::plan::place::Target;
-use crate::plan::reason::Reason;
+use crate::plan::facts::CloudAccess;
+use crate::plan::facts::reason::Reason;
+use crate::platform::account::Account;
+use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::endpoint::{AllowList, CloudService, Endpoint};
+use crate::platform::iam::ProjectLookupError;
+use crate::terms::failure::Operation;
+use crate::terms::target::Target;
 
 /// Why there is no login: the condition's reason and sentence.
-pub type Problem = (Reason, String);
+pub type LoginError = (Reason, String);
 
 /// Who calls, and where; all of it allowed.
 pub struct Login {
@@ -39,7 +39,7 @@ impl Login {
         name: &str,
         values: &Values,
         allowed: &AllowList,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, LoginError> {
         let source = format!("Secret {name}");
         let set = secret::credentials(values).and_then(CredentialSet::read);
         let set = set.map_err(|problem| {
@@ -55,7 +55,7 @@ impl Login {
         set: CredentialSet,
         source: &str,
         allowed: &AllowList,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, LoginError> {
         let region = spec.region.clone().or(set.region).ok_or_else(|| {
             let sentence =
                 format!("No region is known: write region into {source}, or spec.region.");
@@ -66,10 +66,10 @@ impl Login {
         let endpoint = |service, given: Option<String>| {
             endpoint(service, given.as_deref(), &region, allowed).map_err(refused)
         };
-        let live_endpoint = endpoint(Service::Live, set.live_endpoint)?;
+        let live_endpoint = endpoint(CloudService::Live, set.live_endpoint)?;
         let needs_iam = project_id.is_none() || matches!(set.credential, Credential::Password(_));
         let iam_endpoint = if needs_iam {
-            endpoint(Service::Iam, set.iam_endpoint)?
+            endpoint(CloudService::Iam, set.iam_endpoint)?
         } else {
             String::new()
         };
@@ -84,12 +84,12 @@ impl Login {
 
     /// Completes it with its project, which may take a look-up at IAM. A credential that is stopped gets no further, so that it
     /// waits for no quota.
-    pub async fn identify(self, client: &Client, namespace: &str) -> Result<Account, Access> {
+    pub async fn identify(self, client: &Client, namespace: &str) -> Result<Account, CloudAccess> {
         if let Some(stopped) = client.strikes.stopped(&self.credential) {
-            return Err(Access::Unknown(stopped.failure(Operation::List)));
+            return Err(CloudAccess::Unknown(stopped.failure(Operation::List)));
         }
         if let Credential::Ambient(temporary) = &self.credential {
-            own::obtain(temporary, namespace).await?;
+            ambient::obtain(temporary, namespace).await?;
         }
         let project_id = match self.project_id {
             Some(id) => id,
@@ -103,8 +103,10 @@ impl Login {
                 )
                 .await
                 .map_err(|problem| match problem {
-                    NoProject::Ambiguous(sentence) => Access::Ambiguous(format!("{sentence}.")),
-                    NoProject::Failed(failure) => Access::Unknown(failure),
+                    ProjectLookupError::Ambiguous(sentence) => {
+                        CloudAccess::Ambiguous(format!("{sentence}."))
+                    }
+                    ProjectLookupError::Failed(failure) => CloudAccess::Unknown(failure),
                 })?,
         };
         let target = Target {
@@ -118,7 +120,7 @@ impl Login {
 
 /// The address of a service: the given one or the region's, if it is allowed.
 fn endpoint(
-    service: Service,
+    service: CloudService,
     given: Option<&str>,
     region: &str,
     allowed: &AllowList,

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use recording_callback_operator::api::crd;
 use recording_callback_operator::command::mark::{self, Mark};
 use recording_callback_operator::command::notifications::{serve, verify};
-use recording_callback_operator::command::{Done, doctor, import, orphans, plan, release, status};
-use recording_callback_operator::config::{self, Command, Early, RunConfig, manual};
+use recording_callback_operator::command::{
+    CommandOutput, doctor, import, orphans, plan, release, status,
+};
+use recording_callback_operator::config::{self, Command, EarlyExit, RunConfig, manual};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
 use tikv_jemallocator::Jemalloc;
@@ -34,8 +36,8 @@ fn main() -> ExitCode {
         Ok(Command::ServeNotifications(args)) => at_cluster(serve::run(args)),
         Ok(Command::Completion { shell }) => print(Ok(manual::completion(shell))),
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
-        Err(Early::Told(text)) => print(Ok(text)),
-        Err(Early::Mistake(line)) => {
+        Err(EarlyExit::Help(text)) => print(Ok(text)),
+        Err(EarlyExit::Usage(line)) => {
             eprintln!("{line}");
             ExitCode::from(2)
         }
@@ -61,7 +63,7 @@ fn controller(config: RunConfig) -> ExitCode {
 }
 
 /// A command of a person, on this thread alone.
-fn at_cluster(command: impl Future<Output = anyhow::Result<Done>>) -> ExitCode {
+fn at_cluster(command: impl Future<Output = anyhow::Result<CommandOutput>>) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
@@ -70,7 +72,7 @@ fn at_cluster(command: impl Future<Output = anyhow::Result<Done>>) -> ExitCode {
         done
     });
     match done {
-        Ok(Done { text, exit }) => match print(Ok(text)) {
+        Ok(CommandOutput { text, exit }) => match print(Ok(text)) {
             ExitCode::SUCCESS => ExitCode::from(exit.code()),
             code => code,
         },

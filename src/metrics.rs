@@ -16,8 +16,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::plan::failure::Operation;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
+use crate::terms::failure::Operation;
 
 mod ages;
 mod process;
@@ -28,7 +28,7 @@ pub use table::markdown;
 
 /// How a reconciliation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReconcileResult {
     /// It did what it set out to do, be it to wait.
     Success,
     /// The API server could not be read or written.
@@ -37,7 +37,7 @@ pub enum Outcome {
     Panic,
 }
 
-impl Outcome {
+impl ReconcileResult {
     /// Every outcome.
     pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Panic];
 
@@ -151,7 +151,7 @@ impl Metrics {
             leader: Gauge::default(),
         };
         metrics.register(read_only);
-        for outcome in Outcome::ALL {
+        for outcome in ReconcileResult::ALL {
             drop(metrics.reconcile.get_or_create(&ResultLabel {
                 result: outcome.as_str(),
             }));
@@ -161,7 +161,8 @@ impl Metrics {
     }
 
     fn register(&mut self, read_only: bool) {
-        self.registry.register_collector(Box::new(process::Process));
+        self.registry
+            .register_collector(Box::new(process::ProcessCollector));
         let to = self.registry.sub_registry_with_prefix(table::PREFIX);
         table::API_REQUESTS.register(to, self.api_requests.clone());
         table::API_DURATION.register(to, self.api_duration.clone());
@@ -237,7 +238,7 @@ impl Metrics {
     }
 
     /// An object was reconciled.
-    pub fn reconciled(&self, outcome: Outcome, duration: Duration) {
+    pub fn reconciled(&self, outcome: ReconcileResult, duration: Duration) {
         self.reconcile
             .get_or_create(&ResultLabel {
                 result: outcome.as_str(),

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admin::{self, Check, Health};
-use crate::cluster::client::Access;
-use crate::cluster::lease::{Leadership, Observer, Settings, identity};
+use crate::cluster::client::ClusterAccess;
+use crate::cluster::lease::{Leadership, LeaseObserver, LeaseSettings, identity};
 use crate::cluster::pulse::{Pulse, Sign};
 use crate::command::access;
 use crate::config::RunConfig;
@@ -89,12 +89,12 @@ async fn stop_when_lost(leadership: &Leadership, stop: &Stop) {
 }
 
 /// Tells the probes and the metrics how the campaign for the Lease goes.
-struct Told {
+struct LeaseReporter {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 }
 
-impl Observer for Told {
+impl LeaseObserver for LeaseReporter {
     fn lease(&self, result: Result<(), String>) {
         self.health.set(Check::Lease, result);
     }
@@ -113,7 +113,7 @@ impl Observer for Told {
 
 fn leadership(
     config: &RunConfig,
-    access: Access,
+    access: ClusterAccess,
     client: &kube::Client,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
@@ -127,13 +127,13 @@ fn leadership(
         .lease_namespace
         .as_deref()
         .unwrap_or(client.default_namespace());
-    let settings = Settings {
+    let settings = LeaseSettings {
         namespace: namespace.to_owned(),
         name: config.lease_name.clone(),
         identity: identity(&config.host_name),
         duration: config.lease_duration,
     };
-    let told = Told {
+    let told = LeaseReporter {
         health: Arc::clone(health),
         metrics: Arc::clone(metrics),
     };

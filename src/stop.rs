@@ -9,7 +9,7 @@ use tracing::info;
 
 /// How urgently the process is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Order {
+enum StopOrder {
     None,
     Drain,
     Now,
@@ -17,7 +17,7 @@ enum Order {
 
 /// The order to stop, as every part of the process sees it.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<Order>>);
+pub struct Stop(Arc<watch::Sender<StopOrder>>);
 
 impl Default for Stop {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl Default for Stop {
 impl Stop {
     /// Nobody has asked yet, and no signal will.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Order::None)))
+        Self(Arc::new(watch::Sender::new(StopOrder::None)))
     }
 
     /// Stops on SIGTERM and SIGINT.
@@ -53,38 +53,38 @@ impl Stop {
     /// Asks to drain.
     pub fn request(&self) {
         self.0.send_if_modified(|order| {
-            let is_new = *order == Order::None;
-            *order = (*order).max(Order::Drain);
+            let is_new = *order == StopOrder::None;
+            *order = (*order).max(StopOrder::Drain);
             is_new
         });
     }
 
     /// Whether new work is no longer to be begun.
     pub fn is_requested(&self) -> bool {
-        *self.0.borrow() >= Order::Drain
+        *self.0.borrow() >= StopOrder::Drain
     }
 
     /// Waits until new work is no longer to be begun.
     pub async fn requested(&self) {
-        self.reached(Order::Drain).await;
+        self.reached(StopOrder::Drain).await;
     }
 
     /// Waits until everything is to end at once.
     pub async fn forced(&self) {
-        self.reached(Order::Now).await;
+        self.reached(StopOrder::Now).await;
     }
 
     fn raise(&self) {
         self.0.send_modify(|order| {
-            *order = if *order == Order::None {
-                Order::Drain
+            *order = if *order == StopOrder::None {
+                StopOrder::Drain
             } else {
-                Order::Now
+                StopOrder::Now
             }
         });
     }
 
-    async fn reached(&self, least: Order) {
+    async fn reached(&self, least: StopOrder) {
         // The sender lives in `self`, so this can't fail.
         let _ = self.0.subscribe().wait_for(|order| *order >= least).await;
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use vital::Vital;
-pub use vital::{Trouble, WATCH_LIMIT};
+use vital::WatchVitals;
+pub use vital::{WATCH_LIMIT, WatchTrouble};
 
 /// How old the newest beat of the main loop may be.
 pub const BEAT_LIMIT: Duration = Duration::from_mins(1);
@@ -38,7 +38,7 @@ impl Check {
 
 /// How the watch of a namespace stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct WatchState {
     /// The namespace; empty for every one.
     pub namespace: String,
     /// Whether its objects were listed, and its watch is alive.
@@ -49,16 +49,16 @@ pub struct Standing {
 
 /// The state of the process, shared by all its parts.
 #[derive(Debug)]
-pub struct Health(Mutex<State>);
+pub struct Health(Mutex<HealthState>);
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     beat: Instant,
     is_standby: bool,
     lease: Result<(), String>,
     crd: Result<(), String>,
     /// By namespace; the empty name stands for every one.
-    watches: BTreeMap<String, Vital>,
+    watches: BTreeMap<String, WatchVitals>,
 }
 
 impl Health {
@@ -71,8 +71,10 @@ impl Health {
         } else {
             namespaces
         };
-        let watches = named.iter().map(|name| (name.clone(), Vital::default()));
-        Self(Mutex::new(State {
+        let watches = named
+            .iter()
+            .map(|name| (name.clone(), WatchVitals::default()));
+        Self(Mutex::new(HealthState {
             beat: Instant::now(),
             is_standby: false,
             lease: unknown("not read yet"),
@@ -102,26 +104,29 @@ impl Health {
 
     /// All watches begin now.
     pub fn watches_begin(&self) {
-        self.state().watches.values_mut().for_each(Vital::begins);
+        self.state()
+            .watches
+            .values_mut()
+            .for_each(WatchVitals::begins);
     }
 
     /// All objects of a namespace were listed.
     pub fn listed(&self, namespace: &str) {
-        self.watch(namespace, Vital::listed);
+        self.watch(namespace, WatchVitals::listed);
     }
 
     /// A watch of a namespace was granted.
     pub fn watch_granted(&self, namespace: &str) {
-        self.watch(namespace, Vital::granted);
+        self.watch(namespace, WatchVitals::granted);
     }
 
     /// Something came through the watch of a namespace.
     pub fn watch_seen(&self, namespace: &str) {
-        self.watch(namespace, Vital::seen);
+        self.watch(namespace, WatchVitals::seen);
     }
 
     /// A list or watch of a namespace failed.
-    pub fn watch_fails(&self, namespace: &str, trouble: Trouble) {
+    pub fn watch_fails(&self, namespace: &str, trouble: WatchTrouble) {
         self.watch(namespace, |vital| vital.fails(trouble));
     }
 
@@ -131,9 +136,9 @@ impl Health {
     }
 
     /// How each watch stands.
-    pub fn watches(&self) -> Vec<Standing> {
+    pub fn watches(&self) -> Vec<WatchState> {
         let state = self.state();
-        let each = state.watches.iter().map(|(namespace, vital)| Standing {
+        let each = state.watches.iter().map(|(namespace, vital)| WatchState {
             namespace: namespace.clone(),
             is_up: vital.result().is_ok(),
             trouble: vital.trouble(),
@@ -182,14 +187,14 @@ impl Health {
         (is_ready, text)
     }
 
-    fn watch(&self, namespace: &str, tell: impl FnOnce(&mut Vital)) {
+    fn watch(&self, namespace: &str, tell: impl FnOnce(&mut WatchVitals)) {
         if let Some(vital) = self.state().watches.get_mut(namespace) {
             tell(vital);
         }
     }
 
     /// A panic elsewhere does not make this state wrong.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,8 +219,8 @@ mod tests {
         health
     }
 
-    fn refusal() -> Trouble {
-        Trouble {
+    fn refusal() -> WatchTrouble {
+        WatchTrouble {
             text: "forbidden".to_owned(),
             is_refusal: true,
         }
@@ -298,7 +303,7 @@ mod tests {
         let health = well(&["live"]);
         for _ in 0..3 {
             advance(WATCH_LIMIT / 2).await;
-            let lost = Trouble {
+            let lost = WatchTrouble {
                 text: "lost".to_owned(),
                 is_refusal: false,
             };

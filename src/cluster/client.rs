@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::error::Error;
+use super::error::ClusterError;
 use super::limits::Limits;
 use super::pulse::Pulse;
 
@@ -38,7 +38,7 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 pub async fn call<T>(
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
-) -> Result<T, Error> {
+) -> Result<T, ClusterError> {
     call_within(CALL_LIMIT, op, future).await
 }
 
@@ -47,17 +47,17 @@ pub async fn call_within<T>(
     bound: Duration,
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
-) -> Result<T, Error> {
+) -> Result<T, ClusterError> {
     // On the heap: a request's future is large, and every caller's would hold it.
     match tokio::time::timeout(bound, Box::pin(future)).await {
-        Ok(result) => result.map_err(|error| Error::new(op, error)),
-        Err(_) => Err(Error::timeout(op, bound)),
+        Ok(result) => result.map_err(|error| ClusterError::new(op, error)),
+        Err(_) => Err(ClusterError::timeout(op, bound)),
     }
 }
 
 /// Why no way to a cluster is known.
 #[derive(Debug, thiserror::Error)]
-pub enum AccessError {
+pub enum ClusterAccessError {
     /// Neither a kubeconfig nor a pod.
     #[error(
         "no cluster is known: set KUBECONFIG or --kubeconfig, or run in a pod with a service account ({0})"
@@ -96,7 +96,7 @@ pub enum AccessError {
     Client(kube::Error),
 }
 
-impl From<KubeconfigError> for AccessError {
+impl From<KubeconfigError> for ClusterAccessError {
     fn from(error: KubeconfigError) -> Self {
         let KubeconfigError::Parse(error) = error else {
             return Self::Kubeconfig(error.to_string());
@@ -111,18 +111,18 @@ impl From<KubeconfigError> for AccessError {
 
 /// A cluster that is known how to reach. Makes as many clients, each with connections of its own, as are asked for.
 #[derive(Clone)]
-pub struct Access {
+pub struct ClusterAccess {
     config: Config,
 }
 
-impl Access {
+impl ClusterAccess {
     /// The cluster of the kubeconfig files in `named`, merged; when none is named, of the file `usual` if it exists; else the one
     /// that this process is a pod of.
     pub fn find(
         named: &[PathBuf],
         usual: Option<&Path>,
         context: Option<&str>,
-    ) -> Result<Self, AccessError> {
+    ) -> Result<Self, ClusterAccessError> {
         let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
         if files.is_empty() {
             files.extend(usual);
@@ -131,11 +131,11 @@ impl Access {
         let mut config = if !files.is_empty() {
             from_files(&files, context)?
         } else if let Some(context) = context {
-            return Err(AccessError::ContextWithoutFile(context.to_owned()));
+            return Err(ClusterAccessError::ContextWithoutFile(context.to_owned()));
         } else if named.is_empty() {
-            Config::incluster_env().map_err(AccessError::NoCluster)?
+            Config::incluster_env().map_err(ClusterAccessError::NoCluster)?
         } else {
-            return Err(AccessError::NoFile(join(
+            return Err(ClusterAccessError::NoFile(join(
                 named.iter().map(|file| file.display()),
             )));
         };
@@ -145,14 +145,16 @@ impl Access {
     }
 
     /// A client with a connection pool of its own.
-    pub fn client(&self) -> Result<kube::Client, AccessError> {
-        let builder = ClientBuilder::try_from(self.config.clone()).map_err(AccessError::Client)?;
+    pub fn client(&self) -> Result<kube::Client, ClusterAccessError> {
+        let builder =
+            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
         Ok(builder.build())
     }
 
     /// A client whose lists and watches are bounded, and whose watches give signs of life.
-    pub fn client_with(&self, pulse: &Pulse) -> Result<kube::Client, AccessError> {
-        let builder = ClientBuilder::try_from(self.config.clone()).map_err(AccessError::Client)?;
+    pub fn client_with(&self, pulse: &Pulse) -> Result<kube::Client, ClusterAccessError> {
+        let builder =
+            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
         let limited = builder.with_layer(&Limits::default());
         Ok(limited.with_layer(pulse).build())
     }
@@ -165,7 +167,7 @@ impl Access {
 
 /// As the client's own loader, save that no variable of the environment has a say: that loader takes `HTTPS_PROXY` for the API
 /// server, compares `NO_PROXY` with the address of the proxy, and fails on an entry of it that it can't read.
-fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, AccessError> {
+fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterAccessError> {
     let kubeconfig = files
         .iter()
         .try_fold(Kubeconfig::default(), |merged, file| {
@@ -173,7 +175,7 @@ fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, AccessEr
         })?;
     let context = chosen_context(&kubeconfig, context)?;
     let name = &context.cluster;
-    let bad = |what| AccessError::Cluster {
+    let bad = |what| ClusterAccessError::Cluster {
         cluster: name.clone(),
         what,
     };
@@ -201,7 +203,10 @@ fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, AccessEr
     Ok(config)
 }
 
-fn chosen_context(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<Context, AccessError> {
+fn chosen_context(
+    kubeconfig: &Kubeconfig,
+    wanted: Option<&str>,
+) -> Result<Context, ClusterAccessError> {
     let known = || join(kubeconfig.contexts.iter().map(|context| &context.name));
     let current = kubeconfig
         .current_context
@@ -209,14 +214,14 @@ fn chosen_context(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<Conte
         .filter(|name| !name.is_empty());
     let name = wanted
         .or(current)
-        .ok_or_else(|| AccessError::NoContext(known()))?;
+        .ok_or_else(|| ClusterAccessError::NoContext(known()))?;
     let context = kubeconfig
         .contexts
         .iter()
         .find(|context| context.name == name);
     context
         .and_then(|context| context.context.clone())
-        .ok_or_else(|| AccessError::UnknownContext {
+        .ok_or_else(|| ClusterAccessError::UnknownContext {
             name: name.to_owned(),
             known: known(),
         })
@@ -227,8 +232,8 @@ fn chosen_context(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<Conte
 fn trusted(
     cluster: &Cluster,
     config: &Config,
-    bad: &impl Fn(&'static str) -> AccessError,
-) -> Result<Option<Vec<Vec<u8>>>, AccessError> {
+    bad: &impl Fn(&'static str) -> ClusterAccessError,
+) -> Result<Option<Vec<Vec<u8>>>, ClusterAccessError> {
     if let Some(pem) = ExecAuthCluster::try_from(cluster)?.certificate_authority_data {
         let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
         let certificates = certificates.map_err(|_| bad("its certificate authority is not PEM"))?;
@@ -256,8 +261,8 @@ fn trusted(
 
 fn proxy(
     cluster: &Cluster,
-    bad: &impl Fn(&'static str) -> AccessError,
-) -> Result<Option<Uri>, AccessError> {
+    bad: &impl Fn(&'static str) -> ClusterAccessError,
+) -> Result<Option<Uri>, ClusterAccessError> {
     let Some(url) = cluster.proxy_url.as_deref().filter(|url| !url.is_empty()) else {
         return Ok(None);
     };
@@ -272,7 +277,7 @@ fn user(
     kubeconfig: &Kubeconfig,
     context: &Context,
     cluster: &Cluster,
-) -> Result<AuthInfo, AccessError> {
+) -> Result<AuthInfo, ClusterAccessError> {
     let users = &kubeconfig.auth_infos;
     let named = users
         .iter()

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::client::call;
-use super::error::Error;
+use super::error::ClusterError;
 use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 
 /// Name of the CRD.
@@ -42,7 +42,7 @@ pub enum CrdState {
     /// It can be used.
     Usable,
     /// It could not be read, which says nothing about it.
-    Unreadable(Error),
+    Unreadable(ClusterError),
 }
 
 impl CrdState {
@@ -76,12 +76,12 @@ impl CrdState {
 pub struct CrdCheck {
     api: Api<CustomResourceDefinition>,
     /// What was last read of it.
-    known: Arc<watch::Sender<Known>>,
+    known: Arc<watch::Sender<KnownCrd>>,
 }
 
 /// What the work hangs on.
 #[derive(Clone, Copy)]
-struct Known {
+struct KnownCrd {
     /// Whether the schema holds all that is written.
     fits: bool,
     /// Whether it is being deleted.
@@ -93,7 +93,7 @@ impl CrdCheck {
     pub fn new(client: kube::Client) -> Self {
         Self {
             api: Api::all(client),
-            known: Arc::new(watch::Sender::new(Known {
+            known: Arc::new(watch::Sender::new(KnownCrd {
                 fits: true,
                 is_going: false,
             })),

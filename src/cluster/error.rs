@@ -10,23 +10,23 @@ const LONGEST_TEXT: usize = 512;
 
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
-pub struct Error {
+pub struct ClusterError {
     op: Cow<'static, str>,
-    cause: Cause,
+    cause: ErrorCause,
 }
 
 #[derive(Debug, Clone)]
-enum Cause {
+enum ErrorCause {
     Timeout(Duration),
     Kube(Arc<kube::Error>),
 }
 
-impl Error {
+impl ClusterError {
     /// The call `op` ended with an error of the client.
     pub fn new(op: impl Into<Cow<'static, str>>, source: kube::Error) -> Self {
         Self {
             op: op.into(),
-            cause: Cause::Kube(Arc::new(source)),
+            cause: ErrorCause::Kube(Arc::new(source)),
         }
     }
 
@@ -34,13 +34,13 @@ impl Error {
     pub fn timeout(op: impl Into<Cow<'static, str>>, bound: Duration) -> Self {
         Self {
             op: op.into(),
-            cause: Cause::Timeout(bound),
+            cause: ErrorCause::Timeout(bound),
         }
     }
 
     /// No answer came in time.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.cause, Cause::Timeout(_))
+        matches!(self.cause, ErrorCause::Timeout(_))
     }
 
     /// The object (or, for a create, its namespace) does not exist.
@@ -77,7 +77,7 @@ impl Error {
     }
 
     fn status(&self) -> Option<&kube::core::Status> {
-        let Cause::Kube(error) = &self.cause else {
+        let ErrorCause::Kube(error) = &self.cause else {
             return None;
         };
         let kube::Error::Api(status) = error.as_ref() else {
@@ -87,17 +87,19 @@ impl Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for ClusterError {}
 
-impl fmt::Display for Error {
+impl fmt::Display for ClusterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.op)?;
         match (&self.cause, self.status()) {
-            (Cause::Timeout(bound), _) => write!(f, "no answer from the API server in {bound:?}"),
-            (Cause::Kube(_), Some(status)) => {
+            (ErrorCause::Timeout(bound), _) => {
+                write!(f, "no answer from the API server in {bound:?}")
+            }
+            (ErrorCause::Kube(_), Some(status)) => {
                 write!(f, "{} (HTTP {})", one_line(&status.message), status.code)
             }
-            (Cause::Kube(error), None) => f.write_str(&one_line(&chain(error))),
+            (ErrorCause::Kube(error), None) => f.write_str(&one_line(&chain(error))),
         }
     }
 }
@@ -137,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> Error {
+    fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> ClusterError {
         let details = StatusDetails {
             name: "push-live".into(),
             group: String::new(),
@@ -149,7 +151,7 @@ mod tests {
         let status = Status::failure("no such thing", reason)
             .with_code(code)
             .with_details(details);
-        Error::new("patch the status", kube::Error::Api(status.boxed()))
+        ClusterError::new("patch the status", kube::Error::Api(status.boxed()))
     }
 
     #[test]
@@ -178,19 +180,20 @@ mod tests {
         let text = refused(404, "NotFound", Vec::new()).to_string();
         assert_eq!(text, "patch the status: no such thing (HTTP 404)");
 
-        let text = Error::timeout("read the Lease", Duration::from_secs(10)).to_string();
+        let text = ClusterError::timeout("read the Lease", Duration::from_secs(10)).to_string();
         assert_eq!(text, "read the Lease: no answer from the API server in 10s");
 
         let page = Status::failure(&"<p>\n".repeat(400), "").with_code(502);
-        let text = Error::new("list", kube::Error::Api(page.boxed())).to_string();
+        let text = ClusterError::new("list", kube::Error::Api(page.boxed())).to_string();
         assert!(text.len() < 600 && !text.contains('\n'), "{text}");
     }
 
     #[test]
     fn a_refused_connection_is_told_down_to_its_cause() {
         let root = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let outer = std::io::Error::other(Error::new("connect", kube::Error::ReadEvents(root)));
-        let text = Error::new("list", kube::Error::Service(Box::new(outer))).to_string();
+        let outer =
+            std::io::Error::other(ClusterError::new("connect", kube::Error::ReadEvents(root)));
+        let text = ClusterError::new("list", kube::Error::Service(Box::new(outer))).to_string();
         assert!(text.contains("refused"), "{text}");
     }
 }

@@ -8,14 +8,14 @@ use tracing::debug;
 use super::client::call;
 use super::object::FIELD_MANAGER;
 use crate::api::RecordingCallback;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
 
 /// The longest note that the API server takes is 1,024 bytes.
 const LONGEST_NOTE: usize = 1000;
 
 /// Publishes events. One per process, since it aggregates.
 #[derive(Clone)]
-pub struct Events {
+pub struct EventPublisher {
     recorder: Recorder,
 }
 
@@ -28,7 +28,7 @@ pub enum Tone {
     Warning,
 }
 
-impl Events {
+impl EventPublisher {
     /// Publishes with this client.
     pub fn new(client: Client, instance: String) -> Self {
         let reporter = Reporter {

@@ -5,7 +5,7 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
 use super::client::call;
-use super::error::Error;
+use super::error::ClusterError;
 use super::lease::OPERATOR_LABEL;
 
 /// One Deployment of the operator.
@@ -28,7 +28,7 @@ pub struct Installed {
 }
 
 /// All of them.
-pub async fn find(client: &Client) -> Result<Vec<Installed>, Error> {
+pub async fn find(client: &Client) -> Result<Vec<Installed>, ClusterError> {
     let (key, value) = OPERATOR_LABEL;
     let api: Api<Deployment> = Api::all(client.clone());
     let params = ListParams::default().labels(&format!("{key}={value}"));

@@ -13,7 +13,7 @@ mod campaign;
 mod decide;
 pub mod holder;
 
-use super::client::AccessError;
+use super::client::ClusterAccessError;
 use campaign::Campaign;
 
 /// Label of the Leases of operators.
@@ -25,7 +25,7 @@ const RELEASE_LIMIT: Duration = Duration::from_millis(1500);
 
 /// Whose Lease, and for how long.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LeaseSettings {
     /// Namespace of the Lease.
     pub namespace: String,
     /// Its name.
@@ -36,7 +36,7 @@ pub struct Settings {
     pub duration: Duration,
 }
 
-impl std::fmt::Display for Settings {
+impl std::fmt::Display for LeaseSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
@@ -50,7 +50,7 @@ pub fn identity(host_name: &str) -> String {
 }
 
 /// Who is told how a campaign goes.
-pub trait Observer: Send + Sync {
+pub trait LeaseObserver: Send + Sync {
     /// The Lease can be read and written, or what is wrong and what to do about it.
     fn lease(&self, result: Result<(), String>);
 
@@ -63,15 +63,15 @@ pub trait Observer: Send + Sync {
 
 /// Where a replica stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum LeadershipPhase {
     Candidate,
     Leading,
     Lost,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Standing {
-    phase: Phase,
+struct LeadershipState {
+    phase: LeadershipPhase,
     /// Until when nobody else can take the Lease, by our clock; unset while it is not ours.
     valid_until: Option<Instant>,
 }
@@ -82,7 +82,7 @@ pub struct Leadership(Option<Elected>);
 
 #[derive(Debug, Clone)]
 struct Elected {
-    standing: watch::Receiver<Standing>,
+    standing: watch::Receiver<LeadershipState>,
     release: Arc<Notify>,
 }
 
@@ -95,8 +95,8 @@ impl Leadership {
     /// A Lease that is ours until then, and that nobody renews.
     #[cfg(test)]
     pub fn held_until(until: Instant) -> Self {
-        let (_, standing) = watch::channel(Standing {
-            phase: Phase::Leading,
+        let (_, standing) = watch::channel(LeadershipState {
+            phase: LeadershipPhase::Leading,
             valid_until: Some(until),
         });
         let release = Arc::default();
@@ -106,12 +106,12 @@ impl Leadership {
     /// Starts to campaign, for as long as the runtime lives or until it is lost or released. `connect` makes clients with new
     /// connections.
     pub fn campaign(
-        settings: Settings,
-        connect: impl Fn() -> Result<kube::Client, AccessError> + Send + Sync + 'static,
-        observer: impl Observer + 'static,
-    ) -> Result<Self, AccessError> {
-        let (publish, standing) = watch::channel(Standing {
-            phase: Phase::Candidate,
+        settings: LeaseSettings,
+        connect: impl Fn() -> Result<kube::Client, ClusterAccessError> + Send + Sync + 'static,
+        observer: impl LeaseObserver + 'static,
+    ) -> Result<Self, ClusterAccessError> {
+        let (publish, standing) = watch::channel(LeadershipState {
+            phase: LeadershipPhase::Candidate,
             valid_until: None,
         });
         let release = Arc::new(Notify::new());
@@ -129,7 +129,7 @@ impl Leadership {
         let Some(elected) = &self.0 else { return };
         let mut standing = elected.standing.clone();
         if standing
-            .wait_for(|standing| standing.phase == Phase::Leading)
+            .wait_for(|standing| standing.phase == LeadershipPhase::Leading)
             .await
             .is_err()
         {
@@ -145,7 +145,7 @@ impl Leadership {
         let mut standing = elected.standing.clone();
         // An error is a campaign that ended: nobody renews any more.
         let _ = standing
-            .wait_for(|standing| standing.phase == Phase::Lost)
+            .wait_for(|standing| standing.phase == LeadershipPhase::Lost)
             .await;
     }
 

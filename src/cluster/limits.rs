@@ -96,7 +96,7 @@ impl Limits {
         }
         let (limits, begun) = (self.clone(), Instant::now());
         response.map(|inner| -> Box<DynBody> {
-            Box::new(Held {
+            Box::new(HeldWatch {
                 inner,
                 limits,
                 namespace,
@@ -121,7 +121,7 @@ impl Limits {
 }
 
 /// The body of a watch that ends when the next may begin.
-struct Held {
+struct HeldWatch {
     inner: Box<DynBody>,
     limits: Limits,
     namespace: String,
@@ -130,7 +130,7 @@ struct Held {
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Held {
+impl http_body::Body for HeldWatch {
     type Data = Bytes;
     type Error = BoxError;
 

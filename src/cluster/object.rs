@@ -7,7 +7,7 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::client::call;
-use super::error::Error;
+use super::error::ClusterError;
 use crate::api::status::Status;
 use crate::api::{FINALIZER, PENDING_OPERATION, RecordingCallback};
 
@@ -16,13 +16,13 @@ pub const FIELD_MANAGER: &str = "recording-callback-operator";
 
 /// The objects of every namespace.
 #[derive(Clone)]
-pub struct Objects {
+pub struct ObjectClient {
     client: Client,
 }
 
 /// Which version of an object a metadata patch was planned on.
 #[derive(Debug, Clone)]
-pub struct Version {
+pub struct ObjectVersion {
     /// UID.
     pub uid: String,
     /// `metadata.resourceVersion`.
@@ -31,7 +31,7 @@ pub struct Version {
 
 /// What the status patch of a create's outcome relies on, instead of a resourceVersion: a fresh id must never be lost to a conflict.
 #[derive(Debug, Clone)]
-pub struct Basis {
+pub struct OutcomePreconditions {
     /// UID.
     pub uid: String,
     /// The record's annotation, word for word; it names our attempt as the newest.
@@ -40,7 +40,7 @@ pub struct Basis {
     pub callback_id: Option<String>,
 }
 
-impl Objects {
+impl ObjectClient {
     /// Uses this client.
     pub fn new(client: Client) -> Self {
         Self { client }
@@ -51,7 +51,7 @@ impl Objects {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<RecordingCallback>, Error> {
+    ) -> Result<Option<RecordingCallback>, ClusterError> {
         call(
             "read the RecordingCallback",
             self.api(namespace).get_opt(name),
@@ -63,9 +63,9 @@ impl Objects {
     pub async fn protect(
         &self,
         object: &RecordingCallback,
-        version: &Version,
+        version: &ObjectVersion,
         record: Option<&str>,
-    ) -> Result<RecordingCallback, Error> {
+    ) -> Result<RecordingCallback, ClusterError> {
         let mut operations = guarded(version);
         let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
         if finalizers.is_empty() {
@@ -99,8 +99,8 @@ impl Objects {
     pub async fn release(
         &self,
         object: &RecordingCallback,
-        version: &Version,
-    ) -> Result<(), Error> {
+        version: &ObjectVersion,
+    ) -> Result<(), ClusterError> {
         let Some(removal) = without_finalizer(&object.metadata) else {
             return Ok(());
         };
@@ -115,9 +115,9 @@ impl Objects {
     pub async fn write_status(
         &self,
         object: &RecordingCallback,
-        version: &Version,
+        version: &ObjectVersion,
         status: &Status,
-    ) -> Result<RecordingCallback, Error> {
+    ) -> Result<RecordingCallback, ClusterError> {
         let mut operations = guarded(version);
         operations.push(add(["status"], json!(status)));
         self.patch_status(object, operations).await
@@ -127,9 +127,9 @@ impl Objects {
     pub async fn write_outcome(
         &self,
         object: &RecordingCallback,
-        basis: &Basis,
+        basis: &OutcomePreconditions,
         status: &Status,
-    ) -> Result<RecordingCallback, Error> {
+    ) -> Result<RecordingCallback, ClusterError> {
         let operations = vec![
             test(["metadata", "uid"], json!(basis.uid)),
             test(
@@ -147,7 +147,7 @@ impl Objects {
         op: &'static str,
         object: &RecordingCallback,
         operations: Vec<PatchOperation>,
-    ) -> Result<RecordingCallback, Error> {
+    ) -> Result<RecordingCallback, ClusterError> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
         call(op, api.patch(&name, &params(), &patch)).await
@@ -157,7 +157,7 @@ impl Objects {
         &self,
         object: &RecordingCallback,
         operations: Vec<PatchOperation>,
-    ) -> Result<RecordingCallback, Error> {
+    ) -> Result<RecordingCallback, ClusterError> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
         call(
@@ -180,7 +180,7 @@ impl Objects {
     }
 }
 
-impl Version {
+impl ObjectVersion {
     /// The version of an object that was read.
     pub fn of(object: &RecordingCallback) -> Self {
         Self::of_metadata(&object.metadata)
@@ -195,7 +195,7 @@ impl Version {
 }
 
 /// Whether a write was refused because the object is not as it was planned on.
-pub fn is_stale(error: &Error) -> bool {
+pub fn is_stale(error: &ClusterError) -> bool {
     error.is_conflict() || (error.is_invalid() && !error.has_causes())
 }
 
@@ -217,7 +217,7 @@ pub(super) fn without_finalizer(metadata: &ObjectMeta) -> Option<PatchOperation>
     Some(PatchOperation::Remove(RemoveOperation { path }))
 }
 
-pub(super) fn guarded(version: &Version) -> Vec<PatchOperation> {
+pub(super) fn guarded(version: &ObjectVersion) -> Vec<PatchOperation> {
     vec![
         test(["metadata", "uid"], json!(version.uid)),
         test(

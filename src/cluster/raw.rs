@@ -6,9 +6,9 @@ use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
 use super::client::{call, call_within};
-use super::error::Error;
+use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
-use super::object::{Version, guarded, is_stale, params, without_finalizer};
+use super::object::{ObjectVersion, guarded, is_stale, params, without_finalizer};
 use crate::api::{FINALIZER, RecordingCallback};
 
 /// How many objects are read at once.
@@ -26,7 +26,7 @@ pub struct RawObjects {
 
 /// What became of an object that was to be let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReleaseResult {
     /// Our finalizer is off.
     Released,
     /// It did not have our finalizer.
@@ -49,13 +49,17 @@ impl RawObjects {
     }
 
     /// One object, if it is there.
-    pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, Error> {
+    pub async fn get(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<DynamicObject>, ClusterError> {
         let api = self.api(Some(namespace));
         call("read the RecordingCallback", api.get_opt(name)).await
     }
 
     /// The objects of a namespace, or of every one.
-    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<DynamicObject>, Error> {
+    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<DynamicObject>, ClusterError> {
         let api = self.api(namespace);
         let mut params = ListParams::default().limit(PAGE);
         let mut found = Vec::new();
@@ -71,34 +75,34 @@ impl RawObjects {
     }
 
     /// Takes our finalizer off an object, and reads it into `object` again as often as it changes meanwhile.
-    pub async fn release(&self, object: &mut DynamicObject) -> Result<Outcome, Error> {
+    pub async fn release(&self, object: &mut DynamicObject) -> Result<ReleaseResult, ClusterError> {
         let api = self.api(object.metadata.namespace.as_deref());
         let name = object.name_any();
         let mut attempt = 1;
         loop {
             let Some(removal) = without_finalizer(&object.metadata) else {
-                return Ok(Outcome::NotHeld);
+                return Ok(ReleaseResult::NotHeld);
             };
-            let mut operations = guarded(&Version::of_metadata(&object.metadata));
+            let mut operations = guarded(&ObjectVersion::of_metadata(&object.metadata));
             operations.push(removal);
             let patch = Patch::Json::<()>(json_patch::Patch(operations));
             let params = params();
             match call("take the finalizer off", api.patch(&name, &params, &patch)).await {
-                Ok(_) => return Ok(Outcome::Released),
-                Err(error) if error.is_not_found() => return Ok(Outcome::Gone),
+                Ok(_) => return Ok(ReleaseResult::Released),
+                Err(error) if error.is_not_found() => return Ok(ReleaseResult::Gone),
                 Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
                 Err(error) => return Err(error),
             }
             attempt += 1;
             match call("read the RecordingCallback", api.get_opt(&name)).await? {
                 Some(now) if now.uid() == object.uid() => *object = now,
-                _ => return Ok(Outcome::Gone),
+                _ => return Ok(ReleaseResult::Gone),
             }
         }
     }
 
     /// Merges a change into an object, if it is still there.
-    pub async fn merge(&self, object: &DynamicObject, change: &Value) -> Result<(), Error> {
+    pub async fn merge(&self, object: &DynamicObject, change: &Value) -> Result<(), ClusterError> {
         let api = self.api(object.metadata.namespace.as_deref());
         let (name, params, change) = (object.name_any(), params(), Patch::Merge(change));
         let patched = api.patch(&name, &params, &change);
@@ -108,7 +112,7 @@ impl RawObjects {
     }
 
     /// What an object would be with this spec, as the API server makes it of its rules and defaults; nothing is written.
-    pub async fn rehearse(&self, wanted: &DynamicObject) -> Result<DynamicObject, Error> {
+    pub async fn rehearse(&self, wanted: &DynamicObject) -> Result<DynamicObject, ClusterError> {
         let namespace = wanted.namespace().unwrap_or_default();
         let api = self.api(Some(&namespace));
         let params = PostParams {

@@ -9,11 +9,11 @@ use kube::api::{Api, PostParams};
 
 use super::client::call;
 use super::crd_check::CRD_NAME;
-use super::error::Error;
+use super::error::ClusterError;
 
 /// Where a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum RightScope {
     /// In every namespace that is served.
     Served,
     /// In the namespace of the Lease.
@@ -24,7 +24,7 @@ pub enum Place {
 
 /// Verbs on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Right {
+pub struct NeededRight {
     /// API group.
     pub group: &'static str,
     /// With its subresource, if any: `recordingcallbacks/status`.
@@ -32,61 +32,61 @@ pub struct Right {
     /// What is done with it.
     pub verbs: &'static [&'static str],
     /// Where.
-    pub place: Place,
+    pub place: RightScope,
 }
 
 /// All that the operator needs; a test compares it with what the chart grants. Secrets may be granted one by one.
-pub const RIGHTS: &[Right] = &[
-    Right {
+pub const RIGHTS: &[NeededRight] = &[
+    NeededRight {
         group: "live.huaweicloud.com",
         resource: "recordingcallbacks",
         verbs: &["get", "list", "watch", "patch"],
-        place: Place::Served,
+        place: RightScope::Served,
     },
-    Right {
+    NeededRight {
         group: "live.huaweicloud.com",
         resource: "recordingcallbacks/status",
         verbs: &["patch"],
-        place: Place::Served,
+        place: RightScope::Served,
     },
     SECRETS,
-    Right {
+    NeededRight {
         group: "events.k8s.io",
         resource: "events",
         verbs: &["create", "patch"],
-        place: Place::Served,
+        place: RightScope::Served,
     },
-    Right {
+    NeededRight {
         group: "",
         resource: "namespaces",
         verbs: &["get"],
-        place: Place::Served,
+        place: RightScope::Served,
     },
-    Right {
+    NeededRight {
         group: "coordination.k8s.io",
         resource: "leases",
         verbs: &["create", "get", "update"],
-        place: Place::Lease,
+        place: RightScope::Lease,
     },
-    Right {
+    NeededRight {
         group: "apiextensions.k8s.io",
         resource: "customresourcedefinitions",
         verbs: &["get"],
-        place: Place::Crd,
+        place: RightScope::Crd,
     },
 ];
 
 /// The right to read Secrets by name.
-pub const SECRETS: Right = Right {
+pub const SECRETS: NeededRight = NeededRight {
     group: "",
     resource: "secrets",
     verbs: &["get"],
-    place: Place::Served,
+    place: RightScope::Served,
 };
 
 /// Whose rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
+pub enum RightsSubject {
     /// Of whoever asks.
     Own,
     /// Of a service account, by namespace and name.
@@ -97,7 +97,7 @@ pub enum Whose {
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The right.
-    pub right: &'a Right,
+    pub right: &'a NeededRight,
     /// One of its verbs.
     pub verb: &'a str,
     /// Where; every namespace when unset.
@@ -121,8 +121,8 @@ impl Question<'_> {
             verb: Some(self.verb.to_owned()),
             namespace: self.namespace.map(str::to_owned),
             name: match self.right.place {
-                Place::Crd => Some(CRD_NAME.to_owned()),
-                Place::Served | Place::Lease => name.map(str::to_owned),
+                RightScope::Crd => Some(CRD_NAME.to_owned()),
+                RightScope::Served | RightScope::Lease => name.map(str::to_owned),
             },
             ..ResourceAttributes::default()
         }
@@ -130,11 +130,15 @@ impl Question<'_> {
 }
 
 /// Whether they have it.
-pub async fn has(client: &Client, whose: &Whose, question: Question<'_>) -> Result<bool, Error> {
+pub async fn has(
+    client: &Client,
+    whose: &RightsSubject,
+    question: Question<'_>,
+) -> Result<bool, ClusterError> {
     let attributes = Some(question.attributes());
     let params = PostParams::default();
     let status: Option<SubjectAccessReviewStatus> = match whose {
-        Whose::Own => {
+        RightsSubject::Own => {
             let review = SelfSubjectAccessReview {
                 spec: SelfSubjectAccessReviewSpec {
                     resource_attributes: attributes,
@@ -146,7 +150,7 @@ pub async fn has(client: &Client, whose: &Whose, question: Question<'_>) -> Resu
             let asked = api.create(&params, &review);
             call("ask for your own rights", asked).await?.status
         }
-        Whose::Account(namespace, name) => {
+        RightsSubject::Account(namespace, name) => {
             let groups = [
                 "system:serviceaccounts".to_owned(),
                 format!("system:serviceaccounts:{namespace}"),

@@ -7,7 +7,7 @@ use kube::Client;
 use kube::api::Api;
 
 use super::client::call;
-use super::error::Error;
+use super::error::ClusterError;
 
 /// The longest value that is kept. No credential and no key is longer, and whoever writes Secrets must not decide how much memory
 /// this process needs.
@@ -68,11 +68,11 @@ impl std::fmt::Debug for Values {
 
 /// Reads Secrets.
 #[derive(Clone)]
-pub struct Secrets {
+pub struct SecretClient {
     client: Client,
 }
 
-impl Secrets {
+impl SecretClient {
     /// Reads with this client.
     pub fn new(client: Client) -> Self {
         Self { client }
@@ -84,7 +84,7 @@ impl Secrets {
         namespace: &str,
         name: &str,
         keys: &Keys,
-    ) -> Result<Option<Values>, Error> {
+    ) -> Result<Option<Values>, ClusterError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = call("read the Secret", api.get_opt(name)).await?;
         Ok(secret.map(|secret| {

@@ -22,10 +22,10 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::client::{call, call_within};
-use super::error::Error;
+use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use crate::api::RecordingCallback;
-use seen::{Differences, Seen, Version};
+use seen::{BroughtObjects, BroughtVersion, Differences};
 
 /// How often what the watch has brought is compared with a list.
 const COMPARED: Duration = Duration::from_mins(10);
@@ -41,17 +41,17 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 const FORGOTTEN: Duration = Duration::from_mins(2);
 
 /// An object as it is read: one that can't be is known by its metadata.
-pub type Read = DeserializeGuard<RecordingCallback>;
+pub type GuardedObject = DeserializeGuard<RecordingCallback>;
 /// What a watch brings.
-pub type Event = watcher::Event<Read>;
+pub type GuardedEvent = watcher::Event<GuardedObject>;
 
 /// The watch of the objects of a namespace, or of every one.
 pub struct Watched {
     namespace: String,
-    api: Api<Read>,
+    api: Api<GuardedObject>,
     namespaces: Api<Namespace>,
     selector: Option<String>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<BroughtObjects>>,
     anew: Arc<Notify>,
     /// How often it has begun anew since something was missed.
     epoch: Arc<AtomicU64>,
@@ -97,7 +97,7 @@ impl Watched {
     }
 
     /// What the watch brings, for ever. After a failure it goes on where it was.
-    pub fn events(&self) -> BoxStream<'static, watcher::Result<Event>> {
+    pub fn events(&self) -> BoxStream<'static, watcher::Result<GuardedEvent>> {
         let mut config = watcher::Config::default();
         config.label_selector.clone_from(&self.selector);
         let (api, anew, seen) = (
@@ -112,7 +112,7 @@ impl Watched {
         stream::repeat_with(begin)
             .flatten()
             .backoff(Pauses::default())
-            .inspect_ok(move |event| lock(&seen).take(event))
+            .inspect_ok(move |event| lock(&seen).apply(event))
             .boxed()
     }
 
@@ -154,7 +154,7 @@ impl Watched {
         }
     }
 
-    async fn missed(&self) -> Result<Option<Missed>, Error> {
+    async fn missed(&self) -> Result<Option<Missed>, ClusterError> {
         let listed = self.list().await?;
         let first = lock(&self.seen).differences(&listed);
         if first.is_empty() {
@@ -167,7 +167,7 @@ impl Watched {
             .into_iter()
             .filter(|(name, known)| first.get(name) == Some(known))
             .collect();
-        let back = |(name, known): (&_, &Option<Version>)| {
+        let back = |(name, known): (&_, &Option<BroughtVersion>)| {
             let is = listed.get(name);
             known.as_ref().is_some_and(|known| known.is_ahead_of(is))
         };
@@ -179,7 +179,7 @@ impl Watched {
     }
 
     /// Names and versions of the objects that there are.
-    async fn list(&self) -> Result<BTreeMap<seen::Name, Version>, Error> {
+    async fn list(&self) -> Result<BTreeMap<seen::BroughtName, BroughtVersion>, ClusterError> {
         let mut params = ListParams::default().limit(PAGE);
         params.label_selector.clone_from(&self.selector);
         let mut found = BTreeMap::new();

@@ -11,40 +11,40 @@ use kube::ResourceExt as _;
 
 use super::progress::Progress;
 use crate::api::RecordingCallback;
-use crate::cluster::error::Error;
-use crate::cluster::secret::Secrets;
+use crate::cluster::error::ClusterError;
+use crate::cluster::secret::SecretClient;
 use crate::config::names::Grant;
 use crate::declared::parse;
-use crate::live::account::{Account, AccountKey};
 use crate::live::answer::{Answer, Page};
-use crate::live::client::{Client, Meter, MoreTokens};
-use crate::live::clock::{Clock, Wall};
-use crate::live::credentials::KEYS;
-use crate::live::endpoint::AllowList;
-use crate::live::looks::{Gate, Lister, Looks};
-use crate::live::quota::{Bucket, Lane, Quota, Token};
-use crate::live::transport::HttpTransport;
-use crate::login::own::Own;
-use crate::login::{Login, Problem, secret};
-use crate::plan::facts::{Key, Shown};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::reason::Reason;
+use crate::live::client::{CallMeter, Client, RetryTokens};
+use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::login::ambient::AmbientLogin;
+use crate::login::{Login, LoginError, secret};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::{GetResult, SignKeyState};
+use crate::platform::account::{Account, AccountKey};
+use crate::platform::clock::{Clock, Wall};
+use crate::platform::credentials::KEYS;
+use crate::platform::endpoint::AllowList;
+use crate::platform::quota::{Bucket, Lane, Quota, Token};
+use crate::platform::transport::HttpTransport;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// How many calls a minute a command makes.
 const CALLS_PER_MINUTE: u32 = 20;
 
 /// The cloud, and who may call it.
-pub struct Cloud {
+pub struct CommandCloud {
     client: Arc<Client>,
     bucket: Bucket,
     progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
-    secrets: Secrets,
-    own: Own,
+    secrets: SecretClient,
+    own: AmbientLogin,
     allowed: AllowList,
 }
 
-impl Cloud {
+impl CommandCloud {
     /// Reads Secrets with this client, and calls only what is allowed. Objects without a Secret are called for with the credentials
     /// of this process's environment where they are granted.
     pub fn new(
@@ -68,19 +68,22 @@ impl Cloud {
             request_timeout,
         );
         Ok(Self {
-            own: Own::new(granted, &client, direct, allowed),
+            own: AmbientLogin::new(granted, &client, direct, allowed),
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
-            secrets: Secrets::new(kube.clone()),
+            secrets: SecretClient::new(kube.clone()),
             allowed: allowed.clone(),
         })
     }
 
     /// Who would call for an object. An error is the API server's, which may be that whoever asks may not read the Secret: it says
     /// nothing about the object.
-    pub async fn login(&self, object: &RecordingCallback) -> Result<Result<Login, Problem>, Error> {
+    pub async fn login(
+        &self,
+        object: &RecordingCallback,
+    ) -> Result<Result<Login, LoginError>, ClusterError> {
         let namespace = object.namespace().unwrap_or_default();
         let Some(reference) = &object.spec.credentials_secret_ref else {
             return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
@@ -95,16 +98,16 @@ impl Cloud {
     }
 
     /// The sign key of an object. An error is the API server's.
-    pub async fn sign_key(&self, object: &RecordingCallback) -> Result<Key, Error> {
+    pub async fn sign_key(&self, object: &RecordingCallback) -> Result<SignKeyState, ClusterError> {
         let Some(reference) = &object.spec.sign_key_secret_ref else {
-            return Ok(Key::Unwanted);
+            return Ok(SignKeyState::Unwanted);
         };
         let namespace = object.namespace().unwrap_or_default();
         let (name, keys) = (&reference.name, [reference.key.clone()].into());
         let values = self.secrets.read(&namespace, name, &keys).await?;
         Ok(match secret::values(&namespace, name, values) {
             Ok(values) => secret::sign_key(reference, &parse::uid(object), &values).0,
-            Err(sentence) => Key::Missing(sentence),
+            Err(sentence) => SignKeyState::Missing(sentence),
         })
     }
 
@@ -112,12 +115,17 @@ impl Cloud {
     pub fn looks(&self, account: &Account) -> Arc<Looks> {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let known = looks.entry(account.key().clone()).or_insert_with(|| {
-            let lister = Arc::new(Listing {
+            let lister = Arc::new(ProgressLister {
                 client: Arc::clone(&self.client),
                 account: account.clone(),
                 progress: Arc::clone(&self.progress),
             });
-            Looks::new(lister, self.bucket.clone(), Gate::new(), BTreeSet::new)
+            Looks::new(
+                lister,
+                self.bucket.clone(),
+                CreateBarrier::new(),
+                BTreeSet::new,
+            )
         });
         Arc::clone(known)
     }
@@ -128,12 +136,12 @@ impl Cloud {
     }
 
     /// The callback of an id.
-    pub async fn show(&self, account: &Account, id: &str) -> Shown {
+    pub async fn get_by_id(&self, account: &Account, id: &str) -> GetResult {
         let token = self.bucket.acquire(Lane::Background, "").await;
         match self.client.get(token, account, id).await {
-            Ok(answer) => Shown::Row(answer.value),
-            Err(failure) if failure.class == Class::Gone => Shown::Gone,
-            Err(failure) => Shown::Unknown(failure),
+            Ok(answer) => GetResult::Row(answer.value),
+            Err(failure) if failure.class == Class::Gone => GetResult::Gone,
+            Err(failure) => GetResult::Unknown(failure),
         }
     }
 
@@ -150,13 +158,13 @@ impl Cloud {
 }
 
 /// Lists as one account.
-struct Listing {
+struct ProgressLister {
     client: Arc<Client>,
     account: Account,
     progress: Arc<Progress>,
 }
 
-impl Lister for Listing {
+impl Lister for ProgressLister {
     fn page<'a>(
         &'a self,
         token: Token,
@@ -183,7 +191,7 @@ impl Lister for Listing {
 /// Second tokens, of the same bucket.
 struct Tokens(Bucket);
 
-impl MoreTokens for Tokens {
+impl RetryTokens for Tokens {
     fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
         Box::pin(self.0.acquire_next(Lane::Background))
     }
@@ -192,7 +200,7 @@ impl MoreTokens for Tokens {
 /// A command has no metrics.
 struct Unmetered;
 
-impl Meter for Unmetered {
+impl CallMeter for Unmetered {
     fn waited(&self, _: Lane, _: Duration) {}
 
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}

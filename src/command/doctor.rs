@@ -8,18 +8,18 @@ mod objects;
 mod operators;
 mod rights;
 
-use self::finding::{Finding, tell};
+use self::finding::{Finding, render_findings};
 use super::output::render;
-use super::{Done, Exit, access};
+use super::{CommandOutput, ExitStatus, access};
 use crate::cluster::raw::RawObjects;
 use crate::config::doctor::DoctorArgs;
 
 /// Checks what `args` name.
-pub async fn run(args: DoctorArgs) -> anyhow::Result<Done> {
+pub async fn run(args: DoctorArgs) -> anyhow::Result<CommandOutput> {
     let findings = Box::pin(examine(&args)).await?;
-    Ok(Done {
-        text: render(args.print.output, &findings, tell)?,
-        exit: Exit::of(findings.iter().all(|finding| !finding.is_failure())),
+    Ok(CommandOutput {
+        text: render(args.print.output, &findings, render_findings)?,
+        exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
     })
 }
 

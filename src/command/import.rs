@@ -7,16 +7,16 @@ use kube::core::{DynamicObject, ObjectMeta};
 use serde_json::{Value, json};
 
 use self::manifest::{Names, manifest};
-use super::cloud::Cloud;
-use super::remote::{Project, look, sources};
-use super::{Done, Exit, access, readable};
+use super::cloud::CommandCloud;
+use super::remote::{ListedProject, look, sources};
+use super::{CommandOutput, ExitStatus, access, readable};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, Manifests};
 
 /// Prints manifests for the project that `args` name.
-pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
+pub async fn run(args: ImportArgs) -> anyhow::Result<CommandOutput> {
     let client = access(&args.cluster)?.client()?;
     let namespace = args.namespace.as_deref();
     let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
@@ -25,17 +25,19 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
     let (objects, _) = readable(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
     let none = Grant::Only(Vec::new());
-    let cloud = Cloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
     let source = source(&args, &namespace);
     let seen = look(&cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen.standing(now.iter()).holding(objects.iter());
+    let standing = seen
+        .ownership(now.iter())
+        .with_ids_held_before(objects.iter());
     let mut names = Names::taken(now.iter(), &namespace);
     problems.extend(seen.problems);
     let mut manifests = Vec::new();
-    for Project { target, inventory } in &seen.projects {
-        for found in standing.unheld(target, &inventory.rows) {
+    for ListedProject { target, inventory } in &seen.projects {
+        for found in standing.orphans(target, &inventory.rows) {
             let (row, place) = (found.row, &found.row.place);
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
             if !found.notes.is_empty() {
@@ -66,9 +68,9 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<Done> {
             "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object"
         );
     }
-    Ok(Done {
+    Ok(CommandOutput {
         text: text(&manifests, args.output)?,
-        exit: Exit::of(problems.is_empty()),
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }
 

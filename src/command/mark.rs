@@ -8,8 +8,8 @@ use kube::core::DynamicObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::{Row, render, table};
-use super::{Done, Exit, access, chosen};
+use super::output::{TableRow, render, table};
+use super::{CommandOutput, ExitStatus, access, chosen};
 use crate::api::RECONCILE_REQUESTED_AT;
 use crate::cluster::raw::RawObjects;
 use crate::config::objects::ObjectsArgs;
@@ -71,7 +71,7 @@ impl Mark {
 }
 
 /// Sets it on the objects that `args` name.
-pub async fn run(args: ObjectsArgs, mark: Mark) -> anyhow::Result<Done> {
+pub async fn run(args: ObjectsArgs, mark: Mark) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let client = access(&args.objects.scope.cluster)?.client()?;
     let objects = RawObjects::new(client.clone());
@@ -86,9 +86,9 @@ pub async fn run(args: ObjectsArgs, mark: Mark) -> anyhow::Result<Done> {
     if count == 0 {
         eprintln!("there is no RecordingCallback there");
     }
-    Ok(Done {
+    Ok(CommandOutput {
         text: render(args.print.output, &rows, table)?,
-        exit: Exit::of(rows.len() == count && rows.iter().all(|row| row.result != "Failed")),
+        exit: ExitStatus::of(rows.len() == count && rows.iter().all(|row| row.result != "Failed")),
     })
 }
 
@@ -118,7 +118,7 @@ fn is_suspended(object: &DynamicObject) -> bool {
     object.data.pointer("/spec/suspend") == Some(&Value::Bool(true))
 }
 
-impl Row for Marked {
+impl TableRow for Marked {
     const HEADS: &'static [&'static str] = &["NAMESPACE", "NAME", "RESULT"];
 
     fn cells(&self) -> Vec<String> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::output::printable;
 use crate::config::notifications::{self, SignatureArgs};
-use crate::live::notification::{Notification, SignType, Verdict};
+use crate::live::notification::{Notification, SignType, SignatureVerdict};
 use crate::live::sign_key::SignKey;
 
 /// How notifications are to be signed.
@@ -32,8 +32,8 @@ impl Expected {
         Ok(Self {
             keys: args.key_file.iter().map(key).collect::<Result<_, _>>()?,
             sign_type: match args.sign_type {
-                notifications::SignType::HmacSha256 => SignType::HmacSha256,
-                notifications::SignType::Md5 => SignType::Md5,
+                notifications::SignTypeArg::HmacSha256 => SignType::HmacSha256,
+                notifications::SignTypeArg::Md5 => SignType::Md5,
             },
         })
     }
@@ -42,7 +42,7 @@ impl Expected {
 /// A notification, and what there is to say of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct VerifiedNotification {
     verdict: &'static str,
     /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,8 +50,8 @@ struct Told {
     notification: serde_json::Value,
 }
 
-impl Told {
-    fn new(notification: &Notification, verdict: Verdict) -> Self {
+impl VerifiedNotification {
+    fn new(notification: &Notification, verdict: SignatureVerdict) -> Self {
         let (word, problem) = words(verdict);
         Self {
             verdict: word,
@@ -92,18 +92,18 @@ impl Told {
     }
 }
 
-fn words(verdict: Verdict) -> (&'static str, Option<String>) {
+fn words(verdict: SignatureVerdict) -> (&'static str, Option<String>) {
     match verdict {
-        Verdict::Genuine => ("Genuine", None),
-        Verdict::Expired(at) => (
+        SignatureVerdict::Genuine => ("Genuine", None),
+        SignatureVerdict::Expired(at) => (
             "Expired",
             Some(format!("the signature counted until {at}: it is a repetition, or this machine's clock is wrong")),
         ),
-        Verdict::Wrong => (
+        SignatureVerdict::Wrong => (
             "Wrong",
             Some("the signature is not one of this key: compare key and sign type with the object's Secret and spec.signType; if they are the same, what is said was changed on the way, or is not of Live".to_owned()),
         ),
-        Verdict::Unsigned => (
+        SignatureVerdict::Unsigned => (
             "Unsigned",
             Some("there is no signature: the callback has no key, set spec.signKeySecretRef".to_owned()),
         ),

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
 
-use super::cloud::Cloud;
-use super::output::{Row as Line, render, table};
-use super::remote::{Found, Project, look, sources};
-use super::{Done, Exit, access, readable};
+use super::cloud::CommandCloud;
+use super::output::{TableRow, render, table};
+use super::remote::{ListedProject, UnheldRow, look, sources};
+use super::{CommandOutput, ExitStatus, access, readable};
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
-use crate::plan::place::Target;
+use crate::terms::target::Target;
 
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,7 +33,7 @@ struct Orphan {
 }
 
 impl Orphan {
-    fn new(target: &Target, found: Found<'_>) -> Self {
+    fn new(target: &Target, found: UnheldRow<'_>) -> Self {
         let row = found.row;
         Self {
             publish_domain: row.place.domain().to_owned(),
@@ -48,7 +48,7 @@ impl Orphan {
     }
 }
 
-impl Line for Orphan {
+impl TableRow for Orphan {
     const HEADS: &'static [&'static str] = &[
         "DOMAIN",
         "APP",
@@ -75,7 +75,7 @@ impl Line for Orphan {
 }
 
 /// Looks at the projects that the objects in the scope use.
-pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
+pub async fn run(args: OrphansArgs) -> anyhow::Result<CommandOutput> {
     let client = access(&args.scope.cluster)?.client()?;
     let namespace = args.scope.namespace.as_deref();
     let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
@@ -86,14 +86,16 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let allowed = args.cloud.allowed(None);
-    let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
     let seen = look(&cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen.standing(now.iter()).holding(objects.iter());
+    let standing = seen
+        .ownership(now.iter())
+        .with_ids_held_before(objects.iter());
     let mut orphans = Vec::new();
-    for Project { target, inventory } in &seen.projects {
-        let unheld = standing.unheld(target, &inventory.rows).into_iter();
+    for ListedProject { target, inventory } in &seen.projects {
+        let unheld = standing.orphans(target, &inventory.rows).into_iter();
         orphans.extend(unheld.map(|found| Orphan::new(target, found)));
     }
     problems.extend(seen.problems);
@@ -106,9 +108,9 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
             seen.projects.len()
         );
     }
-    Ok(Done {
+    Ok(CommandOutput {
         text: render(args.print.output, &orphans, table)?,
-        exit: Exit::of(problems.is_empty()),
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }
 
@@ -116,8 +118,9 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<Done> {
 mod tests {
     use super::*;
     use crate::command::output::assert_in_docs;
-    use crate::plan::place::Place;
-    use crate::plan::{content::Partial, row};
+    use crate::plan::facts::content::ReportedContent;
+    use crate::plan::facts::place::Place;
+    use crate::plan::facts::row;
 
     #[test]
     fn orphans_are_told_as_in_the_docs() {
@@ -130,11 +133,11 @@ mod tests {
             let row = row::Row {
                 id: id.to_owned(),
                 place: Place::new("push.example.com", app),
-                content: Partial::default(),
+                content: ReportedContent::default(),
                 create_time: "2026-11-25T02:00:00Z".parse().ok(),
                 update_time: None,
             };
-            let found = Found {
+            let found = UnheldRow {
                 row: &row,
                 notes: notes.iter().map(|note| (*note).to_owned()).collect(),
                 is_alone: true,

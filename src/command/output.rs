@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::config::objects::Output;
 
 /// Something of which a command prints several.
-pub trait Row: Serialize {
+pub trait TableRow: Serialize {
     /// The heads of the columns.
     const HEADS: &'static [&'static str];
 
@@ -29,7 +29,7 @@ pub fn render<T: Serialize>(
 }
 
 /// A table; empty without rows, as its heads would tell nothing.
-pub fn table<T: Row>(rows: &[T]) -> String {
+pub fn table<T: TableRow>(rows: &[T]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -70,12 +70,12 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Pair {
+    struct SamplePair {
         name: &'static str,
         id: &'static str,
     }
 
-    impl Row for Pair {
+    impl TableRow for SamplePair {
         const HEADS: &'static [&'static str] = &["NAME", "ID"];
 
         fn cells(&self) -> Vec<String> {
@@ -83,12 +83,12 @@ mod tests {
         }
     }
 
-    const ROWS: &[Pair] = &[
-        Pair {
+    const ROWS: &[SamplePair] = &[
+        SamplePair {
             name: "push-example",
             id: "\u{1b}[2Jid\n",
         },
-        Pair {
+        SamplePair {
             name: "中", id: ""
         },
     ];
@@ -100,7 +100,7 @@ mod tests {
             text,
             "NAME           ID\npush-example    [2Jid\n中             -\n"
         );
-        assert_eq!(table::<Pair>(&[]), "");
+        assert_eq!(table::<SamplePair>(&[]), "");
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
         assert_eq!(
-            render::<Pair>(Output::Yaml, &[], table).unwrap(),
+            render::<SamplePair>(Output::Yaml, &[], table).unwrap(),
             "items: []\n"
         );
     }

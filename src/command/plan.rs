@@ -1,7 +1,7 @@
 //! `plan`: what applying manifests would do at the cloud. Asks the API server what the objects would be, and the cloud what it holds;
 //! changes neither.
 
-mod course;
+mod dry_run;
 mod manifests;
 mod planned;
 
@@ -10,23 +10,23 @@ use std::time::Duration;
 use kube::core::DynamicObject;
 use tokio::time::Instant;
 
-use self::course::{Course, Ground, Outlook};
-use self::planned::{Planned, tell};
-use super::cloud::Cloud;
+use self::dry_run::{DryRun, DryRunContext, Prediction};
+use self::planned::{Planned, render_plans};
+use super::cloud::CommandCloud;
 use super::output::render;
-use super::{Done, access};
+use super::{CommandOutput, access};
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::plan::PlanArgs;
 use crate::declared::index::Index;
-use crate::plan::facts::Settings;
+use crate::plan::facts::PlanSettings;
 
 /// For so many objects a look each takes fewer calls than a list of their projects.
 const FEW: usize = 3;
 
 /// Plans for what `args` name.
-pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
+pub async fn run(args: PlanArgs) -> anyhow::Result<CommandOutput> {
     let (mut wanted, others) = manifests::read(&args.files)?;
     let client = access(&args.scope.cluster)?.client()?;
     let namespace = args.scope.namespace.as_deref();
@@ -39,12 +39,12 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
         eprintln!("left out, as they are of other kinds: {others}");
     }
     let allowed = args.cloud.allowed(None);
-    let cloud = Cloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
     let objects = RawObjects::new(client);
-    let ground = Ground {
+    let ground = DryRunContext {
         cloud,
         index: known(&objects, &namespace, args.settle_time).await?,
-        settings: Settings {
+        settings: PlanSettings {
             settle_time: args.settle_time,
             stall_after: args.stall_after,
             read_only: false,
@@ -57,8 +57,8 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<Done> {
         let outlook = Box::pin(plan(&ground, &objects, object)).await;
         plans.push(Planned::new(object, outlook));
     }
-    Ok(Done {
-        text: render(args.print.output, &plans, tell)?,
+    Ok(CommandOutput {
+        text: render(args.print.output, &plans, render_plans)?,
         exit: planned::exit(&plans),
     })
 }
@@ -86,17 +86,17 @@ async fn known(
     Ok(index)
 }
 
-async fn plan(ground: &Ground, objects: &RawObjects, wanted: &DynamicObject) -> Outlook {
+async fn plan(ground: &DryRunContext, objects: &RawObjects, wanted: &DynamicObject) -> Prediction {
     let rehearsed = match objects.rehearse(wanted).await {
         Ok(rehearsed) => rehearsed,
-        Err(error) => return Outlook::unknown(error.to_string()),
+        Err(error) => return Prediction::unknown(error.to_string()),
     };
     match rehearsed.try_parse::<RecordingCallback>() {
         Ok(object) => {
             ground.index.put(&object);
-            let outlook = Course::new(ground, &object).run().await;
-            outlook.unwrap_or_else(|error| Outlook::unknown(error.to_string()))
+            let outlook = DryRun::new(ground, &object).run().await;
+            outlook.unwrap_or_else(|error| Prediction::unknown(error.to_string()))
         }
-        Err(error) => Outlook::unknown(format!("it can't be read: {error}")),
+        Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
     }
 }

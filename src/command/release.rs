@@ -10,11 +10,11 @@ use futures::{StreamExt as _, stream};
 use kube::Client;
 use kube::core::DynamicObject;
 
-use self::row::{Released, Word};
+use self::row::{ReleaseWord, Released};
 use super::output::{render, table};
-use super::{Done, Exit, access, chosen};
-use crate::cluster::lease::holder::{self, Holder, Wanted};
-use crate::cluster::raw::{Outcome, RawObjects, is_held};
+use super::{CommandOutput, ExitStatus, access, chosen};
+use crate::cluster::lease::holder::{self, Holder, WantedLeases};
+use crate::cluster::raw::{RawObjects, ReleaseResult, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
 
@@ -22,7 +22,7 @@ use crate::stop::Stop;
 const AT_ONCE: usize = 8;
 
 /// Lets go what `args` name, until it is asked to stop.
-pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
+pub async fn run(args: ReleaseArgs) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let client = access(&args.objects.scope.cluster)?.client()?;
     let objects = RawObjects::new(client.clone());
@@ -52,15 +52,15 @@ pub async fn run(args: ReleaseArgs) -> anyhow::Result<Done> {
             count - rows.len()
         );
     }
-    let is_done = |row: &Released| row.result != Word::Failed;
-    Ok(Done {
+    let is_done = |row: &Released| row.result != ReleaseWord::Failed;
+    Ok(CommandOutput {
         text: render(args.print.output, &rows, table)?,
-        exit: Exit::of(rows.len() == count && rows.iter().all(is_done)),
+        exit: ExitStatus::of(rows.len() == count && rows.iter().all(is_done)),
     })
 }
 
 async fn refuse_beside_an_operator(client: &Client, args: &ReleaseArgs) -> anyhow::Result<()> {
-    let wanted = Wanted {
+    let wanted = WantedLeases {
         namespace: args.lease_namespace.as_deref(),
         name: args.lease_name.as_deref(),
     };
@@ -97,9 +97,9 @@ fn refusal(holder: &Holder) -> String {
 
 async fn release(objects: &RawObjects, mut object: DynamicObject) -> Released {
     match objects.release(&mut object).await {
-        Ok(Outcome::Released) => Released::new(&object, Word::Released, None),
-        Ok(Outcome::NotHeld) => Released::new(&object, Word::NotHeld, None),
-        Ok(Outcome::Gone) => Released::new(&object, Word::Gone, None),
-        Err(error) => Released::new(&object, Word::Failed, Some(error.to_string())),
+        Ok(ReleaseResult::Released) => Released::new(&object, ReleaseWord::Released, None),
+        Ok(ReleaseResult::NotHeld) => Released::new(&object, ReleaseWord::NotHeld, None),
+        Ok(ReleaseResult::Gone) => Released::new(&object, ReleaseWord::Gone, None),
+        Err(error) => Released::new(&object, ReleaseWord::Failed, Some(error.to_string())),
     }
 }

@@ -1,6 +1,6 @@
 //! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`.
 
-mod standing;
+mod ownership_report;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-pub(super) use self::standing::Found;
-use self::standing::Standing;
-use super::cloud::Cloud;
+use self::ownership_report::OwnershipReport;
+pub(super) use self::ownership_report::UnheldRow;
+use super::cloud::CommandCloud;
 use crate::api::RecordingCallback;
-use crate::cluster::error::Error;
-use crate::live::account::Account;
+use crate::cluster::error::ClusterError;
 use crate::live::codes;
 use crate::live::looks::Inventory;
-use crate::live::quota::Lane;
-use crate::plan::facts::Access;
-use crate::plan::place::Target;
-use crate::plan::situation::sentence;
+use crate::plan::facts::CloudAccess;
+use crate::plan::step::situation::describe_failure;
+use crate::platform::account::Account;
+use crate::platform::quota::Lane;
+use crate::terms::target::Target;
 
 /// What an object's project hangs on: namespace, Secret, region and project of the spec.
-type Key = (String, Option<String>, Option<String>, Option<String>);
+type SourceKey = (String, Option<String>, Option<String>, Option<String>);
 
-fn key(object: &RecordingCallback) -> Key {
+fn key(object: &RecordingCallback) -> SourceKey {
     let spec = &object.spec;
     let secret = spec.credentials_secret_ref.as_ref();
     (
@@ -36,7 +36,7 @@ fn key(object: &RecordingCallback) -> Key {
 }
 
 /// The objects that call with the same credentials at the same place.
-pub(super) struct Source<'a> {
+pub(super) struct CredentialSource<'a> {
     /// Namespace and Secret.
     pub(super) name: String,
     /// One of them.
@@ -46,15 +46,17 @@ pub(super) struct Source<'a> {
 }
 
 /// One for all objects that have Secret, region and project in common.
-pub(super) fn sources<'a>(objects: impl Iterator<Item = &'a RecordingCallback>) -> Vec<Source<'a>> {
-    let mut sources: BTreeMap<Key, Source<'_>> = BTreeMap::new();
+pub(super) fn sources<'a>(
+    objects: impl Iterator<Item = &'a RecordingCallback>,
+) -> Vec<CredentialSource<'a>> {
+    let mut sources: BTreeMap<SourceKey, CredentialSource<'_>> = BTreeMap::new();
     for object in objects {
         let key = key(object);
         let name = match &key.1 {
             Some(secret) => format!("{}/{secret}", key.0),
             None => format!("{}: the operator's own", key.0),
         };
-        let source = sources.entry(key).or_insert(Source {
+        let source = sources.entry(key).or_insert(CredentialSource {
             name,
             object,
             count: 0,
@@ -65,24 +67,27 @@ pub(super) fn sources<'a>(objects: impl Iterator<Item = &'a RecordingCallback>) 
 }
 
 /// A project, as its callbacks were listed.
-pub(super) struct Project {
+pub(super) struct ListedProject {
     pub(super) target: Target,
     pub(super) inventory: Arc<Inventory>,
 }
 
 /// What was seen of projects.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) projects: Vec<Project>,
+pub(super) struct ListedProjects {
+    pub(super) projects: Vec<ListedProject>,
     /// A sentence for each that could not be looked at.
     pub(super) problems: Vec<String>,
     /// Region and project that objects of a key are about.
-    keys: BTreeMap<Key, (String, String)>,
+    keys: BTreeMap<SourceKey, (String, String)>,
 }
 
 /// Lists each project once that these sources lead to.
-pub(super) async fn look(cloud: &Cloud, sources: Vec<Source<'_>>) -> Seen {
-    let mut seen = Seen::default();
+pub(super) async fn look(
+    cloud: &CommandCloud,
+    sources: Vec<CredentialSource<'_>>,
+) -> ListedProjects {
+    let mut seen = ListedProjects::default();
     let mut accounts: BTreeMap<_, Vec<Account>> = BTreeMap::new();
     for source in sources {
         match enter(cloud, source.object).await {
@@ -111,42 +116,45 @@ pub(super) async fn look(cloud: &Cloud, sources: Vec<Source<'_>>) -> Seen {
 }
 
 /// Lists a project with the first of these accounts that may.
-async fn list(cloud: &Cloud, accounts: &[Account]) -> Result<Project, String> {
+async fn list(cloud: &CommandCloud, accounts: &[Account]) -> Result<ListedProject, String> {
     let mut problem = String::new();
     for account in accounts {
         let target = account.target.clone();
         let name = format!("{} {}", target.region, target.project_id);
         let looks = cloud.looks(account);
         problem = match looks.sweep(Instant::now(), Lane::Background).await {
-            Ok(inventory) if inventory.complete => return Ok(Project { target, inventory }),
+            Ok(inventory) if inventory.complete => return Ok(ListedProject { target, inventory }),
             Ok(inventory) => format!(
                 "{name} has {} callbacks, of which the cloud lists no more than 4,000",
                 inventory.total
             ),
             Err(failure) => {
-                format!("{name}: {}", sentence(&failure, codes::advice(&failure)))
+                format!(
+                    "{name}: {}",
+                    describe_failure(&failure, codes::advice(&failure))
+                )
             }
         };
     }
     Err(problem)
 }
 
-impl Seen {
+impl ListedProjects {
     /// How these objects stand to what was seen.
-    pub(super) fn standing<'a>(
+    pub(super) fn ownership<'a>(
         &self,
         objects: impl Iterator<Item = &'a RecordingCallback>,
-    ) -> Standing {
+    ) -> OwnershipReport {
         let objects = objects.map(|object| (object, self.keys.get(&key(object)).cloned()));
-        Standing::of(objects)
+        OwnershipReport::of(objects)
     }
 }
 
 /// The account of an object, or the sentence that says why there is none. An error is the API server's.
 async fn enter(
-    cloud: &Cloud,
+    cloud: &CommandCloud,
     object: &RecordingCallback,
-) -> Result<Result<Account, String>, Error> {
+) -> Result<Result<Account, String>, ClusterError> {
     let login = match cloud.login(object).await? {
         Ok(login) => login,
         Err((reason, sentence)) => return Ok(Err(format!("{}: {sentence}", reason.as_str()))),
@@ -154,9 +162,11 @@ async fn enter(
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
     Ok(identified.map_err(|access| match access {
-        Access::Unknown(failure) => sentence(&failure, None),
-        Access::Ambiguous(sentence) => sentence,
-        Access::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
-        Access::Unread | Access::Usable(_) => "the credentials could not be read".to_owned(),
+        CloudAccess::Unknown(failure) => describe_failure(&failure, None),
+        CloudAccess::Ambiguous(sentence) => sentence,
+        CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
+        CloudAccess::Unread | CloudAccess::Usable(_) => {
+            "the credentials could not be read".to_owned()
+        }
     }))
 }

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use self::story::Story;
+use self::story::ObjectStory;
 use super::output::render;
-use super::{Done, Exit, access, chosen};
+use super::{CommandOutput, ExitStatus, access, chosen};
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
 use crate::config::objects::ObjectsArgs;
@@ -19,7 +19,7 @@ use crate::config::objects::ObjectsArgs;
     clippy::disallowed_methods,
     reason = "says how long ago; decides nothing"
 )]
-pub async fn run(args: ObjectsArgs) -> anyhow::Result<Done> {
+pub async fn run(args: ObjectsArgs) -> anyhow::Result<CommandOutput> {
     let client = access(&args.objects.scope.cluster)?.client()?;
     let objects = RawObjects::new(client.clone());
     let found = chosen(&objects, &args.objects, client.default_namespace()).await?;
@@ -28,16 +28,16 @@ pub async fn run(args: ObjectsArgs) -> anyhow::Result<Done> {
         let name = object.name_any();
         let object = object.try_parse::<RecordingCallback>();
         let object = object.with_context(|| format!("{name} can't be read"))?;
-        stories.push(Story::of(object));
+        stories.push(ObjectStory::of(object));
     }
     if stories.is_empty() {
         eprintln!("there is no RecordingCallback there");
     }
     let now = Timestamp::now();
-    Ok(Done {
+    Ok(CommandOutput {
         text: render(args.print.output, &stories, |stories| {
-            text::tell(stories, now)
+            text::render_stories(stories, now)
         })?,
-        exit: Exit::Well,
+        exit: ExitStatus::Well,
     })
 }

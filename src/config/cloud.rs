@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::duration::between;
 use super::{RunConfig, names};
-use crate::live::endpoint::AllowList;
+use crate::platform::endpoint::AllowList;
 
 /// The items of `--allowed-endpoints`, each once.
 pub(super) fn endpoints(text: &str) -> Result<AllowList, String> {

@@ -3,18 +3,18 @@
 use clap::Args;
 
 use super::cloud::CloudArgs;
-use super::names::{self, Account};
-use super::objects::{OutputArgs, Scope};
+use super::names::{self, ServiceAccount};
+use super::objects::{NamespaceScope, OutputArgs};
 
 /// What to check.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct DoctorArgs {
     /// Whose credentials are tried.
     #[command(flatten)]
-    pub scope: Scope,
+    pub scope: NamespaceScope,
     /// The operator's service account, whose rights are checked [default: that of the operator's Deployment, else whoever asks]
     #[arg(long, env, value_name = "NAMESPACE/NAME", value_parser = names::account)]
-    pub service_account: Option<Account>,
+    pub service_account: Option<ServiceAccount>,
     /// Make no call to the cloud
     #[arg(long)]
     pub offline: bool,

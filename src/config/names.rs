@@ -24,7 +24,7 @@ pub(super) fn subdomain(text: &str) -> Result<String, String> {
 
 /// A service account: `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct ServiceAccount {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -32,11 +32,11 @@ pub struct Account {
 }
 
 /// Namespace and name, with a slash between.
-pub(super) fn account(text: &str) -> Result<Account, String> {
+pub(super) fn account(text: &str) -> Result<ServiceAccount, String> {
     let (namespace, name) = text
         .split_once('/')
         .ok_or_else(|| format!("{text:?} is not a service account: write NAMESPACE/NAME"))?;
-    Ok(Account {
+    Ok(ServiceAccount {
         namespace: label(namespace)?,
         name: subdomain(name)?,
     })

@@ -22,12 +22,12 @@ pub struct SignatureArgs {
         default_value = "HMACSHA256",
         value_enum
     )]
-    pub sign_type: SignType,
+    pub sign_type: SignTypeArg,
 }
 
 /// The words of `spec.signType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SignType {
+pub enum SignTypeArg {
     /// Covers what is said.
     #[value(name = "HMACSHA256")]
     HmacSha256,

@@ -6,13 +6,13 @@ use super::{ClusterArgs, names};
 
 /// Objects of a cluster: one by its name, or all of a namespace or of every one.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct Objects {
+pub struct ObjectSelection {
     /// One or all.
     #[command(flatten)]
-    pub which: Which,
+    pub which: ObjectChoice,
     /// Which namespaces of which cluster.
     #[command(flatten)]
-    pub scope: Scope,
+    pub scope: NamespaceScope,
 }
 
 /// The flags of commands that need no others.
@@ -20,7 +20,7 @@ pub struct Objects {
 pub struct ObjectsArgs {
     /// Which objects.
     #[command(flatten)]
-    pub objects: Objects,
+    pub objects: ObjectSelection,
     /// How to print the answer.
     #[command(flatten)]
     pub print: OutputArgs,
@@ -29,7 +29,7 @@ pub struct ObjectsArgs {
 /// One object, or all that there are.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[group(required = true, multiple = false)]
-pub struct Which {
+pub struct ObjectChoice {
     /// Name of the object
     #[arg(conflicts_with = "all_namespaces", value_parser = names::subdomain)]
     pub name: Option<String>,
@@ -40,7 +40,7 @@ pub struct Which {
 
 /// Namespaces of a cluster, as kubectl is told.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct Scope {
+pub struct NamespaceScope {
     /// Namespace of the objects [default: that of the kubeconfig's context]
     #[arg(short, long, value_name = "NAME", value_parser = names::label)]
     pub namespace: Option<String>,

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::cloud::CloudArgs;
-use super::objects::{OutputArgs, Scope};
+use super::objects::{NamespaceScope, OutputArgs};
 use super::{ClusterArgs, names};
 
 /// Whose projects to look at.
@@ -11,7 +11,7 @@ use super::{ClusterArgs, names};
 pub struct OrphansArgs {
     /// Whose credentials are used.
     #[command(flatten)]
-    pub scope: Scope,
+    pub scope: NamespaceScope,
     /// How the cloud is called.
     #[command(flatten)]
     pub cloud: CloudArgs,

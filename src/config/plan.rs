@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::cloud::CloudArgs;
 use super::duration::between;
-use super::objects::{OutputArgs, Scope};
+use super::objects::{NamespaceScope, OutputArgs};
 use super::run::{DAY, HOUR, SECOND, SETTLE_MARGIN};
 
 /// What to plan for.
@@ -18,7 +18,7 @@ pub struct PlanArgs {
     pub files: Vec<PathBuf>,
     /// Where the objects go that name no namespace.
     #[command(flatten)]
-    pub scope: Scope,
+    pub scope: NamespaceScope,
     /// How the cloud is called.
     #[command(flatten)]
     pub cloud: CloudArgs,

@@ -3,14 +3,14 @@
 use clap::Args;
 
 use super::names;
-use super::objects::{Objects, OutputArgs};
+use super::objects::{ObjectSelection, OutputArgs};
 
 /// Which objects to let go, and whose Lease tells whether an operator is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ReleaseArgs {
     /// Which objects.
     #[command(flatten)]
-    pub objects: Objects,
+    pub objects: ObjectSelection,
     /// Namespace of the operator's Lease [default: every namespace is searched]
     #[arg(long, env, value_name = "NAMESPACE", value_parser = names::label)]
     pub lease_namespace: Option<String>,

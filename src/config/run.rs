@@ -10,8 +10,8 @@ use super::ClusterArgs;
 use super::cloud::endpoints;
 use super::duration::{between, show};
 use super::names::{self, Grant, Namespaces};
-use crate::live::endpoint::AllowList;
 use crate::log::{Format, Level};
+use crate::platform::endpoint::AllowList;
 
 /// How much longer than a request a change may take to become visible, at least.
 pub(super) const SETTLE_MARGIN: Duration = Duration::from_secs(5);

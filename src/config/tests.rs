@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::live::endpoint::AllowList;
 use crate::log::{Format, Level};
+use crate::platform::endpoint::AllowList;
 
-fn parse_words(line: &str) -> Result<Command, Early> {
+fn parse_words(line: &str) -> Result<Command, EarlyExit> {
     let words = std::iter::once("recording-callback-operator").chain(line.split_whitespace());
     parse(words.map(OsString::from))
 }
@@ -20,7 +20,7 @@ fn run(flags: &str) -> RunConfig {
 
 fn mistake(line: &str) -> String {
     match parse_words(line) {
-        Err(Early::Mistake(text)) => text,
+        Err(EarlyExit::Usage(text)) => text,
         other => panic!("{line} gave {other:?}"),
     }
 }
@@ -230,7 +230,7 @@ fn a_plugin_of_kubectl_says_so_in_its_usage() {
         ),
     ] {
         match parse([called_as, "release", "--help"].map(OsString::from)) {
-            Err(Early::Told(text)) => assert!(text.contains(usage), "{text}"),
+            Err(EarlyExit::Help(text)) => assert!(text.contains(usage), "{text}"),
             other => panic!("{called_as} gave {other:?}"),
         }
     }
@@ -244,7 +244,7 @@ fn help_and_version_are_no_mistakes() {
         ("--version", env!("CARGO_PKG_VERSION")),
     ] {
         match parse_words(line) {
-            Err(Early::Told(text)) => assert!(text.contains(word), "{line} said {text}"),
+            Err(EarlyExit::Help(text)) => assert!(text.contains(word), "{line} said {text}"),
             other => panic!("{line} gave {other:?}"),
         }
     }

@@ -4,36 +4,36 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::live::account::Account as Login;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, Payload};
-use crate::live::looks::{Gate, Lister, Looks};
-use crate::live::quota::{Bucket, Token};
-use crate::live::transport::Deadline;
-use crate::plan::facts::Shown;
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::place::Target;
-use crate::plan::row::Row;
+use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::plan::facts::GetResult;
+use crate::plan::facts::row::Row;
+use crate::platform::account::Account as Login;
+use crate::platform::quota::{Bucket, Token};
+use crate::platform::transport::Deadline;
+use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
 /// An account of the cloud in use.
-pub(super) struct Account {
+pub(super) struct SharedAccount {
     login: Arc<Login>,
     client: Arc<Client>,
     bucket: Bucket,
     looks: Arc<Looks>,
 }
 
-impl Account {
+impl SharedAccount {
     /// Brings together what one login uses. `gate` is shared by all that address the same project.
     pub(super) fn new(
         login: Login,
         client: Arc<Client>,
         bucket: Bucket,
-        gate: Arc<Gate>,
+        gate: Arc<CreateBarrier>,
         domains: Domains,
     ) -> Self {
         let login = Arc::new(login);
-        let lister = Arc::new(Listing {
+        let lister = Arc::new(AccountLister {
             login: Arc::clone(&login),
             client: Arc::clone(&client),
         });
@@ -62,7 +62,7 @@ impl Account {
     }
 
     /// Who it is.
-    pub(super) fn login(&self) -> &Login {
+    pub(super) fn identity_account(&self) -> &Login {
         &self.login
     }
 
@@ -113,11 +113,11 @@ impl Account {
     }
 
     /// GET by id, as the decisions take it.
-    pub(super) async fn show(&self, token: Token, id: &str) -> Shown {
+    pub(super) async fn get_by_id(&self, token: Token, id: &str) -> GetResult {
         match self.client.get(token, &self.login, id).await {
-            Ok(answer) => Shown::Row(answer.value),
-            Err(failure) if failure.class == Class::Gone => Shown::Gone,
-            Err(failure) => Shown::Unknown(failure),
+            Ok(answer) => GetResult::Row(answer.value),
+            Err(failure) if failure.class == Class::Gone => GetResult::Gone,
+            Err(failure) => GetResult::Unknown(failure),
         }
     }
 }
@@ -125,12 +125,12 @@ impl Account {
 /// The domains that the objects here name.
 pub(super) type Domains = Box<dyn Fn() -> std::collections::BTreeSet<String> + Send + Sync>;
 
-struct Listing {
+struct AccountLister {
     login: Arc<Login>,
     client: Arc<Client>,
 }
 
-impl Lister for Listing {
+impl Lister for AccountLister {
     fn page<'a>(
         &'a self,
         token: Token,

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(47);
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum CallPurpose {
     /// A list or a GET.
     Question,
     /// A POST, PUT or DELETE.
@@ -72,16 +72,16 @@ impl Allowance {
 
     /// Takes one call, or says how long it has to wait for. A question leaves one for the change that it is asked for: else the
     /// questions would take every call that comes back, and no change would ever be made.
-    pub(super) fn take(&mut self, call: Call) -> Result<(), Duration> {
+    pub(super) fn take(&mut self, call: CallPurpose) -> Result<(), Duration> {
         self.refill();
         let needed = match call {
-            Call::Question => (2 * ONE + self.lacked).min(BURST),
-            Call::Change => ONE,
+            CallPurpose::Question => (2 * ONE + self.lacked).min(BURST),
+            CallPurpose::Change => ONE,
         };
         let lacking = needed - self.left.min(needed);
         if lacking == 0 {
             self.left -= 1;
-            if call == Call::Question {
+            if call == CallPurpose::Question {
                 self.lacked = 0;
             }
             return Ok(());
@@ -90,7 +90,7 @@ impl Allowance {
     }
 
     /// Takes so many calls that one which was taken turned out to need, too: all of them, or none.
-    pub(super) fn pay(&mut self, calls: u32) -> bool {
+    pub(super) fn spend(&mut self, calls: u32) -> bool {
         self.refill();
         let is_there = self.left >= calls;
         if is_there {
@@ -130,9 +130,9 @@ mod tests {
             let mut allowance = Allowance::default();
             let mut calls = Vec::new();
             for _ in 0..6 * 3600 {
-                while allowance.take(Call::Question).is_ok() {
+                while allowance.take(CallPurpose::Question).is_ok() {
                     calls.push(Instant::now());
-                    if more > 0 && allowance.pay(more) {
+                    if more > 0 && allowance.spend(more) {
                         calls.extend((0..more).map(|_| Instant::now()));
                     }
                 }
@@ -151,31 +151,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_question_leaves_a_call_for_the_change_that_it_is_asked_for() {
         let mut allowance = Allowance::default();
-        while allowance.take(Call::Change).is_ok() {}
-        let wait = allowance.take(Call::Question).unwrap_err();
+        while allowance.take(CallPurpose::Change).is_ok() {}
+        let wait = allowance.take(CallPurpose::Question).unwrap_err();
         assert_eq!(wait, EVERY * 4, "each may be refused, and made once more");
         advance(wait).await;
-        assert_eq!(allowance.take(Call::Question), Ok(()));
-        assert!(allowance.pay(ONE - 1));
-        assert_eq!(allowance.take(Call::Change), Ok(()));
-        assert!(allowance.pay(ONE - 1) && !allowance.pay(1));
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
+        assert!(allowance.spend(ONE - 1));
+        assert_eq!(allowance.take(CallPurpose::Change), Ok(()));
+        assert!(allowance.spend(ONE - 1) && !allowance.spend(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_question_waits_until_the_list_is_paid_for_that_could_not_be_read() {
         let mut allowance = Allowance::default();
         for _ in 0..10 {
-            assert_eq!(allowance.take(Call::Question), Ok(()));
+            assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
         }
-        assert!(!allowance.pay(39), "39 pages more");
-        let wait = allowance.take(Call::Question).unwrap_err();
+        assert!(!allowance.spend(39), "39 pages more");
+        let wait = allowance.take(CallPurpose::Question).unwrap_err();
         assert_eq!(wait, EVERY * 10);
         advance(wait).await;
-        assert_eq!(allowance.take(Call::Question), Ok(()));
-        assert!(allowance.pay(39));
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
+        assert!(allowance.spend(39));
         advance(EVERY * 4).await;
         assert_eq!(
-            allowance.take(Call::Question),
+            allowance.take(CallPurpose::Question),
             Ok(()),
             "that was another list"
         );
@@ -185,7 +185,7 @@ mod tests {
     async fn an_edit_and_a_requested_look_are_not_held_up() {
         let mut allowance = Allowance::default();
         let calls = |allowance: &mut Allowance| {
-            std::iter::from_fn(|| allowance.take(Call::Change).ok()).count()
+            std::iter::from_fn(|| allowance.take(CallPurpose::Change).ok()).count()
         };
         allowance.renew_for(1, None);
         assert_eq!(calls(&mut allowance), 40);
@@ -194,7 +194,7 @@ mod tests {
         allowance.renew_for(2, None);
         assert_eq!(calls(&mut allowance), 8);
         allowance.renew_for(2, Some("now"));
-        assert_eq!(allowance.take(Call::Question), Ok(()));
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
         assert_eq!(calls(&mut allowance), 3);
         allowance.renew_for(2, Some("now"));
         assert_eq!(calls(&mut allowance), 0);

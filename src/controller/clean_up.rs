@@ -11,23 +11,23 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::account::Account;
-use super::allowance::Call;
-use super::context::{Context, Turn};
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
+use super::context::{Context, WorkerSlot};
 use super::hearsay::Places;
 use super::leftover::Leftover;
-use super::run::{Next, Run};
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::live::quota::Lane;
-use crate::plan::credible::credible;
-use crate::plan::facts::{Access, Facts, Observed, Shown};
-use crate::plan::failure::{Class, Failure};
-use crate::plan::interpreter::{Interpreter, interpret};
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
-use crate::plan::step::{Look, Rest};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::sanitize::sanitize;
+use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
+use crate::plan::step::interpreter::{Interpreter, interpret};
+use crate::plan::step::{Look, Requeue};
+use crate::platform::quota::Lane;
+use crate::terms::failure::{Class, Failure};
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 100;
@@ -37,7 +37,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
 
 /// How a try ended.
-enum End {
+enum AttemptEnd {
     /// Nothing is left to do.
     Done(&'static str),
     /// What a create made may still come to light.
@@ -52,16 +52,16 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(AT_ONCE, |leftover| async move {
             if !leftover.is_ours {
-                return leftover.tell_unproven(context).await;
+                return leftover.report_unproven(context).await;
             }
             let Some(_place) = places.take(&leftover) else {
-                return leftover.tell_given_up("too many go so at once");
+                return leftover.log_given_up("too many go so at once");
             };
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {
                     () = leftover.clear_away(context) => {}
-                    () = sleep(LONGEST) => leftover.tell_given_up("it is given up after an hour"),
+                    () = sleep(LONGEST) => leftover.log_given_up("it is given up after an hour"),
                 }
                 context.memories.forget(&parse::uid(&leftover.object));
             }
@@ -71,7 +71,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
 }
 
 /// Tells what nobody began with before the process ends.
-pub(super) fn tell_rest(leftovers: &mut UnboundedReceiver<Leftover>) {
+pub(super) fn log_unstarted(leftovers: &mut UnboundedReceiver<Leftover>) {
     while let Ok(leftover) = leftovers.try_recv() {
         drop(Unfinished(Some(leftover)));
     }
@@ -83,14 +83,14 @@ struct Unfinished(Option<Leftover>);
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(leftover) = &self.0 {
-            leftover.tell_given_up("the operator ends");
+            leftover.log_given_up("the operator ends");
         }
     }
 }
 
 impl Leftover {
     /// Nothing is asked or deleted for a record that anybody may have written.
-    async fn tell_unproven(&self, context: &Context) {
+    async fn report_unproven(&self, context: &Context) {
         let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
         warn!(object = self.name(), "{note}");
         let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
@@ -101,7 +101,7 @@ impl Leftover {
         context.memories.forget(&parse::uid(&self.object));
     }
 
-    fn tell_given_up(&self, why: &str) {
+    fn log_given_up(&self, why: &str) {
         error!(
             object = self.name(),
             remote_id = self.status.callback_id.as_deref().unwrap_or_default(),
@@ -116,12 +116,12 @@ impl Leftover {
         let mut deleted = BTreeSet::new();
         loop {
             match Box::pin(self.attempt(context, &mut deleted)).await {
-                End::Done(end) => {
+                AttemptEnd::Done(end) => {
                     info!(object = name, remote_id, "{end}");
                     return;
                 }
-                End::Later(wait) => sleep(wait).await,
-                End::Problem(problem) => {
+                AttemptEnd::Later(wait) => sleep(wait).await,
+                AttemptEnd::Problem(problem) => {
                     warn!(
                         object = name,
                         remote_id,
@@ -135,23 +135,25 @@ impl Leftover {
     }
 
     /// One try: asks and deletes what the plan says.
-    async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> End {
+    async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> AttemptEnd {
         match self.is_there(context).await {
             Ok(false) => {}
             Ok(true) => {
-                return End::Done("the object is still there, so its callback stays at the cloud");
+                return AttemptEnd::Done(
+                    "the object is still there, so its callback stays at the cloud",
+                );
             }
-            Err(problem) => return End::Problem(problem),
+            Err(problem) => return AttemptEnd::Problem(problem),
         }
         if parse::policies(&self.object.spec).suspend || context.settings.read_only {
-            return End::Done(farewell(true, false));
+            return AttemptEnd::Done(describe_end(true, false));
         }
         let account = match self.account(context).await {
             Ok(account) => account,
-            Err(problem) => return End::Problem(problem),
+            Err(problem) => return AttemptEnd::Problem(problem),
         };
-        let turn = Turn::take(&context.workers).await;
-        let mut run = Run::new(context, Arc::clone(&self.object), turn);
+        let turn = WorkerSlot::take(&context.workers).await;
+        let mut run = Reconciliation::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));
         let mut clean_up = CleanUp {
@@ -161,17 +163,17 @@ impl Leftover {
             deleted,
         };
         let end = Box::pin(interpret(&mut clean_up)).await;
-        end.unwrap_or_else(|error| End::Problem(error.to_string()))
+        end.unwrap_or_else(|error| AttemptEnd::Problem(error.to_string()))
     }
 
     /// The object as if it still were there and being deleted.
-    fn assume(&self, facts: &mut Facts, account: &Account, deleted: &BTreeSet<String>) {
+    fn assume(&self, facts: &mut Facts, account: &SharedAccount, deleted: &BTreeSet<String>) {
         facts.object.deleting = true;
         facts.object.finalizer = true;
-        facts.status = credible(self.status.clone(), facts.now);
+        facts.status = sanitize(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.is_hearsay = self.is_hearsay();
-        facts.access = Access::Usable(account.target().clone());
+        facts.access = CloudAccess::Usable(account.target().clone());
         facts.deleted.extend(deleted.iter().cloned());
     }
 
@@ -183,24 +185,25 @@ impl Leftover {
         Ok(found.is_some_and(|object| parse::uid(&object) == meta.uid))
     }
 
-    async fn account(&self, context: &Context) -> Result<Arc<Account>, String> {
+    async fn account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
         let present = self.present_account(context).await;
         let Some(last) = &self.account else {
             return present;
         };
         // They may have been renewed since, but for the same project.
         let renewed = present.ok();
-        let is_at_home = |account: &Arc<Account>| account.target().same_project(last.target());
+        let is_at_home =
+            |account: &Arc<SharedAccount>| account.target().same_project(last.target());
         Ok(renewed
             .filter(is_at_home)
             .unwrap_or_else(|| Arc::clone(last)))
     }
 
     /// Who calls for it by what its credentials say now.
-    async fn present_account(&self, context: &Context) -> Result<Arc<Account>, String> {
+    async fn present_account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
         let read = context.accesses.read(&self.object, false).await;
         let login = read.map_err(|error| error.to_string())?.login;
-        let entry = context.accesses.enter(&self.object, login).await;
+        let entry = context.accesses.identify(&self.object, login).await;
         entry
             .account
             .ok_or_else(|| "its credentials can't be used".to_owned())
@@ -209,28 +212,28 @@ impl Leftover {
     /// Deletes it, unless somebody else has taken it over. Waiting holds no worker's place.
     async fn delete(
         &self,
-        run: &mut Run<'_>,
-        account: &Arc<Account>,
+        run: &mut Reconciliation<'_>,
+        account: &Arc<SharedAccount>,
         id: &str,
     ) -> Result<(), String> {
         let context = run.context;
         let meta = parse::object(&self.object);
         let place = parse::place(&self.object.spec);
-        let allowed = context
-            .memories
-            .with(&meta.uid, |memory| memory.allowance.take(Call::Change));
+        let allowed = context.memories.with(&meta.uid, |memory| {
+            memory.allowance.take(CallPurpose::Change)
+        });
         if allowed.is_err() {
             return Err(
                 "the calls that may be made for one object in an hour are used up".to_owned(),
             );
         }
-        let purse = run.purse();
+        let budget = run.budget();
         let token = async {
             let alone = context.places.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
             (alone, token.await)
         };
-        let (_alone, token) = run.turn.pause(token).await;
+        let (_alone, token) = run.turn.wait_without_slot(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
             info!(remote_id = id, "the callback belongs to another object now");
@@ -240,9 +243,9 @@ impl Leftover {
             return Err("the Lease was not renewed in time".to_owned());
         }
         let deadline = context.deadline(context.request_timeout);
-        let call = account.delete(token.paid_from(&purse), id, deadline);
-        let reply = run.turn.pause(call).await;
-        account.looks().wrote(&place);
+        let call = account.delete(token.charged_to(&budget), id, deadline);
+        let reply = run.turn.wait_without_slot(call).await;
+        account.looks().void_place(&place);
         let Err(failure) = reply else {
             info!(
                 remote_id = id,
@@ -251,12 +254,12 @@ impl Leftover {
             return Ok(());
         };
         let gone = failure.class == Class::Gone
-            || (failure.class == Class::Rejected && purse.pay(1) && {
+            || (failure.class == Class::Rejected && budget.spend(1) && {
                 let shown = async {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-                    account.show(token.await.paid_from(&purse), id).await
+                    account.get_by_id(token.await.charged_to(&budget), id).await
                 };
-                run.turn.pause(shown).await == Shown::Gone
+                run.turn.wait_without_slot(shown).await == GetResult::Gone
             });
         if gone { Ok(()) } else { Err(failure.message) }
     }
@@ -265,43 +268,43 @@ impl Leftover {
 /// One try to clear away: what may be done for an object that is gone.
 struct CleanUp<'a> {
     leftover: &'a Leftover,
-    run: Run<'a>,
-    account: Arc<Account>,
+    run: Reconciliation<'a>,
+    account: Arc<SharedAccount>,
     /// The ids that earlier steps and tries deleted.
     deleted: &'a mut BTreeSet<String>,
 }
 
 /// How a step ends the try, if it does.
-type Ended = Result<Option<End>, Error>;
+type Ended = Result<Option<AttemptEnd>, ClusterError>;
 
-fn problem(what: impl Into<String>) -> End {
-    End::Problem(what.into())
+fn problem(what: impl Into<String>) -> AttemptEnd {
+    AttemptEnd::Problem(what.into())
 }
 
 /// A change to an object, or for one that is to stay, makes no sense any more.
-fn impossible() -> End {
+fn impossible() -> AttemptEnd {
     problem("this can't be done for an object that is gone")
 }
 
 /// Why a question was not answered.
-fn interrupted(answered: Result<Option<Next>, Error>) -> Ended {
-    let unanswered = answered?.map(|_| End::Problem("the look was interrupted".to_owned()));
+fn interrupted(answered: Result<Option<RoundEnd>, ClusterError>) -> Ended {
+    let unanswered = answered?.map(|_| AttemptEnd::Problem("the look was interrupted".to_owned()));
     Ok(unanswered)
 }
 
 impl Interpreter for CleanUp<'_> {
-    type End = End;
-    type Error = Error;
+    type End = AttemptEnd;
+    type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
         &self.run.facts
     }
 
-    fn endless(&self) -> End {
-        End::Problem("the cloud shows something else at every look".to_owned())
+    fn out_of_steps(&self) -> AttemptEnd {
+        AttemptEnd::Problem("the cloud shows something else at every look".to_owned())
     }
 
-    async fn read_access(&mut self) -> Ended {
+    async fn read_secrets(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
@@ -309,20 +312,20 @@ impl Interpreter for CleanUp<'_> {
         interrupted(Box::pin(self.run.look_at_place(look)).await)
     }
 
-    async fn show(&mut self) -> Ended {
+    async fn get_by_id(&mut self) -> Ended {
         interrupted(Box::pin(self.run.get_recorded()).await)
     }
 
-    async fn read_definition(&mut self) -> Ended {
-        self.run.read_crd().await;
+    async fn read_crd(&mut self) -> Ended {
+        self.run.load_crd().await;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Ended {
+    async fn add_finalizer(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
-    async fn unprotect(&mut self) -> Ended {
+    async fn remove_finalizer(&mut self) -> Ended {
         Ok(Some(impossible()))
     }
 
@@ -360,31 +363,31 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn release(&mut self, retained: Option<String>) -> Ended {
-        let end = farewell(retained.is_some(), !self.deleted.is_empty());
-        Ok(Some(End::Done(end)))
+        let end = describe_end(retained.is_some(), !self.deleted.is_empty());
+        Ok(Some(AttemptEnd::Done(end)))
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Ended {
+    async fn report_failure(&mut self, failure: &Failure) -> Ended {
         Ok(Some(problem(&failure.message)))
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Ended {
+    async fn report_sweep_failure(&mut self, failure: &Failure) -> Ended {
         Ok(Some(problem(&failure.message)))
     }
 
-    async fn rest(&mut self, rest: Rest) -> Ended {
+    async fn requeue(&mut self, rest: Requeue) -> Ended {
         let again = rest
             .again
             .map(|again| again.duration_since(self.run.facts.now));
         Ok(Some(match again {
-            Some(again) => End::Later(again.unsigned_abs()),
-            None => End::Problem(rest.situation.message),
+            Some(again) => AttemptEnd::Later(again.unsigned_abs()),
+            None => AttemptEnd::Problem(rest.situation.message),
         }))
     }
 }
 
 /// What became of the callback of an object that is forgotten now.
-fn farewell(retained: bool, deleted: bool) -> &'static str {
+fn describe_end(retained: bool, deleted: bool) -> &'static str {
     match (retained, deleted) {
         (true, _) => "the object went without being let go; its callback stays at the cloud",
         (false, true) => "the object went without being let go; its callback is deleted",

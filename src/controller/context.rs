@@ -7,45 +7,45 @@ use futures::{FutureExt as _, future::BoxFuture};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
-use super::Objects as Stored;
-use super::access::Accesses;
-use super::deleted::Deleted;
+use super::ObjectStore;
+use super::deleted::DeletedIds;
 use super::leftover::Leftover;
 use super::memory::Memories;
-use super::outside::Outside;
-use super::places::Places;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
-use crate::cluster::event::Events;
+use crate::cluster::event::EventPublisher;
 use crate::cluster::lease::Leadership;
-use crate::cluster::object::Objects;
+use crate::cluster::object::ObjectClient;
 use crate::config::RunConfig;
+use crate::controller::account_registry::AccountRegistry;
+use crate::controller::externals::Externals;
+use crate::controller::place_locks::PlaceLocks;
 use crate::declared::index::Index;
 use crate::declared::parse;
-use crate::live::account::Account;
-use crate::live::client::{Client, Meter, MoreTokens};
-use crate::live::clock::{Clock, Wall};
-use crate::live::quota::{Lane, Quota, Token};
-use crate::live::transport::Deadline;
+use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::metrics::Metrics;
-use crate::plan::facts::Settings;
-use crate::plan::failure::Operation;
+use crate::plan::facts::PlanSettings;
+use crate::platform::account::Account;
+use crate::platform::clock::{Clock, Wall};
+use crate::platform::quota::{Lane, Quota, Token};
+use crate::platform::transport::Deadline;
 use crate::stop::Stop;
+use crate::terms::failure::Operation;
 
 /// What every reconcile shares.
 pub(super) struct Context {
-    pub(super) settings: Settings,
+    pub(super) settings: PlanSettings,
     pub(super) request_timeout: Duration,
-    pub(super) objects: Objects,
-    pub(super) events: Events,
+    pub(super) objects: ObjectClient,
+    pub(super) events: EventPublisher,
     pub(super) crd: CrdCheck,
-    pub(super) accesses: Accesses,
+    pub(super) accesses: AccountRegistry,
     pub(super) clock: Arc<Clock>,
     wall: Wall,
     pub(super) index: Arc<Index>,
     pub(super) memories: Arc<Memories>,
-    pub(super) places: Places,
-    pub(super) deleted: Deleted,
+    pub(super) places: PlaceLocks,
+    pub(super) deleted: DeletedIds,
     pub(super) metrics: Arc<Metrics>,
     pub(super) leadership: Leadership,
     pub(super) workers: Semaphore,
@@ -55,7 +55,7 @@ pub(super) struct Context {
     pub(super) serves_all: bool,
     senders: Senders,
     listed: watch::Receiver<Listed>,
-    stores: OnceLock<Vec<Stored>>,
+    stores: OnceLock<Vec<ObjectStore>>,
 }
 
 /// Which objects are known.
@@ -70,7 +70,7 @@ pub(super) enum Listed {
 }
 
 /// What must be so before anything is done for an object.
-pub(super) struct Gates {
+pub(super) struct StartConditions {
     /// All objects are known that can be.
     pub(super) listed: watch::Receiver<Listed>,
     /// The CRD is not an older one.
@@ -89,12 +89,12 @@ impl Context {
     /// Everything that reconciles share, from the configuration.
     pub(super) fn new(
         config: &RunConfig,
-        outside: &Outside,
+        outside: &Externals,
         metrics: Arc<Metrics>,
         leadership: Leadership,
         stop: Stop,
         senders: Senders,
-        gates: Gates,
+        gates: StartConditions,
     ) -> Self {
         let (client, wall) = (&outside.kube, Arc::clone(&outside.wall));
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
@@ -102,7 +102,7 @@ impl Context {
             Arc::new(Index::new(config.settle_time)),
             Arc::new(Quota::new(config.requests_per_minute)),
         );
-        let calls = Calls {
+        let calls = CallObserver {
             metrics: Arc::clone(&metrics),
             quota: Arc::clone(&quota),
         };
@@ -110,22 +110,22 @@ impl Context {
         let cloud = Client::new(
             Arc::clone(&outside.cloud),
             Arc::clone(&clock),
-            Arc::clone(&calls) as Arc<dyn MoreTokens>,
+            Arc::clone(&calls) as Arc<dyn RetryTokens>,
             calls,
             config.request_timeout,
         );
         let memories = Arc::new(Memories::default());
         Self {
-            settings: Settings {
+            settings: PlanSettings {
                 settle_time: config.settle_time,
                 stall_after: config.stall_after,
                 read_only: config.read_only,
             },
             request_timeout: config.request_timeout,
-            objects: Objects::new(client.clone()),
-            events: Events::new(client.clone(), config.host_name.clone()),
+            objects: ObjectClient::new(client.clone()),
+            events: EventPublisher::new(client.clone(), config.host_name.clone()),
             crd: gates.crd,
-            accesses: Accesses::new(
+            accesses: AccountRegistry::new(
                 config,
                 outside,
                 Arc::new(cloud),
@@ -138,8 +138,8 @@ impl Context {
             wall,
             index,
             memories,
-            places: Places::default(),
-            deleted: Deleted::default(),
+            places: PlaceLocks::default(),
+            deleted: DeletedIds::default(),
             stores: OnceLock::new(),
             metrics,
             leadership,
@@ -154,7 +154,7 @@ impl Context {
 
     /// Waits until all objects are known that can be, since who owns a place can't be told before, and while a status would lose
     /// fields.
-    pub(super) async fn may_begin(&self) {
+    pub(super) async fn wait_until_ready(&self) {
         // An error means that the controller has ended.
         let mut listed = self.listed.clone();
         let _ = listed.wait_for(|listed| *listed > Listed::Nothing).await;
@@ -173,7 +173,7 @@ impl Context {
     }
 
     /// Says where the objects are that the watches bring.
-    pub(super) fn store_in(&self, stores: &[Stored]) {
+    pub(super) fn store_in(&self, stores: &[ObjectStore]) {
         // Said once, when the watches begin.
         let _ = self.stores.set(stores.to_vec());
     }
@@ -203,7 +203,7 @@ impl Context {
     }
 
     /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
-    pub(super) fn note(&self, object: &RecordingCallback) {
+    pub(super) fn index_object(&self, object: &RecordingCallback) {
         for other in self.index.put(object) {
             self.trigger(other);
         }
@@ -223,12 +223,12 @@ impl Context {
 }
 
 /// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.
-struct Calls {
+struct CallObserver {
     metrics: Arc<Metrics>,
     quota: Arc<Quota>,
 }
 
-impl Meter for Calls {
+impl CallMeter for CallObserver {
     fn waited(&self, lane: Lane, wait: Duration) {
         self.metrics.quota_waited(lane.as_str(), wait);
     }
@@ -244,7 +244,7 @@ impl Meter for Calls {
     }
 }
 
-impl MoreTokens for Calls {
+impl RetryTokens for CallObserver {
     fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
         let bucket = self.quota.bucket(&account.identity().bucket());
         Box::pin(async move { bucket.acquire_next(Lane::Urgent).await })
@@ -252,12 +252,12 @@ impl MoreTokens for Calls {
 }
 
 /// A worker's place. Given up while waiting, so that waiting costs no worker.
-pub(super) struct Turn<'a> {
+pub(super) struct WorkerSlot<'a> {
     workers: &'a Semaphore,
     permit: Option<SemaphorePermit<'a>>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> WorkerSlot<'a> {
     /// Waits for a place.
     pub(super) async fn take(workers: &'a Semaphore) -> Self {
         Self {
@@ -267,7 +267,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Waits for something without taking a place meanwhile. What is there at once costs no place.
-    pub(super) async fn pause<T>(&mut self, future: impl Future<Output = T>) -> T {
+    pub(super) async fn wait_without_slot<T>(&mut self, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
         if let Some(value) = future.as_mut().now_or_never() {
             return value;

@@ -7,63 +7,63 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::account::Account;
-use super::allowance::Call;
-use super::change::{advice, payload};
+use super::account::SharedAccount;
+use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
-use super::memory::Unwritten;
-use super::record::{Landed, text};
-use super::run::{Changed, Next, Run};
+use super::memory::UnwrittenStatus;
 use crate::api::status::Status;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Version, is_stale};
+use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
+use crate::controller::update_delete::{advice, payload};
 use crate::declared::parse;
 use crate::live::answer::Answer;
-use crate::live::looks::{Ask, Creating, Proof};
-use crate::live::quota::{Lane, Token};
-use crate::live::transport::Deadline;
-use crate::plan::facts::{Desired, Key, Observed};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::foreign;
-use crate::plan::outcome::{self, Told};
-use crate::plan::reason::Reason;
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::live::looks::{CreateInFlight, LookRequest, Proof};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::{Desired, Observed, SignKeyState};
+use crate::plan::outcome::{self, Receipt};
+use crate::plan::step::foreign;
+use crate::plan::step::open_record::FIRST_LOOK;
 use crate::plan::step::{self, Look};
-use crate::plan::time::{later, shifted};
-use crate::plan::unknown::FIRST_LOOK;
+use crate::platform::quota::{Lane, Token};
+use crate::platform::transport::Deadline;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// For so long a doubtful date holds up no second create.
 const DOUBTS: Duration = Duration::from_mins(1);
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
-    pub(super) async fn make(&mut self) -> Result<Next, Error> {
-        let Some((account, desired)) = self.means() else {
-            return Ok(Next::Again);
+    pub(super) async fn make(&mut self) -> Result<RoundEnd, ClusterError> {
+        let Some((account, desired)) = self.account_and_spec() else {
+            return Ok(RoundEnd::Again);
         };
         if self.is_date_doubted(&account) {
             // Not the look that was doubted, however short ago that was.
-            let not_before = later(self.moment(Instant::now()), Duration::from_millis(1));
+            let not_before = later(self.to_cloud_time(Instant::now()), Duration::from_millis(1));
             let proof = Proof::Absence;
             let _ = self.look_at_place(Look { not_before, proof }).await?;
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
-        let Ok(_alone) = self.alone(&account, &desired.place).await else {
-            return Ok(Next::Again);
+        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
+            return Ok(RoundEnd::Again);
         };
         let Some((token, creating)) = self.create_token(&account).await? else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         if !self.may_create(&account, &desired) {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
         let deadline = self.deadline(&account, attempt.at);
         let reply = self
@@ -76,23 +76,23 @@ impl Run<'_> {
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
             let (planned_on, status) = (self.stored(), status.clone());
-            self.keep_unwritten(Some(Unwritten { planned_on, status }));
+            self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
         }
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| memory.posting = false);
         match landed? {
-            Landed::Written => {
+            CreateOutcomeWrite::Written => {
                 if was_removed {
-                    self.tell_removed().await;
+                    self.report_removed().await;
                 }
                 Ok(next)
             }
-            Landed::Overtaken => {
+            CreateOutcomeWrite::Overtaken => {
                 self.refresh().await?;
-                Ok(Next::Again)
+                Ok(RoundEnd::Again)
             }
-            Landed::Gone => {
+            CreateOutcomeWrite::Gone => {
                 let uid = &self.facts.object.uid;
                 let made = self
                     .context
@@ -106,13 +106,13 @@ impl Run<'_> {
                     made,
                     is_ours: true,
                 });
-                Ok(Next::OnChange)
+                Ok(RoundEnd::OnChange)
             }
         }
     }
 
     /// Told once the outcome is written, which an event must not hold up.
-    async fn tell_removed(&self) {
+    async fn report_removed(&self) {
         self.context.metrics.drift_repaired();
         let note = "The callback was removed at the cloud; it is created again.";
         self.tell(Tone::Warning, Reason::Drifted, note).await;
@@ -120,7 +120,7 @@ impl Run<'_> {
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
     /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
-    fn is_date_doubted(&self, account: &Account) -> bool {
+    fn is_date_doubted(&self, account: &SharedAccount) -> bool {
         let doubted = self.context.clock.is_doubted(&account.target().endpoint);
         let uid = &self.facts.object.uid;
         doubted
@@ -134,40 +134,43 @@ impl Run<'_> {
     /// The right to make one POST, at a moment when no sweep needs the project still.
     async fn create_token(
         &mut self,
-        account: &Arc<Account>,
-    ) -> Result<Option<(Token, Creating)>, Error> {
-        if self.within_allowance(Call::Change).await?.is_err() {
+        account: &Arc<SharedAccount>,
+    ) -> Result<Option<(Token, CreateInFlight)>, ClusterError> {
+        if self.within_allowance(CallPurpose::Change).await?.is_err() {
             return Ok(None);
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         let looks = account.looks();
-        self.tell_wait(account.bucket().estimate(lane, &namespace))
+        self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let granted = self.wait(looks.creating(lane, &namespace)).await.ok();
-        Ok(granted.map(|(token, creating)| (token.paid_from(&self.purse()), creating)))
+        let granted = self.wait(looks.acquire_create(lane, &namespace)).await.ok();
+        Ok(granted.map(|(token, creating)| (token.charged_to(&self.budget()), creating)))
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
-    fn may_create(&mut self, account: &Account, desired: &Desired) -> bool {
-        let now = self.moment(Instant::now());
+    fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
+        let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context
             .index
-            .rival(uid, &desired.place, account.target());
+            .owner_elsewhere(uid, &desired.place, account.target());
         fresh && rival.is_none() && self.context.leadership.fresh()
     }
 
     /// Finalizer and record in one patch, guarded by the version that was planned on.
     async fn write_ahead(
         &mut self,
-        account: &Account,
+        account: &SharedAccount,
         desired: &Desired,
-    ) -> Result<Option<(Record, Attempt)>, Error> {
+    ) -> Result<Option<(Record, Attempt)>, ClusterError> {
         let key_digest = match &self.facts.key {
-            Key::Digest(digest) => Some(digest.clone()),
-            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+            SignKeyState::Digest(digest) => Some(digest.clone()),
+            SignKeyState::Unread
+            | SignKeyState::Unwanted
+            | SignKeyState::Missing(_)
+            | SignKeyState::Invalid(_) => None,
         };
         let (now, begun) = (
             self.context.clock.now(&account.target().endpoint),
@@ -179,11 +182,11 @@ impl Run<'_> {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };
-        let version = Version::of(&self.object);
+        let version = ObjectVersion::of(&self.object);
         match self
             .context
             .objects
-            .protect(&self.object, &version, Some(&text(&record)))
+            .protect(&self.object, &version, Some(&record_annotation(&record)))
             .await
         {
             Ok(object) => {
@@ -202,7 +205,7 @@ impl Run<'_> {
                 Ok(Some((record, attempt)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.overtaken(&version, error).await?;
+                self.reread_after_conflict(&version, error).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -210,7 +213,7 @@ impl Run<'_> {
     }
 
     /// Until when a request may be handed over and waited for, from the moment that it was planned at.
-    pub(super) fn deadline(&self, account: &Account, planned: jiff::Timestamp) -> Deadline {
+    pub(super) fn deadline(&self, account: &SharedAccount, planned: jiff::Timestamp) -> Deadline {
         let limit = MARGIN + self.context.request_timeout;
         let passed = self
             .context
@@ -227,29 +230,29 @@ impl Run<'_> {
 
     async fn post(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
         record: &Record,
         token: Token,
         deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
         if !self.context.leadership.fresh() {
-            return Err(not_led());
+            return Err(lease_not_fresh());
         }
         let key = self.sign_key.clone();
         let call = account.create(token, payload(desired, key.as_ref()), deadline);
         let mut call = Box::pin(call);
         let reply = loop {
-            match self.or_changed(call.as_mut()).await {
+            match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => break reply,
-                Err(Changed) => self.put_back(record).await,
+                Err(ObjectChanged) => self.restore_wiped_record(record).await,
             }
         };
         let made_nothing = reply.as_ref().is_err_and(|failure| {
             !failure.class.may_have_happened() && failure.class != Class::Exists
         });
         if !made_nothing {
-            account.looks().wrote(&desired.place);
+            account.looks().void_place(&desired.place);
             self.note_wrote();
         }
         reply
@@ -257,7 +260,7 @@ impl Run<'_> {
 
     /// Writes back what somebody wiped while the POST is under way (`kubectl replace` does): a process that died now would leave
     /// what the POST makes to nobody. Whatever fails here is made good when the outcome is written.
-    async fn put_back(&mut self, record: &Record) {
+    async fn restore_wiped_record(&mut self, record: &Record) {
         let Some(object) = self.context.newest(&ObjectRef::from_obj(&*self.object)) else {
             return;
         };
@@ -266,7 +269,7 @@ impl Run<'_> {
         if is_whole || now.deleting || now.uid != self.facts.object.uid {
             return;
         }
-        let (version, record) = (Version::of(&object), text(record));
+        let (version, record) = (ObjectVersion::of(&object), record_annotation(record));
         let protect = self
             .context
             .objects
@@ -282,14 +285,14 @@ impl Run<'_> {
     /// The status that the reply leads to, and when to go on.
     async fn judge(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
         attempt: &Attempt,
         reply: Result<Answer<Option<Row>>, Failure>,
-    ) -> (Status, Next) {
+    ) -> (Status, RoundEnd) {
         let failure = match reply {
             Ok(answer) => {
-                let told = Told {
+                let told = Receipt {
                     http_status: Some(answer.http_status),
                     request_id: answer.request_id,
                     at: answer.at,
@@ -306,18 +309,18 @@ impl Run<'_> {
                 self.note_written(account);
                 if let Some((row, author)) = row {
                     let attempt = author.as_ref().unwrap_or(attempt);
-                    let status = outcome::created(&self.facts, desired, attempt, &row, told);
-                    return (status, Next::Again);
+                    let status = outcome::after_create(&self.facts, desired, attempt, &row, told);
+                    return (status, RoundEnd::Again);
                 }
-                nameless(told)
+                created_without_id(told)
             }
             Err(failure) => failure,
         };
-        let now = self.moment(Instant::now());
+        let now = self.to_cloud_time(Instant::now());
         if failure.may_have_changed() {
             self.context.metrics.api_outcome_unknown();
         }
-        let (status, again) = outcome::failed(&self.facts, &failure, advice(&failure), now);
+        let (status, again) = outcome::after_failure(&self.facts, &failure, advice(&failure), now);
         self.again = Some(again);
         let is_open = self
             .facts
@@ -330,9 +333,9 @@ impl Run<'_> {
             again.duration_since(now).unsigned_abs()
         };
         let next = if again <= now {
-            Next::Again
+            RoundEnd::Again
         } else {
-            Next::After(wait)
+            RoundEnd::After(wait)
         };
         (status, next)
     }
@@ -340,59 +343,56 @@ impl Run<'_> {
     /// The cloud took the create and named no id, as its first contract has it: one look finds it, or what an earlier attempt made.
     async fn find(
         &mut self,
-        account: &Arc<Account>,
+        account: &Arc<SharedAccount>,
         desired: &Desired,
     ) -> Option<(Row, Option<Attempt>)> {
-        let purse = self.purse();
-        if !purse.pay(1) {
+        let budget = self.budget();
+        if !budget.spend(1) {
             return None;
         }
-        let ask = Ask {
+        let ask = LookRequest {
             place: desired.place.clone(),
             not_before: Instant::now(),
             proof: Proof::Presence,
             lane: Lane::Urgent,
             namespace: self.facts.object.namespace.clone(),
-            purse,
+            budget,
         };
-        let seen = self.turn.pause(account.looks().look(ask)).await.ok()?;
+        let seen = self
+            .turn
+            .wait_without_slot(account.looks().look(ask))
+            .await
+            .ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         self.facts.claimed_elsewhere = self
             .context
             .index
             .held_by_others(&self.facts.object.uid, ids);
-        let rows = self.context.deleted.living(account.target(), seen.rows);
-        self.facts.observed = Observed::seen(self.moment(seen.begun), rows, seen.proves_absence);
-        let row = foreign::ours(&self.facts)?;
+        let rows = self
+            .context
+            .deleted
+            .without_deleted(account.target(), seen.rows);
+        self.facts.observed =
+            Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
+        let row = foreign::own_row(&self.facts)?;
         let record = self.facts.record.as_ref();
-        Some((row.clone(), record.and_then(|it| it.author_of(row))))
+        Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
 }
 
 /// Another process may lead by now: nothing was handed over.
-fn not_led() -> Failure {
-    Failure {
-        operation: Operation::Create,
-        class: Class::NotSent,
-        http_status: None,
-        code: None,
-        message: "the Lease was not renewed in time, so another operator may be at work".to_owned(),
-        request_id: None,
-        retry_after: None,
-    }
+fn lease_not_fresh() -> Failure {
+    let message = "the Lease was not renewed in time, so another operator may be at work";
+    Failure::new(Operation::Create, Class::NotSent, message)
 }
 
 /// A 2xx that names no id, and no look found it yet.
-fn nameless(told: Told) -> Failure {
+fn created_without_id(told: Receipt) -> Failure {
+    let message =
+        "the cloud accepted the create without naming an id, and the list does not show it yet";
     Failure {
-        operation: Operation::Create,
-        class: Class::Protocol,
         http_status: told.http_status,
-        code: None,
-        message:
-            "the cloud accepted the create without naming an id, and the list does not show it yet"
-                .to_owned(),
         request_id: told.request_id,
-        retry_after: None,
+        ..Failure::new(Operation::Create, Class::Protocol, message)
     }
 }

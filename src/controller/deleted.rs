@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::plan::place::Target;
-use crate::plan::row::Row;
+use crate::plan::facts::row::Row;
+use crate::terms::target::Target;
 
 /// How long a deleted id counts as absent.
 const COUNTS_FOR: Duration = Duration::from_mins(10);
 
 /// The ids that were deleted lately, in all projects.
 #[derive(Default)]
-pub(super) struct Deleted(Mutex<Vec<Entry>>);
+pub(super) struct DeletedIds(Mutex<Vec<DeletedId>>);
 
-struct Entry {
+struct DeletedId {
     region: String,
     project_id: String,
     id: String,
     at: Instant,
 }
 
-impl Entry {
+impl DeletedId {
     fn is_in(&self, target: &Target) -> bool {
         self.region == target.region && self.project_id == target.project_id
     }
 }
 
-impl Deleted {
+impl DeletedIds {
     /// An id of this project was deleted, or is known to be gone.
     pub(super) fn note(&self, target: &Target, id: &str) {
-        self.entries().push(Entry {
+        self.entries().push(DeletedId {
             region: target.region.clone(),
             project_id: target.project_id.clone(),
             id: id.to_owned(),
@@ -49,16 +49,16 @@ impl Deleted {
     }
 
     /// What of these rows of this project does not count as absent.
-    pub(super) fn living(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
+    pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
         let entries = self.entries();
         rows.retain(|row| {
-            let is_row = |entry: &Entry| entry.id == row.id && entry.is_in(target);
+            let is_row = |entry: &DeletedId| entry.id == row.id && entry.is_in(target);
             !entries.iter().any(is_row)
         });
         rows
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Vec<DeletedId>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|entry| entry.at.elapsed() < COUNTS_FOR);
         entries
@@ -70,8 +70,8 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::plan::content::Partial;
-    use crate::plan::place::Place;
+    use crate::plan::facts::content::ReportedContent;
+    use crate::plan::facts::place::Place;
 
     fn project(id: &str) -> Target {
         Target {
@@ -85,7 +85,7 @@ mod tests {
         Row {
             id: id.to_owned(),
             place: Place::new("push.example.com", "live"),
-            content: Partial::default(),
+            content: ReportedContent::default(),
             create_time: None,
             update_time: None,
         }
@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deleted_id_counts_as_absent_for_all_of_its_project_for_a_while() {
-        let deleted = Deleted::default();
+        let deleted = DeletedIds::default();
         deleted.note(&project("one"), "id");
         assert!(deleted.ids(&project("one")).contains("id"));
         assert!(deleted.ids(&project("two")).is_empty());
@@ -104,10 +104,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_row_of_a_deleted_id_is_not_seen() {
         let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
-        let deleted = Deleted::default();
+        let deleted = DeletedIds::default();
         deleted.note(&project("one"), "dead");
-        let living = deleted.living(&project("one"), rows.clone());
+        let living = deleted.without_deleted(&project("one"), rows.clone());
         assert_eq!(living, rows[1..]);
-        assert_eq!(deleted.living(&project("two"), rows.clone()), rows);
+        assert_eq!(deleted.without_deleted(&project("two"), rows.clone()), rows);
     }
 }

@@ -4,27 +4,27 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::memory::Memory;
+use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
-use crate::plan::backoff;
 use crate::plan::facts::Facts;
-use crate::plan::ledger;
-use crate::plan::time::earlier;
+use crate::plan::facts::ledger;
+use crate::plan::facts::time::earlier;
+use crate::plan::step::backoff;
 
 /// What is known of an object without asking anybody.
-pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
+pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
     let uid = parse::uid(object);
     let mut facts = parse::facts(object, context.settings, now);
     context.memories.with(&uid, |memory| {
-        overlay(memory, &mut facts);
+        apply_unwritten(memory, &mut facts);
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
         let known = memory.record.take();
         let known = known.filter(|known| {
             let found = facts.record.as_ref();
             found.is_none_or(|found| known.is_newer_than(found))
         });
-        facts.object.annotated &= known.is_none();
+        facts.object.has_record &= known.is_none();
         facts.record = known.or_else(|| facts.record.take());
         memory.record.clone_from(&facts.record);
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
@@ -33,8 +33,8 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
                 Some(_) | None => Instant::now(),
             };
             memory.attempt_seen = Some((newest.id.clone(), seen));
-            facts.record_seen = earlier(now, seen.elapsed());
-            facts.made_here = memory.has_posted;
+            facts.record_first_seen = earlier(now, seen.elapsed());
+            facts.posted_here = memory.has_posted;
             facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
         }
         facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
@@ -68,7 +68,7 @@ pub(super) fn facts(context: &Context, object: &RecordingCallback, now: Timestam
 }
 
 /// What happened counts although the API server did not take it yet, as long as the object's status is as it was.
-fn overlay(memory: &mut Memory, facts: &mut Facts) {
+fn apply_unwritten(memory: &mut ObjectMemory, facts: &mut Facts) {
     let unwritten = memory.unwritten.take();
     let Some(unwritten) = unwritten.filter(|it| it.planned_on == facts.status) else {
         return;

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Objects;
+use super::ObjectStore;
 use super::context::Context;
-use crate::plan::conditions;
-use crate::plan::reason::Reason;
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
 
 /// How often they are counted.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Counts for ever.
-pub(super) async fn run(context: &Context, stores: &[Objects]) {
+pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
     loop {
         let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
-        for object in stores.iter().flat_map(Objects::state) {
+        for object in stores.iter().flat_map(ObjectStore::state) {
             let reason = object
                 .status
                 .as_ref()
@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, stores: &[Objects]) {
             *counts.entry(reason).or_default() += 1;
         }
         context.metrics.set_resources(&counts);
-        context.accesses.tell_gauges(&context.metrics);
+        context.accesses.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::in_use::InUse;
 use super::leftover::Leftover;
+use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::parse;
 
 /// How many are cleared away at once.
@@ -17,7 +17,7 @@ const OF_ONE_NAMESPACE: usize = 20;
 /// The places of those whose id is known by hearsay.
 pub(super) struct Places {
     all: Arc<Semaphore>,
-    of_namespaces: Mutex<InUse<String, Semaphore>>,
+    of_namespaces: Mutex<WeakRegistry<String, Semaphore>>,
 }
 
 impl Places {

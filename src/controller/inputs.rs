@@ -3,14 +3,14 @@
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
 use crate::api::status::Status;
-use crate::plan::conditions;
-use crate::plan::facts::Key;
+use crate::plan::facts::SignKeyState;
+use crate::plan::facts::conditions;
 
 /// What an object's Secrets say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inputs {
     /// The sign key, by its digest.
-    pub(super) key: Key,
+    pub(super) key: SignKeyState,
     /// All that the credentials' Secret says, by its digest, or what is wrong with it; `None` without such a Secret.
     pub(super) credentials: Option<Result<String, String>>,
     /// Stands for the credential in a status.
@@ -33,7 +33,7 @@ impl Inputs {
 
     /// A key that was not needed then, and not read, is none that has changed.
     fn is_same(&self, other: &Self) -> bool {
-        let key = if self.key == Key::Unread {
+        let key = if self.key == SignKeyState::Unread {
             &self.key
         } else {
             &other.key
@@ -53,7 +53,7 @@ impl Inputs {
             .as_ref()
             .filter(|_| conditions::is_ready(status));
         let another_key = match (&self.key, sent) {
-            (Key::Digest(digest), Some(sent)) => sent.key_digest.as_ref() != Some(digest),
+            (SignKeyState::Digest(digest), Some(sent)) => sent.key_digest.as_ref() != Some(digest),
             _ => false,
         };
         let refused = status.rejected_credential.as_ref();
@@ -80,7 +80,7 @@ mod tests {
 
     fn inputs(key: &str, credential: &str) -> Inputs {
         Inputs {
-            key: Key::Digest(key.to_owned()),
+            key: SignKeyState::Digest(key.to_owned()),
             credentials: Some(Ok(credential.to_owned())),
             credential: Some(credential.to_owned()),
             target: (Some("cn-north-4".to_owned()), None),

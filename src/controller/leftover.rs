@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::account::Account;
-use super::memory::Memory;
+use super::account::SharedAccount;
+use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::declared::parse;
-use crate::plan::record::Record;
+use crate::plan::facts::record::Record;
 
 /// An object that is gone, and may have left something.
 pub(super) struct Leftover {
@@ -20,7 +20,7 @@ pub(super) struct Leftover {
     /// The id that this process's own create was answered. Any other may have been written into the status by anybody.
     pub(super) made: Option<String>,
     /// The credentials that served last, if they are known.
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<SharedAccount>>,
     /// This process has made a create for it, or its status names a callback; else its record may have been made up.
     pub(super) is_ours: bool,
 }
@@ -32,7 +32,7 @@ impl Leftover {
     /// been made up by whoever may edit objects, to have work done here: it is told, no more.
     pub(super) fn of(
         object: &RecordingCallback,
-        memory: &Memory,
+        memory: &ObjectMemory,
         was_seen_to_go: bool,
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();

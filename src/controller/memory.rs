@@ -8,29 +8,29 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::account::Account;
+use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::Inputs;
-use super::sweep::Reach;
+use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
-use crate::live::account::AccountKey;
-use crate::live::purse::{Payer, Purse};
-use crate::plan::contest::HOUR;
-use crate::plan::facts::{Observed, Rewrites, Shown};
-use crate::plan::failure::Failure;
-use crate::plan::hold;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
-use crate::plan::time::{earlier, later};
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{earlier, later};
+use crate::plan::facts::{GetResult, Observed, Rewrites};
+use crate::plan::step::contention::HOUR;
+use crate::plan::step::maintain;
+use crate::platform::account::AccountKey;
+use crate::platform::call_budget::{CallBudget, SpendCalls};
+use crate::terms::failure::Failure;
 
 /// The memories of all objects, by UID.
 #[derive(Default)]
-pub(super) struct Memories(Mutex<HashMap<String, Memory>>);
+pub(super) struct Memories(Mutex<HashMap<String, ObjectMemory>>);
 
 /// The memory of one object.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,
     /// The newest record that this process has seen or written; the object may have lost its own.
@@ -50,12 +50,12 @@ pub(super) struct Memory {
     /// What they said when the round under way began.
     pub(super) deciding: Option<Inputs>,
     /// The credentials that served last.
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<SharedAccount>>,
     /// When a look is to be made again that came too soon to count.
     pub(super) look_at: Option<Instant>,
     /// What was seen that needs a decision, and stays until one that was made of it has ended well: a reconcile that fails or
     /// is interrupted must find it again.
-    pub(super) news: Option<News>,
+    pub(super) news: Option<Sighting>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
     /// How its account was reached by the newest sweep.
@@ -67,7 +67,7 @@ pub(super) struct Memory {
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
     pub(super) wait: Option<(Timestamp, Instant)>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
-    pub(super) unwritten: Option<Unwritten>,
+    pub(super) unwritten: Option<UnwrittenStatus>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
@@ -90,7 +90,7 @@ pub(super) struct Memory {
 
 impl Memories {
     /// Does something with the memory of an object.
-    pub(super) fn with<T>(&self, uid: &str, act: impl FnOnce(&mut Memory) -> T) -> T {
+    pub(super) fn with<T>(&self, uid: &str, act: impl FnOnce(&mut ObjectMemory) -> T) -> T {
         act(self.lock().entry(uid.to_owned()).or_default())
     }
 
@@ -110,15 +110,15 @@ impl Memories {
     }
 
     /// The credentials that served an object last.
-    pub(super) fn account(&self, uid: &str) -> Option<Arc<Account>> {
+    pub(super) fn account(&self, uid: &str) -> Option<Arc<SharedAccount>> {
         self.lock().get(uid)?.account.clone()
     }
 
     /// The objects that an account served last.
     pub(super) fn users(&self, key: &AccountKey) -> BTreeSet<String> {
-        let is_user = |memory: &Memory| {
+        let is_user = |memory: &ObjectMemory| {
             let account = memory.account.as_ref();
-            account.is_some_and(|account| account.login().key() == key)
+            account.is_some_and(|account| account.identity_account().key() == key)
         };
         let memories = self.lock();
         let users = memories.iter().filter(|(_, memory)| is_user(memory));
@@ -126,9 +126,9 @@ impl Memories {
     }
 
     /// What the calls for an object are paid from.
-    pub(super) fn purse(self: &Arc<Self>, uid: &str) -> Purse {
+    pub(super) fn budget(self: &Arc<Self>, uid: &str) -> CallBudget {
         let (memories, uid) = (Arc::downgrade(self), uid.to_owned());
-        Purse::of(Paying { memories, uid })
+        CallBudget::of(ObjectBudget { memories, uid })
     }
 
     /// Wakes whoever waits on behalf of this object: it changed.
@@ -150,28 +150,28 @@ impl Memories {
         self.with(uid, |memory| Arc::clone(&memory.changed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectMemory>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Pays for the calls of one object from its allowance. For one that is forgotten nothing is begun any more.
-struct Paying {
+struct ObjectBudget {
     memories: Weak<Memories>,
     uid: String,
 }
 
-impl Payer for Paying {
-    fn pay(&self, calls: u32) -> bool {
+impl SpendCalls for ObjectBudget {
+    fn spend(&self, calls: u32) -> bool {
         self.memories.upgrade().is_some_and(|memories| {
             let mut all = memories.lock();
             all.get_mut(&self.uid)
-                .is_some_and(|memory| memory.allowance.pay(calls))
+                .is_some_and(|memory| memory.allowance.spend(calls))
         })
     }
 }
 
-impl Memory {
+impl ObjectMemory {
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
     pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
         let put_off = self.look_at.filter(|at| *at > now);
@@ -201,7 +201,7 @@ impl Memory {
     /// Takes note of a row that was seen by a look that began after our write of that time.
     pub(super) fn note_row(&mut self, last_write: Timestamp, status: &Status, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
-            let baseline = hold::baseline(Some(last_write), status, row);
+            let baseline = maintain::baseline(Some(last_write), status, row);
             self.baseline = baseline.map(|baseline| (last_write, baseline));
         }
     }
@@ -250,20 +250,20 @@ impl Memory {
 
 /// What was seen at an object's place by somebody who decides nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct News {
+pub(super) struct Sighting {
     /// What a list showed.
     pub(super) observed: Observed,
     /// When that list was begun: in what time at the cloud that was may be known better by now.
     pub(super) begun: Instant,
     /// What a GET said.
-    pub(super) shown: Shown,
+    pub(super) shown: GetResult,
     /// A change that was answered as if the callback were gone.
     pub(super) denied: Option<Failure>,
 }
 
 /// A status that the API server did not take yet.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Unwritten {
+pub(super) struct UnwrittenStatus {
     /// The status that the object had.
     pub(super) planned_on: Status,
     /// The status that it was to get.
@@ -273,11 +273,11 @@ pub(super) struct Unwritten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::facts::Key;
+    use crate::plan::facts::SignKeyState;
 
     fn inputs(key: &str) -> Inputs {
         Inputs {
-            key: Key::Digest(key.to_owned()),
+            key: SignKeyState::Digest(key.to_owned()),
             credentials: None,
             credential: None,
             target: (None, None),
@@ -289,7 +289,7 @@ mod tests {
     fn a_look_that_was_put_off_is_come_back_for_whatever_was_reconciled_meanwhile() {
         let now = Instant::now();
         let in_a = |seconds| Some(now + Duration::from_secs(seconds));
-        let mut memory = Memory::default();
+        let mut memory = ObjectMemory::default();
         assert_eq!(memory.comes_back(None, now), None);
         memory.look_at = in_a(30);
         assert_eq!(memory.comes_back(None, now), in_a(30));
@@ -321,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_step_of_a_clock_lengthens_a_wait() {
-        let mut memory = Memory::default();
+        let mut memory = ObjectMemory::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let announced = later(now, Duration::from_secs(10));
         let minute = Duration::from_mins(1);
@@ -334,13 +334,13 @@ mod tests {
         assert_eq!(memory.next_attempt(announced, back, minute), back);
         // After a restart nothing is known but what the status says.
         let far = later(now, Duration::from_hours(1));
-        let next = Memory::default().next_attempt(far, now, minute);
+        let next = ObjectMemory::default().next_attempt(far, now, minute);
         assert_eq!(next, later(now, minute));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
-        let mut memory = Memory::default();
+        let mut memory = ObjectMemory::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let told = later(now, Duration::from_hours(1));
         assert_eq!(memory.last_write(told, now), now);

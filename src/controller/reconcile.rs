@@ -10,18 +10,19 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::context::{Context, Turn};
+use super::context::{Context, WorkerSlot};
 use super::inputs::Inputs;
-use super::memory::News;
-use super::run::{Next, Run};
+use super::memory::Sighting;
 use crate::api::RecordingCallback;
-use crate::cluster::error::Error as ClusterError;
+use crate::cluster::error::ClusterError;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::metrics::Outcome;
-use crate::plan::failure::Failure;
-use crate::plan::interpreter::interpret;
-use crate::plan::reason::Reason;
-use crate::plan::{conditions, gate};
+use crate::metrics::ReconcileResult;
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
+use crate::plan::step::interpreter::interpret;
+use crate::plan::step::preconditions;
+use crate::terms::failure::Failure;
 
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
@@ -30,7 +31,7 @@ const BREATHER: Duration = Duration::from_secs(1);
 
 /// Why a reconcile did not end well.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failed {
+pub(super) enum ReconcileError {
     /// The API server.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -43,33 +44,35 @@ pub(super) enum Failed {
 pub(super) async fn reconcile(
     object: Arc<RecordingCallback>,
     context: Arc<Context>,
-) -> Result<Action, Failed> {
-    context.may_begin().await;
-    let turn = Turn::take(&context.workers).await;
+) -> Result<Action, ReconcileError> {
+    context.wait_until_ready().await;
+    let turn = WorkerSlot::take(&context.workers).await;
     let began = Instant::now();
     let uid = parse::uid(&object);
-    let result = contained(Box::pin(rounds(&context, &object, turn))).await;
+    let result = catch_panic(Box::pin(plan_rounds(&context, &object, turn))).await;
     context.memories.ended(&uid, result.is_ok());
     let outcome = match &result {
-        Ok(_) => Outcome::Success,
-        Err(Failed::Cluster(_)) => Outcome::Error,
-        Err(Failed::Panic(_)) => Outcome::Panic,
+        Ok(_) => ReconcileResult::Success,
+        Err(ReconcileError::Cluster(_)) => ReconcileResult::Error,
+        Err(ReconcileError::Panic(_)) => ReconcileResult::Panic,
     };
     context.metrics.reconciled(outcome, began.elapsed());
     result.map(|next| match next {
-        Next::Again => Action::requeue(BREATHER),
-        Next::After(wait) => Action::requeue(wait),
-        Next::OnChange => Action::await_change(),
+        RoundEnd::Again => Action::requeue(BREATHER),
+        RoundEnd::After(wait) => Action::requeue(wait),
+        RoundEnd::OnChange => Action::await_change(),
     })
 }
 
 /// The result, or the panic as an error.
-async fn contained<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+async fn catch_panic<T>(
+    work: impl Future<Output = Result<T, ReconcileError>>,
+) -> Result<T, ReconcileError> {
     let work = AssertUnwindSafe(work).catch_unwind();
     work.await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Failed::Panic(text.unwrap_or_default()))
+        Err(ReconcileError::Panic(text.unwrap_or_default()))
     })
 }
 
@@ -80,59 +83,59 @@ async fn contained<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T
 )]
 pub(super) fn error_policy(
     object: Arc<RecordingCallback>,
-    failed: &Failed,
+    failed: &ReconcileError,
     _: Arc<Context>,
 ) -> Action {
     let meta = parse::object(&object);
     let name = format!("{}/{}", meta.namespace, meta.name);
     match failed {
-        Failed::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
-        Failed::Panic(text) => error!(
+        ReconcileError::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
+        ReconcileError::Panic(text) => error!(
             object = name,
             "a mistake in this program: {text}; tried again in a minute"
         ),
     }
     Action::requeue(match failed {
-        Failed::Cluster(_) => Duration::from_secs(5),
-        Failed::Panic(_) => Duration::from_mins(1),
+        ReconcileError::Cluster(_) => Duration::from_secs(5),
+        ReconcileError::Panic(_) => Duration::from_mins(1),
     })
 }
 
 /// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have
 /// been edited, and the edit is all that counts.
-async fn rounds(
+async fn plan_rounds(
     context: &Context,
     object: &RecordingCallback,
-    mut turn: Turn<'_>,
-) -> Result<Next, Failed> {
+    mut turn: WorkerSlot<'_>,
+) -> Result<RoundEnd, ReconcileError> {
     let name = ObjectRef::from_obj(object);
     let mut queued = false;
     for _ in 0..ROUNDS {
         let newest = context.newest(&name);
         let newest = newest.filter(|newest| context.index.has(&parse::uid(newest)));
         let Some(newest) = newest.filter(|_| !context.stop.is_requested()) else {
-            return Ok(Next::OnChange);
+            return Ok(RoundEnd::OnChange);
         };
         let inputs = context.accesses.inputs(&newest);
-        let mut run = Run::new(context, newest, turn);
+        let mut run = Reconciliation::new(context, newest, turn);
         run.compare(inputs);
         run.facts.queued = queued;
-        let noticed = run.noticed();
+        let noticed = run.pending_news();
         let next = Box::pin(interpret(&mut run)).await?;
         // What only led to planning anew, for whatever cause, is still to be acted on.
-        if !run.is_interrupted && (next != Next::Again || run.has_acted) {
-            run.acted_on(&noticed);
+        if !run.is_interrupted && (next != RoundEnd::Again || run.has_acted) {
+            run.clear_news(&noticed);
         }
         queued = run.facts.queued;
-        if next != Next::Again {
+        if next != RoundEnd::Again {
             return Ok(next);
         }
         turn = run.turn;
     }
-    Ok(Next::Again)
+    Ok(RoundEnd::Again)
 }
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     fn compare(&mut self, inputs: Option<Inputs>) {
@@ -154,14 +157,14 @@ impl Run<'_> {
         let status = &self.facts.status;
         let says_nothing =
             conditions::is_ready(status) || conditions::has_reason(status, Reason::ObserveOnly);
-        let home = gate::home(&self.facts).filter(|_| says_nothing);
+        let home = preconditions::recorded_target(&self.facts).filter(|_| says_nothing);
         let account = self.account.as_ref();
         home.zip(account)
             .is_some_and(|(home, account)| !home.same_project(account.target()))
     }
 
     /// What this round begins with that somebody saw at the cloud.
-    fn noticed(&self) -> (Option<News>, Option<Failure>) {
+    fn pending_news(&self) -> (Option<Sighting>, Option<Failure>) {
         let memories = &self.context.memories;
         memories.with(&self.facts.object.uid, |memory| {
             (memory.news.clone(), memory.blind.clone())
@@ -169,7 +172,7 @@ impl Run<'_> {
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
-    fn acted_on(&self, (news, blind): &(Option<News>, Option<Failure>)) {
+    fn clear_news(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
@@ -190,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_of_one_object() {
         for number in [1, 2] {
-            let failed = contained::<()>(async move {
+            let failed = catch_panic::<()>(async move {
                 match number {
                     1 => panic!("a text"),
                     number => panic!("a text with a number: {number}"),

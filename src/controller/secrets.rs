@@ -11,9 +11,9 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::in_use::InUse;
-use crate::cluster::error::Error;
-use crate::cluster::secret::{Keys, Secrets, Values};
+use crate::cluster::error::ClusterError;
+use crate::cluster::secret::{Keys, SecretClient, Values};
+use crate::controller::weak_registry::WeakRegistry;
 
 /// At most so many reads are under way at once, since a Secret may have a megabyte.
 const AT_ONCE: usize = 32;
@@ -21,31 +21,31 @@ const AT_ONCE: usize = 32;
 const OF_ONE_NAMESPACE: usize = 4;
 
 /// Namespace and name of a Secret.
-pub(super) type Name = (String, String);
+pub(super) type SecretName = (String, String);
 
 /// Reads a Secret: the way to the API server.
-pub(super) trait Reader: Send + Sync {
+pub(super) trait SecretReader: Send + Sync {
     /// What these keys have in a Secret, now.
     fn read<'a>(
         &'a self,
-        name: &'a Name,
+        name: &'a SecretName,
         keys: &'a Keys,
-    ) -> BoxFuture<'a, Result<Option<Values>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Values>, ClusterError>>;
 }
 
-impl Reader for Secrets {
+impl SecretReader for SecretClient {
     fn read<'a>(
         &'a self,
-        name: &'a Name,
+        name: &'a SecretName,
         keys: &'a Keys,
-    ) -> BoxFuture<'a, Result<Option<Values>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<Values>, ClusterError>> {
         self.read(&name.0, &name.1, keys).boxed()
     }
 }
 
 /// What became of reading a Secret.
 #[derive(Clone)]
-pub(super) enum Found {
+pub(super) enum SecretFound {
     /// It has these values.
     Values(Arc<Values>),
     /// There is none of that name.
@@ -55,8 +55,8 @@ pub(super) enum Found {
 }
 
 /// The Secrets in use.
-pub(super) struct Cache {
-    reader: Arc<dyn Reader>,
+pub(super) struct SecretCache {
+    reader: Arc<dyn SecretReader>,
     /// How long a Secret that was read is not read again.
     young_for: Duration,
     places: Arc<Semaphore>,
@@ -65,34 +65,34 @@ pub(super) struct Cache {
 
 #[derive(Default)]
 struct Table {
-    kept: HashMap<Name, Kept>,
-    places: InUse<String, Semaphore>,
-    under_way: HashMap<Name, (Span, WeakShared<Outcome>)>,
+    kept: HashMap<SecretName, CachedSecret>,
+    places: WeakRegistry<String, Semaphore>,
+    under_way: HashMap<SecretName, (ReadSpan, WeakShared<SharedRead>)>,
 }
 
-struct Kept {
-    found: Found,
-    span: Span,
+struct CachedSecret {
+    found: SecretFound,
+    span: ReadSpan,
 }
 
 /// What a read can tell: when it began, and the keys that it is about.
 #[derive(Clone)]
-struct Span {
+struct ReadSpan {
     begun: Instant,
     keys: Keys,
 }
 
-type Outcome = BoxFuture<'static, Result<Found, Error>>;
+type SharedRead = BoxFuture<'static, Result<SecretFound, ClusterError>>;
 
-impl Span {
+impl ReadSpan {
     fn serves(&self, keys: &Keys, not_before: Instant) -> bool {
         self.begun >= not_before && self.keys.is_superset(keys)
     }
 }
 
-impl Cache {
+impl SecretCache {
     /// A cache of Secrets that are young for so long.
-    pub(super) fn new(reader: Arc<dyn Reader>, young_for: Duration) -> Self {
+    pub(super) fn new(reader: Arc<dyn SecretReader>, young_for: Duration) -> Self {
         Self {
             reader,
             young_for,
@@ -102,19 +102,27 @@ impl Cache {
     }
 
     /// What these keys have in a Secret, read now unless that was done lately.
-    pub(super) async fn get(&self, name: &Name, keys: &Keys) -> Result<Found, Error> {
+    pub(super) async fn get(
+        &self,
+        name: &SecretName,
+        keys: &Keys,
+    ) -> Result<SecretFound, ClusterError> {
         let now = Instant::now();
         let young = now.checked_sub(self.young_for);
         self.since(name, keys, young.unwrap_or(now)).await
     }
 
     /// What these keys have in a Secret by a read that begins now.
-    pub(super) async fn refresh(&self, name: &Name, keys: &Keys) -> Result<Found, Error> {
+    pub(super) async fn refresh(
+        &self,
+        name: &SecretName,
+        keys: &Keys,
+    ) -> Result<SecretFound, ClusterError> {
         self.since(name, keys, Instant::now()).await
     }
 
     /// What these keys had in a Secret when it was last read.
-    pub(super) fn known(&self, name: &Name, keys: &Keys) -> Option<Found> {
+    pub(super) fn known(&self, name: &SecretName, keys: &Keys) -> Option<SecretFound> {
         let table = lock(&self.table);
         let kept = table.kept.get(name)?;
         let knows = kept.span.keys.is_superset(keys);
@@ -122,7 +130,7 @@ impl Cache {
     }
 
     /// Forgets what is no longer in use.
-    pub(super) fn retain(&self, used: &BTreeMap<&Name, &Keys>) {
+    pub(super) fn retain(&self, used: &BTreeMap<&SecretName, &Keys>) {
         let mut table = lock(&self.table);
         table.kept.retain(|name, kept| match used.get(name) {
             Some(keys) => {
@@ -131,12 +139,17 @@ impl Cache {
             }
             None => false,
         });
-        let is_awaited = |read: &(Span, WeakShared<Outcome>)| read.1.upgrade().is_some();
+        let is_awaited = |read: &(ReadSpan, WeakShared<SharedRead>)| read.1.upgrade().is_some();
         table.under_way.retain(|_, read| is_awaited(read));
     }
 
     /// What a read shows that began then or later. One that is under way is waited for: it may do, and two would tell no more.
-    async fn since(&self, name: &Name, keys: &Keys, not_before: Instant) -> Result<Found, Error> {
+    async fn since(
+        &self,
+        name: &SecretName,
+        keys: &Keys,
+        not_before: Instant,
+    ) -> Result<SecretFound, ClusterError> {
         loop {
             let (span, outcome) = {
                 let mut table = lock(&self.table);
@@ -155,14 +168,19 @@ impl Cache {
     }
 
     /// The read that is under way, or a new one.
-    fn join(&self, table: &mut Table, name: &Name, keys: &Keys) -> (Span, Shared<Outcome>) {
+    fn join(
+        &self,
+        table: &mut Table,
+        name: &SecretName,
+        keys: &Keys,
+    ) -> (ReadSpan, Shared<SharedRead>) {
         if let Some((span, outcome)) = table.under_way.get(name)
             && let Some(outcome) = outcome.upgrade()
         {
             return (span.clone(), outcome);
         }
         let known = table.kept.get(name).map(|kept| &kept.span.keys);
-        let span = Span {
+        let span = ReadSpan {
             begun: Instant::now(),
             keys: known.into_iter().flatten().chain(keys).cloned().collect(),
         };
@@ -190,14 +208,14 @@ impl Table {
     }
 }
 
-impl Kept {
+impl CachedSecret {
     fn forget_all_but(&mut self, keys: &Keys) {
         if self.span.keys.is_subset(keys) {
             return;
         }
         self.span.keys.retain(|key| keys.contains(key));
-        if let Found::Values(values) = &self.found {
-            self.found = Found::Values(Arc::new(values.only(keys)));
+        if let SecretFound::Values(values) = &self.found {
+            self.found = SecretFound::Values(Arc::new(values.only(keys)));
         }
     }
 }
@@ -205,33 +223,33 @@ impl Kept {
 /// One read, whose answer is kept unless a younger one has come before it.
 async fn read(
     places: [Arc<Semaphore>; 2],
-    reader: Arc<dyn Reader>,
+    reader: Arc<dyn SecretReader>,
     table: Arc<Mutex<Table>>,
-    name: Name,
-    span: Span,
-) -> Result<Found, Error> {
+    name: SecretName,
+    span: ReadSpan,
+) -> Result<SecretFound, ClusterError> {
     let [of_namespace, of_all] = places;
     // Nobody closes them: there is no error.
     let held = (of_namespace.acquire().await, of_all.acquire().await);
     let read = reader.read(&name, &span.keys).await;
     drop(held);
     let found = match read {
-        Ok(Some(values)) => Ok(Found::Values(Arc::new(values))),
-        Ok(None) => Ok(Found::Absent),
-        Err(error) if error.is_forbidden() => Ok(Found::Forbidden),
+        Ok(Some(values)) => Ok(SecretFound::Values(Arc::new(values))),
+        Ok(None) => Ok(SecretFound::Absent),
+        Err(error) if error.is_forbidden() => Ok(SecretFound::Forbidden),
         Err(error) => Err(error),
     };
     let mut table = lock(&table);
-    let own = |(read, _): &mut (Span, _)| read.begun == span.begun;
+    let own = |(read, _): &mut (ReadSpan, _)| read.begun == span.begun;
     if table.under_way.get_mut(&name).is_some_and(own) {
         table.under_way.remove(&name);
     }
-    let is_newest = |kept: &Kept| kept.span.begun <= span.begun;
+    let is_newest = |kept: &CachedSecret| kept.span.begun <= span.begun;
     if let Ok(found) = &found
         && table.kept.get(&name).is_none_or(is_newest)
     {
         let found = found.clone();
-        table.kept.insert(name, Kept { found, span });
+        table.kept.insert(name, CachedSecret { found, span });
     }
     found
 }

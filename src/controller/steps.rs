@@ -4,161 +4,180 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::change::advice;
-use super::record::text;
-use super::run::{Next, Run};
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{Version, is_stale};
+use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::controller::status_writer::record_annotation;
+use crate::controller::update_delete::advice;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
-use crate::plan::failure::Failure;
-use crate::plan::interpreter::Interpreter;
-use crate::plan::place::{Place, Target};
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
-use crate::plan::step::{Look, Rest};
-use crate::plan::{ledger, outcome, parting};
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::outcome;
+use crate::plan::outcome::release;
+use crate::plan::step::interpreter::Interpreter;
+use crate::plan::step::{Look, Requeue};
+use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
 
 /// What the controller does with a decision. Each method that says `Some` ends the round.
-impl Interpreter for Run<'_> {
-    type End = Next;
-    type Error = Error;
+impl Interpreter for Reconciliation<'_> {
+    type End = RoundEnd;
+    type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    fn endless(&self) -> Next {
-        Next::Again
+    fn out_of_steps(&self) -> RoundEnd {
+        RoundEnd::Again
     }
 
-    async fn read_access(&mut self) -> Result<Option<Next>, Error> {
+    async fn read_secrets(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.access().await
     }
 
-    async fn look(&mut self, look: Look) -> Result<Option<Next>, Error> {
+    async fn look(&mut self, look: Look) -> Result<Option<RoundEnd>, ClusterError> {
         self.look_at_place(look).await
     }
 
-    async fn show(&mut self) -> Result<Option<Next>, Error> {
+    async fn get_by_id(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         self.get_recorded().await
     }
 
-    async fn read_definition(&mut self) -> Result<Option<Next>, Error> {
-        self.read_crd().await;
+    async fn read_crd(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.load_crd().await;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Result<Option<Next>, Error> {
-        self.put_back_metadata().await.map(Some)
+    async fn add_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.restore_metadata().await.map(Some)
     }
 
-    async fn unprotect(&mut self) -> Result<Option<Next>, Error> {
-        self.let_go(None).await.map(|_| Some(Next::Again))
+    async fn remove_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+        self.let_go(None).await.map(|_| Some(RoundEnd::Again))
     }
 
-    async fn create(&mut self) -> Result<Option<Next>, Error> {
+    async fn create(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         Box::pin(self.make()).await.map(Some)
     }
 
-    async fn update(&mut self, id: &str, drift: Option<String>) -> Result<Option<Next>, Error> {
+    async fn update(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
         Box::pin(self.change(id, drift)).await.map(Some)
     }
 
-    async fn delete(&mut self, id: &str) -> Result<Option<Next>, Error> {
+    async fn delete(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
         self.remove(id).await
     }
 
-    async fn claim(&mut self, row: Row) -> Result<Option<Next>, Error> {
-        self.record_own(row).await.map(Some)
+    async fn claim(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
+        self.record_claim(row).await.map(Some)
     }
 
-    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Error> {
-        self.take_over(row).await.map(Some)
+    async fn adopt(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
+        self.record_adoption(row).await.map(Some)
     }
 
-    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<Next>, Error> {
-        self.forget_id(id, owner).await.map(Some)
+    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<RoundEnd>, ClusterError> {
+        self.record_disown(id, owner).await.map(Some)
     }
 
-    async fn release(&mut self, retained: Option<String>) -> Result<Option<Next>, Error> {
+    async fn release(
+        &mut self,
+        retained: Option<String>,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
         self.let_go(retained).await.map(Some)
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Error> {
-        self.tell_failure(failure).await.map(Some)
+    async fn report_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
+        self.write_failure(failure).await.map(Some)
     }
 
-    async fn unseen(&mut self, failure: &Failure) -> Result<Option<Next>, Error> {
-        let status = outcome::unseen(&self.facts, failure, advice(failure));
-        self.end(status, Next::OnChange).await.map(Some)
+    async fn report_sweep_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
+        let status = outcome::after_sweep_failure(&self.facts, failure, advice(failure));
+        self.end(status, RoundEnd::OnChange).await.map(Some)
     }
 
-    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, Error> {
+    async fn requeue(&mut self, rest: Requeue) -> Result<Option<RoundEnd>, ClusterError> {
         self.tell_rest(rest).await.map(Some)
     }
 }
 
-impl Run<'_> {
+impl Reconciliation<'_> {
     /// Puts finalizer and record back.
-    async fn put_back_metadata(&mut self) -> Result<Next, Error> {
-        let record = self.facts.claiming_record().map(text);
-        let version = Version::of(&self.object);
+    async fn restore_metadata(&mut self) -> Result<RoundEnd, ClusterError> {
+        let record = self.facts.claiming_record().map(record_annotation);
+        let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         let protected = objects.protect(&self.object, &version, record.as_deref());
         match protected.await {
             Ok(object) => self.remember(object),
             Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.overtaken(&version, error).await?;
+                self.reread_after_conflict(&version, error).await?;
             }
             Err(error) => return Err(error),
         }
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// Records a row that an attempt of ours made.
-    async fn record_own(&mut self, row: Row) -> Result<Next, Error> {
+    async fn record_claim(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         };
-        let Some(attempt) = record.author_of(&row).or_else(|| record.newest().cloned()) else {
-            return Ok(Next::Again);
+        let Some(attempt) = record
+            .attempt_that_made(&row)
+            .or_else(|| record.newest().cloned())
+        else {
+            return Ok(RoundEnd::Again);
         };
-        let told = outcome::Told {
+        let told = outcome::Receipt {
             http_status: None,
             request_id: None,
             at: row.create_time.unwrap_or(attempt.at),
         };
-        let status = outcome::created(&self.facts, &desired, &attempt, &row, told);
+        let status = outcome::after_create(&self.facts, &desired, &attempt, &row, told);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
         self.write(status).await?;
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// Records a foreign row that the policy lets us take over.
-    async fn take_over(&mut self, row: Row) -> Result<Next, Error> {
-        let Some((account, desired)) = self.means() else {
-            return Ok(Next::Again);
+    async fn record_adoption(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
+        let Some((account, desired)) = self.account_and_spec() else {
+            return Ok(RoundEnd::Again);
         };
-        let Ok(_alone) = self.alone(&account, &desired.place).await else {
-            return Ok(Next::Again);
+        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
+            return Ok(RoundEnd::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {
-            return Ok(Next::Again);
+            return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.put_back_metadata().await?;
+            let _ = self.restore_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
-                return Ok(Next::Again);
+                return Ok(RoundEnd::Again);
             }
         }
-        let status = outcome::adopted(&self.facts, &desired, &row);
+        let status = outcome::after_adoption(&self.facts, &desired, &row);
         if self.write(status).await? {
             let note = format!(
                 "The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.",
@@ -166,28 +185,28 @@ impl Run<'_> {
             );
             self.tell(Tone::Normal, Reason::Adopted, &note).await;
         }
-        Ok(Next::Again)
+        Ok(RoundEnd::Again)
     }
 
     /// The owner of the place holds the id that this object has in its status: a fresh read of the owner decides.
-    async fn forget_id(&mut self, id: &str, owner: &str) -> Result<Next, Error> {
+    async fn record_disown(&mut self, id: &str, owner: &str) -> Result<RoundEnd, ClusterError> {
         let (namespace, name) = owner.split_once('/').unwrap_or_default();
         let Some(owner) = self.context.objects.get(namespace, name).await? else {
-            return Ok(Next::After(SOON)); // the watch will tell that it is gone
+            return Ok(RoundEnd::After(SOON)); // the watch will tell that it is gone
         };
         self.context.update(&owner);
         let held = owner.status.and_then(|status| status.callback_id);
         if held.as_deref() != Some(id) {
-            return Ok(Next::After(SOON)); // the watch is behind
+            return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
-        self.write(parting::disowned(&self.facts)).await?;
-        Ok(Next::Again)
+        self.write(release::after_disown(&self.facts)).await?;
+        Ok(RoundEnd::Again)
     }
 
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
-        index.rival(uid, place, target).is_some()
+        index.owner_elsewhere(uid, place, target).is_some()
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
@@ -210,23 +229,23 @@ impl Run<'_> {
     }
 
     /// Nothing to do at the cloud: tells how things are.
-    async fn tell_rest(&mut self, rest: Rest) -> Result<Next, Error> {
-        let status = outcome::rested(&self.facts, &rest);
+    async fn tell_rest(&mut self, rest: Requeue) -> Result<RoundEnd, ClusterError> {
+        let status = outcome::after_requeue(&self.facts, &rest);
         self.note_row();
-        if rest.look_again {
-            let at = rest.again.map(|again| self.instant(again));
+        if rest.with_look {
+            let at = rest.again.map(|again| self.to_instant(again));
             self.context
                 .memories
                 .with(&self.facts.object.uid, |memory| memory.look_at = at);
         }
-        let again = rest.again.map(|again| self.instant(again));
+        let again = rest.again.map(|again| self.to_instant(again));
         let uid = &self.facts.object.uid;
         let next = self
             .context
             .memories
             .with(uid, |memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-        self.end(status, wait.map_or(Next::OnChange, Next::After))
+        self.end(status, wait.map_or(RoundEnd::OnChange, RoundEnd::After))
             .await
     }
 }

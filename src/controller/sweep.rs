@@ -4,98 +4,66 @@
 //! swept side by side; one that hangs or fails delays only itself.
 
 mod accounts;
-mod reach;
+mod gauge;
+mod rounds;
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::{Instant, MissedTickBehavior, sleep};
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::Objects;
-use super::account::Account;
+use super::ObjectStore;
+use super::account::SharedAccount;
 use super::context::Context;
-use super::memory::News;
+use super::memory::Sighting;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
-use crate::live::quota::Lane;
-use crate::plan::backoff::lengthened;
-use crate::plan::conditions;
-use crate::plan::facts::{Observed, Shown};
-use crate::plan::failure::{Class, Failure};
-use crate::plan::place::Place;
-use crate::plan::reason::Reason;
-use crate::plan::row::Row;
-use crate::plan::{hold, ledger};
-use accounts::{Group, Served, groups, identify, is_at_home};
-pub(super) use reach::Reach;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{GetResult, Observed};
+use crate::plan::step::maintain;
+use crate::platform::quota::Lane;
+use crate::terms::failure::{Class, Failure};
+use accounts::{Group, ServedObjects, groups, identify, is_at_home};
+use rounds::rounds;
 
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
 /// So many sweeps in a row that fail for the credential, the permission or the account are told.
 const TOLERATED: u32 = 3;
-/// The shortest and the longest time between two looks at whose turn it is.
-const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Sweeps every account once an interval, for ever.
-pub(super) async fn run(context: &Context, stores: &[Objects], interval: Duration) {
-    context.may_begin().await;
+pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
+    context.wait_until_ready().await;
     let due = |at| {
         let groups = groups(context, stores, at);
-        reach::count(context, &groups);
+        gauge::count(context, &groups);
         groups
     };
-    rounds(interval, due, |group, pause| turn(context, group, pause)).await;
-}
-
-/// Gives each group its turn when it is due, and a pause after it. One whose turn takes long delays nobody else.
-async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
-    interval: Duration,
-    groups: impl Fn(Instant) -> HashMap<K, (Instant, G)>,
-    turn: impl Fn(G, Duration) -> T,
-) {
-    let (mut under_way, mut turns) = (HashSet::new(), FuturesUnordered::new());
-    let mut census = tokio::time::interval((interval / 10).clamp(CENSUS.0, CENSUS.1));
-    census.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut salt = 0_u32;
-    loop {
-        tokio::select! {
-            Some(key) = turns.next() => {
-                under_way.remove(&key);
-                continue;
-            }
-            _ = census.tick() => {}
-        }
-        let now = Instant::now();
-        let first = now + lengthened(interval, salt, "sweep");
-        for (key, (due, group)) in groups(first) {
-            if due <= now && under_way.insert(key.clone()) {
-                salt = salt.wrapping_add(1);
-                let pause = lengthened(interval, salt, "sweep");
-                turns.push(turn(group, pause).map(|()| key));
-            }
-        }
-    }
+    rounds(interval, due, |group, pause| {
+        sweep_turn(context, group, pause)
+    })
+    .await;
 }
 
 /// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before
 /// it is looked for again.
-async fn turn(context: &Context, group: Group, pause: Duration) {
+async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
     let Group { account, served } = group;
     put_off(context, &served, pause);
-    look_after(context, account, served.clone()).await;
+    identify_and_sweep(context, account, served.clone()).await;
     put_off(context, &served, pause);
 }
 
 /// None of these is due for a while.
-fn put_off(context: &Context, served: &Served, pause: Duration) {
+fn put_off(context: &Context, served: &ServedObjects, pause: Duration) {
     let next = Some(Instant::now() + pause);
     for uid in served.iter().map(|object| parse::uid(object)) {
         // Who went meanwhile must not be remembered.
@@ -106,7 +74,11 @@ fn put_off(context: &Context, served: &Served, pause: Duration) {
 }
 
 /// Sweeps the account of these objects, once it is known.
-async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Served) {
+async fn identify_and_sweep(
+    context: &Context,
+    account: Option<Arc<SharedAccount>>,
+    served: ServedObjects,
+) {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -114,12 +86,12 @@ async fn look_after(context: &Context, account: Option<Arc<Account>>, served: Se
     let account = match identified {
         Ok(account) => account,
         Err(Some(failure)) => {
-            reach::note(context, &served, Some(&failure));
-            return failed(context, &served, &failure);
+            gauge::note(context, &served, Some(&failure));
+            return note_failed_sweep(context, &served, &failure);
         }
         Err(None) => return,
     };
-    let (served, strayed): (Served, Served) = served
+    let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
         .partition(|object| is_at_home(object, account.target()));
     for object in &strayed {
@@ -140,22 +112,22 @@ fn tell_strayed(context: &Context, object: &RecordingCallback) {
 }
 
 /// One sweep of one account.
-async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
+async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    reach::note(context, served, swept.as_ref().err());
+    gauge::note(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
-    let served: Served = served.iter().filter(is_there).cloned().collect();
+    let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
             for object in &served {
                 let domain = parse::place(&object.spec).domain().to_owned();
                 if let Some(refused) = inventory.refusal(&domain) {
-                    failed(context, &vec![Arc::clone(object)], refused);
+                    note_failed_sweep(context, &vec![Arc::clone(object)], refused);
                     continue;
                 }
                 if !inventory.covers(&domain) {
@@ -164,19 +136,19 @@ async fn sweep(context: &Context, account: &Arc<Account>, served: &Served) {
                 context.memories.with(&parse::uid(object), |memory| {
                     memory.failed_sweeps = 0;
                     memory.blind = None;
-                    memory.seen_by = Some(account.login().key().clone());
+                    memory.seen_by = Some(account.identity_account().key().clone());
                 });
             }
-            tell(context, account, &inventory);
-            let missing = compare(context, account, &served, &inventory);
-            confirm(context, account, missing, inventory).await;
+            set_inventory_gauges(context, account, &inventory);
+            let missing = compare_rows(context, account, &served, &inventory);
+            confirm_missing(context, account, missing, inventory).await;
         }
-        Err(failure) => failed(context, &served, &failure),
+        Err(failure) => note_failed_sweep(context, &served, &failure),
     }
 }
 
 /// Sets the gauges of the project that was swept.
-fn tell(context: &Context, account: &Account, inventory: &Inventory) {
+fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &Inventory) {
     if !inventory.complete {
         return;
     }
@@ -194,29 +166,29 @@ fn tell(context: &Context, account: &Account, inventory: &Inventory) {
 
 /// What a sweep lacked.
 #[derive(Default)]
-struct Missing {
+struct MissingRows {
     /// Those of whom it counts.
-    objects: Served,
+    objects: ServedObjects,
     /// How many in all.
     count: usize,
 }
 
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
-fn compare(
+fn compare_rows(
     context: &Context,
-    account: &Account,
-    served: &Served,
+    account: &SharedAccount,
+    served: &ServedObjects,
     inventory: &Inventory,
-) -> Missing {
+) -> MissingRows {
     let begun = cloud_time(context, account, inventory);
-    let mut missing = Missing::default();
+    let mut missing = MissingRows::default();
     for object in served {
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
             continue;
         }
-        let rows = lying_there(inventory, &place, id(object));
-        let rows = context.deleted.living(account.target(), rows);
+        let rows = rows_at_place(inventory, &place, id(object));
+        let rows = context.deleted.without_deleted(account.target(), rows);
         let rows = rows.as_slice();
         let status = object.status.is_some();
         let status = status.then(|| parse::status(object, begun));
@@ -231,18 +203,20 @@ fn compare(
             (memory.baseline(last_write), memory.wrote)
         });
         // What this process wrote itself is not older for what a header says.
-        let counts = begun >= hold::counts_at(last_write, settle_time)
+        let counts = begun >= maintain::looks_count_from(last_write, settle_time)
             && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
-        } else if is_missing || status.is_none_or(|status| hold::is_news(&status, baseline, rows)) {
+        } else if is_missing
+            || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
+        {
             hand_over(
                 context,
                 object,
                 inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
-                Shown::Unasked,
+                GetResult::Unasked,
             );
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
@@ -255,7 +229,7 @@ fn compare(
 }
 
 /// The rows at a place. What our own create was answered with another place is ours all the same, and lies where the cloud says.
-fn lying_there(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Row> {
+fn rows_at_place(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Row> {
     let rows = inventory.at_place(place);
     let is_own = |row: &&Row| Some(row.id.as_str()) == id;
     if id.is_none() || rows.iter().any(|row| is_own(&row)) {
@@ -266,13 +240,13 @@ fn lying_there(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Ro
 }
 
 /// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
-async fn confirm(
+async fn confirm_missing(
     context: &Context,
-    account: &Arc<Account>,
-    missing: Missing,
+    account: &Arc<SharedAccount>,
+    missing: MissingRows,
     inventory: Arc<Inventory>,
 ) {
-    let Missing { objects, count } = missing;
+    let MissingRows { objects, count } = missing;
     if objects.is_empty() || !are_gone(context, account, &objects).await {
         return;
     }
@@ -298,33 +272,35 @@ async fn confirm(
         if inventory.covers(place.domain())
             && !rows.iter().any(|row| Some(row.id.as_str()) == id(&object))
         {
-            let rows = context.deleted.living(account.target(), rows.to_vec());
+            let rows = context
+                .deleted
+                .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, inventory.begun, observed, Shown::Gone);
+            hand_over(context, &object, inventory.begun, observed, GetResult::Gone);
         }
     }
 }
 
 /// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
-async fn are_gone(context: &Context, account: &Account, missing: &Served) -> bool {
+async fn are_gone(context: &Context, account: &SharedAccount, missing: &ServedObjects) -> bool {
     for object in missing {
         let Some(id) = id(object) else { continue };
-        let purse = context.memories.purse(&parse::uid(object));
-        if !purse.pay(1) {
+        let budget = context.memories.budget(&parse::uid(object));
+        if !budget.spend(1) {
             return false;
         }
         let token = account.bucket().acquire(Lane::Background, "").await;
-        let token = token.paid_from(&purse);
-        match account.show(token, id).await {
-            Shown::Gone => {}
-            Shown::Row(_) => {
+        let token = token.charged_to(&budget);
+        match account.get_by_id(token, id).await {
+            GetResult::Gone => {}
+            GetResult::Row(_) => {
                 info!(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"
                 );
                 return false;
             }
-            Shown::Unknown(failure) => {
+            GetResult::Unknown(failure) => {
                 let problem = failure.message;
                 debug!(
                     remote_id = id,
@@ -332,7 +308,7 @@ async fn are_gone(context: &Context, account: &Account, missing: &Served) -> boo
                 );
                 return false;
             }
-            Shown::Unasked => return false,
+            GetResult::Unasked => return false,
         }
     }
     true
@@ -349,10 +325,10 @@ fn hand_over(
     object: &RecordingCallback,
     begun: Instant,
     observed: Observed,
-    shown: Shown,
+    shown: GetResult,
 ) {
     context.memories.with(&parse::uid(object), |memory| {
-        memory.news = Some(News {
+        memory.news = Some(Sighting {
             observed,
             begun,
             shown,
@@ -363,7 +339,7 @@ fn hand_over(
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
-fn failed(context: &Context, served: &Served, failure: &Failure) {
+fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failure) {
     debug!(code = failure.code, "a sweep failed: {}", failure.message);
     if !matches!(
         failure.class,
@@ -386,7 +362,7 @@ fn failed(context: &Context, served: &Served, failure: &Failure) {
 }
 
 /// When the inventory's look began, in cloud time.
-fn cloud_time(context: &Context, account: &Account, inventory: &Inventory) -> Timestamp {
+fn cloud_time(context: &Context, account: &SharedAccount, inventory: &Inventory) -> Timestamp {
     let ago = SignedDuration::try_from(inventory.begun.elapsed()).unwrap_or_default();
     let now = context.clock.now(&account.target().endpoint);
     now.checked_sub(ago).unwrap_or(Timestamp::MIN)

@@ -17,13 +17,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::context::{Context, Listed};
-use super::notes::Notes;
-use super::{Event, Objects};
-use crate::admin::{Health, Trouble};
+use super::{ObjectEvent, ObjectStore};
+use crate::admin::{Health, WatchTrouble};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
 use crate::cluster::watch::{Missed, Watched, is_refusal};
 use crate::config::RunConfig;
+use crate::controller::index_updater::IndexUpdater;
 use crate::declared::parse;
 
 /// kubectl's copy of what was applied; half of a small object's size, and of no use here.
@@ -31,21 +31,21 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is told how the watches stand.
-const TOLD: Duration = Duration::from_secs(1);
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The watch of one namespace, or of all.
-pub(super) struct Watch {
+pub(super) struct NamespaceWatch {
     watched: Watched,
     /// The objects that it has brought.
-    pub(super) store: Objects,
+    pub(super) store: ObjectStore,
     /// Whether the start waits for it no longer: its objects are known, or the API server refuses to list them.
     settled: watch::Sender<bool>,
 }
 
 /// Objects that may need work.
-pub(super) type Work = BoxStream<'static, watcher::Result<RecordingCallback>>;
+pub(super) type WorkStream = BoxStream<'static, watcher::Result<RecordingCallback>>;
 
-impl Watch {
+impl NamespaceWatch {
     /// One for each namespace that is served, or one for all, with what writes its store.
     pub(super) fn all(
         config: &RunConfig,
@@ -77,22 +77,22 @@ impl Watch {
         context: &Arc<Context>,
         health: &Arc<Health>,
         is_alone: bool,
-    ) -> Work {
+    ) -> WorkStream {
         let before = is_alone.then(|| self.store.clone());
-        let mut notes = Notes::new(Arc::clone(context), before);
+        let mut notes = IndexUpdater::new(Arc::clone(context), before);
         let (waking, telling) = (Arc::clone(context), Arc::clone(self));
         let (health, epoch) = (Arc::clone(health), self.watched.epoch());
         let matters = move |object: &RecordingCallback| {
-            Some(what_matters(object, epoch.load(Ordering::Relaxed)))
+            Some(trigger_hash(object, epoch.load(Ordering::Relaxed)))
         };
         self.watched
             .events()
-            .inspect(move |event| telling.tell(event, &health))
+            .inspect(move |event| telling.report_health(event, &health))
             // Told; the controller would hold up all else that there is to do in this namespace.
             .filter(|event| ready(event.is_ok()))
             .try_filter_map(|event| ready(Ok(readable(event))))
-            .modify(strip)
-            .inspect_ok(move |event| notes.take(event))
+            .modify(drop_unused_metadata)
+            .inspect_ok(move |event| notes.apply(event))
             .reflect(writer)
             .applied_objects()
             .predicate_filter(matters, PredicateConfig::default())
@@ -101,7 +101,7 @@ impl Watch {
     }
 
     /// Tells the probes what an event says of the watch.
-    fn tell<K>(&self, event: &watcher::Result<watcher::Event<K>>, health: &Health) {
+    fn report_health<K>(&self, event: &watcher::Result<watcher::Event<K>>, health: &Health) {
         let namespace = self.watched.namespace();
         match event {
             Ok(watcher::Event::Init) => {}
@@ -110,7 +110,7 @@ impl Watch {
             Err(error) => {
                 let is_refusal = is_refusal(error);
                 let text = one_line(&error.to_string());
-                health.watch_fails(namespace, Trouble { text, is_refusal });
+                health.watch_fails(namespace, WatchTrouble { text, is_refusal });
                 if is_refusal {
                     self.settled.send_replace(true);
                 }
@@ -123,7 +123,7 @@ impl Watch {
         if self.store.wait_until_ready().await.is_err() {
             return; // the controller has ended
         }
-        Box::pin(context.accesses.recall(&self.store.state())).await;
+        Box::pin(context.accesses.recall_refusals(&self.store.state())).await;
         self.settled.send_replace(true);
     }
 
@@ -148,7 +148,7 @@ impl Watch {
 pub(super) async fn run(
     context: &Context,
     health: &Health,
-    watches: &[Arc<Watch>],
+    watches: &[Arc<NamespaceWatch>],
     listed: &watch::Sender<Listed>,
 ) {
     health.watches_begin();
@@ -172,7 +172,13 @@ pub(super) async fn run(
         let tell = |exists| health.namespace_exists(namespace, exists);
         watch.watched.look_for_namespace(tell)
     }));
-    tokio::join!(start, recall, compare, look, told(context, health));
+    tokio::join!(
+        start,
+        recall,
+        compare,
+        look,
+        log_watch_changes(context, health)
+    );
 }
 
 /// What is known does not become less.
@@ -185,7 +191,7 @@ fn raise(listed: &watch::Sender<Listed>, to: Listed) {
 }
 
 /// Tells log and metrics how the watches stand.
-async fn told(context: &Context, health: &Health) {
+async fn log_watch_changes(context: &Context, health: &Health) {
     let mut before = health.watches();
     for watch in &mut before {
         watch.trouble = None;
@@ -207,12 +213,12 @@ async fn told(context: &Context, health: &Health) {
             }
         }
         before = now;
-        sleep(TOLD).await;
+        sleep(HEALTH_INTERVAL).await;
     }
 }
 
 /// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.
-fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<Event> {
+fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<ObjectEvent> {
     let read = |guard: DeserializeGuard<RecordingCallback>| match guard.0 {
         Ok(object) => Some(object),
         Err(invalid) => {
@@ -226,16 +232,16 @@ fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Optio
         }
     };
     match event {
-        watcher::Event::Apply(guard) => read(guard).map(Event::Apply),
-        watcher::Event::Delete(guard) => read(guard).map(Event::Delete),
-        watcher::Event::InitApply(guard) => read(guard).map(Event::InitApply),
-        watcher::Event::Init => Some(Event::Init),
-        watcher::Event::InitDone => Some(Event::InitDone),
+        watcher::Event::Apply(guard) => read(guard).map(ObjectEvent::Apply),
+        watcher::Event::Delete(guard) => read(guard).map(ObjectEvent::Delete),
+        watcher::Event::InitApply(guard) => read(guard).map(ObjectEvent::InitApply),
+        watcher::Event::Init => Some(ObjectEvent::Init),
+        watcher::Event::InitDone => Some(ObjectEvent::InitDone),
     }
 }
 
 /// Drops what nobody here reads: it is most of an object's memory.
-fn strip(object: &mut RecordingCallback) {
+fn drop_unused_metadata(object: &mut RecordingCallback) {
     object.metadata.managed_fields = None;
     if let Some(annotations) = &mut object.metadata.annotations {
         annotations.remove(LAST_APPLIED);
@@ -243,7 +249,7 @@ fn strip(object: &mut RecordingCallback) {
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.
-fn what_matters(object: &RecordingCallback, epoch: u64) -> u64 {
+fn trigger_hash(object: &RecordingCallback, epoch: u64) -> u64 {
     let annotations = object.metadata.annotations.as_ref();
     let mut hasher = DefaultHasher::new();
     epoch.hash(&mut hasher);

@@ -9,39 +9,40 @@ use tokio::time::Instant;
 
 use super::parse;
 use crate::api::RecordingCallback;
-use crate::plan::facts::Rival;
-use crate::plan::owner::{Candidate, owner};
-use crate::plan::place::{Place, Target};
-use crate::plan::record::Record;
+use crate::plan::facts::OtherOwner;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::step::FRESH;
+use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
 pub struct Index {
     tables: Mutex<Tables>,
     /// How long an open record counts for others by itself. Whoever may edit an object may write one, so it must not count for
     /// ever; and as long as a create may show late, or a look that missed it is believed, it must.
-    record_counts: Duration,
+    reservation: Duration,
 }
 
 /// Region and project id.
-type Project = (String, String);
+type RegionProject = (String, String);
 
 #[derive(Default)]
 struct Tables {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, IndexEntry>,
     places: HashMap<Place, BTreeSet<String>>,
     ids: HashMap<String, BTreeSet<String>>,
 }
 
 /// What the index keeps of one object.
 #[derive(Clone)]
-struct Entry {
+struct IndexEntry {
     object: ObjectRef<RecordingCallback>,
     place: Place,
     id: Option<String>,
-    project: Option<Project>,
+    project: Option<RegionProject>,
     /// Where a look with its own credentials succeeded.
-    looked: Option<Project>,
+    looked: Option<RegionProject>,
     /// Whether those that came after it fail.
     looks_fail: bool,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
@@ -55,9 +56,9 @@ struct Entry {
     version: u64,
 }
 
-impl Entry {
+impl IndexEntry {
     /// What others who want the same place go by.
-    fn claim(&self) -> Claim<'_> {
+    fn claim(&self) -> ClaimKey<'_> {
         let Candidate { open, deleting, .. } = self.candidate;
         let observes = self.observes || self.let_go;
         (self.id.as_deref(), open, deleting, observes)
@@ -65,10 +66,10 @@ impl Entry {
 
     /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
     /// may write a record with credentials that never work.
-    fn standing(&self, project: &Project, record_counts: Duration) -> Candidate {
+    fn as_candidate(&self, project: &RegionProject, reservation: Duration) -> Candidate {
         let looked = self.looked.as_ref() == Some(project);
         let blind = looked && self.looks_fail;
-        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < record_counts;
+        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < reservation;
         Candidate {
             looked,
             open: self.attempt.as_ref().is_some_and(counts),
@@ -78,14 +79,14 @@ impl Entry {
 }
 
 /// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
-type Claim<'a> = (Option<&'a str>, bool, bool, bool);
+type ClaimKey<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
     /// An empty one.
     pub fn new(settle_time: Duration) -> Self {
         Self {
             tables: Mutex::default(),
-            record_counts: settle_time + FRESH.unsigned_abs(),
+            reservation: settle_time + FRESH.unsigned_abs(),
         }
     }
 
@@ -121,7 +122,7 @@ impl Index {
             .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
         let let_go = meta.deleting && !meta.finalizer;
         let id = status.callback_id.filter(|_| !let_go);
-        let entry = Entry {
+        let entry = IndexEntry {
             object: ObjectRef::from_obj(object),
             place: parse::place(&object.spec),
             project,
@@ -146,7 +147,9 @@ impl Index {
             id,
             version,
         };
-        let claimed = before.as_ref().map_or(Claim::default(), Entry::claim);
+        let claimed = before
+            .as_ref()
+            .map_or(ClaimKey::default(), IndexEntry::claim);
         let others = if entry.claim() == claimed {
             Vec::new()
         } else {
@@ -166,7 +169,7 @@ impl Index {
     }
 
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
-    pub fn looked(&self, uid: &str, target: &Target) {
+    pub fn note_look(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             let project = (target.region.clone(), target.project_id.clone());
             entry.looked = Some(project.clone());
@@ -176,7 +179,7 @@ impl Index {
     }
 
     /// A look with the object's own credentials failed: what its record may have made can't be told.
-    pub fn look_failed(&self, uid: &str) {
+    pub fn note_failed_look(&self, uid: &str) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             entry.looks_fail = true;
         }
@@ -218,7 +221,7 @@ impl Index {
     }
 
     /// The object that owns the place of this one, if that is another.
-    pub fn rival(&self, uid: &str, place: &Place, target: &Target) -> Option<Rival> {
+    pub fn owner_elsewhere(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
         let tables = self.lock();
         let project = (target.region.clone(), target.project_id.clone());
         let candidates: Vec<Candidate> = tables
@@ -228,11 +231,11 @@ impl Index {
             .filter_map(|other| tables.entries.get(other))
             .filter(|entry| !entry.observes && !entry.let_go)
             .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
-            .map(|entry| entry.standing(&project, self.record_counts))
+            .map(|entry| entry.as_candidate(&project, self.reservation))
             .collect();
-        owner(&candidates)
+        find_owner(&candidates)
             .filter(|owner| owner.uid != uid)
-            .map(|owner| Rival {
+            .map(|owner| OtherOwner {
                 name: owner.name.clone(),
                 id: tables.entries.get(&owner.uid).and_then(|it| it.id.clone()),
                 deleting: owner.deleting,
@@ -272,7 +275,7 @@ impl Tables {
             .collect()
     }
 
-    fn add(&mut self, entry: Entry) {
+    fn add(&mut self, entry: IndexEntry) {
         let uid = entry.candidate.uid.clone();
         self.places
             .entry(entry.place.clone())
@@ -284,7 +287,7 @@ impl Tables {
         self.entries.insert(uid, entry);
     }
 
-    fn take(&mut self, uid: &str) -> Option<Entry> {
+    fn take(&mut self, uid: &str) -> Option<IndexEntry> {
         let entry = self.entries.remove(uid)?;
         let without = |users: Option<&mut BTreeSet<String>>| {
             users.is_some_and(|users| {

@@ -10,15 +10,15 @@ use crate::api::{
     AdoptionPolicy, DeletionPolicy, FINALIZER, ManagementPolicy, PENDING_OPERATION,
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
-use crate::plan::content::Content;
-use crate::plan::credible::credible;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{
-    Access, Adoption, Definition, Deletion, Desired, Facts, Key, Object, Observed, Policies,
-    Rewrites, Settings, Shown,
+    Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
+    PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::ledger;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
 
 /// What the cloud subscribes to when nothing is said.
 const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
@@ -26,7 +26,7 @@ const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
 const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
 /// What the object itself says at this moment of cloud time; of all else, that it was not asked yet.
-pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> Facts {
+pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp) -> Facts {
     let status = status(object, now);
     Facts {
         now,
@@ -39,15 +39,15 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         next_attempt: status.next_attempt_time,
         status,
         record: record(object),
-        record_seen: now,
-        made_here: false,
+        record_first_seen: now,
+        posted_here: false,
         released: false,
         rechecked: false,
         look_due: false,
         nudged: false,
-        access: Access::Unread,
+        access: CloudAccess::Unread,
         credential: None,
-        key: Key::Unread,
+        key: SignKeyState::Unread,
         key_in_doubt: false,
         account_has_seen: false,
         rival: None,
@@ -55,9 +55,9 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
         is_hearsay: false,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
-        definition: Definition::Unread,
+        definition: CrdPresence::Unread,
         observed: Observed::Unasked,
-        shown: Shown::Unasked,
+        shown: GetResult::Unasked,
         denied: None,
         baseline: None,
         rewrites: Rewrites::default(),
@@ -67,8 +67,8 @@ pub fn facts(object: &RecordingCallback, settings: Settings, now: Timestamp) -> 
 }
 
 /// The metadata that decisions depend on.
-pub fn object(object: &RecordingCallback) -> Object {
-    Object {
+pub fn object(object: &RecordingCallback) -> ObjectFacts {
+    ObjectFacts {
         uid: uid(object),
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
@@ -77,7 +77,7 @@ pub fn object(object: &RecordingCallback) -> Object {
             .finalizers()
             .iter()
             .any(|finalizer| finalizer == FINALIZER),
-        annotated: annotation(object, PENDING_OPERATION).is_some(),
+        has_record: annotation(object, PENDING_OPERATION).is_some(),
         deleting: object.metadata.deletion_timestamp.is_some(),
         held_by: object
             .finalizers()
@@ -91,7 +91,7 @@ pub fn object(object: &RecordingCallback) -> Object {
 
 /// The status as last written, as far as it can be believed at this moment of cloud time.
 pub fn status(object: &RecordingCallback, now: Timestamp) -> Status {
-    credible(object.status.clone().unwrap_or_default(), now)
+    sanitize(object.status.clone().unwrap_or_default(), now)
 }
 
 /// The UID.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{name, reaction, reasons};
 use crate::live::codes;
-use crate::plan::failure::Class;
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
+use crate::terms::failure::Class;
 
 const HEAD: &str = "# Errors
 

@@ -1,6 +1,6 @@
 //! The reasons, each with its meaning, the operator's reaction and the remedy.
 
-use crate::plan::reason::Reason;
+use crate::plan::facts::reason::Reason;
 
 /// What there is to say of a reason.
 pub(super) struct Text {

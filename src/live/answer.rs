@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::plan::row::Row;
+use crate::plan::facts::row::Row;
 
 /// A 2xx answer that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

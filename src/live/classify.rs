@@ -1,187 +1,32 @@
-//! From an unsuccessful answer to a `Failure`: what it means, in words that may be shown.
+//! From an answer of the Live API to a `Failure`: what every service of the cloud says (`platform::failures`), and what only Live says.
 //!
 //! Pure. Gone is decided first, then the error code, then the HTTP status. The text of a message decides nothing: it is not stable.
 
-use std::time::Duration;
+use http::StatusCode;
+use jiff::Timestamp;
 
-use http::{HeaderMap, StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use crate::live::codes;
+use crate::platform::failures::{self, AnswerRules};
+use crate::platform::redact::Redactor;
+use crate::platform::transport::{Response, TransportError};
+use crate::terms::failure::{Failure, Operation};
 
-use super::{
-    clock::{date, parse_http_date},
-    codes,
-    redact::{MAX_NAME, MAX_TEXT, Secrets},
-    transport::{Response, TransportError},
-};
-use crate::plan::failure::{Class, Failure, Operation};
-
-/// A longer `Retry-After` is not believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
-/// A date that is further off explains a refused signature. The cloud allows 15 minutes.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// The names that the families of the cloud give to code and message, in the order in which they are tried.
-const SPELLINGS: [(&str, &str); 3] = [
-    ("error_code", "error_msg"),
-    ("errorCode", "errorMsg"),
-    ("code", "message"),
-];
 const NOT_FOUND: &str = "LIVE.103011019";
 
-/// What the body of an unsuccessful answer says.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Body {
-    code: Option<String>,
-    message: Option<String>,
-    detail: Option<String>,
-    request_id: Option<String>,
-}
-
-/// How a body can be read.
-enum Shape {
-    Empty,
-    Json(Body),
-    /// HTML, truncated or not UTF-8: whoever wrote it, it was not this API.
-    Foreign,
-}
+/// What Live's answers mean.
+const RULES: AnswerRules = AnswerRules {
+    class_of: |code| codes::find(code)?.class,
+    is_gone,
+};
 
 /// A 2xx that names no error, or the failure that the reply is. `now` is cloud time.
-pub fn judge(
+pub fn classify_reply(
     operation: Operation,
     reply: Result<Response, TransportError>,
-    secrets: &Secrets,
+    secrets: &Redactor,
     now: Timestamp,
 ) -> Result<Response, Failure> {
-    let response = reply.map_err(|error| unanswered(operation, error, secrets))?;
-    if response.status.is_success() && !names_error(&response.body) {
-        return Ok(response);
-    }
-    Err(answered(operation, &response, secrets, now))
-}
-
-/// The failure that such an answer is. `now` is what `Retry-After` dates are measured against.
-pub fn answered(
-    operation: Operation,
-    response: &Response,
-    secrets: &Secrets,
-    now: Timestamp,
-) -> Failure {
-    let shape = shape(&response.body);
-    let class = class(operation, response.status, &shape);
-    let body = match shape {
-        Shape::Json(body) => body,
-        Shape::Empty | Shape::Foreign => Body::default(),
-    };
-    let words = match (&body.message, &body.detail) {
-        (Some(message), Some(detail)) => format!("{message}: {detail}"),
-        (Some(text), None) | (None, Some(text)) => text.clone(),
-        (None, None) if response.body.trim_ascii().is_empty() => {
-            format!("HTTP {} without a message", response.status.as_u16())
-        }
-        (None, None) => String::from_utf8_lossy(&response.body).into_owned(),
-    };
-    Failure {
-        operation,
-        class,
-        http_status: Some(response.status.as_u16()),
-        code: body.code.map(|code| secrets.clean(&code, MAX_NAME)),
-        message: secrets.clean(&words, MAX_TEXT),
-        request_id: request_id(&response.headers, secrets)
-            .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
-        retry_after: retry_after(&response.headers, now),
-    }
-}
-
-/// The failure of a call that brought no answer, or none that could be read to its end.
-pub fn unanswered(operation: Operation, error: TransportError, secrets: &Secrets) -> Failure {
-    let (class, http_status, headers, message) = match error {
-        TransportError::NotSent(message) => (Class::NotSent, None, HeaderMap::new(), message),
-        TransportError::AfterHandOver(message) => {
-            (Class::CloudDown, None, HeaderMap::new(), message)
-        }
-        TransportError::Unreadable {
-            status,
-            headers,
-            message,
-        } => (Class::Protocol, Some(status.as_u16()), headers, message),
-    };
-    Failure {
-        operation,
-        class,
-        http_status,
-        code: None,
-        message: secrets.clean(&message, MAX_TEXT),
-        request_id: request_id(&headers, secrets),
-        retry_after: None,
-    }
-}
-
-/// The failure of a 2xx whose body is not what this operation answers.
-pub fn unreadable(
-    operation: Operation,
-    response: &Response,
-    problem: &str,
-    secrets: &Secrets,
-) -> Failure {
-    Failure {
-        operation,
-        class: Class::Protocol,
-        http_status: Some(response.status.as_u16()),
-        code: None,
-        message: secrets.clean(problem, MAX_TEXT),
-        request_id: request_id(&response.headers, secrets),
-        retry_after: None,
-    }
-}
-
-/// The failure of a request that could not be made.
-pub fn unsendable(operation: Operation, class: Class, problem: &str) -> Failure {
-    Failure {
-        operation,
-        class,
-        http_status: None,
-        code: None,
-        message: format!("not sent: {problem}"),
-        request_id: None,
-        retry_after: None,
-    }
-}
-
-/// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.
-pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Timestamp) -> bool {
-    failure.class == Class::Credential
-        && failure.http_status == Some(StatusCode::UNAUTHORIZED.as_u16())
-        && date.duration_since(signed).abs() > SKEW
-}
-
-/// The id by which the cloud finds a call in its logs.
-pub fn request_id(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
-    let text = String::from_utf8_lossy(headers.get("x-request-id")?.as_bytes()).into_owned();
-    Some(secrets.clean(&text, MAX_NAME)).filter(|id| !id.is_empty())
-}
-
-fn class(operation: Operation, status: StatusCode, shape: &Shape) -> Class {
-    let code = match shape {
-        Shape::Json(body) => body.code.as_deref(),
-        Shape::Empty | Shape::Foreign => None,
-    };
-    // Done, and an error: whoever says both can't be believed that nothing happened, nor that something is gone.
-    if status.is_success() {
-        return Class::Protocol;
-    }
-    if is_gone(operation, status, code) {
-        return Class::Gone;
-    }
-    let known = code.and_then(codes::find).and_then(|row| row.class);
-    match known {
-        // A code of its own says where the refusal came from; whether something may have happened, the status.
-        Some(Class::Throttled | Class::Overloaded) if status.is_server_error() => Class::Overloaded,
-        Some(Class::Throttled | Class::Overloaded) => Class::Throttled,
-        // Not by id: something else, such as the ingest domain, does not exist.
-        Some(Class::Gone) => Class::Rejected,
-        Some(class) => class,
-        None => by_status(status, shape),
-    }
+    failures::classify_reply(&RULES, operation, reply, secrets, now)
 }
 
 /// A 404 may also come from a wrong address (`APIG.0101`) or a proxy: only a code of Live says that a callback is gone.
@@ -194,94 +39,6 @@ fn is_gone(operation: Operation, status: StatusCode, code: Option<&str>) -> bool
         return false;
     };
     code == NOT_FOUND || (status == StatusCode::NOT_FOUND && code.starts_with("LIVE."))
-}
-
-fn by_status(status: StatusCode, shape: &Shape) -> Class {
-    if matches!(shape, Shape::Foreign) {
-        return Class::Protocol;
-    }
-    match status.as_u16() {
-        401 => Class::Credential,
-        403 => Class::Permission,
-        408 | 500..=599 => Class::CloudDown,
-        409 => Class::Exists,
-        429 => Class::Throttled,
-        300..=499 => Class::Rejected,
-        _ => Class::Protocol,
-    }
-}
-
-fn shape(bytes: &[u8]) -> Shape {
-    if bytes.trim_ascii().is_empty() {
-        return Shape::Empty;
-    }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => Shape::Json(find_body(&value).unwrap_or_default()),
-        Err(_) => Shape::Foreign,
-    }
-}
-
-/// The first object, from the outside in, that has a code and a message, else the first that has a code.
-fn find_body(value: &Value) -> Option<Body> {
-    let objects = objects(value);
-    let bodies: Vec<_> = objects.into_iter().filter_map(read_body).collect();
-    let complete = bodies.iter().position(|body| body.message.is_some());
-    bodies.into_iter().nth(complete.unwrap_or_default())
-}
-
-/// An object and those within it, the outer ones first. `serde_json` bounds the depth.
-fn objects(value: &Value) -> Vec<&Map<String, Value>> {
-    match value {
-        Value::Object(object) => std::iter::once(object)
-            .chain(object.values().flat_map(objects))
-            .collect(),
-        Value::Array(items) => items.iter().flat_map(objects).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
-}
-
-fn read_body(object: &Map<String, Value>) -> Option<Body> {
-    SPELLINGS.iter().find_map(|(code, message)| {
-        Some(Body {
-            code: Some(text(object, code)?),
-            message: text(object, message),
-            detail: text(object, "error_detail"),
-            request_id: text(object, "request_id"),
-        })
-    })
-}
-
-/// Whether a body has the code of an error. `code` is a common word: it is one only beside a message.
-fn names_error(body: &[u8]) -> bool {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return false;
-    };
-    objects(&value).into_iter().any(|object| {
-        SPELLINGS.iter().any(|(code, message)| {
-            let needs_message = *code == "code";
-            text(object, code).is_some() && (!needs_message || text(object, message).is_some())
-        })
-    })
-}
-
-fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
-    match object.get(name)? {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// How long the cloud asks to wait, in seconds or up to a date by the clock that dated the answer. No other place judges it.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Ok(seconds) = text.parse() {
-        Duration::from_secs(seconds)
-    } else {
-        let reference = date(headers).unwrap_or(now);
-        Duration::try_from(parse_http_date(text)?.duration_since(reference)).ok()?
-    };
-    (wait <= MAX_RETRY_AFTER && !wait.is_zero()).then_some(wait)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A client of the Live API. The only caller of the transport for it.
 
 mod call;
+mod permit;
 
-mod leave;
 mod operations;
 mod payload;
 
@@ -11,24 +11,22 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 pub use self::payload::Payload;
-use super::{
-    account::Account,
-    clock::Clock,
-    iam::Iam,
-    quota::{Lane, Token},
-    strikes::Strikes,
-    transport::Transport,
-};
-use crate::plan::failure::Operation;
+use crate::platform::account::Account;
+use crate::platform::clock::Clock;
+use crate::platform::iam::Iam;
+use crate::platform::quota::{Lane, Token};
+use crate::platform::strikes::Strikes;
+use crate::platform::transport::Transport;
+use crate::terms::failure::Operation;
 
 /// Gives the token for a call that is made once more. The first one comes with the call, in the lane that it belongs to.
-pub trait MoreTokens: Send + Sync {
+pub trait RetryTokens: Send + Sync {
     /// Waits for a token of this account's quota.
     fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token>;
 }
 
 /// Is told of every call that was made.
-pub trait Meter: Send + Sync {
+pub trait CallMeter: Send + Sync {
     /// A call is handed over that waited so long for its turn.
     fn waited(&self, lane: Lane, wait: Duration);
 
@@ -53,9 +51,9 @@ pub struct Client {
     /// Holds back what the cloud would refuse.
     pub strikes: Arc<Strikes>,
     /// Gives second tokens of the quota.
-    pub tokens: Arc<dyn MoreTokens>,
+    pub tokens: Arc<dyn RetryTokens>,
     /// Counts.
-    pub meter: Arc<dyn Meter>,
+    pub meter: Arc<dyn CallMeter>,
     /// How long a look may take; a change brings its own deadline.
     pub request_timeout: Duration,
 }
@@ -65,8 +63,8 @@ impl Client {
     pub fn new(
         transport: Arc<dyn Transport>,
         clock: Arc<Clock>,
-        tokens: Arc<dyn MoreTokens>,
-        meter: Arc<dyn Meter>,
+        tokens: Arc<dyn RetryTokens>,
+        meter: Arc<dyn CallMeter>,
         request_timeout: Duration,
     ) -> Self {
         let strikes = Arc::new(Strikes::new());

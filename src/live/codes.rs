@@ -2,40 +2,24 @@
 //!
 //! Classification, `explain` and the page of errors are made from it. Data, and what is found in it.
 
-mod apig;
-mod code;
-mod iam;
 mod live;
 
-pub use self::code::Code;
-use crate::plan::failure::{Class, Failure};
+use crate::platform::codes;
+pub use crate::platform::codes::Code;
+use crate::terms::failure::{Class, Failure};
 
 /// The families of the table: whose codes they are, and the codes.
 pub const FAMILIES: [(&str, &[Code]); 3] = [
     ("Live", live::TABLE),
-    ("API gateway", apig::TABLE),
-    ("IAM", iam::TABLE),
+    codes::FAMILIES[0],
+    codes::FAMILIES[1],
 ];
 
 const SET_THE_CLOCK: &str = "Set the clock of the node: the metric recording_callback_clock_offset_seconds shows how far it is off.";
 
-/// The prefix that the gateway used in the past. The numbers are the same.
-const OLD_GATEWAY_PREFIX: &str = "APIGW.";
-
 /// A code's row. `APIGW.` equals `APIG.`.
 pub fn find(code: &str) -> Option<&'static Code> {
-    let renamed;
-    let code = match code.strip_prefix(OLD_GATEWAY_PREFIX) {
-        Some(number) => {
-            renamed = format!("APIG.{number}");
-            renamed.as_str()
-        }
-        None => code,
-    };
-    FAMILIES
-        .iter()
-        .flat_map(|(_, table)| *table)
-        .find(|row| row.code == code)
+    codes::find_in(&FAMILIES, code)
 }
 
 /// What a person does about a failure. It goes by what the failure became, of which a code may know nothing: where a date was refused
@@ -77,7 +61,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::plan::failure::Operation;
+    use crate::terms::failure::Operation;
 
     #[test]
     fn every_code_is_there_once_and_complete() {

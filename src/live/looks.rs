@@ -4,14 +4,14 @@
 //! them. No task runs here: a look is driven by those who wait for it, and ends with the last of them. A failed look tells nothing
 //! about what the cloud holds.
 
-mod ask;
+mod barrier;
 mod board;
-mod gate;
 mod kept;
+mod look;
 mod reader;
+mod request;
 #[cfg(test)]
 mod tests;
-mod turn;
 
 use std::{
     collections::BTreeSet,
@@ -20,18 +20,15 @@ use std::{
 
 use futures::future::BoxFuture;
 
+pub use self::barrier::{CreateBarrier, CreateInFlight};
 use self::board::Board;
-pub use self::{
-    ask::{Ask, Seen},
-    gate::{Creating, Gate},
-    kept::Inventory,
-};
-use super::{
-    answer::{Answer, Page},
-    quota::{Bucket, Lane, Token},
-};
+pub use self::kept::Inventory;
+pub use self::request::{LookRequest, LookResult};
+use crate::live::answer::{Answer, Page};
+use crate::plan::facts::place::Place;
 pub use crate::plan::step::Proof;
-use crate::plan::{failure::Failure, place::Place};
+use crate::platform::quota::{Bucket, Lane, Token};
+use crate::terms::failure::Failure;
 
 /// Lists callbacks, page by page.
 pub trait Lister: Send + Sync {
@@ -49,7 +46,7 @@ pub trait Lister: Send + Sync {
 pub struct Looks {
     lister: Arc<dyn Lister>,
     bucket: Bucket,
-    gate: Arc<Gate>,
+    gate: Arc<CreateBarrier>,
     known_domains: Box<dyn Fn() -> BTreeSet<String> + Send + Sync>,
     board: Mutex<Board>,
 }
@@ -59,7 +56,7 @@ impl Looks {
     pub fn new(
         lister: Arc<dyn Lister>,
         bucket: Bucket,
-        gate: Arc<Gate>,
+        gate: Arc<CreateBarrier>,
         known_domains: impl Fn() -> BTreeSet<String> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (known_domains, board) = (Box::new(known_domains), Mutex::default());
@@ -78,17 +75,17 @@ impl Looks {
     }
 
     /// A write of ours at this place was handed over: what was seen of it before, or is being seen now, is void.
-    pub fn wrote(&self, place: &Place) {
+    pub fn void_place(&self, place: &Place) {
         self.lock().kept.wrote(place);
     }
 
     /// Waits for the token of a create, and for a moment when no sweep needs the project still. While a sweep runs, no create holds a token:
     /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
-    pub async fn creating(&self, lane: Lane, namespace: &str) -> (Token, Creating) {
+    pub async fn acquire_create(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
         loop {
             self.gate.open().await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if let Some(creating) = self.gate.pass() {
+            if let Some(creating) = self.gate.try_pass() {
                 return (token, creating);
             }
         }

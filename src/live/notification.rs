@@ -37,7 +37,7 @@ pub enum SignType {
 
 /// What there is to say of a notification's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SignatureVerdict {
     /// It was made with one of the keys.
     Genuine,
     /// It was, but it counts no longer.
@@ -80,10 +80,15 @@ impl Notification {
     }
 
     /// Whether it is signed with one of these keys, and the signature still counts now. Without a time, its age does not matter.
-    pub fn judge(&self, keys: &[SignKey], sign_type: SignType, now: Option<Timestamp>) -> Verdict {
+    pub fn judge(
+        &self,
+        keys: &[SignKey],
+        sign_type: SignType,
+        now: Option<Timestamp>,
+    ) -> SignatureVerdict {
         let signature = self.text("auth_sign");
         if signature.is_empty() {
-            return Verdict::Unsigned;
+            return SignatureVerdict::Unsigned;
         }
         // All keys are tried, so that how long it takes does not tell which one fits.
         let fitting = keys.iter().filter(|key| {
@@ -91,14 +96,14 @@ impl Notification {
             is_same(&expected, &signature.to_ascii_lowercase())
         });
         if fitting.count() == 0 {
-            return Verdict::Wrong;
+            return SignatureVerdict::Wrong;
         }
         let expires = self.text("auth_timestamp").parse();
         let expires = expires.ok().and_then(|at| Timestamp::from_second(at).ok());
         match (expires, now) {
-            (None, _) => Verdict::Wrong,
-            (Some(expires), Some(now)) if expires < now => Verdict::Expired(expires),
-            (Some(_), _) => Verdict::Genuine,
+            (None, _) => SignatureVerdict::Wrong,
+            (Some(expires), Some(now)) if expires < now => SignatureVerdict::Expired(expires),
+            (Some(_), _) => SignatureVerdict::Genuine,
         }
     }
 
@@ -175,9 +180,9 @@ mod tests {
             let at = |second| Timestamp::from_second(second).ok();
             let judge =
                 |now| notification(&event).judge(std::slice::from_ref(&key), sign_type, now);
-            assert_eq!(judge(at(expires)), Verdict::Genuine, "{event}");
-            assert_eq!(judge(None), Verdict::Genuine);
-            let late = Verdict::Expired(at(expires).unwrap());
+            assert_eq!(judge(at(expires)), SignatureVerdict::Genuine, "{event}");
+            assert_eq!(judge(None), SignatureVerdict::Genuine);
+            let late = SignatureVerdict::Expired(at(expires).unwrap());
             assert_eq!(judge(at(expires + 1)), late);
         }
     }
@@ -190,7 +195,7 @@ mod tests {
             let keys = [sign_key(&"x".repeat(32)), key];
             assert_eq!(
                 notification(&event).judge(&keys, sign_type, None),
-                Verdict::Genuine
+                SignatureVerdict::Genuine
             );
         }
     }
@@ -213,9 +218,9 @@ mod tests {
                     SignType::Md5 => field == "auth_timestamp",
                 };
                 let expected = if is_covered {
-                    Verdict::Wrong
+                    SignatureVerdict::Wrong
                 } else {
-                    Verdict::Genuine
+                    SignatureVerdict::Genuine
                 };
                 assert_eq!(verdict, expected, "{field} of {event}");
             }
@@ -233,14 +238,14 @@ mod tests {
             let judge = |event: &Value, keys: &[SignKey], sign_type| {
                 notification(event).judge(keys, sign_type, None)
             };
-            assert_eq!(judge(&event, &keys, other), Verdict::Wrong);
+            assert_eq!(judge(&event, &keys, other), SignatureVerdict::Wrong);
             assert_eq!(
                 judge(&event, &[sign_key(&KEY.repeat(2))], sign_type),
-                Verdict::Wrong
+                SignatureVerdict::Wrong
             );
-            assert_eq!(judge(&event, &[], sign_type), Verdict::Wrong);
+            assert_eq!(judge(&event, &[], sign_type), SignatureVerdict::Wrong);
             event.as_object_mut().unwrap().remove("auth_sign");
-            assert_eq!(judge(&event, &keys, sign_type), Verdict::Unsigned);
+            assert_eq!(judge(&event, &keys, sign_type), SignatureVerdict::Unsigned);
         }
     }
 
@@ -250,7 +255,7 @@ mod tests {
             let _ = Notification::parse(&body);
             let event = json!({ "event_type": "RECORD_OVER", "auth_sign": sign, "auth_timestamp": time });
             let verdict = notification(&event).judge(&[sign_key(KEY)], SignType::Md5, None);
-            prop_assert!(matches!(verdict, Verdict::Wrong | Verdict::Unsigned));
+            prop_assert!(matches!(verdict, SignatureVerdict::Wrong | SignatureVerdict::Unsigned));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::keys::keyed_digest;
+use crate::platform::keys::keyed_digest;
 
 /// The shortest key that Live takes.
 const MIN_LENGTH: usize = 32;

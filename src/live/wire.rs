@@ -9,16 +9,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    answer::Page,
-    redact::{MAX_NAME, Secrets},
-    sign_key::SignKey,
-};
-use crate::plan::{
-    content::{Content, Events, Partial},
-    place::Place,
-    row::Row,
-};
+use crate::live::answer::Page;
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::content::{Content, EventSet, ReportedContent};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::redact::{MAX_NAME, Redactor};
 
 /// The longest value of a row that is taken over, longer than any that a spec may have.
 const MAX_VALUE: usize = 4096;
@@ -51,7 +47,7 @@ struct List {
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
-pub fn request(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes {
+pub fn encode_write(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes {
     let Content {
         url,
         events,
@@ -73,7 +69,11 @@ pub fn request(place: &Place, content: &Content, key: Option<&SignKey>) -> Bytes
 
 /// The row in the answer of a create of this place; `None` when the body is empty or has no id, as the first deployments answer.
 /// Whoever is answered an id has that callback, so nothing else that the answer says, or says unreadably, takes it away again.
-pub fn created(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<Row>, String> {
+pub fn parse_created(
+    body: &[u8],
+    place: &Place,
+    secrets: &Redactor,
+) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -86,11 +86,11 @@ pub fn created(body: &[u8], place: &Place, secrets: &Secrets) -> Result<Option<R
 }
 
 /// The row in the answer of an update of this id, which lies at this place; `None` when the body is empty or has no id.
-pub fn updated(
+pub fn parse_updated(
     body: &[u8],
     id: &str,
     place: &Place,
-    secrets: &Secrets,
+    secrets: &Redactor,
 ) -> Result<Option<Row>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
@@ -103,7 +103,7 @@ pub fn updated(
 }
 
 /// Whether this is the answer of a delete: nothing, or an object. A page of somebody else says nothing of a callback.
-pub fn deleted(body: &[u8]) -> Result<(), String> {
+pub fn check_deleted(body: &[u8]) -> Result<(), String> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
@@ -111,12 +111,12 @@ pub fn deleted(body: &[u8]) -> Result<(), String> {
 }
 
 /// The row in the answer of a GET of this id.
-pub fn shown(body: &[u8], id: &str, secrets: &Secrets) -> Result<Row, String> {
+pub fn parse_row(body: &[u8], id: &str, secrets: &Redactor) -> Result<Row, String> {
     same_id(row(parse(body)?, None, secrets)?, id)
 }
 
 /// The page in the answer of a list.
-pub fn listed(body: &[u8], secrets: &Secrets) -> Result<Page, String> {
+pub fn parse_page(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
     let list: List = parse(body)?;
     let rows = match list.callback_config {
         Some(rows) => rows,
@@ -156,7 +156,7 @@ fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
 }
 
 /// `asked` is the place that was written to; what the answer does not say of a place is that one's.
-fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<Row, String> {
+fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<Row, String> {
     let Callback {
         id,
         publish_domain,
@@ -183,13 +183,13 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Secrets) -> Result<R
     }
     let events = |all: Vec<String>| {
         let told = all.iter().map(|event| told(event, MAX_NAME));
-        let told: Events = told.collect();
+        let told: EventSet = told.collect();
         told.into_iter().take(MAX_EVENTS).collect()
     };
     Ok(Row {
         id,
         place,
-        content: Partial {
+        content: ReportedContent {
             url: filled(notify_callback_url).map(|url| told(&url, MAX_VALUE)),
             events: notify_event_subscription.map(events),
             sign_type: filled(sign_type).map(|name| told(&name, MAX_NAME)),
@@ -210,186 +210,4 @@ fn time(value: Option<Value>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod believed;
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FULL: &str = r#"{"id":"e2fe84def7e476651034ec4b9e92bc30","publish_domain":"Push.example.com","app":"live",
-        "notify_callback_url":"https://hooks.example.com/record","on_demand_callback_url":"ignored",
-        "notify_event_subscription":["RECORD_START","RECORD_FILE_COMPLETE"],"sign_type":"MD5",
-        "create_time":"2020-03-02T08:59:45Z","update_time":"2020-03-09T08:59:45Z"}"#;
-
-    fn place() -> Place {
-        Place::new("push.example.com", "*")
-    }
-
-    #[test]
-    fn a_request_names_every_field_that_is_ours_and_no_other() {
-        let mut content = Content {
-            url: Some("https://hooks.example.com/record".to_owned()),
-            events: Events::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
-            sign_type: "HMACSHA256".to_owned(),
-        };
-        let sent = |content: &Content, key| -> Value {
-            serde_json::from_slice(&request(&place(), content, key)).unwrap()
-        };
-        let key = SignKey::parse(b"0123456789abcdef0123456789abcdef").unwrap();
-        let mut expected = json!({
-            "publish_domain": "push.example.com",
-            "app": "*",
-            "notify_callback_url": "https://hooks.example.com/record",
-            "notify_event_subscription": ["RECORD_FAILED", "RECORD_OVER"],
-            "sign_type": "HMACSHA256",
-            "key": "0123456789abcdef0123456789abcdef",
-        });
-        assert_eq!(sent(&content, Some(&key)), expected);
-        content.url = None;
-        expected
-            .as_object_mut()
-            .unwrap()
-            .retain(|name, _| name != "key" && name != "notify_callback_url");
-        assert_eq!(sent(&content, None), expected);
-    }
-
-    #[test]
-    fn a_full_row_is_read_and_unknown_fields_and_events_do_no_harm() {
-        let row = shown(
-            FULL.as_bytes(),
-            "e2fe84def7e476651034ec4b9e92bc30",
-            &Secrets::new(),
-        )
-        .unwrap();
-        assert_eq!(row.id, "e2fe84def7e476651034ec4b9e92bc30");
-        assert_eq!(row.place, Place::new("push.example.com", "live"));
-        assert_eq!(
-            row.content.url.as_deref(),
-            Some("https://hooks.example.com/record")
-        );
-        assert!(row.content.events.unwrap().contains("RECORD_START"));
-        assert_eq!(row.content.sign_type.as_deref(), Some("MD5"));
-        assert_eq!(row.create_time.unwrap().to_string(), "2020-03-02T08:59:45Z");
-        assert_eq!(row.update_time.unwrap().to_string(), "2020-03-09T08:59:45Z");
-    }
-
-    #[test]
-    fn nothing_but_the_place_and_the_id_is_needed() {
-        let body = r#"{"id":"1","publish_domain":"push.example.com","app":"*","notify_callback_url":"",
-            "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;
-        let row = shown(body.as_bytes(), "1", &Secrets::new()).unwrap();
-        let rest = (
-            row.content.url,
-            row.content.events,
-            row.content.sign_type,
-            row.create_time,
-            row.update_time,
-        );
-        assert_eq!(rest, (None, None, None, None, None));
-        for body in [
-            r#"{"publish_domain":"a.b","app":"*"}"#,
-            r#"{"id":"1","app":"*"}"#,
-            r#"{"id":"1","publish_domain":"a.b"}"#,
-            "",
-            "[]",
-        ] {
-            assert!(
-                shown(body.as_bytes(), "1", &Secrets::new()).is_err(),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_write_may_be_answered_with_little() {
-        for body in [
-            "",
-            " \r\n",
-            "{}",
-            r#"{"id":""}"#,
-            r#"{"id":null,"app":"*"}"#,
-        ] {
-            let body = body.as_bytes();
-            assert_eq!(created(body, &place(), &Secrets::new()), Ok(None));
-            assert_eq!(updated(body, "1", &place(), &Secrets::new()), Ok(None));
-        }
-        let body = br#"{"id":"1"}"#;
-        for told in [
-            created(body, &place(), &Secrets::new()),
-            updated(body, "1", &place(), &Secrets::new()),
-        ] {
-            let row = told.unwrap().unwrap();
-            assert_eq!((row.id.as_str(), row.place), ("1", place()));
-        }
-        for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {
-            let body = body.as_bytes();
-            assert!(created(body, &place(), &Secrets::new()).is_err());
-            assert!(updated(body, "1", &place(), &Secrets::new()).is_err());
-        }
-    }
-
-    #[test]
-    fn a_list_needs_its_total_and_its_rows() {
-        let page = listed(
-            format!(r#"{{"total":41,"callback_config":[{FULL}]}}"#).as_bytes(),
-            &Secrets::new(),
-        )
-        .unwrap();
-        assert_eq!((page.total, page.rows.len()), (41, 1));
-        for empty in [
-            r#"{"total":0,"callback_config":[]}"#,
-            r#"{"total":0,"callback_config":null}"#,
-            r#"{"total":0}"#,
-        ] {
-            let page = listed(empty.as_bytes(), &Secrets::new()).unwrap();
-            assert_eq!((page.total, page.rows.len()), (0, 0), "{empty}");
-        }
-        for body in [
-            r#"{"callback_config":[]}"#,
-            r#"{"total":1}"#,
-            r#"{"total":7,"callback_config":null}"#,
-            r#"{"total":0,"callback_config":{}}"#,
-            r#"{"total":-1,"callback_config":[]}"#,
-            r#"{"total":1,"callback_config":[{"app":"*"}]}"#,
-            "{}",
-            "",
-        ] {
-            assert!(listed(body.as_bytes(), &Secrets::new()).is_err(), "{body}");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_tells_of_another_callback_is_none() {
-        let other = br#"{"id":"2","publish_domain":"other.example.com","app":"*"}"#;
-        assert!(updated(other, "1", &place(), &Secrets::new()).is_err());
-        assert!(shown(other, "1", &Secrets::new()).is_err());
-        assert!(shown(other, "2", &Secrets::new()).is_ok());
-    }
-
-    #[test]
-    fn what_a_row_says_may_be_shown() {
-        let mut secrets = Secrets::new();
-        secrets.hide("test-token-0123456789");
-        let body = |id: &str| {
-            let events: Vec<_> = (0..1_000).map(|number| format!("EVENT_{number}")).collect();
-            json!({"id": id, "publish_domain": "a.b", "app": "*", "sign_type": "x\u{1b}[31m",
-                "notify_callback_url": format!("https://test-token-0123456789/{}", "x".repeat(9_000)),
-                "notify_event_subscription": events})
-            .to_string()
-        };
-        let row = shown(body("1").as_bytes(), "1", &secrets).unwrap();
-        assert_eq!(row.content.sign_type.as_deref(), Some("x\\u{1b}[31m"));
-        assert_eq!(row.content.events.unwrap().len(), MAX_EVENTS);
-        let url = row.content.url.unwrap();
-        assert!(url.starts_with("https://[redacted]/x") && url.len() == MAX_VALUE);
-        for id in [
-            "test-token-0123456789",
-            "a b",
-            "a/b",
-            "..",
-            "\u{1b}",
-            &"1".repeat(129),
-        ] {
-            assert!(shown(body(id).as_bytes(), id, &secrets).is_err(), "{id}");
-        }
-    }
-}
+mod tests;

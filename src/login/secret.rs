@@ -6,9 +6,9 @@ use kube::ResourceExt as _;
 
 use crate::api::{RecordingCallback, SecretKeyRef};
 use crate::cluster::secret::{Keys, Values};
-use crate::live::credentials::KEYS;
 use crate::live::sign_key::SignKey;
-use crate::plan::facts::Key;
+use crate::plan::facts::SignKeyState;
+use crate::platform::credentials::KEYS;
 
 /// What is said of a value that is not kept.
 const TOO_LONG: &str = "longer than 64 KiB, which no such value is: correct it";
@@ -38,21 +38,25 @@ pub fn credentials(values: &Values) -> Result<&BTreeMap<String, Vec<u8>>, String
 }
 
 /// The sign key that an object refers to, by the Secret's values, or why there is none.
-pub fn sign_key(reference: &SecretKeyRef, uid: &str, values: &Values) -> (Key, Option<SignKey>) {
+pub fn sign_key(
+    reference: &SecretKeyRef,
+    uid: &str,
+    values: &Values,
+) -> (SignKeyState, Option<SignKey>) {
     let (name, key) = (&reference.name, &reference.key);
     if values.is_too_long(key) {
         let told = format!("Key {key:?} of Secret {name}: its value is {TOO_LONG}.");
-        return (Key::Invalid(told), None);
+        return (SignKeyState::Invalid(told), None);
     }
     let Some(value) = values.get(key).filter(|value| !value.is_empty()) else {
         let sentence = format!("Secret {name} has no key {key:?} for signing: add it.");
-        return (Key::Missing(sentence), None);
+        return (SignKeyState::Missing(sentence), None);
     };
     match SignKey::parse(value) {
-        Ok(key) => (Key::Digest(key.digest(uid)), Some(key)),
+        Ok(key) => (SignKeyState::Digest(key.digest(uid)), Some(key)),
         Err(problem) => {
             let told = format!("Key {key:?} of Secret {name}: {problem}.");
-            (Key::Invalid(told), None)
+            (SignKeyState::Invalid(told), None)
         }
     }
 }
@@ -105,8 +109,8 @@ mod tests {
             key: "sign".to_owned(),
         };
         let sign_key = |length| sign_key(&reference, "uid", &values("sign", length)).0;
-        assert!(matches!(sign_key(LONGEST), Key::Digest(_)));
-        let Key::Invalid(told) = sign_key(LONGEST + 1) else {
+        assert!(matches!(sign_key(LONGEST), SignKeyState::Digest(_)));
+        let SignKeyState::Invalid(told) = sign_key(LONGEST + 1) else {
             panic!("it is taken");
         };
         let names = ["hooks", "\"sign\"", "64 KiB"];

@@ -22,7 +22,7 @@ pub(super) const NAMES: [&str; 7] = [
 
 /// This process.
 #[derive(Debug)]
-pub(super) struct Process;
+pub(super) struct ProcessCollector;
 
 /// What `/proc` says of it.
 struct Figures {
@@ -37,7 +37,7 @@ struct Figures {
     threads: u64,
 }
 
-impl Collector for Process {
+impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(figures) = figures() else {
             return Ok(());

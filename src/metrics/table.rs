@@ -9,15 +9,19 @@ use super::process;
 pub(super) const PREFIX: &str = "recording_callback";
 
 /// One metric, by the name that it has on a dashboard, without the prefix.
-pub(super) struct Row {
+pub(super) struct MetricRow {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
     pub(super) labels: &'static [&'static str],
     pub(super) help: &'static str,
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
-    Row {
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricRow {
+    MetricRow {
         name,
         kind: "counter",
         labels,
@@ -25,8 +29,12 @@ const fn counter(name: &'static str, labels: &'static [&'static str], help: &'st
     }
 }
 
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
-    Row {
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricRow {
+    MetricRow {
         name,
         kind: "gauge",
         labels,
@@ -34,8 +42,12 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
     }
 }
 
-const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Row {
-    Row {
+const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricRow {
+    MetricRow {
         name,
         kind: "histogram",
         labels,
@@ -43,98 +55,98 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     }
 }
 
-pub(super) const API_REQUESTS: Row = counter(
+pub(super) const API_REQUESTS: MetricRow = counter(
     "api_requests_total",
     &["operation", "http_status", "error_code"],
     "Calls to the cloud; http_status is empty when there was no answer, error_code is empty on success and `other` for a code \
      that the operator does not know",
 );
-pub(super) const API_DURATION: Row = histogram(
+pub(super) const API_DURATION: MetricRow = histogram(
     "api_request_duration_seconds",
     &[],
     "How long a call to the cloud took",
 );
-pub(super) const API_OUTCOME_UNKNOWN: Row = counter(
+pub(super) const API_OUTCOME_UNKNOWN: MetricRow = counter(
     "api_outcome_unknown_total",
     &[],
     "Changes that were sent and may or may not have happened; each is looked for afterwards",
 );
-pub(super) const QUOTA_WAIT: Row = histogram(
+pub(super) const QUOTA_WAIT: MetricRow = histogram(
     "quota_wait_seconds",
     &["lane"],
     "How long a call waited for its turn: urgent, create or background",
 );
-pub(super) const QUOTA_LIMIT: Row = gauge(
+pub(super) const QUOTA_LIMIT: MetricRow = gauge(
     "quota_limit",
     &["region", "identity"],
     "Calls a minute that the operator keeps to now, by 8 hex digits of a hash of the identity; less than configured while the cloud throttles",
 );
-pub(super) const RECONCILE: Row = counter(
+pub(super) const RECONCILE: MetricRow = counter(
     "reconcile_total",
     &["result"],
     "Reconciliations of an object: success, error (the API server could not be read or written) or panic",
 );
-pub(super) const RECONCILE_DURATION: Row = histogram(
+pub(super) const RECONCILE_DURATION: MetricRow = histogram(
     "reconcile_duration_seconds",
     &[],
     "How long a reconciliation took",
 );
-pub(super) const RESOURCES: Row = gauge(
+pub(super) const RESOURCES: MetricRow = gauge(
     "resources",
     &["reason"],
     "RecordingCallback objects by the reason of their Ready condition",
 );
-pub(super) const DRIFT_REPAIRED: Row = counter(
+pub(super) const DRIFT_REPAIRED: MetricRow = counter(
     "drift_repaired_total",
     &[],
     "Remote callbacks that somebody else had changed or removed and the operator put right",
 );
-pub(super) const UNMANAGED: Row = gauge(
+pub(super) const UNMANAGED: MetricRow = gauge(
     "unmanaged_callbacks",
     &["region", "project"],
     "Remote callbacks that belong to no object; only without --namespaces and --label-selector",
 );
-pub(super) const INVENTORY_AGE: Row = gauge(
+pub(super) const INVENTORY_AGE: MetricRow = gauge(
     "inventory_age_seconds",
     &["region", "project"],
     "Seconds since all callbacks of the project were last listed",
 );
-pub(super) const ACCOUNTS: Row = gauge(
+pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
     &["state"],
     "Accounts in use (endpoint, project and credential of a settled object) by how their newest sweep went: reached, unreachable (no \
      answer of the API) or refused (credential, permission or account)",
 );
-pub(super) const CLOCK_OFFSET: Row = gauge(
+pub(super) const CLOCK_OFFSET: MetricRow = gauge(
     "clock_offset_seconds",
     &[],
     "How far the cloud's clock is ahead of the local one; of several endpoints the one that is furthest off",
 );
-pub(super) const WATCH_UP: Row = gauge(
+pub(super) const WATCH_UP: MetricRow = gauge(
     "watch_up",
     &["namespace"],
     "1 while the objects of a namespace of --namespaces are listed and its watch is alive, else 0; absent where every namespace is \
      served, and on a standby",
 );
-pub(super) const WATCH_MISSED: Row = counter(
+pub(super) const WATCH_MISSED: MetricRow = counter(
     "watch_missed_total",
     &[],
     "Changes that a watch had not brought, found by comparing what it brought with a list every 10 minutes",
 );
-pub(super) const LEADER: Row = gauge("leader", &[], "1 while this replica acts, else 0");
-pub(super) const READ_ONLY: Row = gauge(
+pub(super) const LEADER: MetricRow = gauge("leader", &[], "1 while this replica acts, else 0");
+pub(super) const READ_ONLY: MetricRow = gauge(
     "read_only",
     &[],
     "1 when the operator changes nothing at the cloud, else 0",
 );
-pub(super) const BUILD_INFO: Row = Row {
+pub(super) const BUILD_INFO: MetricRow = MetricRow {
     name: "build_info",
     kind: "info",
     labels: &["version"],
     help: "Always 1",
 };
 
-pub(super) const ALL: [&Row; 18] = [
+pub(super) const ALL: [&MetricRow; 18] = [
     &API_REQUESTS,
     &API_DURATION,
     &API_OUTCOME_UNKNOWN,
@@ -155,7 +167,7 @@ pub(super) const ALL: [&Row; 18] = [
     &BUILD_INFO,
 ];
 
-impl Row {
+impl MetricRow {
     /// Registers under the name that the format wants: it adds `_total` and `_info` by itself.
     pub(super) fn register(&self, registry: &mut Registry, metric: impl Metric) {
         let name = self

@@ -20,7 +20,7 @@ fn used() -> Metrics {
     metrics.api_outcome_unknown();
     metrics.quota_waited("create", Duration::from_secs(3));
     metrics.set_quota_limit("cn-north-4", "AKIA", 270);
-    metrics.reconciled(Outcome::Success, Duration::from_millis(90));
+    metrics.reconciled(ReconcileResult::Success, Duration::from_millis(90));
     metrics.drift_repaired();
     metrics.inventory("cn-north-4", "0123", Some(2));
     metrics.set_accounts([("reached", 2), ("unreachable", 0), ("refused", 1)]);

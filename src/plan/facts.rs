@@ -1,20 +1,31 @@
 //! Everything that a decision is made from. Values only; who gathered them does not matter here.
 
+pub mod conditions;
+pub mod content;
+pub mod difference;
+pub mod ledger;
+pub mod observed;
+pub mod place;
+pub mod reason;
+pub mod record;
+pub mod row;
+pub mod sanitize;
+pub mod time;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-pub use super::observed::{Observed, Shown};
-use super::{
-    content::Content,
-    failure::Failure,
-    place::{Place, Target},
-    reason::Reason,
-    record::Record,
-    row::Row,
-    time::later,
-};
+use self::content::Content;
+pub use self::observed::{GetResult, Observed};
+use self::place::Place;
+use self::reason::Reason;
+use self::record::Record;
+use self::row::Row;
+use self::time::later;
 use crate::api::status::Status;
+use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// What is known of one object at one moment.
 #[derive(Debug, Clone)]
@@ -26,9 +37,9 @@ pub struct Facts {
     /// Now, in the time of the object's cloud.
     pub now: Timestamp,
     /// How the operator was told to work.
-    pub settings: Settings,
+    pub settings: PlanSettings,
     /// The object's metadata.
-    pub object: Object,
+    pub object: ObjectFacts,
     /// The object's policies, read whatever else is wrong with the spec.
     pub policies: Policies,
     /// What the spec wants, or what is wrong with it.
@@ -38,9 +49,9 @@ pub struct Facts {
     /// The write-ahead record of this object, from its annotation or from this process's own memory.
     pub record: Option<Record>,
     /// When this process first saw that record: one from the future counts from then.
-    pub record_seen: Timestamp,
+    pub record_first_seen: Timestamp,
     /// This process made the newest attempt, or saw it made: it can't have been long before it was first seen.
-    pub made_here: bool,
+    pub posted_here: bool,
     /// This process has let the object go.
     pub released: bool,
     /// Whether the rows of a closed record with several attempts were looked at again after it closed.
@@ -56,18 +67,18 @@ pub struct Facts {
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
     pub nudged: bool,
     /// The object's credentials.
-    pub access: Access,
+    pub access: CloudAccess,
     /// Digest of the object's credential, salted with its UID.
     pub credential: Option<String>,
     /// The object's sign key.
-    pub key: Key,
+    pub key: SignKeyState,
     /// An earlier process may have sent a key for this spec and died before it could tell: the spec was another than the told one
     /// when this process first saw the object, and this process has sent nothing since.
     pub key_in_doubt: bool,
     /// The account that the credentials name has seen the object's place, or written there.
     pub account_has_seen: bool,
     /// Another object that owns this place.
-    pub rival: Option<Rival>,
+    pub rival: Option<OtherOwner>,
     /// The objects of every namespace that is served are known: an owner that is not known is none.
     pub knows_all: bool,
     /// That the recorded id is this object's is known by a status alone, which anybody may have written who may write statuses.
@@ -77,11 +88,11 @@ pub struct Facts {
     /// Ids that this process deleted in the last 10 minutes.
     pub deleted: BTreeSet<String>,
     /// The state of the CRD, asked for before a DELETE only.
-    pub definition: Definition,
+    pub definition: CrdPresence,
     /// What a list showed at the place.
     pub observed: Observed,
     /// What a GET by the recorded id said.
-    pub shown: Shown,
+    pub shown: GetResult,
     /// A change that the cloud answered as if the callback were gone. A look decides whether to believe that.
     pub denied: Option<Failure>,
     /// The `update_time` that the first row had which was seen after our last write, where this process saw it.
@@ -96,7 +107,7 @@ pub struct Facts {
 
 /// The operator's settings, as far as decisions depend on them.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct PlanSettings {
     /// How long a POST may take to show in a list.
     pub settle_time: Duration,
     /// How long the same rejection lasts before the object counts as stalled.
@@ -107,7 +118,7 @@ pub struct Settings {
 
 /// Metadata of the object.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub struct ObjectFacts {
     /// UID.
     pub uid: String,
     /// Namespace, for messages.
@@ -119,7 +130,7 @@ pub struct Object {
     /// Whether our finalizer is on it.
     pub finalizer: bool,
     /// Whether the annotation of the record is on it.
-    pub annotated: bool,
+    pub has_record: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// The finalizers of others.
@@ -184,7 +195,7 @@ pub struct Desired {
 
 /// Whether and where the cloud can be called for this object.
 #[derive(Debug, Clone)]
-pub enum Access {
+pub enum CloudAccess {
     /// Nobody asked yet.
     Unread,
     /// It can be called.
@@ -200,7 +211,7 @@ pub enum Access {
 
 /// The sign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
+pub enum SignKeyState {
     /// Nobody asked yet.
     Unread,
     /// The spec wants none.
@@ -215,7 +226,7 @@ pub enum Key {
 
 /// Another object that owns the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rival {
+pub struct OtherOwner {
     /// `namespace/name`.
     pub name: String,
     /// The id in its status.
@@ -228,7 +239,7 @@ pub struct Rival {
 
 /// The CRD, as far as a delete cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Definition {
+pub enum CrdPresence {
     /// Nobody asked yet.
     Unread,
     /// It is there to stay.
@@ -266,23 +277,25 @@ impl Facts {
 
     /// The record, if rows may be ours by it: it is open or has several attempts.
     pub fn claiming_record(&self) -> Option<&Record> {
-        self.record
-            .as_ref()
-            .filter(|r| r.has_several() || r.is_open(self.status.closed_operation.as_deref()))
+        self.record.as_ref().filter(|r| {
+            r.has_several_attempts() || r.is_open(self.status.closed_operation.as_deref())
+        })
     }
 
     /// From when on a look tells for sure what the newest attempt left behind.
     pub fn settled_at(&self, record: &Record) -> Timestamp {
-        let newest = record.newest().map_or(self.record_seen, |newest| newest.at);
+        let newest = record
+            .newest()
+            .map_or(self.record_first_seen, |newest| newest.at);
         let at = if newest > self.now {
-            self.record_seen.min(newest)
+            self.record_first_seen.min(newest)
         } else {
             newest
         };
         let settled = later(at, self.settings.settle_time);
-        if self.made_here {
+        if self.posted_here {
             // However far ahead a header says that the cloud's clock is.
-            return settled.max(later(self.record_seen, self.settings.settle_time));
+            return settled.max(later(self.record_first_seen, self.settings.settle_time));
         }
         settled
     }
@@ -294,7 +307,7 @@ impl Facts {
                 || (!self.claimed_elsewhere.contains(&row.id)
                     && self
                         .claiming_record()
-                        .is_some_and(|record| record.author_of(row).is_some())))
+                        .is_some_and(|record| record.attempt_that_made(row).is_some())))
     }
 
     /// The look that was asked for and not answered yet.
@@ -334,7 +347,7 @@ impl Facts {
     }
 
     /// Whether the object is only looked at.
-    pub fn only_looks(&self) -> bool {
+    pub fn only_observes(&self) -> bool {
         self.policies.observe || self.settings.read_only
     }
 }

@@ -1,27 +1,24 @@
 //! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
 
+pub(crate) mod failed_look;
+pub mod release;
+
 use jiff::Timestamp;
 
-use super::{
-    backoff, conditions, contest,
-    facts::{Access, Desired, Facts, Key},
-    failure::{Class, Failure, Operation},
-    hold, ledger, observe,
-    place::Target,
-    reason::Reason,
-    record::Attempt,
-    row::Row,
-    settled,
-    situation::{self, Situation, Stage},
-    step::Rest,
-    time::{later, next_second},
-    unseen,
-};
 use crate::api::status::{RemoteStatus, Status, TargetStatus};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Attempt;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, next_second};
+use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, conditions, ledger};
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
+use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Receipt {
     /// HTTP status; `None` when the reply was lost and a look found the outcome.
     pub http_status: Option<u16>,
     /// Request id.
@@ -31,7 +28,7 @@ pub struct Told {
 }
 
 /// Nothing was changed at the cloud: how things are now.
-pub fn rested(facts: &Facts, rest: &Rest) -> Status {
+pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     let mut status = facts.status.clone();
     let situation = &rest.situation;
     let looked = facts.observed.begun().is_some();
@@ -48,23 +45,23 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
         status.failures = Some(0);
     }
     if looked {
-        ledger::restore(&mut status);
+        ledger::restore_last_change(&mut status);
         status.rejected_credential = None;
     }
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
     // What was sent is remembered beside what the cloud made of it: a look that changes nothing leaves both, so that drift stays drift.
-    let follows = looked && facts.only_looks() && facts.status.sent.is_none();
+    let follows = looked && facts.only_observes() && facts.status.sent.is_none();
     if rest.remote.is_some() || follows {
         status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
-    match (&facts.desired, facts.only_looks()) {
-        (Ok(desired), true) if looked => status.plan = Some(observe::plan(facts, desired)),
+    match (&facts.desired, facts.only_observes()) {
+        (Ok(desired), true) if looked => status.plan = Some(observe::plan_status(facts, desired)),
         (_, true) => {}
         (_, false) => status.plan = None,
     }
-    if let (Access::Usable(target), Some(_), Stage::Ready) =
+    if let (CloudAccess::Usable(target), Some(_), Stage::Ready) =
         (&facts.access, facts.id(), situation.stage)
     {
         status.target = Some(target.into());
@@ -73,7 +70,7 @@ pub fn rested(facts: &Facts, rest: &Rest) -> Status {
 }
 
 /// A call failed. Gives the status and when to come back. `advice` is what the table of codes advises.
-pub fn failed(
+pub fn after_failure(
     facts: &Facts,
     failure: &Failure,
     advice: Option<&str>,
@@ -83,14 +80,14 @@ pub fn failed(
     // Looks that leave a settled object as it was are no failures of it, and wait all the same ever longer.
     let looks = ledger::failed_looks(&status).filter(|_| !failure.operation.is_change());
     let count = facts.failures().max(looks.unwrap_or_default()) + 1;
-    let entry = ledger::failure(failure, at, count);
+    let entry = ledger::failure_entry(failure, at, count);
     let exact = next_attempt(facts, failure, count, at);
     let mut situation = Situation::failed(facts, failure, advice, exact);
     if failure.operation.is_change() {
-        ledger::record(&mut status, entry);
+        ledger::record_change(&mut status, entry);
     } else {
-        ledger::look_failed(&mut status, entry);
-        situation = unseen::after_failed_look(facts, failure, situation);
+        ledger::record_failed_look(&mut status, entry);
+        situation = failed_look::after_failed_look(facts, failure, situation);
     }
     if failure.operation == Operation::Create {
         close_or_wait(facts, failure, &mut status, &mut situation);
@@ -104,7 +101,7 @@ pub fn failed(
         .clone()
         .filter(|_| matches!(failure.class, Class::Credential | Class::Permission));
     if facts.object.deleting {
-        situation = situation.with_way_out(facts);
+        situation = situation.with_release_hint(facts);
     }
     // The status tells whole seconds; who comes back need not wait for them.
     let again = situation
@@ -115,14 +112,14 @@ pub fn failed(
 }
 
 /// The sweeps fail for the credential, the permission or the account: Ready becomes Unknown, once.
-pub fn unseen(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status {
+pub fn after_sweep_failure(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status {
     let mut status = facts.status.clone();
     if failure.class == Class::Credential {
         status.rejected_credential.clone_from(&facts.credential);
     }
     let message = format!(
         "Nobody can see any more whether the cloud holds this spec: {}",
-        situation::sentence(failure, advice)
+        situation::describe_failure(failure, advice)
     );
     let situation = Situation::new(
         situation::reason_of(failure),
@@ -135,7 +132,7 @@ pub fn unseen(facts: &Facts, failure: &Failure, advice: Option<&str>) -> Status 
 /// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
 fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situation: &mut Situation) {
     let Some(record) = &facts.record else { return };
-    if closes(failure.class, record.has_several()) {
+    if closes_record(failure.class, record.has_several_attempts()) {
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }
@@ -147,7 +144,7 @@ fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situatio
 }
 
 /// Whether this answer to a POST says that nothing was made by its record.
-fn closes(class: Class, several: bool) -> bool {
+fn closes_record(class: Class, several: bool) -> bool {
     match class {
         Class::Rejected
         | Class::Gone
@@ -163,14 +160,14 @@ fn closes(class: Class, several: bool) -> bool {
 }
 
 /// An attempt made this row, by its answer or by a look.
-pub fn created(
+pub fn after_create(
     facts: &Facts,
     desired: &Desired,
     attempt: &Attempt,
     row: &Row,
-    told: Told,
+    told: Receipt,
 ) -> Status {
-    let mut status = owned(facts, row, false);
+    let mut status = with_callback(facts, row, false);
     status.closed_operation = facts
         .record
         .as_ref()
@@ -179,7 +176,7 @@ pub fn created(
     status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
     let newest = status.operations.first();
     let unknown = newest.is_some_and(ledger::is_unknown_create);
-    let mut entry = ledger::success(
+    let mut entry = ledger::success_entry(
         Operation::Create,
         told.http_status,
         told.request_id,
@@ -191,11 +188,11 @@ pub fn created(
         entry.request_id = newest.request_id;
         entry.attempt = newest.attempt;
     }
-    ledger::record(&mut status, entry);
+    ledger::record_change(&mut status, entry);
     let situation = if is_alone(facts, row) {
         written(facts, desired, &status, Some(row))
     } else {
-        hold::beside_others(row)
+        maintain::beside_others(row)
     };
     finish(facts, status, &situation)
 }
@@ -207,18 +204,18 @@ fn is_alone(facts: &Facts, row: &Row) -> bool {
 }
 
 /// A foreign row was taken over, as the policy allows.
-pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
-    let mut status = owned(facts, row, true);
+pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
+    let mut status = with_callback(facts, row, true);
     status.closed_operation = facts
         .record
         .as_ref()
         .and_then(|r| r.newest())
         .map(|newest| newest.id.clone());
     status.sent = None;
-    ledger::restore(&mut status);
-    let as_wanted = row.says(&desired.content) && !desired.wants_key;
+    ledger::restore_last_change(&mut status);
+    let as_wanted = row.reports(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
-        hold::available(facts, desired)
+        maintain::available(facts, desired)
     } else {
         updating()
     };
@@ -226,12 +223,15 @@ pub fn adopted(facts: &Facts, desired: &Desired, row: &Row) -> Status {
 }
 
 /// A PUT of the desired content succeeded. `row` is the cloud's answer, if it gave one.
-pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) -> Status {
+pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Receipt) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
     let digest = match &facts.key {
-        Key::Digest(digest) => Some(digest.clone()),
-        Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => former,
+        SignKeyState::Digest(digest) => Some(digest.clone()),
+        SignKeyState::Unread
+        | SignKeyState::Unwanted
+        | SignKeyState::Missing(_)
+        | SignKeyState::Invalid(_) => former,
     };
     status.sent = Some(desired.content.sent(digest));
     status.remote = Some(row.map_or_else(
@@ -241,9 +241,9 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
         },
         RemoteStatus::from,
     ));
-    ledger::record(
+    ledger::record_change(
         &mut status,
-        ledger::success(
+        ledger::success_entry(
             Operation::Update,
             told.http_status,
             told.request_id,
@@ -260,11 +260,11 @@ pub fn updated(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Told) 
 }
 
 /// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
-pub fn deleted(facts: &Facts, told: Told) -> Status {
+pub fn after_delete(facts: &Facts, told: Receipt) -> Status {
     let mut status = facts.status.clone();
-    ledger::record(
+    ledger::record_change(
         &mut status,
-        ledger::success(
+        ledger::success_entry(
             Operation::Delete,
             told.http_status,
             told.request_id,
@@ -277,7 +277,7 @@ pub fn deleted(facts: &Facts, told: Told) -> Status {
 }
 
 /// The object waits for its turn.
-pub fn queued(facts: &Facts, until: Timestamp) -> Status {
+pub fn while_queued(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
     let situation = Situation::new(
         Reason::RateLimited,
@@ -289,15 +289,15 @@ pub fn queued(facts: &Facts, until: Timestamp) -> Status {
     if holds_spec(facts) && !facts.object.deleting {
         return facts.status.clone();
     }
-    conditions::set(&mut status, &situation, facts.object.generation, facts.now);
+    conditions::set_conditions(&mut status, &situation, facts.object.generation, facts.now);
     status
 }
 
 /// The object has used up the calls that one may cause, and got nowhere.
-pub fn exhausted(facts: &Facts, until: Timestamp) -> Status {
+pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
     // Looks that fail are told already, and leave what is settled as it was.
-    let is_unseen = ledger::tells_a_look(&status) && holds_spec(facts);
+    let is_unseen = ledger::shows_failed_look(&status) && holds_spec(facts);
     if !conditions::is_ready(&status) || is_unseen {
         return status;
     }
@@ -321,12 +321,12 @@ fn next_attempt(facts: &Facts, failure: &Failure, count: i64, at: Timestamp) -> 
 }
 
 /// The status of an object that just got its callback.
-fn owned(facts: &Facts, row: &Row, adopted: bool) -> Status {
+fn with_callback(facts: &Facts, row: &Row, adopted: bool) -> Status {
     let mut status = facts.status.clone();
     status.callback_id = Some(row.id.clone());
     status.adopted = Some(adopted);
     status.remote = Some(row.into());
-    if let Access::Usable(target) = &facts.access {
+    if let CloudAccess::Usable(target) = &facts.access {
         status.target = Some(target.into());
     }
     status.failures = Some(0);
@@ -347,10 +347,10 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
     }
     let situation =
         match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
-            Some(row) => hold::normalized(row, desired),
-            None => hold::available(&after, desired),
+            Some(row) => maintain::normalized(row, desired),
+            None => maintain::available(&after, desired),
         };
-    contest::or(&after, situation)
+    contention::unless_contended(&after, situation)
 }
 
 /// More has to be written.
@@ -364,12 +364,12 @@ fn updating() -> Situation {
 
 /// Whether the cloud was last seen to hold this very spec.
 fn holds_spec(facts: &Facts) -> bool {
-    conditions::is_ready(&facts.status) && unseen::was_settled(facts)
+    conditions::is_ready(&facts.status) && failed_look::was_settled(facts)
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
 pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
-    conditions::set(&mut status, situation, facts.object.generation, facts.now);
+    conditions::set_conditions(&mut status, situation, facts.object.generation, facts.now);
     let policy = facts.deletion_by(&status);
     status.deletion_policy = Some(policy.as_str().to_owned());
     if let Some(token) = facts.unanswered() {

@@ -1,24 +1,41 @@
 //! What to do next for an object: a question, a change at the cloud, or a rest.
 
+pub mod backoff;
+pub mod contention;
+pub mod decide;
+pub mod delete;
+pub(crate) mod dispute;
+pub mod foreign;
+pub mod interpreter;
+pub mod maintain;
+pub mod manage;
+pub mod observe;
+pub mod open_record;
+pub mod preconditions;
+pub mod settled;
+pub mod situation;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{failure::Failure, row::Row, situation::Situation};
+use self::situation::Situation;
+use crate::plan::facts::row::Row;
+use crate::terms::failure::Failure;
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Read the credentials and the sign key.
-    Access,
+    ReadSecrets,
     /// Look what lies at the place.
     Look(Look),
     /// GET the recorded id.
-    Show,
+    GetById,
     /// Read the CRD, to know whether the product is being uninstalled.
-    Definition,
+    ReadCrd,
     /// Put finalizer and record back on the object: somebody replaced it.
-    Protect,
+    AddFinalizer,
     /// Take the finalizer off an object that is not being deleted: it only looks from now on.
-    Unprotect,
+    RemoveFinalizer,
     /// POST: the place is free.
     Create,
     /// PUT all fields to this id.
@@ -50,16 +67,16 @@ pub enum Step {
         retained: Option<String>,
     },
     /// A look or a GET failed: tell it and come back.
-    Failed(Failure),
+    ReportFailure(Failure),
     /// The sweeps fail: tell that nobody sees any more whether the cloud holds the spec.
-    Unseen(Failure),
+    ReportSweepFailure(Failure),
     /// Nothing to do now: tell how things are, and come back when the situation says.
-    Rest(Rest),
+    Requeue(Requeue),
 }
 
 /// The end of a reconcile that changes nothing at the cloud.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rest {
+pub struct Requeue {
     /// How things are.
     pub situation: Situation,
     /// The row as seen, when it is news.
@@ -67,7 +84,7 @@ pub struct Rest {
     /// When to come back without having been told to; `None` when only a change matters.
     pub again: Option<Timestamp>,
     /// Whether to look then: what was seen came too soon to count.
-    pub look_again: bool,
+    pub with_look: bool,
 }
 
 /// A look at the object's place.
@@ -91,36 +108,14 @@ pub enum Proof {
     Absence,
 }
 
-/// Who goes first when the quota is short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lane {
-    /// Deletes, updates, requested looks, looks after an unknown outcome.
-    Urgent,
-    /// First creates and their looks.
-    Create,
-    /// Retries and sweeps.
-    Background,
-}
-
-impl Lane {
-    /// The label of metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Urgent => "urgent",
-            Self::Create => "create",
-            Self::Background => "background",
-        }
-    }
-}
-
 /// A rest in this situation, until something changes or the situation's own time comes.
-pub(super) fn rest(situation: Situation) -> Step {
+pub(super) fn requeue(situation: Situation) -> Step {
     let again = situation.next;
-    Step::Rest(Rest {
+    Step::Requeue(Requeue {
         situation,
         remote: None,
         again,
-        look_again: false,
+        with_look: false,
     })
 }
 
@@ -130,11 +125,11 @@ pub(super) fn look(not_before: Timestamp, proof: Proof) -> Step {
 }
 
 /// Nothing to do before a backoff ends.
-pub(super) fn until(next: Timestamp) -> Step {
-    Step::Rest(Rest {
+pub(super) fn requeue_at(next: Timestamp) -> Step {
+    Step::Requeue(Requeue {
         situation: Situation::unchanged(),
         remote: None,
         again: Some(next),
-        look_again: false,
+        with_look: false,
     })
 }

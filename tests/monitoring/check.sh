@@ -71,7 +71,7 @@ queries_parse() {
 }
 check "the dashboard's queries can be parsed" queries_parse
 
-reasons=$(sed -n 's/^            Self::[A-Za-z]* => "\([A-Za-z]*\)",$/\1/p' src/plan/reason.rs)
+reasons=$(sed -n 's/^            Self::[A-Za-z]* => "\([A-Za-z]*\)",$/\1/p' src/plan/facts/reason.rs)
 asked=$(grep -oh 'reason!\?=~\?\\*"[A-Za-z|]*' $alerts $dashboard | cut -d'"' -f2 | tr '|' '\n')
 check "alerts and dashboard ask for reasons that there are" among "$asked" "$reasons"
 # Every reason but those of success and of events is worth an alert.

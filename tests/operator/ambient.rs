@@ -2,17 +2,19 @@
 
 use std::{collections::BTreeSet, fs};
 
-use live_simulator::{Fault, Metadata, Operation, Payload, Rights, Settings, Workload};
+use live_simulator::{
+    LoggedOperation, Metadata, Rights, ScriptedFault, ScriptedPayload, SimulatorSettings, Workload,
+};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    world::{AK, LIMIT, PROJECT, SK, World, condition},
+    operator::OperatorProcess,
+    world::{AK, LIMIT, OperatorWorld, PROJECT, SK, condition},
 };
 
-use Operation::{
+use LoggedOperation::{
     AssumePodIdentity, AssumeWithOidc, Create, IssueFederatedToken, IssueTemporaryKey, List,
     ListProjects, Update,
 };
@@ -21,7 +23,11 @@ const ID_TOKEN: &str = "test-identity-token";
 const POD_TOKEN: &str = "test-pod-token";
 
 /// An operator with these variables, whose own credentials these namespaces may use.
-async fn operator(world: &World, namespaces: &str, variables: &[(&str, &str)]) -> Operator {
+async fn operator(
+    world: &OperatorWorld,
+    namespaces: &str,
+    variables: &[(&str, &str)],
+) -> OperatorProcess {
     let granted = format!("--ambient-credentials-namespaces={namespaces}");
     let flags = world.flags_with(&[&granted]);
     let live = world.cloud.endpoint();
@@ -32,13 +38,13 @@ async fn operator(world: &World, namespaces: &str, variables: &[(&str, &str)]) -
         ("HUAWEICLOUD_SDK_STS_ENDPOINT", &live),
     ];
     environment.extend(variables);
-    let mut operator = Operator::spawn(&flags, &environment).await;
+    let mut operator = OperatorProcess::spawn(&flags, &environment).await;
     operator.ready().await;
     operator
 }
 
 /// Creates an object that names no Secret.
-async fn create(world: &World, name: &str) {
+async fn create(world: &OperatorWorld, name: &str) {
     world
         .create(name, json!({ "credentialsSecretRef": null }))
         .await;
@@ -48,7 +54,7 @@ const STATIC: [(&str, &str); 2] = [("HUAWEICLOUD_SDK_AK", AK), ("HUAWEICLOUD_SDK
 
 #[tokio::test]
 async fn keys_of_the_environment_serve_a_namespace_that_may_use_them() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = operator(&world, world.namespace.name(), &STATIC).await;
     create(&world, "push").await;
     let target = world.ready("push").await.target.unwrap();
@@ -64,7 +70,7 @@ async fn keys_of_the_environment_serve_a_namespace_that_may_use_them() {
 
 #[tokio::test]
 async fn a_namespace_that_may_not_use_them_is_told_both_ways_out_and_nothing_is_called() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     for granted in ["", "elsewhere"] {
         let _operator = operator(&world, granted, &STATIC).await;
         create(&world, &format!("push-{}", granted.len())).await;
@@ -83,7 +89,7 @@ async fn a_namespace_that_may_not_use_them_is_told_both_ways_out_and_nothing_is_
 }
 
 /// Lets the operator obtain keys of the cloud, and gives it a file that holds a token.
-fn employ(world: &World, token: &str) -> NamedTempFile {
+fn employ(world: &OperatorWorld, token: &str) -> NamedTempFile {
     world.cloud.set_workload(Workload {
         rights: Rights::full("workload", PROJECT),
         idp_id: Some("test-idp".to_owned()),
@@ -97,7 +103,7 @@ fn employ(world: &World, token: &str) -> NamedTempFile {
 }
 
 /// An operator with a pod identity whose token is in this file.
-async fn pod(world: &World, file: &str, more: &[(&str, &str)]) -> Operator {
+async fn pod(world: &OperatorWorld, file: &str, more: &[(&str, &str)]) -> OperatorProcess {
     let agent = format!("{}/pod-identity/credentials", world.cloud.endpoint());
     let mut variables = vec![
         ("HC_CONTAINER_CREDENTIALS_FULL_URI", agent.as_str()),
@@ -128,7 +134,7 @@ async fn an_identity_token_of_the_cluster_buys_keys() {
             &[IssueFederatedToken, IssueTemporaryKey],
         ),
     ] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let file = employ(&world, ID_TOKEN);
         let mut variables = variables.to_vec();
         variables.push((file_in, file.path().to_str().unwrap()));
@@ -149,9 +155,9 @@ async fn an_identity_token_of_the_cluster_buys_keys() {
 
 #[tokio::test]
 async fn a_temporary_key_is_renewed_early_and_nothing_else_happens() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         key_lifetime_s: Some(12),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let file = employ(&world, POD_TOKEN);
@@ -195,14 +201,14 @@ async fn a_temporary_key_is_renewed_early_and_nothing_else_happens() {
 
 #[tokio::test]
 async fn a_key_that_the_cloud_refuses_is_replaced_and_the_call_made_once_more() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let file = employ(&world, POD_TOKEN);
     let _operator = pod(&world, file.path().to_str().unwrap(), &[]).await;
     create(&world, "push").await;
     world.ready("push").await;
     let before = world.calls().len();
     let refusal = json!({ "error_code": "APIG.0301", "error_msg": "verify aksk signature fail" });
-    let refused = Fault::on(Update).reply(401, Payload::Json(refusal));
+    let refused = ScriptedFault::on(Update).reply(401, ScriptedPayload::Json(refusal));
     world.cloud.fault(refused);
     let url = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
     world.patch("push", url).await;
@@ -216,7 +222,7 @@ async fn a_key_that_the_cloud_refuses_is_replaced_and_the_call_made_once_more() 
 
 #[tokio::test]
 async fn what_is_missing_is_told_with_the_way_out() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     employ(&world, POD_TOKEN);
     let _operator = pod(&world, "/does/not/exist", &[]).await;
     create(&world, "push").await;
@@ -237,7 +243,7 @@ async fn what_is_missing_is_told_with_the_way_out() {
 
 #[tokio::test]
 async fn what_is_on_this_machine_is_reached_without_a_proxy() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let file = employ(&world, POD_TOKEN);
     let dead = [("HTTP_PROXY", "http://127.0.0.1:1")];
     let _operator = pod(&world, file.path().to_str().unwrap(), &dead).await;
@@ -253,13 +259,13 @@ async fn what_is_on_this_machine_is_reached_without_a_proxy() {
 
 #[tokio::test]
 async fn keys_that_are_refused_again_and_again_are_not_asked_for_for_ever() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let file = employ(&world, POD_TOKEN);
     let refusal = json!({ "error_code": "APIG.0301", "error_msg": "verify aksk signature fail" });
-    let refused = Fault::on(List).always();
+    let refused = ScriptedFault::on(List).always();
     world
         .cloud
-        .fault(refused.reply(401, Payload::Json(refusal)));
+        .fault(refused.reply(401, ScriptedPayload::Json(refusal)));
     let _operator = pod(&world, file.path().to_str().unwrap(), &[]).await;
     // One after the other: those that come at once share a look and its refusal.
     for (name, lists) in [("one", 2), ("two", 4), ("three", 4), ("four", 4)] {
@@ -276,7 +282,7 @@ async fn keys_that_are_refused_again_and_again_are_not_asked_for_for_ever() {
 
 #[tokio::test]
 async fn nothing_is_asked_for_before_an_object_needs_it() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let file = employ(&world, POD_TOKEN);
     let file = file.path().to_str().unwrap();
     let mut first = pod(&world, file, &[]).await;
@@ -289,6 +295,6 @@ async fn nothing_is_asked_for_before_an_object_needs_it() {
     world.create("other", json!({})).await;
     world.ready("other").await;
     let calls = world.cloud.calls();
-    let asked: Vec<Operation> = calls[before..].iter().map(|call| call.operation).collect();
+    let asked: Vec<LoggedOperation> = calls[before..].iter().map(|call| call.operation).collect();
     assert_eq!(asked, [List, Create], "the settled one costs nothing");
 }

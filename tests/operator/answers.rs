@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use live_simulator::{Cloud, Fault, Operation, Payload, Phase, RowPatch, Settings};
+use live_simulator::{
+    CallPhase, Cloud, LoggedOperation, RowPatch, ScriptedFault, ScriptedPayload, SimulatorSettings,
+};
 use serde_json::{Value, json};
 
 use crate::{
     errors::refusal,
     support::{
         eventually,
-        operator::Operator,
-        proxy::{Answer, Calls, Harm, Proxy},
-        world::{LIMIT, World, condition},
+        operator::OperatorProcess,
+        proxy::{ApiProxy, Harm, HarmedAnswer, HarmedCalls},
+        world::{LIMIT, OperatorWorld, condition},
     },
 };
 
-use Operation::{Create, Delete, Get, List, Update};
+use LoggedOperation::{Create, Delete, Get, List, Update};
 
 const EDITED: &str = "https://hooks.example.com/edited";
 
@@ -25,7 +27,7 @@ fn edit() -> Value {
 }
 
 /// Waits until the cloud holds the edit.
-async fn holds_edit(world: &World) {
+async fn holds_edit(world: &OperatorWorld) {
     let held = |cloud: &Cloud| {
         let rows = cloud.rows();
         rows.iter()
@@ -38,11 +40,11 @@ async fn holds_edit(world: &World) {
 #[tokio::test]
 async fn an_update_that_is_answered_gone_for_ever_is_a_failure_that_comes_ever_later() {
     for flags in [&[][..], &["--resync-interval=1s"][..]] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let _operator = world.operator_with(flags).await;
         world.create("push", json!({})).await;
         let id = world.ready("push").await.callback_id;
-        let gone = Fault::on(Update).always();
+        let gone = ScriptedFault::on(Update).always();
         world
             .cloud
             .fault(gone.reply(404, refusal("LIVE.103011019")));
@@ -80,12 +82,12 @@ async fn an_update_that_is_answered_gone_for_ever_is_a_failure_that_comes_ever_l
 
 #[tokio::test]
 async fn a_page_that_answers_a_delete_is_not_gone() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
-    let page = Payload::Text("<html><body>It works!</body></html>".to_owned());
-    let fault = Fault::on(Delete).times(2).reply(200, page);
+    let page = ScriptedPayload::Text("<html><body>It works!</body></html>".to_owned());
+    let fault = ScriptedFault::on(Delete).times(2).reply(200, page);
     world.cloud.fault(fault.header("Content-Type", "text/html"));
 
     world.delete("push").await;
@@ -104,9 +106,11 @@ async fn an_empty_project_may_be_told_in_three_ways() {
         json!({ "total": 0 }),
         json!({ "total": 0, "callback_config": [] }),
     ] {
-        let world = World::new().await;
-        let fault = Fault::on(List).always();
-        world.cloud.fault(fault.reply(200, Payload::Json(list)));
+        let world = OperatorWorld::new().await;
+        let fault = ScriptedFault::on(List).always();
+        world
+            .cloud
+            .fault(fault.reply(200, ScriptedPayload::Json(list)));
         let _operator = world.operator().await;
         world.create("push", json!({})).await;
         world.ready("push").await;
@@ -117,14 +121,14 @@ async fn an_empty_project_may_be_told_in_three_ways() {
 #[tokio::test]
 async fn a_row_whose_time_is_always_ahead_is_not_rewritten_for_ever() {
     for write_times in [false, true] {
-        let world = World::with(Settings {
+        let world = OperatorWorld::with(SimulatorSettings {
             write_times,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         })
         .await;
         let cloud = world.cloud.cloud();
         world.cloud.on_call(move |phase, _| {
-            if phase == Phase::BeforeCommit {
+            if phase == CallPhase::BeforeCommit {
                 let ahead = cloud.now().checked_add(SignedDuration::from_hours(1));
                 let patch = RowPatch {
                     update_time: ahead.ok(),
@@ -159,15 +163,15 @@ async fn a_row_whose_time_is_always_ahead_is_not_rewritten_for_ever() {
 #[tokio::test]
 async fn a_status_that_can_not_be_written_makes_no_second_update() {
     for (code, reason) in [(500, "InternalError"), (403, "Forbidden"), (422, "Invalid")] {
-        let world = World::new().await;
-        let proxy = Proxy::start(Arc::default()).await;
+        let world = OperatorWorld::new().await;
+        let proxy = ApiProxy::start(Arc::default()).await;
         world.put_secret("hooks", &[("sign", "k".repeat(32))]).await;
-        let _operator = Operator::start_at(proxy.url(), &world.flags()).await;
+        let _operator = OperatorProcess::start_at(proxy.url(), &world.flags()).await;
         let key = json!({ "signKeySecretRef": { "name": "hooks", "key": "sign" } });
         world.create("push", key).await;
         world.ready("push").await;
-        let always = Harm::to(Calls::Status).times(usize::MAX);
-        proxy.harm(always.before(Answer::error(code, reason)));
+        let always = Harm::to(HarmedCalls::Status).times(usize::MAX);
+        proxy.harm(always.before(HarmedAnswer::error(code, reason)));
         world.patch("push", edit()).await;
         holds_edit(&world).await;
         eventually("the write is tried again", LIMIT, async || {
@@ -183,8 +187,8 @@ async fn a_status_that_can_not_be_written_makes_no_second_update() {
 
 #[tokio::test]
 async fn maintenance_that_ends_is_healed_in_time() {
-    let world = World::new().await;
-    let busy = Fault::on(Create).times(3);
+    let world = OperatorWorld::new().await;
+    let busy = ScriptedFault::on(Create).times(3);
     world
         .cloud
         .fault(busy.reply(400, refusal("LIVE.100011006")));

@@ -1,7 +1,7 @@
 //! Input that nobody would give, to the real operator: it lives on, says what came, and makes everything right once it can.
 
 use kube::api::{Patch, PatchParams, PostParams};
-use live_simulator::{Answer, Fault, Operation, Payload};
+use live_simulator::{LoggedOperation, ScriptedAnswer, ScriptedFault, ScriptedPayload};
 use proptest::{
     strategy::{Strategy, ValueTree as _},
     test_runner::TestRunner,
@@ -13,42 +13,42 @@ use crate::{
     fuzz::{self, manifest},
     support::{
         eventually, kstatus,
-        world::{AK, LIMIT, SK, World, condition},
+        world::{AK, LIMIT, OperatorWorld, SK, condition},
     },
 };
 
-use Operation::{Create, Delete, Update};
+use LoggedOperation::{Create, Delete, Update};
 
 const ID: &str = "e2fe84def7e476651034ec4b9e92bc30";
 
 /// How a create is answered, and what the status must tell of it.
-struct Case {
+struct BadInput {
     name: &'static str,
-    answer: Answer,
+    answer: ScriptedAnswer,
     outcome: &'static str,
     http_status: Option<i64>,
     code: Option<&'static str>,
 }
 
-fn reply(status: u16, body: Payload) -> Answer {
-    Fault::on(Create).reply(status, body).answer
+fn reply(status: u16, body: ScriptedPayload) -> ScriptedAnswer {
+    ScriptedFault::on(Create).reply(status, body).answer
 }
 
 /// A refusal with one more header.
-fn with(status: u16, header: &str, value: &str) -> Answer {
+fn with(status: u16, header: &str, value: &str) -> ScriptedAnswer {
     let body = json!({"error_code": "LIVE.100011001", "error_msg": "as the test has it"});
-    let fault = Fault::on(Create).reply(status, Payload::Json(body));
+    let fault = ScriptedFault::on(Create).reply(status, ScriptedPayload::Json(body));
     fault.header(header, value).answer
 }
 
-fn text(text: impl Into<String>) -> Payload {
-    Payload::Text(text.into())
+fn text(text: impl Into<String>) -> ScriptedPayload {
+    ScriptedPayload::Text(text.into())
 }
 
-fn rejected(name: &'static str, body: Value, code: &'static str) -> Case {
-    Case {
+fn rejected(name: &'static str, body: Value, code: &'static str) -> BadInput {
+    BadInput {
         name,
-        answer: reply(400, Payload::Json(body)),
+        answer: reply(400, ScriptedPayload::Json(body)),
         outcome: "Rejected",
         http_status: Some(400),
         code: Some(code),
@@ -56,8 +56,8 @@ fn rejected(name: &'static str, body: Value, code: &'static str) -> Case {
 }
 
 /// An answer that leaves open whether anything was made. Nothing was.
-fn unknown(name: &'static str, http_status: u16, answer: Answer) -> Case {
-    Case {
+fn unknown(name: &'static str, http_status: u16, answer: ScriptedAnswer) -> BadInput {
+    BadInput {
         name,
         answer,
         outcome: "Unknown",
@@ -67,16 +67,16 @@ fn unknown(name: &'static str, http_status: u16, answer: Answer) -> Case {
 }
 
 /// A create's answer with this body.
-fn answered(name: &'static str, body: Payload) -> Case {
+fn answered(name: &'static str, body: ScriptedPayload) -> BadInput {
     unknown(name, 201, reply(201, body))
 }
 
-fn raw(name: &'static str, http: &str) -> Case {
-    unknown(name, 0, Answer::Raw(text(http)))
+fn raw(name: &'static str, http: &str) -> BadInput {
+    unknown(name, 0, ScriptedAnswer::Raw(text(http)))
 }
 
-fn refusals() -> Vec<Case> {
-    let dated = |name, header, value| Case {
+fn refusals() -> Vec<BadInput> {
+    let dated = |name, header, value| BadInput {
         name,
         answer: with(400, header, value),
         outcome: "Rejected",
@@ -119,17 +119,26 @@ fn refusals() -> Vec<Case> {
     ]
 }
 
-fn riddles() -> Vec<Case> {
+fn riddles() -> Vec<BadInput> {
     let row = |id: &str, domain: &str| json!({"id": id, "publish_domain": domain, "app": "live"});
     vec![
-        answered("dots", Payload::Json(row("..", "dots.example.com"))),
-        answered("path", Payload::Json(row("../../x", "path.example.com"))),
+        answered("dots", ScriptedPayload::Json(row("..", "dots.example.com"))),
+        answered(
+            "path",
+            ScriptedPayload::Json(row("../../x", "path.example.com")),
+        ),
         answered(
             "endless",
-            Payload::Json(row(&"1".repeat(100_000), "endless.example.com")),
+            ScriptedPayload::Json(row(&"1".repeat(100_000), "endless.example.com")),
         ),
-        answered("secret", Payload::Json(row(SK, "secret.example.com"))),
-        answered("list", Payload::Json(json!([row(ID, "list.example.com")]))),
+        answered(
+            "secret",
+            ScriptedPayload::Json(row(SK, "secret.example.com")),
+        ),
+        answered(
+            "list",
+            ScriptedPayload::Json(json!([row(ID, "list.example.com")])),
+        ),
         answered("null", text("null")),
         answered("deep", text("[".repeat(100_000))),
         answered("half", text(r#"{"id":"e2fe84def7e47665"#)),
@@ -164,12 +173,12 @@ fn check_texts(name: &str, value: &Value) {
 
 #[tokio::test]
 async fn a_create_is_answered_with_garbage_and_made_once_all_the_same() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     let cases = || refusals().into_iter().chain(riddles());
     for case in cases() {
         let domain = format!("{}.example.com", case.name);
-        let fault = Fault::on(Create).publish_domain(&domain);
+        let fault = ScriptedFault::on(Create).publish_domain(&domain);
         world.cloud.fault(fault.answer(case.answer));
         world.create(case.name, json!({})).await;
     }
@@ -217,15 +226,15 @@ async fn a_create_is_answered_with_garbage_and_made_once_all_the_same() {
 
 #[tokio::test]
 async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
-    let look = |body| Fault::on(Operation::List).reply(200, body);
+    let look = |body| ScriptedFault::on(LoggedOperation::List).reply(200, body);
     for body in [
         json!({"total": u64::MAX, "callback_config": []}),
         json!({"total": 1, "callback_config": [{"id": ID, "publish_domain": null, "app": "live"}]}),
         json!({"total": 1, "callback_config": [{"id": "\u{1b}[2J", "publish_domain": "a.b", "app": "*"}]}),
     ] {
-        world.cloud.fault(look(Payload::Json(body)));
+        world.cloud.fault(look(ScriptedPayload::Json(body)));
     }
     world.create("push", json!({})).await;
     let failed = |status: &Status| {
@@ -243,7 +252,7 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
     ] {
         world
             .cloud
-            .fault(Fault::on(Update).reply(200, Payload::Json(body)));
+            .fault(ScriptedFault::on(Update).reply(200, ScriptedPayload::Json(body)));
     }
     let url = json!({"spec": {"notifyCallbackURL": "https://hooks.example.com/@team/other"}});
     world.patch("push", url).await;
@@ -254,10 +263,12 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
 
     world
         .cloud
-        .fault(Fault::on(Delete).reply(404, text("<html>gone</html>")));
-    world
-        .cloud
-        .fault(Fault::on(Delete).reply(299, text("\0")).after_commit());
+        .fault(ScriptedFault::on(Delete).reply(404, text("<html>gone</html>")));
+    world.cloud.fault(
+        ScriptedFault::on(Delete)
+            .reply(299, text("\0"))
+            .after_commit(),
+    );
     world.delete("push").await;
     world.gone("push").await;
     // The 299 says nothing of a callback: the next one says that it is gone.
@@ -284,7 +295,7 @@ fn object(name: &str, spec: &Value, annotations: &Value) -> RecordingCallback {
 
 #[tokio::test]
 async fn the_api_server_takes_the_specs_that_are_generated() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let dry = PostParams {
         dry_run: true,
         ..PostParams::default()
@@ -298,7 +309,7 @@ async fn the_api_server_takes_the_specs_that_are_generated() {
 
 #[tokio::test]
 async fn whatever_is_stored_is_told_of_and_taken_by_the_api_server() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let callbacks = world.namespace.callbacks();
     let mut names = Vec::new();
     for (number, stored) in some(30, &manifest::stored()).into_iter().enumerate() {

@@ -1,15 +1,15 @@
 //! `status`, `retry`, `suspend` and `resume`, beside a running operator.
 
-use live_simulator::{Fault, Operation};
+use live_simulator::{LoggedOperation, ScriptedFault};
 use recording_callback_operator::api::{RECONCILE_REQUESTED_AT, status::Status};
 use serde_json::{Value, json};
 
 use crate::{
     errors::refusal,
-    support::{Said, program, world::World},
+    support::{KubectlOutput, program, world::OperatorWorld},
 };
 
-async fn call(world: &World, command: &str, args: &[&str]) -> Said {
+async fn call(world: &OperatorWorld, command: &str, args: &[&str]) -> KubectlOutput {
     let mut all = vec![command, "-n", world.namespace.name()];
     all.extend(args);
     program(&all).await
@@ -17,9 +17,9 @@ async fn call(world: &World, command: &str, args: &[&str]) -> Said {
 
 #[tokio::test]
 async fn a_refusal_is_told_and_a_look_is_asked_for() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
-    let always = Fault::on(Operation::Create).always();
+    let always = ScriptedFault::on(LoggedOperation::Create).always();
     let refused = always.reply(400, refusal("LIVE.100011001"));
     world.cloud.fault(refused);
     world.create("push", json!({})).await;
@@ -56,7 +56,7 @@ async fn a_refusal_is_told_and_a_look_is_asked_for() {
 
 #[tokio::test]
 async fn objects_are_suspended_and_resumed() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     for name in ["push", "other"] {
         world.create(name, json!({})).await;

@@ -20,9 +20,9 @@ use crate::support::{
     tell,
     trap::{Blow, Point},
 };
-use ground::Ground;
-use hard::Case;
-use scene::Scene;
+use ground::CrashGround;
+use hard::HardCase;
+use scene::CrashScene;
 
 /// How many worlds there are at once.
 const ABREAST: usize = 24;
@@ -31,8 +31,8 @@ const ABREAST: usize = 24;
 async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
     let mut suites = Vec::new();
     for unique in [true, false] {
-        for scene in Scene::ALL {
-            suites.push((scene, unique, Case::Nothing));
+        for scene in CrashScene::ALL {
+            suites.push((scene, unique, HardCase::Nothing));
         }
     }
     run("every change", suites).await;
@@ -42,20 +42,20 @@ async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
 async fn what_happens_between_a_kill_and_the_restart_changes_nothing_of_that() {
     let mut suites = Vec::new();
     for unique in [true, false] {
-        for case in Case::HARD {
-            suites.push((Scene::Create, unique, case));
+        for case in HardCase::HARD {
+            suites.push((CrashScene::Create, unique, case));
         }
     }
     run("the hard cases", suites).await;
 }
 
 /// Runs each suite without a kill, and then with one at each of its points. Panics when one fails.
-async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
+async fn run(what: &str, suites: Vec<(CrashScene, bool, HardCase)>) {
     let places = Arc::new(Semaphore::new(ABREAST));
     let suites = suites
         .into_iter()
         .map(|(scene, unique, case)| suite(Arc::clone(&places), scene, unique, case));
-    let outcomes: Vec<Outcome> = join_all(suites).await.into_iter().flatten().collect();
+    let outcomes: Vec<CrashOutcome> = join_all(suites).await.into_iter().flatten().collect();
     let failed = outcomes.iter().filter(|(_, outcome)| outcome.is_none());
     let failed: Vec<&str> = failed.map(|(name, _)| name.as_str()).collect();
     let killed: Vec<Duration> = outcomes
@@ -83,9 +83,14 @@ async fn run(what: &str, suites: Vec<(Scene, bool, Case)>) {
 }
 
 /// The name of a run, and what came of it; `None` when it failed.
-type Outcome = (String, Option<Option<Duration>>);
+type CrashOutcome = (String, Option<Option<Duration>>);
 
-async fn suite(places: Arc<Semaphore>, scene: Scene, unique: bool, case: Case) -> Vec<Outcome> {
+async fn suite(
+    places: Arc<Semaphore>,
+    scene: CrashScene,
+    unique: bool,
+    case: HardCase,
+) -> Vec<CrashOutcome> {
     let name = format!("{scene:?}, {case:?}, uniqueness {unique}");
     let golden = || in_place(Arc::clone(&places), move || golden(scene, unique, case));
     let (Some(first), Some(second)) = tokio::join!(golden(), golden()) else {
@@ -124,8 +129,8 @@ async fn in_place<T: Send + 'static, F: Future<Output = T>>(
 }
 
 /// A run without a kill: the points, and what was counted.
-async fn golden(scene: Scene, unique: bool, case: Case) -> (Vec<Point>, String) {
-    let ground = Ground::new(case.settings(scene.settings(unique))).await;
+async fn golden(scene: CrashScene, unique: bool, case: HardCase) -> (Vec<Point>, String) {
+    let ground = CrashGround::new(case.settings(scene.settings(unique))).await;
     prepare(&ground, scene, case).await;
     let mut operator = ground.operator().await;
     ground.trap.count();
@@ -138,8 +143,8 @@ async fn golden(scene: Scene, unique: bool, case: Case) -> (Vec<Point>, String) 
 
 /// A run with a kill at a point: how long the recovery took. `None` when this run did not come by that point: after a delete, for
 /// one, a look at an object that is gone may come or not.
-async fn crash(scene: Scene, unique: bool, case: Case, point: Point) -> Option<Duration> {
-    let ground = Ground::new(case.settings(scene.settings(unique))).await;
+async fn crash(scene: CrashScene, unique: bool, case: HardCase, point: Point) -> Option<Duration> {
+    let ground = CrashGround::new(case.settings(scene.settings(unique))).await;
     prepare(&ground, scene, case).await;
     let mut first = ground.operator().await;
     let process = first.process();
@@ -170,7 +175,7 @@ async fn crash(scene: Scene, unique: bool, case: Case, point: Point) -> Option<D
 }
 
 /// Brings the world to where the scene begins. The process that did so ends, so that none of its calls is counted.
-async fn prepare(ground: &Ground, scene: Scene, case: Case) {
+async fn prepare(ground: &CrashGround, scene: CrashScene, case: HardCase) {
     if scene.prepare(ground, case.spec()).await {
         let mut operator = ground.operator().await;
         ground.world.ready(ground::NAME).await;

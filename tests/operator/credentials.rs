@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use live_simulator::{Credential, Fault, Operation, Payload, Rights, User};
+use live_simulator::{
+    KnownCredential, KnownUser, LoggedOperation, Rights, ScriptedFault, ScriptedPayload,
+};
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    world::{AK, LIMIT, PROJECT, SK, World, condition},
+    world::{AK, LIMIT, OperatorWorld, PROJECT, SK, condition},
 };
 
-use Operation::{Create, IssueToken, List, ListProjects, Update};
+use LoggedOperation::{Create, IssueToken, List, ListProjects, Update};
 
 const OTHER_PROJECT: &str = "fedcba9876543210fedcba9876543210";
 const TOKEN: &str = "MIITESTREADYTOKEN0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "password-test-example-not-a-secret";
 
 /// Values of a Secret with the simulator's addresses.
-fn secret(world: &World, values: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+fn secret(world: &OperatorWorld, values: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
     let addresses = [
         ("live_endpoint", world.cloud.endpoint()),
         ("iam_endpoint", world.cloud.iam_endpoint()),
@@ -43,10 +45,10 @@ fn message(status: &recording_callback_operator::api::status::Status) -> String 
 
 #[tokio::test]
 async fn a_temporary_key_is_sent_with_its_security_token() {
-    let world = World::new().await;
-    world
-        .cloud
-        .add_credential(Credential::new("AKTESTTEMPORARY", SK, PROJECT).security_token("token-t"));
+    let world = OperatorWorld::new().await;
+    world.cloud.add_credential(
+        KnownCredential::new("AKTESTTEMPORARY", SK, PROJECT).security_token("token-t"),
+    );
     let mut values = vec![
         ("ak", "AKTESTTEMPORARY"),
         ("sk", SK),
@@ -68,7 +70,7 @@ async fn a_temporary_key_is_sent_with_its_security_token() {
 
 #[tokio::test]
 async fn a_ready_token_is_shown_as_it_is() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let rights = Rights::full("somebody", PROJECT);
     world
         .cloud
@@ -87,10 +89,10 @@ async fn a_ready_token_is_shown_as_it_is() {
 
 #[tokio::test]
 async fn a_user_gets_one_token_for_all_objects_and_a_new_one_when_it_is_refused() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     world
         .cloud
-        .add_user(User::new("test-domain", "operator", PASSWORD, PROJECT));
+        .add_user(KnownUser::new("test-domain", "operator", PASSWORD, PROJECT));
     let mut values = secret(&world, &user());
     values.push(("project_id", PROJECT.to_owned()));
     world.put_secret("huaweicloud", &values).await;
@@ -119,10 +121,13 @@ async fn a_user_gets_one_token_for_all_objects_and_a_new_one_when_it_is_refused(
 
 #[tokio::test]
 async fn a_wrong_password_is_told_and_not_tried_until_the_account_is_locked() {
-    let world = World::new().await;
-    world
-        .cloud
-        .add_user(User::new("test-domain", "operator", "another", PROJECT));
+    let world = OperatorWorld::new().await;
+    world.cloud.add_user(KnownUser::new(
+        "test-domain",
+        "operator",
+        "another",
+        PROJECT,
+    ));
     let mut values = secret(&world, &user());
     values.push(("project_id", PROJECT.to_owned()));
     world.put_secret("huaweicloud", &values).await;
@@ -136,9 +141,12 @@ async fn a_wrong_password_is_told_and_not_tried_until_the_account_is_locked() {
     assert!(world.count(IssueToken) <= 2, "{:?}", world.cloud.calls());
     assert_eq!(world.calls(), []);
 
-    world
-        .cloud
-        .add_user(User::new("test-domain", "operator", "right-test", PROJECT));
+    world.cloud.add_user(KnownUser::new(
+        "test-domain",
+        "operator",
+        "right-test",
+        PROJECT,
+    ));
     values[4].1 = "right-test".to_owned();
     assert_eq!(values[4].0, "password");
     world.put_secret("huaweicloud", &values).await;
@@ -148,8 +156,8 @@ async fn a_wrong_password_is_told_and_not_tried_until_the_account_is_locked() {
 
 #[tokio::test]
 async fn the_project_of_the_region_is_asked_for_once() {
-    let world = World::new().await;
-    let other = Credential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-north-4_media");
+    let world = OperatorWorld::new().await;
+    let other = KnownCredential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-north-4_media");
     world.cloud.add_credential(other);
     world
         .put_secret("huaweicloud", &secret(&world, &[("ak", AK), ("sk", SK)]))
@@ -167,8 +175,8 @@ async fn the_project_of_the_region_is_asked_for_once() {
 
 #[tokio::test]
 async fn several_projects_of_the_name_are_told_until_one_is_named() {
-    let world = World::new().await;
-    let several = Credential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-north-4");
+    let world = OperatorWorld::new().await;
+    let several = KnownCredential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-north-4");
     world.cloud.add_credential(several);
     let mut values = secret(&world, &[("ak", AK), ("sk", SK)]);
     world.put_secret("huaweicloud", &values).await;
@@ -192,7 +200,7 @@ async fn several_projects_of_the_name_are_told_until_one_is_named() {
 
 #[tokio::test]
 async fn a_requested_look_reads_the_secret_anew() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator_with(&["--secret-poll-interval=10m"]).await;
     let late = json!({ "credentialsSecretRef": { "name": "late" } });
     world.create("push", late).await;
@@ -205,7 +213,7 @@ async fn a_requested_look_reads_the_secret_anew() {
 
 #[tokio::test]
 async fn a_project_that_comes_to_be_is_found_by_itself() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     world
         .put_secret("huaweicloud", &secret(&world, &[("ak", AK), ("sk", SK)]))
         .await;
@@ -216,7 +224,7 @@ async fn a_project_that_comes_to_be_is_found_by_itself() {
 
     world
         .cloud
-        .add_credential(Credential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-east-3"));
+        .add_credential(KnownCredential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "cn-east-3"));
     // IAM's answer counts for half a minute.
     let found = eventually("the project is found", LIMIT * 3, async || {
         let status = world.get("push").await?.status?;
@@ -229,10 +237,12 @@ async fn a_project_that_comes_to_be_is_found_by_itself() {
 
 #[tokio::test]
 async fn an_outage_of_iam_passes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let broken = json!({ "error_msg": "internal", "error_code": "IAM.0020" });
-    let outage = Fault::on(ListProjects).times(1);
-    world.cloud.fault(outage.reply(503, Payload::Json(broken)));
+    let outage = ScriptedFault::on(ListProjects).times(1);
+    world
+        .cloud
+        .fault(outage.reply(503, ScriptedPayload::Json(broken)));
     world
         .put_secret("huaweicloud", &secret(&world, &[("ak", AK), ("sk", SK)]))
         .await;
@@ -251,7 +261,7 @@ async fn an_outage_of_iam_passes() {
 
 #[tokio::test]
 async fn white_space_and_empty_values_do_no_harm_and_the_first_full_set_counts() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let (ak, sk) = (format!("  {AK}\n"), format!("{SK}\r\n"));
     let spaced = [
         ("ak", ak.as_str()),
@@ -304,7 +314,7 @@ async fn white_space_and_empty_values_do_no_harm_and_the_first_full_set_counts()
 
 #[tokio::test]
 async fn a_rotated_key_takes_effect_by_itself_without_a_change_at_the_cloud() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -312,7 +322,7 @@ async fn a_rotated_key_takes_effect_by_itself_without_a_change_at_the_cloud() {
 
     world
         .cloud
-        .add_credential(Credential::new("AKTESTROTATED", SK, PROJECT));
+        .add_credential(KnownCredential::new("AKTESTROTATED", SK, PROJECT));
     let mut values = world.credentials();
     values[0].1 = "AKTESTROTATED".to_owned();
     world.put_secret("huaweicloud", &values).await;
@@ -344,10 +354,12 @@ async fn a_rotated_key_takes_effect_by_itself_without_a_change_at_the_cloud() {
 
 #[tokio::test]
 async fn only_a_value_that_is_used_counts_as_a_change() {
-    let world = World::new().await;
-    world
-        .cloud
-        .add_credential(Credential::new(AK, SK, PROJECT).deny(List).deny(Create));
+    let world = OperatorWorld::new().await;
+    world.cloud.add_credential(
+        KnownCredential::new(AK, SK, PROJECT)
+            .deny(List)
+            .deny(Create),
+    );
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.reason("push", "PermissionDenied").await;

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use live_simulator::{Credential, Listen, Settings, Simulator};
+use live_simulator::{KnownCredential, Listen, Simulator, SimulatorSettings};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::{
@@ -15,42 +15,42 @@ use tokio::{
 };
 
 use crate::support::{
-    operator::Operator,
-    world::{AK, PROJECT, SK, World, condition},
+    operator::OperatorProcess,
+    world::{AK, OperatorWorld, PROJECT, SK, condition},
 };
 
 const HOST: &str = "live.test-1.myhuaweicloud.com";
 
 /// A world whose cloud speaks TLS, also under the names of a region that does not exist.
-async fn tls() -> (World, NamedTempFile) {
+async fn tls() -> (OperatorWorld, NamedTempFile) {
     let names = [HOST, "iam.test-1.myhuaweicloud.com"];
     let listen = Listen {
         tls: true,
         names: names.map(str::to_owned).to_vec(),
         ..Listen::default()
     };
-    let cloud = Simulator::start_on(&listen, Settings::default()).unwrap();
-    let key = Credential::new(AK, SK, PROJECT).project("0123-test-1", "test-1");
+    let cloud = Simulator::start_on(&listen, SimulatorSettings::default()).unwrap();
+    let key = KnownCredential::new(AK, SK, PROJECT).project("0123-test-1", "test-1");
     cloud.add_credential(key);
     let authority = NamedTempFile::new().unwrap();
     fs::write(&authority, cloud.authority_pem().unwrap()).unwrap();
-    (World::on(cloud).await, authority)
+    (OperatorWorld::on(cloud).await, authority)
 }
 
 /// Starts an operator with these flags and variables.
-async fn operator(flags: &[String], environment: &[(&str, &str)]) -> Operator {
-    let mut operator = Operator::spawn(flags, environment).await;
+async fn operator(flags: &[String], environment: &[(&str, &str)]) -> OperatorProcess {
+    let mut operator = OperatorProcess::spawn(flags, environment).await;
     operator.ready().await;
     operator
 }
 
 /// A proxy that sends whatever is asked for to one address, and remembers for whom it was asked.
-struct Proxy {
+struct ConnectProxy {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Proxy {
+impl ConnectProxy {
     async fn to(cloud: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -109,7 +109,7 @@ async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
 #[tokio::test]
 async fn the_proxy_is_for_the_cloud_and_the_list_judges_the_target() {
     let (world, authority) = tls().await;
-    let proxy = Proxy::to(world.cloud.address()).await;
+    let proxy = ConnectProxy::to(world.cloud.address()).await;
     let values = [
         ("ak", AK.to_owned()),
         ("sk", SK.to_owned()),
@@ -140,7 +140,7 @@ async fn the_proxy_is_for_the_cloud_and_the_list_judges_the_target() {
 #[tokio::test]
 async fn what_needs_no_proxy_is_called_without() {
     let (world, authority) = tls().await;
-    let proxy = Proxy::to(world.cloud.address()).await;
+    let proxy = ConnectProxy::to(world.cloud.address()).await;
     let proxied = format!("http://{}", proxy.address);
     let environment = [
         ("SSL_CERT_FILE", authority.path().to_str().unwrap()),
@@ -155,7 +155,7 @@ async fn what_needs_no_proxy_is_called_without() {
 
 #[tokio::test]
 async fn variables_that_make_no_sense_do_not_stop_the_start() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let environment = [
         ("HTTPS_PROXY", "not a proxy"),
         ("SSL_CERT_FILE", "/does/not/exist"),

@@ -1,23 +1,23 @@
 //! Wrong keys are held back before the cloud locks them for everybody; wrong clocks are no wrong keys.
 
-use live_simulator::{Operation, Settings};
+use live_simulator::{LoggedOperation, SimulatorSettings};
 use serde_json::json;
 
 use crate::support::{
-    operator::Operator,
-    world::{AK, SK, World},
+    operator::OperatorProcess,
+    world::{AK, OperatorWorld, SK},
 };
 
-use Operation::{Create, List};
+use LoggedOperation::{Create, List};
 
 /// Refused signatures that the cloud has counted.
-fn refused(world: &World) -> usize {
+fn refused(world: &OperatorWorld) -> usize {
     let calls = world.cloud.calls();
     calls.iter().filter(|call| call.status == Some(401)).count()
 }
 
 /// Makes an object with a Secret of its own that has a wrong key.
-async fn wrong(world: &World, name: &str) {
+async fn wrong(world: &OperatorWorld, name: &str) {
     let values = world.credentials_with(&format!("sk-test-example-wrong-{name}"));
     world.put_secret(name, &values).await;
     world
@@ -26,8 +26,8 @@ async fn wrong(world: &World, name: &str) {
 }
 
 /// A world with an object whose key was rejected, and its operator.
-async fn rejected() -> (World, Operator) {
-    let world = World::new().await;
+async fn rejected() -> (OperatorWorld, OperatorProcess) {
+    let world = OperatorWorld::new().await;
     let values = world.credentials_with("sk-test-example-wrong");
     world.put_secret("huaweicloud", &values).await;
     let operator = world.operator().await;
@@ -37,7 +37,7 @@ async fn rejected() -> (World, Operator) {
 }
 
 /// Changes an object that has another credential, and waits until the cloud holds that.
-async fn edit(world: &World, name: &str, path: &str) {
+async fn edit(world: &OperatorWorld, name: &str, path: &str) {
     let url = format!("https://hooks.example.com/{path}");
     world
         .patch(name, json!({ "spec": { "notifyCallbackURL": url } }))
@@ -47,7 +47,7 @@ async fn edit(world: &World, name: &str, path: &str) {
 
 #[tokio::test]
 async fn many_objects_with_one_wrong_key_are_refused_twice_and_a_repair_serves_them_all() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let values = world.credentials_with("sk-test-example-wrong");
     world.put_secret("huaweicloud", &values).await;
     let operator = world.operator().await;
@@ -73,7 +73,7 @@ async fn many_objects_with_one_wrong_key_are_refused_twice_and_a_repair_serves_t
 
 #[tokio::test]
 async fn many_secrets_with_one_key_are_refused_four_times_and_do_not_stop_one_that_works() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("good", json!({})).await;
     world.ready("good").await;
@@ -127,9 +127,9 @@ async fn a_rejected_key_that_is_replaced_while_no_operator_runs_is_tried_by_the_
 
 #[tokio::test]
 async fn a_clock_that_is_an_hour_off_is_corrected() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         clock_offset_s: 3600,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let _operator = world.operator().await;
@@ -143,10 +143,10 @@ async fn a_clock_that_is_an_hour_off_is_corrected() {
 
 #[tokio::test]
 async fn a_date_that_is_refused_twice_is_a_clock_that_is_off() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         clock_offset_s: 3600,
         clock_skew_s: -1,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let _operator = world.operator().await;

@@ -8,21 +8,21 @@ use std::{
     },
 };
 
-use live_simulator::{Fault, Listen, Operation, Payload, Simulator};
+use live_simulator::{Listen, LoggedOperation, ScriptedFault, ScriptedPayload, Simulator};
 use serde_json::json;
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 
-use crate::support::world::{AK, PROJECT, SK, World, condition};
+use crate::support::world::{AK, OperatorWorld, PROJECT, SK, condition};
 
-use Operation::List;
+use LoggedOperation::List;
 
 /// A listener that nobody may call; it counts who does.
-struct Trap {
+struct TargetTrap {
     address: SocketAddr,
     visitors: Arc<AtomicUsize>,
 }
 
-impl Trap {
+impl TargetTrap {
     async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -45,8 +45,8 @@ impl Trap {
 
 #[tokio::test]
 async fn an_endpoint_that_is_not_allowed_is_never_called() {
-    let world = World::new().await;
-    let trap = Trap::new().await;
+    let world = OperatorWorld::new().await;
+    let trap = TargetTrap::new().await;
     let (port, trapped) = (world.cloud.address().port(), trap.address);
     let allowed = format!("127.0.0.1:{port}");
     let endpoints = [
@@ -99,8 +99,8 @@ async fn an_endpoint_that_is_not_allowed_is_never_called() {
 
 #[tokio::test]
 async fn a_region_smuggles_no_host() {
-    let world = World::new().await;
-    let trap = Trap::new().await;
+    let world = OperatorWorld::new().await;
+    let trap = TargetTrap::new().await;
     let regions = [
         format!("{}/", trap.address),
         format!("x@{}#", trap.address),
@@ -142,8 +142,8 @@ async fn a_region_smuggles_no_host() {
 
 #[tokio::test]
 async fn iam_is_held_to_the_list_where_it_is_needed() {
-    let world = World::new().await;
-    let trap = Trap::new().await;
+    let world = OperatorWorld::new().await;
+    let trap = TargetTrap::new().await;
     let mut values = world.credentials();
     values.push(("iam_endpoint", format!("http://{}", trap.address)));
     world.put_secret("huaweicloud", &values).await;
@@ -177,10 +177,12 @@ async fn iam_is_held_to_the_list_where_it_is_needed() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let world = World::new().await;
-    let trap = Trap::new().await;
+    let world = OperatorWorld::new().await;
+    let trap = TargetTrap::new().await;
     let elsewhere = format!("http://{}/v1/", trap.address);
-    let moved = Fault::on(List).always().reply(307, Payload::default());
+    let moved = ScriptedFault::on(List)
+        .always()
+        .reply(307, ScriptedPayload::default());
     world.cloud.fault(moved.header("location", &elsewhere));
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
@@ -192,7 +194,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn another_project_or_region_is_not_followed() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id;
@@ -227,10 +229,10 @@ async fn another_project_or_region_is_not_followed() {
 
 #[tokio::test]
 async fn another_address_of_the_same_project_is_followed_once_the_id_is_found_there() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let second = Simulator::serve(world.cloud.cloud(), &Listen::default()).unwrap();
-    let stranger = Simulator::start(live_simulator::Settings::default()).unwrap();
-    stranger.add_credential(live_simulator::Credential::new(AK, SK, PROJECT));
+    let stranger = Simulator::start(live_simulator::SimulatorSettings::default()).unwrap();
+    stranger.add_credential(live_simulator::KnownCredential::new(AK, SK, PROJECT));
     let flag = format!(
         "--allowed-endpoints={},{},{}",
         world.cloud.endpoint(),

@@ -1,30 +1,32 @@
 //! How objects go: with what is theirs at the cloud, with nothing that is not, and not before that is known.
 
 use kube::{Api, api::DeleteParams};
-use live_simulator::{Fault, Operation, Payload, Settings, settings::Missing};
+use live_simulator::{
+    LoggedOperation, ScriptedFault, ScriptedPayload, SimulatorSettings, settings::MissingFields,
+};
 use recording_callback_operator::api::status::Status;
 use serde_json::json;
 
 use crate::support::{
     GONE, eventually, kubectl,
-    operator::Operator,
-    world::{World, condition},
+    operator::OperatorProcess,
+    world::{OperatorWorld, condition},
 };
 
-use Operation::{Create, Delete, Get, List};
+use LoggedOperation::{Create, Delete, Get, List};
 
 fn message(status: &Status) -> &str {
     &condition(status, "Ready").unwrap().message
 }
 
 /// An error as the cloud tells it.
-fn error(code: &str) -> Payload {
-    Payload::Json(json!({ "error_code": code, "error_msg": "told by the test" }))
+fn error(code: &str) -> ScriptedPayload {
+    ScriptedPayload::Json(json!({ "error_code": code, "error_msg": "told by the test" }))
 }
 
 /// A world with an object that is ready, and its operator.
-async fn ready(settings: Settings) -> (World, Operator, String) {
-    let world = World::with(settings).await;
+async fn ready(settings: SimulatorSettings) -> (OperatorWorld, OperatorProcess, String) {
+    let world = OperatorWorld::with(settings).await;
     let operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
@@ -43,7 +45,7 @@ async fn run_told_command(told: &str) {
 }
 
 /// The calls that change something, from the n-th call on.
-fn changes(world: &World, from: usize) -> Vec<(Operation, Option<u16>)> {
+fn changes(world: &OperatorWorld, from: usize) -> Vec<(LoggedOperation, Option<u16>)> {
     let calls = world.calls().into_iter().skip(from);
     calls
         .filter(|(operation, _)| ![List, Get].contains(operation))
@@ -52,8 +54,8 @@ fn changes(world: &World, from: usize) -> Vec<(Operation, Option<u16>)> {
 
 #[tokio::test]
 async fn an_object_that_never_got_a_callback_goes_without_a_call() {
-    let world = World::new().await;
-    let refused = Fault::on(Create).always();
+    let world = OperatorWorld::new().await;
+    let refused = ScriptedFault::on(Create).always();
     world
         .cloud
         .fault(refused.reply(400, error("LIVE.100011001")));
@@ -69,10 +71,12 @@ async fn an_object_that_never_got_a_callback_goes_without_a_call() {
 
 #[tokio::test]
 async fn a_create_of_unknown_outcome_is_looked_for_and_deleted() {
-    let world = World::new().await;
-    world.cloud.fault(Fault::on(Create).lose_reply());
-    let down = Fault::on(List).always().reply(503, Payload::default());
-    world.cloud.fault(Fault { skip: 1, ..down });
+    let world = OperatorWorld::new().await;
+    world.cloud.fault(ScriptedFault::on(Create).lose_reply());
+    let down = ScriptedFault::on(List)
+        .always()
+        .reply(503, ScriptedPayload::default());
+    world.cloud.fault(ScriptedFault { skip: 1, ..down });
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let status = world
@@ -92,8 +96,8 @@ async fn a_create_of_unknown_outcome_is_looked_for_and_deleted() {
 
 #[tokio::test]
 async fn a_create_that_never_arrived_holds_its_object_for_the_settle_time_only() {
-    let world = World::new().await;
-    world.cloud.fault(Fault::on(Create).lose_call());
+    let world = OperatorWorld::new().await;
+    world.cloud.fault(ScriptedFault::on(Create).lose_call());
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.reason("push", "OutcomeUnknown").await;
@@ -112,8 +116,8 @@ async fn a_create_that_never_arrived_holds_its_object_for_the_settle_time_only()
 
 #[tokio::test]
 async fn a_delete_whose_reply_is_lost_is_made_again() {
-    let (world, operator, _) = ready(Settings::default()).await;
-    world.cloud.fault(Fault::on(Delete).lose_reply());
+    let (world, operator, _) = ready(SimulatorSettings::default()).await;
+    world.cloud.fault(ScriptedFault::on(Delete).lose_reply());
     let before = world.calls().len();
     world.delete("push").await;
     world.gone("push").await;
@@ -127,9 +131,9 @@ async fn a_delete_whose_reply_is_lost_is_made_again() {
 
 #[tokio::test]
 async fn that_it_is_gone_may_be_told_as_a_bad_request() {
-    let (world, _operator, id) = ready(Settings {
-        missing_delete: Missing::new(400, "LIVE.100011001"),
-        ..Settings::default()
+    let (world, _operator, id) = ready(SimulatorSettings {
+        missing_delete: MissingFields::new(400, "LIVE.100011001"),
+        ..SimulatorSettings::default()
     })
     .await;
     world.cloud.delete_row(&id);
@@ -144,8 +148,8 @@ async fn that_it_is_gone_may_be_told_as_a_bad_request() {
 
 #[tokio::test]
 async fn a_bad_request_for_a_callback_that_is_there_is_requeued() {
-    let (world, _operator, _) = ready(Settings::default()).await;
-    let refused = Fault::on(Delete).reply(400, error("LIVE.100011001"));
+    let (world, _operator, _) = ready(SimulatorSettings::default()).await;
+    let refused = ScriptedFault::on(Delete).reply(400, error("LIVE.100011001"));
     world.cloud.fault(refused);
     let before = world.calls().len();
     world.delete("push").await;
@@ -164,8 +168,8 @@ async fn a_bad_request_for_a_callback_that_is_there_is_requeued() {
 
 #[tokio::test]
 async fn a_wrong_address_is_not_gone() {
-    let (world, _operator, _) = ready(Settings::default()).await;
-    let lost = Fault::any().always();
+    let (world, _operator, _) = ready(SimulatorSettings::default()).await;
+    let lost = ScriptedFault::any().always();
     world.cloud.fault(lost.reply(404, error("APIG.0101")));
     world.delete("push").await;
     let status = world.reason("push", "RequestRejected").await;
@@ -188,7 +192,7 @@ async fn a_wrong_address_is_not_gone() {
 
 #[tokio::test]
 async fn a_suspended_object_waits_and_can_be_let_go() {
-    let (world, _operator, _) = ready(Settings::default()).await;
+    let (world, _operator, _) = ready(SimulatorSettings::default()).await;
     world.create("other", json!({})).await;
     world.ready("other").await;
     let before = world.calls().len();
@@ -219,7 +223,7 @@ async fn a_suspended_object_waits_and_can_be_let_go() {
 
 #[tokio::test]
 async fn a_suspended_object_without_a_callback_goes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({ "suspend": true })).await;
     world.reason("push", "Suspended").await;
@@ -230,7 +234,7 @@ async fn a_suspended_object_without_a_callback_goes() {
 
 #[tokio::test]
 async fn credentials_that_were_deleted_first_still_serve_while_the_process_lives() {
-    let (world, _operator, _) = ready(Settings::default()).await;
+    let (world, _operator, _) = ready(SimulatorSettings::default()).await;
     world.delete_secret("huaweicloud").await;
     // Until the operator has seen that, a Secret that it read lately may still serve.
     for n in 0.. {
@@ -252,7 +256,7 @@ async fn credentials_that_were_deleted_first_still_serve_while_the_process_lives
 
 #[tokio::test]
 async fn without_credentials_a_delete_waits_and_tells_the_way_out() {
-    let (world, mut operator, _) = ready(Settings::default()).await;
+    let (world, mut operator, _) = ready(SimulatorSettings::default()).await;
     world.create("other", json!({})).await;
     world.ready("other").await;
     operator.kill().await;
@@ -276,7 +280,7 @@ async fn without_credentials_a_delete_waits_and_tells_the_way_out() {
 
 #[tokio::test]
 async fn a_namespace_goes_although_its_secret_goes_first() {
-    let (world, _operator, _) = ready(Settings::default()).await;
+    let (world, _operator, _) = ready(SimulatorSettings::default()).await;
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.namespace.client());
     world.delete_secret("huaweicloud").await;
     namespaces

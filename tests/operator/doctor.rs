@@ -1,28 +1,28 @@
 //! `doctor`, against what it is to find: nothing, or one thing that is wrong.
 
-use live_simulator::Operation;
+use live_simulator::LoggedOperation;
 use recording_callback_operator::cluster::rights::RIGHTS;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Said,
+    KubectlOutput,
     chart::{Chart, Mode},
     lease::leads,
     program,
-    right::Right,
-    world::World,
+    right::GrantedRight,
+    world::OperatorWorld,
 };
 
 /// A world with a chart's Deployment, whose pod no node runs: the program runs beside it, with the flags and the account of the chart.
-async fn world(change: impl FnOnce(Chart) -> Chart) -> World {
-    let mut world = World::new().await;
+async fn world(change: impl FnOnce(Chart) -> Chart) -> OperatorWorld {
+    let mut world = OperatorWorld::new().await;
     let chart = change(Chart::rendered(Mode::Namespaced, world.namespace.name()));
     world.install(&chart).await;
     chart.deploy().await;
     world
 }
 
-async fn doctor(world: &World, more: &[&str]) -> Said {
+async fn doctor(world: &OperatorWorld, more: &[&str]) -> KubectlOutput {
     let endpoint = format!("--allowed-endpoints={}", world.cloud.endpoint());
     let mut all = vec!["doctor", "-n", world.namespace.name(), &endpoint];
     all.extend(more);
@@ -30,7 +30,7 @@ async fn doctor(world: &World, more: &[&str]) -> Said {
 }
 
 /// The findings of a check: how each ended, and all that is said of it.
-async fn findings(world: &World, check: &str, is_well: bool) -> Vec<(String, String)> {
+async fn findings(world: &OperatorWorld, check: &str, is_well: bool) -> Vec<(String, String)> {
     let said = doctor(world, &["-o", "json"]).await;
     assert_eq!(said.succeeded, is_well, "{said:#?}");
     let told: Value = serde_json::from_str(&said.stdout).unwrap();
@@ -49,13 +49,13 @@ async fn findings(world: &World, check: &str, is_well: bool) -> Vec<(String, Str
 #[test]
 fn it_asks_for_the_rights_that_the_chart_grants() {
     let granted = Chart::rendered(Mode::Namespaced, "media").rights();
-    let asked: Vec<Right> = RIGHTS
+    let asked: Vec<GrantedRight> = RIGHTS
         .iter()
         .flat_map(|right| {
             right
                 .verbs
                 .iter()
-                .map(|verb| Right::new(right.group, right.resource, verb))
+                .map(|verb| GrantedRight::new(right.group, right.resource, verb))
         })
         .collect();
     for right in &granted {
@@ -97,7 +97,10 @@ async fn where_all_is_well_it_says_so_with_one_call() {
         let has = |line: &String| line.starts_with(check) && line.contains(words);
         assert!(lines.iter().any(has), "{check} {words}: {}", said.stdout);
     }
-    assert_eq!(world.calls()[before..], [(Operation::List, Some(200))]);
+    assert_eq!(
+        world.calls()[before..],
+        [(LoggedOperation::List, Some(200))]
+    );
     let offline = doctor(&world, &["--offline"]).await;
     assert!(
         offline.succeeded && !offline.stdout.contains("Cloud"),
@@ -110,7 +113,8 @@ async fn where_all_is_well_it_says_so_with_one_call() {
 async fn a_right_that_is_missing_is_named() {
     let world = world(|chart| {
         let rights = chart.rights();
-        let status = Right::new("live.huaweicloud.com", "recordingcallbacks/status", "patch");
+        let status =
+            GrantedRight::new("live.huaweicloud.com", "recordingcallbacks/status", "patch");
         let position = rights.iter().position(|right| *right == status);
         chart.without(position.unwrap())
     })
@@ -197,7 +201,10 @@ async fn credentials_that_do_not_work_are_told_with_what_to_do() {
     );
     let (result, told) = of("missing");
     assert!(result == "Failed" && told.contains("create it"), "{told}");
-    assert_eq!(world.calls()[before..], [(Operation::List, Some(401))]);
+    assert_eq!(
+        world.calls()[before..],
+        [(LoggedOperation::List, Some(401))]
+    );
     let cloud = findings(&world, "Cloud", false).await;
     assert!(
         cloud[0].0 == "Failed" && cloud[0].1.contains("CredentialsRejected"),

@@ -1,26 +1,29 @@
 //! What somebody else does at the cloud: seen by a sweep or a requested look, repaired once, and never repaired wrongly.
 
 use jiff::SignedDuration;
-use live_simulator::{Fault, Operation, Payload, RowPatch, Settings, SignKey, settings::Contract};
+use live_simulator::{
+    LoggedOperation, RowPatch, ScriptedFault, ScriptedPayload, SimulatorSettings, StoredSignKey,
+    settings::Contract,
+};
 use serde_json::json;
 
 use crate::support::{
     in_both_modes,
-    operator::Operator,
-    world::{LIMIT, World, condition},
+    operator::OperatorProcess,
+    world::{LIMIT, OperatorWorld, condition},
 };
 
-use Operation::{Create, Get, List, Update};
+use LoggedOperation::{Create, Get, List, Update};
 
 const ELSEWHERE: &str = "https://elsewhere.example.com/record";
 
 /// An operator that sweeps every second.
-async fn sweeping(world: &World) -> Operator {
+async fn sweeping(world: &OperatorWorld) -> OperatorProcess {
     world.operator_with(&["--resync-interval=1s"]).await
 }
 
 /// Waits for so many more lists.
-async fn sweeps(world: &World, more: usize) {
+async fn sweeps(world: &OperatorWorld, more: usize) {
     let wanted = world.count(List) + more;
     let lists = |cloud: &live_simulator::Cloud| {
         let calls = cloud.calls();
@@ -33,12 +36,12 @@ async fn sweeps(world: &World, more: usize) {
 }
 
 /// Sweeps until a look counts against everything that was written before: the settle time is 6 s.
-async fn past_settle_time(world: &World) {
+async fn past_settle_time(world: &OperatorWorld) {
     sweeps(world, 8).await;
 }
 
 /// A rewrite that is later than every write so far.
-fn rewrite(world: &World) -> RowPatch {
+fn rewrite(world: &OperatorWorld) -> RowPatch {
     RowPatch {
         notify_callback_url: Some(ELSEWHERE.to_owned()),
         update_time: Some(world.cloud.now() + SignedDuration::from_secs(3)),
@@ -73,7 +76,7 @@ async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
 
 #[tokio::test]
 async fn an_edit_by_hand_is_repaired_by_a_requested_look() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
@@ -90,7 +93,7 @@ async fn an_edit_by_hand_is_repaired_by_a_requested_look() {
 
 #[tokio::test]
 async fn a_callback_deleted_by_hand_is_created_again_once_the_id_is_gone_too() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = sweeping(&world).await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
@@ -111,7 +114,7 @@ async fn a_callback_deleted_by_hand_is_created_again_once_the_id_is_gone_too() {
 
 #[tokio::test]
 async fn one_bad_empty_list_costs_one_get_and_creates_nothing() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = sweeping(&world).await;
     for name in ["one", "two", "three"] {
         world.create(name, json!({})).await;
@@ -122,10 +125,10 @@ async fn one_bad_empty_list_costs_one_get_and_creates_nothing() {
     past_settle_time(&world).await;
     let settled = world.get("one").await.unwrap();
 
-    let empty = Payload::Json(json!({ "total": 0, "callback_config": [] }));
+    let empty = ScriptedPayload::Json(json!({ "total": 0, "callback_config": [] }));
     world
         .cloud
-        .fault(Fault::on(List).times(1).reply(200, empty));
+        .fault(ScriptedFault::on(List).times(1).reply(200, empty));
     sweeps(&world, 4).await;
 
     assert_eq!((world.count(Get), world.count(Create)), (1, 3));
@@ -133,7 +136,7 @@ async fn one_bad_empty_list_costs_one_get_and_creates_nothing() {
 }
 
 /// Removes everything from the cloud, and waits until two callbacks are back: the calls that were made for that.
-async fn both_come_back(world: &World) -> Vec<(Operation, Option<u16>)> {
+async fn both_come_back(world: &OperatorWorld) -> Vec<(LoggedOperation, Option<u16>)> {
     let before = world.calls().len();
     world.cloud.wipe();
     let full = world
@@ -145,7 +148,7 @@ async fn both_come_back(world: &World) -> Vec<(Operation, Option<u16>)> {
 
 #[tokio::test]
 async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = sweeping(&world).await;
     for name in ["one", "two"] {
         world.create(name, json!({})).await;
@@ -165,7 +168,7 @@ async fn several_that_are_missing_are_created_only_after_a_second_sweep() {
 
 #[tokio::test]
 async fn one_that_is_too_new_to_count_is_missing_all_the_same() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = sweeping(&world).await;
     world.create("one", json!({})).await;
     world.ready("one").await;
@@ -182,11 +185,11 @@ async fn one_that_is_too_new_to_count_is_missing_all_the_same() {
 
 #[tokio::test]
 async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         list_lag_ms: 3_000,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
-    let world = World::with(settings).await;
+    let world = OperatorWorld::with(settings).await;
     let _operator = sweeping(&world).await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -205,18 +208,18 @@ async fn a_list_that_lags_behind_our_own_update_repairs_nothing() {
 #[tokio::test]
 async fn what_the_cloud_makes_of_our_words_is_told_once_and_left_alone() {
     for contract in [Contract::Modern, Contract::Original] {
-        let settings = Settings {
+        let settings = SimulatorSettings {
             contract,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         };
-        let world = World::with(settings).await;
+        let world = OperatorWorld::with(settings).await;
         let normalized = RowPatch {
             notify_callback_url: Some("https://hooks.example.com/other".to_owned()),
             ..RowPatch::default()
         };
         world
             .cloud
-            .fault(Fault::on(Update).always().rewrite(normalized));
+            .fault(ScriptedFault::on(Update).always().rewrite(normalized));
         let _operator = sweeping(&world).await;
         world.create("push", json!({})).await;
         world.ready("push").await;
@@ -238,7 +241,7 @@ async fn what_the_cloud_makes_of_our_words_is_told_once_and_left_alone() {
 
 #[tokio::test]
 async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = sweeping(&world).await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();
@@ -274,7 +277,7 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
 
 #[tokio::test]
 async fn a_sign_key_that_may_have_changed_is_sent_once() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let key = [("sign", "k".repeat(32))];
     world.put_secret("hooks", &key).await;
     let _operator = sweeping(&world).await;
@@ -285,12 +288,12 @@ async fn a_sign_key_that_may_have_changed_is_sent_once() {
     // The first row that is seen after our own write says when that was, by the clock of the rows.
     sweeps(&world, 2).await;
     let theirs = RowPatch {
-        key: Some(SignKey::new("x".repeat(32))),
+        key: Some(StoredSignKey::new("x".repeat(32))),
         update_time: Some(world.cloud.now() + SignedDuration::from_secs(20)),
         ..RowPatch::default()
     };
     world.cloud.edit_row(&id, &theirs);
-    let ours = Some(SignKey::new(key[0].1.clone()));
+    let ours = Some(StoredSignKey::new(key[0].1.clone()));
     let sent = |cloud: &live_simulator::Cloud| cloud.row(&id).unwrap().key == ours;
     let again = world.cloud.wait_for("the key again", LIMIT, sent);
     again.await.unwrap();
@@ -301,7 +304,7 @@ async fn a_sign_key_that_may_have_changed_is_sent_once() {
 
 #[tokio::test]
 async fn an_object_that_only_looks_follows_the_sweeps() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let fields = RowPatch {
         notify_callback_url: Some("https://hooks.example.com/record".to_owned()),
         ..RowPatch::default()

@@ -1,16 +1,16 @@
 //! Which of two objects for one domain and app owns it, and when the other takes over.
 
 use kube::api::{Patch, PatchParams};
-use live_simulator::{Operation, Settings};
+use live_simulator::{LoggedOperation, SimulatorSettings};
 use recording_callback_operator::api::{RecordingCallback, status::Status};
 use serde_json::{Value, json};
 
 use crate::support::{
     eventually,
-    world::{LIMIT, World, condition},
+    world::{LIMIT, OperatorWorld, condition},
 };
 
-use Operation::{Create, Delete, List};
+use LoggedOperation::{Create, Delete, List};
 
 /// A second object for the place of `push`.
 pub(crate) fn same_place() -> Value {
@@ -26,7 +26,7 @@ fn finalizers(object: &RecordingCallback) -> &[String] {
 }
 
 /// Waits until an object that is made now is the younger one: ages have whole seconds, and of equal ones the lower UID owns.
-pub(crate) async fn second_after(world: &World, older: &RecordingCallback) {
+pub(crate) async fn second_after(world: &OperatorWorld, older: &RecordingCallback) {
     let made = older.metadata.creation_timestamp.clone().unwrap().0;
     eventually("the next second", LIMIT, async || {
         (world.cloud.now().as_second() > made.as_second()).then_some(())
@@ -36,7 +36,7 @@ pub(crate) async fn second_after(world: &World, older: &RecordingCallback) {
 
 #[tokio::test]
 async fn of_two_objects_the_one_that_holds_the_id_owns_and_the_other_takes_over() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let owner = world.ready("push").await;
@@ -71,7 +71,7 @@ async fn of_two_objects_the_one_that_holds_the_id_owns_and_the_other_takes_over(
 
 #[tokio::test]
 async fn a_duplicate_goes_without_a_call() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -87,9 +87,9 @@ async fn a_duplicate_goes_without_a_call() {
 
 #[tokio::test]
 async fn of_two_new_objects_the_older_creates_and_only_one_callback_is_made() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         uniqueness: false,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let older = world.create("push", json!({})).await;
@@ -116,7 +116,7 @@ async fn of_two_new_objects_the_older_creates_and_only_one_callback_is_made() {
 
 #[tokio::test]
 async fn two_statuses_with_one_id_are_one_owner_and_one_that_keeps_its_hands_off() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     let older = world.create("push", json!({})).await;
     let status = world.ready("push").await;

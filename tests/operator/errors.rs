@@ -3,21 +3,21 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
-use live_simulator::{Fault, Operation, Payload};
+use live_simulator::{LoggedOperation, ScriptedFault, ScriptedPayload};
 use recording_callback_operator::api::status::{OperationStatus, Status};
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    world::{LIMIT, World, condition},
+    world::{LIMIT, OperatorWorld, condition},
 };
 
-use Operation::{Create, List};
+use LoggedOperation::{Create, List};
 
 /// How a create is refused, and what must come of it.
-struct Case {
+struct ErrorCase {
     name: &'static str,
-    fault: Fault,
+    fault: ScriptedFault,
     reason: &'static str,
     outcome: &'static str,
     /// Seconds until the next attempt, with jitter and whole seconds.
@@ -26,15 +26,15 @@ struct Case {
     stalls: bool,
 }
 
-pub(crate) fn refusal(code: &str) -> Payload {
-    Payload::Json(json!({ "error_code": code, "error_msg": "as the test has it" }))
+pub(crate) fn refusal(code: &str) -> ScriptedPayload {
+    ScriptedPayload::Json(json!({ "error_code": code, "error_msg": "as the test has it" }))
 }
 
-fn case(name: &'static str, status: u16, body: Payload) -> Case {
+fn case(name: &'static str, status: u16, body: ScriptedPayload) -> ErrorCase {
     let domain = format!("{name}.example.com");
-    Case {
+    ErrorCase {
         name,
-        fault: Fault::on(Create)
+        fault: ScriptedFault::on(Create)
             .publish_domain(&domain)
             .reply(status, body),
         reason: "RequestRejected",
@@ -45,7 +45,7 @@ fn case(name: &'static str, status: u16, body: Payload) -> Case {
     }
 }
 
-impl Case {
+impl ErrorCase {
     fn stalled(self, reason: &'static str) -> Self {
         Self {
             reason,
@@ -67,8 +67,8 @@ impl Case {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let text = |text: &str| Payload::Text(text.to_owned());
+fn cases() -> Vec<ErrorCase> {
+    let text = |text: &str| ScriptedPayload::Text(text.to_owned());
     let html = "<html><body>Bad Gateway</body></html>";
     vec![
         case("unknown", 400, refusal("LIVE.199999999")),
@@ -76,7 +76,7 @@ fn cases() -> Vec<Case> {
         case("address", 404, refusal("APIG.0101")),
         case("method", 405, text("")),
         case("moved", 302, text("")),
-        Case {
+        ErrorCase {
             reason: "CloudUnavailable",
             pause: 2..=4,
             ..case("maintenance", 400, refusal("LIVE.100011006"))
@@ -88,8 +88,8 @@ fn cases() -> Vec<Case> {
         case("slow", 408, text("")).unknown(),
         case("page", 200, text(html)).unknown(),
         case("proxy", 403, text(html)).unknown(),
-        case("large", 400, Payload::Fill(2 << 20)).unknown(),
-        case("bytes", 400, Payload::Hex("fffefd".to_owned())).unknown(),
+        case("large", 400, ScriptedPayload::Fill(2 << 20)).unknown(),
+        case("bytes", 400, ScriptedPayload::Hex("fffefd".to_owned())).unknown(),
     ]
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn short(operation: &OperationStatus) -> (&str, &str, Option<i64>) {
 
 #[tokio::test]
 async fn every_class_has_its_reason_its_word_its_pause_and_its_record() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     for case in cases() {
         world.cloud.fault(case.fault.clone());
@@ -154,10 +154,10 @@ async fn throttled(
     status: u16,
     code: &str,
     retry_after: impl FnOnce(Timestamp) -> String,
-) -> (World, Status) {
-    let world = World::new().await;
+) -> (OperatorWorld, Status) {
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
-    let fault = Fault::on(Create).reply(status, refusal(code));
+    let fault = ScriptedFault::on(Create).reply(status, refusal(code));
     world
         .cloud
         .fault(fault.header("Retry-After", &retry_after(world.cloud.now())));
@@ -232,10 +232,10 @@ async fn a_backend_that_throttles_may_have_created_all_the_same() {
 #[tokio::test]
 async fn answers_that_end_early_or_never_come_are_looked_into() {
     for fault in [
-        Fault::on(Create).cut(10),
-        Fault::on(Create).hang().after_commit(),
+        ScriptedFault::on(Create).cut(10),
+        ScriptedFault::on(Create).hang().after_commit(),
     ] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         world.cloud.fault(fault);
         let _operator = world.operator().await;
         world.create("push", json!({})).await;
@@ -249,8 +249,8 @@ async fn answers_that_end_early_or_never_come_are_looked_into() {
 
 #[tokio::test]
 async fn a_rejection_for_ever_comes_less_and_less_often_and_needs_one_look() {
-    let world = World::new().await;
-    let always = Fault::on(Create).always();
+    let world = OperatorWorld::new().await;
+    let always = ScriptedFault::on(Create).always();
     world
         .cloud
         .fault(always.reply(400, refusal("LIVE.100011001")));
@@ -281,8 +281,8 @@ async fn a_rejection_for_ever_comes_less_and_less_often_and_needs_one_look() {
 #[tokio::test]
 async fn the_same_rejection_five_times_stalls_and_maintenance_never_does() {
     for (code, stalls) in [("LIVE.100011001", true), ("LIVE.100011006", false)] {
-        let world = World::new().await;
-        let always = Fault::on(Create).always();
+        let world = OperatorWorld::new().await;
+        let always = ScriptedFault::on(Create).always();
         world.cloud.fault(always.reply(400, refusal(code)));
         let _operator = world.operator_with(&["--stall-after=1s"]).await;
         world.create("push", json!({})).await;
@@ -306,12 +306,12 @@ async fn the_same_rejection_five_times_stalls_and_maintenance_never_does() {
 
 #[tokio::test]
 async fn the_ledger_keeps_the_newest_ten() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     for number in 0..12 {
         let code = format!("LIVE.19999990{}", number % 2);
         world
             .cloud
-            .fault(Fault::on(Create).reply(400, refusal(&code)));
+            .fault(ScriptedFault::on(Create).reply(400, refusal(&code)));
     }
     let _operator = world.operator().await;
     world.create("push", json!({})).await;

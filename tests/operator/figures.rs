@@ -3,17 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kube::{ResourceExt as _, api::ListParams};
-use live_simulator::{Call, Operation, RowPatch};
+use live_simulator::{LoggedCall, LoggedOperation, RowPatch};
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    world::{LIMIT, PROJECT, World, condition},
+    operator::OperatorProcess,
+    world::{LIMIT, OperatorWorld, PROJECT, condition},
 };
 
-use Operation::{Create, Delete, List, Update};
+use LoggedOperation::{Create, Delete, List, Update};
 
 /// More than the quota makes a hundred creates take.
 const LONG: Duration = Duration::from_secs(90);
@@ -26,13 +26,13 @@ fn is_ready(object: &RecordingCallback) -> bool {
         && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
 }
 
-async fn objects(world: &World) -> Vec<RecordingCallback> {
+async fn objects(world: &OperatorWorld) -> Vec<RecordingCallback> {
     let (callbacks, all) = (world.namespace.callbacks(), ListParams::default());
     callbacks.list(&all).await.unwrap().items
 }
 
 /// Waits until so many objects are Ready, and gives all of them.
-async fn ready(world: &World, wanted: usize) -> Vec<RecordingCallback> {
+async fn ready(world: &OperatorWorld, wanted: usize) -> Vec<RecordingCallback> {
     eventually(&format!("{wanted} objects are Ready"), LONG, async || {
         let all = objects(world).await;
         (all.iter().filter(|object| is_ready(object)).count() == wanted).then_some(all)
@@ -46,13 +46,13 @@ fn versions(objects: &[RecordingCallback]) -> BTreeMap<String, Option<String>> {
     objects.iter().map(version).collect()
 }
 
-fn live_calls(world: &World) -> Vec<Call> {
+fn live_calls(world: &OperatorWorld) -> Vec<LoggedCall> {
     let calls = world.cloud.calls().into_iter();
     calls.filter(|call| call.operation.is_live()).collect()
 }
 
 /// Waits until an operation was called so often.
-async fn called(world: &World, operation: Operation, times: usize) {
+async fn called(world: &OperatorWorld, operation: LoggedOperation, times: usize) {
     let enough = |cloud: &live_simulator::Cloud| {
         let calls = cloud.calls();
         let found = calls.iter().filter(|call| call.operation == operation);
@@ -63,18 +63,18 @@ async fn called(world: &World, operation: Operation, times: usize) {
 }
 
 /// Where in the log the first call is of which this is so.
-fn position(world: &World, is_so: impl Fn(&Call) -> bool) -> Option<usize> {
+fn position(world: &OperatorWorld, is_so: impl Fn(&LoggedCall) -> bool) -> Option<usize> {
     live_calls(world).iter().position(is_so)
 }
 
-fn names(call: &Call, domain: &str) -> bool {
+fn names(call: &LoggedCall, domain: &str) -> bool {
     let body = call.body.as_ref();
     body.is_some_and(|body| body["publish_domain"] == json!(domain))
 }
 
 #[tokio::test]
 async fn a_hundred_objects_cost_a_call_each_and_then_a_page_per_hundred_rows_and_no_write() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     for number in 0..150 {
         let domain = format!("other-{number}.example.com");
         let project = PROJECT;
@@ -108,7 +108,7 @@ async fn a_hundred_objects_cost_a_call_each_and_then_a_page_per_hundred_rows_and
 
     // And every sweep takes as many lists as the project has pages.
     called(&world, List, calls - 100 + 9).await;
-    let lists: Vec<Call> = live_calls(&world).split_off(calls);
+    let lists: Vec<LoggedCall> = live_calls(&world).split_off(calls);
     assert!(lists.iter().all(|call| call.operation == List));
     let first_pages = lists.iter().filter(|call| call.target.contains("offset=0"));
     assert_eq!(first_pages.count(), lists.len().div_ceil(3), "{lists:#?}");
@@ -118,7 +118,7 @@ async fn a_hundred_objects_cost_a_call_each_and_then_a_page_per_hundred_rows_and
 
 #[tokio::test]
 async fn a_rotated_sign_key_is_one_update_and_one_write_for_each_object() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     world.put_secret("hooks", &[("sign", "k".repeat(32))]).await;
     let key = json!({ "signKeySecretRef": { "name": "hooks", "key": "sign" } });
     for number in 0..20 {
@@ -160,7 +160,7 @@ async fn a_rotated_sign_key_is_one_update_and_one_write_for_each_object() {
 
 #[tokio::test]
 async fn an_edit_that_has_to_queue_is_two_writes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     // One token every 10 s: whoever comes after a call waits for long.
     let _operator = world.operator_with(&["--requests-per-minute=6"]).await;
     world.create("push", json!({})).await;
@@ -179,14 +179,14 @@ async fn an_edit_that_has_to_queue_is_two_writes() {
 
 #[tokio::test]
 async fn a_queue_of_creates_holds_up_neither_edits_nor_deletes_nor_other_namespaces() {
-    let (world, other) = (World::new().await, World::new().await);
+    let (world, other) = (OperatorWorld::new().await, OperatorWorld::new().await);
     other.put_secret("huaweicloud", &world.credentials()).await;
     let mut flags = world.flags();
     flags.retain(|flag| !flag.starts_with("--namespaces="));
     let namespaces = [world.namespace.name(), other.namespace.name()].join(",");
     flags.push(format!("--namespaces={namespaces}"));
     flags.push("--requests-per-minute=60".to_owned());
-    let _operator = Operator::start(&flags).await;
+    let _operator = OperatorProcess::start(&flags).await;
     world.create("edited", json!({})).await;
     world.create("deleted", json!({})).await;
     world.ready("edited").await;
@@ -201,7 +201,7 @@ async fn a_queue_of_creates_holds_up_neither_edits_nor_deletes_nor_other_namespa
     world.patch("edited", url).await;
     world.delete("deleted").await;
     other.create("alone", json!({})).await;
-    let alone = |call: &Call| call.operation == Create && names(call, "alone.example.com");
+    let alone = |call: &LoggedCall| call.operation == Create && names(call, "alone.example.com");
     eventually("all three are served", LIMIT, async || {
         position(&world, |call| call.operation == Update)?;
         position(&world, |call| call.operation == Delete)?;
@@ -210,11 +210,11 @@ async fn a_queue_of_creates_holds_up_neither_edits_nor_deletes_nor_other_namespa
     .await;
 
     // A token every second, two of them to the urgent ones, the rest in turns: look and create of the other namespace come soon.
-    let after = |is_so: &dyn Fn(&Call) -> bool| position(&world, is_so).unwrap() - before;
+    let after = |is_so: &dyn Fn(&LoggedCall) -> bool| position(&world, is_so).unwrap() - before;
     let edit = after(&|call| call.operation == Update);
     let delete = after(&|call| call.operation == Delete);
     let calls = live_calls(&world).split_off(before);
-    let calls: Vec<Operation> = calls.iter().map(|call| call.operation).collect();
+    let calls: Vec<LoggedOperation> = calls.iter().map(|call| call.operation).collect();
     assert!(edit <= 4 && delete <= 4, "{calls:?}");
     assert!(after(&alone) <= 9, "{calls:?}");
     assert!(world.count(Create) < 40, "the queue is still long");

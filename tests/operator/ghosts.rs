@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
-use live_simulator::{Cloud, Fault, Operation, Settings};
+use live_simulator::{Cloud, LoggedOperation, ScriptedFault, SimulatorSettings};
 use recording_callback_operator::api::{FINALIZER, status::Status};
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use crate::{
     interference::{is_protected, wipe},
     support::{
         eventually,
-        world::{LIMIT, World, condition},
+        world::{LIMIT, OperatorWorld, condition},
     },
 };
 
-use Operation::{Create, Delete, List};
+use LoggedOperation::{Create, Delete, List};
 
 /// Whether the POST is still under way.
-fn posting(world: &World) -> bool {
+fn posting(world: &OperatorWorld) -> bool {
     let mut calls = world.cloud.calls().into_iter();
     calls.any(|call| call.operation == Create && !call.is_answered())
 }
@@ -27,9 +27,9 @@ fn posting(world: &World) -> bool {
 #[tokio::test]
 async fn metadata_that_is_wiped_during_the_post_is_back_before_its_answer() {
     for committed in [true, false] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let late = Duration::from_secs(6);
-        let fault = Fault::on(Create);
+        let fault = ScriptedFault::on(Create);
         world.cloud.fault(if committed {
             fault.delay_after(late)
         } else {
@@ -59,7 +59,7 @@ async fn metadata_that_is_wiped_during_the_post_is_back_before_its_answer() {
 
 #[tokio::test]
 async fn a_duplicate_loses_an_id_that_is_its_owners() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator_with(&["--resync-interval=1s"]).await;
     let older = world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id;
@@ -87,10 +87,10 @@ async fn a_duplicate_loses_an_id_that_is_its_owners() {
 async fn an_object_that_is_replaced_by_an_equal_one_under_lagging_lists_has_one_living_row() {
     for uniqueness in [true, false] {
         for (name, list_lag_ms) in [("push", 2500), ("push", 5000), ("other", 5000)] {
-            let world = World::with(Settings {
+            let world = OperatorWorld::with(SimulatorSettings {
                 uniqueness,
                 list_lag_ms,
-                ..Settings::default()
+                ..SimulatorSettings::default()
             })
             .await;
             let _operator = world.operator_with(&["--resync-interval=1s"]).await;
@@ -131,7 +131,7 @@ async fn an_object_that_is_replaced_by_an_equal_one_under_lagging_lists_has_one_
 #[tokio::test]
 async fn an_object_that_was_let_go_says_who_holds_it_and_has_no_id() {
     for policy in ["Delete", "Retain"] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let _operator = world.operator().await;
         let own = json!({ "deletionPolicy": policy });
         world.create("push", own).await;

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use kube::api::{DeleteParams, PostParams};
-use live_simulator::{Call, Cloud, Fault, Operation, Payload};
+use live_simulator::{Cloud, LoggedCall, LoggedOperation, ScriptedFault, ScriptedPayload};
 use recording_callback_operator::api::PENDING_OPERATION;
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    world::{LIMIT, World},
+    operator::OperatorProcess,
+    world::{LIMIT, OperatorWorld},
 };
 
-use Operation::{Create, Delete, List};
+use LoggedOperation::{Create, Delete, List};
 
 /// What `kubectl replace` does with a manifest that knows of neither finalizer nor record: it takes the version from the server.
-pub(crate) async fn wipe(world: &World, name: &str) {
+pub(crate) async fn wipe(world: &OperatorWorld, name: &str) {
     eventually("the object is replaced", LIMIT, async || {
         let mut object = world.get(name).await.unwrap();
         object.metadata.finalizers = None;
@@ -33,7 +33,7 @@ pub(crate) async fn wipe(world: &World, name: &str) {
 }
 
 /// Deletes an object as somebody does who does not want to wait.
-async fn force(world: &World, name: &str) {
+async fn force(world: &OperatorWorld, name: &str) {
     let callbacks = world.namespace.callbacks();
     callbacks
         .delete(name, &DeleteParams::default())
@@ -45,8 +45,8 @@ async fn force(world: &World, name: &str) {
 }
 
 /// An operator whose POST is in flight for a while: the cloud has made the callback and answers late.
-async fn posting(world: &World) -> Operator {
-    let late = Fault::on(Create).delay_after(Duration::from_millis(1500));
+async fn posting(world: &OperatorWorld) -> OperatorProcess {
+    let late = ScriptedFault::on(Create).delay_after(Duration::from_millis(1500));
     world.cloud.fault(late);
     let operator = world
         .operator_with(&["--request-timeout=3s", "--settle-time=8s"])
@@ -57,7 +57,7 @@ async fn posting(world: &World) -> Operator {
     operator
 }
 
-pub(crate) async fn is_protected(world: &World) -> bool {
+pub(crate) async fn is_protected(world: &OperatorWorld) -> bool {
     let object = world.get("push").await.unwrap();
     let annotations = object.metadata.annotations.unwrap_or_default();
     !object.metadata.finalizers.unwrap_or_default().is_empty()
@@ -65,9 +65,9 @@ pub(crate) async fn is_protected(world: &World) -> bool {
 }
 
 /// Waits until the cloud holds nothing, and has said so.
-async fn nothing_is_left(world: &World) {
+async fn nothing_is_left(world: &OperatorWorld) {
     let deleted = |cloud: &Cloud| {
-        let answered = cloud.calls().iter().all(Call::is_answered);
+        let answered = cloud.calls().iter().all(LoggedCall::is_answered);
         cloud.rows().is_empty() && answered
     };
     let cloud = &world.cloud;
@@ -78,7 +78,7 @@ async fn nothing_is_left(world: &World) {
 }
 
 /// Waits until the cloud has made one callback and deleted it again.
-async fn what_was_made_is_deleted(world: &World) {
+async fn what_was_made_is_deleted(world: &OperatorWorld) {
     let deleted = |cloud: &Cloud| cloud.mutations().len() == 2 && cloud.rows().is_empty();
     let wait = world.cloud.wait_for("it is deleted", LIMIT, deleted);
     wait.await.unwrap();
@@ -86,7 +86,7 @@ async fn what_was_made_is_deleted(world: &World) {
 
 #[tokio::test]
 async fn a_settled_object_that_is_replaced_gets_its_finalizer_back() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id;
@@ -108,7 +108,7 @@ async fn a_settled_object_that_is_replaced_gets_its_finalizer_back() {
 
 #[tokio::test]
 async fn an_object_that_is_replaced_and_deleted_at_once_leaves_nothing() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -123,7 +123,7 @@ async fn an_object_that_is_replaced_and_deleted_at_once_leaves_nothing() {
 
 #[tokio::test]
 async fn an_object_that_is_replaced_while_its_create_is_in_flight_keeps_what_is_made() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = posting(&world).await;
     wipe(&world, "push").await;
 
@@ -137,7 +137,7 @@ async fn an_object_that_is_replaced_while_its_create_is_in_flight_keeps_what_is_
 
 #[tokio::test]
 async fn an_object_that_is_replaced_and_deleted_while_its_create_is_in_flight_leaves_nothing() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = posting(&world).await;
     wipe(&world, "push").await;
     world.delete("push").await;
@@ -152,7 +152,7 @@ async fn an_object_that_is_replaced_and_deleted_while_its_create_is_in_flight_le
 
 #[tokio::test]
 async fn an_object_that_is_deleted_by_force_while_its_create_is_in_flight_leaves_nothing() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = posting(&world).await;
     force(&world, "push").await;
 
@@ -172,10 +172,10 @@ fn is_posted(cloud: &Cloud) -> bool {
 async fn an_object_that_is_deleted_by_force_before_its_create_is_carried_out_leaves_nothing() {
     // Nobody waits for the answer any more when the cloud makes the callback.
     for late in [
-        Fault::on(Create).delay_after(Duration::from_secs(6)),
-        Fault::on(Create).delay_before(Duration::from_secs(5)),
+        ScriptedFault::on(Create).delay_after(Duration::from_secs(6)),
+        ScriptedFault::on(Create).delay_before(Duration::from_secs(5)),
     ] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         world.cloud.fault(late);
         let _operator = world.operator().await;
         world.create("push", json!({})).await;
@@ -193,8 +193,8 @@ async fn an_object_that_is_deleted_by_force_before_its_create_is_carried_out_lea
 
 #[tokio::test]
 async fn an_object_that_is_deleted_by_force_and_whose_create_made_nothing_is_forgotten() {
-    let world = World::new().await;
-    world.cloud.fault(Fault::on(Create).hang());
+    let world = OperatorWorld::new().await;
+    world.cloud.fault(ScriptedFault::on(Create).hang());
     let operator = world.operator().await;
     world.create("push", json!({})).await;
     let cloud = &world.cloud;
@@ -211,10 +211,12 @@ async fn an_object_that_is_deleted_by_force_and_whose_create_made_nothing_is_for
 
 #[tokio::test]
 async fn an_object_of_unknown_outcome_that_is_replaced_and_deleted_at_once_leaves_nothing() {
-    let world = World::new().await;
-    world.cloud.fault(Fault::on(Create).lose_reply());
-    let down = Fault::on(List).always().reply(503, Payload::default());
-    world.cloud.fault(Fault { skip: 1, ..down });
+    let world = OperatorWorld::new().await;
+    world.cloud.fault(ScriptedFault::on(Create).lose_reply());
+    let down = ScriptedFault::on(List)
+        .always()
+        .reply(503, ScriptedPayload::default());
+    world.cloud.fault(ScriptedFault { skip: 1, ..down });
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.reason("push", "OutcomeUnknown").await;
@@ -228,19 +230,21 @@ async fn an_object_of_unknown_outcome_that_is_replaced_and_deleted_at_once_leave
 
 #[tokio::test]
 async fn what_such_an_object_leaves_is_deleted_although_the_cloud_fails_at_first() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = posting(&world).await;
-    world
-        .cloud
-        .fault(Fault::on(Delete).times(2).reply(503, Payload::default()));
+    world.cloud.fault(
+        ScriptedFault::on(Delete)
+            .times(2)
+            .reply(503, ScriptedPayload::default()),
+    );
     force(&world, "push").await;
     nothing_is_left(&world).await;
 }
 
 #[tokio::test]
 async fn what_such_an_object_is_to_retain_stays() {
-    let world = World::new().await;
-    let late = Fault::on(Create).delay_after(Duration::from_millis(1500));
+    let world = OperatorWorld::new().await;
+    let late = ScriptedFault::on(Create).delay_after(Duration::from_millis(1500));
     world.cloud.fault(late);
     let operator = world
         .operator_with(&["--request-timeout=3s", "--settle-time=8s"])
@@ -264,10 +268,12 @@ async fn what_such_an_object_is_to_retain_stays() {
 
 #[tokio::test]
 async fn a_record_of_unknown_outcome_that_is_wiped_is_written_back() {
-    let world = World::new().await;
-    world.cloud.fault(Fault::on(Create).lose_reply());
-    let down = Fault::on(List).always().reply(503, Payload::default());
-    world.cloud.fault(Fault { skip: 1, ..down });
+    let world = OperatorWorld::new().await;
+    world.cloud.fault(ScriptedFault::on(Create).lose_reply());
+    let down = ScriptedFault::on(List)
+        .always()
+        .reply(503, ScriptedPayload::default());
+    world.cloud.fault(ScriptedFault { skip: 1, ..down });
     let _operator = world.operator().await;
     world
         .create("push", json!({ "adoptionPolicy": "Never" }))

@@ -2,16 +2,16 @@
 
 mod rotation;
 
-use live_simulator::{Cloud, Credential, Operation};
+use live_simulator::{Cloud, KnownCredential, LoggedOperation};
 use recording_callback_operator::api::{RecordingCallback, status::Status};
 use serde_json::{Value, json};
 
 use crate::support::{
     versions,
-    world::{AK, LIMIT, PROJECT, SK, World, condition},
+    world::{AK, LIMIT, OperatorWorld, PROJECT, SK, condition},
 };
 
-use Operation::{Get, List, Update};
+use LoggedOperation::{Get, List, Update};
 
 const A: &str = "TestSignKeyNotASecret0000000000000A";
 const B: &str = "TestSignKeyNotASecret0000000000000B";
@@ -27,17 +27,17 @@ fn credentials(name: &str) -> Value {
     json!({ "credentialsSecretRef": { "name": name } })
 }
 
-async fn edit(world: &World, spec: Value) {
+async fn edit(world: &OperatorWorld, spec: Value) {
     world.patch("push", json!({ "spec": spec })).await;
 }
 
-async fn put_keys(world: &World, sign: &str, other: &str) {
+async fn put_keys(world: &OperatorWorld, sign: &str, other: &str) {
     let values = [("sign", sign.to_owned()), ("other", other.to_owned())];
     world.put_secret("hooks", &values).await;
 }
 
 /// Waits until the cloud holds this key, and gives the PUTs so far.
-async fn holds(world: &World, key: &str) -> usize {
+async fn holds(world: &OperatorWorld, key: &str) -> usize {
     let held = |cloud: &Cloud| {
         let rows = cloud.rows();
         rows.iter()
@@ -52,7 +52,7 @@ fn digest(status: &Status) -> Option<&String> {
 }
 
 /// The statuses after this version that say Ready of a later generation.
-async fn readies_since(world: &World, before: &RecordingCallback) -> Vec<Status> {
+async fn readies_since(world: &OperatorWorld, before: &RecordingCallback) -> Vec<Status> {
     let statuses = versions::statuses(&world.namespace, before).await;
     let is_ready = |status: &Status| {
         status.observed_generation > before.metadata.generation
@@ -63,7 +63,7 @@ async fn readies_since(world: &World, before: &RecordingCallback) -> Vec<Status>
 
 #[tokio::test]
 async fn another_sign_key_is_sent_once_and_before_the_generation_is_ready() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_keys(&world, A, B).await;
     world.put_secret("next", &[("sign", C.to_owned())]).await;
     let _operator = world.operator().await;
@@ -91,9 +91,9 @@ async fn another_sign_key_is_sent_once_and_before_the_generation_is_ready() {
 
 #[tokio::test]
 async fn other_credentials_of_the_same_project_look_once() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let second = ("AKTESTEXAMPLE0000002", "sk-test-example-of-the-second-key");
-    let credential = Credential::new(second.0, second.1, PROJECT);
+    let credential = KnownCredential::new(second.0, second.1, PROJECT);
     world.cloud.add_credential(credential);
     let mut values = world.credentials_with(second.1);
     second.0.clone_into(&mut values[0].1);
@@ -115,8 +115,8 @@ async fn other_credentials_of_the_same_project_look_once() {
 
 #[tokio::test]
 async fn another_target_is_not_called_until_it_is_the_former_one_again() {
-    let world = World::new().await;
-    let credential = Credential::new(AK, SK, PROJECT);
+    let world = OperatorWorld::new().await;
+    let credential = KnownCredential::new(AK, SK, PROJECT);
     world
         .cloud
         .add_credential(credential.project(OTHER_PROJECT, "other"));
@@ -165,7 +165,7 @@ async fn another_target_is_not_called_until_it_is_the_former_one_again() {
 
 #[tokio::test]
 async fn another_target_that_came_while_nobody_watched_is_told() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id;
@@ -184,7 +184,7 @@ async fn another_target_that_came_while_nobody_watched_is_told() {
 
 #[tokio::test]
 async fn an_endpoint_that_came_to_be_forbidden_while_nobody_watched_is_told() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -198,7 +198,7 @@ async fn an_endpoint_that_came_to_be_forbidden_while_nobody_watched_is_told() {
 
 #[tokio::test]
 async fn a_secret_that_is_missing_is_told_of_the_new_generation_and_healed() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_keys(&world, A, B).await;
     let _operator = world.operator().await;
     world.create("push", key("hooks", "sign")).await;

@@ -3,12 +3,12 @@
 
 mod trouble;
 
-use live_simulator::{Operation, Settings, settings::Contract};
+use live_simulator::{LoggedOperation, SimulatorSettings, settings::Contract};
 use serde_json::json;
 
 use crate::support::{in_both_modes, in_both_modes_with};
 
-use Operation::{Create, Delete, List, Update};
+use LoggedOperation::{Create, Delete, List, Update};
 
 #[tokio::test]
 async fn a_create_costs_two_calls_and_two_writes() {
@@ -47,9 +47,9 @@ async fn a_create_costs_two_calls_and_two_writes() {
 
 #[tokio::test]
 async fn a_create_with_an_empty_answer_ends_with_the_id_that_a_look_finds() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         contract: Contract::Original,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     in_both_modes_with(&settings, async |world| {
         let _operator = world.operator().await;

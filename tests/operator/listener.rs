@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use live_simulator::Operation::Create;
+use live_simulator::LoggedOperation::Create;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 
-use crate::support::world::World;
+use crate::support::world::OperatorWorld;
 
 /// A probe of the chart waits no longer.
 const PROBE: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ async fn opened(address: SocketAddr, count: usize, sent: &str) -> Vec<TcpStream>
 
 #[tokio::test]
 async fn half_sent_heads_and_slow_readers_hold_up_neither_probes_nor_work() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     let address = operator.address.unwrap();
     let head = "GET /metrics HTTP/1.1\r\nHost: operator\r\n";

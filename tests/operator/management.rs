@@ -1,12 +1,12 @@
 //! Objects that are not simply managed: those that only look, those that are suspended, and an operator that changes nothing.
 
-use live_simulator::{Change, Operation, RowPatch};
+use live_simulator::{LoggedChange, LoggedOperation, RowPatch};
 use recording_callback_operator::api::status::{PlanStatus, Status};
 use serde_json::json;
 
-use crate::support::world::{PROJECT, World, condition};
+use crate::support::world::{OperatorWorld, PROJECT, condition};
 
-use Operation::{Create, Delete, List, Update};
+use LoggedOperation::{Create, Delete, List, Update};
 
 const OURS: &str = "https://hooks.example.com/record";
 const OTHER: &str = "https://elsewhere.example.com/record";
@@ -24,10 +24,10 @@ fn url(url: &str) -> RowPatch {
 }
 
 /// Field, from, to.
-type Told<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+type ReportedPlan<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
 /// What a callback that is not there yet will say.
-const NEW: [Told<'_>; 3] = [
+const NEW: [ReportedPlan<'_>; 3] = [
     ("notifyCallbackURL", None, Some(OURS)),
     (
         "notifyEventSubscription",
@@ -38,7 +38,7 @@ const NEW: [Told<'_>; 3] = [
 ];
 
 /// The action, and each change.
-fn told(plan: &PlanStatus) -> (&str, Vec<Told<'_>>) {
+fn told(plan: &PlanStatus) -> (&str, Vec<ReportedPlan<'_>>) {
     let changes = plan.changes.iter().map(|change| {
         (
             change.field.as_str(),
@@ -49,13 +49,13 @@ fn told(plan: &PlanStatus) -> (&str, Vec<Told<'_>>) {
     (&plan.action, changes.collect())
 }
 
-async fn has_finalizer(world: &World, name: &str) -> bool {
+async fn has_finalizer(world: &OperatorWorld, name: &str) -> bool {
     let object = world.get(name).await.unwrap();
     !object.metadata.finalizers.unwrap_or_default().is_empty()
 }
 
 /// The status, once it is about the present generation.
-async fn current(world: &World, name: &str) -> Status {
+async fn current(world: &OperatorWorld, name: &str) -> Status {
     let generation = world.get(name).await.unwrap().metadata.generation;
     world
         .status(name, "the generation is observed", |status| {
@@ -64,7 +64,7 @@ async fn current(world: &World, name: &str) -> Status {
         .await
 }
 
-fn writes(world: &World) -> Vec<Operation> {
+fn writes(world: &OperatorWorld) -> Vec<LoggedOperation> {
     let calls = world.calls().into_iter().map(|(operation, _)| operation);
     calls
         .filter(|operation| [Create, Update, Delete].contains(operation))
@@ -73,7 +73,7 @@ fn writes(world: &World) -> Vec<Operation> {
 
 #[tokio::test]
 async fn an_object_that_observes_tells_what_managing_it_would_do() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world
         .create("push", json!({ "managementPolicy": "Observe" }))
@@ -132,7 +132,7 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
 
 #[tokio::test]
 async fn an_object_that_observes_owns_nothing_and_its_plan_knows_the_owner() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world
         .create(
@@ -151,12 +151,12 @@ async fn an_object_that_observes_owns_nothing_and_its_plan_knows_the_owner() {
         ("None", vec![]),
         "it would be a Duplicate"
     );
-    assert_eq!(world.changes(&id), [Change::Created]);
+    assert_eq!(world.changes(&id), [LoggedChange::Created]);
 }
 
 #[tokio::test]
 async fn an_object_can_go_from_managed_to_observed_and_back() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id;
@@ -205,7 +205,7 @@ async fn an_object_can_go_from_managed_to_observed_and_back() {
 
 #[tokio::test]
 async fn an_observed_object_leaves_its_callback_when_it_goes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -222,7 +222,7 @@ async fn an_observed_object_leaves_its_callback_when_it_goes() {
 
 #[tokio::test]
 async fn a_suspended_object_costs_no_call_and_keeps_its_word() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -264,7 +264,7 @@ async fn a_suspended_object_costs_no_call_and_keeps_its_word() {
 
 #[tokio::test]
 async fn an_object_that_begins_suspended_is_unknown_until_it_is_resumed() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({ "suspend": true })).await;
 
@@ -282,7 +282,7 @@ async fn an_object_that_begins_suspended_is_unknown_until_it_is_resumed() {
 
 #[tokio::test]
 async fn nothing_is_said_of_a_resumed_object_before_its_credentials_are_read() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world
         .create("push", json!({ "notifyCallbackURL": OURS }))
@@ -309,7 +309,7 @@ async fn nothing_is_said_of_a_resumed_object_before_its_credentials_are_read() {
 
 #[tokio::test]
 async fn an_operator_that_may_not_change_anything_looks_and_tells() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::Namespace;
 
 /// What the API server must say.
-enum Answer {
+enum ManifestAnswer {
     /// It takes the manifest, and the spec that it stores is the one that was sent.
     Accepted,
     /// It refuses the manifest for one field, with these words.
@@ -22,19 +22,23 @@ enum Answer {
 }
 
 /// Checks an answer of the API server; says what is wrong with it.
-fn judge(expected: &Answer, sent: &Value, answer: &Result<Value, Status>) -> Result<(), String> {
+fn judge(
+    expected: &ManifestAnswer,
+    sent: &Value,
+    answer: &Result<Value, Status>,
+) -> Result<(), String> {
     match (expected, answer) {
-        (Answer::Accepted, Ok(stored)) if stored["spec"] == *sent => Ok(()),
-        (Answer::Accepted, Ok(stored)) => Err(format!("stored as {}", stored["spec"])),
-        (Answer::Accepted, Err(status)) => Err(format!("refused: {}", status.message)),
+        (ManifestAnswer::Accepted, Ok(stored)) if stored["spec"] == *sent => Ok(()),
+        (ManifestAnswer::Accepted, Ok(stored)) => Err(format!("stored as {}", stored["spec"])),
+        (ManifestAnswer::Accepted, Err(status)) => Err(format!("refused: {}", status.message)),
         (_, Ok(_)) => Err("accepted".to_owned()),
-        (Answer::Unreadable { words }, Err(status)) => {
+        (ManifestAnswer::Unreadable { words }, Err(status)) => {
             let right = status
                 .message
                 .contains(&format!("strict decoding error: {words}"));
             right.then_some(()).ok_or_else(|| status.message.clone())
         }
-        (Answer::Refused { field, words }, Err(status)) => {
+        (ManifestAnswer::Refused { field, words }, Err(status)) => {
             let causes = status.details.iter().flat_map(|details| &details.causes);
             // What the API server adds when it did not come to the rules.
             let causes = causes.filter(|cause| !cause.message.contains("rules were not checked"));

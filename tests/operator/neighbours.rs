@@ -1,16 +1,18 @@
 //! Nobody waits for another's trouble: what hangs or fails delays only its own.
 
-use live_simulator::{Credential, Fault, Operation, Settings, Simulator};
+use live_simulator::{
+    KnownCredential, LoggedOperation, ScriptedFault, Simulator, SimulatorSettings,
+};
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    proxy::{Answer, Calls, Harm, Proxy},
-    world::{LIMIT, PROJECT, SK, World, condition},
+    operator::OperatorProcess,
+    proxy::{ApiProxy, Harm, HarmedAnswer, HarmedCalls},
+    world::{LIMIT, OperatorWorld, PROJECT, SK, condition},
 };
 
-use Operation::{List, ListProjects};
+use LoggedOperation::{List, ListProjects};
 
 /// How many accounts are in trouble.
 const SILENT: usize = 3;
@@ -24,11 +26,11 @@ fn lists(cloud: &Simulator) -> (usize, usize) {
 }
 
 /// A cloud with some accounts that are to fall silent, whose project has to be looked up.
-async fn silent(world: &World) -> Simulator {
-    let cloud = Simulator::start(Settings::default()).unwrap();
+async fn silent(world: &OperatorWorld) -> Simulator {
+    let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
     for number in 0..SILENT {
         let ak = format!("AKTESTSILENT000000{number}");
-        cloud.add_credential(Credential::new(&ak, SK, PROJECT));
+        cloud.add_credential(KnownCredential::new(&ak, SK, PROJECT));
         let values = [
             ("ak", ak),
             ("sk", SK.to_owned()),
@@ -43,7 +45,7 @@ async fn silent(world: &World) -> Simulator {
 
 #[tokio::test]
 async fn accounts_whose_cloud_never_answers_hold_up_no_sweep() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let silent = silent(&world).await;
     let endpoints = [
         world.cloud.endpoint(),
@@ -69,7 +71,7 @@ async fn accounts_whose_cloud_never_answers_hold_up_no_sweep() {
 
     for (hung, operation) in [(SILENT, List), (2 * SILENT, ListProjects)] {
         silent.clear_faults();
-        silent.fault(Fault::on(operation).hang().always());
+        silent.fault(ScriptedFault::on(operation).hang().always());
         if operation == ListProjects {
             // One that knows no account yet.
             operator.kill().await;
@@ -90,12 +92,12 @@ async fn accounts_whose_cloud_never_answers_hold_up_no_sweep() {
 
 #[tokio::test]
 async fn a_secret_whose_read_hangs_holds_up_nobody_even_with_one_worker() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     world.put_secret("other", &world.credentials()).await;
-    let proxy = Proxy::start(std::sync::Arc::default()).await;
+    let proxy = ApiProxy::start(std::sync::Arc::default()).await;
     let flags = world.flags_with(&["--concurrency=1"]);
-    let operator = Operator::start_at(proxy.url(), &flags).await;
-    proxy.harm(Harm::to(Calls::Secret).before(Answer::Hang));
+    let operator = OperatorProcess::start_at(proxy.url(), &flags).await;
+    proxy.harm(Harm::to(HarmedCalls::Secret).before(HarmedAnswer::Hang));
     world.create("push", json!({})).await;
     eventually("its Secret is being read", LIMIT, async || {
         (proxy.harmed() == 1).then_some(())
@@ -110,7 +112,7 @@ async fn a_secret_whose_read_hangs_holds_up_nobody_even_with_one_worker() {
 
 #[tokio::test]
 async fn a_value_over_64_kib_is_refused_by_name() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let long = "x".repeat(64 * 1024 + 1);
     world
         .put_secret("huaweicloud", &world.credentials_with(&long))

@@ -1,22 +1,22 @@
 //! Whose a remote callback is: what is adopted, and what is left alone.
 
 use kube::api::PostParams;
-use live_simulator::{Change, Operation, Row, RowPatch, Settings};
+use live_simulator::{LoggedChange, LoggedOperation, RowPatch, SimulatorSettings, StoredRow};
 use recording_callback_operator::api::{RecordingCallback, status::Status};
 use serde_json::json;
 
 use crate::support::{
     in_both_modes,
-    world::{PROJECT, World, condition},
+    world::{OperatorWorld, PROJECT, condition},
 };
 
-use Operation::{Create, Delete, Get, List, Update};
+use LoggedOperation::{Create, Delete, Get, List, Update};
 
 const OURS: &str = "https://hooks.example.com/record";
 const FOREIGN: &str = "https://elsewhere.example.com/record";
 
 /// A callback that somebody else made for `push.example.com`.
-fn foreign(world: &World, url: &str) -> Row {
+fn foreign(world: &OperatorWorld, url: &str) -> StoredRow {
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()
@@ -35,7 +35,7 @@ fn finalizers(object: &RecordingCallback) -> &[String] {
 }
 
 /// Waits until the object was looked at so often in vain.
-async fn tried(world: &World, name: &str, times: i64) -> Status {
+async fn tried(world: &OperatorWorld, name: &str, times: i64) -> Status {
     world
         .status(name, "tried again", |status| {
             status.failures.is_some_and(|failures| failures >= times)
@@ -45,7 +45,7 @@ async fn tried(world: &World, name: &str, times: i64) -> Status {
 
 #[tokio::test]
 async fn never_means_never_and_says_whose_the_callback_is() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let row = foreign(&world, OURS);
     let _operator = world.operator().await;
     world
@@ -94,7 +94,7 @@ async fn what_says_the_same_is_adopted_without_a_write_at_the_cloud() {
 
 #[tokio::test]
 async fn what_differs_is_a_conflict_that_names_the_fields_and_heals_by_itself() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let row = foreign(&world, FOREIGN);
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
@@ -125,7 +125,7 @@ async fn what_differs_is_a_conflict_that_names_the_fields_and_heals_by_itself() 
 
 #[tokio::test]
 async fn a_requested_look_ends_a_conflict_at_once() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let row = foreign(&world, FOREIGN);
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
@@ -147,7 +147,7 @@ async fn a_requested_look_ends_a_conflict_at_once() {
 
 #[tokio::test]
 async fn always_takes_over_and_writes_once() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let row = foreign(&world, FOREIGN);
     let _operator = world.operator().await;
     world
@@ -159,7 +159,7 @@ async fn always_takes_over_and_writes_once() {
     assert_eq!(status.adopted, Some(true));
     assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
     assert_eq!(world.calls(), [(List, Some(200)), (Update, Some(200))]);
-    assert_eq!(world.changes(&row.id), [Change::Updated]);
+    assert_eq!(world.changes(&row.id), [LoggedChange::Updated]);
     let held = world.cloud.row(&row.id).unwrap();
     assert_eq!(held.notify_callback_url.as_deref(), Some(OURS));
     world.event("push", "Adopted").await;
@@ -175,7 +175,7 @@ async fn always_takes_over_and_writes_once() {
 
 #[tokio::test]
 async fn an_adopted_callback_gets_the_key_once_since_nobody_can_see_its_own() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let row = foreign(&world, OURS);
     world
         .put_secret("hooks", &[("sign", "testonly".repeat(5))])
@@ -197,9 +197,9 @@ async fn an_adopted_callback_gets_the_key_once_since_nobody_can_see_its_own() {
 
 #[tokio::test]
 async fn several_callbacks_at_one_place_are_all_named_and_none_is_touched() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         uniqueness: false,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let rows = [foreign(&world, OURS), foreign(&world, FOREIGN)];
@@ -216,15 +216,15 @@ async fn several_callbacks_at_one_place_are_all_named_and_none_is_touched() {
     let status = world.asked("push", "one is left").await;
     assert_eq!(status.callback_id.as_ref(), Some(&rows[0].id));
     for row in &rows {
-        assert!(!world.changes(&row.id).contains(&Change::Deleted));
+        assert!(!world.changes(&row.id).contains(&LoggedChange::Deleted));
     }
 }
 
 #[tokio::test]
 async fn a_foreign_callback_beside_ours_is_told_and_ours_is_kept() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         uniqueness: false,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     let _operator = world.operator().await;
@@ -246,7 +246,7 @@ async fn a_foreign_callback_beside_ours_is_told_and_ours_is_kept() {
 
 #[tokio::test]
 async fn a_cluster_restored_without_status_finds_its_callback_again() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     let id = world.ready("push").await.callback_id.unwrap();

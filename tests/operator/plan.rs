@@ -2,15 +2,15 @@
 
 use std::fs;
 
-use live_simulator::{Fault, Operation, RowPatch};
+use live_simulator::{LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::{
     errors::refusal,
     support::{
-        Said, program,
-        world::{PROJECT, World, condition},
+        KubectlOutput, program,
+        world::{OperatorWorld, PROJECT, condition},
     },
 };
 
@@ -18,12 +18,12 @@ const HOOK: &str = "https://hooks.example.com/record";
 const OTHER: &str = "https://hooks.example.com/other";
 
 /// An ingest domain that no other world has: `plan` looks at the objects of the whole cluster.
-fn domain(world: &World, name: &str) -> String {
+fn domain(world: &OperatorWorld, name: &str) -> String {
     format!("{name}.{}.example.com", world.namespace.name())
 }
 
 /// A manifest of an object at a place of this world.
-fn manifest(world: &World, name: &str, more: &Value) -> Value {
+fn manifest(world: &OperatorWorld, name: &str, more: &Value) -> Value {
     let mut spec = json!({
         "publishDomain": domain(world, name),
         "app": "live",
@@ -38,13 +38,13 @@ fn manifest(world: &World, name: &str, more: &Value) -> Value {
 }
 
 /// Creates what `manifest` declares.
-async fn create(world: &World, name: &str, more: Value) {
+async fn create(world: &OperatorWorld, name: &str, more: Value) {
     let mut spec = json!({ "publishDomain": domain(world, name) });
     json_patch::merge(&mut spec, &more);
     world.create(name, spec).await;
 }
 
-async fn plan(world: &World, manifests: &[Value], more: &[&str]) -> Said {
+async fn plan(world: &OperatorWorld, manifests: &[Value], more: &[&str]) -> KubectlOutput {
     let file = NamedTempFile::new().unwrap();
     let documents: Vec<String> = manifests.iter().map(Value::to_string).collect();
     fs::write(file.path(), documents.join("\n---\n")).unwrap();
@@ -56,13 +56,13 @@ async fn plan(world: &World, manifests: &[Value], more: &[&str]) -> Said {
 }
 
 /// The plans as programs read them, and the exit code.
-async fn plans(world: &World, manifests: &[Value]) -> (Vec<Value>, i32) {
+async fn plans(world: &OperatorWorld, manifests: &[Value]) -> (Vec<Value>, i32) {
     let said = plan(world, manifests, &["-o", "json"]).await;
     let read: Value = serde_json::from_str(&said.stdout).unwrap();
     (read["items"].as_array().unwrap().clone(), said.code)
 }
 
-fn foreign(world: &World, name: &str, url: &str) {
+fn foreign(world: &OperatorWorld, name: &str, url: &str) {
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()
@@ -73,7 +73,7 @@ fn foreign(world: &World, name: &str, url: &str) {
 
 #[tokio::test]
 async fn what_it_says_is_what_the_operator_does_then() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     for name in ["same", "edited"] {
         create(&world, name, json!({})).await;
@@ -112,7 +112,7 @@ async fn what_it_says_is_what_the_operator_does_then() {
     }
     assert_eq!(
         world.calls()[calls..],
-        [(Operation::List, Some(200))],
+        [(LoggedOperation::List, Some(200))],
         "one list for all"
     );
     assert_eq!(world.cloud.rows(), before.0);
@@ -152,7 +152,7 @@ async fn what_it_says_is_what_the_operator_does_then() {
 }
 
 /// Does what the manifests declare. Gives what the operator then changed at the cloud.
-async fn applied(world: &World) -> Vec<String> {
+async fn applied(world: &OperatorWorld) -> Vec<String> {
     let since = world.cloud.mutations().len();
     let edit = json!({ "spec": { "notifyCallbackURL": OTHER } });
     world.patch("edited", edit).await;
@@ -176,7 +176,7 @@ async fn applied(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn what_can_not_be_told_is_no_absence_of_changes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     create(&world, "settled", json!({})).await;
     let settled = world.ready("settled").await;
@@ -236,7 +236,7 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
         unknown_or_none(&world, manifest(&world, "new", &spec), "Unknown", words).await;
     }
     drop(operator);
-    let refused = Fault::on(Operation::List)
+    let refused = ScriptedFault::on(LoggedOperation::List)
         .always()
         .reply(400, refusal("LIVE.100011001"));
     world.cloud.fault(refused);
@@ -250,7 +250,7 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
 }
 
 /// Asserts what is planned for one object, and that the exit code says so, too.
-async fn unknown_or_none(world: &World, manifest: Value, action: &str, words: &str) {
+async fn unknown_or_none(world: &OperatorWorld, manifest: Value, action: &str, words: &str) {
     let (told, code) = plans(world, &[manifest]).await;
     assert_eq!(told[0]["action"], action, "{told:#?}");
     assert_eq!(code, i32::from(action == "Unknown"), "{told:#?}");

@@ -8,7 +8,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 use recording_callback_operator::{
     api::{FINALIZER, crd::crd},
-    cluster::raw::{Outcome, RawObjects},
+    cluster::raw::{RawObjects, ReleaseResult},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -18,9 +18,9 @@ use crate::support::{
     account::account_in,
     alone, eventually,
     lease::{allow_lease, grant, holder, leads},
-    operator::Operator,
+    operator::OperatorProcess,
     program, program_as,
-    world::{LIMIT, World},
+    world::{LIMIT, OperatorWorld},
 };
 
 /// The shortest that a Lease may hold.
@@ -31,8 +31,8 @@ const NAMES: [&str; 2] = ["push", "other"];
 const OTHER: &str = "other.example.com/hold";
 
 /// A world where the operators that are started lead by a Lease.
-async fn world() -> World {
-    let world = World::new().await;
+async fn world() -> OperatorWorld {
+    let world = OperatorWorld::new().await;
     allow_lease(&world.namespace).await;
     world
 }
@@ -45,7 +45,7 @@ fn lease_flags(namespace: &Namespace) -> [String; 3] {
     ]
 }
 
-async fn leader(world: &World) -> Operator {
+async fn leader(world: &OperatorWorld) -> OperatorProcess {
     let flags = lease_flags(&world.namespace);
     let flags = flags.each_ref().map(String::as_str);
     let operator = world.operator_with(&flags).await;
@@ -54,7 +54,7 @@ async fn leader(world: &World) -> Operator {
 }
 
 /// Calls `release` in the namespace of a world, by whose Leases alone it is judged.
-async fn release(world: &World, args: &[&str]) -> crate::support::Said {
+async fn release(world: &OperatorWorld, args: &[&str]) -> crate::support::KubectlOutput {
     let namespace = world.namespace.name();
     let mut all = vec!["release", "-n", namespace, "--lease-namespace", namespace];
     all.extend(args);
@@ -67,7 +67,7 @@ fn items(text: &str) -> Vec<Value> {
     read["items"].as_array().unwrap().clone()
 }
 
-async fn finalizers(world: &World, name: &str) -> Vec<String> {
+async fn finalizers(world: &OperatorWorld, name: &str) -> Vec<String> {
     world.get(name).await.unwrap().finalizers().to_vec()
 }
 
@@ -128,7 +128,7 @@ async fn beside_an_operator_that_is_alive_nothing_is_let_go() {
 
     // In the moment in which the operator takes the Lease, which has been written once.
     let flags = world.flags_with(&lease_flags(&world.namespace).each_ref().map(String::as_str));
-    let mut operator = Operator::spawn(&flags, &[]).await;
+    let mut operator = OperatorProcess::spawn(&flags, &[]).await;
     let name = holder(&world.namespace, "recording-callback-operator").await;
     let said = release(&world, &["push"]).await;
     assert!(!said.succeeded && said.stdout.is_empty(), "{said:#?}");
@@ -181,7 +181,7 @@ async fn an_operator_is_found_by_the_label_of_its_lease() {
 
 #[tokio::test]
 async fn what_is_not_deleted_is_taken_up_again_with_its_callback() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     let status = world.ready("push").await;
@@ -233,7 +233,7 @@ async fn what_is_not_deleted_is_taken_up_again_with_its_callback() {
 
 #[tokio::test]
 async fn an_object_that_changes_meanwhile_is_read_again() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let held = json!({ "metadata": { "finalizers": [FINALIZER], "labels": { "a": "b" } } });
     world.create("push", json!({})).await;
     let objects = RawObjects::new(world.namespace.client());
@@ -244,21 +244,27 @@ async fn an_object_that_changes_meanwhile_is_read_again() {
 
     world.patch("push", held.clone()).await;
     let released = objects.release(&mut before).await.unwrap();
-    assert_eq!(released, Outcome::Released);
+    assert_eq!(released, ReleaseResult::Released);
     assert_eq!(read().await.unwrap().finalizers(), [""; 0]);
 
     // Another object of this name is none of the caller's.
     world.delete("push").await;
-    assert_eq!(objects.release(&mut same).await.unwrap(), Outcome::Gone);
+    assert_eq!(
+        objects.release(&mut same).await.unwrap(),
+        ReleaseResult::Gone
+    );
     world.create("push", json!({})).await;
     world.patch("push", held).await;
-    assert_eq!(objects.release(&mut same).await.unwrap(), Outcome::Gone);
+    assert_eq!(
+        objects.release(&mut same).await.unwrap(),
+        ReleaseResult::Gone
+    );
     assert_eq!(read().await.unwrap().finalizers(), [FINALIZER]);
 }
 
 #[tokio::test]
 async fn the_rights_that_it_needs_are_few_and_their_lack_is_told() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let namespace = &world.namespace;
     for name in NAMES {
         world.create(name, json!({})).await;
@@ -328,7 +334,7 @@ async fn a_whole_cluster_is_let_go() {
 #[tokio::test]
 #[ignore = "lets all objects of a cluster go, so it needs a control plane of its own"]
 async fn a_definition_that_hangs_goes() {
-    let worlds = [World::new().await, World::new().await];
+    let worlds = [OperatorWorld::new().await, OperatorWorld::new().await];
     let endpoints: Vec<_> = worlds.iter().map(|world| world.cloud.endpoint()).collect();
     let endpoints = format!("--allowed-endpoints={}", endpoints.join(","));
     // As an installation keeps its Lease: nothing of it has to be told to `release`.

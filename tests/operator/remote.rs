@@ -3,25 +3,25 @@
 use std::{fs, process::Stdio};
 
 use jiff::SignedDuration;
-use live_simulator::{Operation, RowPatch};
+use live_simulator::{LoggedOperation, RowPatch};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use crate::support::{
-    Said, eventually, kubeconfig, kubectl, program,
-    world::{LIMIT, PROJECT, World},
+    KubectlOutput, eventually, kubeconfig, kubectl, program,
+    world::{LIMIT, OperatorWorld, PROJECT},
 };
 
 const HOOK: &str = "https://hooks.example.com/record";
 
 /// An ingest domain that no other world has: both commands look at the objects of the whole cluster.
-fn domain(world: &World, name: &str) -> String {
+fn domain(world: &OperatorWorld, name: &str) -> String {
     format!("{name}.{}.example.com", world.namespace.name())
 }
 
 /// A callback that somebody made without the operator; gives its id.
-fn foreign(world: &World, name: &str, app: &str, url: &str) -> String {
+fn foreign(world: &OperatorWorld, name: &str, app: &str, url: &str) -> String {
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()
@@ -30,21 +30,21 @@ fn foreign(world: &World, name: &str, app: &str, url: &str) -> String {
     world.cloud.insert_row(PROJECT, &domain, app, &fields).id
 }
 
-async fn call(world: &World, command: &str, more: &[&str]) -> Said {
+async fn call(world: &OperatorWorld, command: &str, more: &[&str]) -> KubectlOutput {
     let endpoint = format!("--allowed-endpoints={}", world.cloud.endpoint());
     let mut all = vec![command, "-n", world.namespace.name(), &endpoint];
     all.extend(more);
     program(&all).await
 }
 
-fn items(said: &Said) -> Vec<Value> {
+fn items(said: &KubectlOutput) -> Vec<Value> {
     let read: Value = serde_json::from_str(&said.stdout).unwrap();
     read["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
 async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_them() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     world.create("held", json!({})).await;
     world.ready("held").await;
@@ -67,7 +67,10 @@ async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_
         found,
         [(json!(free), json!([])), (json!(taken), json!([by]))]
     );
-    assert_eq!(world.calls()[before.1..], [(Operation::List, Some(200))]);
+    assert_eq!(
+        world.calls()[before.1..],
+        [(LoggedOperation::List, Some(200))]
+    );
     assert_eq!(world.cloud.rows(), before.0);
     let table = call(&world, "orphans", &[]).await;
     assert!(table.stdout.starts_with("DOMAIN"), "{table:#?}");
@@ -86,7 +89,7 @@ async fn orphans_are_those_that_no_object_holds_and_say_who_may_have_to_do_with_
 
 #[tokio::test]
 async fn a_project_of_several_pages_is_listed_whole() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     for number in 0..250 {
         foreign(&world, &format!("d{number}"), "live", HOOK);
     }
@@ -119,14 +122,14 @@ async fn a_project_of_several_pages_is_listed_whole() {
 
 #[tokio::test]
 async fn a_callback_that_gets_its_object_during_the_look_is_no_orphan() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     for number in 0..150 {
         foreign(&world, &format!("d{number}"), "live", HOOK);
     }
     world.create("push", json!({ "suspend": true })).await;
     let during = async {
-        let begun = async || (world.count(Operation::List) > 0).then_some(());
+        let begun = async || (world.count(LoggedOperation::List) > 0).then_some(());
         eventually("the look has begun", LIMIT, begun).await;
         let place = json!({ "publishDomain": domain(&world, "late") });
         world.create("late", place).await;
@@ -146,7 +149,7 @@ async fn a_callback_that_gets_its_object_during_the_look_is_no_orphan() {
 }
 
 /// Calls the program as somebody at a terminal does.
-async fn at_a_terminal(world: &World, command: &str) -> String {
+async fn at_a_terminal(world: &OperatorWorld, command: &str) -> String {
     let terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
     let output = Command::new("python3")
         .args([
@@ -169,7 +172,7 @@ async fn at_a_terminal(world: &World, command: &str) -> String {
 
 #[tokio::test]
 async fn what_is_imported_is_taken_over_without_a_change() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     world.create("held", json!({})).await;
     world.ready("held").await;

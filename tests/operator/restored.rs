@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use kube::ResourceExt as _;
-use live_simulator::Operation;
+use live_simulator::LoggedOperation;
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use crate::support::{
     ControlPlane, alone_at, eventually, kubeconfig,
     lease::{allow_lease, leads},
-    operator::Operator,
-    proxy::Proxy,
-    world::{LIMIT, World},
+    operator::OperatorProcess,
+    proxy::ApiProxy,
+    world::{LIMIT, OperatorWorld},
 };
 
-use Operation::{Create, Delete, Update};
+use LoggedOperation::{Create, Delete, Update};
 
 /// How often watches are compared with lists.
 const COMPARED: Duration = Duration::from_mins(10);
@@ -35,12 +35,12 @@ async fn an_api_server_that_goes_back_in_time_is_followed() {
 }
 
 /// A control plane, and a copy of what it stored.
-struct Store {
+struct StoreCopy {
     directory: PathBuf,
     running: Option<ControlPlane>,
 }
 
-impl Store {
+impl StoreCopy {
     fn start() -> Self {
         let directory = kubeconfig().parent().unwrap().to_owned();
         let running = ControlPlane::start_in(&directory).unwrap();
@@ -80,7 +80,7 @@ fn version(object: &RecordingCallback) -> u64 {
 }
 
 /// The URLs that the cloud holds for an object.
-fn held(world: &World, name: &str) -> Vec<String> {
+fn held(world: &OperatorWorld, name: &str) -> Vec<String> {
     let domain = format!("{name}.example.com");
     let rows = world.cloud.rows().into_iter();
     let own = rows.filter(|row| row.publish_domain == domain);
@@ -90,8 +90,8 @@ fn held(world: &World, name: &str) -> Vec<String> {
 #[tokio::test]
 #[ignore = "stops and restores the control plane, so it needs one of its own"]
 async fn the_store_goes_back_under_a_running_operator() {
-    let mut store = Store::start();
-    let mut world = World::new().await;
+    let mut store = StoreCopy::start();
+    let mut world = OperatorWorld::new().await;
     allow_lease(&world.namespace).await;
     let mut first = world.operator().await;
     for name in BEFORE {
@@ -102,7 +102,7 @@ async fn the_store_goes_back_under_a_running_operator() {
     store.back_up();
     world.namespace.reconnect().await;
 
-    let proxy = Proxy::start(Arc::default()).await;
+    let proxy = ApiProxy::start(Arc::default()).await;
     let lease = format!("--lease-namespace={}", world.namespace.name());
     // The Lease outlasts the restart.
     let flags = world.flags_with(&[
@@ -111,7 +111,7 @@ async fn the_store_goes_back_under_a_running_operator() {
         "--lease-duration=2m",
         "--resync-interval=20s",
     ]);
-    let mut operator = Operator::start_at(proxy.url(), &flags).await;
+    let mut operator = OperatorProcess::start_at(proxy.url(), &flags).await;
     leads(&operator).await;
     world.patch("edited", url(NEWER)).await;
     world.ready("edited").await;

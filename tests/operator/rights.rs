@@ -10,14 +10,14 @@ use crate::support::{
     chart::{Chart, Mode},
     eventually,
     lease::{grant, leads},
-    right::Right,
+    right::GrantedRight,
     tell,
-    world::{World, condition},
+    world::{OperatorWorld, condition},
 };
 
 /// A right that nobody needs.
-fn superfluous() -> Right {
-    Right::new("live.huaweicloud.com", "recordingcallbacks", "delete")
+fn superfluous() -> GrantedRight {
+    GrantedRight::new("live.huaweicloud.com", "recordingcallbacks", "delete")
 }
 
 /// The rights are read from the chart, so a new one is checked, too. That the check would find one to be superfluous, one that is
@@ -31,7 +31,7 @@ async fn each_right_of_the_chart_is_needed_and_none_is_missing() {
         rights.len() - 1
     ));
     let lives = (0..rights.len()).map(async |position| {
-        let mut world = World::new().await;
+        let mut world = OperatorWorld::new().await;
         let chart = chart(world.namespace.name()).without(position);
         world.install(&chart).await;
         life_until_refused(&world).await
@@ -46,7 +46,7 @@ async fn each_right_of_the_chart_is_needed_and_none_is_missing() {
 
 #[tokio::test]
 async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
-    let mut world = World::new().await;
+    let mut world = OperatorWorld::new().await;
     let namespace = world.namespace.name().to_owned();
     let chart = Chart::rendered_with(Mode::Namespaced, &namespace, "rbac.secrets=false");
     world.install(&chart).await;
@@ -72,12 +72,12 @@ async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
     assert!(world.refused().iter().all(|right| *right == secret()));
 }
 
-fn secret() -> Right {
-    Right::new("", "secrets", "get")
+fn secret() -> GrantedRight {
+    GrantedRight::new("", "secrets", "get")
 }
 
 /// Plays a life until the API server refuses something, or to its end.
-async fn life_until_refused(world: &World) -> Option<Right> {
+async fn life_until_refused(world: &OperatorWorld) -> Option<GrantedRight> {
     tokio::select! {
         refused = refusal(world) => Some(refused),
         () = life(world) => world.refused().into_iter().next(),
@@ -85,14 +85,14 @@ async fn life_until_refused(world: &World) -> Option<Right> {
 }
 
 /// The first right that the operators lack, once one is missed.
-async fn refusal(world: &World) -> Right {
+async fn refusal(world: &OperatorWorld) -> GrantedRight {
     let refused = async || world.refused().into_iter().next();
     eventually("a right is missed", Duration::MAX, refused).await
 }
 
 /// All that the operator does at the API server: it takes, renews and releases the Lease, reads the CRD, objects and Secrets, writes
 /// finalizers, the record and the status, and tells of things for the first time and again.
-async fn life(world: &World) {
+async fn life(world: &OperatorWorld) {
     let mut operator = world.operator_with(&["--lease-duration=6s"]).await;
     leads(&operator).await;
     world.create("push", json!({})).await;

@@ -5,18 +5,18 @@ use std::{collections::BTreeMap, fs, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use kube::{ResourceExt as _, api::ListParams};
-use live_simulator::{Call, Operation, RowPatch};
+use live_simulator::{LoggedCall, LoggedOperation, RowPatch};
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    operator::Operator,
+    operator::OperatorProcess,
     tell,
-    world::{PROJECT, World, condition},
+    world::{OperatorWorld, PROJECT, condition},
 };
 
-use Operation::{Create, List, Update};
+use LoggedOperation::{Create, List, Update};
 
 const OBJECTS: usize = 1000;
 /// Of these, how many have a sign key.
@@ -28,13 +28,13 @@ const LONG: Duration = Duration::from_mins(8);
 /// What the chart grants; this is a build without optimisation.
 const MOST_MEMORY_KIB: u64 = 256 * 1024;
 
-async fn objects(world: &World) -> Vec<RecordingCallback> {
+async fn objects(world: &OperatorWorld) -> Vec<RecordingCallback> {
     let (callbacks, all) = (world.namespace.callbacks(), ListParams::default());
     callbacks.list(&all).await.unwrap().items
 }
 
 /// Waits until all objects are Ready; their versions then.
-async fn settled(world: &World) -> BTreeMap<String, Option<String>> {
+async fn settled(world: &OperatorWorld) -> BTreeMap<String, Option<String>> {
     let is_ready = |object: &RecordingCallback| {
         let status = object.status.as_ref();
         let ready = status.and_then(|status| condition(status, "Ready"));
@@ -49,16 +49,16 @@ async fn settled(world: &World) -> BTreeMap<String, Option<String>> {
     .await
 }
 
-fn live_calls(world: &World) -> Vec<Call> {
+fn live_calls(world: &OperatorWorld) -> Vec<LoggedCall> {
     let calls = world.cloud.calls().into_iter();
     calls.filter(|call| call.operation.is_live()).collect()
 }
 
 /// Waits until so many sweeps have begun after the calls so far, and gives the calls of all but the last one.
-async fn sweeps(world: &World, since: usize, wanted: usize) -> Vec<Call> {
+async fn sweeps(world: &OperatorWorld, since: usize, wanted: usize) -> Vec<LoggedCall> {
     eventually("the sweeps", LONG, async || {
         let calls = live_calls(world).split_off(since);
-        let is_first = |call: &Call| call.target.contains("offset=0");
+        let is_first = |call: &LoggedCall| call.target.contains("offset=0");
         let last = calls.iter().rposition(is_first)?;
         let begun = calls.iter().filter(|call| is_first(call)).count();
         (begun > wanted).then(|| calls[..last].to_vec())
@@ -67,7 +67,7 @@ async fn sweeps(world: &World, since: usize, wanted: usize) -> Vec<Call> {
 }
 
 /// The most memory that the process ever took, in KiB.
-fn memory(operator: &Operator) -> u64 {
+fn memory(operator: &OperatorProcess) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", operator.process())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().nth(1));
@@ -76,7 +76,7 @@ fn memory(operator: &Operator) -> u64 {
 
 #[tokio::test]
 async fn a_thousand_objects_cost_a_call_each_and_then_eleven_lists_a_sweep() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let others = (0..OTHERS.0).map(|number| {
         let (domain, none) = (format!("other-{number}.example.com"), RowPatch::default());
         world.cloud.insert_row(PROJECT, &domain, "live", &none).id

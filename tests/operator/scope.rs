@@ -1,11 +1,11 @@
 //! Several operators side by side, each with the objects of its own labels.
 
-use live_simulator::Operation;
+use live_simulator::LoggedOperation;
 use serde_json::{Value, json};
 
-use crate::support::world::World;
+use crate::support::world::OperatorWorld;
 
-use Operation::{Create, Delete, List, Update};
+use LoggedOperation::{Create, Delete, List, Update};
 
 fn shard(name: &str) -> Value {
     json!({ "metadata": { "labels": { "shard": name } } })
@@ -13,7 +13,7 @@ fn shard(name: &str) -> Value {
 
 #[tokio::test]
 async fn an_object_that_changes_its_operator_is_served_by_one_at_a_time() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _first = world.operator_with(&["--label-selector=shard=one"]).await;
     let _second = world.operator_with(&["--label-selector=shard=two"]).await;
     world.create("push", json!({})).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kube::{Api, api::PostParams};
-use live_simulator::{Fault, Operation::Create, Payload};
+use live_simulator::{LoggedOperation::Create, ScriptedFault, ScriptedPayload};
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
@@ -11,14 +11,14 @@ use crate::support::{
     Namespace,
     chart::{Chart, LABEL, Mode},
     eventually,
-    operator::Operator,
-    world::{LIMIT, World},
+    operator::OperatorProcess,
+    world::{LIMIT, OperatorWorld},
 };
 
 const OBJECTS: usize = 10;
 
 /// The series on the operator's page: its samples without their values.
-async fn series(operator: &Operator) -> BTreeSet<String> {
+async fn series(operator: &OperatorProcess) -> BTreeSet<String> {
     let (_, page) = operator.get("/metrics").await.unwrap();
     let samples = page.lines().filter(|line| !line.starts_with('#'));
     let series = samples.filter_map(|sample| Some(sample.rsplit_once(' ')?.0.to_owned()));
@@ -26,10 +26,10 @@ async fn series(operator: &Operator) -> BTreeSet<String> {
 }
 
 /// An object in a namespace whose first create the cloud refuses with this code.
-async fn refused(world: &World, namespace: &Namespace, name: &str, code: &str) {
+async fn refused(world: &OperatorWorld, namespace: &Namespace, name: &str, code: &str) {
     let domain = format!("{name}.example.com");
-    let refusal = Payload::Json(json!({ "error_code": code, "error_msg": code }));
-    let fault = Fault::on(Create).publish_domain(&domain).times(1);
+    let refusal = ScriptedPayload::Json(json!({ "error_code": code, "error_msg": code }));
+    let fault = ScriptedFault::on(Create).publish_domain(&domain).times(1);
     world.cloud.fault(fault.reply(400, refusal));
     let object: RecordingCallback = serde_json::from_value(json!({
         "apiVersion": "live.huaweicloud.com/v1alpha1",
@@ -46,7 +46,7 @@ async fn refused(world: &World, namespace: &Namespace, name: &str, code: &str) {
 }
 
 /// Waits until the page has this sample.
-async fn told(operator: &Operator, sample: &str) {
+async fn told(operator: &OperatorProcess, sample: &str) {
     eventually(sample, LIMIT, async || {
         let (_, page) = operator.get("/metrics").await?;
         page.lines().any(|line| line == sample).then_some(())
@@ -56,7 +56,7 @@ async fn told(operator: &Operator, sample: &str) {
 
 #[tokio::test]
 async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
-    let mut world = World::new().await;
+    let mut world = OperatorWorld::new().await;
     let chart = Chart::rendered(Mode::ClusterWide, world.namespace.name());
     world.install(&chart).await;
     let operator = world.operator_with(&["--resync-interval=3s"]).await;

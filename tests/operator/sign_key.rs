@@ -2,18 +2,18 @@
 
 use k8s_openapi::api::events::v1::Event;
 use kube::{Api, api::ListParams};
-use live_simulator::{Operation, RowPatch, Settings, SignKey};
+use live_simulator::{LoggedOperation, RowPatch, SimulatorSettings, StoredSignKey};
 use recording_callback_operator::api::status::Status;
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    proxy::{Answer, Calls, Harm, Proxy},
-    world::{AK, LIMIT, SK, World, condition},
+    operator::OperatorProcess,
+    proxy::{ApiProxy, Harm, HarmedAnswer, HarmedCalls},
+    world::{AK, LIMIT, OperatorWorld, SK, condition},
 };
 
-use Operation::Update;
+use LoggedOperation::Update;
 
 const FIRST: &str = "TestSignKeyNotASecret00000000000001";
 const SECOND: &str = "TestSignKeyNotASecret00000000000002";
@@ -22,7 +22,7 @@ fn wants() -> serde_json::Value {
     json!({ "signKeySecretRef": { "name": "hooks", "key": "sign" } })
 }
 
-async fn put_key(world: &World, key: &str) {
+async fn put_key(world: &OperatorWorld, key: &str) {
     let values = [
         ("sign", key.to_owned()),
         ("other", "not looked at".to_owned()),
@@ -31,14 +31,14 @@ async fn put_key(world: &World, key: &str) {
 }
 
 /// The keys that the cloud holds.
-fn keys(world: &World) -> Vec<Option<String>> {
+fn keys(world: &OperatorWorld) -> Vec<Option<String>> {
     let rows = world.cloud.rows();
     let keys = rows.iter().map(|row| row.key.as_ref());
     keys.map(|key| key.map(|key| key.reveal().to_owned()))
         .collect()
 }
 
-fn updates(world: &World) -> usize {
+fn updates(world: &OperatorWorld) -> usize {
     let calls = world.calls();
     calls
         .iter()
@@ -51,7 +51,7 @@ fn digest(status: &Status) -> Option<String> {
 }
 
 /// Nothing secret is in what people and programs can read.
-async fn keeps_secrets(world: &World, operator: &Operator, secrets: &[&str]) {
+async fn keeps_secrets(world: &OperatorWorld, operator: &OperatorProcess, secrets: &[&str]) {
     let callbacks = world.namespace.callbacks();
     let objects = callbacks.list(&ListParams::default()).await.unwrap();
     let events: Api<Event> = Api::namespaced(world.namespace.client(), world.namespace.name());
@@ -73,7 +73,7 @@ async fn keeps_secrets(world: &World, operator: &Operator, secrets: &[&str]) {
 
 #[tokio::test]
 async fn a_key_is_sent_and_its_digest_is_kept() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let operator = world.operator().await;
     for name in ["one", "two"] {
@@ -96,7 +96,7 @@ async fn a_key_is_sent_and_its_digest_is_kept() {
 
 #[tokio::test]
 async fn a_changed_key_is_one_update_per_object() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let operator = world.operator().await;
     let names = ["one", "two", "three", "four"];
@@ -130,7 +130,7 @@ async fn a_changed_key_is_one_update_per_object() {
 
 #[tokio::test]
 async fn a_key_that_changed_while_nobody_watched_is_one_update() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let mut operator = world.operator().await;
     world.create("push", wants()).await;
@@ -149,7 +149,7 @@ async fn a_key_that_changed_while_nobody_watched_is_one_update() {
 
 #[tokio::test]
 async fn a_key_that_another_object_reads_first_after_a_restart_is_sent_for_all() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let mut operator = world.operator().await;
     world.create("push", wants()).await;
@@ -172,7 +172,7 @@ async fn a_key_that_another_object_reads_first_after_a_restart_is_sent_for_all()
 
 #[tokio::test]
 async fn a_key_that_is_rotated_during_suspension_is_sent_once_when_that_ends() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let _operator = world.operator().await;
     world.create("push", wants()).await;
@@ -205,14 +205,14 @@ async fn a_key_that_is_rotated_during_suspension_is_sent_once_when_that_ends() {
 
 #[tokio::test]
 async fn a_rotation_whose_reconcile_meets_an_error_of_the_api_server_is_sent_once() {
-    for calls in [Calls::Read, Calls::Secret] {
-        let world = World::new().await;
+    for calls in [HarmedCalls::Read, HarmedCalls::Secret] {
+        let world = OperatorWorld::new().await;
         put_key(&world, FIRST).await;
-        let proxy = Proxy::start(std::sync::Arc::default()).await;
-        let _operator = Operator::start_at(proxy.url(), &world.flags()).await;
+        let proxy = ApiProxy::start(std::sync::Arc::default()).await;
+        let _operator = OperatorProcess::start_at(proxy.url(), &world.flags()).await;
         world.create("push", wants()).await;
         world.ready("push").await;
-        let error = Answer::error(500, "InternalError");
+        let error = HarmedAnswer::error(500, "InternalError");
         proxy.harm(Harm::to(calls).before(error));
         put_key(&world, SECOND).await;
         eventually("the new key is sent", LIMIT, async || {
@@ -226,9 +226,9 @@ async fn a_rotation_whose_reconcile_meets_an_error_of_the_api_server_is_sent_onc
 
 #[tokio::test]
 async fn a_key_that_somebody_else_changed_is_rewritten_once() {
-    let world = World::with(Settings {
+    let world = OperatorWorld::with(SimulatorSettings {
         write_times: true,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
     .await;
     put_key(&world, FIRST).await;
@@ -242,7 +242,7 @@ async fn a_key_that_somebody_else_changed_is_rewritten_once() {
     })
     .await;
     let patch = RowPatch {
-        key: Some(SignKey::new(SECOND)),
+        key: Some(StoredSignKey::new(SECOND)),
         ..RowPatch::default()
     };
     world
@@ -263,7 +263,7 @@ async fn a_key_that_somebody_else_changed_is_rewritten_once() {
 
 #[tokio::test]
 async fn a_missing_or_invalid_key_is_told_without_a_call() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     world.create("push", wants()).await;
     let status = world.reason("push", "SignKeyMissing").await;
@@ -306,7 +306,7 @@ async fn a_missing_or_invalid_key_is_told_without_a_call() {
 
 #[tokio::test]
 async fn a_key_that_is_lost_does_not_disturb_what_is_settled() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let _operator = world.operator().await;
     world.create("push", wants()).await;
@@ -327,7 +327,7 @@ async fn a_key_that_is_lost_does_not_disturb_what_is_settled() {
 
 #[tokio::test]
 async fn a_key_that_is_taken_out_of_the_spec_stays_at_the_cloud_and_that_is_told() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_key(&world, FIRST).await;
     let _operator = world.operator().await;
     world.create("push", wants()).await;

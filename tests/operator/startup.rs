@@ -10,13 +10,13 @@ use kube::{
 use recording_callback_operator::api::crd::crd;
 use serde_json::json;
 
-use crate::support::{ControlPlane, connect_to, eventually, install, operator::Operator};
+use crate::support::{ControlPlane, connect_to, eventually, install, operator::OperatorProcess};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const NAME: &str = "recordingcallbacks.live.huaweicloud.com";
 
 /// Waits until readiness says this.
-async fn says(operator: &Operator, status: u16, text: &str) {
+async fn says(operator: &OperatorProcess, status: u16, text: &str) {
     eventually(&format!("/readyz says {text:?}"), LIMIT, async || {
         let (code, body) = operator.get("/readyz").await?;
         (code == status && body.contains(text)).then_some(())
@@ -31,7 +31,7 @@ async fn a_missing_or_older_crd_is_told_and_waited_for() {
     let client = connect_to(control_plane.kubeconfig()).await;
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
 
-    let mut operator = Operator::spawn_as(&account, &["--leader-elect=false"], &[]);
+    let mut operator = OperatorProcess::spawn_as(&account, &["--leader-elect=false"], &[]);
     operator.address().await;
     says(
         &operator,

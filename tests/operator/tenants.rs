@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
-use live_simulator::Change;
+use live_simulator::LoggedChange;
 use serde_json::json;
 
 use crate::support::{
     eventually,
-    world::{PROJECT, World, condition},
+    world::{OperatorWorld, PROJECT, condition},
 };
 
 /// The callback of one team, and the name of an object of another whose status somebody has made to name that callback.
-async fn mistaken(world: &World) -> String {
+async fn mistaken(world: &OperatorWorld) -> String {
     world.create("theirs", json!({})).await;
     let id = world.ready("theirs").await.callback_id.unwrap();
     world.create("push", json!({})).await;
@@ -26,7 +26,7 @@ async fn mistaken(world: &World) -> String {
 
 #[tokio::test]
 async fn a_status_that_names_anothers_callback_changes_nothing_of_it() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator_with(&["--resync-interval=1s"]).await;
     let id = mistaken(&world).await;
     let edit = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
@@ -39,18 +39,21 @@ async fn a_status_that_names_anothers_callback_changes_nothing_of_it() {
     // Whoever is right goes on.
     world.patch("theirs", edit).await;
     world.ready("theirs").await;
-    assert_eq!(world.changes(&id), [Change::Created, Change::Updated]);
+    assert_eq!(
+        world.changes(&id),
+        [LoggedChange::Created, LoggedChange::Updated]
+    );
     drop(operator);
 }
 
 #[tokio::test]
 async fn nor_does_the_deletion_of_such_an_object() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     let id = mistaken(&world).await;
     world.delete("push").await;
     world.gone("push").await;
-    assert_eq!(world.changes(&id), [Change::Created]);
+    assert_eq!(world.changes(&id), [LoggedChange::Created]);
     world.delete("theirs").await;
     world.gone("theirs").await;
     assert!(world.cloud.row(&id).is_none());
@@ -59,7 +62,7 @@ async fn nor_does_the_deletion_of_such_an_object() {
 /// Whoever may edit an object may give it a record, and no credentials are needed for that.
 #[tokio::test]
 async fn a_record_that_somebody_made_up_keeps_others_from_a_place_only_for_a_while() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     let spec = json!({ "publishDomain": "theirs.example.com", "credentialsSecretRef": { "name": "nosuch" } });
     let object = world.create("push", spec).await;

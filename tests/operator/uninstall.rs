@@ -9,7 +9,7 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams},
 };
-use live_simulator::{Fault, Operation};
+use live_simulator::{LoggedOperation, ScriptedFault};
 use recording_callback_operator::api::{SCHEMA_VERSION_ANNOTATION, crd::crd};
 use serde_json::json;
 
@@ -20,24 +20,24 @@ use crate::{
         alone,
         chart::{Chart, Mode},
         eventually, install,
-        operator::Operator,
-        world::{LIMIT, World, condition},
+        operator::OperatorProcess,
+        world::{LIMIT, OperatorWorld, condition},
     },
 };
 
-fn definitions(world: &World) -> Api<CustomResourceDefinition> {
+fn definitions(world: &OperatorWorld) -> Api<CustomResourceDefinition> {
     Api::all(world.namespace.client())
 }
 
 /// Deletes the CRD without waiting.
-async fn delete_definition(world: &World) {
+async fn delete_definition(world: &OperatorWorld) {
     definitions(world)
         .delete(&crd().name_any(), &DeleteParams::default())
         .await
         .unwrap();
 }
 
-async fn definition_is_gone(world: &World) {
+async fn definition_is_gone(world: &OperatorWorld) {
     eventually("the CRD is gone", Duration::from_mins(1), async || {
         let definition = definitions(world).get_opt(&crd().name_any()).await;
         definition.unwrap().is_none().then_some(())
@@ -62,7 +62,7 @@ async fn the_definition_may_change_and_go() {
 #[tokio::test]
 #[ignore = "changes the CRD, so it needs a control plane of its own"]
 async fn an_object_that_breaks_a_newer_rule_can_still_be_deleted() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -87,13 +87,16 @@ async fn an_object_that_breaks_a_newer_rule_can_still_be_deleted() {
 
     world.delete("push").await;
     world.gone("push").await;
-    assert_eq!(world.calls()[before..], [(Operation::Delete, Some(204))]);
+    assert_eq!(
+        world.calls()[before..],
+        [(LoggedOperation::Delete, Some(204))]
+    );
 }
 
 #[tokio::test]
 #[ignore = "changes the CRD, so it needs a control plane of its own"]
 async fn nothing_is_done_while_the_crd_is_an_older_one() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -134,7 +137,7 @@ async fn nothing_is_done_while_the_crd_is_an_older_one() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn uninstalling_retains_every_callback() {
-    let mut world = World::new().await;
+    let mut world = OperatorWorld::new().await;
     let chart = Chart::rendered(Mode::Namespaced, world.namespace.name());
     world.install(&chart).await;
     let operator = world.operator().await;
@@ -169,7 +172,7 @@ async fn uninstalling_retains_every_callback() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -181,32 +184,32 @@ async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() 
         object.metadata.deletion_timestamp.map(drop)
     })
     .await;
-    let _operator = Operator::spawn(&world.flags(), &[]).await;
+    let _operator = OperatorProcess::spawn(&world.flags(), &[]).await;
     definition_is_gone(&world).await;
     assert_eq!(world.cloud.rows().len(), 1);
-    assert_eq!(world.count(Operation::Delete), 0);
+    assert_eq!(world.count(LoggedOperation::Delete), 0);
 }
 
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn an_object_that_waits_while_it_is_deleted_is_woken_when_the_definition_goes() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     world
         .create("push", json!({ "deletionPolicy": "Delete" }))
         .await;
     world.ready("push").await;
-    let always = Fault::on(Operation::Delete).always();
+    let always = ScriptedFault::on(LoggedOperation::Delete).always();
     world
         .cloud
         .fault(always.reply(401, refusal("LIVE.100011003")));
     world.delete("push").await;
     world.reason("push", "PermissionDenied").await;
-    let tried = world.count(Operation::Delete);
+    let tried = world.count(LoggedOperation::Delete);
 
     // It is tried again in ten minutes, and nothing of the object changes when the definition is to go.
     delete_definition(&world).await;
     definition_is_gone(&world).await;
-    assert_eq!(world.count(Operation::Delete), tried);
+    assert_eq!(world.count(LoggedOperation::Delete), tried);
     assert_eq!(world.cloud.rows().len(), 1);
 }

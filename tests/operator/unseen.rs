@@ -2,21 +2,21 @@
 
 use std::mem;
 
-use live_simulator::{Fault, Operation, Settings, Simulator};
+use live_simulator::{LoggedOperation, ScriptedFault, Simulator, SimulatorSettings};
 use recording_callback_operator::api::status::Status;
 use serde_json::json;
 
 use crate::errors::{has, refusal, short};
 use crate::support::{
     eventually, versions,
-    world::{LIMIT, World, condition},
+    world::{LIMIT, OperatorWorld, condition},
 };
 
-use Operation::{Create, List, Update};
+use LoggedOperation::{Create, List, Update};
 
 #[tokio::test]
 async fn a_cloud_that_does_not_listen_is_waited_for_and_settled_objects_stay_ready() {
-    let mut world = World::new().await;
+    let mut world = OperatorWorld::new().await;
     let operator = world.operator_with(&["--resync-interval=1s"]).await;
     world.create("settled", json!({})).await;
     world.ready("settled").await;
@@ -29,7 +29,7 @@ async fn a_cloud_that_does_not_listen_is_waited_for_and_settled_objects_stay_rea
     let cloud = world.cloud.cloud();
     drop(mem::replace(
         &mut world.cloud,
-        Simulator::start(Settings::default()).unwrap(),
+        Simulator::start(SimulatorSettings::default()).unwrap(),
     ));
     world.create("late", json!({})).await;
     let status = world.reason("late", "CloudUnavailable").await;
@@ -55,12 +55,12 @@ async fn a_cloud_that_does_not_listen_is_waited_for_and_settled_objects_stay_rea
 #[tokio::test]
 async fn a_requested_look_that_fails_is_told_until_a_look_works() {
     for flags in [&[][..], &["--resync-interval=1s"][..]] {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let _operator = world.operator_with(flags).await;
         world.create("push", json!({})).await;
         world.ready("push").await;
         // Only a look at the place names the domain; a sweep works.
-        let fault = Fault::on(List).publish_domain("push.example.com");
+        let fault = ScriptedFault::on(List).publish_domain("push.example.com");
         world
             .cloud
             .fault(fault.reply(503, refusal("LIVE.100011010")));
@@ -98,12 +98,12 @@ async fn sweeps_that_are_refused_make_ready_unknown_with_one_write_until_they_ar
         (400, "LIVE.100011001", "RequestRejected"),
     ];
     for (code, error, reason) in refusals {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let _operator = world.operator_with(&["--resync-interval=1s"]).await;
         world.create("push", json!({})).await;
         world.ready("push").await;
         let settled = world.get("push").await.unwrap();
-        let always = Fault::on(List).always();
+        let always = ScriptedFault::on(List).always();
         world.cloud.fault(always.reply(code, refusal(error)));
 
         let status = world.reason("push", reason).await;
@@ -126,7 +126,7 @@ async fn sweeps_that_are_refused_make_ready_unknown_with_one_write_until_they_ar
 
 #[tokio::test]
 async fn an_access_key_with_another_secret_sees_nothing_of_what_the_right_one_sees() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let values = world.credentials_with("sk-test-example-of-somebody-else");
     world.put_secret("intruder", &values).await;
     let _operator = world.operator_with(&["--resync-interval=1s"]).await;
@@ -147,8 +147,8 @@ async fn an_access_key_with_another_secret_sees_nothing_of_what_the_right_one_se
 
 #[tokio::test]
 async fn an_account_without_settled_objects_is_not_swept() {
-    let world = World::new().await;
-    let always = Fault::on(Create).always();
+    let world = OperatorWorld::new().await;
+    let always = ScriptedFault::on(Create).always();
     world
         .cloud
         .fault(always.reply(400, refusal("LIVE.100011001")));

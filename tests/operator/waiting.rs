@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
-use live_simulator::{Cloud, Credential, Fault, Operation};
+use live_simulator::{Cloud, KnownCredential, LoggedOperation, ScriptedFault};
 use serde_json::{Value, json};
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    world::{LIMIT, PROJECT, SK, World, condition},
+    operator::OperatorProcess,
+    world::{LIMIT, OperatorWorld, PROJECT, SK, condition},
 };
 
-use Operation::{Create, Delete, Update};
+use LoggedOperation::{Create, Delete, Update};
 
 /// One token every 10 s: whoever comes after a call waits for long.
 const SLOW: &str = "--requests-per-minute=6";
@@ -28,8 +28,8 @@ fn suspend(suspend: bool) -> Value {
 }
 
 /// An object whose POST waits for the quota.
-async fn create_waits() -> (World, Operator) {
-    let world = World::new().await;
+async fn create_waits() -> (OperatorWorld, OperatorProcess) {
+    let world = OperatorWorld::new().await;
     let operator = world.operator_with(&[SLOW]).await;
     world.create("push", json!({})).await;
     world.reason("push", "RateLimited").await;
@@ -38,8 +38,8 @@ async fn create_waits() -> (World, Operator) {
 }
 
 /// An object whose PUT waits for the quota.
-async fn update_waits() -> (World, Operator) {
-    let world = World::new().await;
+async fn update_waits() -> (OperatorWorld, OperatorProcess) {
+    let world = OperatorWorld::new().await;
     let operator = world.operator_with(&[SLOW]).await;
     world.create("push", json!({})).await;
     world.ready("push").await;
@@ -51,7 +51,7 @@ async fn update_waits() -> (World, Operator) {
 }
 
 /// The newest URL is the only one that the cloud ever got by a call of this kind.
-async fn newest_is_sent(world: &World, operation: Operation) {
+async fn newest_is_sent(world: &OperatorWorld, operation: LoggedOperation) {
     world.ready("push").await;
     let calls = world.cloud.calls().into_iter();
     let bodies = calls
@@ -131,9 +131,9 @@ async fn an_update_that_waits_is_not_made_for_an_object_that_goes() {
 }
 
 /// A second account of the same cloud, whose Secret has its name.
-async fn second_account(world: &World) {
+async fn second_account(world: &OperatorWorld) {
     let ak = "AKTESTEXAMPLE0000002";
-    let credential = Credential::new(ak, SK, PROJECT).user("second");
+    let credential = KnownCredential::new(ak, SK, PROJECT).user("second");
     world.cloud.add_credential(credential);
     let mut values = world.credentials();
     ak.clone_into(&mut values[0].1);
@@ -146,7 +146,7 @@ fn of_second_account() -> Value {
 
 #[tokio::test]
 async fn with_one_worker_objects_that_wait_for_their_quota_hold_up_nobody() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     second_account(&world).await;
     let flags = ["--concurrency=1", "--requests-per-minute=12"];
     let _operator = world.operator_with(&flags).await;
@@ -170,9 +170,9 @@ async fn with_one_worker_objects_that_wait_for_their_quota_hold_up_nobody() {
 
 #[tokio::test]
 async fn with_one_worker_a_clean_up_that_waits_for_its_quota_holds_up_nobody() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     second_account(&world).await;
-    let late = Fault::on(Create).publish_domain("push.example.com");
+    let late = ScriptedFault::on(Create).publish_domain("push.example.com");
     world
         .cloud
         .fault(late.delay_after(Duration::from_millis(1500)));

@@ -8,16 +8,16 @@ use std::{
 };
 
 use kube::api::{Patch, PatchParams};
-use live_simulator::Operation;
+use live_simulator::LoggedOperation;
 use recording_callback_operator::api::FINALIZER;
 use serde_json::{Value, json};
 
 use crate::support::{
     eventually,
-    operator::Operator,
-    proxy::{Answer, Calls, Harm, Order, Proxy},
+    operator::OperatorProcess,
+    proxy::{ApiProxy, Harm, HarmedAnswer, HarmedCalls, StreamOrder},
     trap::Trap,
-    world::{LIMIT, World, condition},
+    world::{LIMIT, OperatorWorld, condition},
 };
 
 /// The longest call in flight, and the longest pause after it.
@@ -28,26 +28,27 @@ const COMPARED: Duration = Duration::from_mins(10);
 
 /// Two namespaces that one operator serves.
 struct Two {
-    sound: World,
-    ill: World,
-    proxy: Proxy,
+    sound: OperatorWorld,
+    ill: OperatorWorld,
+    proxy: ApiProxy,
 }
 
 impl Two {
     async fn new() -> Self {
-        Self::of(World::new().await, World::new().await).await
+        Self::of(OperatorWorld::new().await, OperatorWorld::new().await).await
     }
 
-    async fn of(sound: World, ill: World) -> Self {
+    async fn of(sound: OperatorWorld, ill: OperatorWorld) -> Self {
         Self {
             sound,
             ill,
-            proxy: Proxy::start(Arc::<Trap>::default()).await,
+            proxy: ApiProxy::start(Arc::<Trap>::default()).await,
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let both = |of: &dyn Fn(&World) -> String| [of(&self.sound), of(&self.ill)].join(",");
+        let both =
+            |of: &dyn Fn(&OperatorWorld) -> String| [of(&self.sound), of(&self.ill)].join(",");
         let namespaces = both(&|world| world.namespace.name().to_owned());
         let endpoints = both(&|world| world.cloud.endpoint());
         self.sound.flags_with(&[
@@ -85,22 +86,22 @@ impl Two {
     }
 
     /// What befalls every call of this kind in the namespace that is ill, before it arrives.
-    fn harm(&self, calls: Calls, answer: Answer) {
+    fn harm(&self, calls: HarmedCalls, answer: HarmedAnswer) {
         self.proxy.harm(self.every(calls).before(answer));
     }
 
     /// The same when it has arrived.
-    fn harm_after(&self, calls: Calls, answer: Answer) {
+    fn harm_after(&self, calls: HarmedCalls, answer: HarmedAnswer) {
         self.proxy.harm(self.every(calls).after(answer));
     }
 
-    fn every(&self, calls: Calls) -> Harm {
+    fn every(&self, calls: HarmedCalls) -> Harm {
         let harm = Harm::to(calls).within(self.ill.namespace.name());
         harm.times(usize::MAX)
     }
 
     /// The line of the metric that says how a namespace's watch stands.
-    fn metric(world: &World, is_up: bool) -> String {
+    fn metric(world: &OperatorWorld, is_up: bool) -> String {
         format!(
             r#"recording_callback_watch_up{{namespace="{}"}} {}"#,
             world.namespace.name(),
@@ -109,7 +110,7 @@ impl Two {
     }
 
     /// How often the log says this of the namespace that is ill.
-    fn told(&self, operator: &Operator, text: &str) -> usize {
+    fn told(&self, operator: &OperatorProcess, text: &str) -> usize {
         let name = format!(r#""namespace":"{}""#, self.ill.namespace.name());
         let output = operator.output();
         let lines = output.lines();
@@ -119,7 +120,7 @@ impl Two {
     }
 
     /// Waits until the one that is ill is named everywhere, and the other nowhere.
-    async fn is_named(&self, operator: &Operator, cause: &str, within: Duration) {
+    async fn is_named(&self, operator: &OperatorProcess, cause: &str, within: Duration) {
         let (sound, ill) = (self.sound.namespace.name(), self.ill.namespace.name());
         eventually("readiness names it", within, async || {
             let (code, body) = operator.get("/readyz").await?;
@@ -140,7 +141,7 @@ impl Two {
     }
 
     /// Waits until all is well again.
-    async fn is_well(&self, operator: &Operator) {
+    async fn is_well(&self, operator: &OperatorProcess) {
         eventually("readiness comes back", HEALED, async || {
             (operator.get("/readyz").await?.0 == 200).then_some(())
         })
@@ -156,35 +157,35 @@ impl Two {
 #[tokio::test]
 async fn a_namespace_that_is_refused_later_is_named_while_the_others_are_served() {
     let two = Two::new().await;
-    let operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    let operator = OperatorProcess::start_at(two.proxy.url(), &two.flags()).await;
     two.settle().await;
-    for calls in [Calls::List, Calls::Watch] {
-        two.harm(calls, Answer::error(403, "Forbidden"));
+    for calls in [HarmedCalls::List, HarmedCalls::Watch] {
+        two.harm(calls, HarmedAnswer::error(403, "Forbidden"));
     }
-    two.proxy.watches(Order::End);
+    two.proxy.watches(StreamOrder::End);
     two.is_named(&operator, "Forbidden", LIMIT).await;
     two.edit().await;
     two.sound.ready("push").await;
-    assert_eq!(two.ill.count(Operation::Update), 0);
+    assert_eq!(two.ill.count(LoggedOperation::Update), 0);
 
     two.proxy.calm();
     two.ill.ready("other").await;
-    assert_eq!(two.ill.count(Operation::Update), 1);
+    assert_eq!(two.ill.count(LoggedOperation::Update), 1);
     two.is_well(&operator).await;
 }
 
 #[tokio::test]
 async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
     let two = Two::new().await;
-    let _operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    let _operator = OperatorProcess::start_at(two.proxy.url(), &two.flags()).await;
     let watches = || {
         let seen = two.proxy.seen().into_iter();
-        seen.filter(|seen| seen.calls == Calls::Watch).count()
+        seen.filter(|seen| seen.calls == HarmedCalls::Watch).count()
     };
     let before = watches();
     let over = Instant::now() + Duration::from_secs(5);
     while Instant::now() < over {
-        two.proxy.watches(Order::End);
+        two.proxy.watches(StreamOrder::End);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let asked = watches() - before;
@@ -197,12 +198,12 @@ async fn watches_that_end_at_once_are_asked_for_ever_more_slowly() {
 #[tokio::test]
 async fn what_a_watch_loses_is_found_by_the_comparison() {
     let two = Two::new().await;
-    let operator = Operator::start_at(two.proxy.url(), &two.flags()).await;
+    let operator = OperatorProcess::start_at(two.proxy.url(), &two.flags()).await;
     two.settle().await;
-    two.proxy.watches(Order::Lose);
+    two.proxy.watches(StreamOrder::Lose);
     two.edit().await;
     let updated = async || {
-        let updates = [&two.sound, &two.ill].map(|world| world.count(Operation::Update));
+        let updates = [&two.sound, &two.ill].map(|world| world.count(LoggedOperation::Update));
         (updates == [1, 1]).then_some(())
     };
     eventually("both edits are sent", COMPARED + LIMIT, updated).await;
@@ -215,7 +216,7 @@ async fn what_a_watch_loses_is_found_by_the_comparison() {
 }
 
 /// Puts another's finalizer on an object.
-async fn hold(world: &World, name: &str) {
+async fn hold(world: &OperatorWorld, name: &str) {
     let finalizers = json!({ "metadata": { "finalizers": [FINALIZER, "example.com/other"] } });
     world.patch(name, finalizers).await;
 }
@@ -232,7 +233,7 @@ async fn with_and_without_an_operator(scenario: impl AsyncFn(bool)) {
 #[tokio::test]
 async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
     with_and_without_an_operator(async |runs| {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let mut operator = world.operator().await;
         world.create("push", json!({})).await;
         let first = world.ready("push").await.callback_id;
@@ -252,7 +253,7 @@ async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
         assert!(world.get("push").await.is_some(), "another holds it still");
         let rows: Vec<_> = world.cloud.rows().into_iter().map(|row| row.id).collect();
         assert_eq!(rows, Vec::from_iter(second));
-        assert_eq!(world.count(Operation::Delete), 1);
+        assert_eq!(world.count(LoggedOperation::Delete), 1);
 
         let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
         let callbacks = world.namespace.callbacks();
@@ -270,7 +271,7 @@ async fn an_object_that_was_let_go_and_is_held_by_others_is_in_nobodys_way() {
 #[tokio::test]
 async fn an_object_that_left_the_selector_is_in_nobodys_way() {
     with_and_without_an_operator(async |runs| {
-        let world = World::new().await;
+        let world = OperatorWorld::new().await;
         let selector = ["--label-selector=tier=gold"];
         let mut operator = world.operator_with(&selector).await;
         let tier = |tier: &str| json!({ "metadata": { "labels": { "tier": tier } } });

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use live_simulator::{RowPatch, Settings, SignKey, Simulator};
+use live_simulator::{RowPatch, Simulator, SimulatorSettings, StoredSignKey};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ fn callback(cloud: &Simulator, url: &str, app: &str, sign_type: &str, key: Optio
     let fields = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         sign_type: Some(sign_type.to_owned()),
-        key: key.map(SignKey::new),
+        key: key.map(StoredSignKey::new),
         ..RowPatch::default()
     };
     cloud
@@ -70,7 +70,7 @@ fn callback(cloud: &Simulator, url: &str, app: &str, sign_type: &str, key: Optio
 
 #[tokio::test]
 async fn what_the_cloud_signs_is_taken_and_all_else_is_refused() {
-    let cloud = Simulator::start(Settings::default()).unwrap();
+    let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
     let directory = TempDir::new().unwrap();
     let keys = format!(
         "{},{}",
@@ -150,7 +150,7 @@ async fn what_the_cloud_signs_is_taken_and_all_else_is_refused() {
 
 #[tokio::test]
 async fn a_body_that_was_kept_is_judged_later() {
-    let cloud = Simulator::start(Settings::default()).unwrap();
+    let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
     let directory = TempDir::new().unwrap();
     let receiver = Receiver::start("");
     let id = callback(&cloud, &receiver.url, "live", "MD5", Some(KEY));

@@ -96,13 +96,13 @@ async fn answer(State(server): State<ApiServer>, request: Request) -> Response {
 }
 
 /// A running operator. Killed when dropped.
-struct Operator {
+struct StandingOperator {
     child: std::process::Child,
     admin: SocketAddr,
     dir: TempDir,
 }
 
-impl Operator {
+impl StandingOperator {
     fn start(server: &ApiServer, env: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let admin = TcpListener::bind("127.0.0.1:0")
@@ -178,7 +178,7 @@ impl Operator {
     }
 }
 
-impl Drop for Operator {
+impl Drop for StandingOperator {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -188,7 +188,7 @@ impl Drop for Operator {
 #[tokio::test]
 async fn it_stands_up_whatever_the_environment_says_of_proxies_and_lets_the_lease_go() {
     let server = ApiServer::start(false).await;
-    let mut operator = Operator::start(
+    let mut operator = StandingOperator::start(
         &server,
         &[
             ("HTTPS_PROXY", "not a url"),
@@ -225,7 +225,7 @@ async fn it_stands_up_whatever_the_environment_says_of_proxies_and_lets_the_leas
 #[tokio::test]
 async fn an_api_server_that_never_answers_makes_unready_and_not_dead() {
     let server = ApiServer::start(true).await;
-    let mut operator = Operator::start(&server, &[]);
+    let mut operator = StandingOperator::start(&server, &[]);
     operator
         .says("/readyz", "no answer from the API server in 3s")
         .await;

@@ -12,7 +12,7 @@ const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// Why a list or watch failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct WatchTrouble {
     /// What a person reads.
     pub text: String,
     /// Whether the API server refused it, which heals by itself seldom: it counts at once.
@@ -21,15 +21,15 @@ pub struct Trouble {
 
 /// What is known of one watch.
 #[derive(Debug, Default)]
-pub(super) struct Vital {
+pub(super) struct WatchVitals {
     begun: Option<Instant>,
     is_listed: bool,
     seen: Option<Instant>,
-    failing: Option<Trouble>,
+    failing: Option<WatchTrouble>,
     is_missing: bool,
 }
 
-impl Vital {
+impl WatchVitals {
     pub(super) fn begins(&mut self) {
         self.begun = Some(Instant::now());
     }
@@ -57,7 +57,7 @@ impl Vital {
         }
     }
 
-    pub(super) fn fails(&mut self, trouble: Trouble) {
+    pub(super) fn fails(&mut self, trouble: WatchTrouble) {
         self.failing = Some(trouble);
     }
 
@@ -69,7 +69,7 @@ impl Vital {
     /// before the watch is too old.
     pub(super) fn result(&self) -> Result<(), String> {
         let cause = match &self.failing {
-            Some(Trouble { text, is_refusal }) if *is_refusal => return Err(text.clone()),
+            Some(WatchTrouble { text, is_refusal }) if *is_refusal => return Err(text.clone()),
             failing => failing.as_ref().map(|trouble| trouble.text.clone()),
         };
         if self.is_missing {

@@ -28,7 +28,7 @@ fn find(cluster: &str, context: Option<&str>) -> Result<Config, String> {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("config");
     fs::write(&file, kubeconfig(cluster)).unwrap();
-    Access::find(&[file], None, context)
+    ClusterAccess::find(&[file], None, context)
         .map(|access| access.config)
         .map_err(|e| e.to_string())
 }
@@ -104,11 +104,13 @@ fn files_of_a_list_that_do_not_exist_are_passed_over_but_not_all_of_them() {
     let dir = TempDir::new().unwrap();
     let (missing, present) = (dir.path().join("missing"), dir.path().join("present"));
     fs::write(&present, kubeconfig("{server: 'http://127.0.0.1:1'}")).unwrap();
-    assert!(Access::find(&[missing.clone(), present], None, None).is_ok());
-    let error = Access::find(std::slice::from_ref(&missing), None, None)
+    assert!(ClusterAccess::find(&[missing.clone(), present], None, None).is_ok());
+    let error = ClusterAccess::find(std::slice::from_ref(&missing), None, None)
         .err()
         .unwrap();
-    assert!(matches!(error, AccessError::NoFile(path) if path == missing.display().to_string()));
+    assert!(
+        matches!(error, ClusterAccessError::NoFile(path) if path == missing.display().to_string())
+    );
 }
 
 #[tokio::test(start_paused = true)]

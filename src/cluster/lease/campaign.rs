@@ -11,10 +11,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use super::decide::{Action, View, decide, ours, released};
-use super::{OPERATOR_LABEL, Observer, Phase, Settings, Standing};
-use crate::cluster::client::{AccessError, CALL_LIMIT, call_within};
-use crate::cluster::error::Error;
+use super::decide::{LeaseAction, View, decide, ours, released};
+use super::{LeadershipPhase, LeadershipState, LeaseObserver, LeaseSettings, OPERATOR_LABEL};
+use crate::cluster::client::{CALL_LIMIT, ClusterAccessError, call_within};
+use crate::cluster::error::ClusterError;
 
 /// How often a standby looks: a Lease that is let go is taken over within 2 s.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,16 +22,16 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Each can meet one write of ours that was given up and lands late.
 const RELEASE_ATTEMPTS: usize = 3;
 
-pub(super) type Connect = Box<dyn Fn() -> Result<kube::Client, AccessError> + Send + Sync>;
+pub(super) type Connect = Box<dyn Fn() -> Result<kube::Client, ClusterAccessError> + Send + Sync>;
 
 /// When to go on.
-enum Next {
+enum NextRound {
     InTime,
     Soon,
 }
 
 /// What was last learnt of the Lease.
-enum Known {
+enum KnownLease {
     /// Nothing, or something that a write showed to be outdated.
     Nothing,
     Absent,
@@ -39,29 +39,29 @@ enum Known {
 }
 
 pub(super) struct Campaign {
-    settings: Settings,
+    settings: LeaseSettings,
     connect: Connect,
     api: Api<Lease>,
-    known: Known,
+    known: KnownLease,
     /// What the Lease said when it last changed, and when we saw that.
     seen: (LeaseSpec, Instant),
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<LeadershipState>,
     is_failing: bool,
-    observer: Box<dyn Observer>,
+    observer: Box<dyn LeaseObserver>,
 }
 
 impl Campaign {
     pub(super) fn new(
-        settings: Settings,
+        settings: LeaseSettings,
         connect: Connect,
-        standing: watch::Sender<Standing>,
-        observer: Box<dyn Observer>,
-    ) -> Result<Self, AccessError> {
+        standing: watch::Sender<LeadershipState>,
+        observer: Box<dyn LeaseObserver>,
+    ) -> Result<Self, ClusterAccessError> {
         Ok(Self {
             api: Api::namespaced(connect()?, &settings.namespace),
             settings,
             connect,
-            known: Known::Nothing,
+            known: KnownLease::Nothing,
             seen: (LeaseSpec::default(), Instant::now()),
             standing,
             is_failing: false,
@@ -71,7 +71,7 @@ impl Campaign {
 
     /// Runs until the Lease is lost or let go.
     pub(super) async fn run(mut self, release: Arc<Notify>) {
-        while self.phase() != Phase::Lost {
+        while self.phase() != LeadershipPhase::Lost {
             tokio::select! {
                 () = self.round() => {}
                 () = release.notified() => return self.release().await,
@@ -83,30 +83,30 @@ impl Campaign {
     async fn round(&mut self) {
         let begun = Instant::now();
         let result = self.advance().await;
-        self.tell(result.as_ref().err());
-        if result.as_ref().is_err_and(Error::is_timeout) {
+        self.report_lease(result.as_ref().err());
+        if result.as_ref().is_err_and(ClusterError::is_timeout) {
             self.reconnect();
         }
         let interval = match (self.phase(), result) {
-            (Phase::Lost, _) => return,
-            (Phase::Leading, Ok(Next::InTime)) => self.settings.duration / 3,
-            (Phase::Candidate, Ok(Next::InTime)) => LOOK_INTERVAL,
-            (_, Ok(Next::Soon) | Err(_)) => self.settings.duration / 15,
+            (LeadershipPhase::Lost, _) => return,
+            (LeadershipPhase::Leading, Ok(NextRound::InTime)) => self.settings.duration / 3,
+            (LeadershipPhase::Candidate, Ok(NextRound::InTime)) => LOOK_INTERVAL,
+            (_, Ok(NextRound::Soon) | Err(_)) => self.settings.duration / 15,
         };
         let next = begun + interval;
         sleep_until(self.valid_until().map_or(next, |until| next.min(until))).await;
     }
 
-    async fn advance(&mut self) -> Result<Next, Error> {
+    async fn advance(&mut self) -> Result<NextRound, ClusterError> {
         if self
             .valid_until()
             .is_some_and(|until| Instant::now() >= until)
         {
             self.lose("it could not be renewed in time");
-            return Ok(Next::Soon);
+            return Ok(NextRound::Soon);
         }
-        let is_leading = self.phase() == Phase::Leading;
-        if !is_leading || matches!(self.known, Known::Nothing) {
+        let is_leading = self.phase() == LeadershipPhase::Leading;
+        if !is_leading || matches!(self.known, KnownLease::Nothing) {
             self.look().await?;
         }
         let view = View {
@@ -115,66 +115,66 @@ impl Campaign {
             since: self.seen.1,
         };
         match decide(&self.settings, view, Instant::now()) {
-            Action::Create | Action::Replace => self.write().await,
-            Action::Wait => {
+            LeaseAction::Create | LeaseAction::Replace => self.write().await,
+            LeaseAction::Wait => {
                 self.observer.waits();
-                Ok(Next::InTime)
+                Ok(NextRound::InTime)
             }
-            Action::StepDown => {
+            LeaseAction::StepDown => {
                 self.lose("another replica took it");
-                Ok(Next::Soon)
+                Ok(NextRound::Soon)
             }
         }
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
+    async fn look(&mut self) -> Result<(), ClusterError> {
         let op = format!("read the Lease {}", self.settings);
         let read = self.api.get_opt(&self.settings.name);
         match call_within(self.call_limit(), op, read).await? {
             Some(lease) => self.saw(lease),
-            None => self.known = Known::Absent,
+            None => self.known = KnownLease::Absent,
         }
         Ok(())
     }
 
     /// Makes the Lease ours. Whether somebody else was faster, the API server tells; then the next round looks again.
-    async fn write(&mut self) -> Result<Next, Error> {
+    async fn write(&mut self) -> Result<NextRound, ClusterError> {
         let spec = ours(&self.settings, self.spec(), stamp());
         let begun = Instant::now();
         match self.put(spec, self.call_limit()).await {
             Ok(()) => {
                 self.hold(begun + self.settings.duration);
-                Ok(Next::InTime)
+                Ok(NextRound::InTime)
             }
             Err(error) if self.is_outdated(&error) => {
-                self.known = Known::Nothing;
-                Ok(Next::Soon)
+                self.known = KnownLease::Nothing;
+                Ok(NextRound::Soon)
             }
             Err(error) => Err(error),
         }
     }
 
     /// Whether the write failed because the Lease is no longer as it is known. A namespace that is missing is another matter.
-    fn is_outdated(&self, error: &Error) -> bool {
+    fn is_outdated(&self, error: &ClusterError) -> bool {
         match self.known {
-            Known::Present(_) => error.is_conflict() || error.is_not_found(),
-            Known::Absent | Known::Nothing => error.is_already_exists(),
+            KnownLease::Present(_) => error.is_conflict() || error.is_not_found(),
+            KnownLease::Absent | KnownLease::Nothing => error.is_already_exists(),
         }
     }
 
-    async fn put(&mut self, spec: LeaseSpec, limit: Duration) -> Result<(), Error> {
+    async fn put(&mut self, spec: LeaseSpec, limit: Duration) -> Result<(), ClusterError> {
         let params = PostParams::default();
         let op = format!("write the Lease {}", self.settings);
         let name = self.settings.name.clone();
         let lease = match &self.known {
-            Known::Present(metadata) => {
+            KnownLease::Present(metadata) => {
                 let lease = Lease {
                     metadata: labelled(metadata.as_ref().clone()),
                     spec: Some(spec),
                 };
                 call_within(limit, op, self.api.replace(&name, &params, &lease)).await?
             }
-            Known::Absent | Known::Nothing => {
+            KnownLease::Absent | KnownLease::Nothing => {
                 let metadata = ObjectMeta {
                     name: Some(name),
                     ..ObjectMeta::default()
@@ -195,11 +195,11 @@ impl Campaign {
         if self.seen.0 != spec {
             self.seen = (spec, Instant::now());
         }
-        self.known = Known::Present(Box::new(lease.metadata));
+        self.known = KnownLease::Present(Box::new(lease.metadata));
     }
 
     fn spec(&self) -> Option<&LeaseSpec> {
-        matches!(self.known, Known::Present(_)).then_some(&self.seen.0)
+        matches!(self.known, KnownLease::Present(_)).then_some(&self.seen.0)
     }
 
     /// Short enough for two more attempts while the Lease holds.
@@ -211,7 +211,7 @@ impl Campaign {
         left.map_or(limit, |left| limit.min(left))
     }
 
-    fn phase(&self) -> Phase {
+    fn phase(&self) -> LeadershipPhase {
         self.standing.borrow().phase
     }
 
@@ -220,9 +220,9 @@ impl Campaign {
     }
 
     fn hold(&self, until: Instant) {
-        let is_new = self.phase() != Phase::Leading;
-        self.standing.send_replace(Standing {
-            phase: Phase::Leading,
+        let is_new = self.phase() != LeadershipPhase::Leading;
+        self.standing.send_replace(LeadershipState {
+            phase: LeadershipPhase::Leading,
             valid_until: Some(until),
         });
         if is_new {
@@ -237,15 +237,15 @@ impl Campaign {
     }
 
     fn end(&self) {
-        self.standing.send_replace(Standing {
-            phase: Phase::Lost,
+        self.standing.send_replace(LeadershipState {
+            phase: LeadershipPhase::Lost,
             valid_until: None,
         });
         self.observer.acts(false);
     }
 
     /// Tells the probes how the Lease stands, and the log when that changes.
-    fn tell(&mut self, error: Option<&Error>) {
+    fn report_lease(&mut self, error: Option<&ClusterError>) {
         let Some(error) = error else {
             if std::mem::take(&mut self.is_failing) {
                 info!(lease = %self.settings, "the Lease can be read and written again");
@@ -275,7 +275,7 @@ impl Campaign {
 
     /// Writes the Lease as nobody's, if it is ours.
     async fn release(&mut self) {
-        if self.phase() != Phase::Leading {
+        if self.phase() != LeadershipPhase::Leading {
             return;
         }
         self.end();
@@ -283,14 +283,14 @@ impl Campaign {
             let outcome = self.let_go().await;
             match outcome {
                 Ok(()) => return info!(lease = %self.settings, "the Lease is released"),
-                Err(error) if self.is_outdated(&error) => self.known = Known::Nothing,
+                Err(error) if self.is_outdated(&error) => self.known = KnownLease::Nothing,
                 Err(error) => return warn!("{error}; it runs out by itself"),
             }
         }
     }
 
-    async fn let_go(&mut self) -> Result<(), Error> {
-        if matches!(self.known, Known::Nothing) {
+    async fn let_go(&mut self) -> Result<(), ClusterError> {
+        if matches!(self.known, KnownLease::Nothing) {
             self.look().await?;
         }
         match self.spec() {

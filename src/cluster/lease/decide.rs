@@ -6,7 +6,7 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use tokio::time::Instant;
 
-use super::Settings;
+use super::LeaseSettings;
 
 /// What a replica knows: nothing that was not seen, and no clock but its own.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub(super) struct View<'a> {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum LeaseAction {
     /// There is no Lease: make one that is ours.
     Create,
     /// Write it as ours: to renew it, or to take it over.
@@ -31,23 +31,23 @@ pub(super) enum Action {
     StepDown,
 }
 
-pub(super) fn decide(settings: &Settings, view: View<'_>, now: Instant) -> Action {
+pub(super) fn decide(settings: &LeaseSettings, view: View<'_>, now: Instant) -> LeaseAction {
     let Some(lease) = view.lease else {
-        return Action::Create;
+        return LeaseAction::Create;
     };
     let holder = lease.holder_identity.as_deref().unwrap_or_default();
     if holder == settings.identity {
-        return Action::Replace;
+        return LeaseAction::Replace;
     }
     if view.is_leading {
-        return Action::StepDown;
+        return LeaseAction::StepDown;
     }
     let is_expired =
         now.saturating_duration_since(view.since) >= duration(lease, settings.duration);
     if holder.is_empty() || is_expired {
-        Action::Replace
+        LeaseAction::Replace
     } else {
-        Action::Wait
+        LeaseAction::Wait
     }
 }
 
@@ -60,7 +60,11 @@ pub(super) fn duration(lease: &LeaseSpec, usual: Duration) -> Duration {
 }
 
 /// The Lease as ours. `stamp` is for people; no replica judges by it.
-pub(super) fn ours(settings: &Settings, before: Option<&LeaseSpec>, stamp: MicroTime) -> LeaseSpec {
+pub(super) fn ours(
+    settings: &LeaseSettings,
+    before: Option<&LeaseSpec>,
+    stamp: MicroTime,
+) -> LeaseSpec {
     let before = before.cloned().unwrap_or_default();
     let is_renewal = before.holder_identity.as_ref() == Some(&settings.identity);
     let transitions = before.lease_transitions.unwrap_or_default();
@@ -93,8 +97,8 @@ mod tests {
 
     const OURS: u64 = 15;
 
-    fn settings() -> Settings {
-        Settings {
+    fn settings() -> LeaseSettings {
+        LeaseSettings {
             namespace: "media".into(),
             name: "operator".into(),
             identity: "me".into(),
@@ -117,23 +121,23 @@ mod tests {
         let silent = held("other", None);
         let wrong = held("other", Some(-1));
         for (leading, lease, age, action) in [
-            (false, None, 0, Action::Create),
-            (true, None, 0, Action::Create),
-            (false, Some(&nobody), 0, Action::Replace),
-            (false, Some(&held("", Some(1))), 0, Action::Replace),
-            (false, Some(&me), 0, Action::Replace),
-            (true, Some(&me), 0, Action::Replace),
-            (true, Some(&me), 1000, Action::Replace),
+            (false, None, 0, LeaseAction::Create),
+            (true, None, 0, LeaseAction::Create),
+            (false, Some(&nobody), 0, LeaseAction::Replace),
+            (false, Some(&held("", Some(1))), 0, LeaseAction::Replace),
+            (false, Some(&me), 0, LeaseAction::Replace),
+            (true, Some(&me), 0, LeaseAction::Replace),
+            (true, Some(&me), 1000, LeaseAction::Replace),
             // Another's Lease counts by its own duration, not by ours.
-            (false, Some(&other), 39, Action::Wait),
-            (false, Some(&other), 40, Action::Replace),
-            (false, Some(&silent), OURS - 1, Action::Wait),
-            (false, Some(&silent), OURS, Action::Replace),
-            (false, Some(&wrong), OURS - 1, Action::Wait),
+            (false, Some(&other), 39, LeaseAction::Wait),
+            (false, Some(&other), 40, LeaseAction::Replace),
+            (false, Some(&silent), OURS - 1, LeaseAction::Wait),
+            (false, Some(&silent), OURS, LeaseAction::Replace),
+            (false, Some(&wrong), OURS - 1, LeaseAction::Wait),
             // Who led and sees another, or nobody, has lost it, however old that is.
-            (true, Some(&other), 0, Action::StepDown),
-            (true, Some(&other), 1000, Action::StepDown),
-            (true, Some(&nobody), 0, Action::StepDown),
+            (true, Some(&other), 0, LeaseAction::StepDown),
+            (true, Some(&other), 1000, LeaseAction::StepDown),
+            (true, Some(&nobody), 0, LeaseAction::StepDown),
         ] {
             let since = Instant::now();
             let view = View {
@@ -164,7 +168,7 @@ mod tests {
                 lease: Some(&lease),
                 since,
             };
-            assert_eq!(decide(&settings(), view, since), Action::Wait);
+            assert_eq!(decide(&settings(), view, since), LeaseAction::Wait);
         }
     }
 

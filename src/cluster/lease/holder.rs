@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::OPERATOR_LABEL;
 use super::decide::duration;
 use crate::cluster::client::call;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 
 /// How long a Lease holds that does not say it.
 const USUAL_DURATION: Duration = Duration::from_secs(15);
@@ -27,7 +27,7 @@ const PAGE: u32 = 500;
 
 /// Which Leases tell of an operator. Without a name, those with an operator's label or usual name.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct WantedLeases<'a> {
     /// Where they are; everywhere when unset.
     pub namespace: Option<&'a str>,
     /// Their name.
@@ -51,9 +51,9 @@ pub struct Holder {
 /// take as long as the Lease holds.
 pub async fn find(
     client: &Client,
-    wanted: Wanted<'_>,
+    wanted: WantedLeases<'_>,
     watching: impl Fn(&Holder),
-) -> Result<Option<Holder>, Error> {
+) -> Result<Option<Holder>, ClusterError> {
     let leases = leases(client, wanted).await?;
     let mut judged: FuturesUnordered<_> = leases
         .into_iter()
@@ -67,8 +67,8 @@ pub async fn find(
     Ok(None)
 }
 
-async fn leases(client: &Client, wanted: Wanted<'_>) -> Result<Vec<Lease>, Error> {
-    if let Wanted {
+async fn leases(client: &Client, wanted: WantedLeases<'_>) -> Result<Vec<Lease>, ClusterError> {
+    if let WantedLeases {
         namespace: Some(namespace),
         name: Some(name),
     } = wanted
@@ -111,7 +111,7 @@ async fn judged(
     client: &Client,
     lease: Lease,
     watching: &impl Fn(&Holder),
-) -> Result<Option<Holder>, Error> {
+) -> Result<Option<Holder>, ClusterError> {
     let since = Instant::now();
     let (namespace, name) = (lease.namespace().unwrap_or_default(), lease.name_any());
     let first = lease.spec.unwrap_or_default();
@@ -133,19 +133,19 @@ async fn judged(
         let now = call(op, api.get_opt(&holder.name)).await?;
         let now = now.map(|lease| lease.spec.unwrap_or_default());
         match verdict(&first, now.as_ref(), begun >= end) {
-            Verdict::Nobody => return Ok(None),
-            Verdict::Alive(identity) => {
+            HolderVerdict::Nobody => return Ok(None),
+            HolderVerdict::Alive(identity) => {
                 identity.clone_into(&mut holder.identity);
                 return Ok(Some(holder));
             }
-            Verdict::Unknown => sleep_until(end.min(begun + LOOK_INTERVAL)).await,
+            HolderVerdict::Unknown => sleep_until(end.min(begun + LOOK_INTERVAL)).await,
         }
     }
 }
 
 /// What a look at a Lease that somebody held tells of who holds it.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict<'a> {
+enum HolderVerdict<'a> {
     /// It was let go, or its holder let it run out.
     Nobody,
     /// This one wrote it while it was watched.
@@ -154,19 +154,23 @@ enum Verdict<'a> {
     Unknown,
 }
 
-fn verdict<'a>(first: &LeaseSpec, now: Option<&'a LeaseSpec>, has_run_out: bool) -> Verdict<'a> {
+fn verdict<'a>(
+    first: &LeaseSpec,
+    now: Option<&'a LeaseSpec>,
+    has_run_out: bool,
+) -> HolderVerdict<'a> {
     let Some(now) = now else {
-        return Verdict::Nobody;
+        return HolderVerdict::Nobody;
     };
     let holder = holder_of(now);
     if holder.is_empty() {
-        Verdict::Nobody
+        HolderVerdict::Nobody
     } else if now != first {
-        Verdict::Alive(holder)
+        HolderVerdict::Alive(holder)
     } else if has_run_out {
-        Verdict::Nobody
+        HolderVerdict::Nobody
     } else {
-        Verdict::Unknown
+        HolderVerdict::Unknown
     }
 }
 
@@ -196,14 +200,14 @@ mod tests {
             let other = held("other", time);
             let renewed = held("pod", "2026-11-25T02:00:00Z");
             for (now, has_run_out, expected) in [
-                (Some(&first), false, Verdict::Unknown),
-                (Some(&first), true, Verdict::Nobody),
-                (Some(&renewed), false, Verdict::Alive("pod")),
-                (Some(&renewed), true, Verdict::Alive("pod")),
-                (Some(&other), false, Verdict::Alive("other")),
-                (Some(&held("", time)), false, Verdict::Nobody),
-                (Some(&LeaseSpec::default()), false, Verdict::Nobody),
-                (None, false, Verdict::Nobody),
+                (Some(&first), false, HolderVerdict::Unknown),
+                (Some(&first), true, HolderVerdict::Nobody),
+                (Some(&renewed), false, HolderVerdict::Alive("pod")),
+                (Some(&renewed), true, HolderVerdict::Alive("pod")),
+                (Some(&other), false, HolderVerdict::Alive("other")),
+                (Some(&held("", time)), false, HolderVerdict::Nobody),
+                (Some(&LeaseSpec::default()), false, HolderVerdict::Nobody),
+                (None, false, HolderVerdict::Nobody),
             ] {
                 assert_eq!(verdict(&first, now, has_run_out), expected, "{now:?}");
             }

@@ -17,7 +17,7 @@ const LEASE: u64 = 15;
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+enum LeaseFault {
     None,
     /// No effect, no answer.
     Hang,
@@ -28,7 +28,7 @@ enum Fault {
 
 /// What a campaign told last.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Newest>>);
+struct RecordedLease(Arc<Mutex<Newest>>);
 
 #[derive(Default)]
 struct Newest {
@@ -36,7 +36,7 @@ struct Newest {
     waits: bool,
 }
 
-impl Told {
+impl RecordedLease {
     fn lease(&self) -> Result<(), String> {
         self.0.lock().unwrap().lease.clone().unwrap()
     }
@@ -46,7 +46,7 @@ impl Told {
     }
 }
 
-impl Observer for Told {
+impl LeaseObserver for RecordedLease {
     fn lease(&self, result: Result<(), String>) {
         self.0.lock().unwrap().lease = Some(result);
     }
@@ -61,23 +61,23 @@ impl Observer for Told {
 }
 
 #[derive(Default)]
-struct World {
+struct LeaseWorld {
     lease: Option<Value>,
     version: u64,
     calls: Vec<(&'static str, Method)>,
     /// By replica: how its connections fare, the first and the ones after.
-    faults: Vec<(&'static str, Fault, Fault)>,
+    faults: Vec<(&'static str, LeaseFault, LeaseFault)>,
 }
 
 #[derive(Clone, Default)]
-struct Server(Arc<Mutex<World>>);
+struct LeaseServer(Arc<Mutex<LeaseWorld>>);
 
-impl Server {
-    fn world(&self) -> MutexGuard<'_, World> {
+impl LeaseServer {
+    fn world(&self) -> MutexGuard<'_, LeaseWorld> {
         self.0.lock().unwrap()
     }
 
-    fn fault(&self, replica: &'static str, first: Fault, later: Fault) {
+    fn fault(&self, replica: &'static str, first: LeaseFault, later: LeaseFault) {
         let mut world = self.world();
         world.faults.retain(|(name, _, _)| *name != replica);
         world.faults.push((replica, first, later));
@@ -122,31 +122,31 @@ impl Server {
             world.calls.push((replica, head.method.clone()));
             let fault = world.faults.iter().find(|(name, _, _)| *name == replica);
             fault.map_or(
-                Fault::None,
+                LeaseFault::None,
                 |(_, first, later)| if is_first { *first } else { *later },
             )
         };
         match fault {
-            Fault::Hang => return std::future::pending().await,
-            Fault::Forbid => return status(403, "Forbidden"),
-            Fault::None | Fault::HangAfter => {}
+            LeaseFault::Hang => return std::future::pending().await,
+            LeaseFault::Forbid => return status(403, "Forbidden"),
+            LeaseFault::None | LeaseFault::HangAfter => {}
         }
         let answer = self.world().apply(&head.method, &body);
-        if fault == Fault::HangAfter {
+        if fault == LeaseFault::HangAfter {
             std::future::pending().await
         } else {
             answer
         }
     }
 
-    fn start(&self, replica: &'static str) -> (Leadership, Told) {
-        let settings = Settings {
+    fn start(&self, replica: &'static str) -> (Leadership, RecordedLease) {
+        let settings = LeaseSettings {
             namespace: "media".into(),
             name: "operator".into(),
             identity: replica.into(),
             duration: Duration::from_secs(LEASE),
         };
-        let told = Told::default();
+        let told = RecordedLease::default();
         let (server, connections) = (self.clone(), Mutex::new(0));
         let connect = move || {
             let mut count = connections.lock().unwrap();
@@ -167,7 +167,7 @@ impl Server {
     }
 }
 
-impl World {
+impl LeaseWorld {
     fn apply(&mut self, method: &Method, body: &[u8]) -> (u16, Value) {
         if method == Method::GET {
             return self
@@ -215,7 +215,7 @@ async fn elapsed(future: impl Future<Output = ()>) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn one_leads_frugally_and_a_standby_takes_over_at_once_when_it_lets_go() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let (a, _) = server.start("a");
     a.acquired().await;
     assert!(a.fresh());
@@ -243,12 +243,12 @@ async fn one_leads_frugally_and_a_standby_takes_over_at_once_when_it_lets_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_leader_is_replaced_when_its_lease_has_run_out_and_not_before() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let (a, _) = server.start("a");
     a.acquired().await;
     let (b, _) = server.start("b");
     seconds(7).await;
-    server.fault("a", Fault::Hang, Fault::Hang);
+    server.fault("a", LeaseFault::Hang, LeaseFault::Hang);
     let renewed = Instant::now() - Duration::from_secs(2);
     let stale = elapsed(async {
         while a.fresh() {
@@ -269,11 +269,11 @@ async fn a_dead_leader_is_replaced_when_its_lease_has_run_out_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_landed() {
-    for fault in [Fault::Hang, Fault::HangAfter] {
-        let server = Server::default();
+    for fault in [LeaseFault::Hang, LeaseFault::HangAfter] {
+        let server = LeaseServer::default();
         let (a, told) = server.start("a");
         a.acquired().await;
-        server.fault("a", fault, Fault::None);
+        server.fault("a", fault, LeaseFault::None);
         for _ in 0..600 {
             sleep(Duration::from_millis(100)).await;
             assert!(a.fresh(), "{fault:?}");
@@ -285,7 +285,7 @@ async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_lande
 
 #[tokio::test(start_paused = true)]
 async fn who_is_overwritten_has_lost() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let (a, _) = server.start("a");
     a.acquired().await;
     server.overwrite("intruder");
@@ -302,7 +302,7 @@ async fn who_is_overwritten_has_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_somebody_deletes_is_made_again() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let (a, _) = server.start("a");
     a.acquired().await;
     server.world().lease = None;
@@ -313,7 +313,7 @@ async fn a_lease_that_somebody_deletes_is_made_again() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_that_begin_at_once_one_leads() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let replicas = ["a", "b", "c", "d"].map(|name| server.start(name).0);
     seconds(5).await;
     assert_eq!(replicas.iter().filter(|replica| replica.fresh()).count(), 1);
@@ -321,25 +321,25 @@ async fn of_many_that_begin_at_once_one_leads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_permission_is_told_and_heals() {
-    let server = Server::default();
-    server.fault("a", Fault::Forbid, Fault::Forbid);
+    let server = LeaseServer::default();
+    server.fault("a", LeaseFault::Forbid, LeaseFault::Forbid);
     let (a, told) = server.start("a");
     seconds(3).await;
     let text = told.lease().unwrap_err();
     assert!(text.contains("get, create and update on leases"), "{text}");
-    server.fault("a", Fault::None, Fault::None);
+    server.fault("a", LeaseFault::None, LeaseFault::None);
     assert!(elapsed(a.acquired()).await < Duration::from_secs(3));
     assert_eq!(told.lease(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_meets_its_own_late_write_still_lets_go() {
-    let server = Server::default();
+    let server = LeaseServer::default();
     let (a, _) = server.start("a");
     a.acquired().await;
-    server.fault("a", Fault::HangAfter, Fault::HangAfter);
+    server.fault("a", LeaseFault::HangAfter, LeaseFault::HangAfter);
     seconds(6).await; // a renewal landed and was not answered
-    server.fault("a", Fault::None, Fault::None);
+    server.fault("a", LeaseFault::None, LeaseFault::None);
     a.release().await;
     assert_eq!(server.holder().as_deref(), Some(""));
 }

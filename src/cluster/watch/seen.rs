@@ -6,22 +6,22 @@ use kube::Resource as _;
 use kube::api::ObjectMeta;
 use kube::runtime::watcher;
 
-use super::Event;
+use super::GuardedEvent;
 
 /// Namespace and name.
-pub(super) type Name = (String, String);
+pub(super) type BroughtName = (String, String);
 
 /// What is known of each object that is not as it was brought; nothing of one that was not.
-pub(super) type Differences = BTreeMap<Name, Option<Version>>;
+pub(super) type Differences = BTreeMap<BroughtName, Option<BroughtVersion>>;
 
 /// Which object it is, and how it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
+pub(super) struct BroughtVersion {
     uid: String,
     resource_version: String,
 }
 
-impl Version {
+impl BroughtVersion {
     /// Whether it is the same object, and was read when it was newer.
     pub(super) fn is_ahead_of(&self, other: Option<&Self>) -> bool {
         let number = |version: &Self| version.resource_version.parse::<u64>().unwrap_or_default();
@@ -31,16 +31,16 @@ impl Version {
 
 /// What a watch has brought so far.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct BroughtObjects {
     /// Unset before the first list.
-    known: Option<BTreeMap<Name, Version>>,
+    known: Option<BTreeMap<BroughtName, BroughtVersion>>,
     /// The list that is under way.
-    listing: BTreeMap<Name, Version>,
+    listing: BTreeMap<BroughtName, BroughtVersion>,
 }
 
-impl Seen {
+impl BroughtObjects {
     /// Takes an event in.
-    pub(super) fn take(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, event: &GuardedEvent) {
         match event {
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => self.listing.extend([named(object.meta())]),
@@ -63,7 +63,10 @@ impl Seen {
     }
 
     /// Where what was brought is not what there is. Before the first list nothing can be missed.
-    pub(super) fn differences(&self, listed: &BTreeMap<Name, Version>) -> Differences {
+    pub(super) fn differences(
+        &self,
+        listed: &BTreeMap<BroughtName, BroughtVersion>,
+    ) -> Differences {
         let Some(known) = &self.known else {
             return Differences::new();
         };
@@ -76,11 +79,11 @@ impl Seen {
 }
 
 /// Name and version of an object.
-pub(super) fn named(metadata: &ObjectMeta) -> (Name, Version) {
+pub(super) fn named(metadata: &ObjectMeta) -> (BroughtName, BroughtVersion) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     (
         (text(&metadata.namespace), text(&metadata.name)),
-        Version {
+        BroughtVersion {
             uid: text(&metadata.uid),
             resource_version: text(&metadata.resource_version),
         },

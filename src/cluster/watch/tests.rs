@@ -17,18 +17,18 @@ use crate::cluster::limits::Limits;
 
 /// How it fares a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+enum WatchFault {
     Hang,
     Refuse(u16),
 }
 
 #[derive(Default)]
-struct World {
+struct WatchWorld {
     /// Name, UID and version of each object.
     objects: BTreeMap<String, (String, u64)>,
     version: u64,
     /// What befalls the next lists, and the next watches.
-    faults: (VecDeque<Fault>, VecDeque<Fault>),
+    faults: (VecDeque<WatchFault>, VecDeque<WatchFault>),
     /// The open watch.
     events: Option<mpsc::UnboundedSender<Bytes>>,
     lists: usize,
@@ -38,10 +38,10 @@ struct World {
 }
 
 #[derive(Clone, Default)]
-struct Server(Arc<Mutex<World>>);
+struct WatchServer(Arc<Mutex<WatchWorld>>);
 
-impl Server {
-    fn world(&self) -> MutexGuard<'_, World> {
+impl WatchServer {
+    fn world(&self) -> MutexGuard<'_, WatchWorld> {
         self.0.lock().unwrap()
     }
 
@@ -86,8 +86,8 @@ impl Server {
             faults.pop_front()
         };
         match fault {
-            Some(Fault::Hang) => return std::future::pending().await,
-            Some(Fault::Refuse(code)) => {
+            Some(WatchFault::Hang) => return std::future::pending().await,
+            Some(WatchFault::Refuse(code)) => {
                 let refusal = json!({ "kind": "Status", "status": "Failure", "message": "forbidden", "reason": "", "code": code });
                 return Ok(whole(code, &refusal));
             }
@@ -144,7 +144,7 @@ fn object_of(name: &str, uid: &str, version: u64) -> Value {
 
 /// Follows a watch: what it has brought, when it was listed, when it failed and whether that was a refusal.
 struct Followed {
-    server: Server,
+    server: WatchServer,
     watched: Arc<Watched>,
     begun: Instant,
     lists: Arc<Mutex<Vec<u64>>>,
@@ -153,7 +153,7 @@ struct Followed {
 }
 
 impl Followed {
-    fn new(server: Server) -> Self {
+    fn new(server: WatchServer) -> Self {
         let watched = Arc::new(server.watched());
         let followed = Self {
             watched: Arc::clone(&watched),
@@ -205,7 +205,7 @@ impl Followed {
 
 /// A watch of three objects that has listed them.
 async fn settled() -> Followed {
-    let server = Server::default();
+    let server = WatchServer::default();
     for (version, name) in [(10, "one"), (20, "two"), (30, "odd")] {
         server.write(name, name, version, false);
     }
@@ -221,9 +221,9 @@ async fn minutes(count: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_never_answered_is_given_up_and_tried_again() {
-    let server = Server::default();
-    server.world().faults.0.extend([Fault::Hang; 3]);
-    server.world().faults.1.extend([Fault::Hang; 2]);
+    let server = WatchServer::default();
+    server.world().faults.0.extend([WatchFault::Hang; 3]);
+    server.world().faults.1.extend([WatchFault::Hang; 2]);
     let followed = Followed::new(server.clone());
     minutes(5).await;
     assert_eq!(followed.lists(), [91], "the three took 30 s each");
@@ -234,8 +234,12 @@ async fn what_is_never_answered_is_given_up_and_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_asks_ever_more_slowly_and_is_served_soon_after_it_heals() {
-    let server = Server::default();
-    server.world().faults.0.extend([Fault::Refuse(403); 10]);
+    let server = WatchServer::default();
+    server
+        .world()
+        .faults
+        .0
+        .extend([WatchFault::Refuse(403); 10]);
     let followed = Followed::new(server.clone());
     minutes(3).await;
     assert_eq!(followed.lists(), [105]);
@@ -243,8 +247,8 @@ async fn who_is_refused_asks_ever_more_slowly_and_is_served_soon_after_it_heals(
     assert_eq!(followed.failures(), at.map(|at| (at, true)));
 
     for (code, is) in [(404, true), (401, true), (500, false), (503, false)] {
-        let server = Server::default();
-        server.world().faults.0.push_back(Fault::Refuse(code));
+        let server = WatchServer::default();
+        server.world().faults.0.push_back(WatchFault::Refuse(code));
         let followed = Followed::new(server);
         minutes(1).await;
         assert_eq!(followed.failures(), [(0, is)], "{code}");
@@ -270,7 +274,7 @@ async fn at_rest_a_watch_is_compared_with_one_list_and_nothing_is_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_frozen_watch_did_not_bring_is_found_and_listed_anew() {
-    type Change = fn(&Server);
+    type Change = fn(&WatchServer);
     let changes: [Change; 4] = [
         |server| server.write("one", "one", 50, false),
         |server| server.write("new", "new", 50, false),
@@ -339,7 +343,7 @@ async fn a_watch_that_ends_at_once_begins_ever_more_slowly() {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_without_objects_is_looked_for() {
-    let server = Server::default();
+    let server = WatchServer::default();
     server.world().namespace = 404;
     let followed = Followed::new(server.clone());
     let told: Arc<Mutex<Vec<(u64, bool)>>> = Arc::default();

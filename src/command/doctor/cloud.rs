@@ -7,23 +7,23 @@ use jiff::SignedDuration;
 use kube::{Client, ResourceExt as _};
 
 use super::finding::{Finding, counted};
-use super::operators::Operator;
+use super::operators::InstalledOperator;
 use crate::api::RecordingCallback;
-use crate::cluster::rights::Whose;
-use crate::command::cloud::Cloud;
-use crate::command::remote::{Source, sources};
+use crate::cluster::rights::RightsSubject;
+use crate::command::cloud::CommandCloud;
+use crate::command::remote::{CredentialSource, sources};
 use crate::config::RunConfig;
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
 use crate::config::names::Grant;
 use crate::explain;
-use crate::live::account::{Account, Identity};
 use crate::live::codes;
-use crate::live::transport::proxy_to;
-use crate::plan::facts::Access;
-use crate::plan::failure::Failure;
-use crate::plan::reason::Reason;
-use crate::plan::situation::{reason_of, sentence};
+use crate::plan::facts::CloudAccess;
+use crate::plan::facts::reason::Reason;
+use crate::plan::step::situation::{describe_failure, reason_of};
+use crate::platform::account::{Account, Identity};
+use crate::platform::transport::proxy_to;
+use crate::terms::failure::Failure;
 
 const CREDENTIALS: &str = "Credentials";
 const CLOUD: &str = "Cloud";
@@ -42,7 +42,7 @@ const USUAL_QUOTA: u32 = 270;
 const USUAL_INTERVAL: Duration = Duration::from_mins(10);
 
 /// An account in use, and how many callbacks its project holds.
-struct Used {
+struct UsedAccount {
     account: Account,
     callbacks: u64,
 }
@@ -51,7 +51,7 @@ struct Used {
 pub(super) async fn examine(
     client: &Client,
     args: &DoctorArgs,
-    operators: &[Operator],
+    operators: &[InstalledOperator],
     objects: &[RecordingCallback],
 ) -> anyhow::Result<Vec<Finding>> {
     let config = operators
@@ -61,12 +61,12 @@ pub(super) async fn examine(
         config.ambient_credentials_namespaces.clone()
     });
     let allowed = args.cloud.allowed(config);
-    let cloud = Cloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
-    let mut used: Vec<Used> = Vec::new();
+    let mut used: Vec<UsedAccount> = Vec::new();
     let is_pod = operators
         .iter()
-        .any(|operator| operator.whose == Whose::Own);
+        .any(|operator| operator.whose == RightsSubject::Own);
     for source in sources(objects.iter()) {
         if source.object.spec.credentials_secret_ref.is_none() && !is_pod {
             let detail = "they are in the operator's environment".to_owned();
@@ -92,7 +92,7 @@ pub(super) async fn examine(
         match look(&cloud, &account).await {
             Ok((callbacks, finding)) => {
                 findings.push(finding);
-                used.push(Used { account, callbacks });
+                used.push(UsedAccount { account, callbacks });
             }
             Err(finding) => findings.push(finding),
         }
@@ -101,7 +101,7 @@ pub(super) async fn examine(
     Ok(findings)
 }
 
-async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
+async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Account, Finding> {
     let namespace = source.object.namespace().unwrap_or_default();
     let refused = |reason: Reason, sentence: String| {
         let remedy = explain::remedy(reason.as_str()).unwrap_or_default();
@@ -119,10 +119,10 @@ async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
     };
     match login.identify(cloud.client(), &namespace).await {
         Ok(account) => Ok(account),
-        Err(Access::Unknown(failure)) => Err(failed(&source.name, &failure)),
-        Err(Access::Ambiguous(sentence)) => Err(refused(Reason::CredentialsMissing, sentence)),
-        Err(Access::Unusable(reason, sentence)) => Err(refused(reason, sentence)),
-        Err(Access::Unread | Access::Usable(_)) => Err(refused(
+        Err(CloudAccess::Unknown(failure)) => Err(failed(&source.name, &failure)),
+        Err(CloudAccess::Ambiguous(sentence)) => Err(refused(Reason::CredentialsMissing, sentence)),
+        Err(CloudAccess::Unusable(reason, sentence)) => Err(refused(reason, sentence)),
+        Err(CloudAccess::Unread | CloudAccess::Usable(_)) => Err(refused(
             Reason::CredentialsMissing,
             "they could not be read".to_owned(),
         )),
@@ -132,7 +132,7 @@ async fn enter(cloud: &Cloud, source: &Source<'_>) -> Result<Account, Finding> {
 fn failed(subject: &str, failure: &Failure) -> Finding {
     let reason = reason_of(failure);
     let remedy = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
-    let detail = format!("{}: {}", reason.as_str(), sentence(failure, None));
+    let detail = format!("{}: {}", reason.as_str(), describe_failure(failure, None));
     Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
 }
 
@@ -148,7 +148,7 @@ fn who(account: &Account, count: u64) -> String {
 }
 
 /// One call: the way there, the credential's rights, the clock, and how many callbacks there are.
-async fn look(cloud: &Cloud, account: &Account) -> Result<(u64, Finding), Finding> {
+async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding), Finding> {
     let endpoint = &account.target.endpoint;
     let subject = format!("{endpoint} {}", account.target.project_id);
     let way = proxy_to(endpoint).map_or_else(
@@ -176,7 +176,7 @@ async fn look(cloud: &Cloud, account: &Account) -> Result<(u64, Finding), Findin
 }
 
 /// What looking takes of each identity's quota.
-fn quotas(used: &[Used], config: Option<&RunConfig>) -> Vec<Finding> {
+fn quotas(used: &[UsedAccount], config: Option<&RunConfig>) -> Vec<Finding> {
     let limit = config.map_or(USUAL_QUOTA, |config| config.requests_per_minute);
     let interval = config.map_or(USUAL_INTERVAL, |config| config.resync_interval);
     let identities: BTreeSet<_> = used.iter().map(|used| used.account.identity()).collect();

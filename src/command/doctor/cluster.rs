@@ -3,10 +3,10 @@
 use kube::Client;
 
 use super::finding::Finding;
-use super::operators::Operator;
+use super::operators::InstalledOperator;
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
-use crate::cluster::lease::holder::{self, Wanted};
+use crate::cluster::lease::holder::{self, WantedLeases};
 
 pub(super) async fn server(client: &Client, address: &str) -> Finding {
     let check = "API server";
@@ -37,7 +37,7 @@ pub(super) async fn crd(client: &Client) -> Finding {
 }
 
 /// Whether somebody acts, by the Leases.
-pub(super) async fn leases(client: &Client, operators: &[Operator]) -> Vec<Finding> {
+pub(super) async fn leases(client: &Client, operators: &[InstalledOperator]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operator in operators {
         let elects = operator
@@ -54,7 +54,7 @@ pub(super) async fn leases(client: &Client, operators: &[Operator]) -> Vec<Findi
 async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
     let check = "Lease";
     let subject = format!("{namespace}/{name}");
-    let wanted = Wanted {
+    let wanted = WantedLeases {
         namespace: Some(namespace),
         name: Some(name),
     };

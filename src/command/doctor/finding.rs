@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::command::output::{Row, printable, table};
+use crate::command::output::{TableRow, printable, table};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) enum Verdict {
+pub(super) enum CheckResult {
     /// All is well.
     Ok,
     /// It works, but somebody should look at it.
@@ -23,7 +23,7 @@ pub(super) enum Verdict {
 pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) subject: String,
-    pub(super) result: Verdict,
+    pub(super) result: CheckResult,
     pub(super) detail: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ impl Finding {
         Self {
             check,
             subject: subject.into(),
-            result: Verdict::Ok,
+            result: CheckResult::Ok,
             detail,
             remedy: None,
         }
@@ -47,7 +47,7 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(Verdict::Warning, check, subject, detail, remedy)
+        Self::bad(CheckResult::Warning, check, subject, detail, remedy)
     }
 
     pub(super) fn failed(
@@ -56,7 +56,7 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(Verdict::Failed, check, subject, detail, remedy)
+        Self::bad(CheckResult::Failed, check, subject, detail, remedy)
     }
 
     pub(super) fn unknown(
@@ -65,11 +65,11 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(Verdict::Unknown, check, subject, detail, remedy)
+        Self::bad(CheckResult::Unknown, check, subject, detail, remedy)
     }
 
     fn bad(
-        result: Verdict,
+        result: CheckResult,
         check: &'static str,
         subject: impl Into<String>,
         detail: String,
@@ -86,11 +86,11 @@ impl Finding {
 
     /// Whether the operator can't work so.
     pub(super) fn is_failure(&self) -> bool {
-        self.result == Verdict::Failed
+        self.result == CheckResult::Failed
     }
 }
 
-impl Row for Finding {
+impl TableRow for Finding {
     const HEADS: &'static [&'static str] = &["CHECK", "RESULT", "SUBJECT", "DETAIL"];
 
     fn cells(&self) -> Vec<String> {
@@ -110,7 +110,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// A table of all findings, and below it what to do.
-pub(super) fn tell(findings: &[Finding]) -> String {
+pub(super) fn render_findings(findings: &[Finding]) -> String {
     let remedies: Vec<String> = findings
         .iter()
         .filter_map(|finding| {
@@ -177,8 +177,8 @@ mod tests {
                 "looking takes 1 call every 10m, of 270 a minute",
             ),
         ];
-        let told = tell(&findings);
+        let told = render_findings(&findings);
         assert_in_docs(&told);
-        assert!(!tell(&findings[..1]).contains("To do"));
+        assert!(!render_findings(&findings[..1]).contains("To do"));
     }
 }

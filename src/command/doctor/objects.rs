@@ -6,9 +6,10 @@ use kube::core::DynamicObject;
 
 use super::finding::Finding;
 use crate::api::RecordingCallback;
-use crate::cluster::error::Error;
+use crate::cluster::error::ClusterError;
 use crate::explain;
-use crate::plan::conditions::{self, Truth};
+use crate::plan::facts::conditions;
+use crate::plan::facts::conditions::ConditionStatus;
 
 const CHECK: &str = "Objects";
 
@@ -17,7 +18,7 @@ const NAMED: usize = 3;
 
 /// The objects of a namespace or of all, and what there is to say of them.
 pub(super) fn examine(
-    listed: Result<Vec<DynamicObject>, Error>,
+    listed: Result<Vec<DynamicObject>, ClusterError>,
     namespace: Option<&str>,
 ) -> (Vec<RecordingCallback>, Vec<Finding>) {
     let subject = namespace.unwrap_or("all namespaces");
@@ -81,7 +82,7 @@ fn reason(object: &RecordingCallback) -> Option<String> {
     let status = object.status.as_ref();
     match status.and_then(conditions::ready) {
         None => Some("not seen by an operator".to_owned()),
-        Some(ready) if conditions::truth(ready) == Some(Truth::True) => None,
+        Some(ready) if conditions::condition_status(ready) == Some(ConditionStatus::True) => None,
         Some(ready) => Some(ready.reason.clone()),
     }
 }

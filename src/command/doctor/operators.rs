@@ -7,7 +7,7 @@ use kube::Client;
 
 use super::finding::Finding;
 use crate::cluster::installed::{self, Installed};
-use crate::cluster::rights::Whose;
+use crate::cluster::rights::RightsSubject;
 use crate::config::{self, Command, RunConfig};
 
 const CHECK: &str = "Operator";
@@ -18,19 +18,19 @@ const FIRST_PROCESS: &str = "/proc/1/cmdline";
 const PROGRAM: &str = "recording-callback-operator";
 
 /// An operator, and what it was told.
-pub(super) struct Operator {
-    pub(super) whose: Whose,
+pub(super) struct InstalledOperator {
+    pub(super) whose: RightsSubject,
     /// Unknown where its flags are not those of this version.
     pub(super) config: Option<RunConfig>,
     namespace: String,
     name: String,
 }
 
-impl Operator {
+impl InstalledOperator {
     fn of(installed: &Installed) -> Self {
         let (namespace, account) = (&installed.namespace, &installed.service_account);
         Self {
-            whose: Whose::Account(namespace.clone(), account.clone()),
+            whose: RightsSubject::Account(namespace.clone(), account.clone()),
             config: configuration(installed.args.iter().map(String::as_str)),
             namespace: namespace.clone(),
             name: installed.name.clone(),
@@ -44,7 +44,7 @@ impl Operator {
         let program = Path::new(words.next()?);
         let config = (program.file_name()? == PROGRAM).then(|| configuration(words))??;
         Some(Self {
-            whose: Whose::Own,
+            whose: RightsSubject::Own,
             namespace: client.default_namespace().to_owned(),
             name: config.lease_name.clone(),
             config: Some(config),
@@ -73,11 +73,11 @@ impl Operator {
 pub(super) async fn find(
     client: &Client,
     namespace: Option<&str>,
-) -> (Vec<Operator>, Vec<Finding>) {
+) -> (Vec<InstalledOperator>, Vec<Finding>) {
     let found = match installed::find(client).await {
         Ok(found) => found,
         Err(error) => {
-            if let Some(operator) = Operator::here(client) {
+            if let Some(operator) = InstalledOperator::here(client) {
                 let detail = "runs in this container; Deployments can't be seen from here";
                 let finding = Finding::ok(CHECK, &operator.name, detail.to_owned());
                 return (vec![operator], vec![finding]);
@@ -89,7 +89,7 @@ pub(super) async fn find(
     };
     let (mut operators, mut findings) = (Vec::new(), Vec::new());
     for installed in found {
-        let operator = Operator::of(&installed);
+        let operator = InstalledOperator::of(&installed);
         if namespace.is_none_or(|namespace| operator.serves(namespace)) {
             findings.push(replicas(&installed));
             operators.push(operator);

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use kube::Client;
 
 use super::finding::Finding;
-use super::operators::Operator;
+use super::operators::InstalledOperator;
 use crate::api::RecordingCallback;
-use crate::cluster::rights::{Place, Question, RIGHTS, Right, SECRETS, Whose, has};
+use crate::cluster::rights::{
+    NeededRight, Question, RIGHTS, RightScope, RightsSubject, SECRETS, has,
+};
 use crate::config::doctor::DoctorArgs;
 use crate::login::secret;
 
@@ -17,15 +19,15 @@ const CHECK: &str = "Rights";
 pub(super) async fn examine(
     client: &Client,
     args: &DoctorArgs,
-    operators: &[Operator],
+    operators: &[InstalledOperator],
     objects: &[RecordingCallback],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(account) = &args.service_account {
-        let whose = Whose::Account(account.namespace.clone(), account.name.clone());
+        let whose = RightsSubject::Account(account.namespace.clone(), account.name.clone());
         findings.push(of(client, &whose, operators.first(), objects).await);
     } else if operators.is_empty() {
-        findings.push(of(client, &Whose::Own, None, objects).await);
+        findings.push(of(client, &RightsSubject::Own, None, objects).await);
     } else {
         for operator in operators {
             findings.push(of(client, &operator.whose, Some(operator), objects).await);
@@ -36,13 +38,13 @@ pub(super) async fn examine(
 
 async fn of(
     client: &Client,
-    whose: &Whose,
-    operator: Option<&Operator>,
+    whose: &RightsSubject,
+    operator: Option<&InstalledOperator>,
     objects: &[RecordingCallback],
 ) -> Finding {
     let subject = match whose {
-        Whose::Own => "whoever asks".to_owned(),
-        Whose::Account(namespace, name) => format!("{namespace}/{name}"),
+        RightsSubject::Own => "whoever asks".to_owned(),
+        RightsSubject::Account(namespace, name) => format!("{namespace}/{name}"),
     };
     let mut missing = Vec::new();
     for (right, namespace, name) in needed(operator, objects) {
@@ -69,7 +71,7 @@ async fn of(
     }
     let detail = format!("may not {}", missing.join("; "));
     // Whoever asks need not have the operator's rights.
-    if *whose == Whose::Own && operator.is_none() {
+    if *whose == RightsSubject::Own && operator.is_none() {
         let remedy =
             "these are your own rights: name the operator's account with --service-account";
         return Finding::warning(CHECK, subject, detail, remedy);
@@ -78,27 +80,27 @@ async fn of(
     Finding::failed(CHECK, subject, detail, remedy)
 }
 
-type Needed = (&'static Right, Option<String>, Option<String>);
+type Needed = (&'static NeededRight, Option<String>, Option<String>);
 
 /// Each right with the namespace and the name that it is needed for.
-fn needed(operator: Option<&Operator>, objects: &[RecordingCallback]) -> Vec<Needed> {
+fn needed(operator: Option<&InstalledOperator>, objects: &[RecordingCallback]) -> Vec<Needed> {
     let config = operator.and_then(|operator| operator.config.as_ref());
     let served = config.map_or(&[][..], |config| config.namespaces.as_slice());
     let mut needed: Vec<Needed> = Vec::new();
     for right in RIGHTS {
         match right.place {
-            Place::Served if *right == SECRETS => {}
-            Place::Served if served.is_empty() => needed.push((right, None, None)),
-            Place::Served => needed.extend(
+            RightScope::Served if *right == SECRETS => {}
+            RightScope::Served if served.is_empty() => needed.push((right, None, None)),
+            RightScope::Served => needed.extend(
                 served
                     .iter()
                     .map(|namespace| (right, Some(namespace.clone()), None)),
             ),
-            Place::Lease => needed.extend(operator.map(|operator| {
+            RightScope::Lease => needed.extend(operator.map(|operator| {
                 let (namespace, name) = operator.lease();
                 (right, Some(namespace.to_owned()), Some(name.to_owned()))
             })),
-            Place::Crd => needed.push((right, None, None)),
+            RightScope::Crd => needed.push((right, None, None)),
         }
     }
     let is_served =

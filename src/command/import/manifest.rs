@@ -6,9 +6,9 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::RecordingCallback;
-use crate::plan::content::Partial;
-use crate::plan::place::Place;
-use crate::plan::row::Row;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
 
 /// The longest name; it may become the value of a label.
 const LONGEST: usize = 63;
@@ -73,7 +73,7 @@ pub(super) fn manifest(row: &Row, source: &RecordingCallback, name: &str) -> Val
         "app": row.place.app(),
         "credentialsSecretRef": source.spec.credentials_secret_ref,
     });
-    let Partial {
+    let ReportedContent {
         url,
         events,
         sign_type,

@@ -14,12 +14,12 @@ use axum::routing::post;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Expected, Told, now};
+use super::{Expected, VerifiedNotification, now};
 use crate::admin;
 use crate::command::output::printable;
-use crate::command::{Done, Exit};
+use crate::command::{CommandOutput, ExitStatus};
 use crate::config::notifications::ServeArgs;
-use crate::live::notification::{Notification, Verdict};
+use crate::live::notification::{Notification, SignatureVerdict};
 use crate::stop::Stop;
 
 /// A notification has about a kilobyte.
@@ -29,7 +29,7 @@ const LARGEST: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Receives until it is asked to stop.
-pub async fn run(args: ServeArgs) -> anyhow::Result<Done> {
+pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let expected = Expected::read(&args.signature)?;
     if expected.keys.is_empty() {
@@ -44,9 +44,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Done> {
     served
         .with_graceful_shutdown(async move { stop.requested().await })
         .await?;
-    Ok(Done {
+    Ok(CommandOutput {
         text: String::new(),
-        exit: Exit::Well,
+        exit: ExitStatus::Well,
     })
 }
 
@@ -64,14 +64,14 @@ async fn receive(State(expected): State<Arc<Expected>>, body: Body) -> Response 
         }
     };
     if expected.keys.is_empty() {
-        print(&Told::unverified(&notification).line(&notification));
+        print(&VerifiedNotification::unverified(&notification).line(&notification));
         return answer(StatusCode::OK, "success");
     }
     let verdict = notification.judge(&expected.keys, expected.sign_type, Some(now()));
-    print(&Told::new(&notification, verdict).line(&notification));
+    print(&VerifiedNotification::new(&notification, verdict).line(&notification));
     match verdict {
-        Verdict::Genuine => answer(StatusCode::OK, "success"),
-        Verdict::Expired(_) | Verdict::Wrong | Verdict::Unsigned => {
+        SignatureVerdict::Genuine => answer(StatusCode::OK, "success"),
+        SignatureVerdict::Expired(_) | SignatureVerdict::Wrong | SignatureVerdict::Unsigned => {
             answer(StatusCode::UNAUTHORIZED, "the signature does not count")
         }
     }

@@ -6,14 +6,14 @@ use std::{fs, io};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Expected, Told, now};
+use super::{Expected, VerifiedNotification, now};
 use crate::command::output::render;
-use crate::command::{Done, Exit};
+use crate::command::{CommandOutput, ExitStatus};
 use crate::config::notifications::VerifyArgs;
-use crate::live::notification::{Notification, Verdict};
+use crate::live::notification::{Notification, SignatureVerdict};
 
 /// Judges the body that `args` name.
-pub fn run(args: &VerifyArgs) -> anyhow::Result<Done> {
+pub fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
     let expected = Expected::read(&args.signature)?;
     if expected.keys.is_empty() {
         bail!("with which key: name a file by --key-file");
@@ -24,11 +24,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<Done> {
         .map_err(|problem| anyhow!("{name}: no notification: {problem}"))?;
     let now = (!args.any_age).then(now);
     let verdict = notification.judge(&expected.keys, expected.sign_type, now);
-    let told = Told::new(&notification, verdict);
+    let told = VerifiedNotification::new(&notification, verdict);
     let line = format!("{}\n", told.line(&notification));
-    Ok(Done {
+    Ok(CommandOutput {
         text: render(args.print.output, &[told], |_| line)?,
-        exit: Exit::of(verdict == Verdict::Genuine),
+        exit: ExitStatus::of(verdict == SignatureVerdict::Genuine),
     })
 }
 

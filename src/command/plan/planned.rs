@@ -6,10 +6,10 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use serde::Serialize;
 
-use super::course::{Action, Outlook};
 use crate::api::status::ChangeStatus;
-use crate::command::Exit;
+use crate::command::ExitStatus;
 use crate::command::output::printable;
+use crate::command::plan::dry_run::{PredictedAction, Prediction};
 
 /// One object, and what would be done for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ use crate::command::output::printable;
 pub(super) struct Planned {
     namespace: String,
     name: String,
-    action: Action,
+    action: PredictedAction,
     #[serde(rename = "callbackID", skip_serializing_if = "Option::is_none")]
     callback_id: Option<String>,
     changes: Vec<ChangeStatus>,
@@ -26,7 +26,7 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn new(object: &DynamicObject, outlook: Outlook) -> Self {
+    pub(super) fn new(object: &DynamicObject, outlook: Prediction) -> Self {
         Self {
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
@@ -40,26 +40,29 @@ impl Planned {
     /// Whether something would be changed at the cloud. A callback that is taken over as it is, is not.
     fn is_change(&self) -> bool {
         match self.action {
-            Action::Create | Action::Update | Action::Delete => true,
-            Action::Adopt => !self.changes.is_empty(),
-            Action::None | Action::Unknown => false,
+            PredictedAction::Create | PredictedAction::Update | PredictedAction::Delete => true,
+            PredictedAction::Adopt => !self.changes.is_empty(),
+            PredictedAction::None | PredictedAction::Unknown => false,
         }
     }
 }
 
 /// 2 when something would be changed at the cloud, 1 when that can't be told of an object.
-pub(super) fn exit(plans: &[Planned]) -> Exit {
-    if plans.iter().any(|plan| plan.action == Action::Unknown) {
-        Exit::Failed
+pub(super) fn exit(plans: &[Planned]) -> ExitStatus {
+    if plans
+        .iter()
+        .any(|plan| plan.action == PredictedAction::Unknown)
+    {
+        ExitStatus::Failed
     } else if plans.iter().any(Planned::is_change) {
-        Exit::Changes
+        ExitStatus::Changes
     } else {
-        Exit::Well
+        ExitStatus::Well
     }
 }
 
 /// Each object with its diff, and a line that sums up.
-pub(super) fn tell(plans: &[Planned]) -> String {
+pub(super) fn render_plans(plans: &[Planned]) -> String {
     let mut text = String::new();
     for plan in plans {
         let id = plan.callback_id.iter().map(|id| format!(" {id}"));
@@ -81,12 +84,12 @@ pub(super) fn tell(plans: &[Planned]) -> String {
     }
     let count = |action| plans.iter().filter(|plan| plan.action == action).count();
     let counted = [
-        (Action::Create, "to create"),
-        (Action::Update, "to update"),
-        (Action::Adopt, "to adopt"),
-        (Action::Delete, "to delete"),
-        (Action::None, "without a change"),
-        (Action::Unknown, "not known"),
+        (PredictedAction::Create, "to create"),
+        (PredictedAction::Update, "to update"),
+        (PredictedAction::Adopt, "to adopt"),
+        (PredictedAction::Delete, "to delete"),
+        (PredictedAction::None, "without a change"),
+        (PredictedAction::Unknown, "not known"),
     ];
     let counted: Vec<String> = counted
         .into_iter()
@@ -105,23 +108,23 @@ mod tests {
     use super::*;
     use crate::command::output::assert_in_docs;
 
-    fn planned(name: &str, outlook: Outlook) -> Planned {
+    fn planned(name: &str, outlook: Prediction) -> Planned {
         let object = json!({ "metadata": { "name": name, "namespace": "media" } });
         Planned::new(&serde_json::from_value(object).unwrap(), outlook)
     }
 
     fn outlook(
-        action: Action,
+        action: PredictedAction,
         id: &str,
         changes: &[(&str, Option<&str>, Option<&str>)],
-    ) -> Outlook {
+    ) -> Prediction {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let changes = changes.iter().map(|(field, from, to)| ChangeStatus {
             field: (*field).to_owned(),
             from: owned(*from),
             to: owned(*to),
         });
-        Outlook {
+        Prediction {
             action,
             id: Some(id.to_owned()).filter(|id| !id.is_empty()),
             changes: changes.collect(),
@@ -147,34 +150,42 @@ mod tests {
             ),
             ("signType", None, Some("HMACSHA256")),
         ];
-        let mut taken = outlook(Action::None, "", &[]);
+        let mut taken = outlook(PredictedAction::None, "", &[]);
         taken.message =
             Some("Conflict: https://elsewhere.example.com/record is there already.".to_owned());
         let plans = [
             planned(
                 "push",
-                outlook(Action::Update, "e2fe84def7e476651034ec4b9e92bc30", &edited),
+                outlook(
+                    PredictedAction::Update,
+                    "e2fe84def7e476651034ec4b9e92bc30",
+                    &edited,
+                ),
             ),
-            planned("live", outlook(Action::Create, "", &new)),
+            planned("live", outlook(PredictedAction::Create, "", &new)),
             planned("taken", taken),
         ];
-        let told = tell(&plans);
+        let told = render_plans(&plans);
         assert_in_docs(&told);
     }
 
     #[test]
     fn the_exit_code_tells_of_changes_at_the_cloud() {
-        let same = || planned("a", outlook(Action::Adopt, "id", &[]));
+        let same = || planned("a", outlook(PredictedAction::Adopt, "id", &[]));
         let differs = || {
             planned(
                 "b",
-                outlook(Action::Adopt, "id", &[("signType", None, Some("MD5"))]),
+                outlook(
+                    PredictedAction::Adopt,
+                    "id",
+                    &[("signType", None, Some("MD5"))],
+                ),
             )
         };
-        let unknown = || planned("c", Outlook::unknown("no answer".to_owned()));
-        assert_eq!(exit(&[]), Exit::Well);
-        assert_eq!(exit(&[same()]), Exit::Well);
-        assert_eq!(exit(&[same(), differs()]), Exit::Changes);
-        assert_eq!(exit(&[differs(), unknown()]), Exit::Failed);
+        let unknown = || planned("c", Prediction::unknown("no answer".to_owned()));
+        assert_eq!(exit(&[]), ExitStatus::Well);
+        assert_eq!(exit(&[same()]), ExitStatus::Well);
+        assert_eq!(exit(&[same(), differs()]), ExitStatus::Changes);
+        assert_eq!(exit(&[differs(), unknown()]), ExitStatus::Failed);
     }
 }

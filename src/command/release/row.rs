@@ -5,12 +5,12 @@ use kube::core::DynamicObject;
 use serde::Serialize;
 
 use crate::api::{FINALIZER, PENDING_OPERATION};
-use crate::command::output::Row;
-use crate::plan::record::Record;
+use crate::command::output::TableRow;
+use crate::plan::facts::record::Record;
 
 /// What became of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) enum Word {
+pub(super) enum ReleaseWord {
     /// It has the operator's finalizer no longer.
     Released,
     /// It did not have it.
@@ -34,13 +34,13 @@ pub(super) struct Released {
     pub(super) region: Option<String>,
     #[serde(rename = "projectID")]
     pub(super) project_id: Option<String>,
-    pub(super) result: Word,
+    pub(super) result: ReleaseWord,
     /// What a person should know of it.
     pub(super) notes: Vec<String>,
 }
 
 impl Released {
-    pub(super) fn new(object: &DynamicObject, result: Word, error: Option<String>) -> Self {
+    pub(super) fn new(object: &DynamicObject, result: ReleaseWord, error: Option<String>) -> Self {
         let text = |pointer: &str| {
             let value = object.data.pointer(pointer);
             value.and_then(|value| value.as_str()).map(str::to_owned)
@@ -66,7 +66,7 @@ impl Released {
     }
 }
 
-impl Row for Released {
+impl TableRow for Released {
     const HEADS: &'static [&'static str] = &[
         "NAMESPACE",
         "NAME",
@@ -101,16 +101,16 @@ fn record(object: &DynamicObject) -> Option<Record> {
     let record = Record::parse(annotation, &object.uid()?)?;
     let closed = object.data.pointer("/status/closedOperation");
     let is_open = record.is_open(closed.and_then(|closed| closed.as_str()));
-    (is_open || record.has_several()).then_some(record)
+    (is_open || record.has_several_attempts()).then_some(record)
 }
 
-fn notes(object: &DynamicObject, result: Word, record: Option<&Record>) -> Vec<String> {
+fn notes(object: &DynamicObject, result: ReleaseWord, record: Option<&Record>) -> Vec<String> {
     let mut notes = Vec::new();
     if record.is_some() {
         let what = "a create may have made a callback whose id is not known: look for it at the cloud by domain and app";
         notes.push(what.to_owned());
     }
-    if result != Word::Released {
+    if result != ReleaseWord::Released {
         return notes;
     }
     if object.metadata.deletion_timestamp.is_none() {
@@ -167,7 +167,7 @@ mod tests {
             "target": { "region": "cn-north-4", "projectID": "0123456789abcdef0123456789abcdef" },
         });
         let object = object(&json!({ "deletionTimestamp": DELETED }), &status);
-        let row = Released::new(&object, Word::Released, None);
+        let row = Released::new(&object, ReleaseWord::Released, None);
         let table = table(std::slice::from_ref(&row));
         assert_in_docs(&table);
         assert_eq!(
@@ -189,7 +189,7 @@ mod tests {
             (&["0", "a"], closed.clone(), true),
             (&["a", "b"], closed, true),
         ] {
-            let row = Released::new(&object(&record(attempts), &status), Word::Gone, None);
+            let row = Released::new(&object(&record(attempts), &status), ReleaseWord::Gone, None);
             assert_eq!(row.notes.len(), usize::from(is_told), "{attempts:?}");
             assert_eq!(row.project_id.as_deref(), is_told.then_some("p1"));
         }
@@ -197,12 +197,16 @@ mod tests {
 
     #[test]
     fn what_comes_next_is_told() {
-        let kept = Released::new(&object(&json!({}), &json!({})), Word::Released, None);
+        let kept = Released::new(&object(&json!({}), &json!({})), ReleaseWord::Released, None);
         assert!(kept.notes[0].contains("takes it up again"), "{kept:?}");
         let two = json!({ "deletionTimestamp": DELETED, "finalizers": [FINALIZER, "other.example.com/x"] });
-        let held = Released::new(&object(&two, &json!({})), Word::Released, None);
+        let held = Released::new(&object(&two, &json!({})), ReleaseWord::Released, None);
         assert_eq!(held.notes, ["still held by other.example.com/x"]);
-        let failed = Released::new(&object(&two, &json!({})), Word::Failed, Some("no".into()));
+        let failed = Released::new(
+            &object(&two, &json!({})),
+            ReleaseWord::Failed,
+            Some("no".into()),
+        );
         assert_eq!(failed.cells()[6], "Failed: no");
     }
 }

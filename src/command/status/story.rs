@@ -8,20 +8,20 @@ use crate::api::{
     PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
 use crate::explain;
-use crate::plan::reason::Reason;
-use crate::plan::record::Record;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
 
 /// An object, with what its reader would otherwise have to know how to look for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Story {
+pub(super) struct ObjectStory {
     pub(super) namespace: String,
     pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletion_time: Option<Timestamp>,
     /// The write-ahead record of its creates, unless all is known that came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) record: Option<Doubt>,
+    pub(super) record: Option<RecordDoubt>,
     /// What the operator has not come to yet.
     pub(super) pending: Vec<String>,
     /// What a person does about it.
@@ -33,13 +33,13 @@ pub(super) struct Story {
 /// Creates of which it is not known what they made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Doubt {
+pub(super) struct RecordDoubt {
     pub(super) attempts: usize,
     pub(super) newest: Timestamp,
     pub(super) is_open: bool,
 }
 
-impl Story {
+impl ObjectStory {
     pub(super) fn of(object: RecordingCallback) -> Self {
         let pending = pending(&object);
         let metadata = object.metadata;
@@ -71,9 +71,9 @@ fn condition<'a>(status: &'a Status, type_: &str) -> Option<&'a Condition> {
     conditions.find(|condition| condition.type_ == type_)
 }
 
-fn doubt(record: &Record, status: &Status) -> Option<Doubt> {
+fn doubt(record: &Record, status: &Status) -> Option<RecordDoubt> {
     let is_open = record.is_open(status.closed_operation.as_deref());
-    (is_open || record.has_several()).then_some(Doubt {
+    (is_open || record.has_several_attempts()).then_some(RecordDoubt {
         attempts: record.attempts.len(),
         newest: record.newest()?.at,
         is_open,

@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::story::{Doubt, Story};
+use super::story::{ObjectStory, RecordDoubt};
 use crate::api::status::{OperationStatus, Status};
-use crate::command::output::{Row, printable, table};
-use crate::plan::ledger;
+use crate::command::output::{TableRow, printable, table};
+use crate::plan::facts::ledger;
 
 /// The stories, one below the other. `now` is for saying how long ago.
-pub(super) fn tell(stories: &[Story], now: Timestamp) -> String {
+pub(super) fn render_stories(stories: &[ObjectStory], now: Timestamp) -> String {
     let stories: Vec<String> = stories.iter().map(|story| one(story, now)).collect();
     stories.join("\n")
 }
 
-fn one(story: &Story, now: Timestamp) -> String {
+fn one(story: &ObjectStory, now: Timestamp) -> String {
     let status = &story.status;
     let mut lines = vec![
         ("Object", format!("{}/{}", story.namespace, story.name)),
@@ -108,7 +108,7 @@ fn callback(status: &Status) -> String {
     format!("{id}{origin}{end}")
 }
 
-fn record(doubt: &Doubt, now: Timestamp) -> String {
+fn record(doubt: &RecordDoubt, now: Timestamp) -> String {
     let tries = if doubt.attempts == 1 {
         "create"
     } else {
@@ -143,17 +143,17 @@ fn moment(time: Timestamp, now: Timestamp) -> String {
 }
 
 /// The changes, and above them the look that is told while it fails.
-fn operations(status: &Status) -> Vec<Operation> {
+fn operations(status: &Status) -> Vec<OperationRow> {
     let look = status.last_operation.as_ref();
-    let look = look.filter(|_| ledger::tells_a_look(status));
+    let look = look.filter(|_| ledger::shows_failed_look(status));
     let all = look.into_iter().chain(&status.operations);
-    all.map(Operation::of).collect()
+    all.map(OperationRow::of).collect()
 }
 
 #[derive(Serialize)]
-struct Operation([String; 7]);
+struct OperationRow([String; 7]);
 
-impl Operation {
+impl OperationRow {
     fn of(told: &OperationStatus) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let number = |value: Option<i64>| value.map(|number| number.to_string());
@@ -169,7 +169,7 @@ impl Operation {
     }
 }
 
-impl Row for Operation {
+impl TableRow for OperationRow {
     const HEADS: &'static [&'static str] = &[
         "TIME",
         "TYPE",
@@ -195,7 +195,7 @@ mod tests {
 
     const NOW: &str = "2026-11-25T02:00:01Z";
 
-    fn story(generation: i64, status: &serde_json::Value) -> Story {
+    fn story(generation: i64, status: &serde_json::Value) -> ObjectStory {
         let record = json!({
             "uid": "7",
             "target": { "region": "cn-north-4", "projectID": "p1", "endpoint": "https://live.example.com" },
@@ -210,7 +210,7 @@ mod tests {
             "spec": { "publishDomain": "push.example.com", "app": "live" },
             "status": status,
         });
-        Story::of(serde_json::from_value::<RecordingCallback>(object).unwrap())
+        ObjectStory::of(serde_json::from_value::<RecordingCallback>(object).unwrap())
     }
 
     #[test]
@@ -229,13 +229,13 @@ mod tests {
                 { "type": "Reconciling", "status": "True", "reason": "RequestRejected", "lastTransitionTime": "2026-11-25T02:00:00Z" },
             ],
         });
-        let text = tell(&[story(1, &status)], NOW.parse().unwrap());
+        let text = render_stories(&[story(1, &status)], NOW.parse().unwrap());
         assert_in_docs(&text);
     }
 
     #[test]
     fn what_no_operator_has_come_to_is_told() {
-        let fresh = tell(
+        let fresh = render_stories(
             &[story(1, &json!({ "observedGeneration": -1 }))],
             NOW.parse().unwrap(),
         );

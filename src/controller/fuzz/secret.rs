@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::Index};
 
-use crate::{
-    api::RecordingCallbackSpec,
-    fuzz::{TELLING, assert_presentable, config, text},
-    live::{
-        credentials::{Credential, CredentialSet},
-        endpoint::{AllowList, Endpoint},
-        sign_key::SignKey,
-    },
-    login::Login,
-};
+use crate::api::RecordingCallbackSpec;
+use crate::fuzz::{TELLING, assert_presentable, config, text};
+use crate::live::sign_key::SignKey;
+use crate::login::Login;
+use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::endpoint::{AllowList, Endpoint};
 
 /// The longest sentence about a Secret: one that repeats an endpoint with every character escaped.
 const SENTENCE: usize = 3_000;

@@ -7,32 +7,29 @@ use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::{
-    api::{RecordingCallback, status::Status},
-    declared::parse,
-    fuzz::{
-        config,
-        manifest::{UID, stored},
-        moment,
-    },
-    plan::{
-        content::{Content, Events, Partial},
-        decide::decide,
-        facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Settings, Shown},
-        failure::{Class, Failure, Operation},
-        hold, ledger,
-        outcome::{self, Told},
-        parting,
-        place::{Place, Target},
-        reason::Reason,
-        record::Attempt,
-        row::Row,
-        step::{Rest, Step},
-        time::later,
-    },
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::declared::parse;
+use crate::fuzz::manifest::{UID, stored};
+use crate::fuzz::{config, moment};
+use crate::plan::facts::content::{Content, EventSet, ReportedContent};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Attempt;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{
+    Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, PlanSettings,
+    SignKeyState, ledger,
 };
+use crate::plan::outcome;
+use crate::plan::outcome::{Receipt, release};
+use crate::plan::step::decide::decide;
+use crate::plan::step::{Requeue, Step, maintain};
+use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 
-const SETTINGS: Settings = Settings {
+const SETTINGS: PlanSettings = PlanSettings {
     settle_time: Duration::from_secs(30),
     stall_after: Duration::from_mins(10),
     read_only: false,
@@ -63,8 +60,8 @@ const CLASSES: &[Class] = &[
 #[derive(Debug, Clone)]
 struct Around {
     now: Timestamp,
-    access: Access,
-    key: Key,
+    access: CloudAccess,
+    key: SignKeyState,
     rival: bool,
     held_elsewhere: bool,
     going: bool,
@@ -82,14 +79,14 @@ fn around() -> impl Strategy<Value = Around> {
         endpoint: "https://live.example.com".to_owned(),
     };
     let access = prop_oneof![
-        6 => Just(Access::Usable(target)),
-        1 => Just(Access::Unusable(Reason::CredentialsMissing, "none".to_owned())),
-        1 => Just(Access::Ambiguous("two".to_owned())),
+        6 => Just(CloudAccess::Usable(target)),
+        1 => Just(CloudAccess::Unusable(Reason::CredentialsMissing, "none".to_owned())),
+        1 => Just(CloudAccess::Ambiguous("two".to_owned())),
     ];
     let key = prop_oneof![
-        Just(Key::Unwanted),
-        Just(Key::Digest("digest".to_owned())),
-        Just(Key::Invalid("bad".to_owned())),
+        Just(SignKeyState::Unwanted),
+        Just(SignKeyState::Digest("digest".to_owned())),
+        Just(SignKeyState::Invalid("bad".to_owned())),
     ];
     let id = prop_oneof![
         Just("id-1".to_owned()),
@@ -152,14 +149,14 @@ fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
     let wanted = facts.desired.as_ref().ok().filter(|_| as_spec);
     let other = Content {
         url: Some("https://foreign.example.com/".to_owned()),
-        events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        events: EventSet::from(["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     };
     let content = wanted.map_or(other, |desired| desired.content.clone());
     Row {
         id: id.to_owned(),
         place: Place::new("push.example.com", "live"),
-        content: Partial::from(&content),
+        content: ReportedContent::from(&content),
         create_time: time.parse().ok(),
         update_time: time.parse().ok(),
     }
@@ -169,10 +166,10 @@ fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
 fn ask(facts: &mut Facts, around: &Around) -> Step {
     for _ in 0..10 {
         match decide(facts) {
-            Step::Access => {
+            Step::ReadSecrets => {
                 facts.access = around.access.clone();
                 facts.key = around.key.clone();
-                facts.rival = around.rival.then(|| Rival {
+                facts.rival = around.rival.then(|| OtherOwner {
                     name: "media/other".to_owned(),
                     id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
@@ -194,18 +191,18 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                     facts.claimed_elsewhere.insert("id-2".to_owned());
                 }
             }
-            Step::Show => {
+            Step::GetById => {
                 let id = facts.id().unwrap().to_owned();
                 facts.shown = match around.shown {
-                    None => Shown::Gone,
-                    Some(true) => Shown::Row(row(facts, &id, true, "")),
-                    Some(false) => Shown::Unknown(around.failure.clone()),
+                    None => GetResult::Gone,
+                    Some(true) => GetResult::Row(row(facts, &id, true, "")),
+                    Some(false) => GetResult::Unknown(around.failure.clone()),
                 };
             }
-            Step::Definition if around.going => facts.definition = Definition::Going,
-            Step::Definition => facts.definition = Definition::Stays,
-            step @ (Step::Protect
-            | Step::Unprotect
+            Step::ReadCrd if around.going => facts.definition = CrdPresence::Going,
+            Step::ReadCrd => facts.definition = CrdPresence::Stays,
+            step @ (Step::AddFinalizer
+            | Step::RemoveFinalizer
             | Step::Create
             | Step::Update { .. }
             | Step::Delete { .. }
@@ -213,9 +210,9 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             | Step::Adopt(_)
             | Step::Disown { .. }
             | Step::Release { .. }
-            | Step::Failed(_)
-            | Step::Unseen(_)
-            | Step::Rest(_)) => return step,
+            | Step::ReportFailure(_)
+            | Step::ReportSweepFailure(_)
+            | Step::Requeue(_)) => return step,
         }
     }
     panic!("it asks and asks: {:?}", decide(facts));
@@ -258,28 +255,28 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
                 Adoption::Always => true,
             });
         }
-        Step::Rest(Rest { again, .. }) => {
+        Step::Requeue(Requeue { again, .. }) => {
             let latest = later(facts.now, LONGEST_WAIT);
             assert!(again.is_none_or(|again| again <= latest), "stuck: {step:?}");
         }
-        Step::Access
+        Step::ReadSecrets
         | Step::Look(_)
-        | Step::Show
-        | Step::Definition
-        | Step::Protect
-        | Step::Unprotect
+        | Step::GetById
+        | Step::ReadCrd
+        | Step::AddFinalizer
+        | Step::RemoveFinalizer
         | Step::Create
         | Step::Disown { .. }
         | Step::Release { .. }
-        | Step::Failed(_)
-        | Step::Unseen(_) => {}
+        | Step::ReportFailure(_)
+        | Step::ReportSweepFailure(_) => {}
     }
 }
 
 /// The status that the step leads to, where it leads to one.
 fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     let now = facts.now;
-    let told = Told {
+    let told = Receipt {
         http_status: Some(200),
         request_id: Some("request".to_owned()),
         at: now,
@@ -287,32 +284,34 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     let desired = facts.desired.clone();
     let mut failure = around.failure.clone();
     Some(match step {
-        Step::Rest(rest) => outcome::rested(facts, rest),
-        Step::Failed(failure) => outcome::failed(facts, failure, None, now).0,
-        Step::Unseen(failure) => outcome::unseen(facts, failure, None),
+        Step::Requeue(rest) => outcome::after_requeue(facts, rest),
+        Step::ReportFailure(failure) => outcome::after_failure(facts, failure, None, now).0,
+        Step::ReportSweepFailure(failure) => outcome::after_sweep_failure(facts, failure, None),
         Step::Create => {
             let attempt = Attempt::new("new".to_owned(), now, &desired.ok()?.content, None);
             facts.record = facts
                 .open_record()
                 .map(|open| open.clone().appended(attempt));
             failure.operation = Operation::Create;
-            outcome::failed(facts, &failure, None, now).0
+            outcome::after_failure(facts, &failure, None, now).0
         }
-        Step::Update { .. } => outcome::updated(facts, &desired.ok()?, None, told),
-        Step::Delete { .. } => outcome::deleted(facts, told),
+        Step::Update { .. } => outcome::after_update(facts, &desired.ok()?, None, told),
+        Step::Delete { .. } => outcome::after_delete(facts, told),
         Step::Claim(row) => {
             let record = facts.record.clone()?;
-            let attempt = record.author_of(row).or_else(|| record.newest().cloned())?;
-            outcome::created(facts, &desired.ok()?, &attempt, row, told)
+            let attempt = record
+                .attempt_that_made(row)
+                .or_else(|| record.newest().cloned())?;
+            outcome::after_create(facts, &desired.ok()?, &attempt, row, told)
         }
-        Step::Adopt(row) => outcome::adopted(facts, &desired.ok()?, row),
-        Step::Disown { .. } => parting::disowned(facts),
-        Step::Access
+        Step::Adopt(row) => outcome::after_adoption(facts, &desired.ok()?, row),
+        Step::Disown { .. } => release::after_disown(facts),
+        Step::ReadSecrets
         | Step::Look(_)
-        | Step::Show
-        | Step::Definition
-        | Step::Protect
-        | Step::Unprotect
+        | Step::GetById
+        | Step::ReadCrd
+        | Step::AddFinalizer
+        | Step::RemoveFinalizer
         | Step::Release { .. } => return None,
     })
 }
@@ -348,15 +347,15 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        hold::is_news(&before, None, &rows);
-        hold::counts_at(ledger::last_write(&before), SETTINGS.settle_time);
+        maintain::needs_decision(&before, None, &rows);
+        maintain::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);
         if let Some(status) = outcome(&mut facts, &step, &around) {
             check_status(&facts, &before, &status);
         }
-        let waits = outcome::queued(&facts, later(facts.now, Duration::from_secs(9)));
+        let waits = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(9)));
         check_status(&facts, &before, &waits);
     }
 }

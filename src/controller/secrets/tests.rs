@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// An API server whose Secrets have one value at every key: how many reads began before.
 #[derive(Default)]
-struct Server {
+struct SecretServer {
     reads: AtomicUsize,
     /// How long the answer to each takes, the last for all that follow.
     answers: Vec<Duration>,
@@ -21,12 +21,12 @@ struct Server {
     most: AtomicUsize,
 }
 
-impl Reader for Server {
+impl SecretReader for SecretServer {
     fn read<'a>(
         &'a self,
-        _: &'a Name,
+        _: &'a SecretName,
         keys: &'a Keys,
-    ) -> BoxFuture<'a, Result<Option<Values>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<Values>, ClusterError>> {
         let number = self.reads.fetch_add(1, Ordering::Relaxed);
         let takes = self.answers.get(number).or(self.answers.last()).copied();
         let takes = takes.unwrap_or_default();
@@ -36,7 +36,7 @@ impl Reader for Server {
             sleep(takes.min(LIMIT)).await;
             self.under_way.fetch_sub(1, Ordering::Relaxed);
             if takes > LIMIT {
-                return Err(Error::timeout("read the Secret", LIMIT));
+                return Err(ClusterError::timeout("read the Secret", LIMIT));
             }
             let data = keys
                 .iter()
@@ -47,17 +47,17 @@ impl Reader for Server {
     }
 }
 
-fn server(answers: &[u64]) -> (Arc<Server>, Arc<Cache>) {
+fn server(answers: &[u64]) -> (Arc<SecretServer>, Arc<SecretCache>) {
     let answers = answers.iter().map(|secs| Duration::from_secs(*secs));
-    let server = Arc::new(Server {
+    let server = Arc::new(SecretServer {
         answers: answers.collect(),
-        ..Server::default()
+        ..SecretServer::default()
     });
     let reader = Arc::clone(&server);
-    (server, Arc::new(Cache::new(reader, YOUNG)))
+    (server, Arc::new(SecretCache::new(reader, YOUNG)))
 }
 
-fn name() -> Name {
+fn name() -> SecretName {
     ("media".to_owned(), "hooks".to_owned())
 }
 
@@ -66,10 +66,10 @@ fn keys(keys: &[&str]) -> Keys {
 }
 
 /// Which read a value is of.
-fn number(found: &Result<Found, Error>, key: &str) -> Option<u8> {
+fn number(found: &Result<SecretFound, ClusterError>, key: &str) -> Option<u8> {
     match found {
-        Ok(Found::Values(values)) => values.get(key)?.first().copied(),
-        Ok(Found::Absent | Found::Forbidden) | Err(_) => None,
+        Ok(SecretFound::Values(values)) => values.get(key)?.first().copied(),
+        Ok(SecretFound::Absent | SecretFound::Forbidden) | Err(_) => None,
     }
 }
 

@@ -6,25 +6,25 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::super::Objects;
-use super::super::account::Account;
+use super::super::ObjectStore;
+use super::super::account::SharedAccount;
 use super::super::context::Context;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
-use crate::live::account::AccountKey;
 use crate::login::Login;
-use crate::plan::facts::Access;
-use crate::plan::failure::Failure;
-use crate::plan::place::Target;
+use crate::plan::facts::CloudAccess;
+use crate::platform::account::AccountKey;
+use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// Objects.
-pub(super) type Served = Vec<Arc<RecordingCallback>>;
+pub(super) type ServedObjects = Vec<Arc<RecordingCallback>>;
 
 /// Objects that call as the same one.
 pub(super) struct Group {
     /// `None` while it is not known.
-    pub(super) account: Option<Arc<Account>>,
-    pub(super) served: Served,
+    pub(super) account: Option<Arc<SharedAccount>>,
+    pub(super) served: ServedObjects,
 }
 
 /// Who calls: an account, or a login of which nobody knows yet what account it is.
@@ -37,11 +37,11 @@ pub(super) enum Caller {
 /// Those that have something to compare, and when that is due: for new ones at `first`.
 pub(super) fn groups(
     context: &Context,
-    stores: &[Objects],
+    stores: &[ObjectStore],
     first: Instant,
 ) -> HashMap<Caller, (Instant, Group)> {
-    let objects = stores.iter().flat_map(Objects::state);
-    let mut alike: HashMap<_, Served> = HashMap::new();
+    let objects = stores.iter().flat_map(ObjectStore::state);
+    let mut alike: HashMap<_, ServedObjects> = HashMap::new();
     for object in objects.filter(|object| is_compared(object)) {
         alike.entry(source(&object)).or_default().push(object);
     }
@@ -52,7 +52,7 @@ pub(super) fn groups(
         };
         let due = due(context, &served, account.as_ref(), first);
         let (at, group) = groups.entry(caller).or_insert_with(|| {
-            let served = Served::new();
+            let served = ServedObjects::new();
             (due, Group { account, served })
         });
         *at = due.min(*at);
@@ -86,7 +86,10 @@ fn source(object: &RecordingCallback) -> [Option<String>; 4] {
 }
 
 /// As whom these objects call, by what is known of their Secret.
-fn caller(context: &Context, served: &Served) -> Option<(Caller, Option<Arc<Account>>)> {
+fn caller(
+    context: &Context,
+    served: &ServedObjects,
+) -> Option<(Caller, Option<Arc<SharedAccount>>)> {
     let mut logins = served
         .iter()
         .filter_map(|object| context.accesses.known_login(object));
@@ -96,7 +99,7 @@ fn caller(context: &Context, served: &Served) -> Option<(Caller, Option<Arc<Acco
         .filter_map(|object| context.memories.account(&parse::uid(object)));
     Some(match accounts.find(|account| is_of(account, &login)) {
         Some(account) => {
-            let caller = Caller::Account(account.login().key().clone());
+            let caller = Caller::Account(account.identity_account().key().clone());
             (caller, Some(account))
         }
         None => (Caller::Login(words(&login)), None),
@@ -104,11 +107,11 @@ fn caller(context: &Context, served: &Served) -> Option<(Caller, Option<Arc<Acco
 }
 
 /// Whether a login leads to this account.
-fn is_of(account: &Account, login: &Login) -> bool {
+fn is_of(account: &SharedAccount, login: &Login) -> bool {
     let target = account.target();
     let project = login.project_id.as_ref();
-    account.login().credential.digest("") == login.credential.digest("")
-        && account.login().iam_endpoint == login.iam_endpoint
+    account.identity_account().credential.digest("") == login.credential.digest("")
+        && account.identity_account().iam_endpoint == login.iam_endpoint
         && (&target.region, &target.endpoint) == (&login.region, &login.live_endpoint)
         && project.is_none_or(|project| *project == target.project_id)
 }
@@ -127,8 +130,8 @@ fn words(login: &Login) -> Vec<String> {
 /// When the first of these objects is to be compared. All of them are known by this account from now on.
 fn due(
     context: &Context,
-    served: &Served,
-    account: Option<&Arc<Account>>,
+    served: &ServedObjects,
+    account: Option<&Arc<SharedAccount>>,
     first: Instant,
 ) -> Instant {
     let due = served.iter().map(|object| {
@@ -146,14 +149,14 @@ fn due(
 /// is none where a person has to tell more.
 pub(super) async fn identify(
     context: &Context,
-    served: &Served,
-) -> Result<Arc<Account>, Option<Failure>> {
+    served: &ServedObjects,
+) -> Result<Arc<SharedAccount>, Option<Failure>> {
     let object = served.first().ok_or(None)?;
     let login = context.accesses.known_login(object).ok_or(None)?;
-    let entry = context.accesses.enter(object, login).await;
+    let entry = context.accesses.identify(object, login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,
-        (None, Access::Unknown(failure)) => return Err(Some(failure)),
+        (None, CloudAccess::Unknown(failure)) => return Err(Some(failure)),
         (None, _) => return Err(None),
     };
     for object in served {

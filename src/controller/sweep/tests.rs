@@ -1,5 +1,6 @@
 //! Whose turn it is, in virtual time.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::*;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use http::Method;
 use tokio::time::Instant;
 
-use super::chance::Chance;
+use super::chance::SeededChance;
 use super::lies::Lie;
-use super::trouble::{CloudCall, Fate, ServerCall, Trouble, Turn, Verb};
+use super::trouble::{CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, Verb};
 
 /// So many calls in one course are made by no program that waits between them.
 const RUNAWAY: usize = 20_000;
@@ -19,7 +19,7 @@ const RUNAWAY: usize = 20_000;
 pub(super) struct Adversary {
     seed: u64,
     began: Instant,
-    phases: Vec<Phase>,
+    phases: Vec<AdversaryPhase>,
     over: AtomicBool,
     /// How many calls of each kind there were: what is drawn for one kind moves no other.
     counts: Mutex<HashMap<String, usize>>,
@@ -34,7 +34,7 @@ pub(super) struct Adversary {
 
 /// How it is for a while.
 #[derive(Debug)]
-pub(super) struct Phase {
+pub(super) struct AdversaryPhase {
     pub(super) until: Duration,
     cloud: AtCloud,
     server: AtServer,
@@ -46,11 +46,11 @@ enum AtCloud {
     /// One lie in so many calls.
     Mixed(u64),
     /// This one, whenever something of this kind is asked.
-    Constant(Kind, Lie),
+    Constant(AdversaryKind, Lie),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+enum AdversaryKind {
     Post,
     Put,
     Delete,
@@ -64,13 +64,13 @@ enum Kind {
 enum AtServer {
     Peace,
     Mixed(u64),
-    Constant(Verb, Fate),
+    Constant(Verb, CallFate),
 }
 
 impl Adversary {
     /// The one of this seed. Its lies are over after the last phase.
     pub(super) fn of(seed: u64) -> Self {
-        let mut chance = Chance::of(seed, "phases", 0);
+        let mut chance = SeededChance::of(seed, "phases", 0);
         let honest = chance.one_in(2);
         let long = chance.one_in(8);
         let longest = if long { 1_200 } else { 240 };
@@ -79,7 +79,7 @@ impl Adversary {
             .map(|number| {
                 until += Duration::from_secs(30 + chance.below(longest));
                 let number = usize::try_from(number).unwrap();
-                Phase::any(&mut Chance::of(seed, "phase", number), until, honest)
+                AdversaryPhase::any(&mut SeededChance::of(seed, "phase", number), until, honest)
             })
             .collect();
         Self {
@@ -95,7 +95,7 @@ impl Adversary {
         }
     }
 
-    pub(super) fn phases(&self) -> &[Phase] {
+    pub(super) fn phases(&self) -> &[AdversaryPhase] {
         &self.phases
     }
 
@@ -127,11 +127,11 @@ impl Adversary {
 
     /// Whether the API server serves all calls, always.
     pub(super) fn leaves_the_server_alone(&self) -> bool {
-        let peaceful = |phase: &Phase| matches!(phase.server, AtServer::Peace);
+        let peaceful = |phase: &AdversaryPhase| matches!(phase.server, AtServer::Peace);
         self.phases.iter().all(peaceful)
     }
 
-    fn phase(&self) -> Option<&Phase> {
+    fn phase(&self) -> Option<&AdversaryPhase> {
         let age = self.began.elapsed();
         let is_over = self.over.load(Ordering::SeqCst);
         self.phases
@@ -139,11 +139,11 @@ impl Adversary {
             .find(|phase| !is_over && age < phase.until)
     }
 
-    fn chance(&self, what: &str) -> Chance {
+    fn chance(&self, what: &str) -> SeededChance {
         let mut counts = self.counts.lock().unwrap();
         let count = counts.entry(what.to_owned()).or_default();
         *count += 1;
-        Chance::of(self.seed, what, *count)
+        SeededChance::of(self.seed, what, *count)
     }
 
     /// Fatal once there are so many calls that time may not go on any more.
@@ -156,21 +156,21 @@ impl Adversary {
     }
 }
 
-impl Phase {
-    fn any(chance: &mut Chance, until: Duration, honest: bool) -> Self {
+impl AdversaryPhase {
+    fn any(chance: &mut SeededChance, until: Duration, honest: bool) -> Self {
         let cloud = match chance.below(4) {
             0 => AtCloud::Peace,
             1 => AtCloud::Mixed(2 + chance.below(6)),
             _ => {
                 let kind = *chance.pick(&[
-                    Kind::Post,
-                    Kind::Put,
-                    Kind::Put,
-                    Kind::Delete,
-                    Kind::Get,
-                    Kind::List,
-                    Kind::Change,
-                    Kind::Any,
+                    AdversaryKind::Post,
+                    AdversaryKind::Put,
+                    AdversaryKind::Put,
+                    AdversaryKind::Delete,
+                    AdversaryKind::Get,
+                    AdversaryKind::List,
+                    AdversaryKind::Change,
+                    AdversaryKind::Any,
                 ]);
                 AtCloud::Constant(kind, lie(chance, &kind.method(), honest))
             }
@@ -199,7 +199,7 @@ impl Phase {
     }
 }
 
-impl Kind {
+impl AdversaryKind {
     fn of(call: &CloudCall) -> Self {
         match (&call.method, &call.id) {
             (&Method::POST, _) => Self::Post,
@@ -228,7 +228,7 @@ impl Kind {
     }
 }
 
-fn lie(chance: &mut Chance, method: &Method, honest: bool) -> Lie {
+fn lie(chance: &mut SeededChance, method: &Method, honest: bool) -> Lie {
     loop {
         let lie = Lie::any(chance);
         if !honest || !lie.is_perjury(method) {
@@ -237,50 +237,50 @@ fn lie(chance: &mut Chance, method: &Method, honest: bool) -> Lie {
     }
 }
 
-fn fate(chance: &mut Chance, verb: Verb) -> Fate {
+fn fate(chance: &mut SeededChance, verb: Verb) -> CallFate {
     let carried_out = chance.one_in(2);
     // Lists and watches that are never answered are another matter than calls.
     let is_stream = matches!(verb, Verb::List | Verb::Watch);
     match chance.below(9) {
-        0 | 1 => Fate::Refused(500, "InternalError"),
-        2 => Fate::Refused(429, "TooManyRequests"),
-        3 if verb.writes() => Fate::Refused(409, "Conflict"),
-        4 if verb.writes() => Fate::Refused(422, "Invalid"),
-        5 if verb.writes() => Fate::Refused(422, "Schema"),
-        6 => Fate::Refused(403, "Forbidden"),
-        7 if !is_stream => Fate::Silent { carried_out },
-        8 => Fate::Late(Duration::from_secs(1 + chance.below(8))),
-        _ => Fate::Broken { carried_out },
+        0 | 1 => CallFate::Refused(500, "InternalError"),
+        2 => CallFate::Refused(429, "TooManyRequests"),
+        3 if verb.writes() => CallFate::Refused(409, "Conflict"),
+        4 if verb.writes() => CallFate::Refused(422, "Invalid"),
+        5 if verb.writes() => CallFate::Refused(422, "Schema"),
+        6 => CallFate::Refused(403, "Forbidden"),
+        7 if !is_stream => CallFate::Silent { carried_out },
+        8 => CallFate::Late(Duration::from_secs(1 + chance.below(8))),
+        _ => CallFate::Broken { carried_out },
     }
 }
 
-impl Trouble for Adversary {
-    fn at_server(&self, call: &ServerCall) -> Fate {
+impl Troubled for Adversary {
+    fn at_server(&self, call: &ServerCall) -> CallFate {
         if self.is_runaway() {
-            return Fate::Fatal { carried_out: false };
+            return CallFate::Fatal { carried_out: false };
         }
         match self.phase().map(|phase| &phase.server) {
             Some(AtServer::Constant(verb, fate)) if *verb == call.verb => fate.clone(),
-            None | Some(AtServer::Peace | AtServer::Constant(..)) => Fate::Served,
+            None | Some(AtServer::Peace | AtServer::Constant(..)) => CallFate::Served,
             Some(AtServer::Mixed(one_in)) => {
                 let mut chance = self.chance(&format!("server {:?} {}", call.verb, call.name));
                 if chance.one_in(*one_in) {
                     fate(&mut chance, call.verb)
                 } else {
-                    Fate::Served
+                    CallFate::Served
                 }
             }
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         if self.is_runaway() {
-            return Turn {
-                answer: super::trouble::Answer::Fatal,
-                ..Turn::default()
+            return TroubleTurn {
+                answer: super::trouble::TroubledAnswer::Fatal,
+                ..TroubleTurn::default()
             };
         }
-        let kind = Kind::of(call);
+        let kind = AdversaryKind::of(call);
         let honest = self.honest || call.is_login;
         let lie = match self.phase().map(|phase| &phase.cloud) {
             Some(AtCloud::Constant(constant, lie)) if constant.covers(kind) => lie.clone(),
@@ -288,20 +288,20 @@ impl Trouble for Adversary {
                 let whose = call.domain.as_deref().unwrap_or_default();
                 let mut chance = self.chance(&format!("cloud {kind:?} {whose}"));
                 if !chance.one_in(*one_in) {
-                    return Turn::default();
+                    return TroubleTurn::default();
                 }
                 lie(&mut chance, &call.method, honest)
             }
-            None | Some(AtCloud::Peace | AtCloud::Constant(..)) => return Turn::default(),
+            None | Some(AtCloud::Peace | AtCloud::Constant(..)) => return TroubleTurn::default(),
         };
         if lie.is_perjury(&call.method) {
             if honest {
-                return Turn::default();
+                return TroubleTurn::default();
             }
             let domain = call.domain.clone().unwrap_or_default();
             self.perjured.lock().unwrap().insert(domain);
         }
-        Turn {
+        TroubleTurn {
             note: format!("({lie:?})"),
             ..lie.turn(call)
         }

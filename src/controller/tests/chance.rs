@@ -1,9 +1,9 @@
 //! Chance that can be repeated: a seed makes one course of events.
 
 /// A sequence of numbers that look random.
-pub(super) struct Chance(u64);
+pub(super) struct SeededChance(u64);
 
-impl Chance {
+impl SeededChance {
     /// The chance of one thing in a course. What is drawn for one moves no other.
     pub(super) fn of(seed: u64, what: &str, number: usize) -> Self {
         let start = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -11,13 +11,15 @@ use live_simulator::{Cloud, Delivery};
 use tokio::time::{sleep, timeout_at};
 
 use super::life::Life;
-use super::story::Story;
-use super::trouble::{Answer, CloudCall, Trouble, Turn};
+use super::story::EventStory;
+use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer};
 use super::world::wall;
-use crate::live::clock::Wall;
-use crate::live::transport::{Deadline, Request, Response, Transport, TransportError, authority};
+use crate::platform::clock::Wall;
+use crate::platform::transport::{
+    Deadline, Request, Response, Transport, TransportError, authority,
+};
 
-type Reply = Result<Response, TransportError>;
+type CloudReply = Result<Response, TransportError>;
 
 /// One call that was made, whatever came of it.
 #[derive(Debug, Clone)]
@@ -30,21 +32,21 @@ pub(super) struct Made {
 #[derive(Clone)]
 pub(super) struct Road {
     pub(super) cloud: Cloud,
-    trouble: Arc<dyn Trouble>,
-    story: Story,
+    trouble: Arc<dyn Troubled>,
+    story: EventStory,
     made: Arc<Mutex<Vec<Made>>>,
     /// The domain of each id that was ever told.
     domains: Arc<Mutex<HashMap<String, String>>>,
 }
 
 /// The way of one process.
-pub(super) struct Way {
+pub(super) struct CloudRoute {
     road: Road,
     life: Life,
 }
 
 impl Road {
-    pub(super) fn new(cloud: Cloud, trouble: Arc<dyn Trouble>, story: Story) -> Self {
+    pub(super) fn new(cloud: Cloud, trouble: Arc<dyn Troubled>, story: EventStory) -> Self {
         let (made, domains) = (Arc::default(), Arc::default());
         Self {
             cloud,
@@ -56,7 +58,7 @@ impl Road {
     }
 
     pub(super) fn way(&self, life: &Life) -> Arc<dyn Transport> {
-        Arc::new(Way {
+        Arc::new(CloudRoute {
             road: self.clone(),
             life: life.clone(),
         })
@@ -108,12 +110,14 @@ impl Road {
     }
 
     /// Carries a call out, now or later, whether its caller waits or not.
-    async fn carry_out(self, request: Request, turn: Turn) -> Option<Reply> {
+    async fn carry_out(self, request: Request, turn: TroubleTurn) -> Option<CloudReply> {
         sleep(turn.before).await;
         let reply = if turn.carried_out {
             let asked = asked(request);
             Some(received(
-                self.cloud.call(asked, live_simulator::Transport::Tls).await,
+                self.cloud
+                    .call(asked, live_simulator::ExchangeScheme::Tls)
+                    .await,
             ))
         } else {
             None
@@ -123,8 +127,8 @@ impl Road {
     }
 }
 
-impl Way {
-    async fn exchange(&self, request: Request, deadline: Deadline) -> Reply {
+impl CloudRoute {
+    async fn exchange(&self, request: Request, deadline: Deadline) -> CloudReply {
         self.life.or_nothing().await;
         let call = self.road.call(&request);
         let turn = self.road.trouble.at_cloud(&call);
@@ -141,7 +145,7 @@ impl Way {
         if deadline.has_passed(&(Arc::new(wall) as Wall)) {
             return Err(TransportError::NotSent("too late".to_owned()));
         }
-        if matches!(turn.answer, Answer::NotSent) {
+        if matches!(turn.answer, TroubledAnswer::NotSent) {
             self.road
                 .story
                 .tell(format!("cloud: {what} -> no connection"));
@@ -160,21 +164,26 @@ impl Way {
         reply
     }
 
-    async fn answer(&self, reply: Option<Reply>, turn: &Turn, deadline: Deadline) -> Reply {
+    async fn answer(
+        &self,
+        reply: Option<CloudReply>,
+        turn: &TroubleTurn,
+        deadline: Deadline,
+    ) -> CloudReply {
         let silence = || async {
             tokio::time::sleep_until(deadline.instant).await;
             late()
         };
         let reply = match &turn.answer {
-            Answer::True => reply.unwrap_or_else(broken),
-            Answer::Reply(response) => Ok(response.clone()),
-            Answer::Edited(edit) => reply.unwrap_or_else(broken).map(|mut response| {
+            TroubledAnswer::True => reply.unwrap_or_else(broken),
+            TroubledAnswer::Reply(response) => Ok(response.clone()),
+            TroubledAnswer::Edited(edit) => reply.unwrap_or_else(broken).map(|mut response| {
                 edit(&mut response);
                 response
             }),
-            Answer::Broken | Answer::NotSent => broken(),
-            Answer::Silent => silence().await,
-            Answer::Fatal => {
+            TroubledAnswer::Broken | TroubledAnswer::NotSent => broken(),
+            TroubledAnswer::Silent => silence().await,
+            TroubledAnswer::Fatal => {
                 self.life.end();
                 std::future::pending().await
             }
@@ -191,8 +200,8 @@ impl Way {
     }
 }
 
-impl Transport for Way {
-    fn send(&self, request: Request, deadline: Deadline) -> BoxFuture<'_, Reply> {
+impl Transport for CloudRoute {
+    fn send(&self, request: Request, deadline: Deadline) -> BoxFuture<'_, CloudReply> {
         Box::pin(self.exchange(request, deadline))
     }
 }
@@ -213,7 +222,7 @@ fn asked(request: Request) -> http::Request<Bytes> {
 }
 
 /// What a client makes of what the simulator sends.
-fn received(delivery: Delivery) -> Reply {
+fn received(delivery: Delivery) -> CloudReply {
     match delivery {
         Delivery::Whole(response) => {
             let (head, body) = response.into_parts();
@@ -236,19 +245,19 @@ fn received(delivery: Delivery) -> Reply {
     }
 }
 
-fn broken() -> Reply {
+fn broken() -> CloudReply {
     Err(TransportError::AfterHandOver(
         "the connection broke".to_owned(),
     ))
 }
 
-fn late() -> Reply {
+fn late() -> CloudReply {
     Err(TransportError::AfterHandOver(
         "no answer before the deadline".to_owned(),
     ))
 }
 
-fn shown(reply: &Reply) -> String {
+fn shown(reply: &CloudReply) -> String {
     match reply {
         Ok(response) => format!("{} {}", response.status.as_u16(), shortened(&response.body)),
         Err(TransportError::NotSent(text) | TransportError::AfterHandOver(text)) => text.clone(),

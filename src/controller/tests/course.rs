@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use live_simulator::settings::{AbsentUrl, Contract, Duplicate};
-use live_simulator::{Row, RowPatch};
+use live_simulator::{RowPatch, StoredRow};
 use serde_json::{Value, json};
 
 use super::adversary::Adversary;
-use super::chance::Chance;
+use super::chance::SeededChance;
 use super::object::{ACCOUNT, HOOKS, PROJECT, domain, key, spec};
 use super::oracles;
 use super::server::Telling;
-use super::trouble::Trouble;
-use super::world::{OTHER_SIGN_KEY, SIGN_KEY, World, account, user, wall};
+use super::trouble::Troubled;
+use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY, account, user, wall};
 
 /// So long after the last lie all is as declared.
 const HEALED_WITHIN: Duration = Duration::from_mins(15);
@@ -34,26 +34,26 @@ const EVENTS: &[&[&str]] = &[
 ];
 
 /// A course under way.
-pub(super) struct Course {
-    pub(super) world: World,
+pub(super) struct TransitionRun {
+    pub(super) world: ControllerWorld,
     pub(super) adversary: Arc<Adversary>,
     pub(super) names: Vec<&'static str>,
     /// Rows that are nobody's here.
-    pub(super) foreign: Vec<Row>,
+    pub(super) foreign: Vec<StoredRow>,
     /// A row of somebody else's at the place of an object, which it may take over.
-    pub(super) adoptable: Option<Row>,
+    pub(super) adoptable: Option<StoredRow>,
     /// How often is swept.
     resync: Duration,
     edits: usize,
     beginnings: usize,
     /// Since when the operator runs and the API server is well.
     well_since: Timestamp,
-    chance: Chance,
+    chance: SeededChance,
 }
 
 /// Runs the course of a seed to its end; what is wrong, with the whole story.
 pub(super) async fn run(seed: u64) -> Result<(), String> {
-    let mut course = Course::of(seed);
+    let mut course = TransitionRun::of(seed);
     let problem = match course.live_through().await {
         Ok(()) => return Ok(()),
         Err(problem) => problem,
@@ -71,16 +71,16 @@ pub(super) async fn run(seed: u64) -> Result<(), String> {
     ))
 }
 
-impl Course {
+impl TransitionRun {
     fn of(seed: u64) -> Self {
         let adversary = Arc::new(Adversary::of(seed));
-        let trouble: Arc<dyn Trouble> = adversary.clone();
-        let mut world = World::new(&trouble);
+        let trouble: Arc<dyn Troubled> = adversary.clone();
+        let mut world = ControllerWorld::new(&trouble);
         if !adversary.is_long() {
             world.configure(|config| config.resync_interval = OFTEN);
         }
         let resync = world.config().resync_interval;
-        let mut chance = Chance::of(seed, "course", 0);
+        let mut chance = SeededChance::of(seed, "course", 0);
         let honest = adversary.is_honest();
         world.cloud().settings(|settings| {
             settings.uniqueness = !honest || chance.one_in(2);
@@ -336,7 +336,7 @@ impl Course {
     }
 
     /// Somebody else's hand at the cloud, on the callback of an object.
-    fn at_the_cloud(&self, object: &Value, act: impl Fn(&World, &str)) {
+    fn at_the_cloud(&self, object: &Value, act: impl Fn(&ControllerWorld, &str)) {
         let id = object["status"]["callbackID"].as_str().unwrap_or_default();
         if self.foreign.iter().all(|row| row.id != id) {
             self.world

@@ -8,8 +8,8 @@ use http::{Method, header};
 use serde_json::json;
 
 use super::object::{ACCOUNT, domain, spec, verdict};
-use super::trouble::{Answer, CloudCall, Trouble, Turn, reply};
-use super::world::{World, account, user};
+use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::world::{ControllerWorld, account, user};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// So many calls one object may cause in an hour.
@@ -17,7 +17,7 @@ const MOST: usize = 120;
 
 /// What never comes to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lie {
+enum CostlyAnswer {
     /// A POST is accepted, names no id, and makes nothing.
     Nameless,
     /// A PUT is refused.
@@ -29,15 +29,15 @@ enum Lie {
 }
 
 /// A cloud that refuses every call the first time, if it is told to, and lies at the second.
-struct Liar {
-    lie: Lie,
+struct CostlyCloud {
+    lie: CostlyAnswer,
     refuses_first: bool,
     is_over: AtomicBool,
     calls: AtomicUsize,
 }
 
-impl Liar {
-    fn refusal() -> Turn {
+impl CostlyCloud {
+    fn refusal() -> TroubleTurn {
         let mut refusal = reply(
             401,
             r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
@@ -47,7 +47,7 @@ impl Liar {
         untrue(refusal)
     }
 
-    fn page(&self, total: u64) -> Turn {
+    fn page(&self, total: u64) -> TroubleTurn {
         let number = self.calls.load(Ordering::SeqCst);
         let row = |row: usize| json!({"id": format!("{number}-{row}"), "publish_domain": domain("push"), "app": format!("app{row}")});
         let rows: Vec<_> = (0..100).map(row).collect();
@@ -56,18 +56,18 @@ impl Liar {
     }
 }
 
-fn untrue(response: crate::live::transport::Response) -> Turn {
-    Turn {
+fn untrue(response: crate::platform::transport::Response) -> TroubleTurn {
+    TroubleTurn {
         carried_out: false,
-        answer: Answer::Reply(response),
-        ..Turn::default()
+        answer: TroubledAnswer::Reply(response),
+        ..TroubleTurn::default()
     }
 }
 
-impl Trouble for Liar {
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+impl Troubled for CostlyCloud {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         if call.is_login || self.is_over.load(Ordering::SeqCst) {
-            return Turn::default();
+            return TroubleTurn::default();
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         if self.refuses_first && number.is_multiple_of(2) {
@@ -75,21 +75,28 @@ impl Trouble for Liar {
         }
         let is_list = call.method == Method::GET && call.id.is_none();
         match (self.lie, &call.method) {
-            (Lie::Nameless, &Method::POST) => untrue(reply(201, "")),
-            (Lie::Refused, &Method::POST | &Method::PUT) => untrue(reply(400, "")),
-            (Lie::Moving, _) if is_list => self.page(1_000 + u64::try_from(number).unwrap()),
-            (Lie::Long, _) if is_list => self.page(4_000),
-            _ => Turn::default(),
+            (CostlyAnswer::Nameless, &Method::POST) => untrue(reply(201, "")),
+            (CostlyAnswer::Refused, &Method::POST | &Method::PUT) => untrue(reply(400, "")),
+            (CostlyAnswer::Moving, _) if is_list => {
+                self.page(1_000 + u64::try_from(number).unwrap())
+            }
+            (CostlyAnswer::Long, _) if is_list => self.page(4_000),
+            _ => TroubleTurn::default(),
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_lie_makes_an_object_cause_more_than_120_calls_in_an_hour() {
-    for lie in [Lie::Nameless, Lie::Refused, Lie::Moving, Lie::Long] {
+    for lie in [
+        CostlyAnswer::Nameless,
+        CostlyAnswer::Refused,
+        CostlyAnswer::Moving,
+        CostlyAnswer::Long,
+    ] {
         for refuses_first in [false, true] {
             for is_user in [false, true] {
-                if is_user != refuses_first && lie != Lie::Nameless {
+                if is_user != refuses_first && lie != CostlyAnswer::Nameless {
                     continue; // a user differs by the logins that a refusal leads to
                 }
                 let told = format!("{lie:?}, first refused: {refuses_first}, a user: {is_user}");
@@ -99,15 +106,15 @@ async fn no_lie_makes_an_object_cause_more_than_120_calls_in_an_hour() {
     }
 }
 
-async fn lived(lie: Lie, refuses_first: bool, is_user: bool, told: &str) {
-    let liar = Arc::new(Liar {
+async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str) {
+    let liar = Arc::new(CostlyCloud {
         lie,
         refuses_first,
         is_over: AtomicBool::new(false),
         calls: AtomicUsize::new(0),
     });
-    let trouble: Arc<dyn Trouble> = liar.clone();
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = liar.clone();
+    let mut world = ControllerWorld::new(&trouble);
     if is_user {
         world.secret(ACCOUNT, &user());
     } else {
@@ -132,7 +139,7 @@ async fn lived(lie: Lie, refuses_first: bool, is_user: bool, told: &str) {
         verdict(&world.object("push").unwrap()).0 == "True"
             && world.rows(&domain("push")).len() == 1
     });
-    let is_long = lie == Lie::Long || lie == Lie::Moving;
+    let is_long = lie == CostlyAnswer::Long || lie == CostlyAnswer::Moving;
     assert!(healed.await || is_long, "{told}\n{}", world.story.whole());
     world.kill().await;
 }

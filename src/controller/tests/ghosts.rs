@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::object::{ACCOUNT, NAMESPACE, domain, key, spec, verdict};
 use super::script::{Script, settle};
-use super::server::{Key, Telling};
-use super::trouble::{Fate, Verb};
-use super::world::{World, account};
+use super::server::{StoreKey, Telling};
+use super::trouble::{CallFate, Verb};
+use super::world::{ControllerWorld, account};
 
 /// Another namespace that is served.
 const ELSEWHERE: &str = "elsewhere";
@@ -20,7 +20,7 @@ async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
     let (_script, mut world) = Script::with_world();
     world.start();
     settle(&world, "push", &spec("push")).await;
-    let silent_on = |keys: &[Key]| Telling {
+    let silent_on = |keys: &[StoreKey]| Telling {
         silent_on: keys.iter().cloned().collect::<BTreeSet<_>>(),
         ..Telling::default()
     };
@@ -57,8 +57,8 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     other["notifyCallbackURL"] = json!("https://hooks.example.com/other");
     world.apply("push", &other);
     world.apply("again", &other);
-    let reason = |world: &World, name| verdict(&world.object(name).unwrap()).1;
-    let is_told = |world: &World| {
+    let reason = |world: &ControllerWorld, name| verdict(&world.object(name).unwrap()).1;
+    let is_told = |world: &ControllerWorld| {
         ["push", "again"]
             .iter()
             .all(|name| reason(world, name) == "Duplicate")
@@ -70,15 +70,15 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     world.kill().await;
     script.server(|call| {
         let is_late = call.verb == Verb::List && call.namespace == ELSEWHERE;
-        let late = Fate::Late(Duration::from_mins(5));
-        if is_late { late } else { Fate::Served }
+        let late = CallFate::Late(Duration::from_mins(5));
+        if is_late { late } else { CallFate::Served }
     });
     world.start();
     settle(&world, "beside", &spec("beside")).await;
     assert!(is_told(&world), "{}", world.story.whole());
     // One that goes leaves the owner's callback alone.
     world.delete("push");
-    let is_gone = |world: &World| world.object("push").is_none();
+    let is_gone = |world: &ControllerWorld| world.object("push").is_none();
     assert!(world.until(Duration::from_secs(5), is_gone).await);
     world.pass(Duration::from_mins(5)).await;
     assert_eq!(reason(&world, "again"), "Duplicate");
@@ -89,7 +89,7 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
 
     // One that stays takes the place over when the owner goes.
     world.server.delete(&name("owner"));
-    let is_ready = |world: &World| verdict(&world.object("again").unwrap()).0 == "True";
+    let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
     let ready = world.until(Duration::from_mins(1), is_ready).await;
     assert!(ready, "{}", world.story.whole());
 }

@@ -15,10 +15,12 @@ use live_simulator::RowPatch;
 
 use super::object::{domain, key, verdict};
 use super::server::Telling;
-use super::transitions::table::{self, Spot, Step};
+use super::transitions::table::{self, Spot, TransitionStep};
 use super::transitions::{is_as_declared, report};
-use super::trouble::{Answer, CloudCall, Fate, ServerCall, Trouble, Turn, Verb};
-use super::world::World;
+use super::trouble::{
+    CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, Verb,
+};
+use super::world::ControllerWorld;
 
 /// The longest that anything may take: two sweeps, a backoff.
 const LATER: Duration = Duration::from_mins(25);
@@ -32,7 +34,7 @@ const STEP: Duration = Duration::from_secs(5);
 /// What changes.
 #[derive(Debug, Clone)]
 enum Happening {
-    Step(Step),
+    Step(TransitionStep),
     Created,
     Deleted,
     Drifted,
@@ -87,39 +89,39 @@ impl Counter {
     }
 }
 
-impl Trouble for Counter {
-    fn at_server(&self, call: &ServerCall) -> Fate {
+impl Troubled for Counter {
+    fn at_server(&self, call: &ServerCall) -> CallFate {
         if call.verb.writes()
             && let Some(carried_out) = self.ends()
         {
-            return Fate::Fatal { carried_out };
+            return CallFate::Fatal { carried_out };
         }
         if matches!(call.verb, Verb::List | Verb::Watch | Verb::Publish) {
-            return Fate::Served;
+            return CallFate::Served;
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         match *self.disturbance.lock().unwrap() {
             Some(Disturbance::Fails(at, kind)) if at == number => match kind {
-                0 => Fate::Refused(500, "InternalError"),
-                1 => Fate::Silent { carried_out: true },
-                _ if call.verb.writes() => Fate::Refused(409, "Conflict"),
-                _ => Fate::Broken { carried_out: false },
+                0 => CallFate::Refused(500, "InternalError"),
+                1 => CallFate::Silent { carried_out: true },
+                _ if call.verb.writes() => CallFate::Refused(409, "Conflict"),
+                _ => CallFate::Broken { carried_out: false },
             },
-            _ => Fate::Served,
+            _ => CallFate::Served,
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         if call.method != Method::GET
             && let Some(carried_out) = self.ends()
         {
-            return Turn {
+            return TroubleTurn {
                 carried_out,
-                answer: Answer::Fatal,
-                ..Turn::default()
+                answer: TroubledAnswer::Fatal,
+                ..TroubleTurn::default()
             };
         }
-        Turn::default()
+        TroubleTurn::default()
     }
 }
 
@@ -171,13 +173,13 @@ async fn course(
     disturbance: Option<Disturbance>,
 ) -> Result<(usize, usize), String> {
     let counter = Arc::new(Counter::default());
-    let trouble: Arc<dyn Trouble> = counter.clone();
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = counter.clone();
+    let mut world = ControllerWorld::new(&trouble);
     table::more_secrets(&world);
     world.start();
     if !matches!(happening, Happening::Created) {
         world.apply("push", &table::full());
-        let settled = |world: &World| {
+        let settled = |world: &ControllerWorld| {
             world
                 .object("push")
                 .is_some_and(|object| verdict(&object).0 == "True")
@@ -228,7 +230,7 @@ async fn course(
 
 impl Happening {
     /// It happens, and is perhaps taken back at once.
-    async fn happen(&self, world: &World, taken_back: bool) {
+    async fn happen(&self, world: &ControllerWorld, taken_back: bool) {
         let id = || {
             let object = world.object("push").unwrap_or_default();
             object["status"]["callbackID"]
@@ -281,7 +283,11 @@ impl Happening {
         }
     }
 
-    fn is_done(&self, world: &World, disturbance: Option<Disturbance>) -> Result<(), String> {
+    fn is_done(
+        &self,
+        world: &ControllerWorld,
+        disturbance: Option<Disturbance>,
+    ) -> Result<(), String> {
         if matches!(self, Self::Deleted) {
             let rows = world.rows(&domain("push")).len();
             let is_there = world.object("push").is_some();

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::object::{HOOKS, domain, spec, verdict};
 use super::transitions::table::{OTHER_HOOKS, more_secrets};
-use super::trouble::{Answer, CloudCall, Peace, Trouble, Turn};
-use super::world::{OTHER_SIGN_KEY, SIGN_KEY, World};
+use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
+use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
 use crate::api::RECONCILE_REQUESTED_AT;
 
 const SOON: Duration = Duration::from_mins(2);
@@ -23,34 +23,34 @@ struct Hidden {
     posts: AtomicUsize,
 }
 
-impl Trouble for Hidden {
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+impl Troubled for Hidden {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         let answer = if call.method == Method::GET && self.hides.load(Ordering::SeqCst) {
-            Answer::Edited(Arc::new(|response| {
+            TroubledAnswer::Edited(Arc::new(|response| {
                 response.body = r#"{"total":0,"callback_config":[]}"#.into();
             }))
         } else if call.method == Method::POST && self.posts.fetch_add(1, Ordering::SeqCst) == 0 {
-            Answer::Broken
+            TroubledAnswer::Broken
         } else {
-            Answer::True
+            TroubledAnswer::True
         };
-        Turn {
+        TroubleTurn {
             answer,
-            ..Turn::default()
+            ..TroubleTurn::default()
         }
     }
 }
 
-fn keyed(world: &World) -> Value {
+fn keyed(world: &ControllerWorld) -> Value {
     more_secrets(world);
     let mut spec = spec("push");
     spec["signKeySecretRef"] = json!({"name": HOOKS, "key": "sign"});
     spec
 }
 
-async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
+async fn becomes(world: &ControllerWorld, status: &str, reason: &str, limit: Duration) {
     let expected = (status.to_owned(), reason.to_owned());
-    let is_so = |world: &World| {
+    let is_so = |world: &ControllerWorld| {
         world
             .object("push")
             .is_some_and(|object| verdict(&object) == expected)
@@ -59,15 +59,15 @@ async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
     assert!(is_so, "not {expected:?}\n{}", world.story.whole());
 }
 
-fn made(world: &World, method: &Method) -> usize {
+fn made(world: &ControllerWorld, method: &Method) -> usize {
     let calls = world.calls();
     calls.iter().filter(|it| it.call.method == *method).count()
 }
 
 /// A world whose object `push` is settled with a sign key.
-async fn settled(resync: Duration) -> World {
-    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
-    let mut world = World::new(&trouble);
+async fn settled(resync: Duration) -> ControllerWorld {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
     world.configure(|config| config.resync_interval = resync);
     let spec = keyed(&world);
     world.start();
@@ -81,15 +81,15 @@ async fn settled(resync: Duration) -> World {
 async fn which_of_several_attempts_with_different_keys_made_a_callback_is_not_guessed() {
     let hidden = Arc::new(Hidden::default());
     hidden.hides.store(true, Ordering::SeqCst);
-    let trouble: Arc<dyn Trouble> = hidden.clone();
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = hidden.clone();
+    let mut world = ControllerWorld::new(&trouble);
     world.configure(|config| config.secret_poll_interval = Duration::from_secs(5));
     let spec = keyed(&world);
     world.start();
     world.apply("push", &spec);
     world.pass(Duration::from_secs(10)).await;
     world.secret(HOOKS, &[("sign", OTHER_SIGN_KEY)]);
-    let second = |world: &World| made(world, &Method::POST) == 2;
+    let second = |world: &ControllerWorld| made(world, &Method::POST) == 2;
     assert!(world.until(SOON, second).await, "{}", world.story.whole());
     hidden.hides.store(false, Ordering::SeqCst);
     becomes(&world, "True", "Available", SOON).await;
@@ -106,15 +106,16 @@ async fn a_look_that_is_asked_for_needs_no_sign_key() {
     let world = settled(Duration::from_mins(2)).await;
     world.no_secret(HOOKS);
     world.pass(Duration::from_mins(3)).await;
-    let lists = |world: &World| {
+    let lists = |world: &ControllerWorld| {
         let calls = world.calls().into_iter();
         calls.filter(|made| made.call.domain.is_some()).count()
     };
     let before = lists(&world);
     let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
     world.merge("push", &asked);
-    let is_answered =
-        |world: &World| world.object("push").unwrap()["status"]["lastHandledReconcileAt"] == "now";
+    let is_answered = |world: &ControllerWorld| {
+        world.object("push").unwrap()["status"]["lastHandledReconcileAt"] == "now"
+    };
     assert!(world.until(SOON, is_answered).await);
     becomes(&world, "True", "Available", Duration::ZERO).await;
     assert_eq!(lists(&world) - before, 1, "{}", world.story.whole());

@@ -9,8 +9,8 @@ use live_simulator::RowPatch;
 use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
-use super::trouble::{Answer, CloudCall, Peace, Trouble, Turn};
-use super::world::World;
+use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
+use super::world::ControllerWorld;
 
 /// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
 /// DELETE, before or after it is carried out.
@@ -20,25 +20,25 @@ struct Twice {
     carried_out: bool,
 }
 
-impl Trouble for Twice {
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
-        let lost = |seconds| Turn {
+impl Troubled for Twice {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+        let lost = |seconds| TroubleTurn {
             before: Duration::from_secs(seconds),
-            answer: Answer::Broken,
-            ..Turn::default()
+            answer: TroubledAnswer::Broken,
+            ..TroubleTurn::default()
         };
         match call.method {
             Method::POST => match self.posts.fetch_add(1, Ordering::SeqCst) {
                 0 => lost(42),
                 1 => lost(12),
-                _ => Turn::default(),
+                _ => TroubleTurn::default(),
             },
-            Method::DELETE if self.deletes.fetch_add(1, Ordering::SeqCst) == 0 => Turn {
+            Method::DELETE if self.deletes.fetch_add(1, Ordering::SeqCst) == 0 => TroubleTurn {
                 carried_out: self.carried_out,
-                answer: Answer::Fatal,
-                ..Turn::default()
+                answer: TroubledAnswer::Fatal,
+                ..TroubleTurn::default()
             },
-            _ => Turn::default(),
+            _ => TroubleTurn::default(),
         }
     }
 }
@@ -52,14 +52,16 @@ async fn a_second_row_of_ours_is_deleted_though_the_process_ends_after_the_claim
                 deletes: AtomicUsize::new(0),
                 carried_out,
             });
-            let trouble: Arc<dyn Trouble> = trouble;
-            let mut world = World::new(&trouble);
+            let trouble: Arc<dyn Troubled> = trouble;
+            let mut world = ControllerWorld::new(&trouble);
             world
                 .cloud()
                 .settings(|settings| settings.uniqueness = false);
             world.start();
             world.apply("push", &spec("push"));
-            let died = world.until(Duration::from_mins(3), World::is_dead).await;
+            let died = world
+                .until(Duration::from_mins(3), ControllerWorld::is_dead)
+                .await;
             let rows = world.rows(&domain("push")).len();
             let is_half_done = rows == if carried_out { 1 } else { 2 };
             assert!(died && is_half_done, "{}", world.story.whole());
@@ -84,7 +86,7 @@ async fn a_second_row_of_ours_is_deleted_though_the_process_ends_after_the_claim
 }
 
 /// An object without a finalizer that names this id goes at once.
-fn goes_with(world: &World, name: &str, id: &str) {
+fn goes_with(world: &ControllerWorld, name: &str, id: &str) {
     let object = key(name);
     world.server.edit(&object, |object| {
         object["status"]["callbackID"] = json!(id);
@@ -95,8 +97,8 @@ fn goes_with(world: &World, name: &str, id: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn an_id_in_the_status_of_an_object_that_goes_is_deleted_only_at_its_own_place() {
-    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
     let foreign =
         world
             .cloud()

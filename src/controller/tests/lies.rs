@@ -9,9 +9,9 @@ use http::{Method, header};
 use jiff::SignedDuration;
 
 use self::distortion::Distortion;
-use super::chance::Chance;
-use super::trouble::{Answer, CloudCall, Turn, reply};
-use crate::live::transport::Response;
+use super::chance::SeededChance;
+use super::trouble::{CloudCall, TroubleTurn, TroubledAnswer, reply};
+use crate::platform::transport::Response;
 
 /// One untrue or unhelpful answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +104,7 @@ const OFFSETS: &[i64] = &[-86_400, -3_600, -420, -90, -20, 20, 90, 420, 3_600, 8
 
 impl Lie {
     /// Any of them.
-    pub(super) fn any(chance: &mut Chance) -> Self {
+    pub(super) fn any(chance: &mut SeededChance) -> Self {
         let carried_out = chance.one_in(2);
         match chance.below(12) {
             0..=3 => {
@@ -176,8 +176,8 @@ impl Lie {
     }
 
     /// What becomes of a call.
-    pub(super) fn turn(&self, call: &CloudCall) -> Turn {
-        let truth = Turn::default();
+    pub(super) fn turn(&self, call: &CloudCall) -> TroubleTurn {
+        let truth = TroubleTurn::default();
         match self.clone() {
             Self::Refusal {
                 status,
@@ -196,8 +196,8 @@ impl Lie {
                     let value = retry_after.parse().unwrap();
                     response.headers.insert(header::RETRY_AFTER, value);
                 }
-                let answer = Answer::Reply(response);
-                Turn {
+                let answer = TroubledAnswer::Reply(response);
+                TroubleTurn {
                     carried_out,
                     answer,
                     ..truth
@@ -208,29 +208,29 @@ impl Lie {
                 body,
                 carried_out,
             } => {
-                let answer = Answer::Reply(reply(status, body));
-                Turn {
+                let answer = TroubledAnswer::Reply(reply(status, body));
+                TroubleTurn {
                     carried_out,
                     answer,
                     ..truth
                 }
             }
-            Self::NoConnection => Turn {
+            Self::NoConnection => TroubleTurn {
                 carried_out: false,
-                answer: Answer::NotSent,
+                answer: TroubledAnswer::NotSent,
                 ..truth
             },
-            Self::Broken { carried_out } => Turn {
+            Self::Broken { carried_out } => TroubleTurn {
                 carried_out,
-                answer: Answer::Broken,
+                answer: TroubledAnswer::Broken,
                 ..truth
             },
-            Self::Silent { carried_out } => Turn {
+            Self::Silent { carried_out } => TroubleTurn {
                 carried_out,
-                answer: Answer::Silent,
+                answer: TroubledAnswer::Silent,
                 ..truth
             },
-            Self::Slow { before, after } => Turn {
+            Self::Slow { before, after } => TroubleTurn {
                 before,
                 after,
                 ..truth
@@ -244,15 +244,15 @@ impl Lie {
     }
 }
 
-fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> Turn {
-    Turn {
-        answer: Answer::Edited(Arc::new(edit)),
-        ..Turn::default()
+fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> TroubleTurn {
+    TroubleTurn {
+        answer: TroubledAnswer::Edited(Arc::new(edit)),
+        ..TroubleTurn::default()
     }
 }
 
 fn dated(response: &mut Response, seconds: i64) {
-    let Some(date) = crate::live::clock::date(&response.headers) else {
+    let Some(date) = crate::platform::clock::date(&response.headers) else {
         return;
     };
     let moved = date + SignedDuration::from_secs(seconds);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::Key;
+use super::server::StoreKey;
 
 pub(super) const NAMESPACE: &str = "media";
 pub(super) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
@@ -12,7 +12,7 @@ pub(super) const ACCOUNT: &str = "huaweicloud";
 pub(super) const HOOKS: &str = "hooks";
 
 /// An object of the namespace in which all are.
-pub(super) fn key(name: &str) -> Key {
+pub(super) fn key(name: &str) -> StoreKey {
     (NAMESPACE.to_owned(), name.to_owned())
 }
 

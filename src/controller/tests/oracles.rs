@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
-use live_simulator::{Cause, Change, Row};
+use live_simulator::{LoggedCause, LoggedChange, StoredRow};
 use serde_json::Value;
 
 use super::cloud::Made;
-use super::course::Course;
+use super::course::TransitionRun;
 use super::object::{NAMESPACE, verdict};
-use super::server::Key;
+use super::server::StoreKey;
 use super::trouble::CloudCall;
-use super::world::{World, wall};
+use super::world::{ControllerWorld, wall};
 
 /// So many calls one object may cause in an hour.
 const CALLS_AN_HOUR: usize = 120;
@@ -24,7 +24,7 @@ const FOR_A_BEGINNING: usize = 42;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What is not as declared, if anything, once nobody lies any more.
-pub(super) fn wrong(course: &Course) -> Option<String> {
+pub(super) fn wrong(course: &TransitionRun) -> Option<String> {
     let of_object = course
         .names
         .iter()
@@ -32,7 +32,7 @@ pub(super) fn wrong(course: &Course) -> Option<String> {
     of_object.or_else(|| foreign_touched(course))
 }
 
-fn wrong_with(course: &Course, name: &str) -> Option<String> {
+fn wrong_with(course: &TransitionRun, name: &str) -> Option<String> {
     let world = &course.world;
     let object = world.object(name)?;
     let spec = &object["spec"];
@@ -72,7 +72,7 @@ fn wrong_with(course: &Course, name: &str) -> Option<String> {
 }
 
 /// How many objects want this domain.
-fn sharing(course: &Course, place: &str) -> usize {
+fn sharing(course: &TransitionRun, place: &str) -> usize {
     let wanting = |name: &&&str| {
         let object = course.world.object(name);
         object.is_some_and(|object| object["spec"]["publishDomain"] == place)
@@ -81,7 +81,7 @@ fn sharing(course: &Course, place: &str) -> usize {
 }
 
 /// The rows at the object's place.
-fn own_rows(course: &Course, object: &Value) -> Vec<Row> {
+fn own_rows(course: &TransitionRun, object: &Value) -> Vec<StoredRow> {
     let spec = &object["spec"];
     let place = spec["publishDomain"].as_str().unwrap_or_default();
     let rows = course.world.rows(place).into_iter();
@@ -89,7 +89,11 @@ fn own_rows(course: &Course, object: &Value) -> Vec<Row> {
 }
 
 /// How a row differs from what a spec and the Secrets say now.
-pub(super) fn difference(world: &World, spec: &Value, row: &Row) -> Option<&'static str> {
+pub(super) fn difference(
+    world: &ControllerWorld,
+    spec: &Value,
+    row: &StoredRow,
+) -> Option<&'static str> {
     if spec["notifyCallbackURL"].as_str() != row.notify_callback_url.as_deref() {
         return Some("notifyCallbackURL");
     }
@@ -121,7 +125,7 @@ pub(super) fn difference(world: &World, spec: &Value, row: &Row) -> Option<&'sta
     None
 }
 
-fn foreign_touched(course: &Course) -> Option<String> {
+fn foreign_touched(course: &TransitionRun) -> Option<String> {
     let touched = course
         .foreign
         .iter()
@@ -135,7 +139,7 @@ fn foreign_touched(course: &Course) -> Option<String> {
 }
 
 /// What is judged over all of the time.
-pub(super) fn whole_course(course: &Course) -> Result<(), String> {
+pub(super) fn whole_course(course: &TransitionRun) -> Result<(), String> {
     frugal(course)?;
     not_taken_over(course)?;
     truthful(course)?;
@@ -144,7 +148,7 @@ pub(super) fn whole_course(course: &Course) -> Result<(), String> {
 
 /// No object causes more calls in an hour than it may: all count that name its place or its callback, tried twice or not. Nor do all of
 /// them together, with the logins.
-fn frugal(course: &Course) -> Result<(), String> {
+fn frugal(course: &TransitionRun) -> Result<(), String> {
     let calls = course.world.calls();
     let domains: BTreeSet<_> = calls
         .iter()
@@ -170,7 +174,7 @@ fn frugal(course: &Course) -> Result<(), String> {
 }
 
 /// What so many objects may cause in an hour.
-fn most_calls(course: &Course, objects: usize) -> usize {
+fn most_calls(course: &TransitionRun, objects: usize) -> usize {
     let each = CALLS_AN_HOUR + FOR_A_BEGINNING * course.beginnings();
     each * objects + FOR_AN_EDIT * course.edits()
 }
@@ -187,7 +191,7 @@ fn busiest_hour(calls: &[Made], is_counted: impl Fn(&CloudCall) -> bool) -> (usi
 }
 
 /// Whoever says that the cloud holds the spec has seen it there.
-fn truthful(course: &Course) -> Result<(), String> {
+fn truthful(course: &TransitionRun) -> Result<(), String> {
     let mutations = course.world.cloud().mutations();
     for (at, key, object) in course.world.server.history() {
         let (status, reason) = verdict(&object);
@@ -200,10 +204,10 @@ fn truthful(course: &Course) -> Result<(), String> {
         let id = object["status"]["callbackID"].as_str();
         let mut held = mutations.iter().filter(|mutation| {
             mutation.at <= at
-                && mutation.change != Change::Deleted
+                && mutation.change != LoggedChange::Deleted
                 && Some(mutation.row.id.as_str()) == id
         });
-        let holds = |row: &Row| {
+        let holds = |row: &StoredRow| {
             let difference = difference(&course.world, &object["spec"], row);
             // Which key there was then is not known any more.
             matches!(difference, None | Some("the sign key"))
@@ -219,7 +223,7 @@ fn truthful(course: &Course) -> Result<(), String> {
 }
 
 /// Nothing is left at the cloud that was made here and that no object holds.
-fn orphans(course: &Course) -> Result<(), String> {
+fn orphans(course: &TransitionRun) -> Result<(), String> {
     let world = &course.world;
     let held: BTreeSet<String> = course
         .names
@@ -258,17 +262,17 @@ fn orphans(course: &Course) -> Result<(), String> {
 }
 
 /// What somebody else made is deleted only by who has taken it over.
-fn not_taken_over(course: &Course) -> Result<(), String> {
+fn not_taken_over(course: &TransitionRun) -> Result<(), String> {
     let Some(row) = &course.adoptable else {
         return Ok(());
     };
     let mutations = course.world.cloud().mutations();
     let deleted = mutations.iter().find(|mutation| {
         mutation.row.id == row.id
-            && mutation.change == Change::Deleted
-            && mutation.cause != Cause::OutOfBand
+            && mutation.change == LoggedChange::Deleted
+            && mutation.cause != LoggedCause::OutOfBand
     });
-    let taken_over = |(_, _, object): &(Timestamp, Key, Value)| {
+    let taken_over = |(_, _, object): &(Timestamp, StoreKey, Value)| {
         object["status"]["callbackID"] == row.id.as_str()
     };
     if deleted.is_some() && !course.world.server.history().iter().any(taken_over) {
@@ -284,7 +288,7 @@ fn not_taken_over(course: &Course) -> Result<(), String> {
 const TOLD_WITHIN: Duration = Duration::from_mins(4);
 
 /// A generation of which nothing is said, although nothing keeps anybody from it.
-pub(super) fn untold(course: &Course, since: Timestamp) -> Option<String> {
+pub(super) fn untold(course: &TransitionRun, since: Timestamp) -> Option<String> {
     let now = wall();
     let is_old = |at: Timestamp| now.duration_since(at.max(since)).unsigned_abs() > TOLD_WITHIN;
     course.names.iter().find_map(|name| {
@@ -311,7 +315,7 @@ pub(super) struct Effects {
     settled: bool,
 }
 
-pub(super) fn effects(course: &Course) -> Effects {
+pub(super) fn effects(course: &TransitionRun) -> Effects {
     let version = |name: &&str| {
         let object = course.world.object(name)?;
         Some(object["metadata"]["resourceVersion"].clone())
@@ -331,7 +335,7 @@ pub(super) fn effects(course: &Course) -> Effects {
 }
 
 /// What is settled is not written any more, and costs sweeps only.
-pub(super) fn silence(course: &Course, before: &Effects) -> Result<(), String> {
+pub(super) fn silence(course: &TransitionRun, before: &Effects) -> Result<(), String> {
     if !before.settled {
         return Ok(());
     }

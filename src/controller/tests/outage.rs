@@ -7,41 +7,41 @@ use std::time::Duration;
 use http::Method;
 
 use super::object::{domain, key, spec, verdict};
-use super::trouble::{Answer, CloudCall, Trouble, Turn, reply};
-use super::world::World;
+use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::world::ControllerWorld;
 
 /// As often as 2 s doubling to 2 min come round in the 10 minutes of an outage.
 const FEW: usize = 12;
 const OUTAGE: Duration = Duration::from_mins(10);
 
 #[derive(Default)]
-struct Weather {
+struct Outage {
     is_down: AtomicBool,
     /// So many POSTs get lost.
     lost: AtomicUsize,
 }
 
-impl Trouble for Weather {
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
-        let fails = |answer| Turn {
+impl Troubled for Outage {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+        let fails = |answer| TroubleTurn {
             carried_out: false,
             answer,
-            ..Turn::default()
+            ..TroubleTurn::default()
         };
         let take = |left: usize| left.checked_sub(1);
         if call.method == Method::GET && self.is_down.load(Ordering::SeqCst) {
-            return fails(Answer::Reply(reply(503, "")));
+            return fails(TroubledAnswer::Reply(reply(503, "")));
         }
         let (order, lost) = (Ordering::SeqCst, &self.lost);
         if call.method == Method::POST && lost.fetch_update(order, order, take).is_ok() {
-            return fails(Answer::Broken);
+            return fails(TroubledAnswer::Broken);
         }
-        Turn::default()
+        TroubleTurn::default()
     }
 }
 
-async fn settles(world: &World, limit: Duration) {
-    let is_settled = |world: &World| {
+async fn settles(world: &ControllerWorld, limit: Duration) {
+    let is_settled = |world: &ControllerWorld| {
         let object = world.object("push");
         object.is_some_and(|object| verdict(&object).0 == "True")
             && world.rows(&domain("push")).len() == 1
@@ -51,7 +51,7 @@ async fn settles(world: &World, limit: Duration) {
 }
 
 /// The cloud goes down, and the object that owes a look stays as it was.
-async fn lasts(world: &World, weather: &Weather) {
+async fn lasts(world: &ControllerWorld, weather: &Outage) {
     weather.is_down.store(true, Ordering::SeqCst);
     let (calls, versions) = (world.calls().len(), world.server.history().len());
     world.pass(OUTAGE).await;
@@ -72,9 +72,9 @@ async fn lasts(world: &World, weather: &Weather) {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_was_put_off_is_tried_ever_more_seldom_while_the_cloud_is_down() {
-    let weather = Arc::new(Weather::default());
-    let trouble: Arc<dyn Trouble> = weather.clone();
-    let mut world = World::new(&trouble);
+    let weather = Arc::new(Outage::default());
+    let trouble: Arc<dyn Troubled> = weather.clone();
+    let mut world = ControllerWorld::new(&trouble);
     world.configure(|config| config.resync_interval = Duration::from_secs(10));
     world.start();
     world.apply("push", &spec("push"));
@@ -89,10 +89,10 @@ async fn a_look_that_was_put_off_is_tried_ever_more_seldom_while_the_cloud_is_do
 
 #[tokio::test(start_paused = true)]
 async fn a_second_look_at_several_attempts_is_tried_ever_more_seldom_while_the_cloud_is_down() {
-    let weather = Arc::new(Weather::default());
+    let weather = Arc::new(Outage::default());
     weather.lost.store(1, Ordering::SeqCst);
-    let trouble: Arc<dyn Trouble> = weather.clone();
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = weather.clone();
+    let mut world = ControllerWorld::new(&trouble);
     world.start();
     world.apply("push", &spec("push"));
     settles(&world, Duration::from_mins(2)).await;

@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 
 use super::object::{ACCOUNT, domain, spec, verdict};
 use super::script::{Script, settle};
-use super::server::Definition;
-use super::trouble::{Answer, Turn, reply};
-use super::world::{World, user};
+use super::server::StoredCrd;
+use super::trouble::{TroubleTurn, TroubledAnswer, reply};
+use super::world::{ControllerWorld, user};
 use crate::api::RECONCILE_REQUESTED_AT;
 
 const OTHER: &str = "https://hooks.example.com/other";
 
-fn edit(world: &World, url: &Value) {
+fn edit(world: &ControllerWorld, url: &Value) {
     world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
 }
 
-fn push(world: &World) -> Value {
+fn push(world: &ControllerWorld) -> Value {
     world.object("push").unwrap()
 }
 
 /// The URL that the cloud holds.
-fn held(world: &World) -> Value {
+fn held(world: &ControllerWorld) -> Value {
     json!(world.rows(&domain("push"))[0].notify_callback_url)
 }
 
-fn count(world: &World, method: &Method) -> usize {
+fn count(world: &ControllerWorld, method: &Method) -> usize {
     let calls = world.calls().into_iter();
     calls.filter(|made| made.call.method == *method).count()
 }
@@ -41,13 +41,13 @@ async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
     script.cloud(move |call| {
         puts += usize::from(call.method == Method::PUT);
         let is_lost = call.method == Method::PUT && puts == 1;
-        Turn {
+        TroubleTurn {
             answer: if is_lost {
-                Answer::Silent
+                TroubledAnswer::Silent
             } else {
-                Answer::True
+                TroubledAnswer::True
             },
-            ..Turn::default()
+            ..TroubleTurn::default()
         }
     });
     let former = push(&world)["spec"]["notifyCallbackURL"].clone();
@@ -72,16 +72,16 @@ async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_mean
     world.start();
     settle(&world, "push", &spec("push")).await;
     script.cloud(|call| match call.method {
-        Method::PUT => Turn {
+        Method::PUT => TroubleTurn {
             carried_out: false,
             after: Duration::from_secs(2),
-            answer: Answer::Reply(reply(
+            answer: TroubledAnswer::Reply(reply(
                 400,
                 r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
             )),
-            ..Turn::default()
+            ..TroubleTurn::default()
         },
-        _ => Turn::default(),
+        _ => TroubleTurn::default(),
     });
     edit(&world, &json!(OTHER));
     world.pass(Duration::from_secs(1)).await;
@@ -111,19 +111,19 @@ async fn a_change_that_waits_for_a_login_is_not_sent_when_the_lease_is_over() {
     script.cloud(move |call| {
         puts += usize::from(call.method == Method::PUT);
         match call.method {
-            _ if call.is_login => Turn {
+            _ if call.is_login => TroubleTurn {
                 after: Duration::from_secs(10),
-                ..Turn::default()
+                ..TroubleTurn::default()
             },
-            Method::PUT if puts == 1 => Turn {
+            Method::PUT if puts == 1 => TroubleTurn {
                 carried_out: false,
-                answer: Answer::Reply(reply(
+                answer: TroubledAnswer::Reply(reply(
                     401,
                     r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
                 )),
-                ..Turn::default()
+                ..TroubleTurn::default()
             },
-            _ => Turn::default(),
+            _ => TroubleTurn::default(),
         }
     });
     edit(&world, &json!(OTHER));
@@ -143,14 +143,14 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
         settle(&world, "push", &spec("push")).await;
         settle(&world, "beside", &spec("beside")).await;
         let hung = method.clone();
-        script.cloud(move |call| Turn {
+        script.cloud(move |call| TroubleTurn {
             carried_out: call.method != hung,
             answer: if call.method == hung {
-                Answer::Silent
+                TroubledAnswer::Silent
             } else {
-                Answer::True
+                TroubledAnswer::True
             },
-            ..Turn::default()
+            ..TroubleTurn::default()
         });
         if method == Method::PUT {
             edit(&world, &json!(OTHER));
@@ -159,10 +159,10 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
         }
         world.pass(Duration::from_secs(1)).await;
         assert_eq!(count(&world, &method), 1, "{}", world.story.whole());
-        world.server.set_definition(Definition::Terminating);
+        world.server.set_definition(StoredCrd::Terminating);
         world.delete("beside");
         world.delete("push");
-        let is_gone = |world: &World| world.object("push").is_none();
+        let is_gone = |world: &ControllerWorld| world.object("push").is_none();
         let gone = world.until(Duration::from_secs(10), is_gone).await;
         assert!(gone, "{}", world.story.whole());
         assert_eq!(
@@ -178,18 +178,18 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_is_asked_for_right_after_a_lost_create_is_made_before_it_is_answered() {
     let (script, mut world) = Script::with_world();
-    script.cloud(|call| Turn {
+    script.cloud(|call| TroubleTurn {
         carried_out: call.method != Method::POST,
         answer: if call.method == Method::POST {
-            Answer::Broken
+            TroubledAnswer::Broken
         } else {
-            Answer::True
+            TroubledAnswer::True
         },
-        ..Turn::default()
+        ..TroubleTurn::default()
     });
     world.start();
     world.apply("push", &spec("push"));
-    let is_told = |world: &World| verdict(&push(world)).1 == "OutcomeUnknown";
+    let is_told = |world: &ControllerWorld| verdict(&push(world)).1 == "OutcomeUnknown";
     assert!(world.until(Duration::from_secs(5), is_told).await);
     let looks = count(&world, &Method::GET);
     let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use live_simulator::{Fault, Operation, RowPatch};
+use live_simulator::{LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::json;
 
 use super::object::{domain, spec, verdict};
-use super::trouble::{Peace, Trouble};
-use super::world::World;
+use super::trouble::{Peace, Troubled};
+use super::world::ControllerWorld;
 
 const OURS: &str = "https://hooks.example.com/record";
 
 /// A world whose object `push` is settled for longer than a look may count against its create.
-async fn settled(resync: Duration) -> World {
-    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
-    let mut world = World::new(&trouble);
+async fn settled(resync: Duration) -> ControllerWorld {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
     world.configure(|config| config.resync_interval = resync);
     world.start();
     world.apply("push", &spec("push"));
@@ -25,9 +25,9 @@ async fn settled(resync: Duration) -> World {
     world
 }
 
-async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
+async fn becomes(world: &ControllerWorld, status: &str, reason: &str, limit: Duration) {
     let expected = (status.to_owned(), reason.to_owned());
-    let is_so = |world: &World| {
+    let is_so = |world: &ControllerWorld| {
         world
             .object("push")
             .is_some_and(|object| verdict(&object) == expected)
@@ -36,7 +36,7 @@ async fn becomes(world: &World, status: &str, reason: &str, limit: Duration) {
     assert!(is_so, "not {expected:?}\n{}", world.story.whole());
 }
 
-fn rewrite(world: &World, url: &str) {
+fn rewrite(world: &ControllerWorld, url: &str) {
     world.story.tell(format!("somebody writes {url}"));
     let patch = RowPatch {
         notify_callback_url: Some(url.to_owned()),
@@ -47,13 +47,13 @@ fn rewrite(world: &World, url: &str) {
 }
 
 /// When the PUTs were made.
-fn puts(world: &World) -> Vec<Duration> {
+fn puts(world: &ControllerWorld) -> Vec<Duration> {
     let calls = world.calls().into_iter();
     let puts = calls.filter(|made| made.call.method == Method::PUT);
     puts.map(|made| made.at).collect()
 }
 
-fn plan(world: &World) -> serde_json::Value {
+fn plan(world: &ControllerWorld) -> serde_json::Value {
     world.object("push").unwrap()["status"]["plan"]["action"].clone()
 }
 
@@ -102,7 +102,9 @@ async fn what_the_cloud_made_of_our_write_is_no_drift_after_it_was_only_looked_a
         notify_callback_url: Some("https://hooks.example.com/other".to_owned()),
         ..RowPatch::default()
     };
-    let fault = Fault::on(Operation::Update).always().rewrite(own_words);
+    let fault = ScriptedFault::on(LoggedOperation::Update)
+        .always()
+        .rewrite(own_words);
     world.cloud().fault(fault);
     let events = json!({"spec": {"notifyEventSubscription": ["RECORD_OVER"]}});
     world.merge("push", &events);

@@ -6,34 +6,34 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::object::verdict;
-use super::trouble::{CloudCall, Fate, ServerCall, Trouble, Turn};
-use super::world::World;
+use super::trouble::{CallFate, CloudCall, ServerCall, TroubleTurn, Troubled};
+use super::world::ControllerWorld;
 
-type AtServer = Box<dyn FnMut(&ServerCall) -> Fate + Send>;
-type AtCloud = Box<dyn FnMut(&CloudCall) -> Turn + Send>;
+type ServerScript = Box<dyn FnMut(&ServerCall) -> CallFate + Send>;
+type CloudScript = Box<dyn FnMut(&CloudCall) -> TroubleTurn + Send>;
 
 /// What befalls calls. Nothing, until it is said.
 #[derive(Default)]
 pub(super) struct Script {
-    server: Mutex<Option<AtServer>>,
-    cloud: Mutex<Option<AtCloud>>,
+    server: Mutex<Option<ServerScript>>,
+    cloud: Mutex<Option<CloudScript>>,
 }
 
 impl Script {
     /// A script, and a world that it is played in.
-    pub(super) fn with_world() -> (Arc<Self>, World) {
+    pub(super) fn with_world() -> (Arc<Self>, ControllerWorld) {
         let script = Arc::new(Self::default());
-        let trouble: Arc<dyn Trouble> = script.clone();
-        (script, World::new(&trouble))
+        let trouble: Arc<dyn Troubled> = script.clone();
+        (script, ControllerWorld::new(&trouble))
     }
 
     /// This befalls calls to the API server from now on.
-    pub(super) fn server(&self, does: impl FnMut(&ServerCall) -> Fate + Send + 'static) {
+    pub(super) fn server(&self, does: impl FnMut(&ServerCall) -> CallFate + Send + 'static) {
         *self.server.lock().unwrap() = Some(Box::new(does));
     }
 
     /// This befalls calls to the cloud from now on.
-    pub(super) fn cloud(&self, does: impl FnMut(&CloudCall) -> Turn + Send + 'static) {
+    pub(super) fn cloud(&self, does: impl FnMut(&CloudCall) -> TroubleTurn + Send + 'static) {
         *self.cloud.lock().unwrap() = Some(Box::new(does));
     }
 
@@ -44,24 +44,24 @@ impl Script {
     }
 }
 
-impl Trouble for Script {
-    fn at_server(&self, call: &ServerCall) -> Fate {
+impl Troubled for Script {
+    fn at_server(&self, call: &ServerCall) -> CallFate {
         let mut script = self.server.lock().unwrap();
-        script.as_mut().map_or(Fate::Served, |does| does(call))
+        script.as_mut().map_or(CallFate::Served, |does| does(call))
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         let mut script = self.cloud.lock().unwrap();
         script
             .as_mut()
-            .map_or_else(Turn::default, |does| does(call))
+            .map_or_else(TroubleTurn::default, |does| does(call))
     }
 }
 
 /// Applies an object, and waits until it is settled and its settle time is over.
-pub(super) async fn settle(world: &World, name: &str, spec: &Value) {
+pub(super) async fn settle(world: &ControllerWorld, name: &str, spec: &Value) {
     world.apply(name, spec);
-    let is_ready = |world: &World| verdict(&world.object(name).unwrap()).0 == "True";
+    let is_ready = |world: &ControllerWorld| verdict(&world.object(name).unwrap()).0 == "True";
     let settled = world.until(Duration::from_secs(30), is_ready).await;
     assert!(settled, "{}", world.story.whole());
     world.pass(Duration::from_secs(40)).await;

@@ -19,35 +19,35 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::BoxError;
 
-pub(super) use self::store::{Definition, Key, Refusal, Telling};
-use self::store::{NOT_FOUND, Part, Store};
+use self::store::{MemoryStore, NOT_FOUND, ObjectPart};
+pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, Telling};
 use super::life::Life;
-use super::story::Story;
-use super::trouble::{Fate, ServerCall, Trouble, Verb};
+use super::story::EventStory;
+use super::trouble::{CallFate, ServerCall, Troubled, Verb};
 use super::world::wall;
 
-type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+type ApiAnswer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// Clones are handles of the same server.
 #[derive(Clone)]
-pub(super) struct Server {
-    store: Arc<Mutex<Store>>,
+pub(super) struct MemoryApiServer {
+    store: Arc<Mutex<MemoryStore>>,
     changed: watch::Sender<u64>,
-    trouble: Arc<dyn Trouble>,
-    story: Story,
+    trouble: Arc<dyn Troubled>,
+    story: EventStory,
 }
 
 /// What a path names.
 struct Address<'a> {
     verb: Verb,
-    key: Key,
+    key: StoreKey,
     query: &'a str,
 }
 
-impl Server {
-    pub(super) fn new(trouble: Arc<dyn Trouble>, story: Story) -> Self {
+impl MemoryApiServer {
+    pub(super) fn new(trouble: Arc<dyn Troubled>, story: EventStory) -> Self {
         Self {
-            store: Arc::new(Mutex::new(Store::new())),
+            store: Arc::new(Mutex::new(MemoryStore::new())),
             changed: watch::Sender::new(0),
             trouble,
             story,
@@ -65,41 +65,41 @@ impl Server {
     }
 
     /// An object as it is now.
-    pub(super) fn object(&self, key: &Key) -> Option<Value> {
+    pub(super) fn object(&self, key: &StoreKey) -> Option<Value> {
         self.lock().get(key).cloned()
     }
 
-    pub(super) fn create(&self, key: &Key, spec: &Value) {
+    pub(super) fn create(&self, key: &StoreKey, spec: &Value) {
         self.act(|store| store.create(key, spec, wall()));
     }
 
     /// Changes an object as a person does; `false` when there is none.
-    pub(super) fn edit(&self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
+    pub(super) fn edit(&self, key: &StoreKey, change: impl FnOnce(&mut Value)) -> bool {
         self.act(|store| store.edit(key, change))
     }
 
-    pub(super) fn delete(&self, key: &Key) -> bool {
+    pub(super) fn delete(&self, key: &StoreKey) -> bool {
         self.act(|store| store.delete(key, wall()))
     }
 
     /// Puts a Secret in place, or takes it away.
-    pub(super) fn set_secret(&self, key: &Key, values: Option<BTreeMap<String, String>>) {
+    pub(super) fn set_secret(&self, key: &StoreKey, values: Option<BTreeMap<String, String>>) {
         self.act(|store| match values {
             Some(values) => drop(store.secrets.insert(key.clone(), values)),
             None => drop(store.secrets.remove(key)),
         });
     }
 
-    pub(super) fn secret(&self, key: &Key) -> Option<BTreeMap<String, String>> {
+    pub(super) fn secret(&self, key: &StoreKey) -> Option<BTreeMap<String, String>> {
         self.lock().secrets.get(key).cloned()
     }
 
-    pub(super) fn set_definition(&self, definition: Definition) {
+    pub(super) fn set_definition(&self, definition: StoredCrd) {
         self.act(|store| store.definition = definition);
     }
 
     /// Every version of every object.
-    pub(super) fn history(&self) -> Vec<(Timestamp, Key, Value)> {
+    pub(super) fn history(&self) -> Vec<(Timestamp, StoreKey, Value)> {
         let store = self.lock();
         let changes = store.changes.iter();
         changes
@@ -112,7 +112,7 @@ impl Server {
         self.act(|store| store.telling = telling);
     }
 
-    fn act<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
+    fn act<T>(&self, act: impl FnOnce(&mut MemoryStore) -> T) -> T {
         let (result, version) = {
             let mut store = self.lock();
             (act(&mut store), store.version())
@@ -121,11 +121,11 @@ impl Server {
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, Store> {
+    fn lock(&self) -> MutexGuard<'_, MemoryStore> {
         self.store.lock().unwrap()
     }
 
-    async fn answer(&self, life: &Life, request: Request<Body>) -> Result<Answer, BoxError> {
+    async fn answer(&self, life: &Life, request: Request<Body>) -> Result<ApiAnswer, BoxError> {
         life.or_nothing().await;
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
@@ -136,7 +136,7 @@ impl Server {
             name: address.key.1.clone(),
         };
         let fate = self.trouble.at_server(&call);
-        if fate != Fate::Served {
+        if fate != CallFate::Served {
             self.story.tell(format!(
                 "API server: {:?} {} -> {fate:?}",
                 call.verb, call.name
@@ -153,22 +153,22 @@ impl Server {
             });
         let serve = || self.serve(life, &address, &body, is_partial);
         match fate {
-            Fate::Served => Ok(serve()),
-            Fate::Late(wait) => {
+            CallFate::Served => Ok(serve()),
+            CallFate::Late(wait) => {
                 tokio::time::sleep(wait).await;
                 life.or_nothing().await;
                 Ok(serve())
             }
-            Fate::Refused(code, reason) => Ok(refused(&Refusal { code, reason })),
-            Fate::Broken { carried_out } => {
+            CallFate::Refused(code, reason) => Ok(refused(&StoreRefusal { code, reason })),
+            CallFate::Broken { carried_out } => {
                 let _ = carried_out.then(serve);
                 Err("connection reset by peer".into())
             }
-            Fate::Silent { carried_out } => {
+            CallFate::Silent { carried_out } => {
                 let _ = carried_out.then(serve);
                 std::future::pending().await
             }
-            Fate::Fatal { carried_out } => {
+            CallFate::Fatal { carried_out } => {
                 let _ = carried_out.then(serve);
                 life.end();
                 std::future::pending().await
@@ -176,7 +176,13 @@ impl Server {
         }
     }
 
-    fn serve(&self, life: &Life, address: &Address<'_>, body: &[u8], is_partial: bool) -> Answer {
+    fn serve(
+        &self,
+        life: &Life,
+        address: &Address<'_>,
+        body: &[u8],
+        is_partial: bool,
+    ) -> ApiAnswer {
         match self.carry_out(life, address, body, is_partial) {
             Ok(answer) => answer,
             Err(refusal) => refused(&refusal),
@@ -189,14 +195,14 @@ impl Server {
         address: &Address<'_>,
         body: &[u8],
         is_partial: bool,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<ApiAnswer, StoreRefusal> {
         let key = &address.key;
         let value = match address.verb {
             Verb::Watch => return Ok(watching::answer(self, life, address.query)),
             Verb::List => self.list(&key.0, is_partial),
             Verb::Get => self.lock().get(key).cloned().ok_or(NOT_FOUND)?,
-            Verb::Patch => self.patch(key, Part::Main, body)?,
-            Verb::PatchStatus => self.patch(key, Part::Status, body)?,
+            Verb::Patch => self.patch(key, ObjectPart::Main, body)?,
+            Verb::PatchStatus => self.patch(key, ObjectPart::Status, body)?,
             Verb::ReadSecret => self.read_secret(key)?,
             Verb::ReadDefinition => definition(self.lock().definition),
             Verb::Publish => {
@@ -207,7 +213,7 @@ impl Server {
         Ok(whole(200, &value))
     }
 
-    fn patch(&self, key: &Key, part: Part, body: &[u8]) -> Result<Value, Refusal> {
+    fn patch(&self, key: &StoreKey, part: ObjectPart, body: &[u8]) -> Result<Value, StoreRefusal> {
         let operations: Vec<PatchOperation> = serde_json::from_slice(body).unwrap();
         let patched = self.act(|store| store.patch(key, part, &operations));
         self.story.tell(match &patched {
@@ -244,7 +250,7 @@ impl Server {
         })
     }
 
-    fn read_secret(&self, key: &Key) -> Result<Value, Refusal> {
+    fn read_secret(&self, key: &StoreKey) -> Result<Value, StoreRefusal> {
         use k8s_openapi::ByteString;
         let values = self.secret(key).ok_or(NOT_FOUND)?;
         let data: BTreeMap<_, _> = values
@@ -328,9 +334,9 @@ fn address<'a>(method: &Method, path: &str, query: Option<&'a str>) -> Address<'
 }
 
 /// A write as the story tells it.
-fn told(part: Part, key: &Key, object: &Value) -> String {
+fn told(part: ObjectPart, key: &StoreKey, object: &Value) -> String {
     let name = &key.1;
-    if part == Part::Main {
+    if part == ObjectPart::Main {
         let finalizers = &object["metadata"]["finalizers"];
         let record = &object["metadata"]["annotations"][crate::api::PENDING_OPERATION];
         return format!("{name}: metadata written, finalizers {finalizers} record {record}");
@@ -352,7 +358,7 @@ fn told(part: Part, key: &Key, object: &Value) -> String {
 }
 
 /// Only what the controller reads of it.
-fn definition(state: Definition) -> Value {
+fn definition(state: StoredCrd) -> Value {
     use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
     let mut definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -364,14 +370,14 @@ fn definition(state: Definition) -> Value {
         "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": []},
         "status": {"conditions": [{"type": "Established", "status": "True"}]},
     });
-    if state == Definition::Terminating {
+    if state == StoredCrd::Terminating {
         definition["metadata"]["deletionTimestamp"] = json!(wall().to_string());
     }
     definition
 }
 
-fn refused(refusal: &Refusal) -> Answer {
-    let Refusal { code, reason } = refusal;
+fn refused(refusal: &StoreRefusal) -> ApiAnswer {
+    let StoreRefusal { code, reason } = refusal;
     let mut status = json!({
         "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
         "message": format!("refused: {reason}"), "reason": reason, "code": code,
@@ -383,7 +389,7 @@ fn refused(refusal: &Refusal) -> Answer {
     whole(*code, &status)
 }
 
-fn whole(status: u16, value: &Value) -> Answer {
+fn whole(status: u16, value: &Value) -> ApiAnswer {
     let body = Full::new(Bytes::from(value.to_string()));
     Response::builder()
         .status(status)

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::object::{domain, key, spec, verdict};
-use super::trouble::{Peace, Trouble};
-use super::world::World;
+use super::trouble::{Peace, Troubled};
+use super::world::ControllerWorld;
 
 /// A row goes right after a write of ours, so that its absence does not count yet, and then the spec changes.
 #[tokio::test(start_paused = true)]
 async fn a_generation_that_nobody_holds_is_not_ready() {
-    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
     world.start();
     world.apply("push", &spec("push"));
     world.pass(Duration::from_secs(5)).await;
@@ -37,8 +37,8 @@ async fn a_generation_that_nobody_holds_is_not_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_is_two_calls_and_two_writes_and_then_silence() {
-    let trouble: Arc<dyn Trouble> = Arc::new(Peace);
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
     world.start();
     world.apply("push", &spec("push"));
     let settled = world.until(Duration::from_secs(30), |world| {
@@ -50,7 +50,7 @@ async fn a_create_is_two_calls_and_two_writes_and_then_silence() {
     let rows = world.rows(&domain("push"));
     assert_eq!(rows.len(), 1, "{}", world.story.whole());
     assert_eq!(world.calls().len(), 2, "{}", world.story.whole());
-    let version = |world: &World| {
+    let version = |world: &ControllerWorld| {
         world.server.object(&key("push")).unwrap()["metadata"]["resourceVersion"].clone()
     };
     let before = version(&world);

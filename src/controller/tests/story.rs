@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 /// Clones are handles of the same story.
 #[derive(Clone)]
-pub(super) struct Story {
+pub(super) struct EventStory {
     began: Instant,
     lines: Arc<Mutex<Vec<(Duration, String)>>>,
 }
 
-impl Story {
+impl EventStory {
     /// It begins now.
     pub(super) fn begin() -> Self {
         Self {

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use live_simulator::Credential;
+use live_simulator::KnownCredential;
 use serde_json::json;
 
 use super::object::{ACCOUNT, spec, verdict};
 use super::script::{Script, settle};
 use super::transitions::table::OTHER_PROJECT;
-use super::trouble::{Answer, Turn};
-use super::world::World;
+use super::trouble::{TroubleTurn, TroubledAnswer};
+use super::world::ControllerWorld;
 
 /// The longest pause between two sweeps, and a little.
 const SWEPT: Duration = Duration::from_secs(12 * 60 + 20);
 
 /// Writes the Secret with a key, whose project is left to IAM.
-fn use_key(world: &World, access_key: &str) {
+fn use_key(world: &ControllerWorld, access_key: &str) {
     let secret_key = format!("{access_key}-secret");
     let values = [
         ("ak", access_key),
@@ -25,15 +25,15 @@ fn use_key(world: &World, access_key: &str) {
     world.secret(ACCOUNT, &values);
 }
 
-fn prepare(world: &mut World) {
-    let elsewhere = Credential::new("AKELSEWHERE", "AKELSEWHERE-secret", OTHER_PROJECT);
+fn prepare(world: &mut ControllerWorld) {
+    let elsewhere = KnownCredential::new("AKELSEWHERE", "AKELSEWHERE-secret", OTHER_PROJECT);
     world.cloud().add_credential(elsewhere);
     use_key(world, "AKFIRST");
     world.start();
 }
 
-async fn becomes(world: &World, limit: Duration, expected: (&str, &str)) {
-    let is_so = |world: &World| {
+async fn becomes(world: &ControllerWorld, limit: Duration, expected: (&str, &str)) {
+    let is_so = |world: &ControllerWorld| {
         let (truth, reason) = verdict(&world.object("push").unwrap());
         (truth.as_str(), reason.as_str()) == expected
     };
@@ -42,7 +42,7 @@ async fn becomes(world: &World, limit: Duration, expected: (&str, &str)) {
 }
 
 /// How many calls Live got.
-fn calls(world: &World) -> usize {
+fn calls(world: &ControllerWorld) -> usize {
     let calls = world.calls().into_iter();
     calls.filter(|made| !made.call.is_login).count()
 }
@@ -69,14 +69,14 @@ async fn a_key_of_another_project_is_told_although_iam_failed_when_it_came() {
     prepare(&mut world);
     settle(&world, "push", &spec("push")).await;
     let before = calls(&world);
-    script.cloud(|call| Turn {
+    script.cloud(|call| TroubleTurn {
         carried_out: !call.is_login,
         answer: if call.is_login {
-            Answer::Broken
+            TroubledAnswer::Broken
         } else {
-            Answer::True
+            TroubledAnswer::True
         },
-        ..Turn::default()
+        ..TroubleTurn::default()
     });
     use_key(&world, "AKELSEWHERE");
     world.pass(Duration::from_mins(2)).await;

@@ -9,13 +9,15 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::object::{HOOKS, domain, key, spec, verdict};
-use super::trouble::{Answer, CloudCall, Fate, ServerCall, Trouble, Turn, Verb, reply};
-use super::world::{World, wall};
+use super::trouble::{
+    CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, Verb, reply,
+};
+use super::world::{ControllerWorld, wall};
 use crate::api::RECONCILE_REQUESTED_AT;
 
 /// What is wrong with the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wrong {
+enum Stubbornness {
     Nothing,
     /// Changes are answered with this status.
     Changes(u16),
@@ -25,58 +27,65 @@ enum Wrong {
     Dates,
 }
 
-struct Sky(Mutex<Wrong>);
+struct StubbornCloud(Mutex<Stubbornness>);
 
-impl Sky {
+impl StubbornCloud {
     fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Wrong::Nothing)))
+        Arc::new(Self(Mutex::new(Stubbornness::Nothing)))
     }
 
-    fn set(&self, wrong: Wrong) {
+    fn set(&self, wrong: Stubbornness) {
         *self.0.lock().unwrap() = wrong;
     }
 
-    fn is(&self) -> Wrong {
+    fn is(&self) -> Stubbornness {
         *self.0.lock().unwrap()
     }
 }
 
-impl Trouble for Sky {
-    fn at_server(&self, call: &ServerCall) -> Fate {
+impl Troubled for StubbornCloud {
+    fn at_server(&self, call: &ServerCall) -> CallFate {
         match self.is() {
-            Wrong::SignKey(code, reason) if call.verb == Verb::ReadSecret && call.name == HOOKS => {
-                Fate::Refused(code, reason)
+            Stubbornness::SignKey(code, reason)
+                if call.verb == Verb::ReadSecret && call.name == HOOKS =>
+            {
+                CallFate::Refused(code, reason)
             }
-            Wrong::SignKey(..) | Wrong::Nothing | Wrong::Changes(_) | Wrong::Dates => Fate::Served,
+            Stubbornness::SignKey(..)
+            | Stubbornness::Nothing
+            | Stubbornness::Changes(_)
+            | Stubbornness::Dates => CallFate::Served,
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         let answer = match self.is() {
-            Wrong::Changes(status) if call.method != Method::GET => {
-                Answer::Reply(reply(status, ""))
+            Stubbornness::Changes(status) if call.method != Method::GET => {
+                TroubledAnswer::Reply(reply(status, ""))
             }
-            Wrong::Dates => Answer::Edited(Arc::new(|response| {
-                let date = crate::live::clock::date(&response.headers).unwrap();
+            Stubbornness::Dates => TroubledAnswer::Edited(Arc::new(|response| {
+                let date = crate::platform::clock::date(&response.headers).unwrap();
                 let ahead = date + SignedDuration::from_secs(55);
                 let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
                 let text = printer.timestamp_to_rfc9110_string(&ahead).unwrap();
                 response.headers.insert(header::DATE, text.parse().unwrap());
             })),
-            Wrong::Nothing | Wrong::Changes(_) | Wrong::SignKey(..) => return Turn::default(),
+            Stubbornness::Nothing | Stubbornness::Changes(_) | Stubbornness::SignKey(..) => {
+                return TroubleTurn::default();
+            }
         };
-        Turn {
-            carried_out: self.is() == Wrong::Dates,
+        TroubleTurn {
+            carried_out: self.is() == Stubbornness::Dates,
             answer,
-            ..Turn::default()
+            ..TroubleTurn::default()
         }
     }
 }
 
 /// A world in which `push`, with a sign key, is Ready.
-async fn settled(sky: &Arc<Sky>) -> World {
-    let trouble: Arc<dyn Trouble> = sky.clone();
-    let mut world = World::new(&trouble);
+async fn settled(sky: &Arc<StubbornCloud>) -> ControllerWorld {
+    let trouble: Arc<dyn Troubled> = sky.clone();
+    let mut world = ControllerWorld::new(&trouble);
     world.start();
     let mut spec = spec("push");
     spec["signKeySecretRef"] = json!({"name": HOOKS, "key": "sign"});
@@ -86,11 +95,11 @@ async fn settled(sky: &Arc<Sky>) -> World {
     world
 }
 
-fn is_ready(world: &World) -> bool {
+fn is_ready(world: &ControllerWorld) -> bool {
     verdict(&world.object("push").unwrap()).0 == "True"
 }
 
-fn puts(world: &World) -> usize {
+fn puts(world: &ControllerWorld) -> usize {
     let calls = world.calls();
     let puts = calls.iter().filter(|made| made.call.method == Method::PUT);
     puts.count()
@@ -102,13 +111,13 @@ const OTHER: &str = "https://hooks.example.com/other";
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_another_clock_announced_is_not_longer_than_its_backoff() {
     for (status, longest) in [(503, 4), (400, 8)] {
-        let sky = Sky::new();
+        let sky = StubbornCloud::new();
         let mut world = settled(&sky).await;
-        sky.set(Wrong::Changes(status));
+        sky.set(Stubbornness::Changes(status));
         world.merge("push", &json!({"spec": {"notifyCallbackURL": OTHER}}));
         world.pass(Duration::from_secs(1)).await;
         world.kill().await;
-        sky.set(Wrong::Nothing);
+        sky.set(Stubbornness::Nothing);
         let ahead = wall() + SignedDuration::from_mins(50);
         world.server.edit(&key("push"), |object| {
             object["status"]["nextAttemptTime"] = json!(ahead.to_string());
@@ -122,24 +131,24 @@ async fn a_wait_that_another_clock_announced_is_not_longer_than_its_backoff() {
 #[tokio::test(start_paused = true)]
 async fn who_needs_no_sign_key_does_not_wait_for_its_secret() {
     let wrongs = [
-        Wrong::SignKey(500, "InternalError"),
-        Wrong::SignKey(403, "Forbidden"),
+        Stubbornness::SignKey(500, "InternalError"),
+        Stubbornness::SignKey(403, "Forbidden"),
     ];
     for wrong in wrongs {
-        let sky = Sky::new();
+        let sky = StubbornCloud::new();
         let mut world = settled(&sky).await;
         world.kill().await;
         sky.set(wrong);
         world.start();
         world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
         let is_observed =
-            |world: &World| verdict(&world.object("push").unwrap()).1 == "ObserveOnly";
+            |world: &ControllerWorld| verdict(&world.object("push").unwrap()).1 == "ObserveOnly";
         let observed = world.until(Duration::from_secs(15), is_observed).await;
         assert!(observed, "{wrong:?}\n{}", world.story.whole());
         world.merge("push", &json!({"spec": {"managementPolicy": "Manage"}}));
         world.pass(Duration::from_secs(2)).await;
         world.delete("push");
-        let gone = |world: &World| world.object("push").is_none();
+        let gone = |world: &ControllerWorld| world.object("push").is_none();
         let gone = world.until(Duration::from_secs(15), gone).await;
         assert!(gone, "{wrong:?}\n{}", world.story.whole());
         assert!(world.rows(&domain("push")).is_empty());
@@ -149,7 +158,7 @@ async fn who_needs_no_sign_key_does_not_wait_for_its_secret() {
 /// A list lags behind our PUT, and every answer is dated almost a minute ahead.
 #[tokio::test(start_paused = true)]
 async fn a_date_ends_no_settle_time_of_our_own_update() {
-    let sky = Sky::new();
+    let sky = StubbornCloud::new();
     let world = settled(&sky).await;
     world
         .cloud()
@@ -157,14 +166,14 @@ async fn a_date_ends_no_settle_time_of_our_own_update() {
     world.merge("push", &json!({"spec": {"notifyCallbackURL": OTHER}}));
     world.pass(Duration::from_secs(3)).await;
     assert_eq!(puts(&world), 1, "{}", world.story.whole());
-    sky.set(Wrong::Dates);
+    sky.set(Stubbornness::Dates);
     for number in 0..4 {
         let asked =
             json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: number.to_string()}}});
         world.merge("push", &asked);
         world.pass(Duration::from_secs(3)).await;
     }
-    sky.set(Wrong::Nothing);
+    sky.set(Stubbornness::Nothing);
     world.pass(Duration::from_mins(2)).await;
     assert_eq!(puts(&world), 1, "{}", world.story.whole());
     assert!(is_ready(&world), "{}", world.story.whole());

@@ -14,12 +14,12 @@ use futures::FutureExt as _;
 use http::Method;
 use serde_json::Value;
 
-use self::states::{STATES, State};
-use self::table::{Spot, Step};
-use super::chance::Chance;
+use self::states::{STATES, StartState};
+use self::table::{Spot, TransitionStep};
+use super::chance::SeededChance;
 use super::object::{domain, verdict};
 use super::oracles;
-use super::world::World;
+use super::world::ControllerWorld;
 
 /// A Secret is read once a minute, a strike is waited for.
 const SOON: Duration = Duration::from_mins(3);
@@ -50,7 +50,7 @@ fn pairs_of_transitions() {
     let steps = table::steps();
     let mut problems = Vec::new();
     for number in 0..pairs {
-        let mut chance = Chance::of(1, "pair", number);
+        let mut chance = SeededChance::of(1, "pair", number);
         let pair = [chance.pick(&steps).clone(), chance.pick(&steps).clone()];
         problems.extend(tried(*chance.pick(&STATES), &pair).err());
     }
@@ -77,7 +77,7 @@ pub(super) fn report(problems: &[String]) {
 }
 
 /// One transition in a world of its own.
-fn tried(state: State, steps: &[Step]) -> Result<(), String> {
+fn tried(state: StartState, steps: &[TransitionStep]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -94,17 +94,18 @@ fn tried(state: State, steps: &[Step]) -> Result<(), String> {
     result.map_err(|problem| format!("{state:?}: {}: {problem}", named.join(" and ")))
 }
 
-async fn transition(state: State, steps: &[Step]) -> Result<(), String> {
+async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), String> {
     let (mut world, sky) = states::reach(state).await?;
-    let told = |world: &World, problem: String| format!("{problem}\n{}", world.story.whole());
-    let back: Vec<Step> = steps.iter().map(|step| step.back(&world)).collect();
+    let told =
+        |world: &ControllerWorld, problem: String| format!("{problem}\n{}", world.story.whole());
+    let back: Vec<TransitionStep> = steps.iter().map(|step| step.back(&world)).collect();
     let calls = world.calls().len();
     for step in steps {
         step.make(&world);
     }
     let versions = world.server.history().len();
     // An edit may be seen before what a Secret says now.
-    let is_edit = steps.iter().all(Step::is_edit);
+    let is_edit = steps.iter().all(TransitionStep::is_edit);
     if state.is_judged() {
         judged(&world, state, is_edit, SOON)
             .await
@@ -117,7 +118,7 @@ async fn transition(state: State, steps: &[Step]) -> Result<(), String> {
         if made.len() > CALLS {
             return Err(told(&world, format!("{} calls", made.len())));
         }
-        if let (State::Settled, [step]) = (state, steps)
+        if let (StartState::Settled, [step]) = (state, steps)
             && let Some((most_calls, most_writes)) = step.figures()
         {
             let writes = world.server.history().len() - versions;
@@ -136,44 +137,49 @@ async fn transition(state: State, steps: &[Step]) -> Result<(), String> {
         }
     }
     state.end(&mut world, &sky).await;
-    if state == State::Terminating {
+    if state == StartState::Terminating {
         return gone(&world, steps)
             .await
             .map_err(|problem| told(&world, problem));
     }
     let is_edit = is_edit || state.ends_by_an_edit();
-    judged(&world, State::Settled, is_edit, LATER)
+    judged(&world, StartState::Settled, is_edit, LATER)
         .await
         .map_err(|problem| told(&world, format!("afterwards {problem}")))?;
     world.story.tell("all is taken back");
     for step in &back {
         step.make(&world);
     }
-    judged(&world, State::Settled, true, LATER)
+    judged(&world, StartState::Settled, true, LATER)
         .await
         .map_err(|problem| told(&world, format!("taken back {problem}")))
 }
 
 /// Whether what keeps the object still is still there after the steps.
-fn still_keeps(world: &World, state: State) -> bool {
+fn still_keeps(world: &ControllerWorld, state: StartState) -> bool {
     let object = world.object("push").unwrap_or_default();
     match state {
-        State::Suspended => object["spec"]["suspend"] == true,
-        State::Observed => object["spec"]["managementPolicy"] == "Observe",
-        State::TargetChanged => object["spec"]["region"] == "cn-south-1",
-        State::Settled
-        | State::ReadOnly
-        | State::WaitingForQuota
-        | State::Failing
-        | State::Conflict
-        | State::Duplicate
-        | State::Terminating
-        | State::DuringPost => true,
+        StartState::Suspended => object["spec"]["suspend"] == true,
+        StartState::Observed => object["spec"]["managementPolicy"] == "Observe",
+        StartState::TargetChanged => object["spec"]["region"] == "cn-south-1",
+        StartState::Settled
+        | StartState::ReadOnly
+        | StartState::WaitingForQuota
+        | StartState::Failing
+        | StartState::Conflict
+        | StartState::Duplicate
+        | StartState::Terminating
+        | StartState::DuringPost => true,
     }
 }
 
 /// Waits until what may be said is said, and stays so; tells what is said instead.
-async fn judged(world: &World, state: State, is_edit: bool, limit: Duration) -> Result<(), String> {
+async fn judged(
+    world: &ControllerWorld,
+    state: StartState,
+    is_edit: bool,
+    limit: Duration,
+) -> Result<(), String> {
     let end = world.story.age() + limit;
     loop {
         let wrong = wrong(world, state, is_edit);
@@ -202,11 +208,11 @@ async fn judged(world: &World, state: State, is_edit: bool, limit: Duration) -> 
 }
 
 /// Whether an object that nothing stands in the way of is as declared, or says why not.
-pub(super) fn is_as_declared(world: &World, is_edit: bool) -> Result<(), String> {
-    wrong(world, State::Settled, is_edit).map_or(Ok(()), Err)
+pub(super) fn is_as_declared(world: &ControllerWorld, is_edit: bool) -> Result<(), String> {
+    wrong(world, StartState::Settled, is_edit).map_or(Ok(()), Err)
 }
 
-fn wrong(world: &World, state: State, is_edit: bool) -> Option<String> {
+fn wrong(world: &ControllerWorld, state: StartState, is_edit: bool) -> Option<String> {
     let Some(object) = world.object("push") else {
         return Some("it is gone".to_owned());
     };
@@ -224,7 +230,7 @@ fn wrong(world: &World, state: State, is_edit: bool) -> Option<String> {
     unanswered(&object)
 }
 
-fn not_held(world: &World, object: &Value) -> Option<String> {
+fn not_held(world: &ControllerWorld, object: &Value) -> Option<String> {
     let rows: Vec<_> = world.rows(&domain("push"));
     if rows.len() != 1 {
         return Some(format!("there are {} rows", rows.len()));
@@ -250,7 +256,7 @@ fn unanswered(object: &Value) -> Option<String> {
 }
 
 /// What is being deleted goes, and leaves nothing.
-async fn gone(world: &World, steps: &[Step]) -> Result<(), String> {
+async fn gone(world: &ControllerWorld, steps: &[TransitionStep]) -> Result<(), String> {
     let spec = world.object("push").unwrap_or_default()["spec"].clone();
     let policy = &spec["deletionPolicy"];
     let observes = ["Observe", "Ignore"]

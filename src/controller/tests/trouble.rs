@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use crate::live::transport::Response;
+use crate::platform::transport::Response;
 
 /// A call to the API server.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Verb {
 
 /// What becomes of a call to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum CallFate {
     Served,
     /// Not carried out.
     Refused(u16, &'static str),
@@ -73,20 +73,20 @@ pub(super) struct CloudCall {
 
 /// What becomes of a call to the cloud. The default is the truth.
 #[derive(Clone)]
-pub(super) struct Turn {
+pub(super) struct TroubleTurn {
     /// How long it waits before it is carried out, whether its caller waits or not.
     pub(super) before: Duration,
     pub(super) carried_out: bool,
     /// How long its answer takes.
     pub(super) after: Duration,
-    pub(super) answer: Answer,
+    pub(super) answer: TroubledAnswer,
     /// As the story tells it.
     pub(super) note: String,
 }
 
 /// What the caller gets.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(super) enum TroubledAnswer {
     True,
     /// This, in place of the true one.
     Reply(Response),
@@ -105,33 +105,33 @@ pub(super) enum Answer {
 /// How a true answer is changed.
 pub(super) type Edit = std::sync::Arc<dyn Fn(&mut Response) + Send + Sync>;
 
-impl Default for Turn {
+impl Default for TroubleTurn {
     fn default() -> Self {
         Self {
             before: Duration::ZERO,
             carried_out: true,
             after: Duration::ZERO,
-            answer: Answer::True,
+            answer: TroubledAnswer::True,
             note: String::new(),
         }
     }
 }
 
 /// Comes between. Whoever has nothing to say lets the truth be told.
-pub(super) trait Trouble: Send + Sync {
-    fn at_server(&self, _: &ServerCall) -> Fate {
-        Fate::Served
+pub(super) trait Troubled: Send + Sync {
+    fn at_server(&self, _: &ServerCall) -> CallFate {
+        CallFate::Served
     }
 
-    fn at_cloud(&self, _: &CloudCall) -> Turn {
-        Turn::default()
+    fn at_cloud(&self, _: &CloudCall) -> TroubleTurn {
+        TroubleTurn::default()
     }
 }
 
 /// No trouble.
 pub(super) struct Peace;
 
-impl Trouble for Peace {}
+impl Troubled for Peace {}
 
 /// An answer of this status with this body.
 pub(super) fn reply(status: u16, body: impl Into<Bytes>) -> Response {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::object::{ACCOUNT, HOOKS, domain};
-use super::server::Definition;
-use super::transitions::states::{self, STATES, State};
-use super::world::World;
+use super::server::StoredCrd;
+use super::transitions::states::{self, STATES, StartState};
+use super::world::ControllerWorld;
 
 /// So long an object may take that nothing is under way for.
 const SOON: Duration = Duration::from_secs(15);
@@ -34,10 +34,10 @@ async fn every_object_goes_whatever_its_state() {
             let (mut world, _sky) = states::reach(state).await.unwrap();
             lack.befall(&mut world).await;
             let rows = world.rows(&domain("push")).len();
-            world.server.set_definition(Definition::Terminating);
+            world.server.set_definition(StoredCrd::Terminating);
             world.delete("owner");
             world.delete("push");
-            let limit = if state == State::DuringPost {
+            let limit = if state == StartState::DuringPost {
                 LATER
             } else {
                 SOON
@@ -58,7 +58,7 @@ async fn every_object_goes_whatever_its_state() {
 }
 
 impl Lack {
-    async fn befall(self, world: &mut World) {
+    async fn befall(self, world: &mut ControllerWorld) {
         match self {
             Self::Nothing => return,
             Self::Credentials => world.no_secret(ACCOUNT),

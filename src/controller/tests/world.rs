@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::FromArgMatches as _;
 use jiff::Timestamp;
-use live_simulator::{Cloud, Credential, Row, Settings, User};
+use live_simulator::{Cloud, KnownCredential, KnownUser, SimulatorSettings, StoredRow};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -15,15 +15,15 @@ use tokio::time::{Instant, sleep};
 use super::cloud::{Made, Road};
 use super::life::Life;
 use super::object::{ACCOUNT, HOOKS, NAMESPACE, PROJECT, key};
-use super::server::Server;
-use super::story::Story;
-use super::trouble::Trouble;
+use super::server::MemoryApiServer;
+use super::story::EventStory;
+use super::trouble::Troubled;
 use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
+use crate::controller::externals::Externals;
 use crate::controller::lead;
-use crate::controller::outside::Outside;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 
@@ -43,10 +43,10 @@ pub(super) fn wall() -> Timestamp {
 }
 
 /// All of it. Dropped with its process.
-pub(super) struct World {
-    pub(super) server: Server,
+pub(super) struct ControllerWorld {
+    pub(super) server: MemoryApiServer,
     pub(super) road: Road,
-    pub(super) story: Story,
+    pub(super) story: EventStory,
     config: RunConfig,
     leadership: Leadership,
     process: Option<Process>,
@@ -57,23 +57,23 @@ struct Process {
     work: JoinHandle<()>,
 }
 
-impl World {
+impl ControllerWorld {
     /// A world with the usual Secrets, whose operator does not run yet.
-    pub(super) fn new(trouble: &Arc<dyn Trouble>) -> Self {
+    pub(super) fn new(trouble: &Arc<dyn Troubled>) -> Self {
         BEGAN.set(Some(Instant::now()));
-        let story = Story::begin();
-        let server = Server::new(Arc::clone(trouble), story.clone());
+        let story = EventStory::begin();
+        let server = MemoryApiServer::new(Arc::clone(trouble), story.clone());
         // No answer comes in no time at all.
-        let settings = Settings {
+        let settings = SimulatorSettings {
             latency_ms: 5,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         };
         let cloud = Cloud::with_clock(settings, wall);
         for access_key in ["AKFIRST", "AKSECOND"] {
             let secret_key = format!("{access_key}-secret");
-            cloud.add_credential(Credential::new(access_key, &secret_key, PROJECT));
+            cloud.add_credential(KnownCredential::new(access_key, &secret_key, PROJECT));
         }
-        cloud.add_user(User::new(
+        cloud.add_user(KnownUser::new(
             "company",
             "operator",
             "not-easy-to-guess",
@@ -117,7 +117,7 @@ impl World {
         let life = Life::begin();
         let (config, kube) = (self.config.clone(), self.server.client(&life));
         let leadership = self.leadership.clone();
-        let outside = Outside {
+        let outside = Externals {
             kube: kube.clone(),
             cloud: self.road.way(&life),
             direct: self.road.way(&life),
@@ -231,7 +231,7 @@ impl World {
     }
 
     /// The rows at the cloud of a domain.
-    pub(super) fn rows(&self, domain: &str) -> Vec<Row> {
+    pub(super) fn rows(&self, domain: &str) -> Vec<StoredRow> {
         let rows = self.cloud().rows().into_iter();
         rows.filter(|row| row.publish_domain == domain).collect()
     }

@@ -38,7 +38,7 @@ fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
 /// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
 fn rival(index: &Index) -> Option<(String, bool)> {
     let place = Place::new("push.example.com", "live");
-    let rival = index.rival("victim", &place, &target("theirs"));
+    let rival = index.owner_elsewhere("victim", &place, &target("theirs"));
     rival.map(|rival| (rival.name, rival.unproven))
 }
 
@@ -47,7 +47,7 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     let index = Index::new(SETTLE);
     index.put(&object("forger", 1, Some("one")));
     index.put(&object("victim", 2, None));
-    index.looked("victim", &target("theirs"));
+    index.note_look("victim", &target("theirs"));
     let unproven = Some(("media/forger".to_owned(), true));
     assert_eq!(rival(&index), unproven);
     advance(Duration::from_secs(89)).await;
@@ -63,7 +63,7 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     // Another attempt may be a create that is under way; a look in another project proves nothing here.
     index.put(&object("forger", 4, Some("two")));
     assert_eq!(rival(&index), unproven);
-    index.looked("forger", &target("its own"));
+    index.note_look("forger", &target("its own"));
     index.put(&object("forger", 5, Some("two")));
     assert_eq!(rival(&index), unproven);
     advance(Duration::from_secs(90)).await;
@@ -73,14 +73,14 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     let proven = Some(("media/young".to_owned(), false));
     index.remove("forger");
     index.put(&object("young", 6, Some("three")));
-    index.looked("young", &target("theirs"));
+    index.note_look("young", &target("theirs"));
     advance(Duration::from_mins(1)).await;
-    index.look_failed("young");
+    index.note_failed_look("young");
     advance(Duration::from_hours(1)).await;
     assert_eq!(rival(&index), proven);
-    index.looked("young", &target("theirs"));
+    index.note_look("young", &target("theirs"));
     assert_eq!(rival(&index), None, "a look that works ends it");
-    index.look_failed("young");
+    index.note_failed_look("young");
     index.put(&object("young", 7, Some("three")));
     assert_eq!(rival(&index), proven);
 }

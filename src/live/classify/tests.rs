@@ -1,8 +1,22 @@
 //! Every shape of body and every way to a class.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use http::{HeaderMap, header};
 
 use super::*;
+use crate::platform::failures::failure_without_answer;
+use crate::terms::failure::Class;
+
+fn failure_of_answer(
+    operation: Operation,
+    response: &Response,
+    secrets: &Redactor,
+    now: Timestamp,
+) -> Failure {
+    failures::failure_of_answer(&RULES, operation, response, secrets, now)
+}
 
 fn response(status: u16, body: impl Into<Bytes>) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
@@ -18,7 +32,7 @@ fn now() -> Timestamp {
 }
 
 fn failure(operation: Operation, status: u16, body: impl Into<Bytes>) -> Failure {
-    answered(operation, &response(status, body), &Secrets::new(), now())
+    failure_of_answer(operation, &response(status, body), &Redactor::new(), now())
 }
 
 fn coded(operation: Operation, status: u16, code: &str) -> Class {
@@ -208,7 +222,7 @@ fn a_body_of_somebody_else_is_a_protocol_error_whatever_the_status() {
 #[test]
 fn a_success_that_names_an_error_is_none() {
     let judged = |operation, body: &'static str| {
-        judge(operation, Ok(response(200, body)), &Secrets::new(), now())
+        classify_reply(operation, Ok(response(200, body)), &Redactor::new(), now())
     };
     for body in [
         r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
@@ -245,11 +259,11 @@ fn texts_are_cut_at_512_characters_and_never_inside_one() {
 
 #[test]
 fn an_echoed_secret_is_not_shown() {
-    let mut secrets = Secrets::new();
+    let mut secrets = Redactor::new();
     secrets.hide("0123456789abcdef0123456789abcdef");
     let body = r#"{"error_code":"APIG.0301","error_msg":"canonicalRequest: key 0123456789abcdef0123456789abcdef",
         "request_id":"r-0123456789abcdef0123456789abcdef"}"#;
-    let failure = answered(Operation::Create, &response(401, body), &secrets, now());
+    let failure = failure_of_answer(Operation::Create, &response(401, body), &secrets, now());
     assert_eq!(failure.message, "canonicalRequest: key [redacted]");
     assert_eq!(failure.request_id.as_deref(), Some("r-[redacted]"));
 }
@@ -261,7 +275,7 @@ fn the_request_id_of_the_header_comes_first() {
         r#"{"error_code":"LIVE.1","error_msg":"a","request_id":"body"}"#,
     );
     let read = |response: &Response| {
-        answered(Operation::Get, response, &Secrets::new(), now())
+        failure_of_answer(Operation::Get, response, &Redactor::new(), now())
             .request_id
             .unwrap()
     };
@@ -290,7 +304,7 @@ fn a_sane_retry_after_is_believed() {
         response
             .headers
             .insert(header::RETRY_AFTER, text.parse().unwrap());
-        let failure = answered(Operation::List, &response, &Secrets::new(), now());
+        let failure = failure_of_answer(Operation::List, &response, &Redactor::new(), now());
         assert_eq!(failure.retry_after, wait.map(Duration::from_secs), "{text}");
     }
 }
@@ -306,14 +320,14 @@ fn a_date_to_retry_after_is_measured_against_the_answer_itself() {
         header::RETRY_AFTER,
         "Wed, 25 Nov 2026 08:00:05 GMT".parse().unwrap(),
     );
-    let failure = answered(Operation::List, &response, &Secrets::new(), now());
+    let failure = failure_of_answer(Operation::List, &response, &Redactor::new(), now());
     assert_eq!(failure.retry_after, Some(Duration::from_secs(5)));
 }
 
 #[test]
 fn without_an_answer_the_hand_over_decides() {
     let told = |error| {
-        let failure = unanswered(Operation::Create, error, &Secrets::new());
+        let failure = failure_without_answer(Operation::Create, error, &Redactor::new());
         (
             failure.class,
             failure.http_status,

@@ -11,30 +11,27 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Client, leave::Leave};
-use crate::{
-    live::{
-        account::Account,
-        answer::Answer,
-        classify,
-        clock::{Span, date},
-        codes,
-        credentials::{Credential, KeyPair},
-        draft::Draft,
-        quota::Token,
-        redact::Secrets,
-        sign_key::SignKey,
-        strikes::{Pass, Verdict},
-        temporary::Temporary,
-        transport::{Deadline, Request, Response, reply_headers},
-    },
-    plan::failure::{Class, Failure, Operation},
-};
+use crate::live::answer::Answer;
+use crate::live::client::Client;
+use crate::live::client::permit::CallPermit;
+use crate::live::sign_key::SignKey;
+use crate::live::{classify, codes};
+use crate::platform::account::Account;
+use crate::platform::clock::{RequestSpan, date};
+use crate::platform::credentials::{Credential, KeyPair};
+use crate::platform::failures;
+use crate::platform::quota::Token;
+use crate::platform::redact::Redactor;
+use crate::platform::request::Draft;
+use crate::platform::strikes::{CredentialPass, CredentialVerdict};
+use crate::platform::temporary::TemporaryKeys;
+use crate::platform::transport::{Deadline, Request, Response, reply_headers};
+use crate::terms::failure::{Class, Failure, Operation};
 
 const JSON: &str = "application/json";
 
 /// What an operation sends.
-pub(super) struct Call<'a> {
+pub(super) struct ApiCall<'a> {
     pub(super) operation: Operation,
     pub(super) method: Method,
     pub(super) path: String,
@@ -46,7 +43,7 @@ pub(super) struct Call<'a> {
 }
 
 /// What a request proved its identity with.
-enum Proof {
+enum RequestAuth {
     /// A signature with this date.
     Signed(Timestamp),
     /// A token out of the Secret.
@@ -55,7 +52,7 @@ enum Proof {
     MadeToken(SecretString),
     /// A signature with a key that was made for us.
     MadeKey {
-        from: Arc<Temporary>,
+        from: Arc<TemporaryKeys>,
         pair: KeyPair,
         /// The date of the signature.
         date: Timestamp,
@@ -63,27 +60,27 @@ enum Proof {
 }
 
 /// A call that got an answer, or none.
-struct Outcome {
+struct SentCall {
     result: Result<Response, Failure>,
     /// What the cloud's clock showed, by its `Date`, and how far that is ahead of ours.
     date: Option<(Timestamp, SignedDuration)>,
     /// When the answer came, in cloud time.
     at: Timestamp,
-    proof: Proof,
-    secrets: Secrets,
+    proof: RequestAuth,
+    secrets: Redactor,
 }
 
 /// A 2xx.
-struct Answered {
+struct AcceptedCall {
     response: Response,
     /// When it came, in cloud time.
     at: Timestamp,
     date: Option<Timestamp>,
-    secrets: Secrets,
+    secrets: Redactor,
 }
 
 /// Why a refused call is made once more.
-enum Again {
+enum RetryReason {
     /// It is dated anew, by a clock that is so far ahead of ours.
     Date(SignedDuration),
     /// It gets a new token from IAM.
@@ -98,56 +95,56 @@ impl Client {
         &self,
         token: Token,
         account: &Account,
-        call: Call<'_>,
-        read: impl FnOnce(&Response, &Secrets) -> Result<T, String>,
+        call: ApiCall<'_>,
+        read: impl FnOnce(&Response, &Redactor) -> Result<T, String>,
     ) -> Result<Answer<T>, Failure> {
-        let Answered {
+        let AcceptedCall {
             response,
             at,
             date,
             secrets,
-        } = self.prevail(token, account, &call).await?;
+        } = self.send_with_one_retry(token, account, &call).await?;
         let value = read(&response, &secrets).map_err(|problem| {
-            classify::unreadable(call.operation, &response, &problem, &secrets)
+            failures::failure_of_unreadable(call.operation, &response, &problem, &secrets)
         })?;
         Ok(Answer {
             value,
             http_status: response.status.as_u16(),
-            request_id: classify::request_id(&response.headers, &secrets),
+            request_id: failures::request_id(&response.headers, &secrets),
             at,
             date,
         })
     }
 
     /// Sends, and once more after a refusal that a new date, token or key may cure.
-    async fn prevail(
+    async fn send_with_one_retry(
         &self,
         token: Token,
         account: &Account,
-        call: &Call<'_>,
-    ) -> Result<Answered, Failure> {
+        call: &ApiCall<'_>,
+    ) -> Result<AcceptedCall, Failure> {
         let (operation, deadline) = (call.operation, call.deadline);
-        let purse = token.purse();
+        let budget = token.budget();
         let leave = self.admit(token, account, operation, deadline).await?;
         let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
-        if let Some(again) = outcome.again() {
-            let is_paid = purse.pay(again.calls());
-            if !(is_paid && self.renew(account, &again, &outcome.proof, call).await) {
+        if let Some(again) = outcome.retry_reason() {
+            let is_affordable = budget.spend(again.calls());
+            if !(is_affordable && self.renew(account, &again, &outcome.proof, call).await) {
                 // What is not tried again for want of calls says nothing of the credential.
-                return if is_paid {
+                return if is_affordable {
                     finished(outcome, pass)
                 } else {
-                    Err(unpaid(operation))
+                    Err(over_budget(operation))
                 };
             }
             let token = self.tokens.more(account).await;
             let ahead = match again {
-                Again::Date(ahead) => Some(ahead),
-                Again::Token | Again::Key => None,
+                RetryReason::Date(ahead) => Some(ahead),
+                RetryReason::Token | RetryReason::Key => None,
             };
-            let leave = Leave { token, pass };
+            let leave = CallPermit { token, pass };
             (outcome, pass) = self.attempt(leave, account, call, ahead).await?;
-            if let (Again::Date(_), Err(failure)) = (again, &mut outcome.result)
+            if let (RetryReason::Date(_), Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
             {
                 failure.class = Class::ClockSkew;
@@ -160,20 +157,20 @@ impl Client {
     async fn renew(
         &self,
         account: &Account,
-        again: &Again,
-        proof: &Proof,
-        call: &Call<'_>,
+        again: &RetryReason,
+        proof: &RequestAuth,
+        call: &ApiCall<'_>,
     ) -> bool {
         match (again, proof) {
-            (Again::Date(_), _) => true,
-            (Again::Token, Proof::MadeToken(refused)) => {
+            (RetryReason::Date(_), _) => true,
+            (RetryReason::Token, RequestAuth::MadeToken(refused)) => {
                 self.iam.forget(account, refused).await;
                 true
             }
-            (Again::Key, Proof::MadeKey { from, pair, .. }) => {
+            (RetryReason::Key, RequestAuth::MadeKey { from, pair, .. }) => {
                 from.replace(pair, call.operation).await
             }
-            (Again::Token | Again::Key, _) => false,
+            (RetryReason::Token | RetryReason::Key, _) => false,
         }
     }
 
@@ -181,15 +178,15 @@ impl Client {
     /// be made; the token goes back.
     async fn attempt<'a>(
         &'a self,
-        leave: Leave<'a>,
+        leave: CallPermit<'a>,
         account: &Account,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
-    ) -> Result<(Outcome, Pass<'a>), Failure> {
+    ) -> Result<(SentCall, CredentialPass<'a>), Failure> {
         let deadline = call
             .deadline
             .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
-        let mut secrets = Secrets::new();
+        let mut secrets = Redactor::new();
         account.credential.conceal(&mut secrets);
         if let Some(key) = call.key {
             secrets.hide(key.expose());
@@ -197,14 +194,14 @@ impl Client {
         let (leave, request, proof) = self
             .ready(leave, account, call, ahead, &mut secrets)
             .await?;
-        let Leave { token, pass } = leave;
+        let CallPermit { token, pass } = leave;
         let endpoint = &account.target.endpoint;
         self.meter.waited(token.lane(), token.waited());
         let spent = token.spend();
         let (before, started) = (self.clock.local(), Instant::now());
         let reply = self.transport.send(request, deadline).await;
         let (received, elapsed) = (self.clock.local(), started.elapsed());
-        let span = Span {
+        let span = RequestSpan {
             sent: before,
             received,
         };
@@ -212,14 +209,14 @@ impl Client {
         let date = date.map(|date| (date, self.clock.observe(endpoint, date, span)));
         let at = self.clock.at(endpoint, received);
         let answered = reply_headers(&reply).is_some();
-        let result = classify::judge(call.operation, reply, &secrets, at);
+        let result = classify::classify_reply(call.operation, reply, &secrets, at);
         match &result {
             Err(failure) if is_throttled(failure) => spent.throttled(failure.retry_after),
             Ok(_) | Err(_) if answered => spent.accepted(),
             Ok(_) | Err(_) => drop(spent),
         }
         self.tell(call.operation, &result, &secrets, elapsed);
-        let outcome = Outcome {
+        let outcome = SentCall {
             result,
             date,
             at,
@@ -233,18 +230,18 @@ impl Client {
     /// have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for, all is made anew.
     async fn ready<'a>(
         &'a self,
-        mut leave: Leave<'a>,
+        mut leave: CallPermit<'a>,
         account: &Account,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
-        secrets: &mut Secrets,
-    ) -> Result<(Leave<'a>, Request, Proof), Failure> {
+        secrets: &mut Redactor,
+    ) -> Result<(CallPermit<'a>, Request, RequestAuth), Failure> {
         loop {
             match self.prepare(account, call, ahead, secrets).await {
                 Ok((request, proof)) if leave.holds() => return Ok((leave, request, proof)),
                 Ok(_) => {}
                 Err(failure) => {
-                    leave.pass.end(Verdict::of_failure(&failure));
+                    leave.pass.end(CredentialVerdict::of_failure(&failure));
                     return Err(failure);
                 }
             }
@@ -260,10 +257,10 @@ impl Client {
     async fn prepare(
         &self,
         account: &Account,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
-        secrets: &mut Secrets,
-    ) -> Result<(Request, Proof), Failure> {
+        secrets: &mut Redactor,
+    ) -> Result<(Request, RequestAuth), Failure> {
         let endpoint = &account.target.endpoint;
         let now = || match ahead {
             Some(ahead) => self.clock.ahead(ahead),
@@ -283,12 +280,15 @@ impl Client {
         let (request, proof) = match &account.credential {
             Credential::AkSk(pair) => {
                 let now = now();
-                (draft.signed(pair, now, secrets), Proof::Signed(now))
+                (draft.signed(pair, now, secrets), RequestAuth::Signed(now))
             }
-            Credential::Token(token) => (draft.with_token(token, secrets), Proof::GivenToken),
+            Credential::Token(token) => (draft.with_token(token, secrets), RequestAuth::GivenToken),
             Credential::Password(user) => {
                 let token = self.iam.token(account, user, call.operation).await?;
-                (draft.with_token(&token, secrets), Proof::MadeToken(token))
+                (
+                    draft.with_token(&token, secrets),
+                    RequestAuth::MadeToken(token),
+                )
             }
             Credential::Ambient(temporary) => {
                 let pair = temporary.key(call.operation).await;
@@ -296,12 +296,13 @@ impl Client {
                 let date = now();
                 let request = draft.signed(&pair, date, secrets);
                 let from = Arc::clone(temporary);
-                (request, Proof::MadeKey { from, pair, date })
+                (request, RequestAuth::MadeKey { from, pair, date })
             }
         };
         let problem = "project id or credential has a character that a header can't hold";
-        let request = request
-            .ok_or_else(|| classify::unsendable(call.operation, Class::Rejected, problem))?;
+        let request = request.ok_or_else(|| {
+            failures::failure_before_sending(call.operation, Class::Rejected, problem)
+        })?;
         Ok((request, proof))
     }
 
@@ -309,14 +310,14 @@ impl Client {
         &self,
         operation: Operation,
         result: &Result<Response, Failure>,
-        secrets: &Secrets,
+        secrets: &Redactor,
         elapsed: Duration,
     ) {
         let (status, code, request_id) = match result {
             Ok(response) => (
                 Some(response.status.as_u16()),
                 None,
-                classify::request_id(&response.headers, secrets),
+                failures::request_id(&response.headers, secrets),
             ),
             Err(failure) => (
                 failure.http_status,
@@ -339,9 +340,9 @@ impl Client {
 }
 
 /// The end of a call, and what it says of the credential.
-fn finished(outcome: Outcome, pass: Pass<'_>) -> Result<Answered, Failure> {
-    pass.end(Verdict::of(&outcome.result));
-    Ok(Answered {
+fn finished(outcome: SentCall, pass: CredentialPass<'_>) -> Result<AcceptedCall, Failure> {
+    pass.end(CredentialVerdict::of(&outcome.result));
+    Ok(AcceptedCall {
         response: outcome.result?,
         at: outcome.at,
         date: outcome.date.map(|(date, _)| date),
@@ -350,9 +351,9 @@ fn finished(outcome: Outcome, pass: Pass<'_>) -> Result<Answered, Failure> {
 }
 
 /// The failure of a call that was refused, and is not made once more since that is one call too many.
-fn unpaid(operation: Operation) -> Failure {
+fn over_budget(operation: Operation) -> Failure {
     let problem = "it was refused for its date, token or key, and the calls that may be made for one object in an hour are used up";
-    classify::unsendable(operation, Class::NotSent, problem)
+    failures::failure_before_sending(operation, Class::NotSent, problem)
 }
 
 /// Whoever says 429, the gateway or a proxy before it, means the whole account.
@@ -361,7 +362,7 @@ fn is_throttled(failure: &Failure) -> bool {
         || failure.http_status == Some(StatusCode::TOO_MANY_REQUESTS.as_u16())
 }
 
-impl Again {
+impl RetryReason {
     /// How many calls that takes: what is renewed is asked for, too.
     fn calls(&self) -> u32 {
         match self {
@@ -371,22 +372,22 @@ impl Again {
     }
 }
 
-impl Outcome {
+impl SentCall {
     /// Whether it is worth while to make the call once more.
-    fn again(&self) -> Option<Again> {
+    fn retry_reason(&self) -> Option<RetryReason> {
         let failure = self.result.as_ref().err()?;
         if failure.class != Class::Credential {
             return None;
         }
         let anew = |signed: Timestamp| {
             let (date, ahead) = self.date?;
-            classify::is_skewed(failure, signed, date).then_some(Again::Date(ahead))
+            failures::is_skewed(failure, signed, date).then_some(RetryReason::Date(ahead))
         };
         match &self.proof {
-            Proof::Signed(signed) => anew(*signed),
-            Proof::MadeToken(_) => Some(Again::Token),
-            Proof::MadeKey { date, .. } => anew(*date).or(Some(Again::Key)),
-            Proof::GivenToken => None,
+            RequestAuth::Signed(signed) => anew(*signed),
+            RequestAuth::MadeToken(_) => Some(RetryReason::Token),
+            RequestAuth::MadeKey { date, .. } => anew(*date).or(Some(RetryReason::Key)),
+            RequestAuth::GivenToken => None,
         }
     }
 }

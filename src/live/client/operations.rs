@@ -2,23 +2,17 @@
 
 use http::{Method, StatusCode};
 
-use super::{Client, call::Call, payload::Payload};
-use crate::{
-    live::{
-        account::Account,
-        answer::{Answer, Page},
-        classify,
-        quota::Token,
-        redact::Secrets,
-        sign::percent_encode,
-        transport::{Deadline, Response},
-        wire,
-    },
-    plan::{
-        failure::{Class, Failure, Operation},
-        row::Row,
-    },
-};
+use super::{Client, call::ApiCall, payload::Payload};
+use crate::live::answer::{Answer, Page};
+use crate::live::wire;
+use crate::plan::facts::row::Row;
+use crate::platform::account::Account;
+use crate::platform::failures;
+use crate::platform::quota::Token;
+use crate::platform::redact::Redactor;
+use crate::platform::sign::percent_encode;
+use crate::platform::transport::{Deadline, Response};
+use crate::terms::failure::{Class, Failure, Operation};
 
 impl Client {
     /// `POST /record/callbacks`. `None` when the cloud told no id.
@@ -31,7 +25,7 @@ impl Client {
     ) -> Result<Answer<Option<Row>>, Failure> {
         let write = (Operation::Create, Method::POST, callbacks(account));
         self.write(token, account, write, payload, deadline, |body, secrets| {
-            wire::created(body, payload.place, secrets)
+            wire::parse_created(body, payload.place, secrets)
         })
         .await
     }
@@ -48,7 +42,7 @@ impl Client {
         let path = callback(account, id, Operation::Update)?;
         let write = (Operation::Update, Method::PUT, path);
         self.write(token, account, write, payload, deadline, |body, secrets| {
-            wire::updated(body, id, payload.place, secrets)
+            wire::parse_updated(body, id, payload.place, secrets)
         })
         .await
     }
@@ -61,18 +55,22 @@ impl Client {
         (operation, method, path): (Operation, Method, String),
         payload: Payload<'_>,
         deadline: Deadline,
-        read: impl FnOnce(&[u8], &Secrets) -> Result<Option<Row>, String>,
+        read: impl FnOnce(&[u8], &Redactor) -> Result<Option<Row>, String>,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation,
             method,
             path,
             query: Vec::new(),
-            body: Some(wire::request(payload.place, payload.content, payload.key)),
+            body: Some(wire::encode_write(
+                payload.place,
+                payload.content,
+                payload.key,
+            )),
             key: payload.key,
             deadline: Some(deadline),
         };
-        let read = |response: &Response, secrets: &Secrets| read(&response.body, secrets);
+        let read = |response: &Response, secrets: &Redactor| read(&response.body, secrets);
         self.make(token, account, call, read).await
     }
 
@@ -84,7 +82,7 @@ impl Client {
         id: &str,
         deadline: Deadline,
     ) -> Result<Answer<()>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::Delete,
             method: Method::DELETE,
             path: callback(account, id, Operation::Delete)?,
@@ -95,7 +93,7 @@ impl Client {
         };
         self.make(token, account, call, |response, _| match response.status {
             StatusCode::NO_CONTENT => Ok(()),
-            _ => wire::deleted(&response.body),
+            _ => wire::check_deleted(&response.body),
         })
         .await
     }
@@ -107,7 +105,7 @@ impl Client {
         account: &Account,
         id: &str,
     ) -> Result<Answer<Row>, Failure> {
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::Get,
             method: Method::GET,
             path: callback(account, id, Operation::Get)?,
@@ -117,7 +115,7 @@ impl Client {
             deadline: None,
         };
         self.make(token, account, call, |response, secrets| {
-            wire::shown(&response.body, id, secrets)
+            wire::parse_row(&response.body, id, secrets)
         })
         .await
     }
@@ -136,7 +134,7 @@ impl Client {
             ("offset".to_owned(), offset.to_string()),
             ("limit".to_owned(), limit.to_string()),
         ];
-        let call = Call {
+        let call = ApiCall {
             operation: Operation::List,
             method: Method::GET,
             path: callbacks(account),
@@ -146,7 +144,7 @@ impl Client {
             deadline: None,
         };
         self.make(token, account, call, |response, secrets| {
-            wire::listed(&response.body, secrets)
+            wire::parse_page(&response.body, secrets)
         })
         .await
     }
@@ -163,7 +161,11 @@ fn callbacks(account: &Account) -> String {
 fn callback(account: &Account, id: &str, operation: Operation) -> Result<String, Failure> {
     if !wire::is_id(id) {
         let problem = "the recorded id can't be part of an address";
-        return Err(classify::unsendable(operation, Class::Rejected, problem));
+        return Err(failures::failure_before_sending(
+            operation,
+            Class::Rejected,
+            problem,
+        ));
     }
     Ok(format!("{}/{}", callbacks(account), percent_encode(id)))
 }

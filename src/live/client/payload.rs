@@ -1,9 +1,8 @@
 //! What a create or an update sends.
 
-use crate::{
-    live::sign_key::SignKey,
-    plan::{content::Content, place::Place},
-};
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::place::Place;
 
 /// What a create or an update sends.
 #[derive(Debug, Clone, Copy)]

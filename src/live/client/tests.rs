@@ -12,21 +12,15 @@ use std::sync::atomic::Ordering;
 use http::{StatusCode, header};
 use serde_json::json;
 
-use self::stage::{DATE, Stage, answer, noon, refusal};
+use self::stage::{ClientStage, DATE, answer, noon, refusal};
 use super::*;
-use crate::{
-    live::{
-        answer::{Answer, Page},
-        sign_key::SignKey,
-        transport::{Deadline, TransportError},
-    },
-    plan::{
-        content::{Content, Events},
-        failure::{Class, Failure},
-        place::Place,
-        row::Row,
-    },
-};
+use crate::live::answer::{Answer, Page};
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::content::{Content, EventSet};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::transport::{Deadline, TransportError};
+use crate::terms::failure::{Class, Failure};
 
 const ROW: &str = r#"{"id":"id-1","publish_domain":"push.example.com","app":"live"}"#;
 const AK: [(&str, &str); 2] = [
@@ -47,12 +41,12 @@ fn place() -> Place {
 fn content() -> Content {
     Content {
         url: Some("https://hooks.example.com/record".to_owned()),
-        events: Events::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        events: EventSet::from(["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     }
 }
 
-async fn create(stage: &Stage, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
+async fn create(stage: &ClientStage, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
     let (place, content) = (place(), content());
     let payload = Payload {
         place: &place,
@@ -65,7 +59,7 @@ async fn create(stage: &Stage, account: &Account) -> Result<Answer<Option<Row>>,
         .await
 }
 
-async fn list(stage: &Stage, account: &Account) -> Result<Answer<Page>, Failure> {
+async fn list(stage: &ClientStage, account: &Account) -> Result<Answer<Page>, Failure> {
     stage
         .client
         .list(
@@ -80,7 +74,7 @@ async fn list(stage: &Stage, account: &Account) -> Result<Answer<Page>, Failure>
 
 #[tokio::test(start_paused = true)]
 async fn every_operation_has_its_method_and_address() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     let base = "https://live.example.com/v1/project/record/callbacks";
     let (place, content) = (place(), content());
     let payload = Payload {
@@ -133,7 +127,7 @@ async fn every_operation_has_its_method_and_address() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_signed_with_the_time_of_the_cloud() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     stage.reply(answer(201, ROW));
     create(&stage, &stage.account).await.unwrap();
     let sent = stage.sent().remove(0);
@@ -152,7 +146,7 @@ async fn a_request_is_signed_with_the_time_of_the_cloud() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_carry_status_request_id_and_cloud_time() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     let mut reply = answer(201, ROW);
     reply
         .headers
@@ -175,7 +169,7 @@ async fn answers_carry_status_request_id_and_cloud_time() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_answer_is_fine_for_a_change_and_none_for_a_look() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     stage.reply(answer(201, ""));
     assert_eq!(create(&stage, &stage.account).await.unwrap().value, None);
     for body in ["", "<html>", r#"{"total":1}"#] {
@@ -191,7 +185,7 @@ async fn an_empty_answer_is_fine_for_a_change_and_none_for_a_look() {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_whose_token_could_not_be_made_was_not_sent() {
-    let cases: [(stage::Reply, Class); 6] = [
+    let cases: [(stage::StageReply, Class); 6] = [
         (refusal(500, "IAM.0006", None).into(), Class::NotSent),
         (
             TransportError::AfterHandOver("reset".to_owned()).into(),
@@ -203,7 +197,7 @@ async fn a_create_whose_token_could_not_be_made_was_not_sent() {
         (refusal(409, "IAM.0005", None).into(), Class::Rejected),
     ];
     for (reply, class) in cases {
-        let stage = Stage::new(&USER);
+        let stage = ClientStage::new(&USER);
         stage.reply(reply);
         let failure = create(&stage, &stage.account).await.unwrap_err();
         assert_eq!(failure.class, class, "{failure:?}");
@@ -214,7 +208,7 @@ async fn a_create_whose_token_could_not_be_made_was_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_handed_over_is_told_apart() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     for (error, class) in [
         (TransportError::NotSent("dns".to_owned()), Class::NotSent),
         (
@@ -230,7 +224,7 @@ async fn what_was_handed_over_is_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn an_echo_of_secrets_is_not_shown() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     stage.echo(401, |sent| {
         let authorization = sent.headers["authorization"].to_str().unwrap();
         let body = String::from_utf8(sent.body.clone().unwrap().to_vec()).unwrap();
@@ -256,7 +250,7 @@ async fn an_echo_of_secrets_is_not_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn an_id_that_changes_the_address_is_refused() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     for id in ["", "a/b", ".", "..", "a b"] {
         let token = stage.token().await;
         let failure = stage
@@ -271,7 +265,7 @@ async fn an_id_that_changes_the_address_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn the_meter_hears_of_every_call() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     stage.reply(refusal(
         401,
         "APIGW.0303",

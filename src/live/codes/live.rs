@@ -1,7 +1,7 @@
 //! The codes of Live itself.
 
-use super::code::{Code, code};
-use crate::plan::failure::Class;
+use crate::platform::codes::{Code, code};
+use crate::terms::failure::Class;
 
 const FIX_ACCOUNT: &str = "Settle the account in the console of Huawei Cloud.";
 const REPORT: &str =

@@ -11,30 +11,30 @@ use tokio::{
     time::Instant,
 };
 
-use super::kept::{Begun, Kept};
+use super::kept::{Begun, SeenInventories};
+use crate::plan::facts::place::Place;
 use crate::plan::step::Proof;
-use crate::{
-    live::{purse::Purse, quota::Lane},
-    plan::{failure::Failure, place::Place},
-};
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::Lane;
+use crate::terms::failure::Failure;
 
 /// A look at work. When it ends well, what it saw is kept.
-pub(super) type Work = BoxFuture<'static, Result<(), Failure>>;
+pub(super) type LookWork = BoxFuture<'static, Result<(), Failure>>;
 
 /// Everybody who waits for a look holds a clone and drives it; when all are dropped, so is the look.
-pub(super) type Outcome = Shared<Work>;
+pub(super) type SharedLook = Shared<LookWork>;
 
 /// What a look looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(super) enum LookScope {
     Domain(String),
     Project,
 }
 
 /// What somebody wants to know.
 #[derive(Debug, Clone)]
-pub(super) struct Want {
-    pub(super) scope: Scope,
+pub(super) struct WantedLook {
+    pub(super) scope: LookScope,
     /// The place in question; none when everything is.
     pub(super) place: Option<Place>,
     pub(super) not_before: Instant,
@@ -42,11 +42,11 @@ pub(super) struct Want {
     pub(super) lane: Lane,
     pub(super) namespace: String,
     /// What a filtered list is paid from beyond its first call; a sweep is made for all.
-    pub(super) purse: Purse,
+    pub(super) budget: CallBudget,
 }
 
 /// A look as its own work sees it.
-pub(super) struct Own {
+pub(super) struct LookHandle {
     pub(super) number: u64,
     /// The highest lane of those who wait for it.
     pub(super) lane: watch::Receiver<Lane>,
@@ -55,38 +55,38 @@ pub(super) struct Own {
 /// All looks of an account, and what they saw.
 #[derive(Default)]
 pub(super) struct Board {
-    pub(super) kept: Kept,
+    pub(super) kept: SeenInventories,
     /// How many callbacks the project had when it was last asked.
     pub(super) size: Option<u64>,
-    waiting: HashMap<Scope, Waiting>,
+    waiting: HashMap<LookScope, WaitingLook>,
     under_way: Vec<UnderWay>,
     looks: u64,
 }
 
-struct Waiting {
-    look: Look,
-    swept: oneshot::Sender<Outcome>,
+struct WaitingLook {
+    look: BoardLook,
+    swept: oneshot::Sender<SharedLook>,
 }
 
 struct UnderWay {
-    look: Look,
-    scope: Scope,
+    look: BoardLook,
+    scope: LookScope,
     begun: Option<Begun>,
 }
 
 /// A look as the board sees it.
-struct Look {
+struct BoardLook {
     number: u64,
     /// Its other end is held by the work: closed means that it ended or was dropped.
     lane: watch::Sender<Lane>,
     /// Whether what it sees must be worth a first create.
     proof: Proof,
-    outcome: Option<WeakShared<Work>>,
+    outcome: Option<WeakShared<LookWork>>,
 }
 
 impl Board {
     /// A look that will tell what is wanted, if there is one.
-    pub(super) fn join(&mut self, want: &Want) -> Option<Outcome> {
+    pub(super) fn join(&mut self, want: &WantedLook) -> Option<SharedLook> {
         self.tidy();
         let Self {
             kept,
@@ -108,13 +108,13 @@ impl Board {
     /// A new look, whose work first waits for a token, or for a sweep that takes it along.
     pub(super) fn wait(
         &mut self,
-        want: &Want,
-        work: impl FnOnce(Own, oneshot::Receiver<Outcome>) -> Work,
-    ) -> Outcome {
+        want: &WantedLook,
+        work: impl FnOnce(LookHandle, oneshot::Receiver<SharedLook>) -> LookWork,
+    ) -> SharedLook {
         let (swept, sweep) = oneshot::channel();
         let (look, outcome) = self.new_look(want.lane, want.proof, |own| work(own, sweep));
         self.waiting
-            .insert(want.scope.clone(), Waiting { look, swept });
+            .insert(want.scope.clone(), WaitingLook { look, swept });
         outcome
     }
 
@@ -123,20 +123,20 @@ impl Board {
         self.tidy();
         self.waiting
             .keys()
-            .filter(|scope| **scope != Scope::Project)
+            .filter(|scope| **scope != LookScope::Project)
             .count()
     }
 
     /// Whether the look of that number waits still, and no sweep has taken it along.
-    pub(super) fn is_waiting(&self, number: u64, scope: &Scope) -> bool {
+    pub(super) fn is_waiting(&self, number: u64, scope: &LookScope) -> bool {
         self.waiting
             .get(scope)
             .is_some_and(|waiting| waiting.look.number == number)
     }
 
     /// A look that waited is under way, by itself.
-    pub(super) fn start(&mut self, scope: Scope) {
-        if let Some(Waiting { look, .. }) = self.waiting.remove(&scope) {
+    pub(super) fn start(&mut self, scope: LookScope) {
+        if let Some(WaitingLook { look, .. }) = self.waiting.remove(&scope) {
             self.under_way.push(UnderWay {
                 look,
                 scope,
@@ -148,8 +148,8 @@ impl Board {
     /// A sweep is under way, which takes along those looks that wait.
     pub(super) fn start_sweep(
         &mut self,
-        takes_along: impl Fn(&Scope) -> bool,
-        work: impl FnOnce(Own, Proof, BTreeSet<String>) -> Work,
+        takes_along: impl Fn(&LookScope) -> bool,
+        work: impl FnOnce(LookHandle, Proof, BTreeSet<String>) -> LookWork,
     ) {
         let taken: Vec<_> = self
             .waiting
@@ -170,7 +170,7 @@ impl Board {
         });
         self.under_way.push(UnderWay {
             look,
-            scope: Scope::Project,
+            scope: LookScope::Project,
             begun: None,
         });
         for (_, waiting) in taken {
@@ -205,18 +205,18 @@ impl Board {
         &mut self,
         lane: Lane,
         proof: Proof,
-        work: impl FnOnce(Own) -> Work,
-    ) -> (Look, Outcome) {
+        work: impl FnOnce(LookHandle) -> LookWork,
+    ) -> (BoardLook, SharedLook) {
         self.looks += 1;
         let (sender, receiver) = watch::channel(lane);
-        let outcome = work(Own {
+        let outcome = work(LookHandle {
             number: self.looks,
             lane: receiver,
         })
         .shared();
         let weak = outcome.downgrade();
         (
-            Look {
+            BoardLook {
                 number: self.looks,
                 lane: sender,
                 proof,
@@ -237,7 +237,7 @@ impl Board {
 }
 
 impl UnderWay {
-    fn will_tell(&self, want: &Want, kept: &Kept) -> bool {
+    fn will_tell(&self, want: &WantedLook, kept: &SeenInventories) -> bool {
         let in_time = self.begun.is_none_or(|begun| {
             begun.at >= want.not_before
                 && want
@@ -247,14 +247,14 @@ impl UnderWay {
         });
         match &self.scope {
             // A sweep that began with creates under way can't be made to prove more.
-            Scope::Project => in_time && self.look.proof >= want.proof,
-            Scope::Domain(_) => in_time && self.scope == want.scope,
+            LookScope::Project => in_time && self.look.proof >= want.proof,
+            LookScope::Domain(_) => in_time && self.scope == want.scope,
         }
     }
 }
 
-impl Look {
-    fn join(&mut self, want: &Want) -> Option<Outcome> {
+impl BoardLook {
+    fn join(&mut self, want: &WantedLook) -> Option<SharedLook> {
         let outcome = self.outcome.as_ref()?.upgrade()?;
         self.proof = self.proof.max(want.proof);
         self.lane.send_if_modified(|lane| {
@@ -266,7 +266,7 @@ impl Look {
     }
 }
 
-impl Scope {
+impl LookScope {
     pub(super) fn domain(&self) -> Option<String> {
         match self {
             Self::Domain(domain) => Some(domain.clone()),

@@ -9,8 +9,11 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::ask::Seen;
-use crate::plan::{failure::Failure, place::Place, row::Row, step::Proof};
+use crate::live::looks::request::LookResult;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::plan::step::Proof;
+use crate::terms::failure::Failure;
 
 /// A filtered list is of no use to a create after this time.
 const LIST_KEPT: Duration = Duration::from_mins(1);
@@ -71,14 +74,14 @@ impl Inventory {
 
 /// The newest sweep, the filtered lists of the last minute, and what our own writes made void.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct SeenInventories {
     order: u64,
     sweep: Option<Arc<Inventory>>,
     lists: HashMap<String, Inventory>,
     written: HashMap<Place, u64>,
 }
 
-impl Kept {
+impl SeenInventories {
     /// A look begins now.
     pub(super) fn begin(&mut self, now: Instant) -> Begun {
         self.order += 1;
@@ -102,7 +105,12 @@ impl Kept {
     }
 
     /// What is known of a place, if that is good enough.
-    pub(super) fn seen(&self, place: &Place, not_before: Instant, proof: Proof) -> Option<Seen> {
+    pub(super) fn seen(
+        &self,
+        place: &Place,
+        not_before: Instant,
+        proof: Proof,
+    ) -> Option<LookResult> {
         let list = self.lists.get(place.domain());
         let sweep = self
             .sweep
@@ -113,7 +121,7 @@ impl Kept {
             .chain(sweep)
             .filter(|seen| seen.serves(not_before, proof) && self.counts(seen.order, place))
             .max_by_key(|seen| seen.order)?;
-        Some(Seen {
+        Some(LookResult {
             rows: newest.at_place(place).to_vec(),
             begun: newest.begun,
             at: newest.at,

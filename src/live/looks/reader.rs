@@ -9,23 +9,15 @@ use std::{
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
-use super::{
-    Looks,
-    board::Own,
-    gate::Closed,
-    kept::{Begun, Inventory},
-};
+use crate::live::looks::Looks;
+use crate::live::looks::barrier::ClosedBarrier;
+use crate::live::looks::board::LookHandle;
+use crate::live::looks::kept::{Begun, Inventory};
+use crate::plan::facts::row::Row;
 use crate::plan::step::Proof;
-use crate::{
-    live::{
-        purse::Purse,
-        quota::{Bucket, Lane, Token},
-    },
-    plan::{
-        failure::{Class, Failure, Operation},
-        row::Row,
-    },
-};
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Bucket, Lane, Token};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// The largest page of the cloud.
 pub(super) const PAGE: u32 = 100;
@@ -56,16 +48,16 @@ pub(super) async fn token(
 }
 
 /// The reader of one look.
-pub(super) struct Reader {
+pub(super) struct ListReader {
     looks: Arc<Looks>,
-    own: Own,
-    closed: Option<Closed>,
+    own: LookHandle,
+    closed: Option<ClosedBarrier>,
     /// What is paid for beyond the first call of a filtered list.
-    purse: Purse,
+    budget: CallBudget,
 }
 
 /// A list that was read, or can't be.
-enum Read {
+enum ReadList {
     Still(Inventory),
     TooLong(Start),
 }
@@ -82,8 +74,8 @@ struct Start {
 }
 
 /// One reading of a list.
-enum Pass {
-    Read(Read),
+enum ListPass {
+    Read(ReadList),
     Moved {
         total: u64,
         found: usize,
@@ -91,13 +83,13 @@ enum Pass {
     },
 }
 
-impl Reader {
-    pub(super) fn new(looks: Arc<Looks>, own: Own) -> Self {
+impl ListReader {
+    pub(super) fn new(looks: Arc<Looks>, own: LookHandle) -> Self {
         Self {
             looks,
             own,
             closed: None,
-            purse: Purse::default(),
+            budget: CallBudget::default(),
         }
     }
 
@@ -107,10 +99,10 @@ impl Reader {
         domain: &str,
         first: Token,
     ) -> Result<Inventory, Failure> {
-        self.purse = first.purse();
+        self.budget = first.budget();
         match self.read(Some(domain), first).await? {
-            Read::Still(inventory) => Ok(inventory),
-            Read::TooLong(Start { total, .. }) => Err(failure(
+            ReadList::Still(inventory) => Ok(inventory),
+            ReadList::TooLong(Start { total, .. }) => Err(failure(
                 format!(
                     "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
                 ),
@@ -127,11 +119,11 @@ impl Reader {
         first: Token,
     ) -> Result<Inventory, Failure> {
         if proof == Proof::Absence {
-            self.close_gate().await;
+            self.close_barrier().await;
         }
         match self.read(None, first).await? {
-            Read::Still(inventory) => Ok(inventory),
-            Read::TooLong(start) => {
+            ReadList::Still(inventory) => Ok(inventory),
+            ReadList::TooLong(start) => {
                 wanted.extend((self.looks.known_domains)());
                 self.domains(wanted, start).await
             }
@@ -166,7 +158,7 @@ impl Reader {
         })
     }
 
-    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<Read, Failure> {
+    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<ReadList, Failure> {
         let mut first = Some(first);
         let mut moved = String::new();
         let mut last_request = None;
@@ -174,15 +166,15 @@ impl Reader {
             let token = if let Some(first) = first.take() {
                 first
             } else {
-                if !self.purse.pay(1) {
+                if !self.budget.spend(1) {
                     break;
                 }
-                self.close_gate().await;
+                self.close_barrier().await;
                 self.token().await
             };
             match self.pass(domain, token).await? {
-                Pass::Read(read) => return Ok(read),
-                Pass::Moved {
+                ListPass::Read(read) => return Ok(read),
+                ListPass::Moved {
                     total,
                     found,
                     request_id,
@@ -198,7 +190,7 @@ impl Reader {
         Err(failure(message, last_request))
     }
 
-    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<Pass, Failure> {
+    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, Failure> {
         let begun = self.looks.lock().begin(self.own.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
         let mut answer = lister.page(first, domain, 0, PAGE).await?;
@@ -213,11 +205,11 @@ impl Reader {
             self.looks.lock().size = Some(total);
         }
         if total > LONGEST {
-            return Ok(Pass::Read(Read::TooLong(start)));
+            return Ok(ListPass::Read(ReadList::TooLong(start)));
         }
         let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
-        if !self.purse.pay(pages.saturating_sub(1)) {
-            return Err(unpaid(pages));
+        if !self.budget.spend(pages.saturating_sub(1)) {
+            return Err(over_budget(pages));
         }
         let mut rows = BTreeMap::new();
         let mut offset = 0;
@@ -235,7 +227,7 @@ impl Reader {
             let at_end = u64::from(offset) >= total;
             if !steady || (at_end && count(rows.len()) != total) {
                 let (found, request_id) = (rows.len(), answer.request_id);
-                return Ok(Pass::Moved {
+                return Ok(ListPass::Moved {
                     total: answer.value.total,
                     found,
                     request_id,
@@ -250,10 +242,10 @@ impl Reader {
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
         let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
         let inventory = start.inventory(rows, domains, still);
-        Ok(Pass::Read(Read::Still(inventory)))
+        Ok(ListPass::Read(ReadList::Still(inventory)))
     }
 
-    async fn close_gate(&mut self) {
+    async fn close_barrier(&mut self) {
         if self.closed.is_none() {
             self.closed = Some(self.looks.gate.close().await);
         }
@@ -261,7 +253,7 @@ impl Reader {
 
     async fn token(&mut self) -> Token {
         let token = token(&self.looks.bucket, &mut self.own.lane, None).await;
-        token.paid_from(&self.purse)
+        token.charged_to(&self.budget)
     }
 }
 
@@ -290,7 +282,7 @@ impl Start {
 }
 
 /// The failure of a look that takes more calls than may be made for its object now.
-pub(super) fn unpaid(calls: u32) -> Failure {
+pub(super) fn over_budget(calls: u32) -> Failure {
     let message = format!(
         "this look takes {calls} calls more, and the calls that may be made for one object in an hour are used up: it is made later"
     );
@@ -303,13 +295,8 @@ fn before(date: Timestamp, elapsed: Duration) -> Timestamp {
 
 fn failure(message: String, request_id: Option<String>) -> Failure {
     Failure {
-        operation: Operation::List,
-        class: Class::CloudDown,
-        http_status: None,
-        code: None,
-        message,
         request_id,
-        retry_after: None,
+        ..Failure::new(Operation::List, Class::CloudDown, message)
     }
 }
 

@@ -14,35 +14,32 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use self::cloud::Cloud;
-use super::{Ask, Gate, Looks, Proof, Seen};
-use crate::{
-    live::{
-        purse::Purse,
-        quota::{Bucket, Lane, Quota},
-    },
-    plan::{failure::Failure, place::Place},
-};
+use self::cloud::LooksCloud;
+use super::{CreateBarrier, LookRequest, LookResult, Looks, Proof};
+use crate::plan::facts::place::Place;
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::terms::failure::Failure;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// An account of a cloud, ready to go at full speed.
-struct Account {
-    cloud: Arc<Cloud>,
+struct LooksAccount {
+    cloud: Arc<LooksCloud>,
     bucket: Bucket,
-    gate: Arc<Gate>,
+    gate: Arc<CreateBarrier>,
     looks: Arc<Looks>,
 }
 
-impl Account {
-    fn new(cloud: Arc<Cloud>) -> Self {
+impl LooksAccount {
+    fn new(cloud: Arc<LooksCloud>) -> Self {
         Self::knowing(cloud, &[])
     }
 
-    fn knowing(cloud: Arc<Cloud>, domains: &[&str]) -> Self {
+    fn knowing(cloud: Arc<LooksCloud>, domains: &[&str]) -> Self {
         let domains: BTreeSet<_> = domains.iter().map(|domain| (*domain).to_owned()).collect();
-        let (bucket, gate) = (Quota::new(270).bucket("AK"), Gate::new());
-        let lister = Arc::<Cloud>::clone(&cloud);
+        let (bucket, gate) = (Quota::new(270).bucket("AK"), CreateBarrier::new());
+        let lister = Arc::<LooksCloud>::clone(&cloud);
         let looks = Looks::new(lister, bucket.clone(), Arc::clone(&gate), move || {
             domains.clone()
         });
@@ -55,12 +52,15 @@ impl Account {
     }
 
     /// Looks in the background, as a task.
-    fn look(&self, ask: Ask) -> JoinHandle<Result<Seen, Failure>> {
+    fn look(&self, ask: LookRequest) -> JoinHandle<Result<LookResult, Failure>> {
         let looks = Arc::clone(&self.looks);
         tokio::spawn(async move { looks.look(ask).await })
     }
 
-    async fn look_at_all(&self, asks: impl IntoIterator<Item = Ask>) -> Vec<Result<Seen, Failure>> {
+    async fn look_at_all(
+        &self,
+        asks: impl IntoIterator<Item = LookRequest>,
+    ) -> Vec<Result<LookResult, Failure>> {
         let looks = asks.into_iter().map(|ask| self.looks.look(ask));
         join_all(looks).await
     }
@@ -72,19 +72,19 @@ fn place(number: usize) -> Place {
 }
 
 /// What a create asks: a look at most a minute old that is worth a first create.
-fn ask(place: &Place) -> Ask {
-    Ask {
+fn ask(place: &Place) -> LookRequest {
+    LookRequest {
         place: place.clone(),
         not_before: Instant::now() - MINUTE,
         proof: Proof::Absence,
         lane: Lane::Create,
         namespace: "media".to_owned(),
-        purse: Purse::default(),
+        budget: CallBudget::default(),
     }
 }
 
-fn ask_now(place: &Place) -> Ask {
-    Ask {
+fn ask_now(place: &Place) -> LookRequest {
+    LookRequest {
         not_before: Instant::now(),
         ..ask(place)
     }
@@ -92,7 +92,7 @@ fn ask_now(place: &Place) -> Ask {
 
 #[tokio::test(start_paused = true)]
 async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
-    let account = Account::new(Cloud::with((0..500).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..500).map(place)));
     let seen = account.looks.look(ask(&place(7000))).await.unwrap();
     assert!(seen.rows.is_empty() && seen.proves_absence);
     assert_eq!(account.cloud.calls(), ["push7000.example.com 0"]);
@@ -106,7 +106,7 @@ async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_is_dated_by_its_own_first_answer_less_the_time_that_that_took() {
-    let account = Account::new(Cloud::with((0..150).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..150).map(place)));
     let seen = account.looks.look(ask(&place(7000))).await.unwrap();
     assert_eq!(seen.dated, None);
     account.cloud.date_answers();
@@ -127,8 +127,8 @@ async fn rows_are_matched_exactly() {
         Place::new("push.example.com", "Live"),
         Place::new("push.example.com.cn", "live"),
     ];
-    let cloud = Cloud::with(others);
-    let account = Account::new(Arc::clone(&cloud));
+    let cloud = LooksCloud::with(others);
+    let account = LooksAccount::new(Arc::clone(&cloud));
     assert!(
         account
             .looks
@@ -148,7 +148,7 @@ async fn rows_are_matched_exactly() {
 
 #[tokio::test(start_paused = true)]
 async fn few_domains_are_listed_and_many_are_swept() {
-    let account = Account::new(Cloud::with((0..450).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..450).map(place)));
     account
         .look_at_all((0..3).map(|number| ask(&place(number))))
         .await;
@@ -181,7 +181,7 @@ async fn a_thousand_who_ask_for_one_domain_cost_what_one_costs() {
     let places: Vec<_> = (0..1000)
         .map(|app| Place::new("push.example.com", &format!("app{app}")))
         .collect();
-    let account = Account::new(Cloud::with(places[..50].to_vec()));
+    let account = LooksAccount::new(LooksCloud::with(places[..50].to_vec()));
     let seen = account.look_at_all(places.iter().map(ask)).await;
     assert_eq!(
         seen.iter()
@@ -194,12 +194,12 @@ async fn a_thousand_who_ask_for_one_domain_cost_what_one_costs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_of_a_thousand_settled_objects_costs_ten_calls() {
-    let account = Account::new(Cloud::with((0..1000).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..1000).map(place)));
     let start = Instant::now();
     let sweep = account.looks.sweep(start, Lane::Background).await.unwrap();
     assert!(sweep.complete && sweep.total == 1000 && sweep.rows.len() == 1000);
     assert_eq!(sweep.at_place(&place(421)).len(), 1);
-    let settled = (0..1000).map(|number| Ask {
+    let settled = (0..1000).map(|number| LookRequest {
         not_before: start,
         proof: Proof::Presence,
         ..ask(&place(number))
@@ -218,9 +218,9 @@ async fn our_own_write_voids_what_was_seen_of_that_place_only() {
         Place::new("push.example.com", "a"),
         Place::new("push.example.com", "b"),
     );
-    let account = Account::new(Cloud::with([]));
+    let account = LooksAccount::new(LooksCloud::with([]));
     account.looks.look(ask(&written)).await.unwrap();
-    account.looks.wrote(&written);
+    account.looks.void_place(&written);
     account.cloud.add(&written);
     account.looks.look(ask(&other)).await.unwrap();
     assert_eq!(account.cloud.calls().len(), 1);
@@ -237,10 +237,10 @@ async fn a_write_voids_a_look_that_is_under_way() {
         Place::new("push.example.com", "a"),
         Place::new("push.example.com", "b"),
     );
-    let account = Account::new(Cloud::with([]));
+    let account = LooksAccount::new(LooksCloud::with([]));
     let looks = [account.look(ask(&written)), account.look(ask(&other))];
     sleep(cloud::WAY + Duration::from_millis(1)).await;
-    account.looks.wrote(&written);
+    account.looks.void_place(&written);
     account.cloud.add(&written);
     let [written, other] = looks;
     assert_eq!(written.await.unwrap().unwrap().rows.len(), 1);
@@ -250,7 +250,7 @@ async fn a_write_voids_a_look_that_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_during_a_look_is_answered_by_it_if_it_began_late_enough() {
-    let account = Account::new(Cloud::with([]));
+    let account = LooksAccount::new(LooksCloud::with([]));
     let first = account.look(ask(&place(1)));
     sleep(cloud::WAY).await;
     let early_enough = account.look(ask(&place(1)));
@@ -265,11 +265,11 @@ async fn who_comes_during_a_look_is_answered_by_it_if_it_began_late_enough() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_asked_for_later_waits_until_then() {
-    let account = Account::new(Cloud::with([]));
+    let account = LooksAccount::new(LooksCloud::with([]));
     let later = Instant::now() + Duration::from_secs(30);
     let seen = account
         .looks
-        .look(Ask {
+        .look(LookRequest {
             not_before: later,
             ..ask(&place(1))
         })

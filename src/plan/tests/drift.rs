@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use super::world::World;
-use crate::plan::conditions;
-use crate::plan::decide::decide;
-use crate::plan::facts::{Access, Facts, Key, Observed, Rewrites, Shown};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
+use super::world::PlanWorld;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed, Rewrites, SignKeyState};
 use crate::plan::outcome;
-use crate::plan::row::Row;
-use crate::plan::step::{Rest, Step};
-use crate::plan::time::later;
+use crate::plan::step::decide::decide;
+use crate::plan::step::{Requeue, Step};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// A settled object, long after its create, and its row.
-fn settled() -> (World, Row) {
-    let mut world = World::new();
+fn settled() -> (PlanWorld, Row) {
+    let mut world = PlanWorld::new();
     world.run(3600);
     let row = world.rows.first().unwrap().row.clone();
     (world, row)
 }
 
 /// The facts when a sweep shows this row.
-fn swept(world: &mut World, row: &Row) -> Facts {
+fn swept(world: &mut PlanWorld, row: &Row) -> Facts {
     let mut facts = world.facts();
     facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts
 }
 
@@ -41,9 +41,9 @@ fn rewritten(row: &Row) -> Row {
     saying("https://elsewhere.example.com/", row)
 }
 
-fn rest(facts: &Facts) -> Rest {
+fn rest(facts: &Facts) -> Requeue {
     let step = decide(facts);
-    let Step::Rest(rest) = step else {
+    let Step::Requeue(rest) = step else {
         panic!("{step:?}");
     };
     rest
@@ -77,12 +77,12 @@ fn the_first_rewrite_is_repaired_and_the_second_within_an_hour_is_a_contest() {
     };
     let told = rest(&facts);
     assert_eq!(told.again, Some(later(repaired, Duration::from_mins(10))));
-    let status = outcome::rested(&facts, &told);
+    let status = outcome::after_requeue(&facts, &told);
     assert_eq!(conditions::ready(&status).unwrap().reason, "Contended");
 
     // The foreign values are never taken for what the cloud made of ours.
     facts.status = status;
-    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+    assert_eq!(outcome::after_requeue(&facts, &rest(&facts)), facts.status);
     facts.now = later(repaired, Duration::from_mins(11));
     assert!(matches!(
         decide(&facts),
@@ -95,18 +95,18 @@ fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &row);
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
-    assert_eq!(decide(&facts), Step::Show);
+    assert_eq!(decide(&facts), Step::GetById);
 
-    facts.shown = Shown::Unknown(failure(Class::CloudDown));
-    assert!(matches!(decide(&facts), Step::Failed(_)));
-    facts.shown = Shown::Row(row);
-    let told = outcome::rested(&facts, &rest(&facts));
+    facts.shown = GetResult::Unknown(failure(Class::CloudDown));
+    assert!(matches!(decide(&facts), Step::ReportFailure(_)));
+    facts.shown = GetResult::Row(row);
+    let told = outcome::after_requeue(&facts, &rest(&facts));
     assert_eq!(conditions::ready(&told).unwrap().reason, "Available");
-    facts.shown = Shown::Gone;
+    facts.shown = GetResult::Gone;
     assert_eq!(decide(&facts), Step::Create);
 
     // Nor does it count what a list lacks that may be cut, or was begun before our own write can show.
-    facts.shown = Shown::Unasked;
+    facts.shown = GetResult::Unasked;
     facts.observed = Observed::seen(facts.now, Vec::new(), false);
     assert!(matches!(decide(&facts), Step::Look(_)));
     let early = ledger::last_write(&facts.status).unwrap();
@@ -126,16 +126,16 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_an_hour_after_the_last_rewrite(
     facts.last_write = Some(ours);
     facts.now = later(ours, Duration::from_mins(1));
     facts.observed = Observed::seen(facts.now, vec![rewritten(&row)], false);
-    facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.status = outcome::after_requeue(&facts, &rest(&facts));
 
     facts.rewrites = Rewrites::default();
-    assert_eq!(outcome::rested(&facts, &rest(&facts)), facts.status);
+    assert_eq!(outcome::after_requeue(&facts, &rest(&facts)), facts.status);
 
     // Somebody else brings it back: that is no end of it.
     facts.now = later(ours, Duration::from_mins(5));
     facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
     let kept = rest(&facts);
-    facts.status = outcome::rested(&facts, &kept);
+    facts.status = outcome::after_requeue(&facts, &kept);
     let end = later(ours, Duration::from_hours(1));
     assert_eq!(kept.again, Some(end));
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_contest_is_kept_to_after_a_restart_and_ends_an_hour_after_the_last_rewrite(
     );
     facts.now = end;
     facts.observed = Observed::seen(facts.now, vec![row], false);
-    assert!(conditions::is_ready(&outcome::rested(
+    assert!(conditions::is_ready(&outcome::after_requeue(
         &facts,
         &rest(&facts)
     )));
@@ -175,19 +175,19 @@ fn a_requested_look_and_an_edit_repair_a_contested_row_at_once() {
 fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &rewritten(&row));
-    let told = outcome::Told {
+    let told = outcome::Receipt {
         http_status: Some(200),
         request_id: None,
         at: facts.now,
     };
     let desired = facts.desired.clone().unwrap();
-    facts.status = outcome::updated(&facts, &desired, None, told);
+    facts.status = outcome::after_update(&facts, &desired, None, told);
     facts.last_write = ledger::last_write(&facts.status);
-    assert!(rest(&facts).look_again, "too soon to tell");
+    assert!(rest(&facts).with_look, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));
     facts.observed = Observed::seen(facts.now, facts.observed.rows().to_vec(), false);
-    facts.status = outcome::rested(&facts, &rest(&facts));
+    facts.status = outcome::after_requeue(&facts, &rest(&facts));
     facts.next_attempt = facts.status.next_attempt_time;
     assert_eq!(
         conditions::ready(&facts.status).unwrap().reason,
@@ -211,10 +211,10 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let mut facts = swept(&mut world, &row);
     facts.observed = Observed::Unasked;
     facts.blind = Some(failure(Class::Permission));
-    let Step::Unseen(failed) = decide(&facts) else {
+    let Step::ReportSweepFailure(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    facts.status = outcome::unseen(&facts, &failed, None);
+    facts.status = outcome::after_sweep_failure(&facts, &failed, None);
     let ready = conditions::ready(&facts.status).unwrap();
     assert_eq!(
         (ready.status.as_str(), ready.reason.as_str()),
@@ -223,11 +223,11 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
 
     // A look of its own that fails in the same way does not make it False, and a sweep that works heals it.
     facts.blind = None;
-    let (after, _) = outcome::failed(&facts, &failed, None, facts.now);
+    let (after, _) = outcome::after_failure(&facts, &failed, None, facts.now);
     assert_eq!(conditions::ready(&after).unwrap().status, "Unknown");
     facts.status = after;
     facts.observed = Observed::seen(facts.now, vec![row], false);
-    assert!(conditions::is_ready(&outcome::rested(
+    assert!(conditions::is_ready(&outcome::after_requeue(
         &facts,
         &rest(&facts)
     )));
@@ -235,27 +235,27 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
 
 #[test]
 fn a_place_in_the_queue_is_no_backoff() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let mut facts = world.facts();
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
-    facts.status = outcome::queued(&facts, later(facts.now, Duration::from_secs(30)));
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
+    facts.status = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(30)));
     facts.queued = true;
     assert!(matches!(decide(&facts), Step::Look(_)));
 }
 
 #[test]
 fn looks_that_are_refused_for_long_stall_like_changes() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let mut facts = world.facts();
     let refused = failure(Class::Rejected);
     for _ in 0..5 {
-        let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+        let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
         assert!(!status.conditions.iter().any(|c| c.type_ == "Stalled"));
         facts.status = status;
         facts.now = later(facts.now, Duration::from_mins(2));
     }
-    let (status, _) = outcome::failed(&facts, &refused, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
     assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
     let told = status.last_operation.unwrap();
     assert_eq!((told.outcome.as_str(), told.count), ("Failed", Some(6)));

@@ -3,16 +3,16 @@
 
 use proptest::prelude::*;
 
-use super::world::{Death, FOREIGN, Fate, SETTLE, World};
-use crate::plan::conditions;
+use super::world::{Death, EffectFate, FOREIGN, PlanWorld, SETTLE};
 use crate::plan::facts::Adoption;
+use crate::plan::facts::conditions;
 
 #[derive(Debug, Clone)]
-enum Event {
+enum HistoryEvent {
     Wait(i64),
     Edit(usize),
     Delete,
-    Fate(Fate),
+    Fate(EffectFate),
     Die(Death),
     Foreign(usize),
     RemoveRows,
@@ -22,48 +22,48 @@ enum Event {
 }
 
 /// `foreign` are the URLs of rows that somebody else makes.
-fn event(foreign: std::ops::Range<usize>) -> impl Strategy<Value = Event> {
+fn event(foreign: std::ops::Range<usize>) -> impl Strategy<Value = HistoryEvent> {
     prop_oneof![
-        4 => (0..90_i64).prop_map(Event::Wait),
-        2 => (0..3_usize).prop_map(Event::Edit),
-        1 => Just(Event::Delete),
+        4 => (0..90_i64).prop_map(HistoryEvent::Wait),
+        2 => (0..3_usize).prop_map(HistoryEvent::Edit),
+        1 => Just(HistoryEvent::Delete),
         4 => prop_oneof![
-            Just(Fate::Lost),
-            Just(Fate::ReplyLost),
-            Just(Fate::Empty),
-            Just(Fate::Refused),
-            Just(Fate::Throttled),
-            (0..SETTLE / 2 - 2).prop_map(Fate::Late),
-        ].prop_map(Event::Fate),
-        4 => (0..5_usize, any::<bool>()).prop_map(|(effects, after)| Event::Die(Death { effects, after })),
-        1 => foreign.prop_map(Event::Foreign),
-        1 => Just(Event::RemoveRows),
-        1 => Just(Event::Wipe),
-        1 => (0..SETTLE / 2 - 2).prop_map(Event::Lag),
-        1 => Just(Event::Request),
+            Just(EffectFate::Lost),
+            Just(EffectFate::ReplyLost),
+            Just(EffectFate::Empty),
+            Just(EffectFate::Refused),
+            Just(EffectFate::Throttled),
+            (0..SETTLE / 2 - 2).prop_map(EffectFate::Late),
+        ].prop_map(HistoryEvent::Fate),
+        4 => (0..5_usize, any::<bool>()).prop_map(|(effects, after)| HistoryEvent::Die(Death { effects, after })),
+        1 => foreign.prop_map(HistoryEvent::Foreign),
+        1 => Just(HistoryEvent::RemoveRows),
+        1 => Just(HistoryEvent::Wipe),
+        1 => (0..SETTLE / 2 - 2).prop_map(HistoryEvent::Lag),
+        1 => Just(HistoryEvent::Request),
     ]
 }
 
-fn play(world: &mut World, events: &[Event]) {
+fn play(world: &mut PlanWorld, events: &[HistoryEvent]) {
     for (number, event) in events.iter().enumerate() {
         match event {
-            Event::Wait(seconds) => world.run(*seconds),
-            Event::Edit(url) => world.edit(*url),
-            Event::Delete => world.delete(),
-            Event::Fate(fate) => world.fates.push(*fate),
-            Event::Die(death) => world.death = Some(*death),
-            Event::Foreign(url) => world.add_foreign(*url),
-            Event::RemoveRows => world.rows.clear(),
-            Event::Wipe => world.wipe(),
-            Event::Lag(seconds) => world.list_lag = *seconds,
-            Event::Request => world.requested = Some(number.to_string()),
+            HistoryEvent::Wait(seconds) => world.run(*seconds),
+            HistoryEvent::Edit(url) => world.edit(*url),
+            HistoryEvent::Delete => world.delete(),
+            HistoryEvent::Fate(fate) => world.fates.push(*fate),
+            HistoryEvent::Die(death) => world.death = Some(*death),
+            HistoryEvent::Foreign(url) => world.add_foreign(*url),
+            HistoryEvent::RemoveRows => world.rows.clear(),
+            HistoryEvent::Wipe => world.wipe(),
+            HistoryEvent::Lag(seconds) => world.list_lag = *seconds,
+            HistoryEvent::Request => world.requested = Some(number.to_string()),
         }
     }
     world.quiet();
 }
 
 /// What must hold once nothing more happens.
-fn check(world: &World) {
+fn check(world: &PlanWorld) {
     assert!(
         world.wronged.is_empty(),
         "a foreign callback was deleted: {:#?}",
@@ -106,7 +106,7 @@ proptest! {
 
     #[test]
     fn every_history_ends_right_where_places_are_unique(events in prop::collection::vec(event(0..FOREIGN + 1), 1..14)) {
-        let mut world = World::new();
+        let mut world = PlanWorld::new();
         play(&mut world, &events);
         check(&world);
     }
@@ -117,7 +117,7 @@ proptest! {
         events in prop::collection::vec(event(FOREIGN..FOREIGN + 1), 1..14),
         adoption in prop_oneof![Just(Adoption::Never), Just(Adoption::IfIdentical), Just(Adoption::Always)],
     ) {
-        let mut world = World::new();
+        let mut world = PlanWorld::new();
         world.unique = false;
         world.spec.adoption = adoption;
         play(&mut world, &events);

@@ -3,25 +3,27 @@
 
 use std::time::Duration;
 
-use super::world::{Fate, World, process};
+use super::world::{EffectFate, PlanWorld, process};
 use crate::api::status::Status;
-use crate::plan::backoff;
-use crate::plan::conditions;
-use crate::plan::decide::decide;
-use crate::plan::facts::{Access, Definition, Facts, Key, Observed, Rival, Shown};
-use crate::plan::failure::Class;
-use crate::plan::hold;
-use crate::plan::ledger;
+use crate::plan::facts::conditions;
+use crate::plan::facts::ledger;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{
+    CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, SignKeyState,
+};
 use crate::plan::outcome;
-use crate::plan::parting;
-use crate::plan::place::Target;
-use crate::plan::row::Row;
-use crate::plan::step::{Rest, Step};
-use crate::plan::time::later;
+use crate::plan::outcome::release;
+use crate::plan::step::backoff;
+use crate::plan::step::decide::decide;
+use crate::plan::step::maintain;
+use crate::plan::step::{Requeue, Step};
+use crate::terms::failure::Class;
+use crate::terms::target::Target;
 
 /// The facts of a settled object of which nothing was read yet, and its row.
 fn settled() -> (Facts, Row, Target) {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(3600);
     let row = world.rows.first().unwrap().row.clone();
     let target = world.target();
@@ -38,26 +40,26 @@ fn reason(status: &Status) -> &str {
     &conditions::ready(status).unwrap().reason
 }
 
-fn rested(facts: &Facts) -> (Rest, Status) {
-    let Step::Rest(rest) = decide(facts) else {
+fn rested(facts: &Facts) -> (Requeue, Status) {
+    let Step::Requeue(rest) = decide(facts) else {
         panic!("{:?}", decide(facts));
     };
-    let status = outcome::rested(facts, &rest);
+    let status = outcome::after_requeue(facts, &rest);
     (rest, status)
 }
 
 #[test]
 fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read() {
     let (facts, _, target) = settled();
-    assert!(matches!(decide(&facts), Step::Rest(_)));
+    assert!(matches!(decide(&facts), Step::Requeue(_)));
     let mut facts = edited(facts);
-    assert_eq!(decide(&facts), Step::Access);
+    assert_eq!(decide(&facts), Step::ReadSecrets);
 
-    facts.access = Access::Usable(target.clone());
-    facts.key = Key::Missing("no such Secret".to_owned());
+    facts.access = CloudAccess::Usable(target.clone());
+    facts.key = SignKeyState::Missing("no such Secret".to_owned());
     assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
-    facts.key = Key::Unwanted;
-    facts.access = Access::Usable(Target {
+    facts.key = SignKeyState::Unwanted;
+    facts.access = CloudAccess::Usable(Target {
         project_id: "another".to_owned(),
         ..target
     });
@@ -68,11 +70,11 @@ fn nothing_is_said_of_another_spec_before_its_credentials_and_its_key_are_read()
 fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_spec() {
     let (facts, _, target) = settled();
     let mut facts = edited(facts);
-    facts.access = Access::Usable(target);
+    facts.access = CloudAccess::Usable(target);
     facts.desired.as_mut().unwrap().wants_key = true;
-    facts.key = Key::Digest("present".to_owned());
+    facts.key = SignKeyState::Digest("present".to_owned());
     facts.status.sent.as_mut().unwrap().key_digest = Some("present".to_owned());
-    assert!(matches!(decide(&facts), Step::Rest(_)), "it is as sent");
+    assert!(matches!(decide(&facts), Step::Requeue(_)), "it is as sent");
     facts.key_in_doubt = true;
     assert!(matches!(decide(&facts), Step::Update { drift: None, .. }));
 }
@@ -81,19 +83,19 @@ fn a_key_is_sent_anew_where_an_earlier_process_may_have_sent_another_for_this_sp
 fn an_account_that_has_not_seen_the_place_is_asked_once() {
     let (facts, row, target) = settled();
     let mut facts = edited(facts);
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
-    assert!(matches!(decide(&facts), Step::Rest(_)), "it has seen it");
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
+    assert!(matches!(decide(&facts), Step::Requeue(_)), "it has seen it");
     facts.account_has_seen = false;
     assert!(matches!(decide(&facts), Step::Look(_)));
 
     // A look that fails is no look, and Ready is not said of the new spec.
     let failure = process::failure(Class::CloudDown);
-    let failed = crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::List,
+    let failed = crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::List,
         ..failure
     };
-    let (status, _) = outcome::failed(&facts, &failed, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &failed, None, facts.now);
     assert_eq!(reason(&status), "CloudUnavailable");
     facts.observed = Observed::seen(facts.now, vec![row], false);
     assert_eq!(reason(&rested(&facts).1), "Available");
@@ -102,10 +104,10 @@ fn an_account_that_has_not_seen_the_place_is_asked_once() {
 #[test]
 fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
     let (mut facts, _, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
-    let failure = |http_status| crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::List,
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
+    let failure = |http_status| crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::List,
         http_status,
         ..process::failure(Class::CloudDown)
     };
@@ -120,7 +122,8 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         None,
         None,
     ] {
-        let (status, again) = outcome::failed(&facts, &failure(http_status), None, facts.now);
+        let (status, again) =
+            outcome::after_failure(&facts, &failure(http_status), None, facts.now);
         assert!(again >= later(facts.now, least), "{again}");
         assert!(again <= later(facts.now, least * 6 / 5), "{again}");
         assert_eq!(status.conditions, facts.status.conditions);
@@ -128,19 +131,19 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         least = (least * 2).min(Duration::from_mins(2));
         (facts.status, facts.now) = (status, again);
     }
-    let told = outcome::exhausted(&facts, later(facts.now, Duration::from_mins(1)));
+    let told = outcome::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
     assert_eq!(told, facts.status);
     // A change that fails is another story.
     let change = process::failure(Class::CloudDown);
-    let (status, _) = outcome::failed(&facts, &change, None, facts.now);
+    let (status, _) = outcome::after_failure(&facts, &change, None, facts.now);
     assert_eq!(status.failures, Some(1));
 }
 
 #[test]
 fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
     let (mut facts, _, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
     facts.status.failures = Some(7);
     let mut suspended = facts.clone();
     suspended.policies.suspend = true;
@@ -152,7 +155,7 @@ fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
     let (_, status) = rested(&observed);
     assert_eq!((reason(&status), status.failures), ("ObserveOnly", Some(0)));
     facts.nudged = true;
-    facts.rival = Some(Rival {
+    facts.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -168,27 +171,27 @@ fn what_was_only_looked_at_is_read_before_it_is_available() {
     for condition in &mut facts.status.conditions {
         "ObserveOnly".clone_into(&mut condition.reason);
     }
-    assert_eq!(decide(&facts), Step::Access);
-    facts.access = Access::Usable(target);
-    facts.key = Key::Missing("no such Secret".to_owned());
+    assert_eq!(decide(&facts), Step::ReadSecrets);
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Missing("no such Secret".to_owned());
     assert_eq!(reason(&rested(&facts).1), "SignKeyMissing");
 }
 
 #[test]
 fn a_change_that_a_look_denies_is_a_failure() {
     let (mut facts, row, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
-    facts.shown = Shown::Gone;
-    let failure = crate::plan::failure::Failure {
-        operation: crate::plan::failure::Operation::Update,
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
+    facts.shown = GetResult::Gone;
+    let failure = crate::terms::failure::Failure {
+        operation: crate::terms::failure::Operation::Update,
         ..process::failure(Class::Gone)
     };
     facts.denied = Some(failure.clone());
     assert!(matches!(decide(&facts), Step::Look(_)));
     facts.observed = Observed::seen(facts.now, vec![row], true);
-    assert_eq!(decide(&facts), Step::Failed(failure.clone()));
-    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+    assert_eq!(decide(&facts), Step::ReportFailure(failure.clone()));
+    let (status, again) = outcome::after_failure(&facts, &failure, None, facts.now);
     assert_eq!(reason(&status), "RequestRejected");
     assert!(again >= later(facts.now, Duration::from_secs(5)));
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
@@ -198,10 +201,10 @@ fn a_change_that_a_look_denies_is_a_failure() {
 #[test]
 fn a_duplicate_forgets_an_id_that_the_owner_holds() {
     let (mut facts, row, target) = settled();
-    facts.access = Access::Usable(target);
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(target);
+    facts.key = SignKeyState::Unwanted;
     facts.nudged = true;
-    facts.rival = Some(Rival {
+    facts.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -216,7 +219,7 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
         owner: "media/owner".to_owned(),
     };
     assert_eq!(decide(&facts), forget);
-    facts.status = parting::disowned(&facts);
+    facts.status = release::after_disown(&facts);
     assert_eq!(facts.status.callback_id, None);
     assert_eq!(reason(&rested(&facts).1), "Duplicate");
 }
@@ -236,24 +239,24 @@ fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
     for state in kinds {
         let mut facts = facts.clone();
         state(&mut facts);
-        assert_eq!(decide(&facts), Step::Definition);
+        assert_eq!(decide(&facts), Step::ReadCrd);
     }
     for access in [
-        Access::Unread,
-        Access::Unusable(
-            crate::plan::reason::Reason::CredentialsMissing,
+        CloudAccess::Unread,
+        CloudAccess::Unusable(
+            crate::plan::facts::reason::Reason::CredentialsMissing,
             "gone".to_owned(),
         ),
-        Access::Usable(elsewhere),
-        Access::Usable(target),
+        CloudAccess::Usable(elsewhere),
+        CloudAccess::Usable(target),
     ] {
         facts.access = access;
-        facts.definition = Definition::Unread;
-        assert_eq!(decide(&facts), Step::Definition);
-        facts.definition = Definition::Going;
+        facts.definition = CrdPresence::Unread;
+        assert_eq!(decide(&facts), Step::ReadCrd);
+        facts.definition = CrdPresence::Going;
         let retained = Some(row.id.clone());
         assert_eq!(decide(&facts), Step::Release { retained });
-        facts.definition = Definition::Unknown("forbidden".to_owned());
+        facts.definition = CrdPresence::Unknown("forbidden".to_owned());
         let (rest, status) = rested(&facts);
         assert!(rest.again.is_some());
         assert_eq!(reason(&status), "Deleting");
@@ -267,8 +270,8 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
     facts.object.finalizer = false;
     facts.object.held_by = vec!["example.com/other".to_owned()];
     // Somebody wiped the finalizer: the delete is still to be made.
-    assert_eq!(decide(&facts), Step::Definition);
-    let status = parting::let_go(&facts);
+    assert_eq!(decide(&facts), Step::ReadCrd);
+    let status = release::after_release(&facts);
     assert_eq!(
         (reason(&status), status.callback_id.clone()),
         ("Deleting", None)
@@ -289,12 +292,12 @@ fn what_was_let_go_holds_no_id_and_tells_who_holds_it() {
 
 #[test]
 fn an_open_record_elsewhere_is_another_target_too() {
-    let mut world = World::new();
-    world.fates = vec![Fate::ReplyLost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::ReplyLost];
     world.run(0);
     let mut facts = world.facts();
-    facts.key = Key::Unwanted;
-    facts.access = Access::Usable(Target {
+    facts.key = SignKeyState::Unwanted;
+    facts.access = CloudAccess::Usable(Target {
         project_id: "another".to_owned(),
         ..world.target()
     });
@@ -303,13 +306,13 @@ fn an_open_record_elsewhere_is_another_target_too() {
 
 #[test]
 fn a_create_of_unknown_outcome_is_not_repeated_before_its_backoff_ends() {
-    let mut world = World::new();
-    world.fates = vec![Fate::Lost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::Lost];
     world.run(0);
     world.now += 600;
     let mut facts = world.facts();
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts.status.failures = Some(9);
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
     facts.next_attempt = Some(later(facts.now, Duration::from_secs(20)));
@@ -331,16 +334,16 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
         update_time: Some(later(ours, Duration::from_secs(secs))),
         ..row.clone()
     };
-    let is_news = |baseline, secs| hold::is_news(&status, baseline, &[at(secs)]);
+    let is_news = |baseline, secs| maintain::needs_decision(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
-    let baseline = hold::baseline(Some(ours), &status, &at(40));
+    let baseline = maintain::baseline(Some(ours), &status, &at(40));
     assert!(!is_news(baseline, 40));
     assert!(is_news(baseline, 41), "somebody wrote it since");
-    assert_eq!(hold::baseline(Some(ours), &status, &at(120)), None);
+    assert_eq!(maintain::baseline(Some(ours), &status, &at(120)), None);
     let mut before = at(0);
     before.content.url = Some("https://hooks.example.com/before".to_owned());
-    let baseline = hold::baseline(Some(ours), &status, &before);
+    let baseline = maintain::baseline(Some(ours), &status, &before);
     assert_eq!(
         baseline, None,
         "a list that lags shows what was there before"

@@ -20,9 +20,9 @@ use std::time::Instant;
 
 use stateright::{Checker, Model, Path, Property};
 
-use self::actions::Action;
+use self::actions::ModelAction;
 use self::shared::{Ends, hash};
-use self::world::{Ground, Verdict, World, Wrong};
+use self::world::{ModelGround, ModelVerdict, ModelWorld, Wrong};
 use super::world::FOREIGN;
 use crate::plan::facts::Adoption;
 
@@ -36,7 +36,7 @@ const AT_REST: &str =
 
 /// How far the exploration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Reach {
+struct ModelReach {
     /// How much may go wrong or be changed from outside.
     disturbances: u8,
     /// How often the clock moves on while that is so.
@@ -44,20 +44,20 @@ struct Reach {
 }
 
 #[derive(Debug, Clone, PartialEq, Hash)]
-struct State {
-    world: World,
-    left: Reach,
+struct ModelState {
+    world: ModelWorld,
+    left: ModelReach,
 }
 
 struct Protocol {
-    starts: Vec<State>,
-    ends: Ends<World>,
+    starts: Vec<ModelState>,
+    ends: Ends<ModelWorld>,
 }
 
 impl Protocol {
-    fn new(starts: &[(Ground, Reach)]) -> Self {
-        let state = |(ground, left): &(Ground, Reach)| State {
-            world: World::new(*ground),
+    fn new(starts: &[(ModelGround, ModelReach)]) -> Self {
+        let state = |(ground, left): &(ModelGround, ModelReach)| ModelState {
+            world: ModelWorld::new(*ground),
             left: *left,
         };
         Self {
@@ -66,20 +66,20 @@ impl Protocol {
         }
     }
 
-    fn end(&self, state: &State) -> Verdict {
+    fn end(&self, state: &ModelState) -> ModelVerdict {
         self.ends.of(&state.world)
     }
 }
 
 impl Model for Protocol {
-    type State = State;
-    type Action = Action;
+    type State = ModelState;
+    type Action = ModelAction;
 
-    fn init_states(&self) -> Vec<State> {
+    fn init_states(&self) -> Vec<ModelState> {
         self.starts.clone()
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &ModelState, actions: &mut Vec<ModelAction>) {
         let world = &state.world;
         if world.wrong.is_some() {
             return;
@@ -87,15 +87,19 @@ impl Model for Protocol {
         actions::possible(world, actions);
         if state.left.ticks > 0 {
             let busy = world.operators().any(|who| world.has_work(who));
-            actions.push(if busy { Action::Pause } else { Action::Tick });
+            actions.push(if busy {
+                ModelAction::Pause
+            } else {
+                ModelAction::Tick
+            });
         }
         actions.retain(|action| state.left.disturbances > 0 || !action.is_disturbance());
     }
 
-    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+    fn next_state(&self, last: &ModelState, action: ModelAction) -> Option<ModelState> {
         let mut state = last.clone();
         state.left.disturbances -= u8::from(action.is_disturbance());
-        state.left.ticks -= u8::from(matches!(action, Action::Tick | Action::Pause));
+        state.left.ticks -= u8::from(matches!(action, ModelAction::Tick | ModelAction::Pause));
         action.happen(&mut state.world);
         // Which operator is the first does not matter, where there are two.
         let all = state.world.operators();
@@ -105,38 +109,38 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(ONE, |model: &Self, state: &State| {
-                model.end(state) != Verdict::Several
+            Property::always(ONE, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Several
             }),
-            Property::always(UNTOUCHED, |model: &Self, state: &State| {
+            Property::always(UNTOUCHED, |model: &Self, state: &ModelState| {
                 let end = model.end(state);
-                !matches!(end, Verdict::Wrong(wrong) if wrong != Wrong::PostedBeside)
+                !matches!(end, ModelVerdict::Wrong(wrong) if wrong != Wrong::PostedBeside)
             }),
-            Property::always(NO_ORPHAN, |model: &Self, state: &State| {
-                model.end(state) != Verdict::Orphan
+            Property::always(NO_ORPHAN, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Orphan
             }),
-            Property::always(PROGRESS, |model: &Self, state: &State| {
-                model.end(state) != Verdict::Stuck
+            Property::always(PROGRESS, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Stuck
             }),
-            Property::always(NOT_BESIDE, |model: &Self, state: &State| {
-                model.end(state) != Verdict::Wrong(Wrong::PostedBeside)
+            Property::always(NOT_BESIDE, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Wrong(Wrong::PostedBeside)
             }),
-            Property::always(AT_REST, |model: &Self, state: &State| {
-                model.end(state) != Verdict::Restless
+            Property::always(AT_REST, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Restless
             }),
         ]
     }
 }
 
 /// A path in words: what was done, by which operator.
-fn tell(path: Path<State, Action>) -> String {
+fn tell(path: Path<ModelState, ModelAction>) -> String {
     let steps = path.into_vec().into_iter();
     let told = steps.filter_map(|(state, action)| {
         let calls = |who: usize| state.world.operators[who].next_call();
         let action = action?;
-        Some(if let Action::Step(who) = action {
+        Some(if let ModelAction::Step(who) = action {
             format!("{who} {}", calls(who))
-        } else if let Action::StepInto(who, fault) = action {
+        } else if let ModelAction::StepInto(who, fault) = action {
             format!("{who} {} {fault:?}", calls(who))
         } else {
             format!("{action:?}")
@@ -145,15 +149,15 @@ fn tell(path: Path<State, Action>) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-const fn reach(disturbances: u8, ticks: u8) -> Reach {
-    Reach {
+const fn reach(disturbances: u8, ticks: u8) -> ModelReach {
+    ModelReach {
         disturbances,
         ticks,
     }
 }
 
-const fn ground(unique: bool, adoption: Adoption, foreign: Option<usize>) -> Ground {
-    Ground {
+const fn ground(unique: bool, adoption: Adoption, foreign: Option<usize>) -> ModelGround {
+    ModelGround {
         unique,
         adoption,
         foreign,
@@ -165,20 +169,20 @@ const fn ground(unique: bool, adoption: Adoption, foreign: Option<usize>) -> Gro
 }
 
 /// One operator creates the callback, and the object's metadata may be wiped.
-const ALONE: Ground = Ground {
+const ALONE: ModelGround = ModelGround {
     alone: true,
     ..ground(false, Adoption::Never, None)
 };
 
 /// A settled object with a sign key, served by one operator.
-const KEYED: Ground = Ground {
+const KEYED: ModelGround = ModelGround {
     keyed: true,
     settled: true,
     ..ALONE
 };
 
 /// What is explored in seconds.
-const SHORT: [(Ground, Reach); 7] = [
+const SHORT: [(ModelGround, ModelReach); 7] = [
     (ground(false, Adoption::Never, None), reach(1, 3)),
     (ground(false, Adoption::IfIdentical, Some(0)), reach(1, 3)),
     (ground(true, Adoption::IfIdentical, None), reach(1, 3)),
@@ -190,12 +194,12 @@ const SHORT: [(Ground, Reach); 7] = [
 
 /// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several. Where there is less to
 /// interleave, more goes wrong.
-fn long(disturbances: u8) -> Vec<(Ground, Reach)> {
-    let settled = Ground {
+fn long(disturbances: u8) -> Vec<(ModelGround, ModelReach)> {
+    let settled = ModelGround {
         settled: true,
         ..ALONE
     };
-    let beside = Ground {
+    let beside = ModelGround {
         alone: false,
         ..KEYED
     };

@@ -1,36 +1,38 @@
 //! Stories of objects that may not, or not yet, do what their spec says: conflicts, duplicates, suspended and observing ones.
 
-use super::world::{FOREIGN, Fate, SETTLE, World, content, process};
-use crate::plan::conditions;
-use crate::plan::decide::decide;
-use crate::plan::facts::{Access, Adoption, Definition, Facts, Key, Observed, Rival, Shown};
-use crate::plan::failure::Class;
-use crate::plan::observe;
+use super::world::{EffectFate, FOREIGN, PlanWorld, SETTLE, content, process};
+use crate::plan::facts::conditions;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{
+    Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, SignKeyState,
+};
 use crate::plan::outcome;
-use crate::plan::place::Place;
-use crate::plan::row::Row;
+use crate::plan::step::decide::decide;
+use crate::plan::step::observe;
 use crate::plan::step::{Look, Proof, Step};
+use crate::terms::failure::Class;
 
 /// What is known once the credentials were read.
-fn facts(world: &mut World) -> Facts {
+fn facts(world: &mut PlanWorld) -> Facts {
     let mut facts = world.facts();
-    facts.access = Access::Usable(world.target());
-    facts.key = Key::Unwanted;
+    facts.access = CloudAccess::Usable(world.target());
+    facts.key = SignKeyState::Unwanted;
     facts
 }
 
-fn ready(world: &World) -> (&str, &str) {
+fn ready(world: &PlanWorld) -> (&str, &str) {
     let ready = conditions::ready(&world.status).unwrap();
     (&ready.status, &ready.reason)
 }
 
-fn has(world: &World, type_: &str) -> bool {
+fn has(world: &PlanWorld, type_: &str) -> bool {
     world.status.conditions.iter().any(|c| c.type_ == type_)
 }
 
 #[test]
 fn a_conflict_ends_only_by_a_look_of_its_own() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.add_foreign(FOREIGN);
     world.run(0);
     assert_eq!(ready(&world), ("False", "Conflict"));
@@ -45,8 +47,8 @@ fn a_conflict_ends_only_by_a_look_of_its_own() {
 
 #[test]
 fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_have_made_it() {
-    let mut world = World::new();
-    world.fates = vec![Fate::ReplyLost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::ReplyLost];
     world.list_lag = 3;
     world.run(0);
     let row = world.rows[0].row.clone();
@@ -56,17 +58,17 @@ fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_ha
 
     facts.claimed_elsewhere.insert(row.id);
     let step = decide(&facts);
-    assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
+    assert!(matches!(step, Step::Requeue(_) | Step::Look(_)), "{step:?}");
     facts.object.deleting = true;
-    facts.definition = Definition::Stays;
+    facts.definition = CrdPresence::Stays;
     let step = decide(&facts);
-    assert!(matches!(step, Step::Rest(_) | Step::Look(_)), "{step:?}");
+    assert!(matches!(step, Step::Requeue(_) | Step::Look(_)), "{step:?}");
 }
 
 #[test]
 fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
-    let mut world = World::new();
-    world.rival = Some(Rival {
+    let mut world = PlanWorld::new();
+    world.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -78,7 +80,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Stalled"));
     assert_eq!((world.looks, world.posts, world.writes), (0, 0, 2));
 
-    world.rival = world.rival.map(|owner| Rival {
+    world.rival = world.rival.map(|owner| OtherOwner {
         deleting: true,
         ..owner
     });
@@ -91,12 +93,12 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
 
 #[test]
 fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_of_a_third() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(0);
     let mut facts = facts(&mut world);
     let id = facts.id().unwrap().to_owned();
     facts.claimed_elsewhere.insert(id.clone());
-    let mut owner = Rival {
+    let mut owner = OtherOwner {
         name: "media/owner".to_owned(),
         id: Some(id.clone()),
         deleting: false,
@@ -107,41 +109,41 @@ fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_
     assert_eq!(decide(&facts), Step::Disown { id, owner: name });
     owner.id = Some("another".to_owned());
     facts.rival = Some(owner);
-    let Step::Rest(rest) = decide(&facts) else {
+    let Step::Requeue(rest) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    let told = outcome::rested(&facts, &rest);
+    let told = outcome::after_requeue(&facts, &rest);
     assert_eq!(conditions::ready(&told).unwrap().reason, "Duplicate");
 }
 
 #[test]
 fn an_id_that_another_status_holds_is_not_settled_before_it_is_known_who_owns_the_place() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     let mut facts = world.facts();
-    assert!(matches!(decide(&facts), Step::Rest(_)));
+    assert!(matches!(decide(&facts), Step::Requeue(_)));
     let id = facts.id().unwrap().to_owned();
     facts.claimed_elsewhere.insert(id);
-    assert_eq!(decide(&facts), Step::Access);
+    assert_eq!(decide(&facts), Step::ReadSecrets);
 }
 
 #[test]
 fn an_owner_by_a_record_alone_is_asked_after_again() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let mut facts = facts(&mut world);
-    facts.rival = Some(Rival {
+    facts.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
         unproven: true,
     });
     for _ in 0..3 {
-        let Step::Rest(rest) = decide(&facts) else {
+        let Step::Requeue(rest) = decide(&facts) else {
             panic!("{:?}", decide(&facts));
         };
         let again = rest.again.unwrap();
         assert!(again > facts.now);
-        facts.status = outcome::rested(&facts, &rest);
+        facts.status = outcome::after_requeue(&facts, &rest);
         let mut told = facts.status.conditions.iter();
         assert!(told.any(|condition| condition.type_ == "Reconciling"));
         facts.now = again;
@@ -150,7 +152,7 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
 
 #[test]
 fn what_was_suspended_is_available_again_without_a_look() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     let looks = world.looks;
     for (suspend, reason) in [(true, "Suspended"), (false, "Available")] {
@@ -164,17 +166,17 @@ fn what_was_suspended_is_available_again_without_a_look() {
 
 #[test]
 fn the_plan_of_an_observer_is_what_managing_it_would_do() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.adoption = Adoption::Always;
     world.policies.observe = true;
     world.unique = false;
-    let plan = |world: &mut World| {
+    let plan = |world: &mut PlanWorld| {
         let mut facts = facts(world);
         let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
         facts.observed = Observed::seen(facts.now, rows, true);
         facts.rival = world.rival.clone();
         let desired = facts.desired.clone().unwrap();
-        observe::plan(&facts, &desired).action
+        observe::plan_status(&facts, &desired).action
     };
     assert_eq!(plan(&mut world), "Create");
     world.add_foreign(FOREIGN);
@@ -182,7 +184,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     world.add_foreign(0);
     assert_eq!(plan(&mut world), "None", "a conflict of several");
     world.rows.pop();
-    world.rival = Some(Rival {
+    world.rival = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -195,22 +197,22 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
 
 #[test]
 fn the_plan_of_an_observer_knows_what_was_sent() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.unique = false;
     world.spec.wants_key = true;
-    world.key = Key::Digest("first".to_owned());
+    world.key = SignKeyState::Digest("first".to_owned());
     world.run(3600);
     world.policies.observe = true;
     world.finalizer = false;
-    let told = |world: &mut World, key: &str| {
+    let told = |world: &mut PlanWorld, key: &str| {
         let mut facts = facts(world);
-        facts.key = Key::Digest(key.to_owned());
+        facts.key = SignKeyState::Digest(key.to_owned());
         let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
         facts.observed = Observed::seen(facts.now, rows, true);
-        let Step::Rest(rest) = decide(&facts) else {
+        let Step::Requeue(rest) = decide(&facts) else {
             panic!("{:?}", decide(&facts));
         };
-        let status = outcome::rested(&facts, &rest);
+        let status = outcome::after_requeue(&facts, &rest);
         assert_eq!(
             status.remote, world.status.remote,
             "as our own write made it"
@@ -238,13 +240,13 @@ fn the_plan_of_an_observer_knows_what_was_sent() {
 
 #[test]
 fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(0);
     let row = world.rows[0].row.clone();
     for deleting in [false, true] {
         let mut facts = facts(&mut world);
         facts.object.deleting = deleting;
-        facts.definition = Definition::Stays;
+        facts.definition = CrdPresence::Stays;
         facts.desired.as_mut().unwrap().content.url =
             Some("https://hooks.example.com/new".to_owned());
         let change = decide(&facts);
@@ -257,13 +259,13 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
         assert_eq!(change, expected);
 
         facts.claimed_elsewhere.insert(row.id.clone());
-        assert_eq!(decide(&facts), Step::Show);
-        facts.shown = Shown::Unknown(process::failure(Class::CloudDown));
-        assert!(matches!(decide(&facts), Step::Failed(_)));
-        facts.shown = Shown::Row(row.clone());
+        assert_eq!(decide(&facts), Step::GetById);
+        facts.shown = GetResult::Unknown(process::failure(Class::CloudDown));
+        assert!(matches!(decide(&facts), Step::ReportFailure(_)));
+        facts.shown = GetResult::Row(row.clone());
         assert_eq!(decide(&facts), change);
         let place = Place::new("theirs.example.com", "live");
-        facts.shown = Shown::Row(Row {
+        facts.shown = GetResult::Row(Row {
             place,
             ..row.clone()
         });
@@ -273,10 +275,10 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
             assert_eq!(step, Step::Release { retained });
             continue;
         }
-        let Step::Rest(rest) = step else {
+        let Step::Requeue(rest) = step else {
             panic!("{step:?}");
         };
-        let told = outcome::rested(&facts, &rest);
+        let told = outcome::after_requeue(&facts, &rest);
         let ready = conditions::ready(&told).unwrap();
         assert_eq!(ready.reason, "Conflict");
         assert!(

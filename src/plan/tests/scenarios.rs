@@ -1,15 +1,15 @@
 //! Single stories, each with its count of calls.
 
 use super::world::process::failure;
-use super::world::{Death, FOREIGN, Fate, SETTLE, SWEEP, World};
-use crate::plan::conditions;
-use crate::plan::facts::{Adoption, Key};
-use crate::plan::failure::Class;
+use super::world::{Death, EffectFate, FOREIGN, PlanWorld, SETTLE, SWEEP};
+use crate::plan::facts::conditions;
+use crate::plan::facts::{Adoption, SignKeyState};
 use crate::plan::outcome;
+use crate::terms::failure::Class;
 
 #[test]
 fn a_create_is_one_look_one_post_two_writes() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(600);
     assert_eq!((world.looks, world.posts, world.writes), (1, 1, 2));
     assert!(conditions::is_ready(&world.status));
@@ -17,8 +17,8 @@ fn a_create_is_one_look_one_post_two_writes() {
 
 #[test]
 fn a_rejection_for_ever_costs_at_most_24_calls_in_an_hour() {
-    let mut world = World::new();
-    world.fates = vec![Fate::Refused; 100];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::Refused; 100];
     world.run(3600);
     assert!(
         world.looks + world.posts <= 24,
@@ -31,7 +31,7 @@ fn a_rejection_for_ever_costs_at_most_24_calls_in_an_hour() {
 
 #[test]
 fn an_edit_is_one_put_and_no_look() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     let (looks, writes) = (world.looks, world.writes);
     world.edit(1);
@@ -44,9 +44,9 @@ fn an_edit_is_one_put_and_no_look() {
 
 #[test]
 fn a_lost_reply_is_claimed_even_if_the_policy_never_adopts() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.adoption = Adoption::Never;
-    world.fates = vec![Fate::ReplyLost];
+    world.fates = vec![EffectFate::ReplyLost];
     world.run(60);
     assert_eq!((world.posts, world.rows.len()), (1, 1));
     assert!(conditions::is_ready(&world.status));
@@ -55,8 +55,8 @@ fn a_lost_reply_is_claimed_even_if_the_policy_never_adopts() {
 
 #[test]
 fn a_lost_create_is_made_anew_only_after_the_settle_time() {
-    let mut world = World::new();
-    world.fates = vec![Fate::Lost];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::Lost];
     world.run(SETTLE - 1);
     assert_eq!(world.posts, 1);
     world.run(10);
@@ -65,9 +65,9 @@ fn a_lost_create_is_made_anew_only_after_the_settle_time() {
 
 #[test]
 fn a_late_commit_within_the_settle_time_is_claimed() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.unique = false;
-    world.fates = vec![Fate::Late(SETTLE - 5)];
+    world.fates = vec![EffectFate::Late(SETTLE - 5)];
     world.run(1);
     world.quiet();
     assert_eq!((world.posts, world.rows.len()), (1, 1));
@@ -76,9 +76,9 @@ fn a_late_commit_within_the_settle_time_is_claimed() {
 
 #[test]
 fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.unique = false;
-    world.fates = vec![Fate::Late(SETTLE + 15)];
+    world.fates = vec![EffectFate::Late(SETTLE + 15)];
     world.run(3 * SETTLE);
     assert_eq!(world.posts, 2);
     assert_eq!(world.rows.len(), 1, "{:#?}", world.rows);
@@ -87,7 +87,7 @@ fn a_commit_later_than_the_settle_time_is_found_and_only_one_stays() {
 
 #[test]
 fn a_delete_after_a_crash_finds_what_the_edited_spec_no_longer_describes() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.death = Some(Death {
         effects: 1,
         after: true,
@@ -101,9 +101,9 @@ fn a_delete_after_a_crash_finds_what_the_edited_spec_no_longer_describes() {
 
 #[test]
 fn a_delete_waits_for_a_second_attempt_that_may_still_come_though_the_first_was_claimed() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.unique = false;
-    world.fates = vec![Fate::Late(SETTLE - 10), Fate::Late(SETTLE + 2)];
+    world.fates = vec![EffectFate::Late(SETTLE - 10), EffectFate::Late(SETTLE + 2)];
     world.run(SETTLE + 8);
     assert_eq!((world.posts, world.rows.len()), (2, 1));
     assert!(conditions::is_ready(&world.status));
@@ -114,7 +114,7 @@ fn a_delete_waits_for_a_second_attempt_that_may_still_come_though_the_first_was_
 
 #[test]
 fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     let sweep = world.now + SWEEP;
     world.spec.adoption = Adoption::Always;
     world.add_foreign(FOREIGN);
@@ -129,7 +129,7 @@ fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
     assert_eq!((world.posts, world.ours().len()), (1, 1));
     assert_eq!(world.status.adopted, Some(true), "not claimed yet");
     let facts = world.facts();
-    let status = outcome::failed(&facts, &failure(Class::CloudDown), None, facts.now).0;
+    let status = outcome::after_failure(&facts, &failure(Class::CloudDown), None, facts.now).0;
     assert_eq!(status.deletion_policy.as_deref(), Some("Delete"));
     world.delete();
     world.quiet();
@@ -138,8 +138,8 @@ fn what_a_crash_left_in_the_place_of_an_adopted_callback_is_not_retained() {
 
 #[test]
 fn a_delete_with_an_unknown_outcome_waits_for_what_may_still_come() {
-    let mut world = World::new();
-    world.fates = vec![Fate::Late(SETTLE - 5)];
+    let mut world = PlanWorld::new();
+    world.fates = vec![EffectFate::Late(SETTLE - 5)];
     world.run(0);
     world.delete();
     world.quiet();
@@ -149,9 +149,9 @@ fn a_delete_with_an_unknown_outcome_waits_for_what_may_still_come() {
 #[test]
 fn a_foreign_row_beside_what_a_crash_left_is_told_at_once_and_never_touched() {
     for edited in [false, true] {
-        let mut world = World::new();
+        let mut world = PlanWorld::new();
         world.unique = false;
-        world.fates = vec![Fate::ReplyLost];
+        world.fates = vec![EffectFate::ReplyLost];
         world.run(0);
         world.add_foreign(FOREIGN);
         if edited {
@@ -169,7 +169,7 @@ fn a_foreign_row_beside_what_a_crash_left_is_told_at_once_and_never_touched() {
 
 #[test]
 fn a_foreign_row_is_a_conflict_that_is_never_touched() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.adoption = Adoption::Never;
     world.add_foreign(0);
     world.run(3600);
@@ -183,7 +183,7 @@ fn a_foreign_row_is_a_conflict_that_is_never_touched() {
 
 #[test]
 fn an_edit_while_suspended_and_going_is_not_what_the_cloud_holds() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     world.policies.suspend = true;
     world.generation += 1;
@@ -200,7 +200,7 @@ fn an_edit_while_suspended_and_going_is_not_what_the_cloud_holds() {
 
 #[test]
 fn a_wiped_object_gets_its_finalizer_back() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     world.wipe();
     world.run(60);
@@ -212,7 +212,7 @@ fn a_wiped_object_gets_its_finalizer_back() {
 
 #[test]
 fn a_retained_callback_stays_and_costs_no_call() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     world.retain();
     world.run(60);
@@ -223,12 +223,12 @@ fn a_retained_callback_stays_and_costs_no_call() {
 
 #[test]
 fn a_rotated_key_is_noticed_although_the_object_is_settled() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.wants_key = true;
-    world.key = Key::Digest("first".to_owned());
+    world.key = SignKeyState::Digest("first".to_owned());
     world.run(60);
     assert!(conditions::is_ready(&world.status));
-    world.key = Key::Digest("second".to_owned());
+    world.key = SignKeyState::Digest("second".to_owned());
     world.nudged = true;
     let looks = world.looks;
     world.run(60);
@@ -241,12 +241,12 @@ fn a_rotated_key_is_noticed_although_the_object_is_settled() {
 
 #[test]
 fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_one_is_back() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.wants_key = true;
-    let keys = ["first", "second"].map(|key| Key::Digest(key.to_owned()));
+    let keys = ["first", "second"].map(|key| SignKeyState::Digest(key.to_owned()));
     world.key = keys[0].clone();
     world.run(600);
-    world.fates = vec![Fate::ReplyLost];
+    world.fates = vec![EffectFate::ReplyLost];
     (world.key, world.nudged) = (keys[1].clone(), true);
     world.run(0);
     assert_eq!(world.puts, 1);
@@ -258,13 +258,13 @@ fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_on
 
 #[test]
 fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.spec.wants_key = true;
-    world.key = Key::Digest("first".to_owned());
-    world.fates = vec![Fate::ReplyLost];
+    world.key = SignKeyState::Digest("first".to_owned());
+    world.fates = vec![EffectFate::ReplyLost];
     world.list_lag = SETTLE + 5;
     world.run(10);
-    world.key = Key::Digest("second".to_owned());
+    world.key = SignKeyState::Digest("second".to_owned());
     world.run(3 * SETTLE);
     assert_eq!((world.posts, world.rows.len()), (2, 1));
     assert_eq!(world.puts, 1, "it was the first that came to something");
@@ -275,10 +275,10 @@ fn the_key_of_a_callback_that_either_of_two_attempts_made_is_sent_again() {
 
 #[test]
 fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.unique = false;
     world.spec.adoption = Adoption::Never;
-    world.fates = vec![Fate::Late(SETTLE + 2)];
+    world.fates = vec![EffectFate::Late(SETTLE + 2)];
     world.run(SETTLE + 4);
     assert_eq!((world.posts, world.rows.len()), (2, 2));
     let held = world.status.callback_id.clone();
@@ -293,7 +293,7 @@ fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed
 
 #[test]
 fn another_address_of_the_project_is_believed_once_the_callback_is_found_there() {
-    let mut world = World::new();
+    let mut world = PlanWorld::new();
     world.run(60);
     world.endpoint = "https://live.elsewhere.example.com".to_owned();
     let rows = std::mem::take(&mut world.rows);

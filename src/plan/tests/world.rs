@@ -9,12 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::status::Status;
-use crate::plan::content::Content;
-use crate::plan::facts::{Adoption, Deletion, Desired, Key, Policies, Rival, Shown};
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
-use crate::plan::time::later;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{
+    Adoption, Deletion, Desired, GetResult, OtherOwner, Policies, SignKeyState,
+};
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
@@ -30,7 +32,7 @@ pub(super) const FOREIGN: usize = 3;
 
 /// What happens to the next change that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum EffectFate {
     Lost,
     ReplyLost,
     /// It is carried out so many seconds after its client gave up.
@@ -48,7 +50,7 @@ pub(super) struct Death {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Remote {
+pub(super) struct WorldRemote {
     pub(super) row: Row,
     /// Made by a POST of the operator; everything else is foreign.
     pub(super) posted: bool,
@@ -59,12 +61,12 @@ pub(super) struct Remote {
     clippy::struct_excessive_bools,
     reason = "independent facts, not a state"
 )]
-pub(super) struct World {
+pub(super) struct PlanWorld {
     pub(super) now: i64,
-    pub(super) rows: Vec<Remote>,
+    pub(super) rows: Vec<WorldRemote>,
     pub(super) unique: bool,
     pub(super) list_lag: i64,
-    pub(super) fates: Vec<Fate>,
+    pub(super) fates: Vec<EffectFate>,
     pub(super) death: Option<Death>,
     late: Vec<(i64, Row)>,
     next_id: usize,
@@ -81,12 +83,12 @@ pub(super) struct World {
     known: Option<Record>,
     deleted: BTreeSet<String>,
     rechecked: Option<String>,
-    shown: Shown,
+    shown: GetResult,
     next_sweep: i64,
     look_at: Option<Timestamp>,
-    pub(super) key: Key,
+    pub(super) key: SignKeyState,
     pub(super) nudged: bool,
-    pub(super) rival: Option<Rival>,
+    pub(super) rival: Option<OtherOwner>,
     pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
@@ -100,7 +102,7 @@ pub(super) struct World {
 /// The process died.
 struct Dead;
 
-impl World {
+impl PlanWorld {
     pub(super) fn new() -> Self {
         Self {
             now: 1_800_000_000,
@@ -131,10 +133,10 @@ impl World {
             known: None,
             deleted: BTreeSet::new(),
             rechecked: None,
-            shown: Shown::Unasked,
+            shown: GetResult::Unasked,
             next_sweep: 1_800_000_000 + SWEEP,
             look_at: None,
-            key: Key::Unwanted,
+            key: SignKeyState::Unwanted,
             nudged: false,
             rival: None,
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
@@ -176,7 +178,7 @@ impl World {
     pub(super) fn add_foreign(&mut self, url: usize) {
         let taken = self.unique && !self.rows.is_empty();
         let claims = |record: &Record| {
-            record.has_several() || record.is_open(self.status.closed_operation.as_deref())
+            record.has_several_attempts() || record.is_open(self.status.closed_operation.as_deref())
         };
         let late = self.list_lag > 0 || self.annotation.as_ref().is_some_and(claims);
         let alike = url != FOREIGN && late;
@@ -204,7 +206,7 @@ impl World {
                 self.deleted.clear();
                 self.rechecked = None;
                 self.look_at = None;
-                self.shown = Shown::Unasked;
+                self.shown = GetResult::Unasked;
                 Some(0)
             });
             // Only what was asked for, and the sweep, bring the process back.

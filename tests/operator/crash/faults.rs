@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
-    ground::{End, Ground, Held},
+    ground::{CrashEnd, CrashGround, HeldCallback},
     in_place,
-    scene::Scene,
+    scene::CrashScene,
     tell,
-    trouble::{API_SERVER, CLOUD, Trouble, end},
+    trouble::{API_SERVER, CLOUD, CrashTrouble, end},
 };
 use crate::support::{
-    chance::Chance,
+    chance::Dice,
     eventually,
-    operator::Operator,
-    proxy::{Answer, Calls, Harm, Order},
+    operator::OperatorProcess,
+    proxy::{Harm, HarmedAnswer, HarmedCalls, StreamOrder},
     world::LIMIT,
 };
 
@@ -51,7 +51,7 @@ async fn every_trouble_with_the_cloud_ends_in_the_right_world() {
 
 #[tokio::test]
 async fn troubles_with_both_at_once_end_in_the_right_world() {
-    let mut chance = Chance::from_environment("FAULTS_SEED");
+    let mut chance = Dice::from_environment("FAULTS_SEED");
     let mixtures = (0..MIXTURES).map(|_| {
         let (with_api_server, with_cloud) = (chance.pick(&API_SERVER), chance.pick(&CLOUD));
         vec![*with_api_server, *with_cloud]
@@ -61,28 +61,28 @@ async fn troubles_with_both_at_once_end_in_the_right_world() {
 
 #[tokio::test]
 async fn a_watch_that_fails_is_told_with_its_cause() {
-    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
     let operator = ground.operator().await;
-    for calls in [Calls::Watch, Calls::List] {
+    for calls in [HarmedCalls::Watch, HarmedCalls::List] {
         let harm = Harm::to(calls).times(usize::MAX);
-        ground.proxy.harm(harm.before(Answer::page(500)));
+        ground.proxy.harm(harm.before(HarmedAnswer::page(500)));
     }
-    let told = |operator: &Operator, level: &str, text: &str| {
+    let told = |operator: &OperatorProcess, level: &str, text: &str| {
         let output = operator.output();
         let mut lines = output.lines();
         lines.any(|line| line.contains(&format!(r#""level":"{level}""#)) && line.contains(text))
     };
     eventually("the failure is told", LIMIT, async || {
         // Ready is said when all is listed: the watch may begin after that.
-        ground.proxy.watches(Order::End);
+        ground.proxy.watches(StreamOrder::End);
         let cause = "line 0";
         told(&operator, "WARN", cause).then_some(())
     })
     .await;
     ground.proxy.calm();
-    Scene::Create.act(&ground, json!({})).await;
+    CrashScene::Create.act(&ground, json!({})).await;
     ground
-        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .converges_within(PATIENCE, &CrashScene::Create.end(&ground))
         .await;
     eventually("its end is told, too", LIMIT, async || {
         told(&operator, "INFO", "the objects are watched again").then_some(())
@@ -93,22 +93,22 @@ async fn a_watch_that_fails_is_told_with_its_cause() {
 
 #[tokio::test]
 async fn a_watch_that_falls_silent_for_good_is_given_up() {
-    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
     let _operator = ground.operator().await;
-    ground.proxy.watches(Order::Freeze);
-    Scene::Create.act(&ground, json!({})).await;
-    let end = Scene::Create.end(&ground);
+    ground.proxy.watches(StreamOrder::Freeze);
+    CrashScene::Create.act(&ground, json!({})).await;
+    let end = CrashScene::Create.end(&ground);
     ground.converges_within(SILENCE + PATIENCE, &end).await;
 }
 
 #[tokio::test]
 async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
-    let ground = Ground::new(Scene::Create.settings(true)).await;
+    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
     let _operator = ground.operator().await;
-    let conflict = Answer::error(409, "Conflict");
-    let harm = Harm::to(Calls::Status).times(usize::MAX);
+    let conflict = HarmedAnswer::error(409, "Conflict");
+    let harm = Harm::to(HarmedCalls::Status).times(usize::MAX);
     ground.proxy.harm(harm.before(conflict));
-    Scene::Create.act(&ground, json!({})).await;
+    CrashScene::Create.act(&ground, json!({})).await;
     eventually("the first conflict", LIMIT, async || {
         (ground.proxy.harmed() > 0).then_some(())
     })
@@ -119,12 +119,12 @@ async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
     assert!(tries <= 10, "{tries} in 3 s");
     ground.proxy.calm();
     ground
-        .converges_within(PATIENCE, &Scene::Create.end(&ground))
+        .converges_within(PATIENCE, &CrashScene::Create.end(&ground))
         .await;
 }
 
 /// Runs all three changes through each of these. Panics when one fails.
-async fn run(what: &str, mixtures: Vec<Vec<Trouble>>) {
+async fn run(what: &str, mixtures: Vec<Vec<CrashTrouble>>) {
     let places = Arc::new(Semaphore::new(ABREAST));
     let runs = mixtures.iter().cloned().map(|troubles| {
         let places = Arc::clone(&places);
@@ -150,16 +150,16 @@ async fn run(what: &str, mixtures: Vec<Vec<Trouble>>) {
     assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
 }
 
-fn names(troubles: &[Trouble]) -> Vec<&'static str> {
+fn names(troubles: &[CrashTrouble]) -> Vec<&'static str> {
     troubles.iter().map(|trouble| trouble.name).collect()
 }
 
 /// A create, an update and a delete while these troubles last. How many calls that took at the API server and at the cloud.
-async fn through(troubles: Vec<Trouble>) -> (usize, usize) {
+async fn through(troubles: Vec<CrashTrouble>) -> (usize, usize) {
     // Without uniqueness nothing but the operator stands in the way of a second callback.
-    let ground = Ground::new(Scene::Create.settings(false)).await;
+    let ground = CrashGround::new(CrashScene::Create.settings(false)).await;
     let mut operator = ground.operator().await;
-    for scene in [Scene::Create, Scene::Update, Scene::Delete] {
+    for scene in [CrashScene::Create, CrashScene::Update, CrashScene::Delete] {
         for trouble in &troubles {
             (trouble.begin)(&ground);
         }
@@ -172,8 +172,8 @@ async fn through(troubles: Vec<Trouble>) -> (usize, usize) {
         }
         let recorded = troubles.iter().all(|trouble| trouble.recorded);
         let wanted = match scene.end(&ground) {
-            End::Held(held) => End::Held(Held { recorded, ..held }),
-            end @ (End::Gone | End::Conflict { .. }) => end,
+            CrashEnd::Held(held) => CrashEnd::Held(HeldCallback { recorded, ..held }),
+            end @ (CrashEnd::Gone | CrashEnd::Conflict { .. }) => end,
         };
         ground.converges_within(PATIENCE, &wanted).await;
         end(&ground);
@@ -190,7 +190,7 @@ async fn through(troubles: Vec<Trouble>) -> (usize, usize) {
 }
 
 /// Whatever it was answered, each of its lines is one that programs can read.
-pub(super) fn check_log(operator: &Operator) {
+pub(super) fn check_log(operator: &OperatorProcess) {
     for line in operator.output().lines() {
         let read: Result<Value, _> = serde_json::from_str(line);
         assert!(read.is_ok_and(|line| line.is_object()), "{line}");

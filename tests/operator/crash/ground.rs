@@ -6,17 +6,20 @@ use std::{
 };
 
 use kube::ResourceExt as _;
-use live_simulator::{Cause, Change, Credential, Operation, Row, RowPatch, Settings};
+use live_simulator::{
+    KnownCredential, LoggedCause, LoggedChange, LoggedOperation, RowPatch, SimulatorSettings,
+    StoredRow,
+};
 use recording_callback_operator::api::{
     FINALIZER, PENDING_OPERATION, RecordingCallback, status::Status,
 };
 use serde_json::Value;
 
 use crate::support::{
-    operator::Operator,
-    proxy::Proxy,
+    operator::OperatorProcess,
+    proxy::ApiProxy,
     trap::Trap,
-    world::{AK, PROJECT, SK, World, condition},
+    world::{AK, OperatorWorld, PROJECT, SK, condition},
 };
 
 /// The object under test, and its place.
@@ -34,21 +37,21 @@ pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 60);
 const POLL: Duration = Duration::from_millis(300);
 
 /// A world behind a trap.
-pub(super) struct Ground {
-    pub(super) world: World,
+pub(super) struct CrashGround {
+    pub(super) world: OperatorWorld,
     pub(super) trap: Arc<Trap>,
-    pub(super) proxy: Proxy,
+    pub(super) proxy: ApiProxy,
     /// Rows of others, which nobody may touch.
-    pub(super) foreign: Mutex<Vec<Row>>,
+    pub(super) foreign: Mutex<Vec<StoredRow>>,
     /// How many rows of ours there may be at one time: one, save where the cloud makes a second one after the settle time.
     pub(super) at_once: usize,
 }
 
 /// How a run must end.
 #[derive(Clone, Debug)]
-pub(super) enum End {
+pub(super) enum CrashEnd {
     /// The cloud holds the spec in exactly one row, the object knows it, and nothing is left to do.
-    Held(Held),
+    Held(HeldCallback),
     /// Neither the object nor a row of it is there.
     Gone,
     /// Somebody else's row is in the way: told, and untouched. Beside it there is our row, if there was one.
@@ -62,7 +65,7 @@ pub(super) enum End {
 
 /// What the one row is like.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct HeldCallback {
     pub(super) url: String,
     pub(super) key: Option<&'static str>,
     /// The row that it must be, if that is known.
@@ -75,15 +78,15 @@ pub(super) struct Held {
     pub(super) recorded: bool,
 }
 
-impl Ground {
+impl CrashGround {
     /// Rows of others lie beside the place from the start.
-    pub(super) async fn new(settings: Settings) -> Self {
-        let world = World::with(settings).await;
-        let credential = Credential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "other");
+    pub(super) async fn new(settings: SimulatorSettings) -> Self {
+        let world = OperatorWorld::with(settings).await;
+        let credential = KnownCredential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "other");
         world.cloud.add_credential(credential);
         let trap = Trap::before(&world.cloud);
         let ground = Self {
-            proxy: Proxy::start(Arc::clone(&trap)).await,
+            proxy: ApiProxy::start(Arc::clone(&trap)).await,
             trap,
             foreign: Mutex::default(),
             at_once: 1,
@@ -95,18 +98,18 @@ impl Ground {
     }
 
     /// Starts the operator with the proxy between it and the API server.
-    pub(super) async fn operator(&self) -> Operator {
+    pub(super) async fn operator(&self) -> OperatorProcess {
         self.operator_with(&[]).await
     }
 
     /// The same with more flags.
-    pub(super) async fn operator_with(&self, more: &[&str]) -> Operator {
+    pub(super) async fn operator_with(&self, more: &[&str]) -> OperatorProcess {
         let flags = self.world.flags_with(more);
-        Operator::start_at(self.proxy.url(), &flags).await
+        OperatorProcess::start_at(self.proxy.url(), &flags).await
     }
 
     /// Somebody else makes a row.
-    pub(super) fn intrude(&self, domain: &str, app: &str, url: &str) -> Row {
+    pub(super) fn intrude(&self, domain: &str, app: &str, url: &str) -> StoredRow {
         let fields = RowPatch {
             notify_callback_url: Some(url.to_owned()),
             ..RowPatch::default()
@@ -117,19 +120,19 @@ impl Ground {
     }
 
     /// The rows at the object's place, those of others included.
-    pub(super) fn rows(&self) -> Vec<Row> {
+    pub(super) fn rows(&self) -> Vec<StoredRow> {
         let rows = self.world.cloud.rows().into_iter();
         rows.filter(|row| row.publish_domain == DOMAIN && row.app == APP)
             .collect()
     }
 
     /// Waits until the end is reached.
-    pub(super) async fn converges(&self, end: &End) {
+    pub(super) async fn converges(&self, end: &CrashEnd) {
         self.converges_within(RECOVERY, end).await;
     }
 
     /// The same with another bound.
-    pub(super) async fn converges_within(&self, limit: Duration, end: &End) {
+    pub(super) async fn converges_within(&self, limit: Duration, end: &CrashEnd) {
         let mut last = String::new();
         let reached = tokio::time::timeout(limit, async {
             while let Err(why) = self.judge(end).await {
@@ -151,7 +154,7 @@ impl Ground {
     }
 
     /// The end has lasted.
-    pub(super) async fn still(&self, end: &End) {
+    pub(super) async fn still(&self, end: &CrashEnd) {
         self.judge(end).await.unwrap();
         self.check_history();
     }
@@ -160,22 +163,22 @@ impl Ground {
     fn check_history(&self) {
         let mut alive: Vec<String> = Vec::new();
         for mutation in self.world.cloud.mutations() {
-            let Cause::Call(_) = mutation.cause else {
+            let LoggedCause::Call(_) = mutation.cause else {
                 continue;
             };
             let row = mutation.row;
             let is_foreign = self.foreign.lock().unwrap().iter().any(|f| f.id == row.id);
             assert!(!is_foreign, "a row of somebody else was touched: {row:#?}");
             match mutation.change {
-                Change::Created => alive.push(row.id),
-                Change::Updated => {}
-                Change::Deleted => alive.retain(|id| *id != row.id),
+                LoggedChange::Created => alive.push(row.id),
+                LoggedChange::Updated => {}
+                LoggedChange::Deleted => alive.retain(|id| *id != row.id),
             }
             assert!(alive.len() <= self.at_once, "at once: {alive:?}");
         }
     }
 
-    async fn judge(&self, end: &End) -> Result<(), String> {
+    async fn judge(&self, end: &CrashEnd) -> Result<(), String> {
         let object = self.world.get(NAME).await;
         let foreign = self.foreign.lock().unwrap().clone();
         for row in &foreign {
@@ -185,17 +188,17 @@ impl Ground {
                 &Some(row.clone()),
             )?;
         }
-        let own: Vec<Row> = self
+        let own: Vec<StoredRow> = self
             .rows()
             .into_iter()
             .filter(|row| foreign.iter().all(|foreign| foreign.id != row.id))
             .collect();
         match (end, object) {
-            (End::Gone, None) => same("rows", &own.len(), &0),
-            (End::Gone, Some(_)) => Err("the object is still there".to_owned()),
+            (CrashEnd::Gone, None) => same("rows", &own.len(), &0),
+            (CrashEnd::Gone, Some(_)) => Err("the object is still there".to_owned()),
             (_, None) => Err("the object is gone".to_owned()),
-            (End::Held(held), Some(object)) => self.judge_held(held, &object, &own),
-            (End::Conflict { own: wanted, id }, Some(object)) => {
+            (CrashEnd::Held(held), Some(object)) => self.judge_held(held, &object, &own),
+            (CrashEnd::Conflict { own: wanted, id }, Some(object)) => {
                 same("rows", &own.len(), &usize::from(*wanted))?;
                 let status = object.status.unwrap_or_default();
                 let reason = condition(&status, "Ready").map(|ready| ready.reason.as_str());
@@ -213,9 +216,9 @@ impl Ground {
 
     fn judge_held(
         &self,
-        held: &Held,
+        held: &HeldCallback,
         object: &RecordingCallback,
-        own: &[Row],
+        own: &[StoredRow],
     ) -> Result<(), String> {
         let [row] = own else {
             return Err(format!("{} rows", own.len()));
@@ -230,7 +233,7 @@ impl Ground {
             &vec!["RECORD_FILE_COMPLETE".to_owned()],
         )?;
         same("sign type", &row.sign_type.as_str(), &"HMACSHA256")?;
-        let key = row.key.as_ref().map(live_simulator::SignKey::reveal);
+        let key = row.key.as_ref().map(live_simulator::StoredSignKey::reveal);
         same("key", &key, &held.key)?;
 
         let status = object.status.clone().unwrap_or_default();
@@ -297,7 +300,7 @@ impl Ground {
         let calls = self.world.cloud.calls();
         let posts = calls
             .iter()
-            .filter(|call| call.operation == Operation::Create)
+            .filter(|call| call.operation == LoggedOperation::Create)
             .count();
         let Some(text) = object.annotations().get(PENDING_OPERATION) else {
             return same("POSTs without a record", &posts, &0);

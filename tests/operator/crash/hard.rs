@@ -1,21 +1,21 @@
 //! What happens between the kill and the restart, where looking before creating is not enough.
 
 use kube::ResourceExt as _;
-use live_simulator::Settings;
+use live_simulator::SimulatorSettings;
 use recording_callback_operator::api::{
     FINALIZER, PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback,
 };
 use serde_json::{Value, json};
 
 use super::{
-    ground::{APP, DOMAIN, End, Ground, Held, NAME, OTHER_PROJECT},
+    ground::{APP, CrashEnd, CrashGround, DOMAIN, HeldCallback, NAME, OTHER_PROJECT},
     scene::{EDITED, URL},
 };
 use crate::support::world::{PROJECT, condition};
 
 /// What goes on around the kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Case {
+pub(super) enum HardCase {
     Nothing,
     /// `adoptionPolicy: Never`: what the dead process made must not be taken for somebody else's.
     AdoptNever,
@@ -39,7 +39,7 @@ pub(super) enum Case {
     Wiped,
 }
 
-impl Case {
+impl HardCase {
     pub(super) const HARD: [Self; 10] = [
         Self::AdoptNever,
         Self::EditedNever,
@@ -54,9 +54,9 @@ impl Case {
     ];
 
     /// The cloud of this case.
-    pub(super) fn settings(self, settings: Settings) -> Settings {
+    pub(super) fn settings(self, settings: SimulatorSettings) -> SimulatorSettings {
         let lags = matches!(self, Self::ListLag | Self::DeletedUnderLag);
-        Settings {
+        SimulatorSettings {
             list_lag_ms: if lags { 3000 } else { 0 },
             ..settings
         }
@@ -72,26 +72,28 @@ impl Case {
     }
 
     /// Happens while no process runs. `end` is how it would end without this.
-    pub(super) async fn meanwhile(self, ground: &Ground, end: End) -> End {
+    pub(super) async fn meanwhile(self, ground: &CrashGround, end: CrashEnd) -> CrashEnd {
         let world = &ground.world;
-        let End::Held(held) = end else { return end };
+        let CrashEnd::Held(held) = end else {
+            return end;
+        };
         match self {
-            Self::Nothing | Self::AdoptNever | Self::ListLag => End::Held(held),
+            Self::Nothing | Self::AdoptNever | Self::ListLag => CrashEnd::Held(held),
             Self::Edited | Self::EditedNever => {
                 let edit = json!({ "spec": { "notifyCallbackURL": EDITED } });
                 world.patch(NAME, edit).await;
                 let url = EDITED.to_owned();
-                End::Held(Held { url, ..held })
+                CrashEnd::Held(HeldCallback { url, ..held })
             }
             Self::Deleted | Self::DeletedUnderLag => {
                 world.delete(NAME).await;
-                End::Gone
+                CrashEnd::Gone
             }
             Self::ForeignSame => foreign(ground, URL, held).await,
             Self::ForeignOther => foreign(ground, "https://foreign.example.com/record", held).await,
             Self::SecretGone => {
                 world.delete_secret("huaweicloud").await;
-                End::Held(held)
+                CrashEnd::Held(held)
             }
             Self::OtherProject => other_project(ground, held).await,
             Self::Wiped => wiped(ground, held).await,
@@ -99,7 +101,7 @@ impl Case {
     }
 
     /// Happens once a process runs again.
-    pub(super) async fn afterwards(self, ground: &Ground, end: &End) {
+    pub(super) async fn afterwards(self, ground: &CrashGround, end: &CrashEnd) {
         let world = &ground.world;
         let ready = is_ready(ground).await;
         if matches!(self, Self::ForeignSame | Self::ForeignOther) && ready {
@@ -113,7 +115,7 @@ impl Case {
             }
             world.put_secret("huaweicloud", &world.credentials()).await;
         }
-        let stays = matches!(end, End::Held(held) if held.project == PROJECT);
+        let stays = matches!(end, CrashEnd::Held(held) if held.project == PROJECT);
         if self == Self::OtherProject && stays {
             world.reason(NAME, "TargetChanged").await;
             world.put_secret("huaweicloud", &world.credentials()).await;
@@ -122,23 +124,23 @@ impl Case {
 }
 
 /// Somebody else makes a row at the place, where the cloud lets him.
-async fn foreign(ground: &Ground, url: &str, held: Held) -> End {
+async fn foreign(ground: &CrashGround, url: &str, held: HeldCallback) -> CrashEnd {
     let own = ground.rows().pop();
     if own.is_some() && ground.world.cloud.settings(|settings| settings.uniqueness) {
-        return End::Held(held);
+        return CrashEnd::Held(held);
     }
     let row = ground.intrude(DOMAIN, APP, url);
     if own.is_some() || url != URL {
         // Of two that say the same, made in one second, either may be taken for our own.
         let id = own.as_ref().map(|own| own.id.clone());
-        return End::Conflict {
+        return CrashEnd::Conflict {
             own: own.is_some(),
             id: id.filter(|_| url != URL),
         };
     }
     // It is what the object wants, so it is the one: taken for our own by the record where there is one, else adopted.
     ground.foreign.lock().unwrap().pop();
-    End::Held(Held {
+    CrashEnd::Held(HeldCallback {
         id: Some(row.id),
         adopted: Some(!knows_home(ground).await),
         ..held
@@ -146,7 +148,7 @@ async fn foreign(ground: &Ground, url: &str, held: Held) -> End {
 }
 
 /// The Secret names another project: only an object that made nothing yet may go there.
-async fn other_project(ground: &Ground, held: Held) -> End {
+async fn other_project(ground: &CrashGround, held: HeldCallback) -> CrashEnd {
     let mut values = ground.world.credentials();
     for (name, value) in &mut values {
         if *name == "project_id" {
@@ -159,16 +161,16 @@ async fn other_project(ground: &Ground, held: Held) -> End {
     } else {
         OTHER_PROJECT
     };
-    End::Held(Held { project, ..held })
+    CrashEnd::Held(HeldCallback { project, ..held })
 }
 
 /// Nobody puts it back: with the record goes the knowledge whose the row is, unless the status holds its id: then the
 /// row is found, and adopted.
-async fn wiped(ground: &Ground, held: Held) -> End {
+async fn wiped(ground: &CrashGround, held: HeldCallback) -> CrashEnd {
     let object = ground.world.get(NAME).await.unwrap();
     let is_ours = object.status.unwrap_or_default().callback_id.is_some();
     wipe(ground).await;
-    End::Held(Held {
+    CrashEnd::Held(HeldCallback {
         adopted: Some(!is_ours && !ground.rows().is_empty()),
         recorded: false,
         ..held
@@ -176,20 +178,20 @@ async fn wiped(ground: &Ground, held: Held) -> End {
 }
 
 /// Annotation and finalizer go. The object as it is then.
-pub(super) async fn wipe(ground: &Ground) -> RecordingCallback {
+pub(super) async fn wipe(ground: &CrashGround) -> RecordingCallback {
     let wiped =
         json!({ "metadata": { "annotations": { PENDING_OPERATION: null }, "finalizers": null } });
     ground.world.patch(NAME, wiped).await
 }
 
 /// Whether the object tells where its row is or may be.
-async fn knows_home(ground: &Ground) -> bool {
+async fn knows_home(ground: &CrashGround) -> bool {
     let object = ground.world.get(NAME).await.unwrap();
     object.annotations().contains_key(PENDING_OPERATION)
         && object.finalizers().contains(&FINALIZER.to_owned())
 }
 
-async fn is_ready(ground: &Ground) -> bool {
+async fn is_ready(ground: &CrashGround) -> bool {
     let status = ground
         .world
         .get(NAME)

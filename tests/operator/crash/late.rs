@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use live_simulator::{Fault, Operation, Settings};
+use live_simulator::{LoggedOperation, ScriptedFault, SimulatorSettings};
 use tokio::sync::Semaphore;
 
 use super::{
     ABREAST,
-    ground::{End, Ground, Held, NAME, RECOVERY},
-    hard::{Case, wipe},
+    ground::{CrashEnd, CrashGround, HeldCallback, NAME, RECOVERY},
+    hard::{HardCase, wipe},
     in_place,
-    scene::Scene,
+    scene::CrashScene,
     tell,
 };
 
@@ -22,10 +22,10 @@ const AFTER: Duration = Duration::from_secs(9);
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
-struct Late {
+struct LateCase {
     unique: bool,
     delay: Duration,
-    case: Case,
+    case: HardCase,
     /// Whether the process is killed when the create has arrived; else its patience ends.
     killed: bool,
 }
@@ -35,20 +35,20 @@ async fn a_create_that_is_carried_out_late_ends_with_exactly_one_callback() {
     let mut lates = Vec::new();
     for unique in [true, false] {
         for killed in [true, false] {
-            let late = |delay, case| Late {
+            let late = |delay, case| LateCase {
                 unique,
                 delay,
                 case,
                 killed,
             };
-            for case in [Case::Nothing, Case::AdoptNever, Case::Edited] {
+            for case in [HardCase::Nothing, HardCase::AdoptNever, HardCase::Edited] {
                 lates.extend([late(WITHIN, case), late(AFTER, case)]);
             }
             // A create that comes after the settle time, and after its object, is beyond what anybody can know.
-            lates.push(late(WITHIN, Case::Deleted));
+            lates.push(late(WITHIN, HardCase::Deleted));
             if !killed {
                 // Nobody can know what a dead process knew.
-                lates.push(late(WITHIN, Case::Wiped));
+                lates.push(late(WITHIN, HardCase::Wiped));
             }
         }
     }
@@ -67,19 +67,19 @@ async fn a_create_that_is_carried_out_late_ends_with_exactly_one_callback() {
     assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
 }
 
-async fn run(late: Late) {
-    let settings = Settings {
+async fn run(late: LateCase) {
+    let settings = SimulatorSettings {
         uniqueness: late.unique,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
-    let mut ground = Ground::new(settings).await;
+    let mut ground = CrashGround::new(settings).await;
     let outlives = late.delay == AFTER && !late.unique;
     ground.at_once = if outlives { 2 } else { 1 };
     let cloud = &ground.world.cloud;
-    cloud.fault(Fault::on(Operation::Create).delay_before(late.delay));
+    cloud.fault(ScriptedFault::on(LoggedOperation::Create).delay_before(late.delay));
 
     let mut operator = ground.operator().await;
-    Scene::Create.act(&ground, late.case.spec()).await;
+    CrashScene::Create.act(&ground, late.case.spec()).await;
     let arrived = |cloud: &live_simulator::Cloud| first(cloud).is_some();
     cloud
         .wait_for("the create", RECOVERY, arrived)
@@ -106,13 +106,13 @@ async fn run(late: Late) {
 }
 
 /// What happens before the create is carried out, and how it must end then.
-async fn meanwhile(ground: &Ground, case: Case) -> End {
-    let end = Scene::Create.end(ground);
-    if let (Case::Wiped, End::Held(held)) = (case, &end) {
+async fn meanwhile(ground: &CrashGround, case: HardCase) -> CrashEnd {
+    let end = CrashScene::Create.end(ground);
+    if let (HardCase::Wiped, CrashEnd::Held(held)) = (case, &end) {
         // The process lives: it puts the record back, and the row is known to be ours. On a busy machine the row may have been
         // claimed by the time that this test wipes: then the status holds its id, the record is closed, and nobody needs it back.
         let status = wipe(ground).await.status.unwrap_or_default();
-        return End::Held(Held {
+        return CrashEnd::Held(HeldCallback {
             recorded: status.closed_operation.is_none(),
             ..held.clone()
         });
@@ -121,7 +121,7 @@ async fn meanwhile(ground: &Ground, case: Case) -> End {
 }
 
 /// The first create.
-fn first(cloud: &live_simulator::Cloud) -> Option<live_simulator::Call> {
+fn first(cloud: &live_simulator::Cloud) -> Option<live_simulator::LoggedCall> {
     let mut calls = cloud.calls().into_iter();
-    calls.find(|call| call.operation == Operation::Create)
+    calls.find(|call| call.operation == LoggedOperation::Create)
 }

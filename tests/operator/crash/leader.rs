@@ -3,24 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use live_simulator::{Operation, Settings};
+use live_simulator::{LoggedOperation, SimulatorSettings};
 use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    ground::{End, Ground, RECOVERY},
-    hard::Case,
+    ground::{CrashEnd, CrashGround, RECOVERY},
+    hard::HardCase,
     in_place,
-    scene::{EDITED, Scene},
+    scene::{CrashScene, EDITED},
     tell,
 };
 use crate::support::{
     eventually,
     lease::{allow_lease, is_leading, leads},
-    operator::Operator,
-    proxy::{Answer, Calls, Harm},
+    operator::OperatorProcess,
+    proxy::{Harm, HarmedAnswer, HarmedCalls},
     trap::{Blow, Point, strike},
-    world::{LIMIT, World},
+    world::{LIMIT, OperatorWorld},
 };
 
 /// How long the Lease of these tests holds.
@@ -35,9 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn two_operators_without_a_lease_make_one_callback_for_each_object() {
     for uniqueness in [true, false] {
-        let world = World::with(Settings {
+        let world = OperatorWorld::with(SimulatorSettings {
             uniqueness,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         })
         .await;
         let _operators = (world.operator().await, world.operator().await);
@@ -65,7 +65,7 @@ async fn two_operators_without_a_lease_make_one_callback_for_each_object() {
         }
         assert_eq!(world.cloud.rows().len(), names.len());
         assert_eq!(
-            world.count(Operation::Create),
+            world.count(LoggedOperation::Create),
             names.len(),
             "no other was made"
         );
@@ -105,23 +105,26 @@ async fn a_standby_takes_over_in_time() {
     assert!(graceful < LEASE / 2, "{graceful:?}");
     assert!(sudden < LEASE + LEASE / 2, "{sudden:?}");
 
-    Scene::Create.act(&ground, json!({})).await;
-    ground.converges(&Scene::Create.end(&ground)).await;
+    CrashScene::Create.act(&ground, json!({})).await;
+    ground.converges(&CrashScene::Create.end(&ground)).await;
 }
 
 #[tokio::test]
 async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
     let ground = ground(true).await;
     let mut operator = leader(&ground).await;
-    let hung = Harm::to(Calls::Lease);
-    for (number, hung) in [hung.clone().before(Answer::Hang), hung.after(Answer::Hang)]
-        .into_iter()
-        .enumerate()
+    let hung = Harm::to(HarmedCalls::Lease);
+    for (number, hung) in [
+        hung.clone().before(HarmedAnswer::Hang),
+        hung.after(HarmedAnswer::Hang),
+    ]
+    .into_iter()
+    .enumerate()
     {
         ground.proxy.harm(hung);
         let peers = eventually("it is renewed twice afterwards", LIMIT, async || {
             let seen = ground.proxy.seen().into_iter();
-            let lease = seen.filter(|seen| seen.calls == Calls::Lease);
+            let lease = seen.filter(|seen| seen.calls == HarmedCalls::Lease);
             let mut harmed = 0;
             let after = lease.skip_while(|seen| {
                 harmed += usize::from(seen.harmed);
@@ -133,8 +136,8 @@ async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
         .await;
         assert!(!peers[1..].contains(&peers[0]), "{peers:?}");
     }
-    Scene::Create.act(&ground, json!({})).await;
-    ground.converges(&Scene::Create.end(&ground)).await;
+    CrashScene::Create.act(&ground, json!({})).await;
+    ground.converges(&CrashScene::Create.end(&ground)).await;
     assert!(operator.terminate().await.success(), "it led all the time");
 }
 
@@ -143,8 +146,8 @@ async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
     let places = Arc::new(Semaphore::new(PAIRS));
     let mut runs = Vec::new();
     for unique in [true, false] {
-        for scene in [Scene::Create, Scene::Update, Scene::Delete] {
-            let golden = super::golden(scene, unique, Case::Nothing);
+        for scene in [CrashScene::Create, CrashScene::Update, CrashScene::Delete] {
+            let golden = super::golden(scene, unique, HardCase::Nothing);
             let (points, _) = Box::pin(golden).await;
             runs.extend(points.into_iter().map(|point| (unique, scene, point)));
         }
@@ -179,9 +182,9 @@ async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
 }
 
 /// The leader is stopped at a point, another one takes over and finishes, and the first one goes on. Whether it came by the point.
-async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
+async fn superseded(unique: bool, scene: CrashScene, point: Point) -> bool {
     let ground = ground_of(scene.settings(unique)).await;
-    super::prepare(&ground, scene, Case::Nothing).await;
+    super::prepare(&ground, scene, HardCase::Nothing).await;
     let mut first = leader(&ground).await;
     let mut second = standby(&ground).await;
     let process = first.process();
@@ -210,7 +213,7 @@ async fn superseded(unique: bool, scene: Scene, point: Point) -> bool {
 }
 
 /// Waits until it leads, or one that was started in its place.
-async fn taken_over_by(mut operator: Operator, ground: &Ground) -> Operator {
+async fn taken_over_by(mut operator: OperatorProcess, ground: &CrashGround) -> OperatorProcess {
     eventually("another one leads", LIMIT, async || {
         if operator.has_ended() {
             operator = standby(ground).await;
@@ -223,7 +226,11 @@ async fn taken_over_by(mut operator: Operator, ground: &Ground) -> Operator {
 
 /// Waits until all is done. On a busy machine whoever leads may lose its Lease by itself and end; then, as in a Deployment, another
 /// one starts in its place.
-async fn finished_by(mut operator: Operator, ground: &Ground, end: &End) -> Operator {
+async fn finished_by(
+    mut operator: OperatorProcess,
+    ground: &CrashGround,
+    end: &CrashEnd,
+) -> OperatorProcess {
     loop {
         tokio::select! {
             () = ground.converges_within(LEASE + RECOVERY, end) => return operator,
@@ -232,25 +239,25 @@ async fn finished_by(mut operator: Operator, ground: &Ground, end: &End) -> Oper
     }
 }
 
-pub(super) async fn ground(unique: bool) -> Ground {
-    ground_of(Scene::Create.settings(unique)).await
+pub(super) async fn ground(unique: bool) -> CrashGround {
+    ground_of(CrashScene::Create.settings(unique)).await
 }
 
 /// A world in which the operator may keep a Lease, too.
-async fn ground_of(settings: Settings) -> Ground {
-    let ground = Ground::new(settings).await;
+async fn ground_of(settings: SimulatorSettings) -> CrashGround {
+    let ground = CrashGround::new(settings).await;
     allow_lease(&ground.world.namespace).await;
     ground
 }
 
-pub(super) async fn leader(ground: &Ground) -> Operator {
+pub(super) async fn leader(ground: &CrashGround) -> OperatorProcess {
     let operator = standby(ground).await;
     leads(&operator).await;
     operator
 }
 
 /// One that waits while another one leads.
-async fn standby(ground: &Ground) -> Operator {
+async fn standby(ground: &CrashGround) -> OperatorProcess {
     let namespace = format!("--lease-namespace={}", ground.world.namespace.name());
     let duration = format!("--lease-duration={}s", LEASE.as_secs());
     ground

@@ -1,9 +1,9 @@
 //! What an operator is in the middle of when it is killed.
 
-use live_simulator::{Settings, settings::Contract};
+use live_simulator::{SimulatorSettings, settings::Contract};
 use serde_json::{Value, json};
 
-use super::ground::{APP, DOMAIN, End, Ground, Held, NAME};
+use super::ground::{APP, CrashEnd, CrashGround, DOMAIN, HeldCallback, NAME};
 use crate::support::world::PROJECT;
 
 pub(super) const URL: &str = "https://hooks.example.com/record";
@@ -13,7 +13,7 @@ const NEXT_KEY: &str = "testkeytestkeytestkeytestkey0002";
 
 /// A change that is brought about in the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scene {
+pub(super) enum CrashScene {
     Create,
     /// The cloud's first contract: an empty answer, so that a look must find the id.
     CreateWithoutId,
@@ -24,7 +24,7 @@ pub(super) enum Scene {
     Delete,
 }
 
-impl Scene {
+impl CrashScene {
     pub(super) const ALL: [Self; 7] = [
         Self::Create,
         Self::CreateWithoutId,
@@ -36,21 +36,21 @@ impl Scene {
     ];
 
     /// The cloud that it takes place in.
-    pub(super) fn settings(self, uniqueness: bool) -> Settings {
+    pub(super) fn settings(self, uniqueness: bool) -> SimulatorSettings {
         let contract = if self == Self::CreateWithoutId {
             Contract::Original
         } else {
             Contract::Modern
         };
-        Settings {
+        SimulatorSettings {
             uniqueness,
             contract,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         }
     }
 
     /// Makes what is there before. Whether an operator has to see to it first.
-    pub(super) async fn prepare(self, ground: &Ground, spec: Value) -> bool {
+    pub(super) async fn prepare(self, ground: &CrashGround, spec: Value) -> bool {
         let world = &ground.world;
         if matches!(self, Self::CreateWithKey | Self::RotateKey) {
             world.put_secret("hooks", &[("sign", KEY.to_owned())]).await;
@@ -71,7 +71,7 @@ impl Scene {
     }
 
     /// What sets it off.
-    pub(super) async fn act(self, ground: &Ground, spec: Value) {
+    pub(super) async fn act(self, ground: &CrashGround, spec: Value) {
         let world = &ground.world;
         match self {
             Self::Create | Self::CreateWithoutId | Self::CreateWithKey | Self::Adopt => {
@@ -91,9 +91,9 @@ impl Scene {
     }
 
     /// How it must end.
-    pub(super) fn end(self, ground: &Ground) -> End {
+    pub(super) fn end(self, ground: &CrashGround) -> CrashEnd {
         if self == Self::Delete {
-            return End::Gone;
+            return CrashEnd::Gone;
         }
         let former = ground.world.cloud.mutations().into_iter().find(|mutation| {
             (
@@ -101,7 +101,7 @@ impl Scene {
                 mutation.row.app.as_str(),
             ) == (DOMAIN, APP)
         });
-        End::Held(Held {
+        CrashEnd::Held(HeldCallback {
             url: if self == Self::Update { EDITED } else { URL }.to_owned(),
             key: match self {
                 Self::CreateWithKey => Some(KEY),

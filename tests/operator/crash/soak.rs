@@ -7,17 +7,17 @@ mod model;
 
 use std::{env, time::Duration};
 
-use live_simulator::{Cloud, Operation};
+use live_simulator::{Cloud, LoggedOperation};
 use tokio::time::{Instant, sleep};
 
 use super::{
     faults::check_log,
-    ground::Ground,
-    scene::Scene,
+    ground::CrashGround,
+    scene::CrashScene,
     tell,
     trouble::{API_SERVER, CLOUD, end},
 };
-use crate::support::{chance::Chance, operator::Operator};
+use crate::support::{chance::Dice, operator::OperatorProcess};
 use model::Model;
 
 /// How long a soak lasts that nobody wants longer, and with how many objects.
@@ -34,8 +34,8 @@ const PAUSE: usize = 200;
 async fn a_soak_ends_in_the_right_world() {
     let lasts = number("SOAK_MINUTES").map_or(SHORT.0, |minutes| Duration::from_secs(minutes * 60));
     let objects = number("SOAK_OBJECTS").map_or(SHORT.1, |objects| objects.try_into().unwrap());
-    let mut chance = Chance::from_environment("SOAK_SEED");
-    let mut ground = Ground::new(Scene::Create.settings(chance.below(2) == 0)).await;
+    let mut chance = Dice::from_environment("SOAK_SEED");
+    let mut ground = CrashGround::new(CrashScene::Create.settings(chance.below(2) == 0)).await;
     ground.at_once = objects;
     let mut model = Model::new(objects, &ground).await;
     let mut operators = Operators {
@@ -89,19 +89,19 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// An operator that finds by itself within seconds what somebody did at the cloud.
-async fn operator(ground: &Ground) -> Operator {
+async fn operator(ground: &CrashGround) -> OperatorProcess {
     ground.operator_with(&["--resync-interval=5s"]).await
 }
 
 /// The one that runs, and how many ran before it.
 struct Operators {
-    running: Operator,
+    running: OperatorProcess,
     restarts: usize,
 }
 
 impl Operators {
     /// One dies, or is asked to end, and another one starts.
-    async fn replace(&mut self, ground: &Ground, dies: bool) {
+    async fn replace(&mut self, ground: &CrashGround, dies: bool) {
         if dies {
             self.running.kill().await;
         } else {
@@ -117,13 +117,13 @@ impl Operators {
 }
 
 /// Two more sweeps of every account change nothing.
-async fn stays_so(ground: &Ground) {
+async fn stays_so(ground: &CrashGround) {
     let cloud = &ground.world.cloud;
     let lists = |cloud: &Cloud| {
         let calls = cloud.calls();
         calls
             .iter()
-            .filter(|call| call.operation == Operation::List)
+            .filter(|call| call.operation == LoggedOperation::List)
             .count()
     };
     let (listed, changed) = (lists(cloud), cloud.mutations().len());

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use live_simulator::{Fault, Operation, Payload, settings::Connections};
+use live_simulator::{LoggedOperation, ScriptedFault, ScriptedPayload, settings::Connections};
 
-use super::ground::Ground;
-use crate::support::proxy::{Answer, Calls, Harm, Order, status};
+use super::ground::CrashGround;
+use crate::support::proxy::{Harm, HarmedAnswer, HarmedCalls, StreamOrder, status};
 
 /// Something that goes wrong.
 #[derive(Clone, Copy)]
-pub(super) struct Trouble {
+pub(super) struct CrashTrouble {
     pub(super) name: &'static str,
     /// Makes it begin.
-    pub(super) begin: fn(&Ground),
+    pub(super) begin: fn(&CrashGround),
     /// How long it lasts where it does not end by itself.
     pub(super) lasts: Duration,
     /// Whether the record tells of every POST: one that the cloud answered with a refusal made nothing, and the next attempt gets a
@@ -22,8 +22,8 @@ pub(super) struct Trouble {
 }
 
 /// One that is over when the calls that it befalls are.
-const fn of_calls(name: &'static str, begin: fn(&Ground)) -> Trouble {
-    Trouble {
+const fn of_calls(name: &'static str, begin: fn(&CrashGround)) -> CrashTrouble {
+    CrashTrouble {
         name,
         begin,
         lasts: Duration::ZERO,
@@ -32,233 +32,273 @@ const fn of_calls(name: &'static str, begin: fn(&Ground)) -> Trouble {
 }
 
 /// One that lasts.
-const fn lasting(name: &'static str, seconds: u64, begin: fn(&Ground)) -> Trouble {
-    Trouble {
+const fn lasting(name: &'static str, seconds: u64, begin: fn(&CrashGround)) -> CrashTrouble {
+    CrashTrouble {
         lasts: Duration::from_secs(seconds),
         ..of_calls(name, begin)
     }
 }
 
 /// The troubles with the API server.
-pub(super) const API_SERVER: [Trouble; 29] = [
+pub(super) const API_SERVER: [CrashTrouble; 29] = [
     of_calls("the record meets a conflict", |ground| {
-        let conflict = Answer::error(409, "Conflict");
+        let conflict = HarmedAnswer::error(409, "Conflict");
         ground
             .proxy
-            .harm(Harm::to(Calls::Metadata).times(2).before(conflict));
+            .harm(Harm::to(HarmedCalls::Metadata).times(2).before(conflict));
     }),
     of_calls("the record is written, and a conflict is told", |ground| {
-        let conflict = Answer::error(409, "Conflict");
-        ground.proxy.harm(Harm::to(Calls::Metadata).after(conflict));
-    }),
-    of_calls("the status meets a conflict", |ground| {
-        let conflict = Answer::error(409, "Conflict");
+        let conflict = HarmedAnswer::error(409, "Conflict");
         ground
             .proxy
-            .harm(Harm::to(Calls::Status).times(3).before(conflict));
+            .harm(Harm::to(HarmedCalls::Metadata).after(conflict));
+    }),
+    of_calls("the status meets a conflict", |ground| {
+        let conflict = HarmedAnswer::error(409, "Conflict");
+        ground
+            .proxy
+            .harm(Harm::to(HarmedCalls::Status).times(3).before(conflict));
     }),
     lasting("the status meets a conflict again and again", 3, |ground| {
-        let conflict = Answer::error(409, "Conflict");
-        let harm = Harm::to(Calls::Status).times(usize::MAX);
+        let conflict = HarmedAnswer::error(409, "Conflict");
+        let harm = Harm::to(HarmedCalls::Status).times(usize::MAX);
         ground.proxy.harm(harm.before(conflict));
     }),
     of_calls("the status is written, and a conflict is told", |ground| {
-        let conflict = Answer::error(409, "Conflict");
-        ground.proxy.harm(Harm::to(Calls::Status).after(conflict));
+        let conflict = HarmedAnswer::error(409, "Conflict");
+        ground
+            .proxy
+            .harm(Harm::to(HarmedCalls::Status).after(conflict));
     }),
     of_calls("every call is one too many", |ground| {
-        let throttled = Answer::error(429, "TooManyRequests");
+        let throttled = HarmedAnswer::error(429, "TooManyRequests");
         ground
             .proxy
-            .harm(Harm::to(Calls::Any).times(5).before(throttled));
+            .harm(Harm::to(HarmedCalls::Any).times(5).before(throttled));
     }),
     of_calls("the record is not written: 500", |ground| {
-        let error = Answer::error(500, "InternalError");
+        let error = HarmedAnswer::error(500, "InternalError");
         ground
             .proxy
-            .harm(Harm::to(Calls::Metadata).times(2).before(error));
+            .harm(Harm::to(HarmedCalls::Metadata).times(2).before(error));
     }),
     of_calls("the record is written: 500", |ground| {
-        let error = Answer::error(500, "InternalError");
-        ground.proxy.harm(Harm::to(Calls::Metadata).after(error));
+        let error = HarmedAnswer::error(500, "InternalError");
+        ground
+            .proxy
+            .harm(Harm::to(HarmedCalls::Metadata).after(error));
     }),
     of_calls("the status is not written: 500", |ground| {
-        let error = Answer::error(500, "InternalError");
+        let error = HarmedAnswer::error(500, "InternalError");
         ground
             .proxy
-            .harm(Harm::to(Calls::Status).times(3).before(error));
+            .harm(Harm::to(HarmedCalls::Status).times(3).before(error));
     }),
     of_calls("the status is written: 500", |ground| {
-        let error = Answer::error(500, "InternalError");
-        ground.proxy.harm(Harm::to(Calls::Status).after(error));
-    }),
-    of_calls("the record is lost", |ground| {
+        let error = HarmedAnswer::error(500, "InternalError");
         ground
             .proxy
-            .harm(Harm::to(Calls::Metadata).times(2).before(Answer::Close));
+            .harm(Harm::to(HarmedCalls::Status).after(error));
+    }),
+    of_calls("the record is lost", |ground| {
+        ground.proxy.harm(
+            Harm::to(HarmedCalls::Metadata)
+                .times(2)
+                .before(HarmedAnswer::Close),
+        );
     }),
     of_calls("the answer to the record is lost", |ground| {
         ground
             .proxy
-            .harm(Harm::to(Calls::Metadata).after(Answer::Close));
+            .harm(Harm::to(HarmedCalls::Metadata).after(HarmedAnswer::Close));
     }),
     of_calls("the status is lost", |ground| {
-        ground
-            .proxy
-            .harm(Harm::to(Calls::Status).times(3).before(Answer::Close));
+        ground.proxy.harm(
+            Harm::to(HarmedCalls::Status)
+                .times(3)
+                .before(HarmedAnswer::Close),
+        );
     }),
     of_calls("the answer to the status is lost", |ground| {
         ground
             .proxy
-            .harm(Harm::to(Calls::Status).after(Answer::Close));
+            .harm(Harm::to(HarmedCalls::Status).after(HarmedAnswer::Close));
     }),
     of_calls("the record is written, and no answer comes", |ground| {
         ground
             .proxy
-            .harm(Harm::to(Calls::Metadata).after(Answer::Hang));
+            .harm(Harm::to(HarmedCalls::Metadata).after(HarmedAnswer::Hang));
     }),
     of_calls("the status is not written, and no answer comes", |ground| {
         ground
             .proxy
-            .harm(Harm::to(Calls::Status).before(Answer::Hang));
+            .harm(Harm::to(HarmedCalls::Status).before(HarmedAnswer::Hang));
     }),
     of_calls("every call is slow", |ground| {
-        let late = Harm::to(Calls::Any).delay(Duration::from_secs(1));
+        let late = Harm::to(HarmedCalls::Any).delay(Duration::from_secs(1));
         ground.proxy.harm(late.times(6));
     }),
     of_calls("no object can be read", |ground| {
-        let error = Answer::error(503, "ServiceUnavailable");
+        let error = HarmedAnswer::error(503, "ServiceUnavailable");
         ground
             .proxy
-            .harm(Harm::to(Calls::Read).times(2).before(error));
+            .harm(Harm::to(HarmedCalls::Read).times(2).before(error));
     }),
     of_calls("Secrets and the CRD can't be read", |ground| {
-        let error = Answer::error(500, "InternalError");
-        for calls in [Calls::Secret, Calls::Definition] {
+        let error = HarmedAnswer::error(500, "InternalError");
+        for calls in [HarmedCalls::Secret, HarmedCalls::Definition] {
             ground
                 .proxy
                 .harm(Harm::to(calls).times(2).before(error.clone()));
         }
     }),
     of_calls("what stands before the API server answers", |ground| {
-        ground
-            .proxy
-            .harm(Harm::to(Calls::Any).times(4).before(Answer::page(502)));
+        ground.proxy.harm(
+            Harm::to(HarmedCalls::Any)
+                .times(4)
+                .before(HarmedAnswer::page(502)),
+        );
     }),
     of_calls(
         "what stands before the API server knows nothing",
         |ground| {
-            ground
-                .proxy
-                .harm(Harm::to(Calls::Any).times(3).before(Answer::page(404)));
+            ground.proxy.harm(
+                Harm::to(HarmedCalls::Any)
+                    .times(3)
+                    .before(HarmedAnswer::page(404)),
+            );
         },
     ),
     lasting("no right is left", 4, |ground| {
-        let forbidden = Answer::error(403, "Forbidden");
-        for calls in [Calls::Any, Calls::Watch, Calls::Event] {
+        let forbidden = HarmedAnswer::error(403, "Forbidden");
+        for calls in [HarmedCalls::Any, HarmedCalls::Watch, HarmedCalls::Event] {
             let harm = Harm::to(calls).times(usize::MAX);
             ground.proxy.harm(harm.before(forbidden.clone()));
         }
-        ground.proxy.watches(Order::End);
+        ground.proxy.watches(StreamOrder::End);
     }),
     lasting("the API server is away", 4, |ground| ground.proxy.down()),
     of_calls("the watch is cut", |ground| {
-        ground.proxy.watches(Order::End);
+        ground.proxy.watches(StreamOrder::End);
     }),
     of_calls("the watch breaks", |ground| {
-        ground.proxy.watches(Order::Break);
+        ground.proxy.watches(StreamOrder::Break);
     }),
     of_calls("the watch is stale", |ground| {
-        ground.proxy.watches(Order::Lag(Duration::from_secs(3)));
+        ground
+            .proxy
+            .watches(StreamOrder::Lag(Duration::from_secs(3)));
     }),
     lasting("the watch is silent, and then breaks", 4, |ground| {
-        ground.proxy.watches(Order::Freeze);
+        ground.proxy.watches(StreamOrder::Freeze);
     }),
     of_calls("the watch's version is too old", |ground| {
         let expired = status(410, "Expired");
         let told = format!(r#"{{"type":"ERROR","object":{expired}}}"#);
-        ground.proxy.watches(Order::Say(told));
+        ground.proxy.watches(StreamOrder::Say(told));
     }),
     of_calls(
         "a watch is answered with pages, and so is the list",
         |ground| {
             ground
                 .proxy
-                .harm(Harm::to(Calls::Watch).before(Answer::error(410, "Gone")));
-            for calls in [Calls::Watch, Calls::List] {
+                .harm(Harm::to(HarmedCalls::Watch).before(HarmedAnswer::error(410, "Gone")));
+            for calls in [HarmedCalls::Watch, HarmedCalls::List] {
                 ground
                     .proxy
-                    .harm(Harm::to(calls).times(2).before(Answer::page(500)));
+                    .harm(Harm::to(calls).times(2).before(HarmedAnswer::page(500)));
             }
-            ground.proxy.watches(Order::End);
+            ground.proxy.watches(StreamOrder::End);
         },
     ),
 ];
 
 /// The troubles with the cloud.
-pub(super) const CLOUD: [Trouble; 13] = [
+pub(super) const CLOUD: [CrashTrouble; 13] = [
     of_calls("calls are lost", |ground| {
-        ground.world.cloud.fault(Fault::any().times(2).lose_call());
-    }),
-    of_calls("answers are lost", |ground| {
-        ground.world.cloud.fault(Fault::any().times(2).lose_reply());
-    }),
-    of_calls("calls are not carried out: 500", |ground| {
         ground
             .world
             .cloud
-            .fault(Fault::any().times(2).reply(500, Payload::default()));
+            .fault(ScriptedFault::any().times(2).lose_call());
+    }),
+    of_calls("answers are lost", |ground| {
+        ground
+            .world
+            .cloud
+            .fault(ScriptedFault::any().times(2).lose_reply());
+    }),
+    of_calls("calls are not carried out: 500", |ground| {
+        ground.world.cloud.fault(
+            ScriptedFault::any()
+                .times(2)
+                .reply(500, ScriptedPayload::default()),
+        );
     }),
     of_calls("calls are carried out: 500", |ground| {
-        let fault = Fault::any().times(2).reply(500, Payload::default());
+        let fault = ScriptedFault::any()
+            .times(2)
+            .reply(500, ScriptedPayload::default());
         ground.world.cloud.fault(fault.after_commit());
     }),
     of_calls("no answer comes", |ground| {
-        ground.world.cloud.fault(Fault::any().times(2).hang());
+        ground
+            .world
+            .cloud
+            .fault(ScriptedFault::any().times(2).hang());
     }),
     of_calls("answers come too late", |ground| {
         let late = Duration::from_millis(1500);
         ground
             .world
             .cloud
-            .fault(Fault::any().times(2).delay_after(late));
+            .fault(ScriptedFault::any().times(2).delay_after(late));
     }),
     of_calls("answers are cut", |ground| {
-        ground.world.cloud.fault(Fault::any().times(2).cut(20));
+        ground
+            .world
+            .cloud
+            .fault(ScriptedFault::any().times(2).cut(20));
     }),
     of_calls("answers are not HTTP", |ground| {
-        let garbage = live_simulator::Answer::Raw(Payload::Hex("00ff0a0d00".to_owned()));
+        let garbage =
+            live_simulator::ScriptedAnswer::Raw(ScriptedPayload::Hex("00ff0a0d00".to_owned()));
         ground
             .world
             .cloud
-            .fault(Fault::any().times(2).answer(garbage).after_commit());
+            .fault(ScriptedFault::any().times(2).answer(garbage).after_commit());
     }),
     of_calls("answers are pages", |ground| {
-        let page = Payload::Text("<html>\r\n<p>all is well</p>\r\n</html>".to_owned());
-        ground
-            .world
-            .cloud
-            .fault(Fault::any().times(2).reply(200, page).after_commit());
+        let page = ScriptedPayload::Text("<html>\r\n<p>all is well</p>\r\n</html>".to_owned());
+        ground.world.cloud.fault(
+            ScriptedFault::any()
+                .times(2)
+                .reply(200, page)
+                .after_commit(),
+        );
     }),
-    Trouble {
+    CrashTrouble {
         recorded: false,
         ..of_calls("answers lead elsewhere", |ground| {
-            let elsewhere = live_simulator::Answer::Reply(live_simulator::Reply {
+            let elsewhere = live_simulator::ScriptedAnswer::Reply(live_simulator::ScriptedReply {
                 status: 302,
                 headers: [("Location".to_owned(), "https://example.com/".to_owned())].into(),
-                body: Payload::default(),
+                body: ScriptedPayload::default(),
             });
             ground
                 .world
                 .cloud
-                .fault(Fault::any().times(2).answer(elsewhere));
+                .fault(ScriptedFault::any().times(2).answer(elsewhere));
         })
     },
-    Trouble {
+    CrashTrouble {
         recorded: false,
         ..of_calls("changes are throttled", |ground| {
-            for operation in [Operation::Create, Operation::Update, Operation::Delete] {
-                let throttled = Fault::on(operation).reply(429, Payload::default());
+            for operation in [
+                LoggedOperation::Create,
+                LoggedOperation::Update,
+                LoggedOperation::Delete,
+            ] {
+                let throttled = ScriptedFault::on(operation).reply(429, ScriptedPayload::default());
                 ground
                     .world
                     .cloud
@@ -270,18 +310,21 @@ pub(super) const CLOUD: [Trouble; 13] = [
         let cloud = &ground.world.cloud;
         cloud.settings(|settings| settings.list_lag_ms = 2000);
         // What lists show decides only where the answer does not.
-        ground.world.cloud.fault(Fault::any().nth(2).lose_reply());
+        ground
+            .world
+            .cloud
+            .fault(ScriptedFault::any().nth(2).lose_reply());
     }),
     lasting("no connection is taken", 3, |ground| {
         let cloud = &ground.world.cloud;
         cloud.settings(|settings| settings.connections = Connections::Close);
         // One that is kept open ends with the next call.
-        ground.world.cloud.fault(Fault::any().lose_call());
+        ground.world.cloud.fault(ScriptedFault::any().lose_call());
     }),
 ];
 
 /// No trouble is left, and none begins by itself.
-pub(super) fn end(ground: &Ground) {
+pub(super) fn end(ground: &CrashGround) {
     ground.proxy.calm();
     let cloud = &ground.world.cloud;
     cloud.clear_faults();
@@ -289,5 +332,5 @@ pub(super) fn end(ground: &Ground) {
         settings.connections = Connections::Serve;
         settings.list_lag_ms = 0;
     });
-    ground.proxy.watches(Order::Break);
+    ground.proxy.watches(StreamOrder::Break);
 }

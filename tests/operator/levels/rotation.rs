@@ -6,18 +6,18 @@ use serde_json::json;
 
 use super::{A, B, C, edit, holds, key, put_keys};
 use crate::support::{
-    operator::Operator,
-    proxy::{Answer, Calls, Harm, Proxy},
+    operator::OperatorProcess,
+    proxy::{ApiProxy, Harm, HarmedAnswer, HarmedCalls},
     trap::{Blow, Moment, Point, Side, Trap},
-    world::World,
+    world::OperatorWorld,
 };
 
-use live_simulator::Operation::Update;
+use live_simulator::LoggedOperation::Update;
 
 const D: &str = "TestSignKeyNotASecret0000000000000D";
 
 /// Waits until the Secret `hooks` was read anew, which another object tells that needs a key of it.
-async fn read_anew(world: &World, sign: &str) {
+async fn read_anew(world: &OperatorWorld, sign: &str) {
     world.create("reader", key("hooks", "later")).await;
     world.reason("reader", "SignKeyMissing").await;
     let values = [("sign", sign.to_owned()), ("later", D.to_owned())];
@@ -28,11 +28,11 @@ async fn read_anew(world: &World, sign: &str) {
 /// The steps are those of one object's life, in this order.
 #[tokio::test]
 async fn a_rotation_is_sent_whatever_comes_between_it_and_its_reconcile() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let trap = Trap::before(&world.cloud);
-    let proxy = Proxy::start(Arc::clone(&trap)).await;
+    let proxy = ApiProxy::start(Arc::clone(&trap)).await;
     put_keys(&world, A, D).await;
-    let mut operator = Operator::start_at(proxy.url(), &world.flags()).await;
+    let mut operator = OperatorProcess::start_at(proxy.url(), &world.flags()).await;
     world.create("push", key("hooks", "sign")).await;
     world.ready("push").await;
 
@@ -45,8 +45,8 @@ async fn a_rotation_is_sent_whatever_comes_between_it_and_its_reconcile() {
     world.ready("push").await;
 
     // The read of the object that follows a rotation fails.
-    let error = Answer::error(500, "InternalError");
-    proxy.harm(Harm::to(Calls::Read).before(error));
+    let error = HarmedAnswer::error(500, "InternalError");
+    proxy.harm(Harm::to(HarmedCalls::Read).before(error));
     put_keys(&world, C, D).await;
     assert_eq!(holds(&world, C).await, 2);
     world.ready("push").await;
@@ -69,7 +69,7 @@ async fn a_rotation_is_sent_whatever_comes_between_it_and_its_reconcile() {
     );
     trap.count();
     put_keys(&world, C, C).await;
-    let _operator = Operator::start_at(proxy.url(), &world.flags()).await;
+    let _operator = OperatorProcess::start_at(proxy.url(), &world.flags()).await;
     assert_eq!(holds(&world, C).await, 4);
     world.ready("push").await;
     assert_eq!(world.count(Update), 4);
@@ -77,7 +77,7 @@ async fn a_rotation_is_sent_whatever_comes_between_it_and_its_reconcile() {
 
 #[tokio::test]
 async fn a_key_that_is_rotated_under_observe_is_sent_once_when_it_is_managed_again() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_keys(&world, A, B).await;
     let _operator = world.operator().await;
     world.create("push", key("hooks", "sign")).await;
@@ -98,7 +98,7 @@ async fn a_key_that_is_rotated_under_observe_is_sent_once_when_it_is_managed_aga
 
 #[tokio::test]
 async fn a_key_that_is_rotated_while_the_operator_may_only_look_is_sent_once_when_it_may_change() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     put_keys(&world, A, B).await;
     let mut operator = world.operator().await;
     world.create("push", key("hooks", "sign")).await;

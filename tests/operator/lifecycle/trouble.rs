@@ -1,20 +1,20 @@
 //! The same life with what goes wrong in it: refusals, lost calls, credentials that are wrong or not there.
 
-use live_simulator::{Fault, Operation, Payload};
+use live_simulator::{LoggedOperation, ScriptedFault, ScriptedPayload};
 use serde_json::json;
 
 use crate::support::{in_both_modes, world::condition};
 
-use Operation::{Create, Get, List};
+use LoggedOperation::{Create, Get, List};
 
 #[tokio::test]
 async fn a_rejection_is_told_and_heals_by_itself() {
     in_both_modes(async |world| {
     let refusal = json!({ "error_code": "LIVE.100011001", "error_msg": "Request Illegal", "error_detail": "no such domain" });
     world.cloud.fault(
-        Fault::on(Create)
+        ScriptedFault::on(Create)
             .times(1)
-            .reply(400, Payload::Json(refusal)),
+            .reply(400, ScriptedPayload::Json(refusal)),
     );
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
@@ -80,7 +80,9 @@ async fn a_callback_that_is_gone_already_does_not_hold_up_a_delete() {
 #[tokio::test]
 async fn a_lost_reply_does_not_make_a_second_callback() {
     in_both_modes(async |world| {
-        world.cloud.fault(Fault::on(Create).times(1).lose_reply());
+        world
+            .cloud
+            .fault(ScriptedFault::on(Create).times(1).lose_reply());
         let _operator = world.operator().await;
         world.create("push", json!({})).await;
 
@@ -101,7 +103,9 @@ async fn a_lost_reply_does_not_make_a_second_callback() {
 #[tokio::test]
 async fn a_create_that_never_arrived_is_made_anew_after_the_settle_time() {
     in_both_modes(async |world| {
-        world.cloud.fault(Fault::on(Create).times(1).lose_call());
+        world
+            .cloud
+            .fault(ScriptedFault::on(Create).times(1).lose_call());
         let _operator = world.operator().await;
         world.create("push", json!({})).await;
 

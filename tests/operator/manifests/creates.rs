@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, dry_run, judge, report};
+use super::{ManifestAnswer, dry_run, judge, report};
 use crate::support::Namespace;
 
 const DOMAIN_HELP: &str = "write the domain in lower case without a dot at the end";
@@ -14,36 +14,36 @@ const REGION_HELP: &str = "write the region's id in lower-case letters";
 const PROJECT_HELP: &str = "write the project's id, not its name";
 
 /// A field of the spec, the value it gets in an else good manifest (null: none), and what the API server must say.
-struct Case {
+struct CreateCase {
     field: &'static str,
     value: Value,
-    answer: Answer,
+    answer: ManifestAnswer,
 }
 
-fn accepted(field: &'static str, value: impl Into<Value>) -> Case {
-    Case {
+fn accepted(field: &'static str, value: impl Into<Value>) -> CreateCase {
+    CreateCase {
         field,
         value: value.into(),
-        answer: Answer::Accepted,
+        answer: ManifestAnswer::Accepted,
     }
 }
 
-fn refused(field: &'static str, value: impl Into<Value>, words: &'static str) -> Case {
-    Case {
+fn refused(field: &'static str, value: impl Into<Value>, words: &'static str) -> CreateCase {
+    CreateCase {
         field,
         value: value.into(),
-        answer: Answer::Refused {
+        answer: ManifestAnswer::Refused {
             field: format!("spec.{field}"),
             words,
         },
     }
 }
 
-fn unreadable(field: &'static str, value: impl Into<Value>, words: &'static str) -> Case {
-    Case {
+fn unreadable(field: &'static str, value: impl Into<Value>, words: &'static str) -> CreateCase {
+    CreateCase {
         field,
         value: value.into(),
-        answer: Answer::Unreadable { words },
+        answer: ManifestAnswer::Unreadable { words },
     }
 }
 
@@ -63,7 +63,7 @@ fn url(length: usize) -> String {
 }
 
 #[rustfmt::skip]
-fn publish_domain() -> Vec<Case> {
+fn publish_domain() -> Vec<CreateCase> {
     let field = "publishDomain";
     vec![
         accepted(field, "push.example.com"),
@@ -96,7 +96,7 @@ fn publish_domain() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn app() -> Vec<Case> {
+fn app() -> Vec<CreateCase> {
     let field = "app";
     vec![
         accepted(field, "live"),
@@ -122,7 +122,7 @@ fn app() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn notify_callback_url() -> Vec<Case> {
+fn notify_callback_url() -> Vec<CreateCase> {
     let field = "notifyCallbackURL";
     vec![
         accepted(field, Value::Null),
@@ -163,7 +163,7 @@ fn notify_callback_url() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn notify_event_subscription() -> Vec<Case> {
+fn notify_event_subscription() -> Vec<CreateCase> {
     let field = "notifyEventSubscription";
     vec![
         accepted(field, Value::Null),
@@ -186,7 +186,7 @@ fn notify_event_subscription() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn signing() -> Vec<Case> {
+fn signing() -> Vec<CreateCase> {
     let (sign_type, key_ref) = ("signType", "signKeySecretRef");
     vec![
         accepted(sign_type, Value::Null),
@@ -216,7 +216,7 @@ fn signing() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn place() -> Vec<Case> {
+fn place() -> Vec<CreateCase> {
     let (credentials, region, project) = ("credentialsSecretRef", "region", "projectID");
     vec![
         accepted(credentials, Value::Null),
@@ -258,7 +258,7 @@ fn place() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
-fn policies() -> Vec<Case> {
+fn policies() -> Vec<CreateCase> {
     let (adoption, deletion, management) = ("adoptionPolicy", "deletionPolicy", "managementPolicy");
     vec![
         accepted(adoption, Value::Null),
@@ -328,28 +328,28 @@ async fn an_object_needs_a_spec_and_has_nothing_else() {
     for (sent, answer) in [
         (
             without_spec,
-            Answer::Refused {
+            ManifestAnswer::Refused {
                 field: "spec".to_owned(),
                 words: "spec: Required value",
             },
         ),
         (
             manifest(&json!({})),
-            Answer::Refused {
+            ManifestAnswer::Refused {
                 field: "spec".to_owned(),
                 words: "spec.app: Required value",
             },
         ),
         (
             manifest(&json!([])),
-            Answer::Refused {
+            ManifestAnswer::Refused {
                 field: "spec".to_owned(),
                 words: "must be of type object",
             },
         ),
         (
             with_more,
-            Answer::Unreadable {
+            ManifestAnswer::Unreadable {
                 words: "unknown field \"speck\"",
             },
         ),

@@ -4,7 +4,7 @@ use kube::api::PostParams;
 use recording_callback_operator::api::{RecordingCallback, RecordingCallbackSpec};
 use serde_json::{Value, json};
 
-use super::{Answer, dry_run, judge, report};
+use super::{ManifestAnswer, dry_run, judge, report};
 use crate::support::Namespace;
 
 /// Which object is changed.
@@ -43,25 +43,25 @@ impl Before {
 }
 
 /// An object, a merge patch of its spec, and what the API server must say.
-type Case = (Before, Value, Answer);
+type UpdateCase = (Before, Value, ManifestAnswer);
 
-fn refused(before: Before, patch: Value, field: &'static str, words: &'static str) -> Case {
+fn refused(before: Before, patch: Value, field: &'static str, words: &'static str) -> UpdateCase {
     (
         before,
         patch,
-        Answer::Refused {
+        ManifestAnswer::Refused {
             field: field.to_owned(),
             words,
         },
     )
 }
 
-fn accepted(before: Before, patch: Value) -> Case {
-    (before, patch, Answer::Accepted)
+fn accepted(before: Before, patch: Value) -> UpdateCase {
+    (before, patch, ManifestAnswer::Accepted)
 }
 
 #[rustfmt::skip]
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<UpdateCase> {
     use Before::{Placed, Plain};
     vec![
         refused(Plain, json!({"publishDomain": "push2.example.com"}), "spec.publishDomain", "publishDomain is immutable: create a new object for another domain"),
@@ -89,7 +89,7 @@ fn cases() -> Vec<Case> {
         accepted(Plain, json!({"credentialsSecretRef": {"name": "huaweicloud"}})),
         accepted(Plain, json!({"adoptionPolicy": "Always", "deletionPolicy": "Retain", "managementPolicy": "Observe"})),
         accepted(Plain, json!({"suspend": true})),
-        (Plain, json!({"regions": "cn-north-4"}), Answer::Unreadable { words: "unknown field \"spec.regions\"" }),
+        (Plain, json!({"regions": "cn-north-4"}), ManifestAnswer::Unreadable { words: "unknown field \"spec.regions\"" }),
     ]
 }
 

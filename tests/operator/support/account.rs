@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{
-    Namespace, client, control_plane::kubeconfig, eventually, right::Right, secrets, world::LIMIT,
+    Namespace, client, control_plane::kubeconfig, eventually, right::GrantedRight, secrets,
+    world::LIMIT,
 };
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
@@ -120,7 +121,7 @@ pub(crate) fn user(namespace: &str, name: &str) -> String {
 pub(crate) async fn granted(namespace: &str, user: &str, rules: impl Iterator<Item = &Value>) {
     let reviews: Api<SubjectAccessReview> = Api::all(client().await);
     for rule in rules {
-        for (right, _) in Right::of_rule(rule) {
+        for (right, _) in GrantedRight::of_rule(rule) {
             let review = json!({ "spec": {
                 "user": user,
                 "resourceAttributes": right.asked_for(namespace, rule["resourceNames"][0].as_str()),

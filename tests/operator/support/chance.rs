@@ -7,9 +7,9 @@ use std::{
 };
 
 /// A sequence of numbers that look random.
-pub(crate) struct Chance(u64);
+pub(crate) struct Dice(u64);
 
-impl Chance {
+impl Dice {
     /// From the seed in this variable, or a new one. It is printed, so that a failure can be repeated.
     pub(crate) fn from_environment(variable: &str) -> Self {
         let seed = env::var(variable).ok().map_or_else(

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Namespace as Object;
 use kube::Api;
 use serde_json::{Value, json};
 
-use super::{Namespace, account, right::Right};
+use super::{Namespace, account, right::GrantedRight};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -64,7 +64,7 @@ impl Chart {
         {
             let rules = role["rules"].as_array().unwrap().iter();
             let rules: Vec<Value> = rules
-                .flat_map(Right::of_rule)
+                .flat_map(GrantedRight::of_rule)
                 .map(|(_, rule)| rule)
                 .collect();
             role["rules"] = rules.into();
@@ -73,15 +73,15 @@ impl Chart {
     }
 
     /// The rights, in the order of the rules.
-    pub(crate) fn rights(&self) -> Vec<Right> {
+    pub(crate) fn rights(&self) -> Vec<GrantedRight> {
         self.rules()
-            .flat_map(Right::of_rule)
+            .flat_map(GrantedRight::of_rule)
             .map(|(right, _)| right)
             .collect()
     }
 
     /// The same with one more right, in the first role.
-    pub(crate) fn with(mut self, right: &Right) -> Self {
+    pub(crate) fn with(mut self, right: &GrantedRight) -> Self {
         let role = self
             .documents
             .iter_mut()

@@ -8,14 +8,14 @@ use super::control_plane::{binary, kubeconfig};
 
 /// What a call of kubectl said.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct KubectlOutput {
     pub(crate) succeeded: bool,
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
+impl KubectlOutput {
     /// What a process printed that ended by itself.
     pub(crate) fn of(output: Output) -> Self {
         let status = output.status;
@@ -35,12 +35,12 @@ impl Said {
 }
 
 /// Calls kubectl with the rights of an administrator.
-pub(crate) async fn kubectl(args: &[&str]) -> Said {
+pub(crate) async fn kubectl(args: &[&str]) -> KubectlOutput {
     kubectl_with_input(args, "").await
 }
 
 /// Calls kubectl with `input` at its stdin.
-pub(crate) async fn kubectl_with_input(args: &[&str], input: &str) -> Said {
+pub(crate) async fn kubectl_with_input(args: &[&str], input: &str) -> KubectlOutput {
     let kubeconfig = kubeconfig();
     let mut process = Command::new(binary())
         .arg("kubectl")
@@ -56,5 +56,5 @@ pub(crate) async fn kubectl_with_input(args: &[&str], input: &str) -> Said {
     let mut stdin = process.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).await.unwrap();
     drop(stdin);
-    Said::of(process.wait_with_output().await.unwrap())
+    KubectlOutput::of(process.wait_with_output().await.unwrap())
 }

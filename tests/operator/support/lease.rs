@@ -7,7 +7,7 @@ use k8s_openapi::api::{
 use kube::{Api, api::PostParams};
 use serde_json::json;
 
-use super::{Namespace, account, eventually, operator::Operator, world::LIMIT};
+use super::{Namespace, account, eventually, operator::OperatorProcess, world::LIMIT};
 
 /// Grants the operators' account what it needs for a Lease in this namespace.
 pub(crate) async fn allow_lease(namespace: &Namespace) {
@@ -53,7 +53,7 @@ pub(crate) async fn holder(namespace: &Namespace, name: &str) -> String {
 }
 
 /// Waits until this operator acts.
-pub(crate) async fn leads(operator: &Operator) {
+pub(crate) async fn leads(operator: &OperatorProcess) {
     eventually("it leads", LIMIT, async || {
         is_leading(operator).await.then_some(())
     })
@@ -61,7 +61,7 @@ pub(crate) async fn leads(operator: &Operator) {
 }
 
 /// Whether this operator acts.
-pub(crate) async fn is_leading(operator: &Operator) -> bool {
+pub(crate) async fn is_leading(operator: &OperatorProcess) -> bool {
     let metrics = operator.get("/metrics").await;
     metrics.is_some_and(|(_, metrics)| metrics.contains("\nrecording_callback_leader 1\n"))
 }

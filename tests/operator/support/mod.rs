@@ -26,7 +26,7 @@ use std::{
 
 pub(crate) use alone::{alone, alone_at};
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install, kubeconfig};
-pub(crate) use kubectl::{Said, kubectl, kubectl_with_input};
+pub(crate) use kubectl::{KubectlOutput, kubectl, kubectl_with_input};
 pub(crate) use modes::{in_both_modes, in_both_modes_with};
 pub(crate) use namespace::{GONE, Namespace};
 pub(crate) use program::{program, program_as};

@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 const END: Duration = Duration::from_secs(20);
 
 /// A running operator. It is killed when this value goes.
-pub(crate) struct Operator {
+pub(crate) struct OperatorProcess {
     process: Child,
     log: PathBuf,
     pub(crate) address: Option<SocketAddr>,
@@ -38,7 +38,7 @@ pub(crate) struct Operator {
     _directory: TempDir,
 }
 
-impl Operator {
+impl OperatorProcess {
     /// Starts one with these flags, as the service account of the installation, and waits until it is ready.
     pub(crate) async fn start(flags: &[impl AsRef<OsStr>]) -> Self {
         let mut operator = Self::spawn(flags, &[]).await;
@@ -194,7 +194,7 @@ impl Operator {
     }
 }
 
-impl Drop for Operator {
+impl Drop for OperatorProcess {
     fn drop(&mut self) {
         let output = self.output();
         if std::thread::panicking() {

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::{control_plane::kubeconfig, kubectl::Said};
+use super::{control_plane::kubeconfig, kubectl::KubectlOutput};
 
 /// Calls the program with the rights of an administrator.
-pub(crate) async fn program(args: &[&str]) -> Said {
+pub(crate) async fn program(args: &[&str]) -> KubectlOutput {
     program_as(kubeconfig(), args).await
 }
 
 /// Calls the program with this kubeconfig.
-pub(crate) async fn program_as(kubeconfig: &Path, args: &[&str]) -> Said {
+pub(crate) async fn program_as(kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
     let output = Command::new(env!("CARGO_BIN_EXE_recording-callback-operator"))
         .args(args)
         .env("KUBECONFIG", kubeconfig)
@@ -20,5 +20,5 @@ pub(crate) async fn program_as(kubeconfig: &Path, args: &[&str]) -> Said {
         .output()
         .await
         .unwrap();
-    Said::of(output)
+    KubectlOutput::of(output)
 }

@@ -25,9 +25,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{control_plane, right::Right, trap::Trap};
-pub(crate) use harm::{Answer, Calls, Harm, status};
-pub(crate) use stream::Order;
+use super::{control_plane, right::GrantedRight, trap::Trap};
+pub(crate) use harm::{Harm, HarmedAnswer, HarmedCalls, status};
+pub(crate) use stream::StreamOrder;
 
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -35,43 +35,43 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 const ORDERS: usize = 64;
 
 /// A running proxy. It ends when this value goes.
-pub(crate) struct Proxy {
+pub(crate) struct ApiProxy {
     url: String,
-    way: Arc<Way>,
+    way: Arc<ProxyRoute>,
     serving: JoinHandle<()>,
 }
 
-struct Way {
+struct ProxyRoute {
     api_server: Mutex<kube::Client>,
     trap: Arc<Trap>,
     harms: Mutex<Vec<Harm>>,
     /// What passed, or was to.
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<SeenRequest>>,
     /// What the API server refused for want of a right.
-    refused: Mutex<Vec<Right>>,
+    refused: Mutex<Vec<GrantedRight>>,
     /// How many calls and connections came to harm.
     harmed: AtomicUsize,
     /// To every watch that is open.
-    orders: broadcast::Sender<Order>,
+    orders: broadcast::Sender<StreamOrder>,
     /// Whether connections are served; each change ends those that there are.
     up: watch::Sender<bool>,
 }
 
 /// A call that came by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    pub(crate) calls: Calls,
+pub(crate) struct SeenRequest {
+    pub(crate) calls: HarmedCalls,
     /// The client's end of the connection.
     pub(crate) peer: SocketAddr,
     pub(crate) harmed: bool,
 }
 
-impl Proxy {
+impl ApiProxy {
     /// Starts one on a free port of the loopback interface.
     pub(crate) async fn start(trap: Arc<Trap>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let way = Arc::new(Way {
+        let way = Arc::new(ProxyRoute {
             api_server: Mutex::new(control_plane::without_credentials().await),
             trap,
             harms: Mutex::default(),
@@ -102,7 +102,7 @@ impl Proxy {
     }
 
     /// Does this to the watches that are open.
-    pub(crate) fn watches(&self, order: Order) {
+    pub(crate) fn watches(&self, order: StreamOrder) {
         // Without an open watch nobody listens.
         let told = self.way.orders.send(order).unwrap_or_default();
         self.way.harmed.fetch_add(told, Ordering::Relaxed);
@@ -127,24 +127,24 @@ impl Proxy {
     }
 
     /// The calls so far, in the order of their coming.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<SeenRequest> {
         lock(&self.way.seen).clone()
     }
 
     /// The rights that calls lacked, in the order of the API server's refusals.
-    pub(crate) fn refused(&self) -> Vec<Right> {
+    pub(crate) fn refused(&self) -> Vec<GrantedRight> {
         lock(&self.way.refused).clone()
     }
 }
 
-impl Drop for Proxy {
+impl Drop for ApiProxy {
     fn drop(&mut self) {
         self.serving.abort();
         self.down();
     }
 }
 
-async fn accept(listener: TcpListener, way: Arc<Way>) {
+async fn accept(listener: TcpListener, way: Arc<ProxyRoute>) {
     loop {
         // An error is a client that has gone again.
         if let Ok((stream, peer)) = listener.accept().await {
@@ -153,7 +153,7 @@ async fn accept(listener: TcpListener, way: Arc<Way>) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, way: Arc<Way>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, way: Arc<ProxyRoute>) {
     let mut up = way.up.subscribe();
     if !*up.borrow_and_update() {
         way.harmed.fetch_add(1, Ordering::Relaxed);
@@ -170,7 +170,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, way: Arc<Way>) {
 
 /// Serves one call. An error ends the connection.
 async fn pass(
-    way: Arc<Way>,
+    way: Arc<ProxyRoute>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> io::Result<Response<Body>> {
@@ -178,9 +178,9 @@ async fn pass(
     parts.headers.remove(header::HOST);
     let body = to_bytes(Body::new(body), BODY_LIMIT).await;
     let body = body.map_err(io::Error::other)?;
-    let calls = Calls::of(&parts);
+    let calls = HarmedCalls::of(&parts);
     let harm = way.next_harm(calls, parts.uri.path());
-    lock(&way.seen).push(Seen {
+    lock(&way.seen).push(SeenRequest {
         calls,
         peer,
         harmed: harm.is_some(),
@@ -189,7 +189,7 @@ async fn pass(
         tokio::time::sleep(harm.delay).await;
     }
     // The Lease is written again and again, and decides nothing about the cloud.
-    let counts = parts.method != Method::GET && calls != Calls::Lease;
+    let counts = parts.method != Method::GET && calls != HarmedCalls::Lease;
     let (number, lost) = if counts {
         way.trap.write_begins(what(&parts))
     } else {
@@ -199,7 +199,7 @@ async fn pass(
         return hang().await;
     }
     let query = parts.uri.query().unwrap_or_default();
-    let right = Right::needed_by(&parts.method, parts.uri.path(), query);
+    let right = GrantedRight::needed_by(&parts.method, parts.uri.path(), query);
     let answer = match &harm {
         Some(harm) if !harm.commit => None,
         Some(_) | None => {
@@ -219,13 +219,13 @@ async fn pass(
     if counts && way.trap.write_ends(number, &format!(" -> {told}")) {
         return hang().await;
     }
-    let told_as = harm.map_or(Answer::Genuine, |harm| harm.answer);
-    let is_mute = matches!(told_as, Answer::Mute);
+    let told_as = harm.map_or(HarmedAnswer::Genuine, |harm| harm.answer);
+    let is_mute = matches!(told_as, HarmedAnswer::Mute);
     match told_as {
-        Answer::Genuine | Answer::Mute => {}
-        Answer::Instead(instead) => return Ok(instead.response()),
-        Answer::Close => return Err(io::Error::other("closed on purpose")),
-        Answer::Hang => return hang().await,
+        HarmedAnswer::Genuine | HarmedAnswer::Mute => {}
+        HarmedAnswer::Instead(instead) => return Ok(instead.response()),
+        HarmedAnswer::Close => return Err(io::Error::other("closed on purpose")),
+        HarmedAnswer::Hang => return hang().await,
     }
     let Some(Ok(answer)) = answer else {
         return Ok(bad_gateway(told));
@@ -234,7 +234,7 @@ async fn pass(
     parts.headers.remove(header::TRANSFER_ENCODING);
     let body = if is_mute {
         stream::mute()
-    } else if calls == Calls::Watch {
+    } else if calls == HarmedCalls::Watch {
         stream::obeying(body, way.orders.subscribe())
     } else {
         Body::new(body)
@@ -242,9 +242,9 @@ async fn pass(
     Ok(Response::from_parts(parts, body))
 }
 
-impl Way {
+impl ProxyRoute {
     /// What is to befall this call.
-    fn next_harm(&self, calls: Calls, path: &str) -> Option<Harm> {
+    fn next_harm(&self, calls: HarmedCalls, path: &str) -> Option<Harm> {
         let mut harms = lock(&self.harms);
         let position = harms.iter().position(|harm| harm.concerns(calls, path))?;
         let harm = harms.get_mut(position)?;

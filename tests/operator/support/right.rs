@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 /// What one verb of one rule allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Right {
+pub(crate) struct GrantedRight {
     pub(crate) group: String,
     /// With its subresource, if any: `recordingcallbacks/status`.
     pub(crate) resource: String,
     pub(crate) verb: String,
 }
 
-impl Right {
+impl GrantedRight {
     pub(crate) fn new(group: &str, resource: &str, verb: &str) -> Self {
         let (group, resource, verb) = (group.to_owned(), resource.to_owned(), verb.to_owned());
         Self {
@@ -90,7 +90,7 @@ impl Right {
     }
 }
 
-impl fmt::Display for Right {
+impl fmt::Display for GrantedRight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)?;
         if self.group.is_empty() {
@@ -115,59 +115,59 @@ fn a_call_needs_the_right_of_its_verb_and_resource() {
             Method::GET,
             objects.to_owned(),
             "limit=500",
-            Right::new(live, "recordingcallbacks", "list"),
+            GrantedRight::new(live, "recordingcallbacks", "list"),
         ),
         (
             Method::GET,
             objects.to_owned(),
             "watch=true",
-            Right::new(live, "recordingcallbacks", "watch"),
+            GrantedRight::new(live, "recordingcallbacks", "watch"),
         ),
         (
             Method::GET,
             objects.replace("/namespaces/media", ""),
             "",
-            Right::new(live, "recordingcallbacks", "list"),
+            GrantedRight::new(live, "recordingcallbacks", "list"),
         ),
         (
             Method::GET,
             format!("{objects}/push"),
             "",
-            Right::new(live, "recordingcallbacks", "get"),
+            GrantedRight::new(live, "recordingcallbacks", "get"),
         ),
         (
             Method::PATCH,
             format!("{objects}/push/status"),
             "",
-            Right::new(live, "recordingcallbacks/status", "patch"),
+            GrantedRight::new(live, "recordingcallbacks/status", "patch"),
         ),
         (
             Method::DELETE,
             objects.to_owned(),
             "",
-            Right::new(live, "recordingcallbacks", "deletecollection"),
+            GrantedRight::new(live, "recordingcallbacks", "deletecollection"),
         ),
         (
             Method::GET,
             format!("{crds}/one"),
             "",
-            Right::new("apiextensions.k8s.io", "customresourcedefinitions", "get"),
+            GrantedRight::new("apiextensions.k8s.io", "customresourcedefinitions", "get"),
         ),
         (
             Method::GET,
             "/api/v1/namespaces/media/secrets/one".to_owned(),
             "",
-            Right::new("", "secrets", "get"),
+            GrantedRight::new("", "secrets", "get"),
         ),
         (
             Method::GET,
             "/api/v1/namespaces/media".to_owned(),
             "",
-            Right::new("", "namespaces", "get"),
+            GrantedRight::new("", "namespaces", "get"),
         ),
     ] {
         assert_eq!(
-            Right::needed_by(&method, &path, query),
+            GrantedRight::needed_by(&method, &path, query),
             right,
             "{method} {path}"
         );

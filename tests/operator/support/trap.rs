@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use live_simulator::{Fault, Phase, Simulator};
+use live_simulator::{CallPhase, ScriptedFault, Simulator};
 
 /// Whom a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +48,12 @@ pub(crate) enum Blow {
 /// Counts calls from the moment it is set.
 #[derive(Default)]
 pub(crate) struct Trap {
-    state: Mutex<State>,
+    state: Mutex<TrapState>,
     sprung: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct TrapState {
     set: Option<(Point, Blow, u32)>,
     api_server: Vec<String>,
     /// Number in the cloud's log, and what it was.
@@ -75,7 +75,7 @@ impl Trap {
 
     /// Counts anew and does nothing.
     pub(crate) fn count(&self) {
-        *self.state() = State::default();
+        *self.state() = TrapState::default();
         self.sprung.store(false, Ordering::SeqCst);
     }
 
@@ -84,7 +84,7 @@ impl Trap {
         self.count();
         if (point.side, point.moment, blow) == (Side::Cloud, Moment::Before, Blow::Kill) {
             let number = u32::try_from(point.number).unwrap();
-            cloud.fault(Fault::any().nth(number).lose_call());
+            cloud.fault(ScriptedFault::any().nth(number).lose_call());
         }
         self.state().set = Some((point, blow, process));
     }
@@ -147,23 +147,29 @@ impl Trap {
         self.reached(&state, Side::ApiServer, number, Moment::After) == Some(Blow::Kill)
     }
 
-    fn cloud(&self, phase: Phase, seq: u64, what: &str) {
+    fn cloud(&self, phase: CallPhase, seq: u64, what: &str) {
         let mut state = self.state();
-        if phase == Phase::BeforeCommit {
+        if phase == CallPhase::BeforeCommit {
             state.cloud.push((seq, what.to_owned()));
         }
         let Some(index) = state.cloud.iter().position(|(other, _)| *other == seq) else {
             return; // it began before the count
         };
         let moment = match phase {
-            Phase::BeforeCommit => Moment::Before,
-            Phase::AfterCommit => Moment::After,
+            CallPhase::BeforeCommit => Moment::Before,
+            CallPhase::AfterCommit => Moment::After,
         };
         self.reached(&state, Side::Cloud, index + 1, moment);
     }
 
     /// Strikes if this is the point.
-    fn reached(&self, state: &State, side: Side, number: usize, moment: Moment) -> Option<Blow> {
+    fn reached(
+        &self,
+        state: &TrapState,
+        side: Side,
+        number: usize,
+        moment: Moment,
+    ) -> Option<Blow> {
         let here = Point {
             side,
             number,
@@ -179,7 +185,7 @@ impl Trap {
         Some(blow)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TrapState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,10 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher::watch_object},
 };
-use live_simulator::{Call, Cause, Change, Credential, Operation, Settings, Simulator};
+use live_simulator::{
+    KnownCredential, LoggedCall, LoggedCause, LoggedChange, LoggedOperation, Simulator,
+    SimulatorSettings,
+};
 use recording_callback_operator::api::{
     RecordingCallback,
     status::{Condition, Status},
@@ -23,9 +26,9 @@ use super::{
     Namespace, account,
     chart::{Chart, LABEL},
     eventually,
-    operator::Operator,
-    proxy::Proxy,
-    right::Right,
+    operator::OperatorProcess,
+    proxy::ApiProxy,
+    right::GrantedRight,
     secrets,
 };
 
@@ -37,7 +40,7 @@ pub(crate) const SK: &str = "sk-test-example-not-a-secret-0000000001";
 pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 
 /// Everything that one test needs.
-pub(crate) struct World {
+pub(crate) struct OperatorWorld {
     pub(crate) namespace: Namespace,
     pub(crate) cloud: Simulator,
     /// The chart, where it is installed for this world alone; else `install.yaml` serves all.
@@ -48,19 +51,19 @@ pub(crate) struct World {
 struct Release {
     kubeconfig: String,
     flags: Vec<String>,
-    proxy: Proxy,
+    proxy: ApiProxy,
 }
 
-impl World {
+impl OperatorWorld {
     /// A namespace with credentials for a fresh cloud.
     pub(crate) async fn new() -> Self {
-        Self::with(Settings::default()).await
+        Self::with(SimulatorSettings::default()).await
     }
 
     /// The same with a cloud of these settings.
-    pub(crate) async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: SimulatorSettings) -> Self {
         let cloud = Simulator::start(settings).unwrap();
-        cloud.add_credential(Credential::new(AK, SK, PROJECT));
+        cloud.add_credential(KnownCredential::new(AK, SK, PROJECT));
         Self::on(cloud).await
     }
 
@@ -83,7 +86,7 @@ impl World {
     /// Installs the chart for this world alone: its operators have the chart's account, rules and flags.
     pub(crate) async fn install(&mut self, chart: &Chart) {
         let token = chart.install(&self.namespace).await;
-        let proxy = Proxy::start(Arc::default()).await;
+        let proxy = ApiProxy::start(Arc::default()).await;
         self.release = Some(Release {
             kubeconfig: account::kubeconfig_with(&token, Some(proxy.url())),
             flags: chart.flags(),
@@ -92,7 +95,7 @@ impl World {
     }
 
     /// The rights that the operators of the chart lacked so far.
-    pub(crate) fn refused(&self) -> Vec<Right> {
+    pub(crate) fn refused(&self) -> Vec<GrantedRight> {
         let release = self.release.iter();
         release
             .flat_map(|release| release.proxy.refused())
@@ -118,16 +121,16 @@ impl World {
     }
 
     /// Starts the operator for this namespace, with times that suit a test.
-    pub(crate) async fn operator(&self) -> Operator {
+    pub(crate) async fn operator(&self) -> OperatorProcess {
         self.operator_with(&[]).await
     }
 
     /// The same with more flags.
-    pub(crate) async fn operator_with(&self, more: &[&str]) -> Operator {
+    pub(crate) async fn operator_with(&self, more: &[&str]) -> OperatorProcess {
         let flags = self.flags_with(more);
         match &self.release {
-            Some(release) => Operator::start_as(&release.kubeconfig, &flags).await,
-            None => Operator::start(&flags).await,
+            Some(release) => OperatorProcess::start_as(&release.kubeconfig, &flags).await,
+            None => OperatorProcess::start(&flags).await,
         }
     }
 
@@ -311,20 +314,20 @@ impl World {
     }
 
     /// The calls of the five operations, in order, each with the status of its answer.
-    pub(crate) fn calls(&self) -> Vec<(Operation, Option<u16>)> {
+    pub(crate) fn calls(&self) -> Vec<(LoggedOperation, Option<u16>)> {
         let live = self
             .cloud
             .calls()
             .into_iter()
-            .filter(|call: &Call| call.operation.is_live());
+            .filter(|call: &LoggedCall| call.operation.is_live());
         live.map(|call| (call.operation, call.status)).collect()
     }
 
     /// What happened to a row by calls; what the test itself did to it is left out.
-    pub(crate) fn changes(&self, id: &str) -> Vec<Change> {
+    pub(crate) fn changes(&self, id: &str) -> Vec<LoggedChange> {
         let mutations = self.cloud.mutations().into_iter();
         mutations
-            .filter(|mutation| mutation.row.id == id && mutation.cause != Cause::OutOfBand)
+            .filter(|mutation| mutation.row.id == id && mutation.cause != LoggedCause::OutOfBand)
             .map(|mutation| mutation.change)
             .collect()
     }
@@ -358,7 +361,7 @@ impl World {
     }
 
     /// How often the cloud, IAM included, was asked for this.
-    pub(crate) fn count(&self, operation: Operation) -> usize {
+    pub(crate) fn count(&self, operation: LoggedOperation) -> usize {
         let calls = self.cloud.calls().into_iter();
         calls.filter(|call| call.operation == operation).count()
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use live_simulator::{Cloud, Fault, Operation, RowPatch};
+use live_simulator::{Cloud, LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::{Value, json};
 
 use super::delete_definition;
@@ -10,11 +10,11 @@ use crate::{
     errors::refusal,
     support::{
         alone,
-        world::{LIMIT, PROJECT, World, condition},
+        world::{LIMIT, OperatorWorld, PROJECT, condition},
     },
 };
 
-use Operation::{Create, Delete, List};
+use LoggedOperation::{Create, Delete, List};
 
 /// Within this every object is gone.
 const GONE: Duration = Duration::from_secs(15);
@@ -36,7 +36,7 @@ async fn objects_in_any_state_go_with_the_definition() {
 }
 
 /// Makes objects that are to be deleted with their callbacks.
-async fn settled(world: &World, names: &[&str]) {
+async fn settled(world: &OperatorWorld, names: &[&str]) {
     for name in names {
         world
             .create(name, json!({ "deletionPolicy": "Delete" }))
@@ -48,14 +48,14 @@ async fn settled(world: &World, names: &[&str]) {
 }
 
 /// Edits an object's spec, and deletes it once Ready has this reason.
-async fn edited_and_deleted(world: &World, name: &str, spec: Value, reason: &str) {
+async fn edited_and_deleted(world: &OperatorWorld, name: &str, spec: Value, reason: &str) {
     world.patch(name, json!({ "spec": spec })).await;
     world.reason(name, reason).await;
     world.delete(name).await;
 }
 
 /// Deletes the CRD, and waits until all objects are gone. The callbacks stay.
-async fn all_go(world: &World, names: &[&str], limit: Duration) {
+async fn all_go(world: &OperatorWorld, names: &[&str], limit: Duration) {
     let rows = world.cloud.rows();
     let deletes = world.count(Delete);
     delete_definition(world).await;
@@ -74,7 +74,7 @@ async fn all_go(world: &World, names: &[&str], limit: Duration) {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn objects_that_wait_for_a_human_go() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     for name in ["absent", "elsewhere"] {
         world.put_secret(name, &world.credentials()).await;
     }
@@ -103,12 +103,12 @@ async fn objects_that_wait_for_a_human_go() {
     "fedcba9876543210fedcba9876543210".clone_into(&mut values[2].1);
     world.put_secret("elsewhere", &values).await;
     world.cloud.fault(
-        Fault::on(Create)
+        ScriptedFault::on(Create)
             .publish_domain("rejected.example.com")
             .always()
             .reply(400, refusal("LIVE.100011001")),
     );
-    let fault = Fault::on(Delete).publish_domain("refused-deleted.example.com");
+    let fault = ScriptedFault::on(Delete).publish_domain("refused-deleted.example.com");
     world
         .cloud
         .fault(fault.always().reply(401, refusal("LIVE.100011003")));
@@ -160,7 +160,7 @@ async fn objects_that_wait_for_a_human_go() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn objects_of_an_operator_that_may_only_look_go() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     settled(&world, &["push", "deleted"]).await;
     operator.kill().await;
@@ -174,7 +174,7 @@ async fn objects_of_an_operator_that_may_only_look_go() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn objects_that_wait_for_the_quota_go() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let mut operator = world.operator().await;
     let names = ["deleted", "edited", "spent"];
     settled(&world, &names).await;
@@ -197,11 +197,11 @@ async fn objects_that_wait_for_the_quota_go() {
 #[tokio::test]
 #[ignore = "deletes the CRD, so it needs a control plane of its own"]
 async fn an_object_with_an_open_record_goes_after_its_settle_time() {
-    let world = World::new().await;
+    let world = OperatorWorld::new().await;
     let _operator = world.operator().await;
     // The outcome stays unknown: the POST's answer is lost, and no later look is answered.
-    world.cloud.fault(Fault::on(Create).lose_reply());
-    let looks = Fault::on(List).nth(2).always();
+    world.cloud.fault(ScriptedFault::on(Create).lose_reply());
+    let looks = ScriptedFault::on(List).nth(2).always();
     world
         .cloud
         .fault(looks.reply(503, refusal("LIVE.100011010")));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::join_all};
-use live_simulator::{Credential, Operation, Settings, Simulator};
+use live_simulator::{KnownCredential, LoggedOperation, Simulator, SimulatorSettings};
 use recording_callback_operator::admin::health::WATCH_LIMIT;
 use serde_json::json;
 use tokio::time::timeout;
@@ -16,9 +16,9 @@ use super::Two;
 use crate::support::{
     Namespace, account, eventually,
     lease::{allow_lease, leads},
-    operator::Operator,
-    proxy::{Answer, Calls, Order},
-    world::{AK, LIMIT, PROJECT, SK, World},
+    operator::OperatorProcess,
+    proxy::{HarmedAnswer, HarmedCalls, StreamOrder},
+    world::{AK, LIMIT, OperatorWorld, PROJECT, SK},
 };
 
 /// Half a minute, and a busy machine: within this a namespace that has healed is served.
@@ -85,7 +85,7 @@ async fn all(troubles: &[Trouble]) {
 
 async fn taken_over(trouble: Trouble, by: By) {
     let two = match trouble {
-        Trouble::Missing => Two::of(World::new().await, absent().await).await,
+        Trouble::Missing => Two::of(OperatorWorld::new().await, absent().await).await,
         Trouble::Deleted | Trouble::Forbidden | Trouble::Silent | Trouble::HalfOpen => {
             Two::new().await
         }
@@ -117,7 +117,7 @@ async fn taken_over(trouble: Trouble, by: By) {
     two.sound.ready("push").await;
     let (cause, within) = told_as(trouble);
     two.is_named(&next, cause, within).await;
-    assert_eq!(two.ill.count(Operation::Update), listed);
+    assert_eq!(two.ill.count(LoggedOperation::Update), listed);
     if trouble != Trouble::HalfOpen {
         assert_eq!(two.told(&next, "can't be watched"), 1, "once");
     }
@@ -128,20 +128,24 @@ async fn taken_over(trouble: Trouble, by: By) {
     let is_there = is_there(trouble);
     updated(&two, listed + usize::from(is_there)).await;
     two.is_well(&next).await;
-    assert_eq!(two.sound.count(Operation::Create), 1, "nobody made another");
+    assert_eq!(
+        two.sound.count(LoggedOperation::Create),
+        1,
+        "nobody made another"
+    );
 }
 
 /// A world whose namespace is not there yet.
-async fn absent() -> World {
-    let cloud = Simulator::start(Settings::default()).unwrap();
-    cloud.add_credential(Credential::new(AK, SK, PROJECT));
-    World::at(Namespace::absent().await, cloud)
+async fn absent() -> OperatorWorld {
+    let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
+    cloud.add_credential(KnownCredential::new(AK, SK, PROJECT));
+    OperatorWorld::at(Namespace::absent().await, cloud)
 }
 
 /// A process that wants to act, and stands by while another one does. Ready it is only where all is well.
-async fn replica(two: &Two) -> Operator {
+async fn replica(two: &Two) -> OperatorProcess {
     let account = account::installed(Some(two.proxy.url())).await;
-    let mut operator = Operator::spawn_as(&account, &two.replica_flags(LEASE), &[]);
+    let mut operator = OperatorProcess::spawn_as(&account, &two.replica_flags(LEASE), &[]);
     operator.address().await;
     operator
 }
@@ -171,8 +175,8 @@ async fn settle(two: &Two, trouble: Trouble) {
 }
 
 async fn begin(trouble: Trouble, two: &Two) {
-    let unanswered = |instead: &Answer| {
-        for calls in [Calls::List, Calls::Watch] {
+    let unanswered = |instead: &HarmedAnswer| {
+        for calls in [HarmedCalls::List, HarmedCalls::Watch] {
             two.harm(calls, instead.clone());
         }
     };
@@ -182,12 +186,12 @@ async fn begin(trouble: Trouble, two: &Two) {
             two.ill.namespace.remove().await;
             assert!(two.ill.cloud.rows().is_empty(), "its objects were let go");
         }
-        Trouble::Forbidden => unanswered(&Answer::error(403, "Forbidden")),
-        Trouble::Silent => unanswered(&Answer::Hang),
-        Trouble::HalfOpen => two.harm_after(Calls::Watch, Answer::Mute),
+        Trouble::Forbidden => unanswered(&HarmedAnswer::error(403, "Forbidden")),
+        Trouble::Silent => unanswered(&HarmedAnswer::Hang),
+        Trouble::HalfOpen => two.harm_after(HarmedCalls::Watch, HarmedAnswer::Mute),
     }
     // Those that are open began before.
-    two.proxy.watches(Order::End);
+    two.proxy.watches(StreamOrder::End);
 }
 
 async fn heal(trouble: Trouble, two: &Two) {
@@ -217,7 +221,7 @@ async fn edit(two: &Two, trouble: Trouble, path: &str) {
 /// Waits until so many edits of the namespace in trouble were sent.
 async fn updated(two: &Two, times: usize) {
     eventually("its edits are sent", LIMIT, async || {
-        (two.ill.count(Operation::Update) == times).then_some(())
+        (two.ill.count(LoggedOperation::Update) == times).then_some(())
     })
     .await;
 }

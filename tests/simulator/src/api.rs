@@ -6,38 +6,38 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::cloud::CloudState;
 use crate::cloud::Now;
-use crate::cloud::State;
-use crate::log::Cause;
-use crate::log::Change;
-use crate::log::Operation;
+use crate::log::LoggedCause;
+use crate::log::LoggedChange;
+use crate::log::LoggedOperation;
 use crate::random;
-use crate::refusal::Refusal;
-use crate::reply::Done;
+use crate::refusal::CloudRefusal;
+use crate::reply::DoneReply;
 use crate::settings::AbsentUrl;
 use crate::settings::AppFilter;
 use crate::settings::Contract;
 use crate::settings::Duplicate;
 use crate::settings::ListOrder;
-use crate::settings::Missing;
+use crate::settings::MissingFields;
 use crate::settings::Omitted;
-use crate::settings::Settings;
+use crate::settings::SimulatorSettings;
 use crate::settings::UnknownDomainList;
 use crate::settings::UpdateMoves;
 use crate::sign;
-use crate::store::Row;
 use crate::store::RowPatch;
-use crate::validate::Body;
+use crate::store::StoredRow;
 use crate::validate::DEFAULT_EVENT;
 use crate::validate::DEFAULT_SIGN_TYPE;
 use crate::validate::ListQuery;
+use crate::validate::WriteBody;
 
 /// A call to the recording-callback API.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveCall<'a> {
     /// Its number in the log.
     pub(crate) seq: u64,
-    pub(crate) operation: Operation,
+    pub(crate) operation: LoggedOperation,
     pub(crate) project_id: &'a str,
     pub(crate) id: Option<&'a str>,
     pub(crate) query: &'a str,
@@ -47,24 +47,28 @@ pub(crate) struct LiveCall<'a> {
     pub(crate) rewrite: Option<&'a RowPatch>,
 }
 
-impl State {
+impl CloudState {
     /// Carries a call out, as one step.
-    pub(crate) fn carry_out(&mut self, call: &LiveCall<'_>, now: Now) -> Result<Done, Refusal> {
+    pub(crate) fn carry_out(
+        &mut self,
+        call: &LiveCall<'_>,
+        now: Now,
+    ) -> Result<DoneReply, CloudRefusal> {
         match (call.operation, call.id) {
-            (Operation::Create, _) => self.create(call, now),
-            (Operation::List, _) => self.list(call, now),
-            (Operation::Get, Some(id)) => self.get(call.project_id, id),
-            (Operation::Update, Some(id)) => self.update(call, id, now),
-            (Operation::Delete, Some(id)) => self.delete(call, id, now),
-            _ => Err(Refusal::method_not_supported()),
+            (LoggedOperation::Create, _) => self.create(call, now),
+            (LoggedOperation::List, _) => self.list(call, now),
+            (LoggedOperation::Get, Some(id)) => self.get(call.project_id, id),
+            (LoggedOperation::Update, Some(id)) => self.update(call, id, now),
+            (LoggedOperation::Delete, Some(id)) => self.delete(call, id, now),
+            _ => Err(CloudRefusal::method_not_supported()),
         }
     }
 
-    fn create(&mut self, call: &LiveCall<'_>, now: Now) -> Result<Done, Refusal> {
+    fn create(&mut self, call: &LiveCall<'_>, now: Now) -> Result<DoneReply, CloudRefusal> {
         let body = self.valid_body(call)?;
         self.check_place_is_free(call.project_id, &body.publish_domain, &body.app, None)?;
         let time = whole_seconds(now.rows);
-        let mut row = Row {
+        let mut row = StoredRow {
             id: random::hex(16),
             project_id: call.project_id.to_owned(),
             publish_domain: body.publish_domain,
@@ -81,10 +85,15 @@ impl State {
         if let Some(patch) = call.rewrite {
             patch.apply(&mut row);
         }
-        Ok(self.commit(call, Change::Created, row, now))
+        Ok(self.commit(call, LoggedChange::Created, row, now))
     }
 
-    fn update(&mut self, call: &LiveCall<'_>, id: &str, now: Now) -> Result<Done, Refusal> {
+    fn update(
+        &mut self,
+        call: &LiveCall<'_>,
+        id: &str,
+        now: Now,
+    ) -> Result<DoneReply, CloudRefusal> {
         let body = self.valid_body(call)?;
         let mut row = self
             .find(call.project_id, id, &self.settings.missing_update)?
@@ -94,7 +103,7 @@ impl State {
             match self.settings.update_moves {
                 UpdateMoves::Reject => {
                     let detail = "publish_domain and app of a callback cannot be changed";
-                    return Err(Refusal::bad_parameter(detail));
+                    return Err(CloudRefusal::bad_parameter(detail));
                 }
                 UpdateMoves::Ignore => {}
                 UpdateMoves::Move => {
@@ -126,39 +135,54 @@ impl State {
         if let Some(patch) = call.rewrite {
             patch.apply(&mut row);
         }
-        Ok(self.commit(call, Change::Updated, row, now))
+        Ok(self.commit(call, LoggedChange::Updated, row, now))
     }
 
-    fn commit(&mut self, call: &LiveCall<'_>, change: Change, row: Row, now: Now) -> Done {
-        self.put(change, Cause::Call(call.seq), row.clone(), now);
-        let status = if change == Change::Created { 201 } else { 200 };
+    fn commit(
+        &mut self,
+        call: &LiveCall<'_>,
+        change: LoggedChange,
+        row: StoredRow,
+        now: Now,
+    ) -> DoneReply {
+        self.put(change, LoggedCause::Call(call.seq), row.clone(), now);
+        let status = if change == LoggedChange::Created {
+            201
+        } else {
+            200
+        };
         let body = match self.settings.contract {
             Contract::Modern => Some(present(&row, &self.settings, Times::OfWrites)),
             Contract::Original => None,
         };
-        Done::new(status, body).row(row.id).committed()
+        DoneReply::new(status, body).row(row.id).committed()
     }
 
-    fn delete(&mut self, call: &LiveCall<'_>, id: &str, now: Now) -> Result<Done, Refusal> {
+    fn delete(
+        &mut self,
+        call: &LiveCall<'_>,
+        id: &str,
+        now: Now,
+    ) -> Result<DoneReply, CloudRefusal> {
         self.find(call.project_id, id, &self.settings.missing_delete)?;
-        self.remove(id, Cause::Call(call.seq), now);
-        Ok(Done::new(204, None).row(id.to_owned()).committed())
+        self.remove(id, LoggedCause::Call(call.seq), now);
+        Ok(DoneReply::new(204, None).row(id.to_owned()).committed())
     }
 
-    fn get(&self, project_id: &str, id: &str) -> Result<Done, Refusal> {
+    fn get(&self, project_id: &str, id: &str) -> Result<DoneReply, CloudRefusal> {
         let row = self.find(project_id, id, &self.settings.missing_get)?;
         let body = present(row, &self.settings, Times::OfReads);
-        Ok(Done::new(200, Some(body)).row(id.to_owned()))
+        Ok(DoneReply::new(200, Some(body)).row(id.to_owned()))
     }
 
-    fn list(&self, call: &LiveCall<'_>, now: Now) -> Result<Done, Refusal> {
-        let query = ListQuery::parse(call.query).map_err(Refusal::bad_parameter)?;
+    fn list(&self, call: &LiveCall<'_>, now: Now) -> Result<DoneReply, CloudRefusal> {
+        let query = ListQuery::parse(call.query).map_err(CloudRefusal::bad_parameter)?;
         let lag = i64::try_from(self.settings.list_lag_ms).unwrap_or(i64::MAX);
         let moment = now
             .machine
             .checked_sub(SignedDuration::from_millis(lag))
             .unwrap_or(Timestamp::MIN);
-        let mut rows: Vec<&Row> = self
+        let mut rows: Vec<&StoredRow> = self
             .store
             .rows_at(moment)
             .filter(|row| row.project_id == call.project_id)
@@ -192,31 +216,31 @@ impl State {
             .map(|row| present(row, &self.settings, Times::OfReads))
             .collect();
         let body = json!({"total": rows.len(), "callback_config": page});
-        Ok(Done::new(200, Some(body)))
+        Ok(DoneReply::new(200, Some(body)))
     }
 
-    fn valid_body(&self, call: &LiveCall<'_>) -> Result<Body, Refusal> {
+    fn valid_body(&self, call: &LiveCall<'_>) -> Result<WriteBody, CloudRefusal> {
         let media_type = call.content_type.and_then(|value| value.split(';').next());
         if !media_type.is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json")) {
-            return Err(Refusal::unsupported_media_type());
+            return Err(CloudRefusal::unsupported_media_type());
         }
-        let body = Body::parse(call.body).map_err(Refusal::bad_parameter)?;
+        let body = WriteBody::parse(call.body).map_err(CloudRefusal::bad_parameter)?;
         match &self.settings.known_domains {
             Some(domains) if !domains.contains(&body.publish_domain) => Err(
-                Refusal::bad_parameter("publish_domain: the domain does not exist"),
+                CloudRefusal::bad_parameter("publish_domain: the domain does not exist"),
             ),
             Some(_) | None => Ok(body),
         }
     }
 
-    fn check_listed_domain(&self, domain: Option<&str>, empty: bool) -> Result<(), Refusal> {
+    fn check_listed_domain(&self, domain: Option<&str>, empty: bool) -> Result<(), CloudRefusal> {
         let known = match (domain, &self.settings.known_domains) {
             (None, _) => true,
             (Some(domain), Some(domains)) => domains.contains(domain),
             (Some(_), None) => !empty,
         };
         match self.settings.unknown_domain_list {
-            UnknownDomainList::Reject if !known => Err(Refusal::bad_parameter(
+            UnknownDomainList::Reject if !known => Err(CloudRefusal::bad_parameter(
                 "publish_domain: the domain does not exist",
             )),
             UnknownDomainList::Reject | UnknownDomainList::Empty => Ok(()),
@@ -229,7 +253,7 @@ impl State {
         domain: &str,
         app: &str,
         by: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CloudRefusal> {
         let taken = self.store.rows().any(|row| {
             row.project_id == project_id
                 && row.publish_domain.eq_ignore_ascii_case(domain)
@@ -238,16 +262,21 @@ impl State {
         });
         match (taken && self.settings.uniqueness, self.settings.duplicate) {
             (false, _) => Ok(()),
-            (true, Duplicate::BadRequest) => Err(Refusal::already_exists(400)),
-            (true, Duplicate::Conflict) => Err(Refusal::already_exists(409)),
+            (true, Duplicate::BadRequest) => Err(CloudRefusal::already_exists(400)),
+            (true, Duplicate::Conflict) => Err(CloudRefusal::already_exists(409)),
         }
     }
 
-    fn find(&self, project_id: &str, id: &str, missing: &Missing) -> Result<&Row, Refusal> {
+    fn find(
+        &self,
+        project_id: &str,
+        id: &str,
+        missing: &MissingFields,
+    ) -> Result<&StoredRow, CloudRefusal> {
         self.store
             .get(id)
             .filter(|row| row.project_id == project_id)
-            .ok_or_else(|| Refusal::missing(missing.status, &missing.code))
+            .ok_or_else(|| CloudRefusal::missing(missing.status, &missing.code))
     }
 }
 
@@ -267,7 +296,7 @@ enum Times {
     OfWrites,
 }
 
-fn present(row: &Row, settings: &Settings, times: Times) -> Value {
+fn present(row: &StoredRow, settings: &SimulatorSettings, times: Times) -> Value {
     let mut events = row.notify_event_subscription.clone();
     if settings.reverse_events {
         events.reverse();

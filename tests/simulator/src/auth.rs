@@ -13,9 +13,9 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::cloud::Now;
-use crate::log::Operation;
-use crate::refusal::Refusal;
-use crate::settings::Settings;
+use crate::log::LoggedOperation;
+use crate::refusal::CloudRefusal;
+use crate::settings::SimulatorSettings;
 use crate::sign;
 use crate::sign::Authorization;
 use crate::sign::Signed;
@@ -27,7 +27,7 @@ const DEFAULT_REGION: &str = "cn-north-4";
 /// A project of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Project {
+pub struct KnownProject {
     /// Its id.
     pub id: String,
     /// Its name: of a region's main project, the region's id.
@@ -41,19 +41,19 @@ pub struct Rights {
     /// The user: calls are counted for each one.
     pub user: String,
     /// The projects that may be called.
-    pub projects: Vec<Project>,
+    pub projects: Vec<KnownProject>,
     /// The operations that are not permitted.
     #[serde(default)]
-    pub denied: BTreeSet<Operation>,
+    pub denied: BTreeSet<LoggedOperation>,
     /// The answer to every authenticated call, where the account itself is in trouble.
     #[serde(default)]
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<CloudRefusal>,
 }
 
 impl Rights {
     /// Every operation in one project, which is the main one of `cn-north-4`.
     pub fn full(user: &str, project_id: &str) -> Self {
-        let project = Project {
+        let project = KnownProject {
             id: project_id.to_owned(),
             name: DEFAULT_REGION.to_owned(),
         };
@@ -69,7 +69,7 @@ impl Rights {
 /// An access key.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Credential {
+pub struct KnownCredential {
     /// The access key (AK).
     pub access_key: String,
     /// The secret key (SK).
@@ -84,7 +84,7 @@ pub struct Credential {
     pub rights: Rights,
 }
 
-impl Credential {
+impl KnownCredential {
     /// A permanent key with full rights in one project, of a user with the access key's name.
     pub fn new(access_key: &str, secret_key: &str, project_id: &str) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Credential {
     /// The same key with one more project.
     #[must_use]
     pub fn project(mut self, id: &str, name: &str) -> Self {
-        self.rights.projects.push(Project {
+        self.rights.projects.push(KnownProject {
             id: id.to_owned(),
             name: name.to_owned(),
         });
@@ -122,20 +122,20 @@ impl Credential {
 
     /// The same key without permission for an operation.
     #[must_use]
-    pub fn deny(mut self, operation: Operation) -> Self {
+    pub fn deny(mut self, operation: LoggedOperation) -> Self {
         self.rights.denied.insert(operation);
         self
     }
 
     /// The same key in an account that answers every call with this.
     #[must_use]
-    pub fn refused_with(mut self, refusal: Refusal) -> Self {
+    pub fn refused_with(mut self, refusal: CloudRefusal) -> Self {
         self.rights.refusal = Some(refusal);
         self
     }
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for KnownCredential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Credential")
@@ -147,35 +147,35 @@ impl fmt::Debug for Credential {
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
-pub(crate) struct Principal {
+pub(crate) struct KnownPrincipal {
     /// How the log names it.
     pub(crate) label: String,
     /// What it may do.
     pub(crate) rights: Rights,
 }
 
-impl Principal {
+impl KnownPrincipal {
     /// Whether it may call an operation in the project of the path. The request may name the project
     /// once more, in a header.
     pub(crate) fn check(
         &self,
-        operation: Operation,
+        operation: LoggedOperation,
         project_id: &str,
         named: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CloudRefusal> {
         let rights = &self.rights;
         if let Some(refusal) = &rights.refusal {
             return Err(refusal.clone());
         }
         if rights.projects.is_empty() {
-            return Err(Refusal::no_such_api());
+            return Err(CloudRefusal::no_such_api());
         }
         let mut ids = rights.projects.iter().map(|project| project.id.as_str());
         if named.is_some_and(|named| named != project_id) || !ids.any(|id| id == project_id) {
-            return Err(Refusal::wrong_project());
+            return Err(CloudRefusal::wrong_project());
         }
         if rights.denied.contains(&operation) {
-            return Err(Refusal::permission_denied(operation));
+            return Err(CloudRefusal::permission_denied(operation));
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Principal {
 
 /// What an IAM token stands for.
 #[derive(Clone, Debug)]
-pub(crate) struct Token {
+pub(crate) struct KnownToken {
     /// What its holder may do; without projects when it is scoped to the domain.
     pub(crate) rights: Rights,
     /// What the user may do whom it was issued to, whatever the scope.
@@ -193,7 +193,7 @@ pub(crate) struct Token {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Strikes {
+struct LockOuts {
     failures: u32,
     locked_until: Option<Timestamp>,
 }
@@ -201,14 +201,14 @@ struct Strikes {
 /// All access keys and tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
-    credentials: BTreeMap<String, Credential>,
-    tokens: BTreeMap<String, Token>,
-    strikes: BTreeMap<String, Strikes>,
+    credentials: BTreeMap<String, KnownCredential>,
+    tokens: BTreeMap<String, KnownToken>,
+    strikes: BTreeMap<String, LockOuts>,
 }
 
 impl Keyring {
     /// Adds a key, or replaces the one with the same access key.
-    pub(crate) fn add(&mut self, credential: Credential) {
+    pub(crate) fn add(&mut self, credential: KnownCredential) {
         self.credentials
             .insert(credential.access_key.clone(), credential);
     }
@@ -219,7 +219,7 @@ impl Keyring {
     }
 
     /// Makes a token valid.
-    pub(crate) fn add_token(&mut self, token: &str, meaning: Token) {
+    pub(crate) fn add_token(&mut self, token: &str, meaning: KnownToken) {
         self.tokens
             .insert(sign::sha256_hex(token.as_bytes()), meaning);
     }
@@ -235,13 +235,13 @@ impl Keyring {
     }
 
     /// What a valid token stands for.
-    pub(crate) fn token(&self, token: &str, now: Now) -> Result<&Token, Refusal> {
+    pub(crate) fn token(&self, token: &str, now: Now) -> Result<&KnownToken, CloudRefusal> {
         let token = self
             .tokens
             .get(&sign::sha256_hex(token.as_bytes()))
-            .ok_or_else(|| Refusal::unauthenticated("decrypt token fail"))?;
+            .ok_or_else(|| CloudRefusal::unauthenticated("decrypt token fail"))?;
         if token.expires_at <= now.cloud {
-            return Err(Refusal::token_expired());
+            return Err(CloudRefusal::token_expired());
         }
         Ok(token)
     }
@@ -251,18 +251,18 @@ impl Keyring {
         &mut self,
         signed: &Signed<'_>,
         now: Now,
-        settings: &Settings,
-    ) -> Result<Principal, Refusal> {
+        settings: &SimulatorSettings,
+    ) -> Result<KnownPrincipal, CloudRefusal> {
         match (
             text(signed.headers, "authorization"),
             text(signed.headers, "x-auth-token"),
         ) {
             (Some(authorization), _) => self.verify(authorization, signed, now, settings),
-            (None, Some(token)) => Ok(Principal {
+            (None, Some(token)) => Ok(KnownPrincipal {
                 label: format!("token:{}", sign::sha256_hex(token.as_bytes())),
                 rights: self.token(token, now)?.rights.clone(),
             }),
-            (None, None) => Err(Refusal::unauthenticated("x-auth-token not found")),
+            (None, None) => Err(CloudRefusal::unauthenticated("x-auth-token not found")),
         }
     }
 
@@ -271,22 +271,22 @@ impl Keyring {
         authorization: &str,
         signed: &Signed<'_>,
         now: Now,
-        settings: &Settings,
-    ) -> Result<Principal, Refusal> {
+        settings: &SimulatorSettings,
+    ) -> Result<KnownPrincipal, CloudRefusal> {
         let authorization =
-            Authorization::parse(authorization).map_err(Refusal::unauthenticated)?;
+            Authorization::parse(authorization).map_err(CloudRefusal::unauthenticated)?;
         let access_key = authorization.access_key.as_str();
         let Some(credential) = self.credentials.get(access_key) else {
             let cause = format!("Get secretKey failed,ak:{access_key},err:ak not exist");
-            return Err(Refusal::unauthenticated(&cause));
+            return Err(CloudRefusal::unauthenticated(&cause));
         };
         let strikes = self.strikes.entry(access_key.to_owned()).or_default();
         match strikes.locked_until {
             Some(until) if until > now.machine => {
                 let cause = format!("AK access failed to reach the limit,forbidden:{access_key}");
-                return Err(Refusal::unauthenticated(&cause));
+                return Err(CloudRefusal::unauthenticated(&cause));
             }
-            Some(_) => *strikes = Strikes::default(),
+            Some(_) => *strikes = LockOuts::default(),
             None => {}
         }
         let date = text(signed.headers, sign::DATE_HEADER).unwrap_or_default();
@@ -296,11 +296,11 @@ impl Keyring {
             if settings.lock_out && strikes.failures > FAILURES_ALLOWED {
                 strikes.locked_until = now.machine.checked_add(LOCKED_FOR).ok();
             }
-            return Err(Refusal::unauthenticated(&cause));
+            return Err(CloudRefusal::unauthenticated(&cause));
         }
-        *strikes = Strikes::default();
+        *strikes = LockOuts::default();
         check_security_token(credential, signed, now)?;
-        Ok(Principal {
+        Ok(KnownPrincipal {
             label: format!("ak:{access_key}"),
             rights: credential.rights.clone(),
         })
@@ -312,19 +312,21 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn check_date(date: &str, now: Now, settings: &Settings) -> Result<(), Refusal> {
+fn check_date(date: &str, now: Now, settings: &SimulatorSettings) -> Result<(), CloudRefusal> {
     let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date)
         .and_then(|date| TimeZone::UTC.to_timestamp(date))
-        .map_err(|_| Refusal::unauthenticated("x-sdk-date is not of the form YYYYMMDDTHHMMSSZ"))?;
+        .map_err(|_| {
+            CloudRefusal::unauthenticated("x-sdk-date is not of the form YYYYMMDDTHHMMSSZ")
+        })?;
     let skew = now.cloud.duration_since(date).abs();
     if skew > SignedDuration::from_secs(settings.clock_skew_s) {
-        return Err(Refusal::clock_skew());
+        return Err(CloudRefusal::clock_skew());
     }
     Ok(())
 }
 
 fn check_signature(
-    credential: &Credential,
+    credential: &KnownCredential,
     authorization: &Authorization,
     signed: &Signed<'_>,
     date: &str,
@@ -341,20 +343,20 @@ fn check_signature(
 }
 
 fn check_security_token(
-    credential: &Credential,
+    credential: &KnownCredential,
     signed: &Signed<'_>,
     now: Now,
-) -> Result<(), Refusal> {
+) -> Result<(), CloudRefusal> {
     let sent = text(signed.headers, "x-security-token");
     if sent != credential.security_token.as_deref() {
-        return Err(Refusal::unauthenticated(
+        return Err(CloudRefusal::unauthenticated(
             "the security token is not that of the access key",
         ));
     }
     match credential.expires_at {
-        Some(expires_at) if expires_at <= now.cloud => {
-            Err(Refusal::unauthenticated("the security token has expired"))
-        }
+        Some(expires_at) if expires_at <= now.cloud => Err(CloudRefusal::unauthenticated(
+            "the security token has expired",
+        )),
         Some(_) | None => Ok(()),
     }
 }

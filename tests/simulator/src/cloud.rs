@@ -14,26 +14,26 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::api::whole_seconds;
-use crate::auth::Credential;
 use crate::auth::Keyring;
+use crate::auth::KnownCredential;
+use crate::auth::KnownToken;
 use crate::auth::Rights;
-use crate::auth::Token;
-use crate::faults::Fault;
-use crate::faults::Script;
+use crate::faults::FaultScript;
+use crate::faults::ScriptedFault;
 use crate::identities::Identities;
-use crate::identities::User;
-use crate::log::Call;
-use crate::log::Cause;
-use crate::log::Change;
+use crate::identities::KnownUser;
 use crate::log::Counters;
 use crate::log::Log;
+use crate::log::LoggedCall;
+use crate::log::LoggedCause::{self, OutOfBand};
+use crate::log::LoggedChange;
 use crate::log::Mutation;
-use crate::quota::Quota;
+use crate::quota::CallQuota;
 use crate::random;
-use crate::settings::Settings;
-use crate::store::Row;
+use crate::settings::SimulatorSettings;
 use crate::store::RowPatch;
 use crate::store::Store;
+use crate::store::StoredRow;
 use crate::validate::DEFAULT_EVENT;
 use crate::validate::DEFAULT_SIGN_TYPE;
 use crate::workload::Workload;
@@ -51,36 +51,42 @@ pub(crate) struct Now {
 
 /// Everything that calls read and change, as one unit.
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) settings: Settings,
+pub(crate) struct CloudState {
+    pub(crate) settings: SimulatorSettings,
     pub(crate) store: Store,
     pub(crate) log: Log,
     pub(crate) keyring: Keyring,
     pub(crate) identities: Identities,
-    pub(crate) quota: Quota,
-    pub(crate) script: Script,
+    pub(crate) quota: CallQuota,
+    pub(crate) script: FaultScript,
     pub(crate) in_progress: u32,
 }
 
-impl State {
+impl CloudState {
     /// Stores a row, or a new version of one.
-    pub(crate) fn put(&mut self, change: Change, cause: Cause, row: Row, now: Now) {
+    pub(crate) fn put(
+        &mut self,
+        change: LoggedChange,
+        cause: LoggedCause,
+        row: StoredRow,
+        now: Now,
+    ) {
         self.log.record(now.machine, change, cause, row.clone());
         self.store.put(row, now.machine);
     }
 
     /// Removes a row.
-    pub(crate) fn remove(&mut self, id: &str, cause: Cause, now: Now) -> Option<Row> {
+    pub(crate) fn remove(&mut self, id: &str, cause: LoggedCause, now: Now) -> Option<StoredRow> {
         let row = self.store.remove(id, now.machine)?;
         self.log
-            .record(now.machine, Change::Deleted, cause, row.clone());
+            .record(now.machine, LoggedChange::Deleted, cause, row.clone());
         Some(row)
     }
 }
 
 /// Where a hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum CallPhase {
     /// The call is accepted and about to be carried out.
     BeforeCommit,
     /// The call was carried out, or refused; its answer has not been sent.
@@ -88,13 +94,13 @@ pub enum Phase {
 }
 
 /// A function that is called in the middle of calls, for instance to kill the caller there.
-type Hook = Arc<dyn Fn(Phase, &Call) + Send + Sync>;
-type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+type Hook = Arc<dyn Fn(CallPhase, &LoggedCall) + Send + Sync>;
+type SimulatedClock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 struct Inner {
-    state: Mutex<State>,
+    state: Mutex<CloudState>,
     hooks: Mutex<Vec<Hook>>,
-    clock: Clock,
+    clock: SimulatedClock,
     changed: watch::Sender<()>,
 }
 
@@ -115,7 +121,7 @@ impl fmt::Debug for Cloud {
 pub struct TimedOut {
     what: String,
     bound: Duration,
-    calls: Vec<Call>,
+    calls: Vec<LoggedCall>,
 }
 
 impl fmt::Display for TimedOut {
@@ -126,7 +132,7 @@ impl fmt::Display for TimedOut {
             "waited {bound:?} in vain for {what}; {} calls",
             calls.len()
         )?;
-        for Call {
+        for LoggedCall {
             seq,
             operation,
             target,
@@ -144,19 +150,19 @@ impl std::error::Error for TimedOut {}
 
 impl Cloud {
     /// A cloud without rows and credentials that follows this machine's clock.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: SimulatorSettings) -> Self {
         #[allow(clippy::disallowed_methods, reason = "this is where time enters")]
         Self::with_clock(settings, Timestamp::now)
     }
 
     /// The same with a clock of the caller's, for tests in virtual time.
     pub fn with_clock(
-        settings: Settings,
+        settings: SimulatorSettings,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        let state = State {
+        let state = CloudState {
             settings,
-            ..State::default()
+            ..CloudState::default()
         };
         let inner = Inner {
             state: Mutex::new(state),
@@ -170,12 +176,12 @@ impl Cloud {
     }
 
     /// Reads or changes the settings while the cloud runs.
-    pub fn settings<R>(&self, change: impl FnOnce(&mut Settings) -> R) -> R {
+    pub fn settings<R>(&self, change: impl FnOnce(&mut SimulatorSettings) -> R) -> R {
         self.write(|state, _| change(&mut state.settings))
     }
 
     /// Adds an access key, or replaces the one with the same name.
-    pub fn add_credential(&self, credential: Credential) {
+    pub fn add_credential(&self, credential: KnownCredential) {
         self.write(|state, _| state.keyring.add(credential));
     }
 
@@ -189,7 +195,7 @@ impl Cloud {
         self.write(|state, now| {
             let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
             let expires_at = now.cloud.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-            let meaning = Token {
+            let meaning = KnownToken {
                 user: rights.clone(),
                 rights,
                 expires_at,
@@ -204,7 +210,7 @@ impl Cloud {
     }
 
     /// Adds an IAM user, or replaces the one with the same domain and name.
-    pub fn add_user(&self, user: User) {
+    pub fn add_user(&self, user: KnownUser) {
         self.write(|state, _| state.identities.add_user(user));
     }
 
@@ -214,12 +220,12 @@ impl Cloud {
     }
 
     /// All rows as they are now, oldest first.
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<StoredRow> {
         self.read(|state| state.store.rows().cloned().collect())
     }
 
     /// A row as it is now.
-    pub fn row(&self, id: &str) -> Option<Row> {
+    pub fn row(&self, id: &str) -> Option<StoredRow> {
         self.read(|state| state.store.get(id).cloned())
     }
 
@@ -230,10 +236,10 @@ impl Cloud {
         publish_domain: &str,
         app: &str,
         fields: &RowPatch,
-    ) -> Row {
+    ) -> StoredRow {
         self.write(|state, now| {
             let time = whole_seconds(now.rows);
-            let mut row = Row {
+            let mut row = StoredRow {
                 id: random::hex(16),
                 project_id: project_id.to_owned(),
                 publish_domain: publish_domain.to_owned(),
@@ -246,25 +252,25 @@ impl Cloud {
                 update_time: time,
             };
             fields.apply(&mut row);
-            state.put(Change::Created, Cause::OutOfBand, row.clone(), now);
+            state.put(LoggedChange::Created, OutOfBand, row.clone(), now);
             row
         })
     }
 
     /// Changes a row as somebody else would, without the checks of the API.
-    pub fn edit_row(&self, id: &str, patch: &RowPatch) -> Option<Row> {
+    pub fn edit_row(&self, id: &str, patch: &RowPatch) -> Option<StoredRow> {
         self.write(|state, now| {
             let mut row = state.store.get(id)?.clone();
             row.update_time = whole_seconds(now.rows);
             patch.apply(&mut row);
-            state.put(Change::Updated, Cause::OutOfBand, row.clone(), now);
+            state.put(LoggedChange::Updated, OutOfBand, row.clone(), now);
             Some(row)
         })
     }
 
     /// Deletes a row as somebody else would.
-    pub fn delete_row(&self, id: &str) -> Option<Row> {
-        self.write(|state, now| state.remove(id, Cause::OutOfBand, now))
+    pub fn delete_row(&self, id: &str) -> Option<StoredRow> {
+        self.write(|state, now| state.remove(id, OutOfBand, now))
     }
 
     /// Deletes every row as somebody else would.
@@ -275,12 +281,12 @@ impl Cloud {
     }
 
     /// Adds a fault after those that are there.
-    pub fn fault(&self, fault: Fault) {
+    pub fn fault(&self, fault: ScriptedFault) {
         self.write(|state, _| state.script.add(fault));
     }
 
     /// The faults that still have calls to befall.
-    pub fn faults(&self) -> Vec<Fault> {
+    pub fn faults(&self) -> Vec<ScriptedFault> {
         self.read(|state| state.script.faults().to_vec())
     }
 
@@ -290,7 +296,7 @@ impl Cloud {
     }
 
     /// Every call so far, in the order of arrival.
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<LoggedCall> {
         self.read(|state| state.log.calls().to_vec())
     }
 
@@ -309,15 +315,15 @@ impl Cloud {
         self.write(|state, _| {
             state.store = Store::default();
             state.log = Log::default();
-            state.script = Script::default();
-            state.quota = Quota::default();
+            state.script = FaultScript::default();
+            state.quota = CallQuota::default();
             state.keyring.forgive();
         });
     }
 
     /// Calls a function before and after every call to the five operations and to IAM is carried
     /// out. It runs in the middle of the call: the caller waits for it.
-    pub fn on_call(&self, hook: impl Fn(Phase, &Call) + Send + Sync + 'static) {
+    pub fn on_call(&self, hook: impl Fn(CallPhase, &LoggedCall) + Send + Sync + 'static) {
         lock(&self.inner.hooks).push(Arc::new(hook));
     }
 
@@ -350,11 +356,11 @@ impl Cloud {
         self.write(|_, now| now.cloud)
     }
 
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&CloudState) -> R) -> R {
         look(&lock(&self.inner.state))
     }
 
-    pub(crate) fn write<R>(&self, change: impl FnOnce(&mut State, Now) -> R) -> R {
+    pub(crate) fn write<R>(&self, change: impl FnOnce(&mut CloudState, Now) -> R) -> R {
         let result = {
             let mut state = lock(&self.inner.state);
             let machine = (self.inner.clock)();
@@ -375,7 +381,7 @@ impl Cloud {
         result
     }
 
-    pub(crate) fn call_hooks(&self, phase: Phase, call: &Call) {
+    pub(crate) fn call_hooks(&self, phase: CallPhase, call: &LoggedCall) {
         let hooks = lock(&self.inner.hooks).clone();
         for hook in hooks {
             hook(phase, call);

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::auth::Rights;
 use crate::cloud::Cloud;
-use crate::faults::Fault;
+use crate::faults::ScriptedFault;
 use crate::store::RowPatch;
 
 #[derive(Deserialize)]
@@ -37,13 +37,13 @@ struct NewToken {
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Notification {
+struct NotificationOrder {
     event: String,
     stream: String,
     overrides: Map<String, Value>,
 }
 
-impl Default for Notification {
+impl Default for NotificationOrder {
     fn default() -> Self {
         Self {
             event: "RECORD_FILE_COMPLETE".to_owned(),
@@ -53,7 +53,7 @@ impl Default for Notification {
     }
 }
 
-type Outcome = Result<Value, (StatusCode, String)>;
+type ControlResult = Result<Value, (StatusCode, String)>;
 
 /// Answers a request to the control interface.
 pub(crate) async fn answer(cloud: &Cloud, request: &Request<Bytes>) -> Response<Bytes> {
@@ -66,7 +66,7 @@ pub(crate) async fn answer(cloud: &Cloud, request: &Request<Bytes>) -> Response<
     response
 }
 
-async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> Outcome {
+async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> ControlResult {
     let segments: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     match (request.method().as_str(), segments.as_slice()) {
         ("GET", ["rows"]) => show(&cloud.rows()),
@@ -83,7 +83,7 @@ async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> Outcome {
             })
         }
         ("POST", ["faults"]) => {
-            let fault: Fault = parse(request)?;
+            let fault: ScriptedFault = parse(request)?;
             cloud.fault(fault);
             show(&cloud.faults())
         }
@@ -131,7 +131,7 @@ async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> Outcome {
             Ok(json!({}))
         }
         ("POST", ["notify", id]) => {
-            let Notification {
+            let NotificationOrder {
                 event,
                 stream,
                 overrides,
@@ -150,7 +150,7 @@ async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> Outcome {
     }
 }
 
-fn show(value: &impl serde::Serialize) -> Outcome {
+fn show(value: &impl serde::Serialize) -> ControlResult {
     serde_json::to_value(value)
         .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }

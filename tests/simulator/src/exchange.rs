@@ -9,19 +9,19 @@ use http::Response;
 
 use crate::api::LiveCall;
 use crate::auth;
+use crate::cloud::CallPhase;
 use crate::cloud::Cloud;
+use crate::cloud::CloudState;
 use crate::cloud::Now;
-use crate::cloud::Phase;
-use crate::cloud::State;
-use crate::faults::Answer;
-use crate::faults::Facts;
-use crate::faults::Fault;
+use crate::faults::CallFacts;
+use crate::faults::ScriptedAnswer;
+use crate::faults::ScriptedFault;
 use crate::iam::IamCall;
 use crate::log;
-use crate::log::Call;
+use crate::log::LoggedCall;
 use crate::random;
-use crate::refusal::Refusal;
-use crate::reply::Done;
+use crate::refusal::CloudRefusal;
+use crate::reply::DoneReply;
 use crate::route::Route;
 use crate::settings::PlainHttp;
 use crate::sign::Signed;
@@ -31,7 +31,7 @@ const HOST: &str = "live-simulator";
 
 /// How a call reached the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub enum ExchangeScheme {
     /// Over TLS.
     Tls,
     /// Over plain HTTP, at a listener without TLS.
@@ -60,7 +60,7 @@ struct Exchange<'a> {
     cloud: &'a Cloud,
     request: &'a Request<Bytes>,
     route: &'a Route,
-    transport: Transport,
+    transport: ExchangeScheme,
     seq: u64,
     request_id: String,
 }
@@ -68,7 +68,7 @@ struct Exchange<'a> {
 impl Cloud {
     /// Answers a call. It is carried out to the end even if the future is dropped, as a real
     /// service does whose caller gives up. Must be called within a Tokio runtime.
-    pub async fn call(&self, request: Request<Bytes>, transport: Transport) -> Delivery {
+    pub async fn call(&self, request: Request<Bytes>, transport: ExchangeScheme) -> Delivery {
         let cloud = self.clone();
         let exchange = tokio::spawn(async move { cloud.exchange(&request, transport).await });
         let Ok((seq, delivery)) = exchange.await else {
@@ -85,7 +85,11 @@ impl Cloud {
         delivery
     }
 
-    async fn exchange(&self, request: &Request<Bytes>, transport: Transport) -> (u64, Delivery) {
+    async fn exchange(
+        &self,
+        request: &Request<Bytes>,
+        transport: ExchangeScheme,
+    ) -> (u64, Delivery) {
         let route = Route::of(request.method(), request.uri().path());
         let (seq, request_id) = self.write(|state, now| {
             let milliseconds = now.cloud.as_millisecond();
@@ -105,13 +109,13 @@ impl Cloud {
     }
 }
 
-fn opened(request: &Request<Bytes>, route: &Route, request_id: &str, now: Now) -> Call {
+fn opened(request: &Request<Bytes>, route: &Route, request_id: &str, now: Now) -> LoggedCall {
     let operation = route.operation();
     let (id, body) = match route {
         Route::Live { id, .. } => (id.clone(), log::loggable_body(request.body())),
         Route::Iam(_) | Route::Unknown => (None, None),
     };
-    Call {
+    LoggedCall {
         seq: 0,
         at: now.machine,
         answered_at: None,
@@ -156,17 +160,17 @@ impl Exchange<'_> {
             let admitted = self.admit(state, now);
             let fault = match admitted {
                 Ok(()) => self.choose_fault(state).unwrap_or_default(),
-                Err(_) => Fault::default(),
+                Err(_) => ScriptedFault::default(),
             };
             (admitted, fault)
         });
         sleep(fault.delay_before_ms).await;
-        self.hook(Phase::BeforeCommit);
+        self.hook(CallPhase::BeforeCommit);
         let done = self.cloud.write(|state, now| {
             let done = match admitted {
                 Ok(()) if fault.commit => self.carry_out(state, &fault, now),
-                Ok(()) => Done::new(500, None),
-                Err(refusal) => Done::refused(&refusal, &self.request_id),
+                Ok(()) => DoneReply::new(500, None),
+                Err(refusal) => DoneReply::refused(&refusal, &self.request_id),
             };
             state.log.update(self.seq, |call| {
                 call.committed = done.committed;
@@ -174,7 +178,7 @@ impl Exchange<'_> {
             });
             done
         });
-        self.hook(Phase::AfterCommit);
+        self.hook(CallPhase::AfterCommit);
         sleep(fault.delay_after_ms).await;
         self.cloud
             .write(|state, now| self.deliver(state, fault.answer, done, now))
@@ -190,7 +194,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn admit(&self, state: &mut State, now: Now) -> Result<(), Refusal> {
+    fn admit(&self, state: &mut CloudState, now: Now) -> Result<(), CloudRefusal> {
         match self.route {
             Route::Live {
                 operation,
@@ -215,26 +219,26 @@ impl Exchange<'_> {
                     .concurrent_calls
                     .is_some_and(|limit| state.in_progress > limit)
                 {
-                    return Err(Refusal::too_many_concurrent_calls());
+                    return Err(CloudRefusal::too_many_concurrent_calls());
                 }
                 let named = auth::text(self.request.headers(), "x-project-id");
                 principal.check(*operation, project_id, named)
             }
             Route::Iam(_) => Ok(()),
-            Route::Unknown => Err(Refusal::no_such_api()),
+            Route::Unknown => Err(CloudRefusal::no_such_api()),
         }
     }
 
-    fn check_transport(&self, state: &State) -> Result<(), Refusal> {
+    fn check_transport(&self, state: &CloudState) -> Result<(), CloudRefusal> {
         match (self.transport, state.settings.plain_http) {
-            (Transport::Tls, _) | (Transport::Plain, PlainHttp::Serve) => Ok(()),
-            (Transport::PlainAtTls, _) | (Transport::Plain, PlainHttp::Refuse) => {
-                Err(Refusal::https_only())
+            (ExchangeScheme::Tls, _) | (ExchangeScheme::Plain, PlainHttp::Serve) => Ok(()),
+            (ExchangeScheme::PlainAtTls, _) | (ExchangeScheme::Plain, PlainHttp::Refuse) => {
+                Err(CloudRefusal::https_only())
             }
         }
     }
 
-    fn choose_fault(&self, state: &mut State) -> Option<Fault> {
+    fn choose_fault(&self, state: &mut CloudState) -> Option<ScriptedFault> {
         let query = validate::parameters(self.signed().query).unwrap_or_default();
         let call = state.log.call(self.seq)?;
         let row = call.row_id.as_deref().and_then(|id| state.store.get(id));
@@ -248,7 +252,7 @@ impl Exchange<'_> {
             };
             in_body.or_else(in_query)
         };
-        let facts = Facts {
+        let facts = CallFacts {
             operation: call.operation,
             publish_domain: named("publish_domain").or(row.map(|row| &*row.publish_domain)),
             app: named("app").or(row.map(|row| &*row.app)),
@@ -261,7 +265,7 @@ impl Exchange<'_> {
         Some(fault)
     }
 
-    fn carry_out(&self, state: &mut State, fault: &Fault, now: Now) -> Done {
+    fn carry_out(&self, state: &mut CloudState, fault: &ScriptedFault, now: Now) -> DoneReply {
         let signed = self.signed();
         match self.route {
             Route::Live {
@@ -281,37 +285,43 @@ impl Exchange<'_> {
                 };
                 state
                     .carry_out(&call, now)
-                    .unwrap_or_else(|refusal| Done::refused(&refusal, &self.request_id))
+                    .unwrap_or_else(|refusal| DoneReply::refused(&refusal, &self.request_id))
             }
             Route::Iam(operation) => {
                 let operation = *operation;
                 let done = state.carry_out_iam(&IamCall { operation, signed }, now);
                 done.header("x-iam-trace-id", &self.request_id)
             }
-            Route::Unknown => Done::refused(&Refusal::no_such_api(), &self.request_id),
+            Route::Unknown => DoneReply::refused(&CloudRefusal::no_such_api(), &self.request_id),
         }
     }
 
-    fn hook(&self, phase: Phase) {
+    fn hook(&self, phase: CallPhase) {
         if let Some(call) = self.cloud.read(|state| state.log.call(self.seq).cloned()) {
             self.cloud.call_hooks(phase, &call);
         }
     }
 
-    fn deliver(&self, state: &mut State, answer: Answer, done: Done, now: Now) -> Delivery {
+    fn deliver(
+        &self,
+        state: &mut CloudState,
+        answer: ScriptedAnswer,
+        done: DoneReply,
+        now: Now,
+    ) -> Delivery {
         match answer {
-            Answer::Normal => Delivery::Whole(self.answered(state, done, now)),
-            Answer::Cut(after) => Delivery::Cut(self.answered(state, done, now), after),
-            Answer::Reply(reply) => {
-                Delivery::Whole(self.answered(state, Done::scripted(reply), now))
+            ScriptedAnswer::Normal => Delivery::Whole(self.answered(state, done, now)),
+            ScriptedAnswer::Cut(after) => Delivery::Cut(self.answered(state, done, now), after),
+            ScriptedAnswer::Reply(reply) => {
+                Delivery::Whole(self.answered(state, DoneReply::scripted(reply), now))
             }
-            Answer::Raw(payload) => Delivery::Raw(payload.bytes()),
-            Answer::Close => Delivery::Close,
-            Answer::Hang => Delivery::Hang,
+            ScriptedAnswer::Raw(payload) => Delivery::Raw(payload.bytes()),
+            ScriptedAnswer::Close => Delivery::Close,
+            ScriptedAnswer::Hang => Delivery::Hang,
         }
     }
 
-    fn answered(&self, state: &mut State, done: Done, now: Now) -> Response<Bytes> {
+    fn answered(&self, state: &mut CloudState, done: DoneReply, now: Now) -> Response<Bytes> {
         state.log.update(self.seq, |call| {
             call.status = Some(done.status);
             call.error_code.clone_from(&done.error_code);

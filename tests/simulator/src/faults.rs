@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::log::Operation;
-use crate::refusal::Refusal;
+use crate::log::LoggedOperation;
+use crate::refusal::CloudRefusal;
 use crate::sign;
 use crate::store::RowPatch;
 
@@ -24,9 +24,9 @@ use crate::store::RowPatch;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Fault {
+pub struct ScriptedFault {
     /// Only this operation; `None`: any of the five on recording callbacks.
-    pub operation: Option<Operation>,
+    pub operation: Option<LoggedOperation>,
     /// Only calls that name this domain, or a row of it.
     pub publish_domain: Option<String>,
     /// Only calls that name this app, or a row of it.
@@ -46,10 +46,10 @@ pub struct Fault {
     /// How long the call waits after it was carried out, in milliseconds.
     pub delay_after_ms: u64,
     /// What the caller gets.
-    pub answer: Answer,
+    pub answer: ScriptedAnswer,
 }
 
-impl Default for Fault {
+impl Default for ScriptedFault {
     fn default() -> Self {
         Self {
             operation: None,
@@ -62,18 +62,18 @@ impl Default for Fault {
             commit: true,
             rewrite: None,
             delay_after_ms: 0,
-            answer: Answer::Normal,
+            answer: ScriptedAnswer::Normal,
         }
     }
 }
 
 /// What the caller of a call under a fault gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Answer {
+pub enum ScriptedAnswer {
     /// The answer that it would get without the fault.
     Normal,
     /// This answer.
-    Reply(Reply),
+    Reply(ScriptedReply),
     /// The connection is closed without one.
     Close,
     /// Nothing, and the connection stays open.
@@ -81,13 +81,13 @@ pub enum Answer {
     /// The normal answer, of which only the first bytes of the body arrive.
     Cut(usize),
     /// These bytes in place of an HTTP message.
-    Raw(Payload),
+    Raw(ScriptedPayload),
 }
 
 /// A scripted answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Reply {
+pub struct ScriptedReply {
     /// HTTP status.
     pub status: u16,
     /// Headers beside `Date`, `X-Request-Id`, `Content-Type` and the length. A header of one of the
@@ -96,12 +96,12 @@ pub struct Reply {
     pub headers: BTreeMap<String, String>,
     /// The body.
     #[serde(default)]
-    pub body: Payload,
+    pub body: ScriptedPayload,
 }
 
 /// Bytes to send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Payload {
+pub enum ScriptedPayload {
     /// A text.
     Text(String),
     /// A JSON value.
@@ -112,13 +112,13 @@ pub enum Payload {
     Fill(usize),
 }
 
-impl Default for Payload {
+impl Default for ScriptedPayload {
     fn default() -> Self {
         Self::Text(String::new())
     }
 }
 
-impl Payload {
+impl ScriptedPayload {
     /// The bytes. Text that is not hexadecimal stands for nothing.
     pub fn bytes(&self) -> Bytes {
         match self {
@@ -130,9 +130,9 @@ impl Payload {
     }
 }
 
-impl Fault {
+impl ScriptedFault {
     /// A rule for the next call of an operation; it changes nothing yet.
-    pub fn on(operation: Operation) -> Self {
+    pub fn on(operation: LoggedOperation) -> Self {
         Self {
             operation: Some(operation),
             ..Self::default()
@@ -237,7 +237,7 @@ impl Fault {
 
     /// The call is not carried out and gets this answer.
     #[must_use]
-    pub fn answer(self, answer: Answer) -> Self {
+    pub fn answer(self, answer: ScriptedAnswer) -> Self {
         Self {
             commit: false,
             answer,
@@ -247,8 +247,8 @@ impl Fault {
 
     /// The call is not carried out and gets this status and body.
     #[must_use]
-    pub fn reply(self, status: u16, body: Payload) -> Self {
-        self.answer(Answer::Reply(Reply {
+    pub fn reply(self, status: u16, body: ScriptedPayload) -> Self {
+        self.answer(ScriptedAnswer::Reply(ScriptedReply {
             status,
             headers: BTreeMap::new(),
             body,
@@ -258,7 +258,7 @@ impl Fault {
     /// One more header of the scripted answer.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Answer::Reply(reply) = &mut self.answer {
+        if let ScriptedAnswer::Reply(reply) = &mut self.answer {
             reply.headers.insert(name.to_owned(), value.to_owned());
         }
         self
@@ -266,35 +266,35 @@ impl Fault {
 
     /// The call is not carried out and gets this error.
     #[must_use]
-    pub fn refuse(self, refusal: &Refusal) -> Self {
-        self.reply(refusal.status, Payload::Json(refusal.body("")))
+    pub fn refuse(self, refusal: &CloudRefusal) -> Self {
+        self.reply(refusal.status, ScriptedPayload::Json(refusal.body("")))
     }
 
     /// The connection is closed before the call is carried out.
     #[must_use]
     pub fn lose_call(self) -> Self {
-        self.answer(Answer::Close)
+        self.answer(ScriptedAnswer::Close)
     }
 
     /// The call is carried out; the connection is closed before the answer.
     #[must_use]
     pub fn lose_reply(self) -> Self {
-        self.answer(Answer::Close).after_commit()
+        self.answer(ScriptedAnswer::Close).after_commit()
     }
 
     /// The call is neither carried out nor answered.
     #[must_use]
     pub fn hang(self) -> Self {
-        self.answer(Answer::Hang)
+        self.answer(ScriptedAnswer::Hang)
     }
 
     /// The call is carried out; its answer ends after so many bytes of the body.
     #[must_use]
     pub fn cut(self, after: usize) -> Self {
-        self.answer(Answer::Cut(after)).after_commit()
+        self.answer(ScriptedAnswer::Cut(after)).after_commit()
     }
 
-    fn concerns(&self, facts: &Facts<'_>) -> bool {
+    fn concerns(&self, facts: &CallFacts<'_>) -> bool {
         let operation = match self.operation {
             Some(operation) => operation == facts.operation,
             None => facts.operation.is_live(),
@@ -311,12 +311,12 @@ impl Fault {
     /// How the log names it.
     pub(crate) fn label(&self) -> String {
         let answer = match &self.answer {
-            Answer::Normal => "normal answer".to_owned(),
-            Answer::Reply(reply) => format!("answer {}", reply.status),
-            Answer::Close => "connection closed".to_owned(),
-            Answer::Hang => "no answer".to_owned(),
-            Answer::Cut(after) => format!("answer cut after {after} bytes"),
-            Answer::Raw(_) => "bytes that are not HTTP".to_owned(),
+            ScriptedAnswer::Normal => "normal answer".to_owned(),
+            ScriptedAnswer::Reply(reply) => format!("answer {}", reply.status),
+            ScriptedAnswer::Close => "connection closed".to_owned(),
+            ScriptedAnswer::Hang => "no answer".to_owned(),
+            ScriptedAnswer::Cut(after) => format!("answer cut after {after} bytes"),
+            ScriptedAnswer::Raw(_) => "bytes that are not HTTP".to_owned(),
         };
         let commit = if self.commit {
             "carried out"
@@ -338,8 +338,8 @@ fn milliseconds(duration: Duration) -> u64 {
 
 /// What is known of a call when faults are chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts<'a> {
-    pub(crate) operation: Operation,
+pub(crate) struct CallFacts<'a> {
+    pub(crate) operation: LoggedOperation,
     pub(crate) publish_domain: Option<&'a str>,
     pub(crate) app: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
@@ -347,12 +347,12 @@ pub(crate) struct Facts<'a> {
 
 /// The rules that still have calls to befall.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
-    faults: Vec<Fault>,
+pub(crate) struct FaultScript {
+    faults: Vec<ScriptedFault>,
 }
 
-impl Script {
-    pub(crate) fn add(&mut self, fault: Fault) {
+impl FaultScript {
+    pub(crate) fn add(&mut self, fault: ScriptedFault) {
         self.faults.push(fault);
     }
 
@@ -360,12 +360,12 @@ impl Script {
         self.faults.clear();
     }
 
-    pub(crate) fn faults(&self) -> &[Fault] {
+    pub(crate) fn faults(&self) -> &[ScriptedFault] {
         &self.faults
     }
 
     /// The fault that befalls this call.
-    pub(crate) fn next(&mut self, facts: &Facts<'_>) -> Option<Fault> {
+    pub(crate) fn next(&mut self, facts: &CallFacts<'_>) -> Option<ScriptedFault> {
         let mut due = None;
         for fault in self.faults.iter_mut().filter(|fault| fault.concerns(facts)) {
             if fault.skip > 0 {

@@ -6,17 +6,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::auth::Credential;
-use crate::auth::Project;
+use crate::auth::KnownCredential;
+use crate::auth::KnownProject;
+use crate::auth::KnownToken;
 use crate::auth::Rights;
-use crate::auth::Token;
 use crate::auth::text;
+use crate::cloud::CloudState;
 use crate::cloud::Now;
-use crate::cloud::State;
-use crate::log::Operation;
+use crate::log::LoggedOperation;
 use crate::random;
-use crate::refusal::Refusal;
-use crate::reply::Done;
+use crate::refusal::CloudRefusal;
+use crate::reply::DoneReply;
 use crate::sign::Signed;
 use crate::validate;
 
@@ -26,33 +26,33 @@ const KEY_LIFETIMES: std::ops::RangeInclusive<i64> = 900..=86_400;
 /// A call to IAM, STS, the metadata service or the pod-identity endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IamCall<'a> {
-    pub(crate) operation: Operation,
+    pub(crate) operation: LoggedOperation,
     pub(crate) signed: Signed<'a>,
 }
 
-impl State {
+impl CloudState {
     /// Carries a call out; errors have the body of the service that is called.
-    pub(crate) fn carry_out_iam(&mut self, call: &IamCall<'_>, now: Now) -> Done {
+    pub(crate) fn carry_out_iam(&mut self, call: &IamCall<'_>, now: Now) -> DoneReply {
         let result = match call.operation {
-            Operation::IssueToken => self.issue_token(call, now),
-            Operation::ListProjects => self.list_projects(call, now),
-            Operation::IssueTemporaryKey => self.issue_temporary_key(call, now),
-            Operation::IssueFederatedToken => self.issue_federated_token(call, now),
-            Operation::AssumeWithOidc => self.assume_with_oidc(call, now),
-            Operation::AssumePodIdentity => self.assume_pod_identity(call, now),
-            Operation::IssueMetadataToken => self.issue_metadata_token(call),
-            Operation::ReadMetadataKey => self.read_metadata_key(call, now),
-            Operation::Create
-            | Operation::List
-            | Operation::Get
-            | Operation::Update
-            | Operation::Delete
-            | Operation::Unknown => Err(gateway(Refusal::no_such_api())),
+            LoggedOperation::IssueToken => self.issue_token(call, now),
+            LoggedOperation::ListProjects => self.list_projects(call, now),
+            LoggedOperation::IssueTemporaryKey => self.issue_temporary_key(call, now),
+            LoggedOperation::IssueFederatedToken => self.issue_federated_token(call, now),
+            LoggedOperation::AssumeWithOidc => self.assume_with_oidc(call, now),
+            LoggedOperation::AssumePodIdentity => self.assume_pod_identity(call, now),
+            LoggedOperation::IssueMetadataToken => self.issue_metadata_token(call),
+            LoggedOperation::ReadMetadataKey => self.read_metadata_key(call, now),
+            LoggedOperation::Create
+            | LoggedOperation::List
+            | LoggedOperation::Get
+            | LoggedOperation::Update
+            | LoggedOperation::Delete
+            | LoggedOperation::Unknown => Err(gateway(CloudRefusal::no_such_api())),
         };
         result.unwrap_or_else(|error| error)
     }
 
-    fn issue_token(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+    fn issue_token(&mut self, call: &IamCall<'_>, now: Now) -> Result<DoneReply, DoneReply> {
         let limit = self.settings.token_requests_per_minute;
         self.identities.throttle(limit, now)?;
         let body = json_body(call)?;
@@ -72,7 +72,7 @@ impl State {
         let token = format!("MIITEST{}", random::hex(48));
         self.keyring.add_token(
             &token,
-            Token {
+            KnownToken {
                 rights,
                 user: user.rights,
                 expires_at,
@@ -87,10 +87,10 @@ impl State {
             "roles": [],
             "catalog": [],
         }});
-        Ok(Done::new(201, Some(body)).header("x-subject-token", &token))
+        Ok(DoneReply::new(201, Some(body)).header("x-subject-token", &token))
     }
 
-    fn list_projects(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+    fn list_projects(&mut self, call: &IamCall<'_>, now: Now) -> Result<DoneReply, DoneReply> {
         let principal = self
             .keyring
             .authenticate(&call.signed, now, &self.settings)
@@ -106,17 +106,21 @@ impl State {
             .projects
             .iter()
             .filter(|project| name.is_none_or(|name| project.name == *name))
-            .map(|Project { id, name }| {
+            .map(|KnownProject { id, name }| {
                 json!({"id": id, "name": name, "domain_id": "test-domain", "enabled": true, "is_domain": false})
             })
             .collect();
-        Ok(Done::new(
+        Ok(DoneReply::new(
             200,
             Some(json!({"projects": projects, "links": {"self": null}})),
         ))
     }
 
-    fn issue_temporary_key(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+    fn issue_temporary_key(
+        &mut self,
+        call: &IamCall<'_>,
+        now: Now,
+    ) -> Result<DoneReply, DoneReply> {
         let body = json_body(call)?;
         if body.pointer("/auth/identity/methods") != Some(&json!(["token"])) {
             return Err(flat(
@@ -137,7 +141,7 @@ impl State {
             .clone();
         let lifetime = key_lifetime(options.get("duration_seconds"))?;
         let key = self.temporary_key(rights, lifetime, now);
-        Ok(Done::new(201, Some(json!({"credential": key.json()}))))
+        Ok(DoneReply::new(201, Some(json!({"credential": key.json()}))))
     }
 
     /// Makes a temporary key.
@@ -155,7 +159,7 @@ impl State {
             security_token: random::hex(48),
             expires_at: now.cloud.checked_add(lifetime).unwrap_or(Timestamp::MAX),
         };
-        self.keyring.add(Credential {
+        self.keyring.add(KnownCredential {
             access_key: key.access.clone(),
             secret_key: key.secret.clone(),
             security_token: Some(key.security_token.clone()),
@@ -186,7 +190,7 @@ impl TemporaryKey {
     }
 }
 
-fn scoped_project(body: &Value, rights: &Rights) -> Result<Option<Project>, Done> {
+fn scoped_project(body: &Value, rights: &Rights) -> Result<Option<KnownProject>, DoneReply> {
     let Some(scope) = body.pointer("/auth/scope/project") else {
         return Ok(None);
     };
@@ -212,7 +216,7 @@ fn scoped_project(body: &Value, rights: &Rights) -> Result<Option<Project>, Done
 }
 
 /// The lifetime that is asked for, or the default.
-pub(crate) fn key_lifetime(seconds: Option<&Value>) -> Result<SignedDuration, Done> {
+pub(crate) fn key_lifetime(seconds: Option<&Value>) -> Result<SignedDuration, DoneReply> {
     let seconds = match seconds {
         None | Some(Value::Null) => Some(DEFAULT_KEY_LIFETIME),
         Some(Value::String(text)) => text.parse().ok(),
@@ -231,29 +235,29 @@ pub(crate) fn key_lifetime(seconds: Option<&Value>) -> Result<SignedDuration, Do
 }
 
 /// The JSON body of a call.
-pub(crate) fn json_body(call: &IamCall<'_>) -> Result<Value, Done> {
+pub(crate) fn json_body(call: &IamCall<'_>) -> Result<Value, DoneReply> {
     serde_json::from_slice(call.signed.body)
         .map_err(|_| keystone(400, "Bad Request", "The request body is not valid JSON."))
 }
 
 /// An error in the shape of Keystone, with a number for a code.
-pub(crate) fn keystone(status: u16, title: &str, message: &str) -> Done {
+pub(crate) fn keystone(status: u16, title: &str, message: &str) -> DoneReply {
     let error = json!({"error": {"code": status, "title": title, "message": message}});
-    Done::new(status, Some(error))
+    DoneReply::new(status, Some(error))
 }
 
 /// An error in the shape of the newer IAM interfaces.
-pub(crate) fn flat(status: u16, code: &str, message: &str) -> Done {
-    Done::new(
+pub(crate) fn flat(status: u16, code: &str, message: &str) -> DoneReply {
+    DoneReply::new(
         status,
         Some(json!({"error": {"error_code": code, "error_msg": message}})),
     )
 }
 
 /// An error of the gateway in front of IAM, which uses the older prefix.
-pub(crate) fn gateway(refusal: Refusal) -> Done {
+pub(crate) fn gateway(refusal: CloudRefusal) -> DoneReply {
     let code = refusal.code.replacen("APIG.", "APIGW.", 1);
-    Done::refused(&Refusal { code, ..refusal }, "")
+    DoneReply::refused(&CloudRefusal { code, ..refusal }, "")
 }
 
 /// The form in which IAM prints times.

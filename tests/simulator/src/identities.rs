@@ -13,7 +13,7 @@ use crate::auth::Rights;
 use crate::cloud::Now;
 use crate::iam::flat;
 use crate::iam::keystone;
-use crate::reply::Done;
+use crate::reply::DoneReply;
 use crate::workload::Workload;
 
 const WRONG_PASSWORDS_ALLOWED: u32 = 5;
@@ -23,7 +23,7 @@ const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// An IAM user who signs in with a password.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct User {
+pub struct KnownUser {
     /// The name.
     pub name: String,
     /// The password.
@@ -34,7 +34,7 @@ pub struct User {
     pub rights: Rights,
 }
 
-impl User {
+impl KnownUser {
     /// A user with full rights in one project, the main one of `cn-north-4`.
     pub fn new(domain_name: &str, name: &str, password: &str, project_id: &str) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl User {
     }
 }
 
-impl fmt::Debug for User {
+impl fmt::Debug for KnownUser {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             name,
@@ -72,7 +72,7 @@ struct Attempts {
 /// Users, their failed attempts, and the workload.
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
-    users: BTreeMap<(String, String), User>,
+    users: BTreeMap<(String, String), KnownUser>,
     attempts: BTreeMap<(String, String), Attempts>,
     pub(crate) workload: Option<Workload>,
     pub(crate) metadata_tokens: BTreeSet<String>,
@@ -80,13 +80,13 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    pub(crate) fn add_user(&mut self, user: User) {
+    pub(crate) fn add_user(&mut self, user: KnownUser) {
         self.users
             .insert((user.domain_name.clone(), user.name.clone()), user);
     }
 
     /// Counts a token request, or refuses it.
-    pub(crate) fn throttle(&mut self, limit: Option<u32>, now: Now) -> Result<(), Done> {
+    pub(crate) fn throttle(&mut self, limit: Option<u32>, now: Now) -> Result<(), DoneReply> {
         self.token_requests
             .retain(|at| now.machine.duration_since(*at) < THROTTLE_WINDOW);
         let accepted = self.token_requests.len();
@@ -103,7 +103,7 @@ impl Identities {
     }
 
     /// Finds the user whose name and password a token request holds.
-    pub(crate) fn sign_in(&mut self, body: &Value, now: Now) -> Result<User, Done> {
+    pub(crate) fn sign_in(&mut self, body: &Value, now: Now) -> Result<KnownUser, DoneReply> {
         let user = body
             .pointer("/auth/identity/password/user")
             .unwrap_or(&Value::Null);
@@ -140,7 +140,7 @@ impl Identities {
     }
 }
 
-fn text(value: &Value, path: &str) -> Result<String, Done> {
+fn text(value: &Value, path: &str) -> Result<String, DoneReply> {
     value
         .pointer(path)
         .and_then(Value::as_str)

@@ -17,37 +17,37 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-pub use auth::Credential;
-pub use auth::Project;
+pub use auth::KnownCredential;
+pub use auth::KnownProject;
 pub use auth::Rights;
+pub use cloud::CallPhase;
 pub use cloud::Cloud;
-pub use cloud::Phase;
 pub use cloud::TimedOut;
 pub use exchange::Delivery;
-pub use exchange::Transport;
-pub use faults::Answer;
-pub use faults::Fault;
-pub use faults::Payload;
-pub use faults::Reply;
-pub use identities::User;
-pub use log::Call;
-pub use log::Cause;
-pub use log::Change;
+pub use exchange::ExchangeScheme;
+pub use faults::ScriptedAnswer;
+pub use faults::ScriptedFault;
+pub use faults::ScriptedPayload;
+pub use faults::ScriptedReply;
+pub use identities::KnownUser;
 pub use log::Counters;
+pub use log::LoggedCall;
+pub use log::LoggedCause;
+pub use log::LoggedChange;
+pub use log::LoggedOperation;
 pub use log::Mutation;
-pub use log::Operation;
-pub use refusal::Refusal;
+pub use refusal::CloudRefusal;
 pub use simulator::Listen;
 pub use simulator::Simulator;
-pub use store::Row;
 pub use store::RowPatch;
-pub use store::SignKey;
+pub use store::StoredRow;
+pub use store::StoredSignKey;
 pub use workload::Metadata;
 pub use workload::Workload;
 
 pub mod settings;
 
-pub use settings::Settings;
+pub use settings::SimulatorSettings;
 
 mod api;
 mod auth;

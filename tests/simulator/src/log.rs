@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::sign;
-use crate::store::Row;
+use crate::store::StoredRow;
 
 /// What a call asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Operation {
+pub enum LoggedOperation {
     /// `POST /v1/{project}/record/callbacks`
     Create,
     /// `GET /v1/{project}/record/callbacks`
@@ -44,7 +44,7 @@ pub enum Operation {
     Unknown,
 }
 
-impl Operation {
+impl LoggedOperation {
     /// Whether this is one of the five operations on recording callbacks.
     pub fn is_live(self) -> bool {
         matches!(
@@ -76,7 +76,7 @@ impl Operation {
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Call {
+pub struct LoggedCall {
     /// Its number, from 1, in the order of arrival.
     pub seq: u64,
     /// When it had arrived whole, by this machine's clock.
@@ -84,7 +84,7 @@ pub struct Call {
     /// When its answer was handed to the connection; `None` while in progress, or if it never was.
     pub answered_at: Option<Timestamp>,
     /// What it asked for.
-    pub operation: Operation,
+    pub operation: LoggedOperation,
     /// The method.
     pub method: String,
     /// Path and query as they stood on the request line.
@@ -107,7 +107,7 @@ pub struct Call {
     pub fault: Option<String>,
 }
 
-impl Call {
+impl LoggedCall {
     /// Whether the caller got a whole answer, as far as the cloud can tell.
     pub fn is_answered(&self) -> bool {
         self.answered_at.is_some()
@@ -116,7 +116,7 @@ impl Call {
 
 /// What happened to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Change {
+pub enum LoggedChange {
     /// It came into being.
     Created,
     /// Some of its fields changed.
@@ -127,7 +127,7 @@ pub enum Change {
 
 /// Who changed a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Cause {
+pub enum LoggedCause {
     /// The call of this number.
     Call(u64),
     /// Somebody else, out of band.
@@ -142,11 +142,11 @@ pub struct Mutation {
     /// When, by this machine's clock.
     pub at: Timestamp,
     /// What happened.
-    pub change: Change,
+    pub change: LoggedChange,
     /// Who did it.
-    pub cause: Cause,
+    pub cause: LoggedCause,
     /// The row after the change; of a deletion, before it.
-    pub row: Row,
+    pub row: StoredRow,
 }
 
 /// Sums over the log.
@@ -155,7 +155,7 @@ pub struct Counters {
     /// Calls in all.
     pub calls: usize,
     /// Calls by operation.
-    pub by_operation: BTreeMap<Operation, usize>,
+    pub by_operation: BTreeMap<LoggedOperation, usize>,
     /// Calls by the status of their answer.
     pub by_status: BTreeMap<u16, usize>,
     /// Calls by the error code of their answer.
@@ -169,13 +169,13 @@ pub struct Counters {
 /// The log of one simulated cloud.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    calls: Vec<Call>,
+    calls: Vec<LoggedCall>,
     mutations: Vec<Mutation>,
 }
 
 impl Log {
     /// Numbers a call and stores it.
-    pub(crate) fn open(&mut self, mut call: Call) -> u64 {
+    pub(crate) fn open(&mut self, mut call: LoggedCall) -> u64 {
         call.seq = next(self.calls.len());
         let seq = call.seq;
         self.calls.push(call);
@@ -183,14 +183,24 @@ impl Log {
     }
 
     /// Changes a stored call and returns it.
-    pub(crate) fn update(&mut self, seq: u64, change: impl FnOnce(&mut Call)) -> Option<Call> {
+    pub(crate) fn update(
+        &mut self,
+        seq: u64,
+        change: impl FnOnce(&mut LoggedCall),
+    ) -> Option<LoggedCall> {
         let index = usize::try_from(seq).ok()?.checked_sub(1)?;
         let call = self.calls.get_mut(index)?;
         change(call);
         Some(call.clone())
     }
 
-    pub(crate) fn record(&mut self, at: Timestamp, change: Change, cause: Cause, row: Row) {
+    pub(crate) fn record(
+        &mut self,
+        at: Timestamp,
+        change: LoggedChange,
+        cause: LoggedCause,
+        row: StoredRow,
+    ) {
         let seq = next(self.mutations.len());
         self.mutations.push(Mutation {
             seq,
@@ -201,11 +211,11 @@ impl Log {
         });
     }
 
-    pub(crate) fn call(&self, seq: u64) -> Option<&Call> {
+    pub(crate) fn call(&self, seq: u64) -> Option<&LoggedCall> {
         self.calls.get(usize::try_from(seq).ok()?.checked_sub(1)?)
     }
 
-    pub(crate) fn calls(&self) -> &[Call] {
+    pub(crate) fn calls(&self) -> &[LoggedCall] {
         &self.calls
     }
 
@@ -231,7 +241,7 @@ impl Log {
         counters.mutations = self
             .mutations
             .iter()
-            .filter(|mutation| mutation.cause != Cause::OutOfBand)
+            .filter(|mutation| mutation.cause != LoggedCause::OutOfBand)
             .count();
         counters
     }
@@ -241,7 +251,7 @@ fn next(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-fn busiest_minute(calls: &[Call]) -> usize {
+fn busiest_minute(calls: &[LoggedCall]) -> usize {
     let times: Vec<i64> = calls
         .iter()
         .filter(|call| call.operation.is_live())

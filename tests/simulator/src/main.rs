@@ -7,10 +7,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use clap::Parser;
-use live_simulator::Credential;
+use live_simulator::KnownCredential;
 use live_simulator::Listen;
-use live_simulator::Settings;
 use live_simulator::Simulator;
+use live_simulator::SimulatorSettings;
 use serde_json::Value;
 use serde_json::json;
 
@@ -32,22 +32,24 @@ struct Arguments {
     name: Vec<String>,
     /// An access key with its secret key and project; may be repeated.
     #[arg(long, value_name = "AK:SK:PROJECT_ID", value_delimiter = ',', value_parser = credential)]
-    credential: Vec<Credential>,
+    credential: Vec<KnownCredential>,
     /// Settings that differ from the defaults, as a JSON object.
     #[arg(long, default_value = "{}", value_parser = settings)]
-    settings: Settings,
+    settings: SimulatorSettings,
 }
 
-fn credential(text: &str) -> Result<Credential, String> {
+fn credential(text: &str) -> Result<KnownCredential, String> {
     match text.split(':').collect::<Vec<_>>().as_slice() {
-        [access_key, secret_key, project] => Ok(Credential::new(access_key, secret_key, project)),
+        [access_key, secret_key, project] => {
+            Ok(KnownCredential::new(access_key, secret_key, project))
+        }
         _ => Err("expected AK:SK:PROJECT_ID".to_owned()),
     }
 }
 
-fn settings(text: &str) -> Result<Settings, String> {
+fn settings(text: &str) -> Result<SimulatorSettings, String> {
     let changes: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Settings::default().merged(&changes)
+    SimulatorSettings::default().merged(&changes)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use crate::cloud::Cloud;
 use crate::random;
 use crate::sign;
-use crate::store::Row;
+use crate::store::StoredRow;
 
 /// How long a signature is valid.
 const VALIDITY_S: i64 = 60 * 60;
@@ -83,7 +83,7 @@ impl Cloud {
     }
 }
 
-fn body(row: &Row, event: &str, stream: &str, now: Timestamp) -> Map<String, Value> {
+fn body(row: &StoredRow, event: &str, stream: &str, now: Timestamp) -> Map<String, Value> {
     let mut body = json!({
         "project_id": row.project_id,
         "task_id": random::hex(16),

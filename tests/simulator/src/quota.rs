@@ -6,27 +6,27 @@ use std::collections::VecDeque;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
-use crate::log::Operation;
-use crate::refusal::Refusal;
-use crate::settings::Settings;
+use crate::log::LoggedOperation;
+use crate::refusal::CloudRefusal;
+use crate::settings::SimulatorSettings;
 
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
 /// The accepted calls of the last minute. Refused calls do not count.
 #[derive(Debug, Default)]
-pub(crate) struct Quota {
-    windows: BTreeMap<(String, Option<Operation>), VecDeque<Timestamp>>,
+pub(crate) struct CallQuota {
+    windows: BTreeMap<(String, Option<LoggedOperation>), VecDeque<Timestamp>>,
 }
 
-impl Quota {
+impl CallQuota {
     /// Counts a call, or refuses it.
     pub(crate) fn admit(
         &mut self,
         user: &str,
-        operation: Operation,
+        operation: LoggedOperation,
         now: Timestamp,
-        settings: &Settings,
-    ) -> Result<(), Refusal> {
+        settings: &SimulatorSettings,
+    ) -> Result<(), CloudRefusal> {
         let limits = [
             (None, settings.calls_per_minute, "user"),
             (
@@ -39,7 +39,7 @@ impl Quota {
             let accepted = self.window(user, operation, now).len();
             match limit {
                 Some(limit) if accepted >= usize::try_from(limit).unwrap_or(usize::MAX) => {
-                    return Err(Refusal::throttled(policy, limit));
+                    return Err(CloudRefusal::throttled(policy, limit));
                 }
                 Some(_) | None => {}
             }
@@ -53,7 +53,7 @@ impl Quota {
     fn window(
         &mut self,
         user: &str,
-        operation: Option<Operation>,
+        operation: Option<LoggedOperation>,
         now: Timestamp,
     ) -> &mut VecDeque<Timestamp> {
         let window = self
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn the_window_slides() {
-        let mut quota = Quota::default();
-        let settings = Settings {
+        let mut quota = CallQuota::default();
+        let settings = SimulatorSettings {
             calls_per_minute: Some(3),
             calls_per_minute_per_operation: Some(2),
-            ..Settings::default()
+            ..SimulatorSettings::default()
         };
         let mut admit = |second, user, operation| {
             let now = Timestamp::from_second(second).unwrap();
@@ -88,22 +88,22 @@ mod tests {
                 .admit(user, operation, now, &settings)
                 .map_err(|refusal| refusal.message)
         };
-        assert_eq!(admit(0, "a", Operation::Create), Ok(()));
-        assert_eq!(admit(10, "a", Operation::Create), Ok(()));
-        let error = admit(20, "a", Operation::Create).unwrap_err();
+        assert_eq!(admit(0, "a", LoggedOperation::Create), Ok(()));
+        assert_eq!(admit(10, "a", LoggedOperation::Create), Ok(()));
+        let error = admit(20, "a", LoggedOperation::Create).unwrap_err();
         assert!(
             error.contains("policy api over ratelimit,limit:2,time:1 minute"),
             "{error}"
         );
-        assert_eq!(admit(20, "a", Operation::List), Ok(()));
-        let error = admit(59, "a", Operation::List).unwrap_err();
+        assert_eq!(admit(20, "a", LoggedOperation::List), Ok(()));
+        let error = admit(59, "a", LoggedOperation::List).unwrap_err();
         assert!(
             error.contains("policy user over ratelimit,limit:3,time:1 minute"),
             "{error}"
         );
-        assert_eq!(admit(59, "b", Operation::List), Ok(()));
-        assert_eq!(admit(60, "a", Operation::List), Ok(()));
-        assert!(admit(69, "a", Operation::Delete).is_err());
-        assert_eq!(admit(70, "a", Operation::Delete), Ok(()));
+        assert_eq!(admit(59, "b", LoggedOperation::List), Ok(()));
+        assert_eq!(admit(60, "a", LoggedOperation::List), Ok(()));
+        assert!(admit(69, "a", LoggedOperation::Delete).is_err());
+        assert_eq!(admit(70, "a", LoggedOperation::Delete), Ok(()));
     }
 }

@@ -5,11 +5,11 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::log::Operation;
+use crate::log::LoggedOperation;
 
 /// An error reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct CloudRefusal {
     /// HTTP status.
     pub status: u16,
     /// `error_code`.
@@ -21,7 +21,7 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
-impl Refusal {
+impl CloudRefusal {
     /// An error of this status, code and message.
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Refusal {
     }
 
     /// 401, not 403: the credential may not call this operation.
-    pub fn permission_denied(operation: Operation) -> Self {
+    pub fn permission_denied(operation: LoggedOperation) -> Self {
         Self::new(401, "LIVE.100011003", "No permission to access the API.")
             .with_detail(operation.action())
     }

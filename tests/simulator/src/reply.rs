@@ -10,12 +10,12 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 
 use crate::cloud::Now;
-use crate::faults::Reply;
-use crate::refusal::Refusal;
+use crate::faults::ScriptedReply;
+use crate::refusal::CloudRefusal;
 
 /// A call that a service has answered.
 #[derive(Clone, Debug)]
-pub(crate) struct Done {
+pub(crate) struct DoneReply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
@@ -26,7 +26,7 @@ pub(crate) struct Done {
     pub(crate) committed: bool,
 }
 
-impl Done {
+impl DoneReply {
     /// An answer with this body, or without one.
     pub(crate) fn new(status: u16, body: Option<Value>) -> Self {
         Self {
@@ -50,12 +50,12 @@ impl Done {
     }
 
     /// The answer that a refusal is.
-    pub(crate) fn refused(refusal: &Refusal, request_id: &str) -> Self {
+    pub(crate) fn refused(refusal: &CloudRefusal, request_id: &str) -> Self {
         Self::new(refusal.status, Some(refusal.body(request_id)))
     }
 
     /// The answer of a fault.
-    pub(crate) fn scripted(reply: Reply) -> Self {
+    pub(crate) fn scripted(reply: ScriptedReply) -> Self {
         let body = reply.body.bytes();
         let json = serde_json::from_slice(&body).ok();
         Self {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::log::Operation;
+use crate::log::LoggedOperation;
 use crate::sign::percent_decode;
 
 /// What a path leads to.
@@ -10,12 +10,12 @@ use crate::sign::percent_decode;
 pub(crate) enum Route {
     /// The recording-callback API, with a method that it has or not.
     Live {
-        operation: Operation,
+        operation: LoggedOperation,
         project_id: String,
         id: Option<String>,
     },
     /// IAM, STS, the metadata service or the pod-identity endpoint.
-    Iam(Operation),
+    Iam(LoggedOperation),
     /// Nothing.
     Unknown,
 }
@@ -43,35 +43,41 @@ impl Route {
     }
 
     /// What the request asks for.
-    pub(crate) fn operation(&self) -> Operation {
+    pub(crate) fn operation(&self) -> LoggedOperation {
         match self {
             Self::Live { operation, .. } | Self::Iam(operation) => *operation,
-            Self::Unknown => Operation::Unknown,
+            Self::Unknown => LoggedOperation::Unknown,
         }
     }
 }
 
-fn live_operation(method: &Method, on_row: bool) -> Operation {
+fn live_operation(method: &Method, on_row: bool) -> LoggedOperation {
     match (method.as_str(), on_row) {
-        ("POST", false) => Operation::Create,
-        ("GET", false) => Operation::List,
-        ("GET", true) => Operation::Get,
-        ("PUT", true) => Operation::Update,
-        ("DELETE", true) => Operation::Delete,
-        _ => Operation::Unknown,
+        ("POST", false) => LoggedOperation::Create,
+        ("GET", false) => LoggedOperation::List,
+        ("GET", true) => LoggedOperation::Get,
+        ("PUT", true) => LoggedOperation::Update,
+        ("DELETE", true) => LoggedOperation::Delete,
+        _ => LoggedOperation::Unknown,
     }
 }
 
-fn iam_operation(method: &Method, path: &[&str]) -> Option<Operation> {
+fn iam_operation(method: &Method, path: &[&str]) -> Option<LoggedOperation> {
     match (method.as_str(), path) {
-        ("POST", ["v3", "auth", "tokens"]) => Some(Operation::IssueToken),
-        ("GET", ["v3", "projects"]) => Some(Operation::ListProjects),
-        ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => Some(Operation::IssueTemporaryKey),
-        ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => Some(Operation::IssueFederatedToken),
-        ("POST", ["v5", "agencies", "assume-with-oidc"]) => Some(Operation::AssumeWithOidc),
-        ("PUT", ["meta-data", "latest", "api", "token"]) => Some(Operation::IssueMetadataToken),
-        ("GET", ["openstack", "latest", "securitykey"]) => Some(Operation::ReadMetadataKey),
-        ("POST", ["pod-identity", "credentials"]) => Some(Operation::AssumePodIdentity),
+        ("POST", ["v3", "auth", "tokens"]) => Some(LoggedOperation::IssueToken),
+        ("GET", ["v3", "projects"]) => Some(LoggedOperation::ListProjects),
+        ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => {
+            Some(LoggedOperation::IssueTemporaryKey)
+        }
+        ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => {
+            Some(LoggedOperation::IssueFederatedToken)
+        }
+        ("POST", ["v5", "agencies", "assume-with-oidc"]) => Some(LoggedOperation::AssumeWithOidc),
+        ("PUT", ["meta-data", "latest", "api", "token"]) => {
+            Some(LoggedOperation::IssueMetadataToken)
+        }
+        ("GET", ["openstack", "latest", "securitykey"]) => Some(LoggedOperation::ReadMetadataKey),
+        ("POST", ["pod-identity", "credentials"]) => Some(LoggedOperation::AssumePodIdentity),
         _ => None,
     }
 }

@@ -28,8 +28,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::cloud::Cloud;
 use crate::control;
 use crate::exchange::Delivery;
-use crate::exchange::Transport;
-use crate::refusal::Refusal;
+use crate::exchange::ExchangeScheme;
+use crate::refusal::CloudRefusal;
 use crate::settings::Connections;
 use crate::wire::Override;
 use crate::wire::Wire;
@@ -47,21 +47,21 @@ pub(crate) enum Handler {
 }
 
 /// A listener with what serves it.
-pub(crate) struct Endpoint {
+pub(crate) struct ServedEndpoint {
     pub(crate) listener: std::net::TcpListener,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) handler: Handler,
 }
 
 /// A running server; dropping it closes its listeners and connections.
-pub(crate) struct Server {
+pub(crate) struct SimulatorServer {
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Server {
+impl SimulatorServer {
     /// Serves these listeners until the server is dropped.
-    pub(crate) fn start(endpoints: Vec<Endpoint>) -> io::Result<Self> {
+    pub(crate) fn start(endpoints: Vec<ServedEndpoint>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -92,7 +92,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for SimulatorServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -102,9 +102,9 @@ impl Drop for Server {
     }
 }
 
-type Served = (TcpListener, Arc<(Option<TlsAcceptor>, Handler)>);
+type ServedState = (TcpListener, Arc<(Option<TlsAcceptor>, Handler)>);
 
-fn bind(endpoint: Endpoint) -> io::Result<Served> {
+fn bind(endpoint: ServedEndpoint) -> io::Result<ServedState> {
     endpoint.listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(endpoint.listener)?;
     Ok((listener, Arc::new((endpoint.tls, endpoint.handler))))
@@ -141,21 +141,21 @@ async fn connection(stream: TcpStream, endpoint: &(Option<TlsAcceptor>, Handler)
     }
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(stream, Transport::Plain, handler).await;
+        return serve(stream, ExchangeScheme::Plain, handler).await;
     };
     let mut first = [0];
     match stream.peek(&mut first).await {
         Ok(1) if first == [TLS_HANDSHAKE] => {
             if let Ok(stream) = tls.accept(stream).await {
-                serve(stream, Transport::Tls, handler).await;
+                serve(stream, ExchangeScheme::Tls, handler).await;
             }
         }
-        Ok(1) => serve(stream, Transport::PlainAtTls, handler).await,
+        Ok(1) => serve(stream, ExchangeScheme::PlainAtTls, handler).await,
         Ok(_) | Err(_) => {}
     }
 }
 
-async fn serve<S>(stream: S, transport: Transport, handler: &Handler)
+async fn serve<S>(stream: S, transport: ExchangeScheme, handler: &Handler)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -186,7 +186,7 @@ impl std::error::Error for Aborted {}
 
 async fn answer(
     request: Request<Incoming>,
-    transport: Transport,
+    transport: ExchangeScheme,
     handler: &Handler,
     replacement: &Override,
 ) -> Result<Response<Full<Bytes>>, Aborted> {
@@ -211,7 +211,7 @@ async fn answer(
 }
 
 fn too_large() -> Response<Full<Bytes>> {
-    let refusal = Refusal::too_large();
+    let refusal = CloudRefusal::too_large();
     let mut response = Response::new(Full::new(Bytes::from(refusal.body("").to_string())));
     *response.status_mut() = http::StatusCode::PAYLOAD_TOO_LARGE;
     response

@@ -14,7 +14,7 @@ use serde_json::Value;
     clippy::struct_excessive_bools,
     reason = "each one is an independent switch, set by name"
 )]
-pub struct Settings {
+pub struct SimulatorSettings {
     /// Whether one project holds at most one callback for each domain and app.
     pub uniqueness: bool,
     /// How a create that violates uniqueness is answered.
@@ -24,11 +24,11 @@ pub struct Settings {
     /// Whether the bodies of create and update carry `create_time` and `update_time`.
     pub write_times: bool,
     /// How a read of an id that does not exist is answered.
-    pub missing_get: Missing,
+    pub missing_get: MissingFields,
     /// How an update of an id that does not exist is answered.
-    pub missing_update: Missing,
+    pub missing_update: MissingFields,
     /// How a delete of an id that does not exist is answered.
-    pub missing_delete: Missing,
+    pub missing_delete: MissingFields,
     /// What an update does whose body names another domain or app.
     pub update_moves: UpdateMoves,
     /// What an update does with the optional fields that it leaves out, the key aside.
@@ -77,16 +77,16 @@ pub struct Settings {
     pub connections: Connections,
 }
 
-impl Default for Settings {
+impl Default for SimulatorSettings {
     fn default() -> Self {
         Self {
             uniqueness: true,
             duplicate: Duplicate::BadRequest,
             contract: Contract::Modern,
             write_times: false,
-            missing_get: Missing::new(404, "LIVE.100011001"),
-            missing_update: Missing::new(404, "LIVE.103011019"),
-            missing_delete: Missing::new(404, "LIVE.103011019"),
+            missing_get: MissingFields::new(404, "LIVE.100011001"),
+            missing_update: MissingFields::new(404, "LIVE.103011019"),
+            missing_delete: MissingFields::new(404, "LIVE.103011019"),
             update_moves: UpdateMoves::Reject,
             update_omitted: Omitted::Reset,
             update_omitted_key: Omitted::Keep,
@@ -114,7 +114,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl SimulatorSettings {
     /// These settings with the members of a JSON object in place of theirs. The message of an error names the member.
     pub fn merged(&self, changes: &Value) -> Result<Self, String> {
         let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
@@ -149,14 +149,14 @@ pub enum Contract {
 /// The reply to a call that names an id that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Missing {
+pub struct MissingFields {
     /// HTTP status.
     pub status: u16,
     /// Error code.
     pub code: String,
 }
 
-impl Missing {
+impl MissingFields {
     /// A reply of this status and code.
     pub fn new(status: u16, code: &str) -> Self {
         Self {

@@ -7,10 +7,10 @@ use std::ops::Deref;
 
 use crate::cloud::Cloud;
 use crate::server;
-use crate::server::Endpoint;
 use crate::server::Handler;
-use crate::server::Server;
-use crate::settings::Settings;
+use crate::server::ServedEndpoint;
+use crate::server::SimulatorServer;
+use crate::settings::SimulatorSettings;
 use crate::tls;
 
 /// Where and how a simulator listens.
@@ -44,17 +44,17 @@ pub struct Simulator {
     address: SocketAddr,
     control: Option<SocketAddr>,
     authority: Option<String>,
-    _server: Server,
+    _server: SimulatorServer,
 }
 
 impl Simulator {
     /// Starts one on a free port of the loopback interface, over plain HTTP.
-    pub fn start(settings: Settings) -> io::Result<Self> {
+    pub fn start(settings: SimulatorSettings) -> io::Result<Self> {
         Self::start_on(&Listen::default(), settings)
     }
 
     /// Starts one on a free port of the loopback interface, over TLS.
-    pub fn start_tls(settings: Settings) -> io::Result<Self> {
+    pub fn start_tls(settings: SimulatorSettings) -> io::Result<Self> {
         Self::start_on(
             &Listen {
                 tls: true,
@@ -65,7 +65,7 @@ impl Simulator {
     }
 
     /// Starts one as described.
-    pub fn start_on(listen: &Listen, settings: Settings) -> io::Result<Self> {
+    pub fn start_on(listen: &Listen, settings: SimulatorSettings) -> io::Result<Self> {
         Self::serve(Cloud::new(settings), listen)
     }
 
@@ -81,7 +81,7 @@ impl Simulator {
         };
         let (acceptor, authority) = tls.unzip();
         let handler = Handler::Cloud(cloud.clone());
-        let mut endpoints = vec![Endpoint {
+        let mut endpoints = vec![ServedEndpoint {
             listener,
             tls: acceptor,
             handler,
@@ -91,13 +91,13 @@ impl Simulator {
             let (listener, address) = server::listen(wanted)?;
             control = Some(address);
             let handler = Handler::Control(cloud.clone());
-            endpoints.push(Endpoint {
+            endpoints.push(ServedEndpoint {
                 listener,
                 tls: None,
                 handler,
             });
         }
-        let server = Server::start(endpoints)?;
+        let server = SimulatorServer::start(endpoints)?;
         Ok(Self {
             cloud,
             address,

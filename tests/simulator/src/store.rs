@@ -13,9 +13,9 @@ use crate::log::key_digest;
 
 /// A sign key. Shown only as a digest.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct SignKey(String);
+pub struct StoredSignKey(String);
 
-impl SignKey {
+impl StoredSignKey {
     /// Wraps a key.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
@@ -27,13 +27,13 @@ impl SignKey {
     }
 }
 
-impl fmt::Debug for SignKey {
+impl fmt::Debug for StoredSignKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&key_digest(&self.0))
     }
 }
 
-impl Serialize for SignKey {
+impl Serialize for StoredSignKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&key_digest(&self.0))
     }
@@ -41,7 +41,7 @@ impl Serialize for SignKey {
 
 /// One recording-callback configuration as the cloud holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct StoredRow {
     /// Made by the cloud: 32 hexadecimal digits.
     pub id: String,
     /// The project that it belongs to.
@@ -57,7 +57,7 @@ pub struct Row {
     /// How notifications are signed.
     pub sign_type: String,
     /// The key that they are signed with; never returned by the API.
-    pub key: Option<SignKey>,
+    pub key: Option<StoredSignKey>,
     /// When it was created, by the cloud's clock, in whole seconds.
     pub create_time: Timestamp,
     /// When it was last changed, by the cloud's clock, in whole seconds.
@@ -79,7 +79,7 @@ pub struct RowPatch {
     /// Another sign type.
     pub sign_type: Option<String>,
     /// Another key.
-    pub key: Option<SignKey>,
+    pub key: Option<StoredSignKey>,
     /// Another time of creation.
     pub create_time: Option<Timestamp>,
     /// Another time of the last change; the present time when left out.
@@ -88,7 +88,7 @@ pub struct RowPatch {
 
 impl RowPatch {
     /// Writes the changes into a row.
-    pub fn apply(&self, row: &mut Row) {
+    pub fn apply(&self, row: &mut StoredRow) {
         let patch = self.clone();
         replace(&mut row.publish_domain, patch.publish_domain);
         replace(&mut row.app, patch.app);
@@ -115,9 +115,9 @@ fn replace<T>(target: &mut T, value: Option<T>) {
 }
 
 #[derive(Debug)]
-struct Version {
+struct StoredVersion {
     since: Timestamp,
-    row: Option<Row>,
+    row: Option<StoredRow>,
 }
 
 /// All rows of all projects, by the order of their creation.
@@ -125,33 +125,36 @@ struct Version {
 pub(crate) struct Store {
     created: u64,
     places: BTreeMap<String, u64>,
-    histories: BTreeMap<u64, Vec<Version>>,
+    histories: BTreeMap<u64, Vec<StoredVersion>>,
 }
 
 impl Store {
     /// Stores a new row, or a new version of one.
-    pub(crate) fn put(&mut self, row: Row, since: Timestamp) {
+    pub(crate) fn put(&mut self, row: StoredRow, since: Timestamp) {
         let created = &mut self.created;
         let place = *self.places.entry(row.id.clone()).or_insert_with(|| {
             *created += 1;
             *created
         });
-        self.histories.entry(place).or_default().push(Version {
-            since,
-            row: Some(row),
-        });
+        self.histories
+            .entry(place)
+            .or_default()
+            .push(StoredVersion {
+                since,
+                row: Some(row),
+            });
     }
 
     /// Removes a row and returns it.
-    pub(crate) fn remove(&mut self, id: &str, since: Timestamp) -> Option<Row> {
+    pub(crate) fn remove(&mut self, id: &str, since: Timestamp) -> Option<StoredRow> {
         let row = self.get(id)?.clone();
         let history = self.histories.get_mut(self.places.get(id)?)?;
-        history.push(Version { since, row: None });
+        history.push(StoredVersion { since, row: None });
         Some(row)
     }
 
     /// A row as it is now.
-    pub(crate) fn get(&self, id: &str) -> Option<&Row> {
+    pub(crate) fn get(&self, id: &str) -> Option<&StoredRow> {
         self.histories
             .get(self.places.get(id)?)?
             .last()?
@@ -160,14 +163,14 @@ impl Store {
     }
 
     /// All rows as they are now, oldest first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &StoredRow> {
         self.histories
             .values()
             .filter_map(|history| history.last()?.row.as_ref())
     }
 
     /// All rows as they were at a moment, oldest first.
-    pub(crate) fn rows_at(&self, moment: Timestamp) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows_at(&self, moment: Timestamp) -> impl Iterator<Item = &StoredRow> {
         self.histories.values().filter_map(move |history| {
             history
                 .iter()
@@ -182,8 +185,8 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn row(id: &str, app: &str) -> Row {
-        Row {
+    fn row(id: &str, app: &str) -> StoredRow {
+        StoredRow {
             id: id.to_owned(),
             project_id: "p".to_owned(),
             publish_domain: "push.example.com".to_owned(),
@@ -191,7 +194,7 @@ mod tests {
             notify_callback_url: None,
             notify_event_subscription: Vec::new(),
             sign_type: "MD5".to_owned(),
-            key: Some(SignKey::new("test-key")),
+            key: Some(StoredSignKey::new("test-key")),
             create_time: Timestamp::UNIX_EPOCH,
             update_time: Timestamp::UNIX_EPOCH,
         }
@@ -201,7 +204,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn apps<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a str> {
+    fn apps<'a>(rows: impl Iterator<Item = &'a StoredRow>) -> Vec<&'a str> {
         rows.map(|row| row.app.as_str()).collect()
     }
 

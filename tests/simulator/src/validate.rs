@@ -5,7 +5,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::sign::percent_decode;
-use crate::store::SignKey;
+use crate::store::StoredSignKey;
 
 /// The events that the API accepts.
 pub(crate) const EVENTS: [&str; 4] = [
@@ -30,16 +30,16 @@ const DEFAULT_LIMIT: usize = 10;
 
 /// A valid body of a create or an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Body {
+pub(crate) struct WriteBody {
     pub(crate) publish_domain: String,
     pub(crate) app: String,
     pub(crate) url: Option<String>,
     pub(crate) events: Option<Vec<String>>,
     pub(crate) sign_type: Option<String>,
-    pub(crate) key: Option<SignKey>,
+    pub(crate) key: Option<StoredSignKey>,
 }
 
-impl Body {
+impl WriteBody {
     /// Parses a body; an optional member that is `null` counts as left out, and so does an empty URL.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let value: Value =
@@ -167,13 +167,13 @@ fn sign_type(sign_type: String) -> Result<String, String> {
     }
 }
 
-fn key(key: String) -> Result<SignKey, String> {
+fn key(key: String) -> Result<StoredSignKey, String> {
     if key.len() < KEY_MINIMUM {
         Err(format!("key: must have at least {KEY_MINIMUM} characters"))
     } else if !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Err("key: must consist of letters and digits".to_owned())
     } else {
-        Ok(SignKey::new(key))
+        Ok(StoredSignKey::new(key))
     }
 }
 

@@ -9,18 +9,18 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::auth::KnownToken;
 use crate::auth::Rights;
-use crate::auth::Token;
 use crate::auth::text;
+use crate::cloud::CloudState;
 use crate::cloud::Now;
-use crate::cloud::State;
 use crate::iam::IamCall;
 use crate::iam::flat;
 use crate::iam::json_body;
 use crate::iam::key_lifetime;
 use crate::iam::microseconds;
 use crate::random;
-use crate::reply::Done;
+use crate::reply::DoneReply;
 
 const METADATA_KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(6);
 const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
@@ -61,9 +61,13 @@ impl fmt::Debug for Workload {
     }
 }
 
-impl State {
+impl CloudState {
     /// `POST /v5/agencies/assume-with-oidc`
-    pub(crate) fn assume_with_oidc(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+    pub(crate) fn assume_with_oidc(
+        &mut self,
+        call: &IamCall<'_>,
+        now: Now,
+    ) -> Result<DoneReply, DoneReply> {
         let body = json_body(call)?;
         for member in ["provider_urn", "agency_urn", "agency_session_name"] {
             if body
@@ -83,7 +87,7 @@ impl State {
             "security_token": key.security_token,
             "expiration": microseconds(key.expires_at),
         }});
-        Ok(Done::new(200, Some(body)))
+        Ok(DoneReply::new(200, Some(body)))
     }
 
     /// `POST /v3.0/OS-AUTH/id-token/tokens`, without a scope.
@@ -91,7 +95,7 @@ impl State {
         &mut self,
         call: &IamCall<'_>,
         now: Now,
-    ) -> Result<Done, Done> {
+    ) -> Result<DoneReply, DoneReply> {
         let body = json_body(call)?;
         let provider = text(call.signed.headers, "x-idp-id");
         let provider = provider.ok_or_else(|| flat(400, "IAM.0011", "X-Idp-Id is required"))?;
@@ -108,7 +112,7 @@ impl State {
         let token = format!("MIITEST{}", random::hex(48));
         let mut rights = user.clone();
         rights.projects.clear();
-        let kept = Token {
+        let kept = KnownToken {
             rights,
             user,
             expires_at,
@@ -116,7 +120,7 @@ impl State {
         self.keyring.add_token(&token, kept);
         let body =
             json!({"token": {"methods": ["mapped"], "expires_at": microseconds(expires_at)}});
-        Ok(Done::new(201, Some(body)).header("x-subject-token", &token))
+        Ok(DoneReply::new(201, Some(body)).header("x-subject-token", &token))
     }
 
     /// `POST /pod-identity/credentials`
@@ -124,19 +128,19 @@ impl State {
         &mut self,
         call: &IamCall<'_>,
         now: Now,
-    ) -> Result<Done, Done> {
+    ) -> Result<DoneReply, DoneReply> {
         json_body(call)?;
         let sent = text(call.signed.headers, "authorization");
         let rights = self.workload_rights(sent, |workload| workload.pod_token.as_deref())?;
         let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);
-        Ok(Done::new(200, Some(json!({"credential": key.json()}))))
+        Ok(DoneReply::new(200, Some(json!({"credential": key.json()}))))
     }
 
     fn workload_rights(
         &self,
         sent: Option<&str>,
         expected: impl Fn(&Workload) -> Option<&str>,
-    ) -> Result<Rights, Done> {
+    ) -> Result<Rights, DoneReply> {
         self.identities
             .workload
             .as_ref()
@@ -146,7 +150,10 @@ impl State {
     }
 
     /// `PUT /meta-data/latest/api/token`
-    pub(crate) fn issue_metadata_token(&mut self, call: &IamCall<'_>) -> Result<Done, Done> {
+    pub(crate) fn issue_metadata_token(
+        &mut self,
+        call: &IamCall<'_>,
+    ) -> Result<DoneReply, DoneReply> {
         if text(call.signed.headers, "x-metadata-token-ttl-seconds").is_none() {
             return Err(flat(
                 400,
@@ -156,25 +163,29 @@ impl State {
         }
         let token = random::hex(20);
         self.identities.metadata_tokens.insert(token.clone());
-        Ok(Done::text(200, token))
+        Ok(DoneReply::text(200, token))
     }
 
     /// `GET /openstack/latest/securitykey`
-    pub(crate) fn read_metadata_key(&mut self, call: &IamCall<'_>, now: Now) -> Result<Done, Done> {
+    pub(crate) fn read_metadata_key(
+        &mut self,
+        call: &IamCall<'_>,
+        now: Now,
+    ) -> Result<DoneReply, DoneReply> {
         let workload = self.identities.workload.as_ref();
         let metadata = workload.map_or(Metadata::NoAgency, |workload| workload.metadata);
         let token = text(call.signed.headers, "x-metadata-token");
         let known = token.is_some_and(|token| self.identities.metadata_tokens.contains(token));
         let rights = match (workload, metadata) {
             (None, _) | (_, Metadata::NoAgency) => {
-                return Err(Done::text(404, NO_AGENCY.to_owned()));
+                return Err(DoneReply::text(404, NO_AGENCY.to_owned()));
             }
             (Some(_), Metadata::TokenRequired) if !known => {
-                return Err(Done::text(401, "401 Unauthorized".to_owned()));
+                return Err(DoneReply::text(401, "401 Unauthorized".to_owned()));
             }
             (Some(workload), Metadata::TokenRequired | Metadata::Open) => workload.rights.clone(),
         };
         let key = self.temporary_key(rights, METADATA_KEY_LIFETIME, now);
-        Ok(Done::new(200, Some(json!({"credential": key.json()}))))
+        Ok(DoneReply::new(200, Some(json!({"credential": key.json()}))))
     }
 }

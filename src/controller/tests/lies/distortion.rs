@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::OFFSETS;
-use crate::controller::tests::chance::Chance;
-use crate::live::transport::Response;
+use crate::controller::tests::chance::SeededChance;
+use crate::platform::transport::Response;
 
 /// What is untrue of the rows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +26,7 @@ pub(in crate::controller::tests) enum Distortion {
 }
 
 impl Distortion {
-    pub(super) fn any(chance: &mut Chance) -> Self {
+    pub(super) fn any(chance: &mut SeededChance) -> Self {
         let seconds = *chance.pick(OFFSETS);
         *chance.pick(&[
             Self::OtherId,

@@ -11,31 +11,31 @@ use tokio::time::Instant;
 use crate::controller::tests::world::wall;
 
 /// Namespace and name.
-pub(crate) type Key = (String, String);
+pub(crate) type StoreKey = (String, String);
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct StoreRefusal {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
 }
 
-pub(super) const NOT_FOUND: Refusal = Refusal {
+pub(super) const NOT_FOUND: StoreRefusal = StoreRefusal {
     code: 404,
     reason: "NotFound",
 };
 /// A failed `test` of a JSON patch. Unlike a schema error it has no causes.
-pub(super) const INVALID: Refusal = Refusal {
+pub(super) const INVALID: StoreRefusal = StoreRefusal {
     code: 422,
     reason: "Invalid",
 };
 
 /// One change, as watches tell it.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct StoredChange {
     pub(super) version: u64,
     pub(super) kind: &'static str,
-    pub(super) key: Key,
+    pub(super) key: StoreKey,
     pub(super) object: Value,
     pub(super) at: Timestamp,
     /// When watches tell it; never when unset.
@@ -50,33 +50,33 @@ pub(crate) struct Telling {
     /// Of several changes of one object that were not told yet only the newest.
     pub(crate) coalesces: bool,
     /// Nothing of these objects.
-    pub(crate) silent_on: BTreeSet<Key>,
+    pub(crate) silent_on: BTreeSet<StoreKey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Definition {
+pub(crate) enum StoredCrd {
     Served,
     Terminating,
 }
 
 /// The part of an object that a patch may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ObjectPart {
     Main,
     Status,
 }
 
-pub(super) struct Store {
+pub(super) struct MemoryStore {
     version: u64,
     uids: u64,
-    objects: BTreeMap<Key, Value>,
-    pub(super) changes: Vec<Change>,
+    objects: BTreeMap<StoreKey, Value>,
+    pub(super) changes: Vec<StoredChange>,
     pub(super) telling: Telling,
-    pub(super) secrets: BTreeMap<Key, BTreeMap<String, String>>,
-    pub(super) definition: Definition,
+    pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
+    pub(super) definition: StoredCrd,
 }
 
-impl Store {
+impl MemoryStore {
     pub(super) fn new() -> Self {
         Self {
             version: 1,
@@ -85,7 +85,7 @@ impl Store {
             changes: Vec::new(),
             telling: Telling::default(),
             secrets: BTreeMap::new(),
-            definition: Definition::Served,
+            definition: StoredCrd::Served,
         }
     }
 
@@ -93,16 +93,16 @@ impl Store {
         self.version
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<&Value> {
+    pub(super) fn get(&self, key: &StoreKey) -> Option<&Value> {
         self.objects.get(key)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Key, &Value)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&StoreKey, &Value)> {
         self.objects.iter()
     }
 
     /// Creates an object with this spec.
-    pub(super) fn create(&mut self, key: &Key, spec: &Value, now: Timestamp) {
+    pub(super) fn create(&mut self, key: &StoreKey, spec: &Value, now: Timestamp) {
         assert!(!self.objects.contains_key(key), "{key:?} is there");
         self.uids += 1;
         self.version += 1;
@@ -127,10 +127,10 @@ impl Store {
     /// Applies a JSON patch to a part of an object.
     pub(super) fn patch(
         &mut self,
-        key: &Key,
-        part: Part,
+        key: &StoreKey,
+        part: ObjectPart,
         operations: &[PatchOperation],
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, StoreRefusal> {
         let old = self.objects.get(key).ok_or(NOT_FOUND)?;
         let mut patched = old.clone();
         for operation in operations {
@@ -144,8 +144,8 @@ impl Store {
         }
         let mut new = old.clone();
         match part {
-            Part::Status => new["status"] = patched["status"].take(),
-            Part::Main => {
+            ObjectPart::Status => new["status"] = patched["status"].take(),
+            ObjectPart::Main => {
                 new["metadata"] = patched["metadata"].take();
                 new["spec"] = patched["spec"].take();
             }
@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// Changes an object as a person does.
-    pub(super) fn edit(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
+    pub(super) fn edit(&mut self, key: &StoreKey, change: impl FnOnce(&mut Value)) -> bool {
         let Some(mut new) = self.objects.get(key).cloned() else {
             return false;
         };
@@ -164,7 +164,7 @@ impl Store {
     }
 
     /// Deletes an object: at once, or when its last finalizer goes.
-    pub(super) fn delete(&mut self, key: &Key, now: Timestamp) -> bool {
+    pub(super) fn delete(&mut self, key: &StoreKey, now: Timestamp) -> bool {
         self.edit(key, |object| {
             let metadata = &mut object["metadata"];
             if metadata.get("deletionTimestamp").is_none() {
@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// Stores a new version, or lets go what is being deleted and held by nobody.
-    fn commit(&mut self, key: &Key, mut new: Value) -> Value {
+    fn commit(&mut self, key: &StoreKey, mut new: Value) -> Value {
         let old = &self.objects[key];
         if *old == new {
             return new;
@@ -201,10 +201,10 @@ impl Store {
         new
     }
 
-    fn tell(&mut self, kind: &'static str, key: &Key, object: Value) {
+    fn tell(&mut self, kind: &'static str, key: &StoreKey, object: Value) {
         let now = Instant::now();
         if self.telling.coalesces {
-            let untold = |change: &Change| change.told_at.is_some_and(|at| at > now);
+            let untold = |change: &StoredChange| change.told_at.is_some_and(|at| at > now);
             let earlier = self
                 .changes
                 .iter_mut()
@@ -215,7 +215,7 @@ impl Store {
             }
         }
         let told = !self.telling.silent_on.contains(key);
-        self.changes.push(Change {
+        self.changes.push(StoredChange {
             version: self.version,
             kind,
             key: key.clone(),
@@ -226,7 +226,7 @@ impl Store {
     }
 
     /// The next change after a version that watches tell.
-    pub(super) fn after(&self, version: u64) -> Option<&Change> {
+    pub(super) fn after(&self, version: u64) -> Option<&StoredChange> {
         let first = self
             .changes
             .partition_point(|change| change.version <= version);

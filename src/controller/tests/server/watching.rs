@@ -12,21 +12,21 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 use tower::BoxError;
 
-use super::{Answer, Server};
+use super::{ApiAnswer, MemoryApiServer};
 use crate::controller::tests::life::Life;
 
 /// How often a watch says how far it is.
 const BOOKMARKS: Duration = Duration::from_mins(1);
 
-struct Watch {
-    server: Server,
+struct ServedWatch {
+    server: MemoryApiServer,
     version: u64,
     end: Instant,
     bookmark: Instant,
 }
 
 /// The answer to a watch with this query.
-pub(super) fn answer(server: &Server, life: &Life, query: &str) -> Answer {
+pub(super) fn answer(server: &MemoryApiServer, life: &Life, query: &str) -> ApiAnswer {
     let parameter = |name: &str| {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs
@@ -34,7 +34,7 @@ pub(super) fn answer(server: &Server, life: &Life, query: &str) -> Answer {
             .and_then(|(_, value)| value.parse::<u64>().ok())
     };
     let now = Instant::now();
-    let watch = Watch {
+    let watch = ServedWatch {
         server: server.clone(),
         version: parameter("resourceVersion").unwrap_or_default(),
         end: now + Duration::from_secs(parameter("timeoutSeconds").unwrap_or(300)),
@@ -50,7 +50,7 @@ pub(super) fn answer(server: &Server, life: &Life, query: &str) -> Answer {
     Response::new(StreamBody::new(lines).boxed_unsync())
 }
 
-impl Watch {
+impl ServedWatch {
     async fn next(&mut self) -> Option<Value> {
         let mut changed = self.server.changed.subscribe();
         loop {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::table::OTHER_PROJECT;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
-use crate::controller::tests::world::World;
+use crate::controller::tests::world::ControllerWorld;
 
 const REGION: &str = "cn-north-4";
 
@@ -25,7 +25,7 @@ pub(in crate::controller::tests) struct Circumstances {
 
 /// The reasons of which one must stand in Ready.
 pub(super) fn reasons(
-    world: &World,
+    world: &ControllerWorld,
     object: &Value,
     circumstances: Circumstances,
 ) -> Vec<&'static str> {
@@ -45,14 +45,16 @@ pub(super) fn reasons(
     };
     let or_as_it_was = |reasons: &[&'static str]| [reasons, as_it_was.as_slice()].concat();
     match standing(world, spec) {
-        Standing::Missing => return or_as_it_was(&["CredentialsMissing"]),
-        Standing::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
+        ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
+        ExpectedReady::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
         // A duplicate calls nobody, so nobody refuses it.
-        Standing::Rejected if circumstances.is_duplicate => {
+        ExpectedReady::Rejected if circumstances.is_duplicate => {
             return vec!["CredentialsRejected", "Duplicate"];
         }
-        Standing::Rejected => return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]),
-        Standing::Either => {
+        ExpectedReady::Rejected => {
+            return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]);
+        }
+        ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
                 "EndpointNotAllowed",
@@ -61,7 +63,7 @@ pub(super) fn reasons(
                 "PermissionDenied",
             ]);
         }
-        Standing::At(region, project) => {
+        ExpectedReady::At(region, project) => {
             let target = &object["status"]["target"];
             let is_settled = target["region"].is_string();
             let moved =
@@ -127,7 +129,7 @@ fn is_refused(spec: &Value) -> bool {
         || spec["signType"] == "SHA512"
 }
 
-enum Standing {
+enum ExpectedReady {
     Missing,
     NotAllowed,
     Rejected,
@@ -136,11 +138,11 @@ enum Standing {
     At(String, String),
 }
 
-fn standing(world: &World, spec: &Value) -> Standing {
+fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
     let name = spec["credentialsSecretRef"]["name"].as_str();
     let values = name.and_then(|name| secret(world, name));
     let Some(values) = values else {
-        return Standing::Missing;
+        return ExpectedReady::Missing;
     };
     let value = |name: &str| values.get(name).map(String::as_str);
     let or_secret = |field: &str, key: &str| spec[field].as_str().or(value(key)).map(str::to_owned);
@@ -150,26 +152,26 @@ fn standing(world: &World, spec: &Value) -> Standing {
     };
     let has_pair = value("ak").is_some() && value("sk").is_some();
     if value("ak").is_some_and(|ak| !is_sane(ak)) {
-        return Standing::Missing;
+        return ExpectedReady::Missing;
     }
     let Some(region) = or_secret("region", "region") else {
-        return Standing::Missing;
+        return ExpectedReady::Missing;
     };
     let named = or_secret("projectID", "project_id");
     if named.is_none() && region != REGION {
         // IAM knows no project of that name.
-        return Standing::Missing;
+        return ExpectedReady::Missing;
     }
     let project = named.unwrap_or_else(|| PROJECT.to_owned());
     let in_secret = [value("region"), value("project_id")];
     let is_sane_there = in_secret.into_iter().flatten().all(is_sane);
     if !is_sane_there || !is_sane(&region) || !is_sane(&project) {
-        return Standing::Either;
+        return ExpectedReady::Either;
     }
     // IAM is not called where a key and its project are given.
     match value("live_endpoint") {
-        Some(endpoint) if endpoint.contains(' ') => return Standing::Either,
-        Some(endpoint) if endpoint.contains("evil") => return Standing::NotAllowed,
+        Some(endpoint) if endpoint.contains(' ') => return ExpectedReady::Either,
+        Some(endpoint) if endpoint.contains("evil") => return ExpectedReady::NotAllowed,
         _ => {}
     }
     if !has_pair {
@@ -177,9 +179,9 @@ fn standing(world: &World, spec: &Value) -> Standing {
             .iter()
             .all(|key| value(key).is_some());
         return if value("token").is_some() || has_user {
-            Standing::Rejected
+            ExpectedReady::Rejected
         } else {
-            Standing::Missing
+            ExpectedReady::Missing
         };
     }
     let works = match (value("ak"), value("sk")) {
@@ -193,13 +195,16 @@ fn standing(world: &World, spec: &Value) -> Standing {
     };
     let moved = project != PROJECT || region != "cn-north-4";
     if (!works || value("security_token").is_some()) && !moved {
-        return Standing::Rejected;
+        return ExpectedReady::Rejected;
     }
-    Standing::At(region, project)
+    ExpectedReady::At(region, project)
 }
 
 /// The sign key that the cloud must hold, if one.
-pub(super) fn sign_key(world: &World, spec: &Value) -> Result<Option<String>, &'static str> {
+pub(super) fn sign_key(
+    world: &ControllerWorld,
+    spec: &Value,
+) -> Result<Option<String>, &'static str> {
     let reference = &spec["signKeySecretRef"];
     if reference.is_null() {
         return Ok(None);
@@ -213,7 +218,7 @@ pub(super) fn sign_key(world: &World, spec: &Value) -> Result<Option<String>, &'
     }
 }
 
-fn secret(world: &World, name: &str) -> Option<BTreeMap<String, String>> {
+fn secret(world: &ControllerWorld, name: &str) -> Option<BTreeMap<String, String>> {
     world
         .server
         .secret(&(NAMESPACE.to_owned(), name.to_owned()))

@@ -11,11 +11,11 @@ use serde_json::json;
 use super::expected::Circumstances;
 use super::table::{full, more_secrets};
 use crate::controller::tests::object::{PROJECT, domain, key, verdict};
-use crate::controller::tests::trouble::{Answer, CloudCall, Trouble, Turn, reply};
-use crate::controller::tests::world::World;
+use crate::controller::tests::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use crate::controller::tests::world::ControllerWorld;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::controller::tests) enum State {
+pub(in crate::controller::tests) enum StartState {
     Settled,
     Suspended,
     Observed,
@@ -29,18 +29,18 @@ pub(in crate::controller::tests) enum State {
     DuringPost,
 }
 
-pub(in crate::controller::tests) const STATES: [State; 11] = [
-    State::Settled,
-    State::Suspended,
-    State::Observed,
-    State::ReadOnly,
-    State::WaitingForQuota,
-    State::Failing,
-    State::Conflict,
-    State::Duplicate,
-    State::TargetChanged,
-    State::Terminating,
-    State::DuringPost,
+pub(in crate::controller::tests) const STATES: [StartState; 11] = [
+    StartState::Settled,
+    StartState::Suspended,
+    StartState::Observed,
+    StartState::ReadOnly,
+    StartState::WaitingForQuota,
+    StartState::Failing,
+    StartState::Conflict,
+    StartState::Duplicate,
+    StartState::TargetChanged,
+    StartState::Terminating,
+    StartState::DuringPost,
 ];
 
 /// What a state does to calls of the cloud.
@@ -68,13 +68,13 @@ impl Sky {
     }
 }
 
-impl Trouble for Sky {
-    fn at_cloud(&self, call: &CloudCall) -> Turn {
+impl Troubled for Sky {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
         let weather = *self.0.lock().unwrap();
-        let refused = |status, body: &'static str| Turn {
+        let refused = |status, body: &'static str| TroubleTurn {
             carried_out: false,
-            answer: Answer::Reply(reply(status, body)),
-            ..Turn::default()
+            answer: TroubledAnswer::Reply(reply(status, body)),
+            ..TroubleTurn::default()
         };
         match (weather, &call.method) {
             (Weather::Refusing, &Method::POST | &Method::PUT) => refused(
@@ -82,27 +82,29 @@ impl Trouble for Sky {
                 r#"{"error_code":"LIVE.103011016","error_msg":"domain not ready"}"#,
             ),
             (Weather::Undeletable, &Method::DELETE) => refused(503, ""),
-            (Weather::Slow, &Method::POST) => Turn {
+            (Weather::Slow, &Method::POST) => TroubleTurn {
                 after: Duration::from_secs(10),
-                ..Turn::default()
+                ..TroubleTurn::default()
             },
-            _ => Turn::default(),
+            _ => TroubleTurn::default(),
         }
     }
 }
 
 /// A world whose object `push` is in this state.
-pub(in crate::controller::tests) async fn reach(state: State) -> Result<(World, Arc<Sky>), String> {
+pub(in crate::controller::tests) async fn reach(
+    state: StartState,
+) -> Result<(ControllerWorld, Arc<Sky>), String> {
     let sky = Sky::new();
-    let trouble: Arc<dyn Trouble> = sky.clone();
-    let mut world = World::new(&trouble);
+    let trouble: Arc<dyn Troubled> = sky.clone();
+    let mut world = ControllerWorld::new(&trouble);
     more_secrets(&world);
     let mut spec = full();
     match state {
-        State::WaitingForQuota => world.configure(|config| config.requests_per_minute = 2),
-        State::Failing => sky.set(Weather::Refusing),
-        State::DuringPost => sky.set(Weather::Slow),
-        State::Conflict => {
+        StartState::WaitingForQuota => world.configure(|config| config.requests_per_minute = 2),
+        StartState::Failing => sky.set(Weather::Refusing),
+        StartState::DuringPost => sky.set(Weather::Slow),
+        StartState::Conflict => {
             let url = Some("https://foreign.example.com/".to_owned());
             let row = RowPatch {
                 notify_callback_url: url,
@@ -112,58 +114,58 @@ pub(in crate::controller::tests) async fn reach(state: State) -> Result<(World, 
                 .cloud()
                 .insert_row(PROJECT, &domain("push"), "live", &row);
         }
-        State::Duplicate => {
+        StartState::Duplicate => {
             world.server.create(&key("owner"), &spec);
             world.pass(Duration::from_secs(1)).await;
         }
-        State::Observed => spec["managementPolicy"] = json!("Manage"),
-        State::Settled
-        | State::Suspended
-        | State::ReadOnly
-        | State::TargetChanged
-        | State::Terminating => {}
+        StartState::Observed => spec["managementPolicy"] = json!("Manage"),
+        StartState::Settled
+        | StartState::Suspended
+        | StartState::ReadOnly
+        | StartState::TargetChanged
+        | StartState::Terminating => {}
     }
     world.start();
-    if state == State::Duplicate {
+    if state == StartState::Duplicate {
         is(&world, "owner", "Available").await?;
     }
     world.apply("push", &spec);
     match state {
-        State::Settled => is(&world, "push", "Available").await?,
-        State::Suspended => {
+        StartState::Settled => is(&world, "push", "Available").await?,
+        StartState::Suspended => {
             is(&world, "push", "Available").await?;
             world.merge("push", &json!({"spec": {"suspend": true}}));
             is(&world, "push", "Suspended").await?;
         }
-        State::Observed => {
+        StartState::Observed => {
             is(&world, "push", "Available").await?;
             world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
             is(&world, "push", "ObserveOnly").await?;
         }
-        State::ReadOnly => {
+        StartState::ReadOnly => {
             is(&world, "push", "Available").await?;
             world.kill().await;
             world.configure(|config| config.read_only = true);
             world.start();
             world.pass(Duration::from_secs(5)).await;
         }
-        State::WaitingForQuota => is(&world, "push", "RateLimited").await?,
-        State::Failing => is(&world, "push", "RequestRejected").await?,
-        State::Conflict => is(&world, "push", "Conflict").await?,
-        State::Duplicate => is(&world, "push", "Duplicate").await?,
-        State::TargetChanged => {
+        StartState::WaitingForQuota => is(&world, "push", "RateLimited").await?,
+        StartState::Failing => is(&world, "push", "RequestRejected").await?,
+        StartState::Conflict => is(&world, "push", "Conflict").await?,
+        StartState::Duplicate => is(&world, "push", "Duplicate").await?,
+        StartState::TargetChanged => {
             is(&world, "push", "Available").await?;
             world.merge("push", &json!({"spec": {"region": "cn-south-1"}}));
             is(&world, "push", "TargetChanged").await?;
         }
-        State::Terminating => {
+        StartState::Terminating => {
             is(&world, "push", "Available").await?;
             sky.set(Weather::Undeletable);
             world.delete("push");
             is(&world, "push", "CloudUnavailable").await?;
         }
-        State::DuringPost => {
-            let posts = |world: &World| {
+        StartState::DuringPost => {
+            let posts = |world: &ControllerWorld| {
                 world
                     .calls()
                     .iter()
@@ -179,7 +181,7 @@ pub(in crate::controller::tests) async fn reach(state: State) -> Result<(World, 
     Ok((world, sky))
 }
 
-async fn is(world: &World, name: &str, reason: &str) -> Result<(), String> {
+async fn is(world: &ControllerWorld, name: &str, reason: &str) -> Result<(), String> {
     let so = world.until(Duration::from_mins(3), |world| {
         world
             .object(name)
@@ -191,7 +193,7 @@ async fn is(world: &World, name: &str, reason: &str) -> Result<(), String> {
     Err(format!("{name} never became {reason}"))
 }
 
-impl State {
+impl StartState {
     /// What stands between an object in this state and its being held.
     pub(in crate::controller::tests) fn circumstances(self) -> Circumstances {
         Circumstances {
@@ -224,7 +226,7 @@ impl State {
     }
 
     /// The state ends, by whatever made it.
-    pub(in crate::controller::tests) async fn end(self, world: &mut World, sky: &Sky) {
+    pub(in crate::controller::tests) async fn end(self, world: &mut ControllerWorld, sky: &Sky) {
         world.story.tell(format!("{self:?} ends"));
         sky.set(Weather::Fair);
         match self {

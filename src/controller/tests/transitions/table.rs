@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::controller::tests::object::{ACCOUNT, HOOKS, PROJECT, domain};
-use crate::controller::tests::world::{OTHER_SIGN_KEY, SIGN_KEY, World};
-use crate::live::credentials::KEYS;
+use crate::controller::tests::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
+use crate::platform::credentials::KEYS;
 
 /// A credential of the same project that works.
 pub(in crate::controller::tests) const SECOND: &str = "second";
@@ -34,7 +34,7 @@ pub(in crate::controller::tests) enum Spot {
 
 /// One change of one field.
 #[derive(Debug, Clone)]
-pub(in crate::controller::tests) struct Step {
+pub(in crate::controller::tests) struct TransitionStep {
     pub(in crate::controller::tests) spot: Spot,
     pub(in crate::controller::tests) to: Value,
 }
@@ -57,10 +57,10 @@ pub(in crate::controller::tests) fn full() -> Value {
 }
 
 /// The Secrets beside the usual ones.
-pub(in crate::controller::tests) fn more_secrets(world: &World) {
-    use live_simulator::Credential;
+pub(in crate::controller::tests) fn more_secrets(world: &ControllerWorld) {
+    use live_simulator::KnownCredential;
     let cloud = world.cloud();
-    cloud.add_credential(Credential::new(
+    cloud.add_credential(KnownCredential::new(
         "AKELSEWHERE",
         "AKELSEWHERE-secret",
         OTHER_PROJECT,
@@ -153,10 +153,10 @@ fn of_credentials(key: &str) -> Option<Vec<Value>> {
 }
 
 /// All changes of all fields.
-pub(in crate::controller::tests) fn steps() -> Vec<Step> {
+pub(in crate::controller::tests) fn steps() -> Vec<TransitionStep> {
     let mut steps = Vec::new();
     let mut add = |spot: Spot, values: Vec<Value>| {
-        steps.extend(values.into_iter().map(|to| Step { spot, to }));
+        steps.extend(values.into_iter().map(|to| TransitionStep { spot, to }));
     };
     for path in fields() {
         let values = of_spec(path).unwrap_or_else(|| panic!("spec.{} has no rule", path.join(".")));
@@ -207,9 +207,9 @@ fn collect(
     }
 }
 
-impl Step {
+impl TransitionStep {
     /// Makes the change, in the world of the object `push`.
-    pub(in crate::controller::tests) fn make(&self, world: &World) {
+    pub(in crate::controller::tests) fn make(&self, world: &ControllerWorld) {
         match self.spot {
             Spot::Spec(path) => {
                 let mut change = self.to.clone();
@@ -245,7 +245,7 @@ impl Step {
     }
 
     /// What brings the field back to what it was.
-    pub(in crate::controller::tests) fn back(&self, world: &World) -> Self {
+    pub(in crate::controller::tests) fn back(&self, world: &ControllerWorld) -> Self {
         let object = world.object("push").unwrap_or_default();
         let was = match self.spot {
             Spot::Spec(path) => path

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_date_is_corrected_and_the_call_made_once_more() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     let ahead = "Wed, 25 Nov 2026 12:20:00 GMT";
     stage.reply(refusal(401, "APIG.0303", Some(ahead)));
     stage.reply(answer(201, ROW));
@@ -21,7 +21,7 @@ async fn a_refused_date_is_corrected_and_the_call_made_once_more() {
         "the second call has a token of its own"
     );
 
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     stage.reply(refusal(401, "APIG.0303", Some(ahead)));
     stage.reply(refusal(401, "APIG.0303", Some(ahead)));
     let failure = create(&stage, &stage.account).await.unwrap_err();
@@ -30,7 +30,7 @@ async fn a_refused_date_is_corrected_and_the_call_made_once_more() {
 
 #[tokio::test(start_paused = true)]
 async fn one_wrong_date_moves_no_clock_but_dates_the_one_call_that_it_refused() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     let wrong = "Wed, 25 Nov 2026 18:00:00 GMT";
     stage.reply(refusal(401, "APIG.0303", Some(wrong)));
     stage.reply(refusal(401, "APIG.0303", Some(DATE)));
@@ -73,7 +73,7 @@ async fn a_refusal_with_a_right_date_or_for_another_cause_is_not_repeated() {
             Class::Credential,
         ),
     ] {
-        let stage = Stage::new(pairs);
+        let stage = ClientStage::new(pairs);
         stage.reply(reply);
         let failure = create(&stage, &stage.account).await.unwrap_err();
         assert_eq!((failure.class, stage.sent().len()), (class, 1));
@@ -82,7 +82,7 @@ async fn a_refusal_with_a_right_date_or_for_another_cause_is_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_was_refused_twice_is_held_back_with_its_token() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     for _ in 0..2 {
         stage.reply(refusal(401, "APIG.0301", Some(DATE)));
         create(&stage, &stage.account).await.unwrap_err();
@@ -105,7 +105,7 @@ async fn a_credential_that_was_refused_twice_is_held_back_with_its_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_users_token_is_made_once_and_renewed_once_when_refused() {
-    let stage = Stage::new(&USER);
+    let stage = ClientStage::new(&USER);
     stage.reply(stage::issued("made-1"));
     stage.reply(answer(201, ROW));
     create(&stage, &stage.account).await.unwrap();

@@ -2,13 +2,13 @@
 
 use super::*;
 
-async fn delete(stage: &Stage) -> Result<Answer<()>, Failure> {
+async fn delete(stage: &ClientStage) -> Result<Answer<()>, Failure> {
     let (token, deadline) = (stage.token().await, stage.deadline());
     let account = &stage.account;
     stage.client.delete(token, account, "id-1", deadline).await
 }
 
-async fn update(stage: &Stage) -> Result<Answer<Option<Row>>, Failure> {
+async fn update(stage: &ClientStage) -> Result<Answer<Option<Row>>, Failure> {
     let (place, content) = (place(), content());
     let payload = Payload {
         place: &place,
@@ -25,7 +25,7 @@ async fn update(stage: &Stage) -> Result<Answer<Option<Row>>, Failure> {
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_is_done_when_nothing_or_an_object_without_an_error_says_so() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     for (status, body) in [(204, ""), (200, ""), (202, "{}"), (200, ROW)] {
         stage.reply(answer(status, body));
         let done = delete(&stage).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_delete_is_done_when_nothing_or_an_object_without_an_error_says_so() {
 #[tokio::test(start_paused = true)]
 async fn the_id_of_an_own_create_is_taken_wherever_the_answer_puts_it_and_an_update_wants_its_own()
 {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     let elsewhere =
         r#"{"id":"id-1","publish_domain":"other.example.com","app":"x","sign_type":[]}"#;
     stage.reply(answer(201, elsewhere));
@@ -66,7 +66,7 @@ async fn the_id_of_an_own_create_is_taken_wherever_the_answer_puts_it_and_an_upd
 
 #[tokio::test(start_paused = true)]
 async fn no_row_is_made_of_an_answer_that_names_an_error() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     let both = r#"{"id":"id-1","error_code":"LIVE.100011001","total":0}"#;
     for _ in 0..3 {
         stage.reply(answer(200, both));
@@ -86,7 +86,7 @@ async fn no_row_is_made_of_an_answer_that_names_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_project_is_told_by_its_total_alone() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     for body in [
         r#"{"total":0,"callback_config":null}"#,
         r#"{"total":0}"#,

@@ -8,20 +8,20 @@ use http::StatusCode;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use self::answers::{Answered, Body, Case, ID, KEY, case};
+use self::answers::{FuzzAnswer, FuzzBody, FuzzCase, ID, KEY, case};
 use super::{
     super::*,
     content, place,
-    stage::{Stage, issued},
+    stage::{ClientStage, issued},
 };
-use crate::{
-    fuzz::{assert_presentable, config},
-    live::{answer::Answer, redact::MAX_TEXT, sign_key::SignKey, transport::Request, wire},
-    plan::{
-        failure::{Class, Failure},
-        row::Row,
-    },
-};
+use crate::fuzz::{assert_presentable, config};
+use crate::live::answer::Answer;
+use crate::live::sign_key::SignKey;
+use crate::live::wire;
+use crate::plan::facts::row::Row;
+use crate::platform::redact::MAX_TEXT;
+use crate::platform::transport::Request;
+use crate::terms::failure::{Class, Failure};
 
 /// The longest value of a row that is taken over.
 const MAX_VALUE: usize = 4096;
@@ -47,9 +47,9 @@ fn secrets(pairs: &[(&'static str, String)], sent: &Request) -> Vec<String> {
 }
 
 /// What a call brought: rows, or nothing that has any.
-type Told = Result<Answer<Vec<Row>>, Failure>;
+type ReportedCall = Result<Answer<Vec<Row>>, Failure>;
 
-fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>) -> Told {
+fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>) -> ReportedCall {
     result.map(|answer| Answer {
         value: rows(answer.value),
         http_status: answer.http_status,
@@ -59,7 +59,7 @@ fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>)
     })
 }
 
-async fn call(stage: &Stage, operation: Operation) -> Told {
+async fn call(stage: &ClientStage, operation: Operation) -> ReportedCall {
     let (place, content) = (place(), content());
     let key = SignKey::parse(KEY.as_bytes()).unwrap();
     let payload = Payload {
@@ -93,14 +93,14 @@ async fn call(stage: &Stage, operation: Operation) -> Told {
 
 /// A case that was played.
 struct Played {
-    told: Told,
+    told: ReportedCall,
     /// What must not be shown.
     secrets: Vec<String>,
     /// The last body that was answered.
     body: Vec<u8>,
 }
 
-fn play(case: &Case) -> Played {
+fn play(case: &FuzzCase) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -108,7 +108,7 @@ fn play(case: &Case) -> Played {
         .unwrap();
     runtime.block_on(async {
         let pairs: Vec<_> = case.pairs.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let stage = Stage::new(&pairs);
+        let stage = ClientStage::new(&pairs);
         if pairs[0].0 == "username" {
             stage.reply(issued("token-that-iam-made-for-us"));
         }
@@ -134,8 +134,8 @@ fn play(case: &Case) -> Played {
     })
 }
 
-fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
-    let Answered { status, body, .. } = &case.answered;
+fn check_failure(case: &FuzzCase, failure: &Failure, secrets: &[String]) {
+    let FuzzAnswer { status, body, .. } = &case.answered;
     let iam = failure.message.starts_with("IAM: ");
     assert_presentable(&failure.message, MAX_TEXT + "IAM: ".len(), secrets);
     for name in [&failure.code, &failure.request_id].into_iter().flatten() {
@@ -151,7 +151,7 @@ fn check_failure(case: &Case, failure: &Failure, secrets: &[String]) {
     let by_id = !matches!(case.operation, Operation::Create | Operation::List);
     assert!(by_id || failure.class != Class::Gone, "{failure:?}");
     assert_ne!(failure.class, Class::NotSent);
-    let foreign = matches!(body, Body::Text(text) if text.starts_with('<'));
+    let foreign = matches!(body, FuzzBody::Text(text) if text.starts_with('<'));
     match (*status, failure.code.is_some()) {
         _ if case.answered.broken || foreign => assert_eq!(failure.class, Class::Protocol),
         (200..300, _) | (100..200 | 600..1000, false) => {
@@ -201,7 +201,7 @@ fn ends_a_delete(status: u16, body: &[u8]) -> bool {
     }
 }
 
-fn check_answer(case: &Case, answer: &Answer<Vec<Row>>, body: &[u8], secrets: &[String]) {
+fn check_answer(case: &FuzzCase, answer: &Answer<Vec<Row>>, body: &[u8], secrets: &[String]) {
     if case.operation == Operation::Delete {
         let text = String::from_utf8_lossy(body);
         assert!(ends_a_delete(answer.http_status, body), "{text}");

@@ -3,18 +3,18 @@
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::live::strikes::Verdict;
+use crate::platform::strikes::CredentialVerdict;
 
 const LISTED: &str = r#"{"total":0,"callback_config":[]}"#;
 
-fn throttle(seconds: &'static str) -> crate::live::transport::Response {
+fn throttle(seconds: &'static str) -> crate::platform::transport::Response {
     let mut response = refusal(429, "APIG.0308", Some(DATE));
     let wait = seconds.parse().unwrap();
     response.headers.insert(header::RETRY_AFTER, wait);
     response
 }
 
-async fn create_with(stage: &Stage, token: Token) -> Result<Answer<Option<Row>>, Failure> {
+async fn create_with(stage: &ClientStage, token: Token) -> Result<Answer<Option<Row>>, Failure> {
     let (place, content) = (place(), content());
     let payload = Payload {
         place: &place,
@@ -26,14 +26,14 @@ async fn create_with(stage: &Stage, token: Token) -> Result<Answer<Option<Row>>,
     stage.client.create(token, account, payload, deadline).await
 }
 
-async fn list_with(stage: &Stage, token: Token) -> Result<Answer<Page>, Failure> {
+async fn list_with(stage: &ClientStage, token: Token) -> Result<Answer<Page>, Failure> {
     let account = &stage.account;
     stage.client.list(token, account, None, 0, 100).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_from_before_the_cloud_throttled_is_leave_no_more() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     advance(Duration::from_secs(10)).await;
     let (first, second, third) = (
         stage.token().await,
@@ -61,7 +61,7 @@ async fn a_token_from_before_the_cloud_throttled_is_leave_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_of_a_proxy_with_a_429_slows_the_account_down_too() {
-    let stage = Stage::new(&TOKEN);
+    let stage = ClientStage::new(&TOKEN);
     let mut reply = answer(429, "<html>slow down</html>");
     reply
         .headers
@@ -76,7 +76,7 @@ async fn a_page_of_a_proxy_with_a_429_slows_the_account_down_too() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
-    let stage = Arc::new(Stage::new(&USER));
+    let stage = Arc::new(ClientStage::new(&USER));
     stage.reply(stage::issued("made-1"));
     stage.reply(answer(200, LISTED));
     list(&stage, &stage.account).await.unwrap();
@@ -95,7 +95,7 @@ async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
         for _ in 0..2 {
             let enter = stopped.enter(&credential);
             let pass = futures::FutureExt::now_or_never(enter).unwrap().unwrap();
-            pass.end(Verdict::Refused);
+            pass.end(CredentialVerdict::Refused);
         }
         stage::issued("made-2").into()
     });
@@ -109,7 +109,7 @@ async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_waits_for_a_first_answer_no_longer_than_its_deadline() {
-    let stage = Stage::new(&AK);
+    let stage = ClientStage::new(&AK);
     let probe = stage.client.strikes.enter(&stage.account.credential).await;
     let token = stage.token().await;
     let start = Instant::now();

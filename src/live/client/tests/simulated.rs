@@ -1,24 +1,22 @@
 //! The client over real sockets against the strict simulator of the cloud, which checks signatures with code of its own.
 
-use live_simulator::{Credential as Known, Fault, Rights, Settings, Simulator, User};
-use live_simulator::{Operation as Op, settings::Contract};
+use live_simulator::{
+    KnownCredential, KnownUser, Rights, ScriptedFault, Simulator, SimulatorSettings,
+};
+use live_simulator::{LoggedOperation, settings::Contract};
 
 use super::*;
-use crate::{
-    live::{
-        clock::Wall,
-        credentials::CredentialSet,
-        iam::NoProject,
-        quota::{Bucket, Lane, Quota},
-        transport::HttpTransport,
-    },
-    plan::place::Target,
-};
+use crate::platform::clock::Wall;
+use crate::platform::credentials::CredentialSet;
+use crate::platform::iam::ProjectLookupError;
+use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::platform::transport::HttpTransport;
+use crate::terms::target::Target;
 
 const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 const SK: &str = "SKTEST/0123456789+abcdefghijklmnopqrstuv";
 
-struct Scene {
+struct SimulatedScene {
     simulator: Simulator,
     client: Client,
     bucket: Bucket,
@@ -26,13 +24,13 @@ struct Scene {
 
 struct Quiet;
 
-impl Meter for Quiet {
+impl CallMeter for Quiet {
     fn waited(&self, _: Lane, _: Duration) {}
 
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
 }
 
-impl MoreTokens for Bucket {
+impl RetryTokens for Bucket {
     fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
         Box::pin(self.acquire_next(Lane::Urgent))
     }
@@ -46,11 +44,11 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-impl Scene {
-    fn new(settings: Settings) -> Self {
+impl SimulatedScene {
+    fn new(settings: SimulatorSettings) -> Self {
         let simulator = Simulator::start(settings).unwrap();
-        simulator.add_credential(Known::new("AKTEST0123456789", SK, PROJECT));
-        simulator.add_user(User::new("domain", "user", "test-password", PROJECT));
+        simulator.add_credential(KnownCredential::new("AKTEST0123456789", SK, PROJECT));
+        simulator.add_user(KnownUser::new("domain", "user", "test-password", PROJECT));
         simulator.add_token(
             "test-token",
             Rights::full("user", PROJECT),
@@ -132,7 +130,7 @@ impl Scene {
 
 #[tokio::test]
 async fn the_life_of_a_callback_by_every_credential() {
-    let scene = Scene::new(Settings::default());
+    let scene = SimulatedScene::new(SimulatorSettings::default());
     let by_user = [
         ("username", "user"),
         ("password", "test-password"),
@@ -194,9 +192,9 @@ async fn the_life_of_a_callback_by_every_credential() {
 
 #[tokio::test]
 async fn the_original_contract_tells_no_id() {
-    let scene = Scene::new(Settings {
+    let scene = SimulatedScene::new(SimulatorSettings {
         contract: Contract::Original,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     });
     let answer = scene.create(&scene.by_key()).await.unwrap();
     assert_eq!((answer.http_status, answer.value), (201, None));
@@ -205,11 +203,23 @@ async fn the_original_contract_tells_no_id() {
 
 #[tokio::test]
 async fn a_lost_reply_is_an_unknown_outcome_and_sent_once() {
-    let scene = Scene::new(Settings::default());
+    let scene = SimulatedScene::new(SimulatorSettings::default());
     for (fault, class, rows) in [
-        (Fault::on(Op::Create).lose_call(), Class::CloudDown, 0),
-        (Fault::on(Op::Create).lose_reply(), Class::CloudDown, 1),
-        (Fault::on(Op::Create).cut(5), Class::Protocol, 1),
+        (
+            ScriptedFault::on(LoggedOperation::Create).lose_call(),
+            Class::CloudDown,
+            0,
+        ),
+        (
+            ScriptedFault::on(LoggedOperation::Create).lose_reply(),
+            Class::CloudDown,
+            1,
+        ),
+        (
+            ScriptedFault::on(LoggedOperation::Create).cut(5),
+            Class::Protocol,
+            1,
+        ),
     ] {
         scene.simulator.reset();
         scene.simulator.wipe();
@@ -229,9 +239,9 @@ async fn a_lost_reply_is_an_unknown_outcome_and_sent_once() {
 #[tokio::test]
 async fn a_clock_that_is_off_costs_one_call_once() {
     for offset in [-3600, 3600] {
-        let scene = Scene::new(Settings {
+        let scene = SimulatedScene::new(SimulatorSettings {
             clock_offset_s: offset,
-            ..Settings::default()
+            ..SimulatorSettings::default()
         });
         let account = scene.by_key();
         scene.create(&account).await.unwrap();
@@ -248,7 +258,7 @@ async fn a_clock_that_is_off_costs_one_call_once() {
 
 #[tokio::test]
 async fn wrong_secrets_do_not_lock_the_key() {
-    let scene = Scene::new(Settings::default());
+    let scene = SimulatedScene::new(SimulatorSettings::default());
     let good = scene.by_key();
     scene.list(&good).await.unwrap();
     scene.simulator.reset();
@@ -265,7 +275,7 @@ async fn wrong_secrets_do_not_lock_the_key() {
 
 #[tokio::test]
 async fn a_refused_signature_is_told_without_its_canonical_secrets() {
-    let scene = Scene::new(Settings::default());
+    let scene = SimulatedScene::new(SimulatorSettings::default());
     let account = scene.account(&[
         ("ak", "AKTEST0123456789"),
         ("sk", "wrong"),
@@ -282,7 +292,7 @@ async fn a_refused_signature_is_told_without_its_canonical_secrets() {
 
 #[tokio::test]
 async fn the_project_of_a_region_is_found() {
-    let scene = Scene::new(Settings::default());
+    let scene = SimulatedScene::new(SimulatorSettings::default());
     let iam = scene.simulator.iam_endpoint();
     for account in [
         scene.by_key(),
@@ -299,7 +309,7 @@ async fn the_project_of_a_region_is_found() {
                 .project(&iam, &account.credential, region, Operation::List)
         };
         assert_eq!(find("cn-north-4").await, Ok(PROJECT.to_owned()));
-        let Err(NoProject::Ambiguous(problem)) = find("cn-east-3").await else {
+        let Err(ProjectLookupError::Ambiguous(problem)) = find("cn-east-3").await else {
             panic!()
         };
         assert!(problem.contains("cn-east-3"), "{problem}");

@@ -14,15 +14,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::*;
-use crate::{
-    live::{
-        clock::Wall,
-        credentials::CredentialSet,
-        quota::{Bucket, Lane, Quota},
-        transport::{Deadline, Request, Response, TransportError},
-    },
-    plan::place::Target,
-};
+use crate::platform::clock::Wall;
+use crate::platform::credentials::CredentialSet;
+use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::platform::transport::{Deadline, Request, Response, TransportError};
+use crate::terms::target::Target;
 
 /// Noon, as a `Date` header says it.
 pub(super) const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
@@ -32,24 +28,24 @@ pub(super) fn noon() -> Timestamp {
 }
 
 /// What the transport brings, made of an answer or of an error.
-pub(super) struct Reply(Result<Response, TransportError>);
+pub(super) struct StageReply(Result<Response, TransportError>);
 
-impl From<Response> for Reply {
+impl From<Response> for StageReply {
     fn from(response: Response) -> Self {
         Self(Ok(response))
     }
 }
 
-impl From<TransportError> for Reply {
+impl From<TransportError> for StageReply {
     fn from(error: TransportError) -> Self {
         Self(Err(error))
     }
 }
 
 type Metered = (Operation, Option<u16>, Option<&'static str>);
-type Script = Box<dyn FnOnce(&Request) -> Reply + Send>;
+type StageScript = Box<dyn FnOnce(&Request) -> StageReply + Send>;
 
-pub(super) struct Stage {
+pub(super) struct ClientStage {
     pub(super) client: Client,
     pub(super) account: Account,
     /// How many second tokens were asked for.
@@ -91,7 +87,7 @@ pub(super) fn issued(token: &str) -> Response {
     response
 }
 
-impl Stage {
+impl ClientStage {
     pub(super) fn new(pairs: &[(&str, &str)]) -> Self {
         let wall: Wall = Arc::new(noon);
         let clock = Arc::new(Clock::new(wall));
@@ -127,7 +123,7 @@ impl Stage {
         Deadline::after(self.client.clock.wall(), self.client.request_timeout)
     }
 
-    pub(super) fn reply(&self, reply: impl Into<Reply>) {
+    pub(super) fn reply(&self, reply: impl Into<StageReply>) {
         let reply = reply.into();
         self.script
             .replies
@@ -145,7 +141,7 @@ impl Stage {
     }
 
     /// Replies with what is made of the request.
-    pub(super) fn answer_to(&self, script: impl FnOnce(&Request) -> Reply + Send + 'static) {
+    pub(super) fn answer_to(&self, script: impl FnOnce(&Request) -> StageReply + Send + 'static) {
         self.script
             .replies
             .lock()
@@ -174,7 +170,7 @@ fn account(pairs: &[(&str, &str)]) -> Account {
 #[derive(Default)]
 struct Scripted {
     sent: Mutex<Vec<Request>>,
-    replies: Mutex<VecDeque<Script>>,
+    replies: Mutex<VecDeque<StageScript>>,
 }
 
 impl Transport for Scripted {
@@ -200,7 +196,7 @@ struct Counted {
     bucket: Bucket,
 }
 
-impl MoreTokens for Counted {
+impl RetryTokens for Counted {
     fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
         self.more.fetch_add(1, Ordering::SeqCst);
         Box::pin(self.bucket.acquire_next(Lane::Urgent))
@@ -209,7 +205,7 @@ impl MoreTokens for Counted {
 
 struct Recorder(Arc<Mutex<Vec<Metered>>>);
 
-impl Meter for Recorder {
+impl CallMeter for Recorder {
     fn waited(&self, _: Lane, _: Duration) {}
 
     fn call(

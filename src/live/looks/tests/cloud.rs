@@ -13,19 +13,13 @@ use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    live::{
-        answer::{Answer, Page},
-        looks::Lister,
-        quota::Token,
-    },
-    plan::{
-        content::Partial,
-        failure::{Class, Failure, Operation},
-        place::Place,
-        row::Row,
-    },
-};
+use crate::live::answer::{Answer, Page};
+use crate::live::looks::Lister;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::row::Row;
+use crate::platform::quota::Token;
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// Each way takes that long.
 pub(super) const WAY: Duration = Duration::from_millis(50);
@@ -34,7 +28,7 @@ pub(super) const WAY: Duration = Duration::from_millis(50);
 type Mischief = Box<dyn FnMut(&mut Vec<Row>) + Send>;
 
 #[derive(Default)]
-pub(super) struct Cloud {
+pub(super) struct LooksCloud {
     rows: Mutex<Vec<Row>>,
     /// When each call was handed over, and what it was.
     log: Mutex<Vec<(Instant, String)>>,
@@ -46,7 +40,7 @@ pub(super) struct Cloud {
     ids: AtomicUsize,
 }
 
-impl Cloud {
+impl LooksCloud {
     pub(super) fn with(places: impl IntoIterator<Item = Place>) -> Arc<Self> {
         let cloud = Arc::new(Self::default());
         for place in places {
@@ -64,7 +58,7 @@ impl Cloud {
         Row {
             id: format!("{:032x}", self.ids.fetch_add(1, SeqCst)),
             place: place.clone(),
-            content: Partial::default(),
+            content: ReportedContent::default(),
             create_time: None,
             update_time: None,
         }
@@ -200,7 +194,7 @@ impl Cloud {
     }
 }
 
-impl Lister for Cloud {
+impl Lister for LooksCloud {
     fn page<'a>(
         &'a self,
         token: Token,

@@ -4,19 +4,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Account, MINUTE, ask, ask_now, cloud::Cloud, place};
-use crate::{
-    live::{
-        looks::{Ask, Looks, Proof},
-        quota::{Bucket, Lane},
-    },
-    plan::place::Place,
-};
+use super::{LooksAccount, MINUTE, ask, ask_now, cloud::LooksCloud, place};
+use crate::live::looks::{LookRequest, Looks, Proof};
+use crate::plan::facts::place::Place;
+use crate::platform::quota::{Bucket, Lane};
 
 /// Creates as the controller does: a look at most a minute old, a token, and looks again when the token took too long.
-async fn create(looks: Arc<Looks>, cloud: Arc<Cloud>, place: Place, namespace: String) {
+async fn create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place, namespace: String) {
     loop {
-        let ask = Ask {
+        let ask = LookRequest {
             namespace: namespace.clone(),
             ..ask(&place)
         };
@@ -25,17 +21,17 @@ async fn create(looks: Arc<Looks>, cloud: Arc<Cloud>, place: Place, namespace: S
             seen.rows.is_empty() && seen.proves_absence,
             "{place}: {seen:?}"
         );
-        let (token, creating) = looks.creating(Lane::Create, &namespace).await;
+        let (token, creating) = looks.acquire_create(Lane::Create, &namespace).await;
         if seen.begun.elapsed() <= MINUTE {
             cloud.post(token, &place).await;
-            looks.wrote(&place);
+            looks.void_place(&place);
             drop(creating);
             return;
         }
     }
 }
 
-async fn create_all(account: &Account, places: Vec<Place>, namespaces: usize) {
+async fn create_all(account: &LooksAccount, places: Vec<Place>, namespaces: usize) {
     let creates = places.into_iter().enumerate().map(|(number, place)| {
         let namespace = format!("namespace{}", number % namespaces);
         let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
@@ -65,7 +61,7 @@ async fn a_thousand_creates_cost_at_most_1050_calls() {
         (1, 5),
     ] {
         let held = (1000..1500).map(|number| Place::new("other.example.com", &number.to_string()));
-        let account = Account::new(Cloud::with(held));
+        let account = LooksAccount::new(LooksCloud::with(held));
         let start = Instant::now();
         create_all(&account, (0..1000).map(apps(domains)).collect(), namespaces).await;
         let (calls, took) = (account.cloud.calls(), start.elapsed());
@@ -86,7 +82,7 @@ async fn a_thousand_creates_cost_at_most_1050_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn a_single_create_beside_a_sweep_in_the_background_does_not_wait_for_it() {
-    let account = Account::new(Cloud::with((0..3000).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..3000).map(place)));
     let looks = Arc::clone(&account.looks);
     let sweep = tokio::spawn(async move { looks.sweep(Instant::now(), Lane::Background).await });
     sleep(Duration::from_secs(2)).await;
@@ -107,13 +103,13 @@ async fn a_single_create_beside_a_sweep_in_the_background_does_not_wait_for_it()
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_beside_creates_is_no_proof_of_absence_but_one_that_creates_wait_for_is() {
-    let account = Account::new(Cloud::with((0..300).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     account
         .looks
         .sweep(Instant::now(), Lane::Background)
         .await
         .unwrap();
-    let presence = Ask {
+    let presence = LookRequest {
         proof: Proof::Presence,
         ..ask(&place(9000))
     };
@@ -132,10 +128,10 @@ async fn a_sweep_beside_creates_is_no_proof_of_absence_but_one_that_creates_wait
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
-    let account = Account::new(Cloud::with((0..300).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     let cloud = Arc::clone(&account.cloud);
     sleep(MINUTE).await;
-    let (token, creating) = account.looks.creating(Lane::Create, "media").await;
+    let (token, creating) = account.looks.acquire_create(Lane::Create, "media").await;
     let waiting: Vec<_> = (0..4)
         .map(|number| account.look(ask(&place(number))))
         .collect();
@@ -145,7 +141,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     drop(creating);
     // Another credential of the same project has looks of its own, and the same gate.
     let other = Looks::new(
-        Arc::<Cloud>::clone(&cloud),
+        Arc::<LooksCloud>::clone(&cloud),
         account.bucket.clone(),
         Arc::clone(&account.gate),
         BTreeSet::new,
@@ -153,7 +149,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     sleep(Duration::from_millis(10)).await;
     assert_eq!(cloud.calls().len(), 2, "the sweep has begun");
     let start = Instant::now();
-    drop(other.creating(Lane::Create, "media").await);
+    drop(other.acquire_create(Lane::Create, "media").await);
     assert!(
         start.elapsed() >= Duration::from_millis(380),
         "four pages, {:?}",
@@ -166,12 +162,12 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn while_a_sweep_for_creates_runs_it_gets_the_tokens_and_no_create_does() {
-    let account = Account::new(Cloud::with((0..3900).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..3900).map(place)));
     let creates: Vec<_> = (9000..9090)
         .map(|number| {
             let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
             tokio::spawn(async move {
-                let (token, creating) = looks.creating(Lane::Create, "media").await;
+                let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
                 cloud.post(token, &place(number)).await;
                 drop(creating);
             })
@@ -179,7 +175,7 @@ async fn while_a_sweep_for_creates_runs_it_gets_the_tokens_and_no_create_does() 
         .collect();
     sleep(Duration::from_secs(5)).await;
     let start = Instant::now();
-    let asks = (0..1000).map(|number| Ask {
+    let asks = (0..1000).map(|number| LookRequest {
         lane: Lane::Urgent,
         ..ask_now(&place(number))
     });
@@ -208,16 +204,16 @@ fn queue(bucket: &Bucket, lane: Lane, waiters: usize) {
 #[tokio::test(start_paused = true)]
 async fn a_look_goes_in_the_highest_lane_of_those_who_wait_for_it() {
     for (lane, at_least, at_most) in [(Lane::Background, 3, 30), (Lane::Urgent, 0, 1)] {
-        let account = Account::new(Cloud::with([]));
+        let account = LooksAccount::new(LooksCloud::with([]));
         queue(&account.bucket, Lane::Create, 500);
         sleep(Duration::from_millis(1)).await;
-        let background = account.look(Ask {
+        let background = account.look(LookRequest {
             lane: Lane::Background,
             ..ask(&place(1))
         });
         sleep(Duration::from_millis(1)).await;
         let start = Instant::now();
-        let raises = account.look(Ask {
+        let raises = account.look(LookRequest {
             lane,
             ..ask(&place(1))
         });
@@ -231,13 +227,13 @@ async fn a_look_goes_in_the_highest_lane_of_those_who_wait_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_has_begun_is_raised_too() {
-    let account = Account::new(Cloud::with((0..1000).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..1000).map(place)));
     let looks = Arc::clone(&account.looks);
     let start = Instant::now();
     let sweep = tokio::spawn(async move { looks.sweep(start, Lane::Background).await });
     sleep(Duration::from_millis(10)).await;
     queue(&account.bucket, Lane::Create, 500);
-    let urgent = Ask {
+    let urgent = LookRequest {
         proof: Proof::Presence,
         lane: Lane::Urgent,
         not_before: start,
@@ -255,7 +251,7 @@ async fn a_sweep_that_has_begun_is_raised_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_nobody_waits_for_any_more_is_not_made() {
-    let account = Account::new(Cloud::with((0..1000).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..1000).map(place)));
     let spent = account.bucket.acquire(Lane::Urgent, "media").await.spend();
     let leaves = account.look(ask_now(&place(1)));
     let stays = account.look(ask_now(&place(1)));

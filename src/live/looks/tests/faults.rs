@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{Account, ask, ask_now, cloud::Cloud, place};
-use crate::{
-    live::{looks::Proof, quota::Lane},
-    plan::{failure::Class, place::Place},
-};
+use super::{LooksAccount, ask, ask_now, cloud::LooksCloud, place};
+use crate::live::looks::Proof;
+use crate::plan::facts::place::Place;
+use crate::platform::quota::Lane;
+use crate::terms::failure::Class;
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_look_fails_all_who_wait_for_it_with_one_call() {
-    let account = Account::new(Cloud::with([]));
+    let account = LooksAccount::new(LooksCloud::with([]));
     let failure = account.cloud.fails_next(Class::CloudDown);
     let one_domain = (0..100).map(|app| Place::new("push.example.com", &app.to_string()));
     for seen in account
@@ -35,7 +35,7 @@ async fn a_failed_look_fails_all_who_wait_for_it_with_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_fails_fails_the_whole_sweep() {
-    let account = Account::new(Cloud::with((0..500).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..500).map(place)));
     let cloud = Arc::clone(&account.cloud);
     let looks = account.look_at_all((0..100).map(|number| ask(&place(number))));
     let fails = async {
@@ -49,7 +49,7 @@ async fn a_page_that_fails_fails_the_whole_sweep() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_whose_total_moved_is_repeated() {
-    let account = Account::new(Cloud::with((0..250).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
     let mut pages = 0;
     let newcomer = account.cloud.row(&place(9000));
     account.cloud.before_each_page(move |rows| {
@@ -72,7 +72,7 @@ async fn a_sweep_whose_total_moved_is_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_a_row_slipped_out_of_is_repeated() {
-    let account = Account::new(Cloud::with((0..250).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
     let mut pages = 0;
     account.cloud.before_each_page(move |rows| {
         pages += 1;
@@ -92,7 +92,7 @@ async fn a_sweep_that_a_row_slipped_out_of_is_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_never_holds_still_is_a_failure_that_says_so() {
-    let account = Account::new(Cloud::with((0..250).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
     account.cloud.before_each_page(|rows| drop(rows.pop()));
     for seen in account
         .look_at_all((0..50).map(|number| ask(&place(number))))
@@ -115,7 +115,7 @@ async fn a_list_that_never_holds_still_is_a_failure_that_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_refused_with_its_filter_is_repeated_without_once_for_all() {
-    let account = Account::new(Cloud::with((0..250).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
     account.cloud.refuse_filters();
     let seen = account
         .look_at_all((0..3).map(|number| ask(&place(number))))
@@ -142,7 +142,7 @@ async fn a_project_of_more_than_4000_is_swept_by_the_domains_that_are_known() {
         "push2.example.com",
         "unknown.example.com",
     ];
-    let account = Account::knowing(Cloud::with((0..4500).map(place)), &known);
+    let account = LooksAccount::knowing(LooksCloud::with((0..4500).map(place)), &known);
     account.cloud.refuse_domain("unknown.example.com");
     let sweep = account
         .looks
@@ -193,7 +193,7 @@ async fn who_is_taken_along_in_a_sweep_that_is_refused_its_domain_is_told_so() {
     let crowded = |number: usize| Place::new("push.example.com", &format!("app{number}"));
     let mut places: Vec<_> = (0..4_001).map(crowded).collect();
     places.push(place(1));
-    let account = Account::new(Cloud::with(places));
+    let account = LooksAccount::new(LooksCloud::with(places));
     account
         .looks
         .sweep(Instant::now(), Lane::Urgent)
@@ -218,7 +218,7 @@ async fn who_is_taken_along_in_a_sweep_that_is_refused_its_domain_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_too_large_to_be_listed_is_a_failure_that_says_so() {
     let places = (0..4001).map(|app| Place::new("push.example.com", &app.to_string()));
-    let account = Account::new(Cloud::with(places));
+    let account = LooksAccount::new(LooksCloud::with(places));
     let failure = account
         .looks
         .look(ask(&Place::new("push.example.com", "x")))
@@ -230,7 +230,7 @@ async fn a_domain_too_large_to_be_listed_is_a_failure_that_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_small_project_proves_absence_in_one_page_whoever_asked() {
-    let account = Account::new(Cloud::with((0..100).map(place)));
+    let account = LooksAccount::new(LooksCloud::with((0..100).map(place)));
     account
         .looks
         .sweep(Instant::now(), Lane::Background)

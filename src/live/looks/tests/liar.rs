@@ -8,25 +8,19 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    fuzz::config,
-    live::{
-        answer::{Answer, Page},
-        looks::Lister,
-        quota::Token,
-    },
-    plan::{
-        content::Partial,
-        failure::{Class, Operation},
-        row::Row,
-    },
-};
+use crate::fuzz::config;
+use crate::live::answer::{Answer, Page};
+use crate::live::looks::Lister;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::row::Row;
+use crate::platform::quota::Token;
+use crate::terms::failure::{Class, Operation};
 
 /// Three readings of 40 pages: of the project, and of each of the two domains that are known and the one that is asked for.
 const MOST: usize = 3 * 40 * 4 + 3;
 
 #[derive(Debug, Clone)]
-enum Said {
+enum LiarReply {
     Page {
         total: u64,
         /// The first of so many ids in a row.
@@ -39,11 +33,11 @@ enum Said {
 
 /// Says one thing after the other, again and again.
 struct Liar {
-    says: Vec<Said>,
+    says: Vec<LiarReply>,
     calls: AtomicUsize,
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn said() -> impl Strategy<Value = LiarReply> {
     let total = prop_oneof![
         4 => 0..400_u64,
         2 => Just(150_u64),
@@ -52,11 +46,11 @@ fn said() -> impl Strategy<Value = Said> {
     ];
     let page = (total, 0..300_usize, 0..130_usize, any::<bool>());
     prop_oneof![
-        6 => page.prop_map(|(total, first, rows, domain)| Said::Page { total, first, rows, domain }),
-        2 => Just(Said::Page { total: 150, first: 0, rows: 100, domain: true }),
-        2 => Just(Said::Page { total: 150, first: 100, rows: 50, domain: true }),
-        1 => Just(Said::Refusal(Class::Rejected)),
-        1 => Just(Said::Refusal(Class::CloudDown)),
+        6 => page.prop_map(|(total, first, rows, domain)| LiarReply::Page { total, first, rows, domain }),
+        2 => Just(LiarReply::Page { total: 150, first: 0, rows: 100, domain: true }),
+        2 => Just(LiarReply::Page { total: 150, first: 100, rows: 50, domain: true }),
+        1 => Just(LiarReply::Refusal(Class::Rejected)),
+        1 => Just(LiarReply::Refusal(Class::CloudDown)),
     ]
 }
 
@@ -84,8 +78,8 @@ impl Lister for Liar {
         let call = self.calls.fetch_add(1, SeqCst);
         assert!(call <= MOST * 2, "it does not end");
         let value = match &self.says[call % self.says.len()] {
-            Said::Refusal(class) => Err(failure(*class)),
-            Said::Page {
+            LiarReply::Refusal(class) => Err(failure(*class)),
+            LiarReply::Page {
                 total,
                 first,
                 rows,
@@ -114,7 +108,7 @@ fn row(id: usize, domain: bool) -> Row {
     Row {
         id: format!("{id:032x}"),
         place: place(if domain { 1 } else { id }),
-        content: Partial::default(),
+        content: ReportedContent::default(),
         create_time: None,
         update_time: None,
     }
@@ -136,9 +130,9 @@ proptest! {
             let liar = Arc::new(Liar { says, calls: AtomicUsize::default() });
             let known = || BTreeSet::from(["push2.example.com".to_owned(), "push3.example.com".to_owned()]);
             let bucket = Quota::new(600_000).bucket("AK");
-            let looks = Looks::new(Arc::<Liar>::clone(&liar), bucket, Gate::new(), known);
+            let looks = Looks::new(Arc::<Liar>::clone(&liar), bucket, CreateBarrier::new(), known);
             let proof = if free { Proof::Absence } else { Proof::Presence };
-            let seen = looks.look(Ask { proof, ..ask(&place(1)) }).await;
+            let seen = looks.look(LookRequest { proof, ..ask(&place(1)) }).await;
             if let Ok(seen) = seen {
                 assert!(seen.rows.iter().all(|row| row.place == place(1)));
                 assert!(seen.proves_absence || !free);

@@ -5,18 +5,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Account, MINUTE, ask, cloud::Cloud};
-use crate::{
-    live::{
-        looks::{Ask, Looks, Proof},
-        quota::Lane,
-    },
-    plan::place::Place,
-};
+use super::{LooksAccount, MINUTE, ask, cloud::LooksCloud};
+use crate::live::looks::{LookRequest, Looks, Proof};
+use crate::plan::facts::place::Place;
+use crate::platform::quota::Lane;
 
 /// One step of a random life: after a while, somebody looks at a place, creates it, or a stranger does.
 #[derive(Debug, Clone)]
-enum Step {
+enum LooksStep {
     Look {
         place: usize,
         age: u64,
@@ -30,13 +26,13 @@ enum Step {
     },
 }
 
-fn step() -> impl Strategy<Value = (u64, Step)> {
+fn step() -> impl Strategy<Value = (u64, LooksStep)> {
     let proof = prop_oneof![Just(Proof::Absence), Just(Proof::Presence)];
     let step = prop_oneof![
         6 => (0..120_usize, 0..60_000_u64, proof)
-            .prop_map(|(place, age, proof)| Step::Look { place, age, proof }),
-        2 => (60..120_usize).prop_map(|place| Step::Create { place }),
-        1 => (0..60_usize).prop_map(|place| Step::Stranger { place }),
+            .prop_map(|(place, age, proof)| LooksStep::Look { place, age, proof }),
+        2 => (60..120_usize).prop_map(|place| LooksStep::Create { place }),
+        1 => (0..60_usize).prop_map(|place| LooksStep::Stranger { place }),
     ];
     (
         prop_oneof![3 => Just(0), 2 => 0..400_u64, 1 => 0..20_000_u64],
@@ -44,14 +40,14 @@ fn step() -> impl Strategy<Value = (u64, Step)> {
     )
 }
 
-async fn random_create(looks: Arc<Looks>, cloud: Arc<Cloud>, place: Place) {
-    let (token, creating) = looks.creating(Lane::Create, "media").await;
+async fn random_create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place) {
+    let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
     cloud.post(token, &place).await;
-    looks.wrote(&place);
+    looks.void_place(&place);
     drop(creating);
 }
 
-async fn random_look(looks: Arc<Looks>, cloud: Arc<Cloud>, ask: Ask) {
+async fn random_look(looks: Arc<Looks>, cloud: Arc<LooksCloud>, ask: LookRequest) {
     let (place, not_before) = (ask.place.clone(), ask.not_before);
     let held: BTreeSet<_> = ids_at(&cloud, &place);
     let fresh = not_before >= Instant::now();
@@ -78,7 +74,7 @@ async fn random_look(looks: Arc<Looks>, cloud: Arc<Cloud>, ask: Ask) {
     );
 }
 
-fn ids_at(cloud: &Cloud, place: &Place) -> BTreeSet<String> {
+fn ids_at(cloud: &LooksCloud, place: &Place) -> BTreeSet<String> {
     let rows = cloud.rows();
     rows.into_iter()
         .filter(|row| row.place == *place)
@@ -98,23 +94,23 @@ proptest! {
             Place::new(&format!("push{}.example.com", number % 17), &format!("app{number}"))
         };
         let scenario = async {
-            let account = Account::new(Cloud::with((200..200 + rows).map(place)));
+            let account = LooksAccount::new(LooksCloud::with((200..200 + rows).map(place)));
             let (mut lives, mut created) = (Vec::new(), BTreeSet::new());
             for (after, step) in steps {
                 sleep(Duration::from_millis(after)).await;
                 let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
                 match step {
-                    Step::Look { place: number, age, proof } => {
+                    LooksStep::Look { place: number, age, proof } => {
                         let age = Duration::from_millis(age.saturating_sub(30_000));
                         let not_before = Instant::now() - age;
-                        let ask = Ask { not_before, proof, ..ask(&place(number)) };
+                        let ask = LookRequest { not_before, proof, ..ask(&place(number)) };
                         lives.push(tokio::spawn(random_look(looks, cloud, ask)));
                     }
-                    Step::Create { place: number } if created.insert(number) => {
+                    LooksStep::Create { place: number } if created.insert(number) => {
                         lives.push(tokio::spawn(random_create(looks, cloud, place(number))));
                     }
-                    Step::Create { .. } => {}
-                    Step::Stranger { place: number } => account.cloud.add(&place(number)),
+                    LooksStep::Create { .. } => {}
+                    LooksStep::Stranger { place: number } => account.cloud.add(&place(number)),
                 }
             }
             for life in lives {

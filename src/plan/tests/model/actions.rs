@@ -1,16 +1,16 @@
 //! What can happen between any two calls, and what it does to the world.
 
 use super::cloud;
-use super::operator::{Doing, Memory, Operator};
-use super::world::{Fault, World};
+use super::operator::{Doing, ModelOperator, OperatorMemory};
+use super::world::{ModelFault, ModelWorld};
 use crate::plan::step::Step;
 use crate::plan::tests::world::FOREIGN;
 
 /// Something that can happen. The number is that of an operator, or of a row or late call.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Action {
+pub(super) enum ModelAction {
     Step(usize),
-    StepInto(usize, Fault),
+    StepInto(usize, ModelFault),
     Crash(usize),
     Sweep(usize),
     BlindSweep(usize),
@@ -35,7 +35,7 @@ pub(super) enum Action {
     RemoveByHand(usize),
 }
 
-impl Action {
+impl ModelAction {
     pub(super) fn is_disturbance(&self) -> bool {
         match self {
             Self::Step(_) | Self::Commit(_) | Self::Tick | Self::Delete | Self::Resume => false,
@@ -56,11 +56,11 @@ impl Action {
         }
     }
 
-    pub(super) fn happen(self, world: &mut World) {
+    pub(super) fn happen(self, world: &mut ModelWorld) {
         match self {
             Self::Step(who) => world.step(who, None),
             Self::StepInto(who, fault) => world.step(who, Some(fault)),
-            Self::Crash(who) => world.operators[who] = Operator::default(),
+            Self::Crash(who) => world.operators[who] = ModelOperator::default(),
             Self::Sweep(who) => world.sweep(who, false),
             Self::BlindSweep(who) => world.sweep(who, true),
             Self::Commit(at) => world.commit(at),
@@ -81,10 +81,10 @@ impl Action {
 }
 
 /// All that can happen now, but that time passes.
-pub(super) fn possible(world: &World, actions: &mut Vec<Action>) {
+pub(super) fn possible(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
     for who in world.operators() {
         if world.has_work(who) {
-            actions.push(Action::Step(who));
+            actions.push(ModelAction::Step(who));
             faults(world, who, actions);
         }
     }
@@ -93,80 +93,85 @@ pub(super) fn possible(world: &World, actions: &mut Vec<Action>) {
     };
     for who in world.operators() {
         let operator = &world.operators[who];
-        let is_new = operator.doing == Doing::Nothing && operator.memory == Memory::default();
+        let is_new =
+            operator.doing == Doing::Nothing && operator.memory == OperatorMemory::default();
         // That metadata is wiped and the one that knows what they said dies is beyond help.
         if !is_new && !world.hangs_by_memory() {
-            actions.push(Action::Crash(who));
+            actions.push(ModelAction::Crash(who));
         }
         if world.is_compared(who) {
-            actions.extend([Action::Sweep(who), Action::BlindSweep(who)]);
+            actions.extend([ModelAction::Sweep(who), ModelAction::BlindSweep(who)]);
         }
     }
     let comes = |at: &usize| world.may_commit(&world.late[*at]);
-    actions.extend((0..world.late.len()).filter(comes).map(Action::Commit));
+    actions.extend((0..world.late.len()).filter(comes).map(ModelAction::Commit));
     if !world.lagging {
-        actions.push(Action::Lag);
+        actions.push(ModelAction::Lag);
     }
     edits(world, actions);
     let foreign = [object.url, FOREIGN].into_iter();
     actions.extend(
         foreign
             .filter(|url| world.may_intrude(*url))
-            .map(Action::Foreign),
+            .map(ModelAction::Foreign),
     );
     for at in 0..world.rows.len() {
         if world.rows[at].row.place == cloud::place() {
-            actions.push(Action::RemoveByHand(at));
+            actions.push(ModelAction::RemoveByHand(at));
         }
         if world.ground.settled && world.may_rewrite(at) {
-            actions.push(Action::Rewrite(at));
+            actions.push(ModelAction::Rewrite(at));
         }
     }
 }
 
 /// What can become of the object and its Secret.
-fn edits(world: &World, actions: &mut Vec<Action>) {
+fn edits(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
     let (object, ground) = (world.object.as_ref().unwrap(), &world.ground);
     if object.url == 0 || ground.settled {
-        actions.push(Action::Edit);
+        actions.push(ModelAction::Edit);
     }
     if !object.retain {
-        actions.push(Action::Retain);
+        actions.push(ModelAction::Retain);
     }
     if object.suspend {
-        actions.push(Action::Resume);
+        actions.push(ModelAction::Resume);
     } else if ground.keyed {
-        actions.push(Action::Suspend);
+        actions.push(ModelAction::Suspend);
     }
     if ground.keyed {
-        actions.push(Action::Rotate);
+        actions.push(ModelAction::Rotate);
     }
     if world.may_wipe() {
-        actions.push(Action::Wipe);
+        actions.push(ModelAction::Wipe);
     }
     if !object.deleting && !world.is_bare() {
-        actions.push(Action::Delete);
+        actions.push(ModelAction::Delete);
     }
 }
 
 /// What can meet the next call of an operator.
-fn faults(world: &World, who: usize, actions: &mut Vec<Action>) {
-    let faults: &[Fault] = match &world.operators[who].doing {
+fn faults(world: &ModelWorld, who: usize, actions: &mut Vec<ModelAction>) {
+    let faults: &[ModelFault] = match &world.operators[who].doing {
         Doing::Posting(..) => &[
-            Fault::Lost,
-            Fault::ReplyLost,
-            Fault::Late,
-            Fault::TooLate,
-            Fault::Refused,
+            ModelFault::Lost,
+            ModelFault::ReplyLost,
+            ModelFault::Late,
+            ModelFault::TooLate,
+            ModelFault::Refused,
         ],
-        Doing::Decided(run) if matches!(run.step, Step::Look(_)) => &[Fault::Lost],
+        Doing::Decided(run) if matches!(run.step, Step::Look(_)) => &[ModelFault::Lost],
         Doing::Decided(run) if matches!(run.step, Step::Update { .. }) => {
-            &[Fault::Lost, Fault::ReplyLost, Fault::Late]
+            &[ModelFault::Lost, ModelFault::ReplyLost, ModelFault::Late]
         }
         Doing::Decided(run) if matches!(run.step, Step::Delete { .. }) => {
-            &[Fault::Lost, Fault::ReplyLost]
+            &[ModelFault::Lost, ModelFault::ReplyLost]
         }
         Doing::Decided(_) | Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
     };
-    actions.extend(faults.iter().map(|fault| Action::StepInto(who, *fault)));
+    actions.extend(
+        faults
+            .iter()
+            .map(|fault| ModelAction::StepInto(who, *fault)),
+    );
 }

@@ -3,26 +3,26 @@
 
 use jiff::Timestamp;
 
-use super::cloud::Late;
+use super::cloud::LateWrite;
 use super::facts::digest;
-use super::operator::{Doing, Run};
-use super::server::{Landed, Object};
-use super::shared::Shared;
+use super::operator::{Doing, ModelRun};
+use super::server::{ModelObject, ModelWrite};
+use super::shared::SharedModel;
 use super::twins::Mechanism;
-use super::world::{DEADLINE, Fault, World, target};
+use super::world::{DEADLINE, ModelFault, ModelWorld, target};
 use crate::api::status::Status;
 use crate::plan::facts::Facts;
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::outcome::{self, Told};
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::outcome::{self, Receipt};
 use crate::plan::step;
-use crate::plan::step::Rest;
+use crate::plan::step::Requeue;
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::terms::failure::{Class, Failure, Operation};
 
-impl World {
+impl ModelWorld {
     /// Finalizer and record, if the look is fresh still.
-    pub(super) fn write_ahead(&mut self, who: usize, mut run: Run, facts: &Facts) {
+    pub(super) fn write_ahead(&mut self, who: usize, mut run: ModelRun, facts: &Facts) {
         let now = moment(self.now);
         if !facts.observed.since(now - step::FRESH) {
             return self.again(who);
@@ -47,7 +47,13 @@ impl World {
     }
 
     /// The POST itself, unless its deadline is over.
-    pub(super) fn send(&mut self, who: usize, run: Run, attempt: &Attempt, fault: Option<Fault>) {
+    pub(super) fn send(
+        &mut self,
+        who: usize,
+        run: ModelRun,
+        attempt: &Attempt,
+        fault: Option<ModelFault>,
+    ) {
         let planned = attempt.at.as_second();
         let reply = if self.now > planned + DEADLINE {
             Err(Class::NotSent)
@@ -58,65 +64,73 @@ impl World {
         let status = match reply {
             Ok(row) => {
                 let desired = facts.desired.as_ref().unwrap();
-                outcome::created(&facts, desired, attempt, &row, self.told(201))
+                outcome::after_create(&facts, desired, attempt, &row, self.told(201))
             }
-            Err(class) => outcome::failed(&facts, &failure(class), None, moment(self.now)).0,
+            Err(class) => outcome::after_failure(&facts, &failure(class), None, moment(self.now)).0,
         };
         self.operators[who].doing = Doing::Landing(Box::new(run), status.into());
     }
 
     /// Writes the outcome of a POST, and says when to go on.
-    pub(super) fn end_post(&mut self, who: usize, run: &Run, status: &Shared<Status>) {
+    pub(super) fn end_post(&mut self, who: usize, run: &ModelRun, status: &SharedModel<Status>) {
         let record = run.known.record.as_ref().unwrap();
         let made = status.callback_id.clone();
         let made = made.filter(|id| run.object.status.callback_id.as_ref() != Some(id));
         let is_open = record.is_open(status.closed_operation.as_deref());
         let next = status.next_attempt_time.map_or(0, Timestamp::as_second);
         match self.land(who, run, record, Status::clone(status)) {
-            Landed::PutBack => {
+            ModelWrite::PutBack => {
                 let landing = Doing::Landing(Box::new(run.clone()), status.clone());
                 self.operators[who].doing = landing;
             }
-            Landed::Written if made.is_some() => self.again(who),
-            Landed::Written => self.pause(who, if is_open { self.now + 1 } else { next }),
-            Landed::Overtaken => self.again(who),
+            ModelWrite::Written if made.is_some() => self.again(who),
+            ModelWrite::Written => self.pause(who, if is_open { self.now + 1 } else { next }),
+            ModelWrite::Overtaken => self.again(who),
             // Nobody else can know of what was made.
-            Landed::Gone if run.object.retain => self.retained |= made.is_some(),
-            Landed::Gone => made.iter().for_each(|id| self.remove(id)),
+            ModelWrite::Gone if run.object.retain => self.retained |= made.is_some(),
+            ModelWrite::Gone => made.iter().for_each(|id| self.remove(id)),
         }
     }
 
     /// Records a row that an attempt made.
-    pub(super) fn claim(&mut self, who: usize, run: &Run, facts: &Facts, row: &Row) {
+    pub(super) fn claim(&mut self, who: usize, run: &ModelRun, facts: &Facts, row: &Row) {
         let record = facts.record.as_ref().unwrap();
-        let attempt = record.author_of(row).or_else(|| record.newest().cloned());
+        let attempt = record
+            .attempt_that_made(row)
+            .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
-        let told = Told {
+        let told = Receipt {
             http_status: None,
             ..self.told(0)
         };
         let desired = facts.desired.as_ref().unwrap();
         let at = row.create_time.unwrap_or(attempt.at);
-        let status = outcome::created(facts, desired, &attempt, row, Told { at, ..told });
+        let status = outcome::after_create(facts, desired, &attempt, row, Receipt { at, ..told });
         self.patch(run.version, |object| object.status = status);
         self.again(who);
     }
 
-    pub(super) fn update(&mut self, who: usize, mut run: Run, id: &str, fault: Option<Fault>) {
+    pub(super) fn update(
+        &mut self,
+        who: usize,
+        mut run: ModelRun,
+        id: &str,
+        fault: Option<ModelFault>,
+    ) {
         let Some(version) = self.go_ahead(&run) else {
             return self.again(who);
         };
         run.version = version;
         let (url, key) = (run.object.url, run.known.key);
-        if fault == Some(Fault::Late) {
-            self.late.push(Late {
+        if fault == Some(ModelFault::Late) {
+            self.late.push(LateWrite {
                 id: Some(id.to_owned()),
                 url,
                 key,
                 due: Some(self.now + SETTLE),
             });
         }
-        let arrives = !matches!(fault, Some(Fault::Lost | Fault::Late));
+        let arrives = !matches!(fault, Some(ModelFault::Lost | ModelFault::Late));
         let row = arrives.then(|| self.put(id, url, key)).flatten();
         if row.is_none() && arrives {
             self.operators[who].memory.gone = true;
@@ -127,16 +141,22 @@ impl World {
         }
         let facts = self.facts_of(who, &run);
         let desired = facts.desired.as_ref().unwrap();
-        let status = outcome::updated(&facts, desired, row.as_ref(), self.told(200));
+        let status = outcome::after_update(&facts, desired, row.as_ref(), self.told(200));
         self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
     }
 
-    pub(super) fn delete(&mut self, who: usize, mut run: Run, id: &str, fault: Option<Fault>) {
+    pub(super) fn delete(
+        &mut self,
+        who: usize,
+        mut run: ModelRun,
+        id: &str,
+        fault: Option<ModelFault>,
+    ) {
         let Some(version) = self.go_ahead(&run) else {
             return self.again(who);
         };
         run.version = version;
-        if fault != Some(Fault::Lost) {
+        if fault != Some(ModelFault::Lost) {
             self.remove(id);
         }
         if fault.is_some() {
@@ -148,12 +168,17 @@ impl World {
             return self.decide(who, run.object, run.version, run.known);
         }
         let facts = self.facts_of(who, &run);
-        let status = outcome::deleted(&facts, self.told(204));
+        let status = outcome::after_delete(&facts, self.told(204));
         self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
     }
 
     /// Writes the outcome of a PUT or DELETE. Where only metadata or spec changed meanwhile it holds all the same.
-    pub(super) fn end_change(&mut self, who: usize, mut run: Run, status: &Shared<Status>) {
+    pub(super) fn end_change(
+        &mut self,
+        who: usize,
+        mut run: ModelRun,
+        status: &SharedModel<Status>,
+    ) {
         let written = self.patch(run.version, |object| object.status = Status::clone(status));
         let Some(object) = self.object.as_ref().filter(|_| written.is_none()) else {
             return self.again(who);
@@ -166,7 +191,7 @@ impl World {
     }
 
     /// Reads the object afresh. Its version, if it is as planned.
-    fn go_ahead(&self, run: &Run) -> Option<u32> {
+    fn go_ahead(&self, run: &ModelRun) -> Option<u32> {
         if self.lies(Mechanism::FreshRead) {
             return Some(run.version);
         }
@@ -174,7 +199,7 @@ impl World {
         if self.ground.keyed && run.known.key != self.key && !planned.deleting {
             return None;
         }
-        let plan_of = |object: &Object| {
+        let plan_of = |object: &ModelObject| {
             let status = &object.status;
             let ids = (status.callback_id.clone(), status.closed_operation.clone());
             (object.generation, object.deleting, ids)
@@ -183,9 +208,9 @@ impl World {
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) fn failed(&mut self, who: usize, run: &Run, failure: &Failure) {
+    pub(super) fn failed(&mut self, who: usize, run: &ModelRun, failure: &Failure) {
         let facts = self.facts_of(who, run);
-        let (status, again) = outcome::failed(&facts, failure, None, moment(self.now));
+        let (status, again) = outcome::after_failure(&facts, failure, None, moment(self.now));
         match self.patch(run.version, |object| object.status = status) {
             Some(_) => self.pause(who, again.as_second()),
             None => self.again(who),
@@ -193,9 +218,9 @@ impl World {
     }
 
     /// Nothing to do for now.
-    pub(super) fn rest(&mut self, who: usize, planned: i64, rest: &Rest) {
+    pub(super) fn rest(&mut self, who: usize, planned: i64, rest: &Requeue) {
         let again = rest.again.map(Timestamp::as_second);
-        if rest.look_again {
+        if rest.with_look {
             self.operators[who].memory.look_at = again;
         }
         let put_off = self.operators[who].memory.look_at;
@@ -213,8 +238,8 @@ impl World {
         self.operators[who].wake = Some(until);
     }
 
-    fn told(&self, http_status: u16) -> Told {
-        Told {
+    fn told(&self, http_status: u16) -> Receipt {
+        Receipt {
             http_status: Some(http_status),
             request_id: None,
             at: moment(self.now),

@@ -1,24 +1,24 @@
 //! The cloud: rows, POSTs that are still under way, and what a list shows. It knows who made a row, which no operator is told.
 
-use super::operator::Operator;
-use super::server::Object;
-use super::shared::Shared;
+use super::operator::ModelOperator;
+use super::server::ModelObject;
+use super::shared::SharedModel;
 use super::twins::Mechanism;
-use super::world::{Fault, World, Wrong};
-use crate::plan::content::{Content, Partial};
-use crate::plan::failure::Class;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
+use super::world::{ModelFault, ModelWorld, Wrong};
+use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
 use crate::plan::tests::world::{FOREIGN, SETTLE, content, moment};
+use crate::terms::failure::Class;
 
 /// A row this old at the time of a POST was there for every look that the POST may rely on.
 const LONG_AGO: i64 = 60;
 
 /// A row, and what is known of it here only.
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) struct Remote {
-    pub(super) row: Shared<Row>,
+pub(super) struct ModelRemote {
+    pub(super) row: SharedModel<Row>,
     /// Made by a POST of an operator; everything else is foreign.
     pub(super) posted: bool,
     /// Its sign key, which no row tells; 0 is none.
@@ -29,7 +29,7 @@ pub(super) struct Remote {
 
 /// A POST or PUT whose client gave up, and which is carried out later all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Late {
+pub(super) struct LateWrite {
     /// The id that a PUT names.
     pub(super) id: Option<String>,
     pub(super) url: usize,
@@ -54,13 +54,13 @@ pub(super) fn place() -> Place {
 }
 
 /// Rows as the product takes them.
-pub(super) fn plain(rows: &[Shared<Row>]) -> Vec<Row> {
+pub(super) fn plain(rows: &[SharedModel<Row>]) -> Vec<Row> {
     rows.iter().map(|row| Row::clone(row)).collect()
 }
 
-impl World {
+impl ModelWorld {
     /// The rows that lie at the object's place.
-    pub(super) fn here(&self) -> impl Iterator<Item = &Remote> {
+    pub(super) fn here(&self) -> impl Iterator<Item = &ModelRemote> {
         let here = place();
         self.rows
             .iter()
@@ -73,18 +73,19 @@ impl World {
         url: usize,
         key: u8,
         planned: i64,
-        fault: Option<Fault>,
+        fault: Option<ModelFault>,
     ) -> Result<Row, Class> {
-        let was_there = |remote: &Remote| remote.row.create_time < Some(moment(planned - LONG_AGO));
+        let was_there =
+            |remote: &ModelRemote| remote.row.create_time < Some(moment(planned - LONG_AGO));
         if self.here().any(was_there) {
             self.wrong = Some(Wrong::PostedBeside);
         }
         match fault {
-            Some(Fault::Refused) => return Err(Class::Rejected),
-            Some(Fault::Lost) => return Err(Class::CloudDown),
-            Some(Fault::Late | Fault::TooLate) => {
-                let due = (fault == Some(Fault::Late)).then_some(planned + SETTLE);
-                self.late.push(Late {
+            Some(ModelFault::Refused) => return Err(Class::Rejected),
+            Some(ModelFault::Lost) => return Err(Class::CloudDown),
+            Some(ModelFault::Late | ModelFault::TooLate) => {
+                let due = (fault == Some(ModelFault::Late)).then_some(planned + SETTLE);
+                self.late.push(LateWrite {
                     id: None,
                     url,
                     key,
@@ -92,7 +93,7 @@ impl World {
                 });
                 return Err(Class::CloudDown);
             }
-            Some(Fault::ReplyLost) | None => {}
+            Some(ModelFault::ReplyLost) | None => {}
         }
         let made = self
             .make(url, key, Some(planned + SETTLE))
@@ -112,7 +113,7 @@ impl World {
         let row = self.row(place(), &content(url), self.now);
         let visible = posted.unwrap_or(self.now + SETTLE);
         let hidden_until = (self.lagging && visible > self.now).then_some(visible);
-        self.rows.push(Remote {
+        self.rows.push(ModelRemote {
             row: row.clone().into(),
             posted: posted.is_some(),
             key,
@@ -134,7 +135,7 @@ impl World {
 
     /// A PUT, as it is handed over. The row as it is then; `None` when there is none of this id.
     pub(super) fn put(&mut self, id: &str, url: usize, key: u8) -> Option<Row> {
-        let is_stale = |object: &Shared<Object>| object.url != url;
+        let is_stale = |object: &SharedModel<ModelObject>| object.url != url;
         let is_stale = self.object.as_ref().is_some_and(is_stale);
         if is_stale || (self.ground.keyed && key != self.key) {
             self.wrong = Some(Wrong::StalePut);
@@ -146,7 +147,7 @@ impl World {
     pub(super) fn overwrite(&mut self, id: &str, url: usize, key: u8, at: i64) -> Option<Row> {
         let remote = self.rows.iter_mut().find(|remote| remote.row.id == id)?;
         let row = Row {
-            content: Partial::from(&content(url)),
+            content: ReportedContent::from(&content(url)),
             update_time: Some(moment(at)),
             ..Row::clone(&remote.row)
         };
@@ -163,7 +164,7 @@ impl World {
         if self.ground.keyed {
             remote.key = FOREIGN_KEY;
         } else {
-            row.content = Partial::from(&content(FOREIGN));
+            row.content = ReportedContent::from(&content(FOREIGN));
         }
         remote.row = row.into();
     }
@@ -172,7 +173,7 @@ impl World {
     /// a create is recorded: the first row that is seen is what counts.
     pub(super) fn may_rewrite(&self, at: usize) -> bool {
         let row = &self.rows[at].row;
-        let recorded = |object: &Shared<Object>| {
+        let recorded = |object: &SharedModel<ModelObject>| {
             let closed = object.status.closed_operation.as_deref();
             let is_open = |record: &Record| record.is_open(closed);
             object.status.callback_id.as_ref() == Some(&row.id)
@@ -180,11 +181,11 @@ impl World {
         };
         self.object.as_ref().is_some_and(recorded)
             && row.update_time < Some(moment(self.now))
-            && !self.operators.iter().any(Operator::is_creating)
+            && !self.operators.iter().any(ModelOperator::is_creating)
     }
 
     /// Whether a late call may be carried out now. A PUT that comes in the second of another can't be told from it.
-    pub(super) fn may_commit(&self, late: &Late) -> bool {
+    pub(super) fn may_commit(&self, late: &LateWrite) -> bool {
         let Some(id) = &late.id else {
             return late.due.is_some() || self.may_come_late();
         };
@@ -210,7 +211,7 @@ impl World {
     }
 
     /// What a list of the place shows.
-    pub(super) fn list(&self) -> Vec<Shared<Row>> {
+    pub(super) fn list(&self) -> Vec<SharedModel<Row>> {
         let matches = |row: &Row| self.lies(Mechanism::ExactMatch) || row.place == place();
         self.rows
             .iter()
@@ -220,7 +221,7 @@ impl World {
     }
 
     /// A row as an operator gets to read it.
-    fn presented(&self, row: &Shared<Row>) -> Shared<Row> {
+    fn presented(&self, row: &SharedModel<Row>) -> SharedModel<Row> {
         if self.lies(Mechanism::UpdateTime) {
             return Row {
                 update_time: None,
@@ -234,7 +235,7 @@ impl World {
             .and_then(|object| object.record.as_ref()?.newest());
         match newest.filter(|_| self.lies(Mechanism::ValuesMatch)) {
             Some(newest) => Row {
-                content: Partial::from(&newest.content),
+                content: ReportedContent::from(&newest.content),
                 ..Row::clone(row)
             }
             .into(),
@@ -248,9 +249,9 @@ impl World {
         let claims = self.object.as_ref().is_some_and(|object| {
             let closed = object.status.closed_operation.as_deref();
             let record = object.record.as_ref();
-            record.is_some_and(|record| record.has_several() || record.is_open(closed))
+            record.is_some_and(|record| record.has_several_attempts() || record.is_open(closed))
         });
-        let creating = self.operators.iter().any(Operator::is_creating);
+        let creating = self.operators.iter().any(ModelOperator::is_creating);
         let alike = url != FOREIGN;
         let claims = claims || self.hangs_by_memory();
         let hard_to_tell = claims || creating || !self.late.is_empty() || self.lagging;
@@ -263,7 +264,7 @@ impl World {
     pub(super) fn may_come_late(&self) -> bool {
         self.object.as_ref().is_some_and(|object| {
             let closed = object.status.closed_operation.as_deref();
-            let claims = |record: &Record| record.has_several() || record.is_open(closed);
+            let claims = |record: &Record| record.has_several_attempts() || record.is_open(closed);
             !object.deleting && object.record.as_ref().is_some_and(claims)
         })
     }

@@ -4,47 +4,47 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cloud::{place, plain};
-use super::operator::{Asked, Known, Look, Run};
-use super::server::Object;
+use super::operator::{ModelLook, ModelQuestion, ModelRun, OperatorKnown};
+use super::server::ModelObject;
 use super::twins::Mechanism;
-use super::world::{World, target};
+use super::world::{ModelWorld, target};
+use crate::plan::facts::ledger;
+use crate::plan::facts::row::Row;
 use crate::plan::facts::{
-    Access, Definition, Deletion, Desired, Facts, Key, Object as Metadata, Observed, Policies,
-    Rewrites, Settings, Shown,
+    CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
+    PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
-use crate::plan::row::Row;
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::terms::failure::{Class, Failure, Operation};
 
-impl World {
+impl ModelWorld {
     pub(super) fn settle_time(&self) -> Duration {
         let lies = self.lies(Mechanism::SettleTime);
         Duration::from_secs(if lies { 0 } else { SETTLE.unsigned_abs() })
     }
 
     /// The facts of a run.
-    pub(super) fn facts_of(&self, who: usize, run: &Run) -> Facts {
+    pub(super) fn facts_of(&self, who: usize, run: &ModelRun) -> Facts {
         self.facts(who, &run.object, &run.known)
     }
 
     /// The facts from an object and what was found out.
-    pub(super) fn facts(&self, who: usize, object: &Object, known: &Known) -> Facts {
+    pub(super) fn facts(&self, who: usize, object: &ModelObject, known: &OperatorKnown) -> Facts {
         let memory = &self.operators[who].memory;
         Facts {
             now: moment(known.now),
-            settings: Settings {
+            settings: PlanSettings {
                 settle_time: self.settle_time(),
                 stall_after: Duration::from_mins(10),
                 read_only: false,
             },
-            object: Metadata {
+            object: ObjectFacts {
                 uid: "uid".to_owned(),
                 namespace: "media".to_owned(),
                 name: "push".to_owned(),
                 generation: object.generation,
                 finalizer: object.finalizer,
-                annotated: object.record.is_some(),
+                has_record: object.record.is_some(),
                 deleting: object.deleting,
                 held_by: Vec::new(),
                 requested: None,
@@ -65,22 +65,22 @@ impl World {
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),
-            record_seen: moment(known.now),
-            made_here: false,
+            record_first_seen: moment(known.now),
+            posted_here: false,
             released: false,
             rechecked: known.rechecked,
             look_due: memory.look_at.is_some_and(|at| at <= known.now),
             nudged: false,
             access: if known.access {
-                Access::Usable(target())
+                CloudAccess::Usable(target())
             } else {
-                Access::Unread
+                CloudAccess::Unread
             },
             credential: None,
             key: match known.key {
-                0 if known.access => Key::Unwanted,
-                0 => Key::Unread,
-                key => Key::Digest(digest(key)),
+                0 if known.access => SignKeyState::Unwanted,
+                0 => SignKeyState::Unread,
+                key => SignKeyState::Digest(digest(key)),
             },
             key_in_doubt: false,
             account_has_seen: true,
@@ -90,15 +90,15 @@ impl World {
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
             definition: if known.definition {
-                Definition::Stays
+                CrdPresence::Stays
             } else {
-                Definition::Unread
+                CrdPresence::Unread
             },
             observed: observed(known.looked.as_ref()),
             shown: match &known.shown {
-                Asked::Nothing => Shown::Unasked,
-                Asked::Gone => Shown::Gone,
-                Asked::Row(row) => Shown::Row(Row::clone(row)),
+                ModelQuestion::Nothing => GetResult::Unasked,
+                ModelQuestion::Gone => GetResult::Gone,
+                ModelQuestion::Row(row) => GetResult::Row(Row::clone(row)),
             },
             denied: None,
             baseline: None,
@@ -114,14 +114,14 @@ pub(super) fn digest(key: u8) -> String {
     format!("key-{key}")
 }
 
-fn observed(looked: Option<&Look>) -> Observed {
+fn observed(looked: Option<&ModelLook>) -> Observed {
     match looked {
         None => Observed::Unasked,
-        Some(Look::Failed) => Observed::Unknown(Failure {
+        Some(ModelLook::Failed) => Observed::Unknown(Failure {
             operation: Operation::List,
             ..failure(Class::CloudDown)
         }),
-        Some(Look::Seen {
+        Some(ModelLook::Seen {
             begun,
             rows,
             proven,

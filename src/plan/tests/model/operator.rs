@@ -4,32 +4,33 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
-use super::server::Object;
-use super::shared::Shared;
+use super::server::ModelObject;
+use super::shared::SharedModel;
 use super::twins::Mechanism;
-use super::world::{Fault, World};
+use super::world::{ModelFault, ModelWorld};
 use crate::api::status::Status;
-use crate::plan::decide::decide;
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::outcome;
 use crate::plan::step::Step;
-use crate::plan::{outcome, settled};
+use crate::plan::step::decide::decide;
+use crate::plan::step::settled;
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Hash, Default)]
-pub(super) struct Operator {
-    pub(super) memory: Memory,
+pub(super) struct ModelOperator {
+    pub(super) memory: OperatorMemory,
     pub(super) doing: Doing,
     /// When it comes back without having been told to.
     pub(super) wake: Option<i64>,
     /// Of the object, as this process last read or wrote it.
-    pub(super) left: Option<Occasion>,
+    pub(super) left: Option<ModelOccasion>,
 }
 
 /// What a process remembers beside what the API server holds, as `controller::memory` does.
 #[derive(Debug, Clone, PartialEq, Hash, Default)]
-pub(super) struct Memory {
-    pub(super) record: Option<Shared<Record>>,
+pub(super) struct OperatorMemory {
+    pub(super) record: Option<SharedModel<Record>>,
     pub(super) deleted: BTreeSet<String>,
     pub(super) rechecked: Option<String>,
     pub(super) look_at: Option<i64>,
@@ -40,7 +41,7 @@ pub(super) struct Memory {
 }
 
 /// What of an object has it reconciled when it changes: generation, deletion, finalizer, presence of the record.
-pub(super) type Occasion = (i64, bool, bool, bool);
+pub(super) type ModelOccasion = (i64, bool, bool, bool);
 
 /// What a process is in the middle of.
 #[derive(Debug, Clone, PartialEq, Hash, Default)]
@@ -48,34 +49,34 @@ pub(super) enum Doing {
     #[default]
     Nothing,
     /// It has decided, and makes the call that follows.
-    Decided(Box<Run>),
+    Decided(Box<ModelRun>),
     /// The record of this attempt is written.
-    Posting(Box<Run>, Shared<Attempt>),
+    Posting(Box<ModelRun>, SharedModel<Attempt>),
     /// This status is the outcome of its POST.
-    Landing(Box<Run>, Shared<Status>),
+    Landing(Box<ModelRun>, SharedModel<Status>),
     /// This status is the outcome of another change.
-    Ending(Box<Run>, Shared<Status>),
+    Ending(Box<ModelRun>, SharedModel<Status>),
 }
 
 /// One reconcile under way.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Run {
+pub(super) struct ModelRun {
     /// The object that is planned on.
-    pub(super) object: Shared<Object>,
+    pub(super) object: SharedModel<ModelObject>,
     /// Its newest version that this run has read or written.
     pub(super) version: u32,
-    pub(super) known: Known,
+    pub(super) known: OperatorKnown,
     /// Follows from the rest.
     pub(super) step: Step,
 }
 
 /// What a reconcile found out.
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) struct Known {
+pub(super) struct OperatorKnown {
     pub(super) now: i64,
-    pub(super) record: Option<Shared<Record>>,
-    pub(super) looked: Option<Look>,
-    pub(super) shown: Asked,
+    pub(super) record: Option<SharedModel<Record>>,
+    pub(super) looked: Option<ModelLook>,
+    pub(super) shown: ModelQuestion,
     pub(super) rechecked: bool,
     /// The sign key; 0 while it is not read, or where the spec wants none.
     pub(super) key: u8,
@@ -86,31 +87,31 @@ pub(super) struct Known {
 
 /// What a GET by the recorded id said.
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) enum Asked {
+pub(super) enum ModelQuestion {
     Nothing,
     Gone,
-    Row(Shared<Row>),
+    Row(SharedModel<Row>),
 }
 
 /// A look at the place.
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) enum Look {
+pub(super) enum ModelLook {
     Failed,
     Seen {
         begun: i64,
-        rows: Vec<Shared<Row>>,
+        rows: Vec<SharedModel<Row>>,
         proven: bool,
     },
 }
 
-impl Hash for Run {
+impl Hash for ModelRun {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.object, self.version, &self.known).hash(state);
     }
 }
 
-impl Object {
-    pub(super) fn occasion(&self) -> Occasion {
+impl ModelObject {
+    pub(super) fn occasion(&self) -> ModelOccasion {
         (
             self.generation,
             self.deleting,
@@ -120,7 +121,7 @@ impl Object {
     }
 }
 
-impl Operator {
+impl ModelOperator {
     /// The call that it makes next, in a word.
     pub(super) fn next_call(&self) -> String {
         match &self.doing {
@@ -145,23 +146,23 @@ impl Operator {
     }
 }
 
-impl World {
+impl ModelWorld {
     /// Whether an operator has something to do now.
     pub(super) fn has_work(&self, who: usize) -> bool {
         let operator = &self.operators[who];
         let due = operator.wake.is_some_and(|wake| wake <= self.now);
-        let occasion = self.object.as_deref().map(Object::occasion);
+        let occasion = self.object.as_deref().map(ModelObject::occasion);
         let is_rotated = self.ground.keyed && operator.memory.key != self.key;
         operator.doing != Doing::Nothing
             || (occasion.is_some() && (due || is_rotated || occasion != operator.left))
     }
 
     /// The next step of an operator. A fault meets the call that it makes.
-    pub(super) fn step(&mut self, who: usize, fault: Option<Fault>) {
+    pub(super) fn step(&mut self, who: usize, fault: Option<ModelFault>) {
         match std::mem::take(&mut self.operators[who].doing) {
             Doing::Nothing => {
                 self.read_key(who);
-                self.start(who, None, Asked::Nothing);
+                self.start(who, None, ModelQuestion::Nothing);
             }
             Doing::Decided(run) => self.act(who, *run, fault),
             Doing::Posting(run, attempt) => self.send(who, *run, &attempt, fault),
@@ -178,7 +179,7 @@ impl World {
     }
 
     /// A reconcile begins, with what a sweep showed, if one did.
-    pub(super) fn start(&mut self, who: usize, looked: Option<Look>, shown: Asked) {
+    pub(super) fn start(&mut self, who: usize, looked: Option<ModelLook>, shown: ModelQuestion) {
         let forgets = self.lies(Mechanism::RememberedRecord);
         let is_level = !self.lies(Mechanism::KeyIsLevel);
         let (now, operator) = (self.now, &mut self.operators[who]);
@@ -188,15 +189,15 @@ impl World {
         (operator.left, operator.wake) = (Some(object.occasion()), None);
         let memory = &mut operator.memory;
         if object.record.is_some() || forgets {
-            memory.record = object.record.clone().map(Shared::from);
+            memory.record = object.record.clone().map(SharedModel::from);
         }
         let newest = memory.record.as_ref().and_then(|record| record.newest());
-        let known = Known {
+        let known = OperatorKnown {
             now,
             record: memory.record.clone(),
             looked,
             shown: if std::mem::take(&mut memory.gone) {
-                Asked::Gone
+                ModelQuestion::Gone
             } else {
                 shown
             },
@@ -213,14 +214,14 @@ impl World {
     pub(super) fn decide(
         &mut self,
         who: usize,
-        object: Shared<Object>,
+        object: SharedModel<ModelObject>,
         version: u32,
-        mut known: Known,
+        mut known: OperatorKnown,
     ) {
         loop {
             let facts = self.facts(who, &object, &known);
             let step = decide(&facts);
-            if step == Step::Access {
+            if step == Step::ReadSecrets {
                 known.access = true;
                 if self.operators[who].memory.key == 0 {
                     self.read_key(who);
@@ -228,16 +229,16 @@ impl World {
                 known.key = self.operators[who].memory.key;
                 continue;
             }
-            if step == Step::Definition {
+            if step == Step::ReadCrd {
                 known.definition = true;
                 continue;
             }
-            if let Step::Rest(rest) = &step
-                && outcome::rested(&facts, rest) == object.status
+            if let Step::Requeue(rest) = &step
+                && outcome::after_requeue(&facts, rest) == object.status
             {
                 return self.rest(who, known.now, rest);
             }
-            let run = Run {
+            let run = ModelRun {
                 object,
                 version,
                 known,
@@ -249,20 +250,21 @@ impl World {
     }
 
     /// Makes the call that was decided on.
-    fn act(&mut self, who: usize, mut run: Run, fault: Option<Fault>) {
+    fn act(&mut self, who: usize, mut run: ModelRun, fault: Option<ModelFault>) {
         let facts = self.facts_of(who, &run);
         match run.step.clone() {
             Step::Look(_) => self.look(who, run, fault),
-            Step::Show => {
+            Step::GetById => {
                 let id = facts.id().unwrap_or_default();
                 let found = self.rows.iter().find(|remote| remote.row.id == id);
                 let lies = self.lies(Mechanism::GetBeforeVanished);
                 let found = found.filter(|_| !lies);
-                run.known.shown =
-                    found.map_or(Asked::Gone, |remote| Asked::Row(remote.row.clone()));
+                run.known.shown = found.map_or(ModelQuestion::Gone, |remote| {
+                    ModelQuestion::Row(remote.row.clone())
+                });
                 self.decide(who, run.object, run.version, run.known);
             }
-            Step::Protect => {
+            Step::AddFinalizer => {
                 self.protect(who, run.version, facts.claiming_record());
                 self.again(who);
             }
@@ -274,15 +276,15 @@ impl World {
                 let Some(version) = self.protect(who, run.version, None) else {
                     return self.again(who);
                 };
-                run.object = Shared::from(Object {
+                run.object = SharedModel::from(ModelObject {
                     finalizer: true,
-                    ..Object::clone(&run.object)
+                    ..ModelObject::clone(&run.object)
                 });
                 run.version = version;
                 self.operators[who].doing = Doing::Decided(Box::new(run));
             }
             Step::Adopt(row) => {
-                let status = outcome::adopted(&facts, facts.desired.as_ref().unwrap(), &row);
+                let status = outcome::after_adoption(&facts, facts.desired.as_ref().unwrap(), &row);
                 self.patch(run.version, |object| object.status = status);
                 self.again(who);
             }
@@ -292,28 +294,28 @@ impl World {
                     self.again(who);
                 }
             }
-            Step::Failed(failure) => self.failed(who, &run, &failure),
-            Step::Rest(rest) => {
-                let status = outcome::rested(&facts, &rest);
+            Step::ReportFailure(failure) => self.failed(who, &run, &failure),
+            Step::Requeue(rest) => {
+                let status = outcome::after_requeue(&facts, &rest);
                 match self.patch(run.version, |object| object.status = status) {
                     Some(_) => self.rest(who, run.known.now, &rest),
                     None => self.again(who),
                 }
             }
-            Step::Access
-            | Step::Definition
-            | Step::Unprotect
+            Step::ReadSecrets
+            | Step::ReadCrd
+            | Step::RemoveFinalizer
             | Step::Disown { .. }
-            | Step::Unseen(_) => unreachable!(),
+            | Step::ReportSweepFailure(_) => unreachable!(),
         }
     }
 
-    fn look(&mut self, who: usize, mut run: Run, fault: Option<Fault>) {
+    fn look(&mut self, who: usize, mut run: ModelRun, fault: Option<ModelFault>) {
         let first = self.facts_of(who, &run).open_record().is_none();
         let lies = first && self.lies(Mechanism::LookBeforeCreate);
         run.known.looked = Some(match fault {
-            Some(_) => Look::Failed,
-            None => Look::Seen {
+            Some(_) => ModelLook::Failed,
+            None => ModelLook::Seen {
                 begun: self.now,
                 rows: if lies { Vec::new() } else { self.list() },
                 proven: true,

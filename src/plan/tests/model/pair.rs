@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
-use self::verdict::Verdict;
-use self::world::{Fate, Neglect, Setting, THEIRS, World};
+use self::verdict::PairVerdict;
+use self::world::{Neglect, PairFate, PairWorld, Setting, THEIRS};
 use super::shared::Ends;
 
 const ONE: &str = "at most one callback lies at the place, once quiet";
@@ -21,17 +21,17 @@ const OWNED: &str = "one object is right, the others say why they are not, once 
 const AT_REST: &str = "what is so stays so: one more reconcile and one more sweep change nothing";
 
 /// How much may go wrong, and how often the clock moves on while that is so.
-type Reach = (u8, u8);
+type PairReach = (u8, u8);
 
 #[derive(Debug, Clone, PartialEq, Hash)]
-struct State {
-    world: World,
-    left: Reach,
+struct PairState {
+    world: PairWorld,
+    left: PairReach,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Action {
-    Reconcile(usize, Fate),
+enum PairAction {
+    Reconcile(usize, PairFate),
     Sweep(usize),
     /// A late POST is carried out.
     Commit(usize),
@@ -43,44 +43,44 @@ enum Action {
     Forge(usize, String),
 }
 
-impl Action {
+impl PairAction {
     fn is_disturbance(&self) -> bool {
         match self {
-            Self::Reconcile(_, fate) => *fate != Fate::Answered,
+            Self::Reconcile(_, fate) => *fate != PairFate::Answered,
             Self::Sweep(_) | Self::Crash | Self::Edit(_) | Self::Forge(..) => true,
             Self::Tick | Self::Commit(_) | Self::Delete(_) => false,
         }
     }
 }
 
-struct Pair {
-    start: State,
-    ends: Ends<World>,
+struct PairModel {
+    start: PairState,
+    ends: Ends<PairWorld>,
 }
 
-impl Pair {
-    fn new(setting: Setting, left: Reach) -> Self {
-        let world = World::new(setting);
+impl PairModel {
+    fn new(setting: Setting, left: PairReach) -> Self {
+        let world = PairWorld::new(setting);
         Self {
-            start: State { world, left },
+            start: PairState { world, left },
             ends: Ends::default(),
         }
     }
 
-    fn ends(&self, state: &State, verdict: Verdict) -> bool {
+    fn ends(&self, state: &PairState, verdict: PairVerdict) -> bool {
         self.ends.of(&state.world) == verdict
     }
 }
 
-impl Model for Pair {
-    type State = State;
-    type Action = Action;
+impl Model for PairModel {
+    type State = PairState;
+    type Action = PairAction;
 
-    fn init_states(&self) -> Vec<State> {
+    fn init_states(&self) -> Vec<PairState> {
         vec![self.start.clone()]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &PairState, actions: &mut Vec<PairAction>) {
         let world = &state.world;
         for who in 0..2 {
             let Some(object) = &world.objects[who] else {
@@ -88,53 +88,53 @@ impl Model for Pair {
             };
             if world.has_work(who) {
                 let fates = [
-                    Fate::Answered,
-                    Fate::Lost,
-                    Fate::ReplyLost,
-                    Fate::Late,
-                    Fate::Killed,
+                    PairFate::Answered,
+                    PairFate::Lost,
+                    PairFate::ReplyLost,
+                    PairFate::Late,
+                    PairFate::Killed,
                 ];
-                actions.extend(fates.map(|fate| Action::Reconcile(who, fate)));
+                actions.extend(fates.map(|fate| PairAction::Reconcile(who, fate)));
             }
             if world.is_compared(who) {
-                actions.push(Action::Sweep(who));
+                actions.push(PairAction::Sweep(who));
             }
             if !object.deleting {
-                actions.push(Action::Delete(who));
+                actions.push(PairAction::Delete(who));
             }
             if object.url == 0 {
-                actions.push(Action::Edit(who));
+                actions.push(PairAction::Edit(who));
             }
             let other = world.objects[1 - who].as_ref();
             let held = other.and_then(|other| other.status.callback_id.clone());
             let ids = held.into_iter().chain([THEIRS.to_owned()]);
             actions.extend(
                 ids.filter(|id| object.status.callback_id.as_ref() != Some(id))
-                    .map(|id| Action::Forge(who, id)),
+                    .map(|id| PairAction::Forge(who, id)),
             );
         }
-        actions.extend((0..world.late.len()).map(Action::Commit));
-        actions.push(Action::Crash);
+        actions.extend((0..world.late.len()).map(PairAction::Commit));
+        actions.push(PairAction::Crash);
         actions.retain(|action| state.left.0 > 0 || !action.is_disturbance());
         if state.left.1 > 0 {
-            actions.push(Action::Tick);
+            actions.push(PairAction::Tick);
         }
     }
 
-    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+    fn next_state(&self, last: &PairState, action: PairAction) -> Option<PairState> {
         let mut state = last.clone();
         state.left.0 -= u8::from(action.is_disturbance());
-        state.left.1 -= u8::from(action == Action::Tick);
+        state.left.1 -= u8::from(action == PairAction::Tick);
         let world = &mut state.world;
         match action {
-            Action::Reconcile(who, fate) => world.reconcile(who, fate),
-            Action::Sweep(who) => world.sweep(who),
-            Action::Commit(at) => world.commit(at),
-            Action::Crash => world.crash(),
-            Action::Tick => world.tick(),
-            Action::Delete(who) => world.edit(who, |object| object.deleting = true),
-            Action::Edit(who) => world.edit(who, |object| object.url = 1),
-            Action::Forge(who, id) => world.forge(who, id),
+            PairAction::Reconcile(who, fate) => world.reconcile(who, fate),
+            PairAction::Sweep(who) => world.sweep(who),
+            PairAction::Commit(at) => world.commit(at),
+            PairAction::Crash => world.crash(),
+            PairAction::Tick => world.tick(),
+            PairAction::Delete(who) => world.edit(who, |object| object.deleting = true),
+            PairAction::Edit(who) => world.edit(who, |object| object.url = 1),
+            PairAction::Forge(who, id) => world.forge(who, id),
         }
         (state.world != last.world).then_some(state)
     }
@@ -142,16 +142,16 @@ impl Model for Pair {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(ONE, |pair: &Self, state| {
-                !pair.ends(state, Verdict::Several)
+                !pair.ends(state, PairVerdict::Several)
             }),
             Property::always(UNTOUCHED, |pair: &Self, state| {
-                !pair.ends(state, Verdict::Touched)
+                !pair.ends(state, PairVerdict::Touched)
             }),
             Property::always(OWNED, |pair: &Self, state| {
-                !pair.ends(state, Verdict::Stuck)
+                !pair.ends(state, PairVerdict::Stuck)
             }),
             Property::always(AT_REST, |pair: &Self, state| {
-                !pair.ends(state, Verdict::Restless)
+                !pair.ends(state, PairVerdict::Restless)
             }),
         ]
     }
@@ -166,7 +166,7 @@ const fn setting(unique: bool, alike: bool) -> Setting {
 }
 
 /// Each mechanism with the property that it is missed by.
-const TWINS: [(Neglect, Reach, &str); 5] = [
+const TWINS: [(Neglect, PairReach, &str); 5] = [
     (Neglect::Rival, (0, 0), OWNED),
     (Neglect::Claims, (1, 0), UNTOUCHED),
     (Neglect::Dispute, (1, 0), UNTOUCHED),
@@ -186,7 +186,7 @@ fn of_two_objects_for_one_place_one_is_right_whatever_happens() {
     let mut failures = Vec::new();
     for (unique, alike) in settings.iter().copied() {
         let (began, setting) = (Instant::now(), setting(unique, alike));
-        let model = Pair::new(setting, (depth, 2));
+        let model = PairModel::new(setting, (depth, 2));
         let checker = model.checker().threads(2).spawn_bfs().join();
         println!(
             "counted: pair, {setting:?}, {depth} disturbances: {} states, {} steps deep, {:?}",
@@ -195,7 +195,7 @@ fn of_two_objects_for_one_place_one_is_right_whatever_happens() {
             began.elapsed()
         );
         for (name, path) in checker.discoveries() {
-            let told: Vec<Action> = path.into_actions();
+            let told: Vec<PairAction> = path.into_actions();
             println!("  \"{name}\" fails: {told:?}");
             failures.push((setting, name, told));
         }
@@ -212,7 +212,7 @@ fn what_keeps_two_objects_apart_is_missed() {
             ..setting(false, alike)
         };
         let found = [true, false].into_iter().find_map(|alike| {
-            let model = Pair::new(lying(alike), reach).checker();
+            let model = PairModel::new(lying(alike), reach).checker();
             let all = HasDiscoveries::AllOf([property].into());
             let checker = model.finish_when(all).spawn_bfs().join();
             checker.discovery(property).map(Path::into_actions)

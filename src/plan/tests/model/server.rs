@@ -1,13 +1,14 @@
 //! The API server: one object, and writes that are guarded as those of `cluster::object` are.
 
-use super::operator::Run;
-use super::shared::Shared;
+use super::operator::ModelRun;
+use super::shared::SharedModel;
 use super::twins::Mechanism;
-use super::world::World;
+use super::world::ModelWorld;
 use crate::api::status::Status;
-use crate::plan::failure::Operation;
-use crate::plan::ledger::{self, Outcome};
-use crate::plan::record::Record;
+use crate::plan::facts::ledger;
+use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::record::Record;
+use crate::terms::failure::Operation;
 
 /// The object as it is stored, or as a process read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +16,7 @@ use crate::plan::record::Record;
     clippy::struct_excessive_bools,
     reason = "independent facts, not a state"
 )]
-pub(super) struct Object {
+pub(super) struct ModelObject {
     pub(super) version: u32,
     pub(super) generation: i64,
     /// The URL that the spec wants.
@@ -30,7 +31,7 @@ pub(super) struct Object {
 }
 
 /// What became of the outcome of a create, as the controller tells it.
-pub(super) enum Landed {
+pub(super) enum ModelWrite {
     Written,
     /// The record was wiped, and is put back; the outcome comes next.
     PutBack,
@@ -38,13 +39,13 @@ pub(super) enum Landed {
     Gone,
 }
 
-impl World {
+impl ModelWorld {
     /// A write that holds only at the version that it was planned on. Gives the object as it is then; `None` when it was refused.
     pub(super) fn patch(
         &mut self,
         version: u32,
-        change: impl FnOnce(&mut Object),
-    ) -> Option<Shared<Object>> {
+        change: impl FnOnce(&mut ModelObject),
+    ) -> Option<SharedModel<ModelObject>> {
         let guarded = !self.lies(Mechanism::VersionGuard);
         let object = self.object.as_ref()?;
         if guarded && object.version != version {
@@ -75,29 +76,29 @@ impl World {
     pub(super) fn land(
         &mut self,
         who: usize,
-        run: &Run,
+        run: &ModelRun,
         record: &Record,
         status: Status,
-    ) -> Landed {
+    ) -> ModelWrite {
         let stored = self.stored(record);
         let Some(object) = self.object.clone() else {
-            return Landed::Gone;
+            return ModelWrite::Gone;
         };
         let is_wiped = object.record.is_none() && stored.is_some();
         let planned_on = &run.object.status.callback_id;
         if object.status.callback_id != *planned_on || (object.record != stored && !is_wiped) {
-            return Landed::Overtaken;
+            return ModelWrite::Overtaken;
         }
         if is_wiped {
             self.protect(who, object.version, Some(record));
-            return Landed::PutBack;
+            return ModelWrite::PutBack;
         }
         self.write(|object| object.status = status);
-        Landed::Written
+        ModelWrite::Written
     }
 
     /// Somebody edits the object.
-    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Object)) {
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut ModelObject)) {
         self.write(|object| {
             change(object);
             object.generation += 1;
@@ -120,7 +121,7 @@ impl World {
             let is_known = object.record.as_ref().is_none_or(|it| known == Some(it));
             let is_closed = object.record.as_ref().is_some_and(|record| {
                 let closed = object.status.closed_operation.as_deref();
-                !record.has_several() && !record.is_open(closed)
+                !record.has_several_attempts() && !record.is_open(closed)
             });
             let is_whole = object.finalizer || object.record.is_some();
             is_whole && !object.deleting && (is_known || is_closed)
@@ -139,7 +140,7 @@ impl World {
                 .operators
                 .iter()
                 .filter_map(|it| it.memory.record.as_ref());
-            known.any(|record| record.has_several() || record.is_open(closed))
+            known.any(|record| record.has_several_attempts() || record.is_open(closed))
         })
     }
 
@@ -163,8 +164,8 @@ impl World {
         Some(record)
     }
 
-    fn write(&mut self, change: impl FnOnce(&mut Object)) -> Option<Shared<Object>> {
-        let mut object = Object::clone(self.object.as_ref()?);
+    fn write(&mut self, change: impl FnOnce(&mut ModelObject)) -> Option<SharedModel<ModelObject>> {
+        let mut object = ModelObject::clone(self.object.as_ref()?);
         change(&mut object);
         object.version += 1;
         if self.lies(Mechanism::RememberedRow) {
@@ -177,7 +178,7 @@ impl World {
         }
         let is_gone = object.deleting && !object.finalizer;
         self.retained |= is_gone && object.retain;
-        let written = Shared::from(object);
+        let written = SharedModel::from(object);
         self.object = (!is_gone).then(|| written.clone());
         Some(written)
     }

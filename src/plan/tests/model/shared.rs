@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 /// A world that goes on by itself when nothing more happens to it.
-pub(super) trait World: Clone + Hash {
+pub(super) trait SharedWorld: Clone + Hash {
     /// How it ends.
     type Verdict: Copy;
     /// Of one that goes on for ever.
@@ -18,15 +18,15 @@ pub(super) trait World: Clone + Hash {
 }
 
 /// How the worlds end that were followed to their end.
-pub(super) struct Ends<W: World>(Mutex<HashMap<u64, W::Verdict>>);
+pub(super) struct Ends<W: SharedWorld>(Mutex<HashMap<u64, W::Verdict>>);
 
-impl<W: World> Default for Ends<W> {
+impl<W: SharedWorld> Default for Ends<W> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<W: World> Ends<W> {
+impl<W: SharedWorld> Ends<W> {
     /// How this one ends if nothing more happens to it. What it comes by on the way ends alike.
     pub(super) fn of(&self, world: &W) -> W::Verdict {
         let (mut world, mut passed) = (world.clone(), Vec::new());
@@ -50,15 +50,15 @@ impl<W: World> Ends<W> {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Shared<T>(Arc<(u64, T)>);
+pub(super) struct SharedModel<T>(Arc<(u64, T)>);
 
-impl<T: Hash> From<T> for Shared<T> {
+impl<T: Hash> From<T> for SharedModel<T> {
     fn from(value: T) -> Self {
         Self(Arc::new((hash(&value), value)))
     }
 }
 
-impl<T> Deref for Shared<T> {
+impl<T> Deref for SharedModel<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -66,13 +66,13 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-impl<T: PartialEq> PartialEq for Shared<T> {
+impl<T: PartialEq> PartialEq for SharedModel<T> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
 
-impl<T> Hash for Shared<T> {
+impl<T> Hash for SharedModel<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.0);
     }

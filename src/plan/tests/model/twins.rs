@@ -3,10 +3,10 @@
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use super::world::Ground;
+use super::world::ModelGround;
 use super::{
-    ALONE, AT_REST, KEYED, NO_ORPHAN, NOT_BESIDE, ONE, PROGRESS, Protocol, Reach, SHORT, UNTOUCHED,
-    ground, reach, tell,
+    ALONE, AT_REST, KEYED, ModelReach, NO_ORPHAN, NOT_BESIDE, ONE, PROGRESS, Protocol, SHORT,
+    UNTOUCHED, ground, reach, tell,
 };
 use crate::plan::facts::Adoption;
 
@@ -48,7 +48,7 @@ pub(super) enum Mechanism {
 }
 
 /// Each with the start from which it is caught, and the property that catches it.
-const TWINS: [(Mechanism, (Ground, Reach), &str); 16] = [
+const TWINS: [(Mechanism, (ModelGround, ModelReach), &str); 16] = [
     (Mechanism::WriteAhead, (BARE, reach(1, 0)), NO_ORPHAN),
     (Mechanism::AppendedAttempts, (BARE, reach(1, 2)), ONE),
     (
@@ -71,15 +71,15 @@ const TWINS: [(Mechanism, (Ground, Reach), &str); 16] = [
     (Mechanism::PutOffLook, (KEYED, reach(3, 0)), AT_REST),
 ];
 
-const BARE: Ground = ground(false, Adoption::Never, None);
-const TAKEN: Ground = ground(false, Adoption::IfIdentical, Some(0));
-const ADOPTING: Ground = ground(true, Adoption::IfIdentical, None);
+const BARE: ModelGround = ground(false, Adoption::Never, None);
+const TAKEN: ModelGround = ground(false, Adoption::IfIdentical, Some(0));
+const ADOPTING: ModelGround = ground(true, Adoption::IfIdentical, None);
 
 #[test]
 fn every_mechanism_is_missed() {
     let mut uncaught = Vec::new();
     for (mechanism, (ground, reach), property) in TWINS {
-        let ground = Ground {
+        let ground = ModelGround {
             twin: Some(mechanism),
             ..ground
         };
@@ -105,7 +105,7 @@ fn every_mechanism_is_missed() {
 #[test]
 fn where_a_twin_fails_the_protocol_itself_is_explored_no_less() {
     for (mechanism, (ground, reach), _) in TWINS {
-        let covers = |(explored, far): &(Ground, Reach)| {
+        let covers = |(explored, far): &(ModelGround, ModelReach)| {
             *explored == ground
                 && far.disturbances >= reach.disturbances
                 && far.ticks >= reach.ticks

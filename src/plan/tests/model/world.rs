@@ -2,22 +2,23 @@
 
 use std::ops::Range;
 
-use super::cloud::{KEYS, Late, Remote, place, plain};
+use super::cloud::{KEYS, LateWrite, ModelRemote, place, plain};
 use super::facts::digest;
-use super::operator::{Asked, Doing, Look, Operator};
-use super::server::Object;
-use super::shared::{self, Shared};
+use super::operator::{Doing, ModelLook, ModelOperator, ModelQuestion};
+use super::server::ModelObject;
+use super::shared::{self, SharedModel};
 use super::twins::Mechanism;
 use crate::api::status::Status;
-use crate::plan::conditions;
-use crate::plan::content::Content;
 use crate::plan::facts::Adoption;
-use crate::plan::hold;
-use crate::plan::ledger;
-use crate::plan::place::{Place, Target};
-use crate::plan::reason::Reason;
+use crate::plan::facts::conditions;
+use crate::plan::facts::content::Content;
+use crate::plan::facts::ledger;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
 use crate::plan::step::Step;
+use crate::plan::step::maintain;
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
+use crate::terms::target::Target;
 
 /// When everything begins: a moment at which a sweep is due, too.
 const DAWN: i64 = 1_800_000_000;
@@ -34,7 +35,7 @@ const DAY: i64 = SWEEP + SWEEP / 2;
     clippy::struct_excessive_bools,
     reason = "independent facts, not a state"
 )]
-pub(super) struct Ground {
+pub(super) struct ModelGround {
     /// Whether the cloud refuses a second row at a place.
     pub(super) unique: bool,
     pub(super) adoption: Adoption,
@@ -51,19 +52,19 @@ pub(super) struct Ground {
 }
 
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) struct World {
-    pub(super) ground: Ground,
+pub(super) struct ModelWorld {
+    pub(super) ground: ModelGround,
     pub(super) now: i64,
     /// When it is quiet for sure: two sweeps have come by.
     dusk: i64,
     /// The sign key in the Secret.
     pub(super) key: u8,
-    pub(super) object: Option<Shared<Object>>,
-    pub(super) rows: Vec<Remote>,
-    pub(super) late: Vec<Late>,
+    pub(super) object: Option<SharedModel<ModelObject>>,
+    pub(super) rows: Vec<ModelRemote>,
+    pub(super) late: Vec<LateWrite>,
     /// Lists do not show what is made now.
     pub(super) lagging: bool,
-    pub(super) operators: [Operator; 2],
+    pub(super) operators: [ModelOperator; 2],
     pub(super) next_id: u32,
     pub(super) next_attempt: u32,
     /// The object was let go by the policy `Retain`.
@@ -73,7 +74,7 @@ pub(super) struct World {
 
 /// What meets a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Fault {
+pub(super) enum ModelFault {
     /// It is not carried out, and not answered.
     Lost,
     ReplyLost,
@@ -95,7 +96,7 @@ pub(super) enum Wrong {
 
 /// How a world is once nothing more happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ModelVerdict {
     Good,
     Wrong(Wrong),
     /// More than one row of ours.
@@ -108,19 +109,19 @@ pub(super) enum Verdict {
     Restless,
 }
 
-impl shared::World for World {
-    type Verdict = Verdict;
-    const ENDLESS: Verdict = Verdict::Stuck;
+impl shared::SharedWorld for ModelWorld {
+    type Verdict = ModelVerdict;
+    const ENDLESS: ModelVerdict = ModelVerdict::Stuck;
 
     fn go_on(&mut self) -> bool {
         self.wrong.is_none() && self.pass()
     }
 
     /// How it is once quiet, and whether it stays so.
-    fn end(&self) -> Verdict {
+    fn end(&self) -> ModelVerdict {
         let verdict = self.judge();
-        if verdict == Verdict::Good && !self.stays() {
-            return Verdict::Restless;
+        if verdict == ModelVerdict::Good && !self.stays() {
+            return ModelVerdict::Restless;
         }
         verdict
     }
@@ -134,15 +135,15 @@ pub(super) fn target() -> Target {
     }
 }
 
-impl World {
+impl ModelWorld {
     /// A fresh object, a row of another place, and perhaps a foreign one at the object's own.
-    pub(super) fn new(ground: Ground) -> Self {
+    pub(super) fn new(ground: ModelGround) -> Self {
         let mut world = Self {
             ground,
             now: DAWN,
             dusk: DAWN + DAY,
             key: KEYS[0],
-            object: Some(Shared::from(Object {
+            object: Some(SharedModel::from(ModelObject {
                 version: 1,
                 generation: 1,
                 url: 0,
@@ -159,7 +160,7 @@ impl World {
             rows: Vec::new(),
             late: Vec::new(),
             lagging: false,
-            operators: [Operator::default(), Operator::default()],
+            operators: [ModelOperator::default(), ModelOperator::default()],
             next_id: 0,
             next_attempt: 0,
             retained: false,
@@ -179,7 +180,7 @@ impl World {
     /// A foreign row has been there for long.
     fn lay(&mut self, place: Place, url: usize) {
         let row = self.row(place, &content(url), DAWN - 3600).into();
-        self.rows.push(Remote {
+        self.rows.push(ModelRemote {
             row,
             posted: false,
             key: 0,
@@ -203,7 +204,7 @@ impl World {
 
     /// Time passes. What the settle time is an upper bound of comes within it.
     fn advance(&mut self, to: i64) {
-        let due = |late: &Late| late.due.is_some_and(|due| due <= to);
+        let due = |late: &LateWrite| late.due.is_some_and(|due| due <= to);
         while let Some(at) = self.late.iter().position(due) {
             // A PUT is not in the second of the one before it; a POST is dated as early as can be.
             if self.late[at].id.is_some() {
@@ -219,7 +220,7 @@ impl World {
 
     /// A late call is carried out. Where places are unique a POST may find its place taken.
     pub(super) fn commit(&mut self, at: usize) {
-        let Late { id, url, key, due } = self.late.remove(at);
+        let LateWrite { id, url, key, due } = self.late.remove(at);
         match id {
             Some(id) => drop(self.overwrite(&id, url, key, self.now)),
             // One that comes at any time shows at once: else it could come as late as that with its due in time.
@@ -229,7 +230,7 @@ impl World {
 
     /// Whether the inventory has a say in how the object is.
     pub(super) fn is_compared(&self, who: usize) -> bool {
-        let settled = |object: &Shared<Object>| {
+        let settled = |object: &SharedModel<ModelObject>| {
             !object.deleting && !object.suspend && object.status.callback_id.is_some()
         };
         self.operators[who].doing == Doing::Nothing && self.object.as_ref().is_some_and(settled)
@@ -242,8 +243,9 @@ impl World {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts = moment(self.now) >= hold::counts_at(ledger::last_write(status), settle_time);
-        let look = |proven| Look::Seen {
+        let counts =
+            moment(self.now) >= maintain::looks_count_from(ledger::last_write(status), settle_time);
+        let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
             proven,
@@ -251,10 +253,10 @@ impl World {
         if is_missing && counts {
             let is_there = self.rows.iter().any(|remote| remote.row.id == *id);
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
-                self.start(who, Some(look(true)), Asked::Gone);
+                self.start(who, Some(look(true)), ModelQuestion::Gone);
             }
-        } else if is_missing || hold::is_news(status, None, &plain(&rows)) {
-            self.start(who, Some(look(false)), Asked::Nothing);
+        } else if is_missing || maintain::needs_decision(status, None, &plain(&rows)) {
+            self.start(who, Some(look(false)), ModelQuestion::Nothing);
         }
     }
 
@@ -289,13 +291,13 @@ impl World {
         let mut world = self.clone();
         world.operators().all(|who| {
             let last = world.operators[who].doing.clone();
-            world.start(who, None, Asked::Nothing);
+            world.start(who, None, ModelQuestion::Nothing);
             [&last, &world.operators[who].doing]
                 .into_iter()
                 .all(|doing| match doing {
                     Doing::Nothing => true,
                     Doing::Decided(run) => {
-                        let looks = matches!(run.step, Step::Look(_) | Step::Rest(_));
+                        let looks = matches!(run.step, Step::Look(_) | Step::Requeue(_));
                         looks && conditions::has_reason(&run.object.status, Reason::Conflict)
                     }
                     Doing::Posting(..) | Doing::Landing(..) | Doing::Ending(..) => false,
@@ -304,9 +306,9 @@ impl World {
     }
 
     /// What must hold of a quiet world.
-    fn judge(&self) -> Verdict {
+    fn judge(&self) -> ModelVerdict {
         if let Some(wrong) = self.wrong {
-            return Verdict::Wrong(wrong);
+            return ModelVerdict::Wrong(wrong);
         }
         if let Some(object) = self.object.as_ref().filter(|object| object.suspend) {
             return self.judge_suspended(object);
@@ -319,25 +321,25 @@ impl World {
             .collect();
         // Retain lets go without a look, whatever lies there.
         if self.retained {
-            return Verdict::Good;
+            return ModelVerdict::Good;
         }
         if ours.len() > 1 {
-            return Verdict::Several;
+            return ModelVerdict::Several;
         }
         let Some(object) = &self.object else {
             return if ours.is_empty() {
-                Verdict::Good
+                ModelVerdict::Good
             } else {
-                Verdict::Orphan
+                ModelVerdict::Orphan
             };
         };
         let Some(ready) = conditions::ready(&object.status) else {
-            return Verdict::Stuck;
+            return ModelVerdict::Stuck;
         };
         let held = object.status.callback_id.as_deref();
         let is_known = |id: &&str| held == Some(id) || ready.message.contains(*id);
         if !ours.iter().all(is_known) {
-            return Verdict::Orphan;
+            return ModelVerdict::Orphan;
         }
         let foreign = self.here().any(|remote| !remote.posted);
         let holds = self.here().any(|remote| {
@@ -352,14 +354,14 @@ impl World {
         };
         let is_told = object.status.observed_generation == Some(object.generation);
         if settled && is_told && !object.deleting {
-            Verdict::Good
+            ModelVerdict::Good
         } else {
-            Verdict::Stuck
+            ModelVerdict::Stuck
         }
     }
 
     /// Suspended: Ready is True only of what was last sent.
-    fn judge_suspended(&self, object: &Object) -> Verdict {
+    fn judge_suspended(&self, object: &ModelObject) -> ModelVerdict {
         let status = &object.status;
         let is_as_sent = status.sent.as_ref().is_none_or(|sent| {
             let key = sent.key_digest == self.ground.keyed.then(|| digest(self.key));
@@ -367,9 +369,9 @@ impl World {
         });
         let is_told = conditions::has_reason(status, Reason::Suspended);
         if is_told && (is_as_sent || !conditions::is_ready(status)) {
-            Verdict::Good
+            ModelVerdict::Good
         } else {
-            Verdict::Stuck
+            ModelVerdict::Stuck
         }
     }
 }

@@ -1,25 +1,25 @@
 //! The cloud: rows, what becomes of changes, and what a list shows.
 
-use super::{Fate, Remote, World};
-use crate::plan::content::Content;
-use crate::plan::failure::Class;
-use crate::plan::row::Row;
+use super::{EffectFate, PlanWorld, WorldRemote};
+use crate::plan::facts::content::Content;
+use crate::plan::facts::row::Row;
+use crate::terms::failure::Class;
 use jiff::Timestamp;
 
-impl World {
+impl PlanWorld {
     /// Carries a POST out as fate has it.
-    pub(super) fn post(&mut self, fate: Option<Fate>) -> Option<Result<Row, Class>> {
+    pub(super) fn post(&mut self, fate: Option<EffectFate>) -> Option<Result<Row, Class>> {
         match fate {
-            Some(Fate::Refused) => return Some(Err(Class::Rejected)),
-            Some(Fate::Throttled) => return Some(Err(Class::Throttled)),
-            Some(Fate::Lost) => return None,
+            Some(EffectFate::Refused) => return Some(Err(Class::Rejected)),
+            Some(EffectFate::Throttled) => return Some(Err(Class::Throttled)),
+            Some(EffectFate::Lost) => return None,
             _ if self.unique && !self.rows.is_empty() => return Some(Err(Class::Exists)),
-            Some(Fate::Late(seconds)) => {
+            Some(EffectFate::Late(seconds)) => {
                 let row = self.row(&self.spec.content.clone());
                 self.late.push((self.now + seconds, row));
                 return None;
             }
-            None | Some(Fate::ReplyLost | Fate::Empty) => {}
+            None | Some(EffectFate::ReplyLost | EffectFate::Empty) => {}
         }
         let row = self.insert(&self.spec.content.clone(), true);
         (fate.is_none()).then_some(Ok(row))
@@ -39,7 +39,7 @@ impl World {
 
     pub(super) fn insert(&mut self, content: &Content, posted: bool) -> Row {
         let row = self.row(content);
-        self.rows.push(Remote {
+        self.rows.push(WorldRemote {
             row: row.clone(),
             posted,
             visible_at: self.now + self.list_lag,
@@ -71,7 +71,7 @@ impl World {
             }
             let made = Timestamp::from_second(at).unwrap();
             (row.create_time, row.update_time) = (Some(made), Some(made));
-            self.rows.push(Remote {
+            self.rows.push(WorldRemote {
                 row,
                 posted: true,
                 visible_at: at + self.list_lag,

@@ -1,23 +1,24 @@
 //! The process: one reconcile at a time, step by step as the controller does it, and dead wherever the test says.
 
-use super::{Dead, Death, Fate, SETTLE, SWEEP, World};
+use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
 use crate::api::status::Status;
-use crate::plan::decide::decide;
+use crate::plan::facts::ledger;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::{
-    Access, Definition, Facts, Key, Object, Observed, Rewrites, Settings, Shown,
+    CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
+    SignKeyState,
 };
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::ledger;
 use crate::plan::outcome;
-use crate::plan::outcome::Told;
-use crate::plan::parting;
-use crate::plan::place::Target;
-use crate::plan::record::{Attempt, Record};
+use crate::plan::outcome::Receipt;
+use crate::plan::outcome::release;
 use crate::plan::step::Step;
+use crate::plan::step::decide::decide;
+use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::target::Target;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-impl World {
+impl PlanWorld {
     /// One reconcile. Gives the seconds until the next; `None` when only a change matters.
     #[allow(
         clippy::too_many_lines,
@@ -34,8 +35,8 @@ impl World {
         for _ in 0..40 {
             let step = decide(&facts);
             match step {
-                Step::Access => {
-                    facts.access = Access::Usable(self.target());
+                Step::ReadSecrets => {
+                    facts.access = CloudAccess::Usable(self.target());
                     facts.key = self.key.clone();
                 }
                 Step::Look(look) => {
@@ -51,20 +52,21 @@ impl World {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::settled::recheck_at(&facts)
+                    if crate::plan::step::settled::recheck_at(&facts)
                         .is_some_and(|due| facts.observed.since(due))
                     {
                         self.rechecked = newest;
                         facts.rechecked = true;
                     }
                 }
-                Step::Show => {
+                Step::GetById => {
                     let id = facts.id().unwrap_or_default().to_owned();
                     let row = self.rows.iter().find(|remote| remote.row.id == id);
-                    facts.shown = row.map_or(Shown::Gone, |remote| Shown::Row(remote.row.clone()));
+                    facts.shown =
+                        row.map_or(GetResult::Gone, |remote| GetResult::Row(remote.row.clone()));
                 }
-                Step::Definition => facts.definition = Definition::Stays,
-                Step::Protect => {
+                Step::ReadCrd => facts.definition = CrdPresence::Stays,
+                Step::AddFinalizer => {
                     self.effect(|world| {
                         world.finalizer = true;
                         if world.annotation.is_none() {
@@ -74,7 +76,7 @@ impl World {
                     })?;
                     return Ok(Some(0));
                 }
-                Step::Unprotect => {
+                Step::RemoveFinalizer => {
                     self.effect(|world| world.finalizer = false)?;
                     return Ok(Some(0));
                 }
@@ -87,25 +89,27 @@ impl World {
                     facts.observed = Observed::Unasked;
                     if !self.deleting {
                         let told = self.told(None);
-                        self.write(outcome::deleted(&facts, told))?;
+                        self.write(outcome::after_delete(&facts, told))?;
                         return Ok(Some(0));
                     }
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record.author_of(&row);
+                    let attempt = record.attempt_that_made(&row);
                     let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
                     let told = self.told(None);
-                    self.write(outcome::created(&facts, &self.spec, &attempt, &row, told))?;
+                    self.write(outcome::after_create(
+                        &facts, &self.spec, &attempt, &row, told,
+                    ))?;
                     return Ok(Some(0));
                 }
                 Step::Adopt(row) => {
                     self.effect(|world| world.finalizer = true)?;
-                    self.write(outcome::adopted(&facts, &self.spec, &row))?;
+                    self.write(outcome::after_adoption(&facts, &self.spec, &row))?;
                     return Ok(Some(0));
                 }
                 Step::Disown { .. } => {
-                    self.write(parting::disowned(&facts))?;
+                    self.write(release::after_disown(&facts))?;
                     return Ok(Some(0));
                 }
                 Step::Release { .. } => {
@@ -115,20 +119,20 @@ impl World {
                     })?;
                     return Ok(None);
                 }
-                Step::Failed(failure) => {
-                    let (status, again) = outcome::failed(&facts, &failure, None, facts.now);
+                Step::ReportFailure(failure) => {
+                    let (status, again) = outcome::after_failure(&facts, &failure, None, facts.now);
                     self.write(status)?;
                     return Ok(Some(again.duration_since(facts.now).as_secs()));
                 }
-                Step::Unseen(failure) => {
-                    self.write(outcome::unseen(&facts, &failure, None))?;
+                Step::ReportSweepFailure(failure) => {
+                    self.write(outcome::after_sweep_failure(&facts, &failure, None))?;
                     return Ok(None);
                 }
-                Step::Rest(rest) => {
-                    if rest.look_again {
+                Step::Requeue(rest) => {
+                    if rest.with_look {
                         self.look_at = rest.again;
                     }
-                    self.write(outcome::rested(&facts, &rest))?;
+                    self.write(outcome::after_requeue(&facts, &rest))?;
                     return Ok(rest
                         .again
                         .map(|again| again.duration_since(facts.now).as_secs()));
@@ -140,8 +144,11 @@ impl World {
 
     pub(super) fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
         let digest = match &facts.key {
-            Key::Digest(digest) => Some(digest.clone()),
-            Key::Unread | Key::Unwanted | Key::Missing(_) | Key::Invalid(_) => None,
+            SignKeyState::Digest(digest) => Some(digest.clone()),
+            SignKeyState::Unread
+            | SignKeyState::Unwanted
+            | SignKeyState::Missing(_)
+            | SignKeyState::Invalid(_) => None,
         };
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
@@ -167,10 +174,12 @@ impl World {
         let status = match (fate, made) {
             (None, Some(Ok(row))) => {
                 let told = self.told(Some(201));
-                outcome::created(facts, &self.spec, &attempt, &row, told)
+                outcome::after_create(facts, &self.spec, &attempt, &row, told)
             }
-            (_, Some(Err(class))) => outcome::failed(facts, &failure(class), None, facts.now).0,
-            (_, _) => outcome::failed(facts, &failure(Class::CloudDown), None, facts.now).0,
+            (_, Some(Err(class))) => {
+                outcome::after_failure(facts, &failure(class), None, facts.now).0
+            }
+            (_, _) => outcome::after_failure(facts, &failure(Class::CloudDown), None, facts.now).0,
         };
         self.write(status)
     }
@@ -184,7 +193,7 @@ impl World {
             let now = world.moment();
             let row = world.rows.iter_mut().find(|remote| remote.row.id == id);
             found = row
-                .filter(|_| fate != Some(Fate::Lost) && fate != Some(Fate::Refused))
+                .filter(|_| fate != Some(EffectFate::Lost) && fate != Some(EffectFate::Refused))
                 .map(|remote| {
                     remote.row.content.url.clone_from(&wanted.url);
                     remote.row.update_time = Some(now);
@@ -193,17 +202,17 @@ impl World {
         })?;
         let exists = self.rows.iter().any(|remote| remote.row.id == id);
         match (fate, found) {
-            (None | Some(Fate::Empty), Some(row)) => {
+            (None | Some(EffectFate::Empty), Some(row)) => {
                 let told = self.told(Some(200));
-                self.write(outcome::updated(facts, &self.spec, Some(&row), told))?;
+                self.write(outcome::after_update(facts, &self.spec, Some(&row), told))?;
                 Ok(Some(0))
             }
             _ if !exists => {
-                self.shown = Shown::Gone;
+                self.shown = GetResult::Gone;
                 Ok(Some(0))
             }
             (fate, _) => {
-                let class = if fate == Some(Fate::Refused) {
+                let class = if fate == Some(EffectFate::Refused) {
                     Class::Rejected
                 } else {
                     Class::CloudDown
@@ -212,7 +221,7 @@ impl World {
                     operation: Operation::Update,
                     ..failure(class)
                 };
-                let (status, again) = outcome::failed(facts, &failure, None, facts.now);
+                let (status, again) = outcome::after_failure(facts, &failure, None, facts.now);
                 self.write(status)?;
                 Ok(Some(again.duration_since(facts.now).as_secs()))
             }
@@ -261,18 +270,18 @@ impl World {
             .map(|newest| newest.id.clone());
         Facts {
             now: self.moment(),
-            settings: Settings {
+            settings: PlanSettings {
                 settle_time: Duration::from_secs(u64::try_from(SETTLE).unwrap()),
                 stall_after: Duration::from_mins(10),
                 read_only: false,
             },
-            object: Object {
+            object: ObjectFacts {
                 uid: "uid".to_owned(),
                 namespace: "media".to_owned(),
                 name: "push".to_owned(),
                 generation: self.generation,
                 finalizer: self.finalizer,
-                annotated: self.annotation.is_some(),
+                has_record: self.annotation.is_some(),
                 deleting: self.deleting,
                 held_by: Vec::new(),
                 requested: self.requested.clone(),
@@ -283,16 +292,16 @@ impl World {
             wrote: None,
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
-            record_seen: self.moment(),
-            made_here: false,
+            record_first_seen: self.moment(),
+            posted_here: false,
             released: false,
             rechecked: newest.is_some() && self.rechecked == newest,
             record,
             look_due: self.look_at.is_some_and(|at| at <= self.moment()),
             nudged: std::mem::take(&mut self.nudged),
-            access: Access::Unread,
+            access: CloudAccess::Unread,
             credential: None,
-            key: Key::Unread,
+            key: SignKeyState::Unread,
             key_in_doubt: false,
             account_has_seen: true,
             is_hearsay: false,
@@ -300,9 +309,9 @@ impl World {
             knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
-            definition: Definition::Unread,
+            definition: CrdPresence::Unread,
             observed: Observed::Unasked,
-            shown: std::mem::replace(&mut self.shown, Shown::Unasked),
+            shown: std::mem::replace(&mut self.shown, GetResult::Unasked),
             denied: None,
             baseline: None,
             rewrites: Rewrites::default(),
@@ -319,8 +328,8 @@ impl World {
         }
     }
 
-    pub(super) fn told(&self, http_status: Option<u16>) -> Told {
-        Told {
+    pub(super) fn told(&self, http_status: Option<u16>) -> Receipt {
+        Receipt {
             http_status,
             request_id: Some("request-id".to_owned()),
             at: self.moment(),

@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kube::{ResourceExt, api::ListParams};
-use live_simulator::{Cause, Change, Credential, Row, RowPatch};
+use live_simulator::{KnownCredential, LoggedCause, LoggedChange, RowPatch, StoredRow};
 use recording_callback_operator::api::{FINALIZER, RecordingCallback};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    crash::ground::Ground,
+    crash::ground::CrashGround,
     support::{
-        chance::Chance,
+        chance::Dice,
         world::{PROJECT, condition},
     },
 };
@@ -45,7 +45,7 @@ const EVENTS: [&str; 3] = [
 /// What there is to be.
 pub(super) struct Model {
     names: Vec<String>,
-    wanted: BTreeMap<String, Wanted>,
+    wanted: BTreeMap<String, SoakWanted>,
     /// Which sign key is the present one.
     key: usize,
     /// How many changes there were, of any kind.
@@ -53,7 +53,7 @@ pub(super) struct Model {
 }
 
 /// What one object wants.
-struct Wanted {
+struct SoakWanted {
     url: String,
     events: Vec<&'static str>,
     signed: bool,
@@ -63,10 +63,12 @@ struct Wanted {
 
 impl Model {
     /// No object, and what all of them need.
-    pub(super) async fn new(objects: usize, ground: &Ground) -> Self {
+    pub(super) async fn new(objects: usize, ground: &CrashGround) -> Self {
         let world = &ground.world;
         for (secret, ak, sk) in KEYS {
-            world.cloud.add_credential(Credential::new(ak, sk, PROJECT));
+            world
+                .cloud
+                .add_credential(KnownCredential::new(ak, sk, PROJECT));
             let mut values = world.credentials();
             values.retain(|(name, _)| !["ak", "sk"].contains(name));
             values.extend([("ak", ak.to_owned()), ("sk", sk.to_owned())]);
@@ -90,7 +92,7 @@ impl Model {
     }
 
     /// Something changes.
-    pub(super) async fn change(&mut self, chance: &mut Chance, ground: &Ground) {
+    pub(super) async fn change(&mut self, chance: &mut Dice, ground: &CrashGround) {
         self.changes += 1;
         let index = chance.below(self.names.len());
         let name = self.names[index].clone();
@@ -111,11 +113,11 @@ impl Model {
         }
     }
 
-    async fn create(&mut self, name: &str, index: usize, chance: &mut Chance, ground: &Ground) {
+    async fn create(&mut self, name: &str, index: usize, chance: &mut Dice, ground: &CrashGround) {
         if ground.world.get(name).await.is_some() {
             return; // the one before it is still being deleted
         }
-        let wanted = Wanted::by(chance, self.changes, None);
+        let wanted = SoakWanted::by(chance, self.changes, None);
         let (secret, ..) = KEYS[index % KEYS.len()];
         let mut spec = wanted.spec();
         spec["credentialsSecretRef"] = json!({ "name": secret });
@@ -123,9 +125,9 @@ impl Model {
         self.wanted.insert(name.to_owned(), wanted);
     }
 
-    async fn edit(&mut self, name: &str, chance: &mut Chance, ground: &Ground) {
+    async fn edit(&mut self, name: &str, chance: &mut Dice, ground: &CrashGround) {
         let before = self.wanted.get_mut(name).unwrap();
-        let wanted = Wanted::by(chance, self.changes, Some(before));
+        let wanted = SoakWanted::by(chance, self.changes, Some(before));
         let edit = json!({ "spec": wanted.spec() });
         *before = wanted;
         ground.world.patch(name, edit).await;
@@ -133,7 +135,7 @@ impl Model {
 
     /// Somebody changes or deletes a callback by hand, one that a status holds: another one, once changed, can't be told from
     /// a foreign one, and is a Conflict.
-    async fn meddle(&mut self, name: &str, chance: &mut Chance, ground: &Ground) {
+    async fn meddle(&mut self, name: &str, chance: &mut Dice, ground: &CrashGround) {
         let wanted = self.wanted.get_mut(name).unwrap();
         let object = ground.world.get(name).await;
         let held = object.and_then(|object| object.status?.callback_id);
@@ -155,7 +157,7 @@ impl Model {
         }
     }
 
-    async fn put_key(&self, ground: &Ground) {
+    async fn put_key(&self, ground: &CrashGround) {
         let values = [("sign", self.sign_key())];
         ground.world.put_secret("hooks", &values).await;
     }
@@ -165,7 +167,7 @@ impl Model {
     }
 
     /// Waits until the world is as it must be.
-    pub(super) async fn comes_true(&self, ground: &Ground, limit: Duration) {
+    pub(super) async fn comes_true(&self, ground: &CrashGround, limit: Duration) {
         let begun = Instant::now();
         while let Err(why) = self.judge(ground).await {
             assert!(begun.elapsed() < limit, "not within {limit:?}: {why}");
@@ -174,7 +176,7 @@ impl Model {
     }
 
     /// Exactly one callback for each object, with its values, none for what is gone, those of others untouched, and each status says so.
-    pub(super) async fn judge(&self, ground: &Ground) -> Result<(), String> {
+    pub(super) async fn judge(&self, ground: &CrashGround) -> Result<(), String> {
         let callbacks = ground.world.namespace.callbacks();
         let objects = callbacks.list(&ListParams::default()).await.unwrap().items;
         let names: Vec<String> = objects.iter().map(ResourceExt::name_any).collect();
@@ -208,9 +210,9 @@ impl Model {
 
     fn judge_one(
         &self,
-        wanted: &Wanted,
+        wanted: &SoakWanted,
         object: &RecordingCallback,
-        rows: &[Row],
+        rows: &[StoredRow],
     ) -> Result<(), String> {
         let domain = domain(&object.name_any());
         let mut own = rows.iter().filter(|row| row.publish_domain == domain);
@@ -268,23 +270,23 @@ impl Model {
 }
 
 /// Never more than one callback at a place, and none of others touched by a call.
-fn check_history(ground: &Ground, foreign: &[Row]) {
+fn check_history(ground: &CrashGround, foreign: &[StoredRow]) {
     let mut alive: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mutation in ground.world.cloud.mutations() {
         let row = &mutation.row;
         if foreign.iter().any(|foreign| foreign.id == row.id) {
             assert_eq!(
                 mutation.cause,
-                Cause::OutOfBand,
+                LoggedCause::OutOfBand,
                 "of somebody else: {row:#?}"
             );
             continue;
         }
         let here = alive.entry(row.publish_domain.clone()).or_default();
         match mutation.change {
-            Change::Created => here.push(row.id.clone()),
-            Change::Updated => {}
-            Change::Deleted => here.retain(|id| *id != row.id),
+            LoggedChange::Created => here.push(row.id.clone()),
+            LoggedChange::Updated => {}
+            LoggedChange::Deleted => here.retain(|id| *id != row.id),
         }
         assert!(here.len() <= 1, "at once: {here:?}");
     }
@@ -294,9 +296,9 @@ fn domain(name: &str) -> String {
     format!("{name}.example.com")
 }
 
-impl Wanted {
+impl SoakWanted {
     /// Something new. A key stays: the cloud has no way to take it off a callback.
-    fn by(chance: &mut Chance, number: usize, before: Option<&Self>) -> Self {
+    fn by(chance: &mut Dice, number: usize, before: Option<&Self>) -> Self {
         let first = chance.below(EVENTS.len());
         let last = first + 1 + chance.below(EVENTS.len() - first);
         Self {

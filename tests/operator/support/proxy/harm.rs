@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// A kind of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Calls {
+pub(crate) enum HarmedCalls {
     /// All but watches, events and the Lease.
     Any,
     /// A read of one object.
@@ -31,7 +31,7 @@ pub(crate) enum Calls {
     Lease,
 }
 
-impl Calls {
+impl HarmedCalls {
     /// Which kind a call is.
     pub(super) fn of(parts: &Parts) -> Self {
         let path = parts.uri.path();
@@ -61,7 +61,7 @@ impl Calls {
 /// What befalls the next calls of a kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Harm {
-    calls: Calls,
+    calls: HarmedCalls,
     /// The namespace whose calls it befalls; all where there is none.
     namespace: Option<String>,
     /// How many calls it befalls still.
@@ -70,16 +70,16 @@ pub(crate) struct Harm {
     pub(super) delay: Duration,
     /// Whether it is passed on.
     pub(super) commit: bool,
-    pub(super) answer: Answer,
+    pub(super) answer: HarmedAnswer,
 }
 
 /// What the caller gets.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub(crate) enum HarmedAnswer {
     /// The API server's answer.
     Genuine,
     /// Another answer.
-    Instead(Reply),
+    Instead(HarmedReply),
     /// The connection ends.
     Close,
     /// Nothing, and the connection stays open.
@@ -90,7 +90,7 @@ pub(crate) enum Answer {
 
 /// An answer that the API server did not give.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
+pub(crate) struct HarmedReply {
     code: StatusCode,
     retry_after: Option<u32>,
     content_type: &'static str,
@@ -99,14 +99,14 @@ pub(crate) struct Reply {
 
 impl Harm {
     /// Befalls the next call of this kind, and does nothing yet.
-    pub(crate) fn to(calls: Calls) -> Self {
+    pub(crate) fn to(calls: HarmedCalls) -> Self {
         Self {
             calls,
             namespace: None,
             times: 1,
             delay: Duration::ZERO,
             commit: true,
-            answer: Answer::Genuine,
+            answer: HarmedAnswer::Genuine,
         }
     }
 
@@ -129,7 +129,7 @@ impl Harm {
     }
 
     /// The call is not carried out, and the caller gets this.
-    pub(crate) fn before(self, answer: Answer) -> Self {
+    pub(crate) fn before(self, answer: HarmedAnswer) -> Self {
         Self {
             commit: false,
             answer,
@@ -138,7 +138,7 @@ impl Harm {
     }
 
     /// The call is carried out, and the caller gets this.
-    pub(crate) fn after(self, answer: Answer) -> Self {
+    pub(crate) fn after(self, answer: HarmedAnswer) -> Self {
         Self {
             commit: true,
             answer,
@@ -146,21 +146,24 @@ impl Harm {
         }
     }
 
-    pub(super) fn concerns(&self, calls: Calls, path: &str) -> bool {
+    pub(super) fn concerns(&self, calls: HarmedCalls, path: &str) -> bool {
         let mut words = path.split('/');
         let inside = |namespace: &String| words.any(|word| word == namespace);
         if !self.namespace.as_ref().is_none_or(inside) {
             return false;
         }
-        let aside = matches!(calls, Calls::Watch | Calls::Event | Calls::Lease);
-        self.calls == calls || (self.calls == Calls::Any && !aside)
+        let aside = matches!(
+            calls,
+            HarmedCalls::Watch | HarmedCalls::Event | HarmedCalls::Lease
+        );
+        self.calls == calls || (self.calls == HarmedCalls::Any && !aside)
     }
 }
 
-impl Answer {
+impl HarmedAnswer {
     /// An error as the API server tells it.
     pub(crate) fn error(code: u16, reason: &str) -> Self {
-        Self::Instead(Reply {
+        Self::Instead(HarmedReply {
             code: StatusCode::from_u16(code).unwrap(),
             retry_after: (code == 429).then_some(1),
             content_type: "application/json",
@@ -171,7 +174,7 @@ impl Answer {
     /// A page of many lines, as what stands before an API server writes it.
     pub(crate) fn page(code: u16) -> Self {
         let lines: Vec<String> = (0..40).map(|n| format!("<p>line {n}</p>\r\n")).collect();
-        Self::Instead(Reply {
+        Self::Instead(HarmedReply {
             code: StatusCode::from_u16(code).unwrap(),
             retry_after: None,
             content_type: "text/html",
@@ -180,7 +183,7 @@ impl Answer {
     }
 }
 
-impl Reply {
+impl HarmedReply {
     pub(super) fn response(self) -> Response<Body> {
         let mut builder = Response::builder()
             .status(self.code)

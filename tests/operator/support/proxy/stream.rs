@@ -13,7 +13,7 @@ use tokio::{
 
 /// What befalls a watch that is open.
 #[derive(Clone, Debug)]
-pub(crate) enum Order {
+pub(crate) enum StreamOrder {
     /// It ends as the API server ends it after a while.
     End,
     /// Its connection breaks.
@@ -29,7 +29,7 @@ pub(crate) enum Order {
 }
 
 /// The body of a watch, which obeys the orders that come from now on.
-pub(super) fn obeying<B>(body: B, orders: broadcast::Receiver<Order>) -> Body
+pub(super) fn obeying<B>(body: B, orders: broadcast::Receiver<StreamOrder>) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::fmt::Display,
@@ -48,33 +48,33 @@ pub(super) fn mute() -> Body {
 }
 
 /// What the API server sends: data, an error at last, or its end.
-type Part = Option<io::Result<Bytes>>;
+type StreamPart = Option<io::Result<Bytes>>;
 
 async fn pipe(
     mut body: impl http_body::Body<Data = Bytes, Error = io::Error> + Unpin,
-    mut orders: broadcast::Receiver<Order>,
+    mut orders: broadcast::Receiver<StreamOrder>,
     out: mpsc::Sender<io::Result<Bytes>>,
 ) {
     let (mut frozen, mut ended, mut lag) = (false, false, Duration::ZERO);
     let mut losing = false;
-    let mut held: VecDeque<(Instant, Part)> = VecDeque::new();
+    let mut held: VecDeque<(Instant, StreamPart)> = VecDeque::new();
     loop {
         let due = held.front().map_or_else(Instant::now, |(due, _)| *due);
         let told = tokio::select! {
             () = out.closed() => return,
             order = orders.recv() => match order {
-                Ok(Order::End) | Err(_) => return,
-                Ok(Order::Break) => Err(io::Error::other("broken on purpose")),
-                Ok(Order::Say(line)) => Ok(Bytes::from(format!("{line}\n"))),
-                Ok(Order::Freeze) => {
+                Ok(StreamOrder::End) | Err(_) => return,
+                Ok(StreamOrder::Break) => Err(io::Error::other("broken on purpose")),
+                Ok(StreamOrder::Say(line)) => Ok(Bytes::from(format!("{line}\n"))),
+                Ok(StreamOrder::Freeze) => {
                     frozen = true;
                     continue;
                 }
-                Ok(Order::Lose) => {
+                Ok(StreamOrder::Lose) => {
                     losing = true;
                     continue;
                 }
-                Ok(Order::Lag(wanted)) => {
+                Ok(StreamOrder::Lag(wanted)) => {
                     lag = wanted;
                     continue;
                 }

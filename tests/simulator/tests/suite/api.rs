@@ -1,11 +1,11 @@
 //! The five operations as documented: what is accepted, what is refused and with what, what the
 //! switches change.
 
-use live_simulator::Cause;
-use live_simulator::Change;
-use live_simulator::Operation;
+use live_simulator::LoggedCause;
+use live_simulator::LoggedChange;
+use live_simulator::LoggedOperation;
 use live_simulator::RowPatch;
-use live_simulator::Settings;
+use live_simulator::SimulatorSettings;
 use live_simulator::settings::AppFilter;
 use serde_json::Value;
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::client::start;
 
 #[tokio::test]
 async fn a_callback_lives_from_create_to_delete() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
 
     let created = client.create(&body("live")).await;
     assert_eq!(created.status, 201);
@@ -79,17 +79,17 @@ async fn a_callback_lives_from_create_to_delete() {
 
     let mutations = simulator.mutations();
     let story: Vec<_> = mutations.iter().map(|it| (it.change, it.cause)).collect();
-    let by = Cause::Call;
+    let by = LoggedCause::Call;
     let expected = [
-        (Change::Created, by(1)),
-        (Change::Updated, by(4)),
-        (Change::Deleted, by(5)),
+        (LoggedChange::Created, by(1)),
+        (LoggedChange::Updated, by(4)),
+        (LoggedChange::Deleted, by(5)),
     ];
     assert_eq!(story, expected);
     let call = &simulator.calls()[0];
     assert_eq!(
         (call.operation, call.status, call.committed),
-        (Operation::Create, Some(201), true)
+        (LoggedOperation::Create, Some(201), true)
     );
     assert_eq!(call.row_id.as_ref(), Some(&id));
     assert_eq!(call.request_id, request_id);
@@ -196,7 +196,7 @@ fn refused_bodies() -> Vec<(Value, &'static str)> {
 
 #[tokio::test]
 async fn a_create_is_checked_field_by_field() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     for (changes, detail) in refused_bodies() {
         let answer = client.create(&body_with("live", &changes)).await;
         assert_eq!(
@@ -238,7 +238,7 @@ async fn a_create_is_checked_field_by_field() {
 
 #[tokio::test]
 async fn what_is_not_the_api_is_refused() {
-    let (_simulator, client) = start(Settings::default());
+    let (_simulator, client) = start(SimulatorSettings::default());
     let other = "/v1/ffffffffffffffffffffffffffffffff/record/callbacks";
     let row = format!("{CALLBACKS}/e2fe84def7e476651034ec4b9e92bc30");
     for (method, target, status, code) in [
@@ -294,7 +294,7 @@ async fn what_is_not_the_api_is_refused() {
 
 #[tokio::test]
 async fn lists_are_paged_and_filtered() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     for number in 0..12 {
         simulator.insert_row(
             PROJECT,

@@ -4,33 +4,33 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use live_simulator::Cloud;
-use live_simulator::Credential;
-use live_simulator::Fault;
-use live_simulator::Operation;
-use live_simulator::Refusal;
+use live_simulator::CloudRefusal;
+use live_simulator::KnownCredential;
+use live_simulator::LoggedOperation;
 use live_simulator::Rights;
-use live_simulator::Settings;
+use live_simulator::ScriptedFault;
+use live_simulator::SimulatorSettings;
 use live_simulator::settings::PlainHttp;
 
 use crate::client::ACCESS_KEY;
-use crate::client::Answer;
 use crate::client::BOUND;
 use crate::client::CALLBACKS;
-use crate::client::Client;
+use crate::client::ClientAnswer;
 use crate::client::PROJECT;
 use crate::client::SECRET_KEY;
+use crate::client::SuiteClient;
 use crate::client::body;
 use crate::client::start;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn refused(answer: &Answer, status: u16, code: &str, text: &str) {
+fn refused(answer: &ClientAnswer, status: u16, code: &str, text: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code));
     let message = answer.json()["error_msg"].as_str().unwrap().to_owned();
     assert!(message.contains(text), "{message}");
 }
 
-async fn with_headers(client: &Client, headers: &[(&str, &str)]) -> Answer {
+async fn with_headers(client: &SuiteClient, headers: &[(&str, &str)]) -> ClientAnswer {
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -43,7 +43,7 @@ async fn with_headers(client: &Client, headers: &[(&str, &str)]) -> Answer {
 
 #[tokio::test]
 async fn credentials_that_are_not_accepted() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     refused(
         &with_headers(&client, &[]).await,
         401,
@@ -52,7 +52,7 @@ async fn credentials_that_are_not_accepted() {
     );
     let basic = with_headers(&client, &[("authorization", "Basic dGVzdDp0ZXN0")]).await;
     refused(&basic, 401, "APIG.0301", "unknown signing algorithm");
-    let unknown = Client {
+    let unknown = SuiteClient {
         access_key: "AKOTHER".to_owned(),
         ..client.clone()
     };
@@ -90,7 +90,7 @@ async fn credentials_that_are_not_accepted() {
 
 #[tokio::test]
 async fn a_signature_covers_body_and_target() {
-    let (_simulator, client) = start(Settings::default());
+    let (_simulator, client) = start(SimulatorSettings::default());
     let date = crate::client::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let sent: Vec<(String, String)> = [
         ("content-type", "application/json"),
@@ -125,8 +125,8 @@ async fn a_signature_covers_body_and_target() {
 
 #[tokio::test]
 async fn dates_may_be_fifteen_minutes_off() {
-    let (simulator, client) = start(Settings::default());
-    let ahead = |minutes| Client {
+    let (simulator, client) = start(SimulatorSettings::default());
+    let ahead = |minutes| SuiteClient {
         ahead: SignedDuration::from_mins(minutes),
         ..client.clone()
     };
@@ -163,9 +163,9 @@ async fn dates_may_be_fifteen_minutes_off() {
 
 #[tokio::test]
 async fn six_failures_lock_an_access_key() {
-    let (simulator, client) = start(Settings::default());
-    simulator.add_credential(Credential::new("AKOTHER", "SKOTHER", PROJECT));
-    let other = Client {
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.add_credential(KnownCredential::new("AKOTHER", "SKOTHER", PROJECT));
+    let other = SuiteClient {
         access_key: "AKOTHER".to_owned(),
         secret_key: "SKOTHER".to_owned(),
         ..client.clone()
@@ -207,8 +207,9 @@ async fn six_failures_lock_an_access_key() {
 
 #[tokio::test]
 async fn temporary_keys_need_their_token() {
-    let (simulator, client) = start(Settings::default());
-    let temporary = Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT).security_token("TESTTOKEN");
+    let (simulator, client) = start(SimulatorSettings::default());
+    let temporary =
+        KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT).security_token("TESTTOKEN");
     simulator.add_credential(temporary.clone());
     refused(&client.list("").await, 401, "APIG.0301", "security token");
     let other = client.clone().with_header("x-security-token", "OTHERTOKEN");
@@ -216,7 +217,7 @@ async fn temporary_keys_need_their_token() {
     let right = client.clone().with_header("x-security-token", "TESTTOKEN");
     assert_eq!(right.list("").await.status, 200);
     let expires_at = Some(simulator.now());
-    simulator.add_credential(Credential {
+    simulator.add_credential(KnownCredential {
         expires_at,
         ..temporary
     });
@@ -225,7 +226,7 @@ async fn temporary_keys_need_their_token() {
 
 #[tokio::test]
 async fn tokens_serve_in_place_of_signatures() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     simulator.add_token("TESTTOKEN", Rights::full("somebody", PROJECT), DAY);
     simulator.add_token("EXPIRED", Rights::full("somebody", PROJECT), Duration::ZERO);
     let no_project = Rights {
@@ -258,15 +259,15 @@ async fn tokens_serve_in_place_of_signatures() {
 
 #[tokio::test]
 async fn rights_are_checked_for_each_operation() {
-    let (simulator, client) = start(Settings::default());
-    let full = Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT);
-    simulator.add_credential(full.clone().deny(Operation::Create));
+    let (simulator, client) = start(SimulatorSettings::default());
+    let full = KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT);
+    simulator.add_credential(full.clone().deny(LoggedOperation::Create));
     let denied = client.create(&body("live")).await;
     refused(&denied, 401, "LIVE.100011003", "No permission");
     assert_eq!(denied.json()["error_detail"], "live:record:createCallback");
     assert_eq!(client.list("").await.status, 200);
 
-    simulator.add_credential(full.clone().refused_with(Refusal::account_frozen()));
+    simulator.add_credential(full.clone().refused_with(CloudRefusal::account_frozen()));
     refused(&client.list("").await, 401, "LIVE.100011014", "frozen");
 
     simulator.add_credential(full);
@@ -285,9 +286,9 @@ async fn rights_are_checked_for_each_operation() {
 
 #[tokio::test]
 async fn projects_are_kept_apart() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let second = "fedcba9876543210fedcba9876543210";
-    let both = Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT).project(second, "cn-east-3");
+    let both = KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT).project(second, "cn-east-3");
     simulator.add_credential(both);
     let id = client.create(&body("live")).await.id();
     let elsewhere = format!("/v1/{second}/record/callbacks");
@@ -313,14 +314,14 @@ async fn projects_are_kept_apart() {
 
 #[tokio::test]
 async fn calls_are_counted_for_each_user() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         calls_per_minute: Some(3),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     let (simulator, client) = start(settings);
-    simulator.add_credential(Credential::new("AKSAME", "SKSAME", PROJECT).user(ACCESS_KEY));
-    simulator.add_credential(Credential::new("AKOTHER", "SKOTHER", PROJECT));
-    let of = |access_key: &str, secret_key: &str| Client {
+    simulator.add_credential(KnownCredential::new("AKSAME", "SKSAME", PROJECT).user(ACCESS_KEY));
+    simulator.add_credential(KnownCredential::new("AKOTHER", "SKOTHER", PROJECT));
+    let of = |access_key: &str, secret_key: &str| SuiteClient {
         access_key: access_key.to_owned(),
         secret_key: secret_key.to_owned(),
         ..client.clone()
@@ -346,13 +347,13 @@ async fn calls_are_counted_for_each_user() {
 
 #[tokio::test]
 async fn too_many_calls_at_once_are_a_500() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         concurrent_calls: Some(1),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     let (simulator, client) = start(settings);
     assert_eq!(client.list("").await.status, 200);
-    simulator.fault(Fault::on(Operation::Create).delay_before(DAY));
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).delay_before(DAY));
     let slow = tokio::spawn({
         let client = client.clone();
         async move { client.create(&body("live")).await }
@@ -368,9 +369,9 @@ async fn too_many_calls_at_once_are_a_500() {
 
 #[tokio::test]
 async fn plain_http_may_be_refused() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         plain_http: PlainHttp::Refuse,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     let (_simulator, client) = start(settings);
     refused(&client.list("").await, 400, "LIVE.100011004", "HTTPS");

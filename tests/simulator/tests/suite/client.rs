@@ -12,9 +12,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use live_simulator::Credential;
-use live_simulator::Settings;
+use live_simulator::KnownCredential;
 use live_simulator::Simulator;
+use live_simulator::SimulatorSettings;
 use ring::digest;
 use ring::hmac;
 use serde_json::Value;
@@ -36,13 +36,13 @@ pub(crate) const BOUND: Duration = Duration::from_secs(10);
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ClientAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) bytes: Bytes,
 }
 
-impl Answer {
+impl ClientAnswer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.bytes))
@@ -68,7 +68,7 @@ impl Answer {
 
 /// A client with a credential.
 #[derive(Clone)]
-pub(crate) struct Client {
+pub(crate) struct SuiteClient {
     pub(crate) address: String,
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
@@ -77,10 +77,10 @@ pub(crate) struct Client {
 }
 
 /// A simulator with the test credential, and a client of it.
-pub(crate) fn start(settings: Settings) -> (Simulator, Client) {
+pub(crate) fn start(settings: SimulatorSettings) -> (Simulator, SuiteClient) {
     let simulator = Simulator::start(settings).unwrap();
-    simulator.add_credential(Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT));
-    let client = Client::new(&simulator.endpoint());
+    simulator.add_credential(KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT));
+    let client = SuiteClient::new(&simulator.endpoint());
     (simulator, client)
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn body_with(app: &str, changes: &Value) -> Value {
     body
 }
 
-impl Client {
+impl SuiteClient {
     pub(crate) fn new(endpoint: &str) -> Self {
         Self {
             address: endpoint.trim_start_matches("http://").to_owned(),
@@ -130,31 +130,31 @@ impl Client {
         self
     }
 
-    pub(crate) async fn create(&self, body: &Value) -> Answer {
+    pub(crate) async fn create(&self, body: &Value) -> ClientAnswer {
         self.send("POST", CALLBACKS, Some(body))
             .await
             .expect("an answer")
     }
 
-    pub(crate) async fn list(&self, query: &str) -> Answer {
+    pub(crate) async fn list(&self, query: &str) -> ClientAnswer {
         self.send("GET", &format!("{CALLBACKS}?{query}"), None)
             .await
             .expect("an answer")
     }
 
-    pub(crate) async fn get(&self, id: &str) -> Answer {
+    pub(crate) async fn get(&self, id: &str) -> ClientAnswer {
         self.send("GET", &format!("{CALLBACKS}/{id}"), None)
             .await
             .expect("an answer")
     }
 
-    pub(crate) async fn update(&self, id: &str, body: &Value) -> Answer {
+    pub(crate) async fn update(&self, id: &str, body: &Value) -> ClientAnswer {
         self.send("PUT", &format!("{CALLBACKS}/{id}"), Some(body))
             .await
             .expect("an answer")
     }
 
-    pub(crate) async fn delete(&self, id: &str) -> Answer {
+    pub(crate) async fn delete(&self, id: &str) -> ClientAnswer {
         self.send("DELETE", &format!("{CALLBACKS}/{id}"), None)
             .await
             .expect("an answer")
@@ -166,7 +166,7 @@ impl Client {
         method: &str,
         target: &str,
         body: Option<&Value>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ClientAnswer, String> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut headers = self.headers.clone();
         let has_type = headers.iter().any(|(name, _)| name == "content-type");
@@ -188,7 +188,7 @@ impl Client {
         target: &str,
         headers: &[(String, String)],
         body: Bytes,
-    ) -> Result<Answer, String> {
+    ) -> Result<ClientAnswer, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let stream = TcpStream::connect(&self.address)
             .await
@@ -213,7 +213,7 @@ impl Client {
                 .await
                 .map_err(|error| text(&error))?
                 .to_bytes();
-            Ok(Answer {
+            Ok(ClientAnswer {
                 status: parts.status.as_u16(),
                 headers: parts.headers,
                 bytes,
@@ -277,7 +277,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// The apps of a list, in its order.
-pub(crate) fn apps(list: &Answer) -> Vec<String> {
+pub(crate) fn apps(list: &ClientAnswer) -> Vec<String> {
     list.json()["callback_config"]
         .as_array()
         .expect("callback_config")
@@ -287,7 +287,7 @@ pub(crate) fn apps(list: &Answer) -> Vec<String> {
 }
 
 /// Creates callbacks for these apps and returns their ids.
-pub(crate) async fn create_all(client: &Client, apps: &[&str]) -> Vec<String> {
+pub(crate) async fn create_all(client: &SuiteClient, apps: &[&str]) -> Vec<String> {
     let mut ids = Vec::new();
     for app in apps {
         ids.push(client.create(&body(app)).await.id());

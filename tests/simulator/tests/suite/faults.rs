@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use live_simulator::Answer;
+use live_simulator::CallPhase;
 use live_simulator::Cloud;
-use live_simulator::Fault;
-use live_simulator::Operation;
-use live_simulator::Payload;
-use live_simulator::Phase;
-use live_simulator::Refusal;
+use live_simulator::CloudRefusal;
+use live_simulator::LoggedOperation;
 use live_simulator::RowPatch;
-use live_simulator::Settings;
+use live_simulator::ScriptedAnswer;
+use live_simulator::ScriptedFault;
+use live_simulator::ScriptedPayload;
+use live_simulator::SimulatorSettings;
 use live_simulator::settings::Connections;
 use serde_json::json;
 use tokio::time::Instant;
@@ -27,13 +27,13 @@ use crate::client::start;
 
 #[tokio::test]
 async fn a_lost_call_changes_nothing_and_a_lost_reply_does() {
-    let (simulator, client) = start(Settings::default());
-    simulator.fault(Fault::on(Operation::Create).lose_call());
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).lose_call());
     let lost = client.send("POST", CALLBACKS, Some(&body("a"))).await;
     assert!(lost.is_err());
     assert!(simulator.rows().is_empty());
 
-    simulator.fault(Fault::on(Operation::Create).lose_reply());
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).lose_reply());
     let lost = client.send("POST", CALLBACKS, Some(&body("a"))).await;
     assert!(lost.is_err());
     assert_eq!(simulator.rows().len(), 1);
@@ -50,16 +50,20 @@ async fn a_lost_call_changes_nothing_and_a_lost_reply_does() {
 
 #[tokio::test]
 async fn errors_come_before_or_after_the_commit() {
-    let (simulator, client) = start(Settings::default());
-    let error = Refusal::new(500, "LIVE.100011005", "Internal server error.");
-    simulator.fault(Fault::on(Operation::Create).refuse(&error));
+    let (simulator, client) = start(SimulatorSettings::default());
+    let error = CloudRefusal::new(500, "LIVE.100011005", "Internal server error.");
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).refuse(&error));
     let before = client.create(&body("a")).await;
     assert_eq!(
         (before.status, before.code().as_str()),
         (500, "LIVE.100011005")
     );
     assert!(simulator.rows().is_empty());
-    simulator.fault(Fault::on(Operation::Create).refuse(&error).after_commit());
+    simulator.fault(
+        ScriptedFault::on(LoggedOperation::Create)
+            .refuse(&error)
+            .after_commit(),
+    );
     assert_eq!(client.create(&body("a")).await.status, 500);
     assert_eq!(simulator.rows().len(), 1);
     assert_eq!(
@@ -70,11 +74,12 @@ async fn errors_come_before_or_after_the_commit() {
 
 #[tokio::test]
 async fn rules_choose_their_calls() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let ids = create_all(&client, &["a", "b"]).await;
-    let fault = |fault: Fault| simulator.fault(fault.reply(503, Payload::default()));
+    let fault =
+        |fault: ScriptedFault| simulator.fault(fault.reply(503, ScriptedPayload::default()));
 
-    fault(Fault::on(Operation::List).nth(2));
+    fault(ScriptedFault::on(LoggedOperation::List).nth(2));
     let statuses = [
         client.get(&ids[0]).await.status,
         client.list("").await.status,
@@ -83,13 +88,13 @@ async fn rules_choose_their_calls() {
     ];
     assert_eq!(statuses, [200, 200, 503, 200]);
 
-    fault(Fault::any().times(2));
+    fault(ScriptedFault::any().times(2));
     assert_eq!(client.get(&ids[0]).await.status, 503);
     assert_eq!(client.list("").await.status, 503);
     assert_eq!(client.list("").await.status, 200);
     assert!(simulator.faults().is_empty());
 
-    fault(Fault::any().app("b").always());
+    fault(ScriptedFault::any().app("b").always());
     for _ in 0..2 {
         assert_eq!(client.get(&ids[0]).await.status, 200);
         assert_eq!(client.get(&ids[1]).await.status, 503);
@@ -99,18 +104,19 @@ async fn rules_choose_their_calls() {
     }
     simulator.clear_faults();
 
-    fault(Fault::on(Operation::Get).id(&ids[1]));
+    fault(ScriptedFault::on(LoggedOperation::Get).id(&ids[1]));
     assert_eq!(client.get(&ids[0]).await.status, 200);
     assert_eq!(client.get(&ids[1]).await.status, 503);
 
-    fault(Fault::on(Operation::Create).publish_domain("other.example.com"));
+    fault(ScriptedFault::on(LoggedOperation::Create).publish_domain("other.example.com"));
     assert_eq!(client.create(&body("c")).await.status, 201);
     let other = body_with("c", &json!({"publish_domain": "other.example.com"}));
     assert_eq!(client.create(&other).await.status, 503);
 
     // The first rule that is due wins; the others keep their turn.
-    fault(Fault::on(Operation::List));
-    simulator.fault(Fault::on(Operation::List).reply(502, Payload::default()));
+    fault(ScriptedFault::on(LoggedOperation::List));
+    simulator
+        .fault(ScriptedFault::on(LoggedOperation::List).reply(502, ScriptedPayload::default()));
     assert_eq!(
         [client.list("").await.status, client.list("").await.status],
         [503, 502]
@@ -119,8 +125,11 @@ async fn rules_choose_their_calls() {
 
 #[tokio::test]
 async fn only_calls_that_are_let_in_meet_faults() {
-    let (simulator, client) = start(Settings::default());
-    simulator.fault(Fault::on(Operation::List).reply(200, Payload::Json(json!({"total": 0}))));
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.fault(
+        ScriptedFault::on(LoggedOperation::List)
+            .reply(200, ScriptedPayload::Json(json!({"total": 0}))),
+    );
     let wrong = client.clone().with_secret_key("SKWRONG");
     assert_eq!(wrong.list("").await.status, 401);
     assert_eq!(simulator.faults().len(), 1);
@@ -129,9 +138,9 @@ async fn only_calls_that_are_let_in_meet_faults() {
 
 #[tokio::test]
 async fn a_create_commits_after_its_caller_has_given_up() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let late = Duration::from_millis(300);
-    simulator.fault(Fault::on(Operation::Create).delay_before(late));
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).delay_before(late));
     let caller = tokio::spawn({
         let client = client.clone();
         async move { client.send("POST", CALLBACKS, Some(&body("late"))).await }
@@ -158,9 +167,9 @@ async fn a_create_commits_after_its_caller_has_given_up() {
 
 #[tokio::test]
 async fn answers_can_be_late() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let delay = Duration::from_millis(200);
-    simulator.fault(Fault::on(Operation::Create).delay_after(delay));
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).delay_after(delay));
     let begun = Instant::now();
     assert_eq!(client.create(&body("a")).await.status, 201);
     assert!(begun.elapsed() >= delay);
@@ -172,8 +181,8 @@ async fn answers_can_be_late() {
 
 #[tokio::test]
 async fn a_hung_call_is_not_answered() {
-    let (simulator, client) = start(Settings::default());
-    simulator.fault(Fault::on(Operation::List).hang());
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.fault(ScriptedFault::on(LoggedOperation::List).hang());
     let caller = tokio::spawn({
         let client = client.clone();
         async move { client.send("GET", CALLBACKS, None).await }
@@ -190,12 +199,12 @@ async fn a_hung_call_is_not_answered() {
 
 #[tokio::test]
 async fn answers_can_be_anything() {
-    let (simulator, client) = start(Settings::default());
-    let on_list = || Fault::on(Operation::List);
+    let (simulator, client) = start(SimulatorSettings::default());
+    let on_list = || ScriptedFault::on(LoggedOperation::List);
 
     simulator.fault(
         on_list()
-            .reply(302, Payload::default())
+            .reply(302, ScriptedPayload::default())
             .header("location", "http://x/"),
     );
     let redirect = client.list("").await;
@@ -204,12 +213,12 @@ async fn answers_can_be_anything() {
         (302, "http://x/")
     );
 
-    let bare = on_list().reply(200, Payload::Text("{}".to_owned()));
+    let bare = on_list().reply(200, ScriptedPayload::Text("{}".to_owned()));
     simulator.fault(bare.header("date", "").header("X-Request-Id", ""));
     let bare = client.list("").await;
     assert_eq!((bare.header("date"), bare.header("x-request-id")), ("", ""));
 
-    let html = Payload::Text("<html>503</html>".to_owned());
+    let html = ScriptedPayload::Text("<html>503</html>".to_owned());
     simulator.fault(
         on_list()
             .reply(503, html)
@@ -222,34 +231,34 @@ async fn answers_can_be_anything() {
     );
     assert_eq!(page.bytes, "<html>503</html>");
 
-    simulator.fault(on_list().reply(200, Payload::Fill(2 << 20)));
+    simulator.fault(on_list().reply(200, ScriptedPayload::Fill(2 << 20)));
     assert_eq!(client.list("").await.bytes.len(), 2 << 20);
 
-    simulator.fault(on_list().reply(200, Payload::Hex("7b22ff227d".to_owned())));
+    simulator.fault(on_list().reply(200, ScriptedPayload::Hex("7b22ff227d".to_owned())));
     assert_eq!(client.list("").await.bytes.as_ref(), b"{\"\xff\"}");
 
     simulator.fault(on_list().cut(10));
     assert!(client.send("GET", CALLBACKS, None).await.is_err());
     assert_eq!(simulator.calls().last().unwrap().status, Some(200));
 
-    let raw = Payload::Text("SSH-2.0-OpenSSH_9.9\r\n".to_owned());
-    simulator.fault(on_list().answer(Answer::Raw(raw)));
+    let raw = ScriptedPayload::Text("SSH-2.0-OpenSSH_9.9\r\n".to_owned());
+    simulator.fault(on_list().answer(ScriptedAnswer::Raw(raw)));
     assert!(client.send("GET", CALLBACKS, None).await.is_err());
 
     let short = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort";
-    simulator.fault(on_list().answer(Answer::Raw(Payload::Text(short.to_owned()))));
+    simulator.fault(on_list().answer(ScriptedAnswer::Raw(ScriptedPayload::Text(short.to_owned()))));
     assert!(client.send("GET", CALLBACKS, None).await.is_err());
     assert_eq!(client.list("").await.status, 200);
 }
 
 #[tokio::test]
 async fn the_cloud_can_make_something_else_of_a_write() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let patch = RowPatch {
         notify_callback_url: Some("https://hooks.example.com/record/".to_owned()),
         ..RowPatch::default()
     };
-    simulator.fault(Fault::on(Operation::Create).rewrite(patch));
+    simulator.fault(ScriptedFault::on(LoggedOperation::Create).rewrite(patch));
     let created = client.create(&body("a")).await.json();
     assert_eq!(
         created["notify_callback_url"],
@@ -259,7 +268,7 @@ async fn the_cloud_can_make_something_else_of_a_write() {
 
 #[tokio::test]
 async fn connections_can_be_refused() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     simulator.settings(|settings| settings.connections = Connections::Close);
     assert!(client.send("GET", CALLBACKS, None).await.is_err());
     assert!(simulator.calls().is_empty());
@@ -276,7 +285,7 @@ async fn connections_can_be_refused() {
 
 #[tokio::test]
 async fn hooks_are_called_around_the_commit() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cloud = simulator.cloud();
     simulator.on_call({
@@ -291,17 +300,17 @@ async fn hooks_are_called_around_the_commit() {
     client.create(&body("a")).await;
     client.create(&body("a")).await;
     let expected = [
-        (Phase::BeforeCommit, Operation::Create, false, 0),
-        (Phase::AfterCommit, Operation::Create, true, 1),
-        (Phase::BeforeCommit, Operation::Create, false, 1),
-        (Phase::AfterCommit, Operation::Create, false, 1),
+        (CallPhase::BeforeCommit, LoggedOperation::Create, false, 0),
+        (CallPhase::AfterCommit, LoggedOperation::Create, true, 1),
+        (CallPhase::BeforeCommit, LoggedOperation::Create, false, 1),
+        (CallPhase::AfterCommit, LoggedOperation::Create, false, 1),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 #[tokio::test]
 async fn a_wait_in_vain_tells_what_was_seen() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     client.list("limit=3").await;
     let waited = simulator
         .wait_for("a create", Duration::from_millis(50), |_| false)

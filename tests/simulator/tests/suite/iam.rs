@@ -1,20 +1,20 @@
 //! IAM and what stands beside it: tokens, temporary keys, project look-up, keys for workloads.
 
-use live_simulator::Credential;
+use live_simulator::KnownCredential;
+use live_simulator::KnownUser;
 use live_simulator::Metadata;
 use live_simulator::Rights;
-use live_simulator::Settings;
-use live_simulator::User;
+use live_simulator::SimulatorSettings;
 use live_simulator::Workload;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::client::ACCESS_KEY;
-use crate::client::Answer;
 use crate::client::CALLBACKS;
-use crate::client::Client;
+use crate::client::ClientAnswer;
 use crate::client::PROJECT;
 use crate::client::SECRET_KEY;
+use crate::client::SuiteClient;
 use crate::client::start;
 
 fn sign_in(name: &str, password: &str, scope: &Value) -> Value {
@@ -23,17 +23,22 @@ fn sign_in(name: &str, password: &str, scope: &Value) -> Value {
     json!({"auth": {"identity": identity, "scope": scope}})
 }
 
-async fn post(client: &Client, target: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+async fn post(
+    client: &SuiteClient,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> ClientAnswer {
     send(client, "POST", target, headers, body.to_string()).await
 }
 
 async fn send(
-    client: &Client,
+    client: &SuiteClient,
     method: &str,
     target: &str,
     headers: &[(&str, &str)],
     body: String,
-) -> Answer {
+) -> ClientAnswer {
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -45,8 +50,8 @@ async fn send(
 }
 
 /// Whether a temporary key, as some service handed it out, is accepted by the API.
-async fn accepted(client: &Client, access: &Value, secret: &Value, token: &Value) -> bool {
-    let temporary = Client {
+async fn accepted(client: &SuiteClient, access: &Value, secret: &Value, token: &Value) -> bool {
+    let temporary = SuiteClient {
         access_key: access.as_str().unwrap().to_owned(),
         secret_key: secret.as_str().unwrap().to_owned(),
         ..client.clone()
@@ -55,7 +60,7 @@ async fn accepted(client: &Client, access: &Value, secret: &Value, token: &Value
     temporary.list("").await.status == 200
 }
 
-async fn accepted_of(client: &Client, key: &Value) -> bool {
+async fn accepted_of(client: &SuiteClient, key: &Value) -> bool {
     accepted(
         client,
         &key["access"],
@@ -67,8 +72,13 @@ async fn accepted_of(client: &Client, key: &Value) -> bool {
 
 #[tokio::test]
 async fn a_password_buys_a_token_for_one_project() {
-    let (simulator, client) = start(Settings::default());
-    simulator.add_user(User::new("testdomain", "somebody", "testpassword", PROJECT));
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.add_user(KnownUser::new(
+        "testdomain",
+        "somebody",
+        "testpassword",
+        PROJECT,
+    ));
     let tokens = "/v3/auth/tokens";
     for scope in [
         json!({"project": {"name": "cn-north-4"}}),
@@ -126,8 +136,13 @@ async fn a_password_buys_a_token_for_one_project() {
 
 #[tokio::test]
 async fn wrong_passwords_lock_the_user() {
-    let (simulator, client) = start(Settings::default());
-    simulator.add_user(User::new("testdomain", "somebody", "testpassword", PROJECT));
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.add_user(KnownUser::new(
+        "testdomain",
+        "somebody",
+        "testpassword",
+        PROJECT,
+    ));
     let attempt = async |password| {
         let body = sign_in("somebody", password, &json!({"project": {"id": PROJECT}}));
         post(&client, "/v3/auth/tokens", &[], &body).await
@@ -153,12 +168,17 @@ async fn wrong_passwords_lock_the_user() {
 
 #[tokio::test]
 async fn token_requests_can_be_throttled() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         token_requests_per_minute: Some(1),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     let (simulator, client) = start(settings);
-    simulator.add_user(User::new("testdomain", "somebody", "testpassword", PROJECT));
+    simulator.add_user(KnownUser::new(
+        "testdomain",
+        "somebody",
+        "testpassword",
+        PROJECT,
+    ));
     let body = sign_in(
         "somebody",
         "testpassword",
@@ -175,8 +195,8 @@ async fn token_requests_can_be_throttled() {
 
 #[tokio::test]
 async fn projects_are_found_by_name() {
-    let (simulator, client) = start(Settings::default());
-    let credential = Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT)
+    let (simulator, client) = start(SimulatorSettings::default());
+    let credential = KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT)
         .project("second", "cn-north-4_sub")
         .project("third", "cn-east-3");
     simulator.add_credential(credential);
@@ -205,8 +225,13 @@ async fn projects_are_found_by_name() {
 
 #[tokio::test]
 async fn a_token_buys_a_temporary_key() {
-    let (simulator, client) = start(Settings::default());
-    simulator.add_user(User::new("testdomain", "somebody", "testpassword", PROJECT));
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.add_user(KnownUser::new(
+        "testdomain",
+        "somebody",
+        "testpassword",
+        PROJECT,
+    ));
     let body = sign_in(
         "somebody",
         "testpassword",
@@ -244,7 +269,7 @@ async fn a_token_buys_a_temporary_key() {
 
 #[tokio::test]
 async fn workloads_obtain_temporary_keys() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let workload = Workload {
         rights: Rights::full("workload", PROJECT),
         idp_id: Some("test-idp".to_owned()),

@@ -7,16 +7,16 @@ use http::Request;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use live_simulator::Cloud;
-use live_simulator::Credential;
 use live_simulator::Delivery;
-use live_simulator::Fault;
+use live_simulator::ExchangeScheme;
+use live_simulator::KnownCredential;
 use live_simulator::Listen;
-use live_simulator::Operation;
+use live_simulator::LoggedOperation;
 use live_simulator::Rights;
 use live_simulator::RowPatch;
-use live_simulator::Settings;
+use live_simulator::ScriptedFault;
 use live_simulator::Simulator;
-use live_simulator::Transport;
+use live_simulator::SimulatorSettings;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ use crate::client::start;
 
 #[tokio::test]
 async fn a_cloud_can_go_down_and_come_back_with_its_rows() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     create_all(&client, &["live"]).await;
     let cloud = simulator.cloud();
     let listen = Listen {
@@ -48,8 +48,8 @@ async fn a_cloud_can_go_down_and_come_back_with_its_rows() {
 
 #[tokio::test]
 async fn a_hung_call_does_not_delay_the_end() {
-    let (simulator, client) = start(Settings::default());
-    simulator.fault(Fault::on(Operation::List).hang());
+    let (simulator, client) = start(SimulatorSettings::default());
+    simulator.fault(ScriptedFault::on(LoggedOperation::List).hang());
     let hung = tokio::spawn(async move { client.send("GET", CALLBACKS, None).await });
     let arrived = |cloud: &Cloud| !cloud.calls().is_empty();
     simulator
@@ -64,7 +64,7 @@ async fn a_hung_call_does_not_delay_the_end() {
 
 #[tokio::test]
 async fn a_thousand_rows_are_listed_whole() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let mut expected = Vec::new();
     for number in 0..1000 {
         let app = number.to_string();
@@ -84,10 +84,10 @@ async fn a_cloud_without_sockets_lives_in_virtual_time() {
     let begun = Instant::now();
     let epoch: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
     let clock = move || epoch + SignedDuration::try_from(begun.elapsed()).unwrap();
-    let cloud = Cloud::with_clock(Settings::default(), clock);
-    cloud.add_credential(Credential::new(ACCESS_KEY, SECRET_KEY, PROJECT));
+    let cloud = Cloud::with_clock(SimulatorSettings::default(), clock);
+    cloud.add_credential(KnownCredential::new(ACCESS_KEY, SECRET_KEY, PROJECT));
     cloud.add_token("TESTTOKEN", Rights::full("somebody", PROJECT), BOUND * 1000);
-    cloud.fault(Fault::on(Operation::Create).delay_before(Duration::from_secs(3600)));
+    cloud.fault(ScriptedFault::on(LoggedOperation::Create).delay_before(Duration::from_secs(3600)));
     let create = |app: &str| {
         Request::post(CALLBACKS)
             .header("x-auth-token", "TESTTOKEN")
@@ -96,7 +96,7 @@ async fn a_cloud_without_sockets_lives_in_virtual_time() {
             .unwrap()
     };
 
-    let call = cloud.call(create("late"), Transport::Tls);
+    let call = cloud.call(create("late"), ExchangeScheme::Tls);
     assert!(
         tokio::time::timeout(Duration::from_secs(15), call)
             .await
@@ -109,7 +109,7 @@ async fn a_cloud_without_sockets_lives_in_virtual_time() {
         "2030-01-01T01:00:00Z"
     );
 
-    let Delivery::Whole(answer) = cloud.call(create("soon"), Transport::Tls).await else {
+    let Delivery::Whole(answer) = cloud.call(create("soon"), ExchangeScheme::Tls).await else {
         panic!("no answer");
     };
     assert_eq!(answer.status(), 201);

@@ -30,10 +30,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use crate::client::ACCESS_KEY;
-use crate::client::Client;
 use crate::client::PROJECT;
 use crate::client::SECRET_KEY;
 use crate::client::SIGN_KEY;
+use crate::client::SuiteClient;
 use crate::client::body;
 use crate::client::body_with;
 
@@ -41,8 +41,8 @@ use crate::client::body_with;
 struct Program {
     child: Child,
     started: Value,
-    client: Client,
-    control: Client,
+    client: SuiteClient,
+    control: SuiteClient,
 }
 
 impl Drop for Program {
@@ -65,7 +65,7 @@ impl Program {
             .read_line(&mut line)
             .unwrap();
         let started: Value = serde_json::from_str(&line).unwrap();
-        let client = |name: &str| Client::new(started[name].as_str().unwrap());
+        let client = |name: &str| SuiteClient::new(started[name].as_str().unwrap());
         let (client, control) = (client("endpoint"), client("control"));
         Self {
             child,
@@ -284,7 +284,7 @@ async fn tls_is_vouched_for_by_the_printed_authority() {
     let other = ServerName::try_from("other.example.com").unwrap();
     assert!(connector.connect(other, stream).await.is_err());
 
-    let plain = Client::new(&format!("http://{address}"));
+    let plain = SuiteClient::new(&format!("http://{address}"));
     let answer = plain.list("").await;
     assert_eq!(
         (answer.status, answer.code().as_str()),

@@ -1,13 +1,13 @@
 //! Every undocumented behaviour is a switch, and every switch does what it says.
 
-use live_simulator::Cause;
+use live_simulator::LoggedCause;
 use live_simulator::RowPatch;
-use live_simulator::Settings;
+use live_simulator::SimulatorSettings;
 use live_simulator::settings::AbsentUrl;
 use live_simulator::settings::Contract;
 use live_simulator::settings::Duplicate;
 use live_simulator::settings::ListOrder;
-use live_simulator::settings::Missing;
+use live_simulator::settings::MissingFields;
 use live_simulator::settings::Omitted;
 use live_simulator::settings::UnknownDomainList;
 use live_simulator::settings::UpdateMoves;
@@ -23,9 +23,9 @@ use crate::client::start;
 
 #[tokio::test]
 async fn rows_may_be_dated_by_a_clock_of_their_own() {
-    let (simulator, client) = start(Settings {
+    let (simulator, client) = start(SimulatorSettings {
         rows_clock_offset_s: -3600,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     });
     create_all(&client, &["live"]).await;
     let behind = simulator
@@ -36,7 +36,7 @@ async fn rows_may_be_dated_by_a_clock_of_their_own() {
 
 #[tokio::test]
 async fn one_place_holds_one_callback() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     create_all(&client, &["live", "*"]).await;
     let duplicate = client.create(&body("live")).await;
     assert_eq!(
@@ -54,9 +54,9 @@ async fn one_place_holds_one_callback() {
 
 #[tokio::test]
 async fn the_original_contract_returns_headers_only() {
-    let settings = Settings {
+    let settings = SimulatorSettings {
         contract: Contract::Original,
-        ..Settings::default()
+        ..SimulatorSettings::default()
     };
     let (simulator, client) = start(settings);
     let created = client.create(&body("live")).await;
@@ -70,7 +70,7 @@ async fn the_original_contract_returns_headers_only() {
 
 #[tokio::test]
 async fn every_open_question_is_a_switch() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let id = create_all(&client, &["live"]).await.remove(0);
     let missing = "e2fe84def7e476651034ec4b9e92bc30";
 
@@ -85,7 +85,8 @@ async fn every_open_question_is_a_switch() {
     ] {
         assert_eq!((answer.status, answer.code().as_str()), (404, code));
     }
-    simulator.settings(|settings| settings.missing_delete = Missing::new(400, "LIVE.100011001"));
+    simulator
+        .settings(|settings| settings.missing_delete = MissingFields::new(400, "LIVE.100011001"));
     let answer = client.delete(missing).await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
@@ -182,7 +183,7 @@ async fn every_open_question_is_a_switch() {
 
 #[tokio::test]
 async fn lists_have_the_order_that_is_asked_for() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let ids = create_all(&client, &["a", "b", "c", "d", "e", "f"]).await;
     assert_eq!(apps(&client.list("").await), ["a", "b", "c", "d", "e", "f"]);
     simulator.settings(|settings| settings.list_order = ListOrder::Newest);
@@ -203,7 +204,7 @@ async fn lists_have_the_order_that_is_asked_for() {
 
 #[tokio::test]
 async fn lists_may_lag_while_reads_by_id_do_not() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let old = create_all(&client, &["old"]).await.remove(0);
     simulator.settings(|settings| settings.list_lag_ms = 3_600_000);
     let id = create_all(&client, &["new"]).await.remove(0);
@@ -221,7 +222,7 @@ async fn lists_may_lag_while_reads_by_id_do_not() {
 
 #[tokio::test]
 async fn somebody_else_can_change_rows() {
-    let (simulator, client) = start(Settings::default());
+    let (simulator, client) = start(SimulatorSettings::default());
     let id = create_all(&client, &["live"]).await.remove(0);
     let patch = RowPatch {
         notify_callback_url: Some("http://other.example.com/".to_owned()),
@@ -244,7 +245,7 @@ async fn somebody_else_can_change_rows() {
     assert_eq!(client.list("").await.json()["total"], 0);
     assert_eq!(
         simulator.mutations().last().unwrap().cause,
-        Cause::OutOfBand
+        LoggedCause::OutOfBand
     );
     assert_eq!(simulator.counters().mutations, 1);
     assert!(simulator.edit_row(&id, &patch).is_none());

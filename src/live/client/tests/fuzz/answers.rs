@@ -5,15 +5,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
-use super::super::stage::Reply;
-use crate::{
-    fuzz::{json as any_json, moment, text},
-    live::{
-        sign::percent_encode,
-        transport::{Response, TransportError},
-    },
-    plan::failure::Operation,
-};
+use super::super::stage::StageReply;
+use crate::fuzz::{json as any_json, moment, text};
+use crate::platform::sign::percent_encode;
+use crate::platform::transport::{Response, TransportError};
+use crate::terms::failure::Operation;
 
 /// The id that is asked for.
 pub(super) const ID: &str = "e2fe84def7e476651034ec4b9e92bc30";
@@ -56,7 +52,7 @@ const CODES: &[&str] = &[
 ];
 
 #[derive(Debug, Clone)]
-pub(super) enum Body {
+pub(super) enum FuzzBody {
     Bytes(Vec<u8>),
     Text(String),
     Json(Value),
@@ -64,10 +60,10 @@ pub(super) enum Body {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Answered {
+pub(super) struct FuzzAnswer {
     pub(super) status: u16,
     headers: Vec<(&'static str, String)>,
-    pub(super) body: Body,
+    pub(super) body: FuzzBody,
     /// Only so much of the body arrives.
     cut: Option<Index>,
     /// The transport says that the rest never came.
@@ -75,10 +71,10 @@ pub(super) struct Answered {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Case {
+pub(super) struct FuzzCase {
     pub(super) operation: Operation,
     pub(super) pairs: Vec<(&'static str, String)>,
-    pub(super) answered: Answered,
+    pub(super) answered: FuzzAnswer,
 }
 
 /// A text that may repeat secrets of the request.
@@ -127,22 +123,22 @@ fn page() -> impl Strategy<Value = Value> {
         .prop_map(|(total, rows)| json!({"total": total, "callback_config": rows}))
 }
 
-fn body() -> impl Strategy<Value = Body> {
+fn body() -> impl Strategy<Value = FuzzBody> {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     prop_oneof![
-        2 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Body::Bytes),
-        2 => echo().prop_map(Body::Text),
-        1 => echo().prop_map(|text| Body::Text(format!("<html><body>{text}</body></html>"))),
-        1 => (0..5_000_usize).prop_map(move |depth| Body::Text(deep(depth))),
-        1 => (0..2_000_000_usize).prop_map(Body::Spaces),
-        4 => refusal().prop_map(Body::Json),
-        4 => row().prop_map(Body::Json),
-        2 => page().prop_map(Body::Json),
-        3 => any_json(NAMES).prop_map(Body::Json),
+        2 => prop::collection::vec(any::<u8>(), 0..200).prop_map(FuzzBody::Bytes),
+        2 => echo().prop_map(FuzzBody::Text),
+        1 => echo().prop_map(|text| FuzzBody::Text(format!("<html><body>{text}</body></html>"))),
+        1 => (0..5_000_usize).prop_map(move |depth| FuzzBody::Text(deep(depth))),
+        1 => (0..2_000_000_usize).prop_map(FuzzBody::Spaces),
+        4 => refusal().prop_map(FuzzBody::Json),
+        4 => row().prop_map(FuzzBody::Json),
+        2 => page().prop_map(FuzzBody::Json),
+        3 => any_json(NAMES).prop_map(FuzzBody::Json),
     ]
 }
 
-fn answered() -> impl Strategy<Value = Answered> {
+fn answered() -> impl Strategy<Value = FuzzAnswer> {
     let status = prop_oneof![
         3 => 200..206_u16, 3 => 400..430_u16, 2 => 500..505_u16, 1 => 300..309_u16, 1 => 100..1000_u16,
     ];
@@ -165,7 +161,7 @@ fn answered() -> impl Strategy<Value = Answered> {
         prop::option::weighted(0.2, any::<Index>()),
         prop::bool::weighted(0.1),
     )
-        .prop_map(|(status, headers, body, cut, broken)| Answered {
+        .prop_map(|(status, headers, body, cut, broken)| FuzzAnswer {
             status,
             headers,
             body,
@@ -192,7 +188,7 @@ fn pairs() -> impl Strategy<Value = Vec<(&'static str, String)>> {
     ]
 }
 
-pub(super) fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = FuzzCase> {
     let operation = prop_oneof![
         2 => Just(Operation::Create),
         1 => Just(Operation::Update),
@@ -200,7 +196,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
         1 => Just(Operation::Get),
         1 => Just(Operation::List),
     ];
-    (operation, pairs(), answered()).prop_map(|(operation, pairs, answered)| Case {
+    (operation, pairs(), answered()).prop_map(|(operation, pairs, answered)| FuzzCase {
         operation,
         pairs,
         answered,
@@ -233,14 +229,14 @@ fn in_json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-impl Answered {
+impl FuzzAnswer {
     /// The body that arrives.
     pub(super) fn body(&self, secrets: &[String]) -> Vec<u8> {
         let mut body = match &self.body {
-            Body::Bytes(bytes) => bytes.clone(),
-            Body::Text(text) => filled(text, secrets, str::to_owned).into_bytes(),
-            Body::Json(value) => filled(&value.to_string(), secrets, in_json).into_bytes(),
-            Body::Spaces(number) => vec![b' '; *number],
+            FuzzBody::Bytes(bytes) => bytes.clone(),
+            FuzzBody::Text(text) => filled(text, secrets, str::to_owned).into_bytes(),
+            FuzzBody::Json(value) => filled(&value.to_string(), secrets, in_json).into_bytes(),
+            FuzzBody::Spaces(number) => vec![b' '; *number],
         };
         if let Some(cut) = &self.cut {
             body.truncate(cut.index(body.len() + 1));
@@ -248,7 +244,7 @@ impl Answered {
         body
     }
 
-    pub(super) fn reply(&self, secrets: &[String]) -> Reply {
+    pub(super) fn reply(&self, secrets: &[String]) -> StageReply {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let value = filled(value, secrets, str::to_owned);

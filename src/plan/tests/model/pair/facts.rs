@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::world::{DAWN, Known, Neglect, Object, THEIRS, World, claim, place};
+use super::world::{DAWN, Neglect, PairKnown, PairObject, PairWorld, THEIRS, claim, place};
+use crate::plan::facts::ledger;
+use crate::plan::facts::record::Record;
 use crate::plan::facts::{
-    Access, Adoption, Definition, Desired, Facts, Key, Object as Metadata, Observed, Policies,
-    Rewrites, Rival, Settings, Shown,
+    Adoption, CloudAccess, CrdPresence, Desired, Facts, GetResult, ObjectFacts, Observed,
+    OtherOwner, PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::ledger;
-use crate::plan::owner::{Candidate, owner};
-use crate::plan::record::Record;
-use crate::plan::tests::model::shared::Shared;
+use crate::plan::ownership::{Candidate, find_owner};
+use crate::plan::tests::model::shared::SharedModel;
 use crate::plan::tests::world::{SETTLE, content, moment};
 
 /// How long an open record counts for others.
 const RECORD_COUNTS: i64 = SETTLE + 60;
-impl World {
+impl PairWorld {
     /// Who else owns the place, as `declared::index` tells it.
-    pub(super) fn rival(&self, who: usize) -> Option<Rival> {
+    pub(super) fn rival(&self, who: usize) -> Option<OtherOwner> {
         if self.lies(Neglect::Rival) {
             return None;
         }
@@ -38,9 +38,9 @@ impl World {
             })
         };
         let candidates: Vec<Candidate> = (0..2).filter_map(candidate).collect();
-        let owner = owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
+        let owner = find_owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
         let other = self.objects[1 - who].as_ref();
-        Some(Rival {
+        Some(OtherOwner {
             name: owner.name.clone(),
             id: other.and_then(|other| other.status.callback_id.clone()),
             deleting: owner.deleting,
@@ -65,26 +65,26 @@ impl World {
     }
 
     /// What is known of an object without asking anybody.
-    pub(super) fn facts(&mut self, who: usize, object: &Shared<Object>) -> Facts {
+    pub(super) fn facts(&mut self, who: usize, object: &SharedModel<PairObject>) -> Facts {
         let held = object.status.callback_id.iter().map(String::as_str);
         let claimed_elsewhere = self.held_by_others(who, held);
         let now = moment(self.now);
-        let known: &mut Known = &mut self.memory.of[who];
+        let known: &mut PairKnown = &mut self.memory.of[who];
         let newest = object.record.as_ref().and_then(Record::newest);
         Facts {
             now,
-            settings: Settings {
+            settings: PlanSettings {
                 settle_time: Duration::from_secs(SETTLE.unsigned_abs()),
                 stall_after: Duration::from_mins(10),
                 read_only: false,
             },
-            object: Metadata {
+            object: ObjectFacts {
                 uid: who.to_string(),
                 namespace: "media".to_owned(),
                 name: who.to_string(),
                 generation: object.generation,
                 finalizer: object.finalizer,
-                annotated: object.record.is_some(),
+                has_record: object.record.is_some(),
                 deleting: object.deleting,
                 held_by: Vec::new(),
                 requested: None,
@@ -101,15 +101,15 @@ impl World {
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: object.record.clone(),
-            record_seen: now,
-            made_here: false,
+            record_first_seen: now,
+            posted_here: false,
             released: false,
             rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
             look_due: known.look_at.is_some_and(|at| at <= self.now),
             nudged: false,
-            access: Access::Unread,
+            access: CloudAccess::Unread,
             credential: None,
-            key: Key::Unread,
+            key: SignKeyState::Unread,
             key_in_doubt: false,
             account_has_seen: true,
             rival: None,
@@ -117,12 +117,12 @@ impl World {
             is_hearsay: false,
             claimed_elsewhere,
             deleted: self.memory.deleted.clone(),
-            definition: Definition::Unread,
+            definition: CrdPresence::Unread,
             observed: Observed::Unasked,
             shown: if std::mem::take(&mut known.gone) {
-                Shown::Gone
+                GetResult::Gone
             } else {
-                Shown::Unasked
+                GetResult::Unasked
             },
             denied: None,
             baseline: None,

@@ -5,37 +5,39 @@ use std::convert::Infallible;
 use futures::FutureExt as _;
 use jiff::Timestamp;
 
-use super::world::{Fate, Known, Neglect, World, place};
+use super::world::{Neglect, PairFate, PairKnown, PairWorld, place};
 use crate::api::status::Status;
-use crate::plan::facts::{Access, Definition, Desired, Facts, Key, Observed, Shown};
-use crate::plan::failure::{Class, Failure, Operation};
-use crate::plan::interpreter::{Interpreter, interpret};
-use crate::plan::outcome::{self, Told};
-use crate::plan::record::{Attempt, Record};
-use crate::plan::row::Row;
-use crate::plan::step::{Look, Rest};
+use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{
+    CloudAccess, CrdPresence, Desired, Facts, GetResult, Observed, SignKeyState,
+};
+use crate::plan::outcome::{self, Receipt, release};
+use crate::plan::step::interpreter::{Interpreter, interpret};
+use crate::plan::step::{Look, Requeue};
+use crate::plan::step::{maintain, settled};
 use crate::plan::tests::model::world::target;
 use crate::plan::tests::world::{SETTLE, moment, process::failure};
-use crate::plan::{hold, settled};
+use crate::terms::failure::{Class, Failure, Operation};
 
 /// How a reconcile goes on: when it comes back by itself.
-enum Next {
+enum PairNext {
     At(i64),
     OnChange,
 }
 
-struct Run<'a> {
-    world: &'a mut World,
+struct PairRun<'a> {
+    world: &'a mut PairWorld,
     who: usize,
-    fate: Fate,
+    fate: PairFate,
     facts: Facts,
 }
 
-impl World {
+impl PairWorld {
     /// A reconcile of an object; its change at the cloud meets this fate.
-    pub(super) fn reconcile(&mut self, who: usize, fate: Fate) {
+    pub(super) fn reconcile(&mut self, who: usize, fate: PairFate) {
         let observed = Observed::Unasked;
-        self.decide(who, fate, observed, Shown::Unasked);
+        self.decide(who, fate, observed, GetResult::Unasked);
     }
 
     /// A sweep compares what it saw with the object, and hands over what is news.
@@ -51,23 +53,23 @@ impl World {
         let is_missing = !rows.iter().any(|row| Some(row.id.as_str()) == id);
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
-            self.decide(who, Fate::Answered, observed, Shown::Gone);
-        } else if hold::is_news(&object.status, None, &rows) {
-            self.decide(who, Fate::Answered, observed, Shown::Unasked);
+            self.decide(who, PairFate::Answered, observed, GetResult::Gone);
+        } else if maintain::needs_decision(&object.status, None, &rows) {
+            self.decide(who, PairFate::Answered, observed, GetResult::Unasked);
         }
     }
 
-    fn decide(&mut self, who: usize, fate: Fate, observed: Observed, shown: Shown) {
+    fn decide(&mut self, who: usize, fate: PairFate, observed: Observed, shown: GetResult) {
         let Some(object) = self.objects[who].clone() else {
             return;
         };
         self.note_begun(who);
         let mut facts = self.facts(who, &object);
         facts.observed = observed;
-        if shown == Shown::Gone {
+        if shown == GetResult::Gone {
             facts.shown = shown;
         }
-        let mut run = Run {
+        let mut run = PairRun {
             world: self,
             who,
             fate,
@@ -77,28 +79,28 @@ impl World {
         let next = ended.expect("nobody is waited for").unwrap();
         if self.objects[who].is_some() {
             self.memory.of[who].wake = match next {
-                Next::At(at) => Some(at),
-                Next::OnChange => None,
+                PairNext::At(at) => Some(at),
+                PairNext::OnChange => None,
             };
         }
     }
 }
 
-impl Run<'_> {
+impl PairRun<'_> {
     fn now(&self) -> i64 {
         self.world.now
     }
 
-    fn again(&self) -> Next {
-        Next::At(self.now())
+    fn again(&self) -> PairNext {
+        PairNext::At(self.now())
     }
 
     fn desired(&self) -> Desired {
         self.facts.desired.clone().unwrap()
     }
 
-    fn told(&self, http_status: Option<u16>) -> Told {
-        Told {
+    fn told(&self, http_status: Option<u16>) -> Receipt {
+        Receipt {
             http_status,
             request_id: None,
             at: self.facts.now,
@@ -112,49 +114,49 @@ impl Run<'_> {
         }
     }
 
-    fn known(&mut self) -> &mut Known {
+    fn known(&mut self) -> &mut PairKnown {
         &mut self.world.memory.of[self.who]
     }
 
     /// The process dies here, if it is to.
     fn dies(&mut self) -> bool {
-        if self.fate == Fate::Killed {
+        if self.fate == PairFate::Killed {
             self.world.crash();
         }
-        self.fate == Fate::Killed
+        self.fate == PairFate::Killed
     }
 
-    fn unanswered(&mut self, operation: Operation) -> Next {
+    fn unanswered(&mut self, operation: Operation) -> PairNext {
         let failure = Failure {
             operation,
             ..failure(Class::CloudDown)
         };
-        let (status, again) = outcome::failed(&self.facts, &failure, None, self.facts.now);
+        let (status, again) = outcome::after_failure(&self.facts, &failure, None, self.facts.now);
         self.write(status);
-        Next::At(again.as_second())
+        PairNext::At(again.as_second())
     }
 }
 
-impl Interpreter for Run<'_> {
-    type End = Next;
+impl Interpreter for PairRun<'_> {
+    type End = PairNext;
     type Error = Infallible;
 
     fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    fn endless(&self) -> Next {
-        Next::At(self.now() + 1)
+    fn out_of_steps(&self) -> PairNext {
+        PairNext::At(self.now() + 1)
     }
 
-    async fn read_access(&mut self) -> Result<Option<Next>, Infallible> {
-        self.facts.access = Access::Usable(target());
-        self.facts.key = Key::Unwanted;
+    async fn read_secrets(&mut self) -> Result<Option<PairNext>, Infallible> {
+        self.facts.access = CloudAccess::Usable(target());
+        self.facts.key = SignKeyState::Unwanted;
         self.facts.rival = self.world.rival(self.who);
         Ok(None)
     }
 
-    async fn look(&mut self, _: Look) -> Result<Option<Next>, Infallible> {
+    async fn look(&mut self, _: Look) -> Result<Option<PairNext>, Infallible> {
         let rows = self.world.here();
         let ids = rows.iter().map(|row| row.id.as_str());
         let ids = ids.chain(self.facts.id());
@@ -175,26 +177,26 @@ impl Interpreter for Run<'_> {
         Ok(None)
     }
 
-    async fn show(&mut self) -> Result<Option<Next>, Infallible> {
+    async fn get_by_id(&mut self) -> Result<Option<PairNext>, Infallible> {
         let id = self.facts.id().unwrap_or_default();
         let row = self.world.rows.iter().find(|row| row.id == id);
         let lies = self.world.lies(Neglect::Dispute);
-        self.facts.shown = row.map_or(Shown::Gone, |row| {
+        self.facts.shown = row.map_or(GetResult::Gone, |row| {
             let mut row = Row::clone(row);
             if lies {
                 row.place = place();
             }
-            Shown::Row(row)
+            GetResult::Row(row)
         });
         Ok(None)
     }
 
-    async fn read_definition(&mut self) -> Result<Option<Next>, Infallible> {
-        self.facts.definition = Definition::Stays;
+    async fn read_crd(&mut self) -> Result<Option<PairNext>, Infallible> {
+        self.facts.definition = CrdPresence::Stays;
         Ok(None)
     }
 
-    async fn protect(&mut self) -> Result<Option<Next>, Infallible> {
+    async fn add_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
         let record = self.facts.claiming_record().cloned();
         self.world.write(self.who, |object| {
             object.finalizer = true;
@@ -203,11 +205,11 @@ impl Interpreter for Run<'_> {
         Ok(Some(self.again()))
     }
 
-    async fn unprotect(&mut self) -> Result<Option<Next>, Infallible> {
+    async fn remove_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
         unreachable!()
     }
 
-    async fn create(&mut self) -> Result<Option<Next>, Infallible> {
+    async fn create(&mut self) -> Result<Option<PairNext>, Infallible> {
         let desired = self.desired();
         let id = format!("{}-{}", self.who, self.now());
         let attempt = Attempt::new(id, self.facts.now, &desired.content, None);
@@ -221,18 +223,18 @@ impl Interpreter for Run<'_> {
             object.record = Some(record);
         });
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        if let (Some(url), Fate::Late) = (url, self.fate) {
+        if let (Some(url), PairFate::Late) = (url, self.fate) {
             self.world.late.push((url, self.now() + SETTLE));
         }
-        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
+        let arrives = !matches!(self.fate, PairFate::Lost | PairFate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.post(url));
         if self.dies() {
-            return Ok(Some(Next::OnChange));
+            return Ok(Some(PairNext::OnChange));
         }
         let class = match (row, self.fate) {
-            (Some(Some(row)), Fate::Answered) => {
+            (Some(Some(row)), PairFate::Answered) => {
                 let told = self.told(Some(201));
-                self.write(outcome::created(
+                self.write(outcome::after_create(
                     &self.facts,
                     &desired,
                     &attempt,
@@ -241,25 +243,34 @@ impl Interpreter for Run<'_> {
                 ));
                 return Ok(Some(self.again()));
             }
-            (Some(None), Fate::Answered) => Class::Exists,
+            (Some(None), PairFate::Answered) => Class::Exists,
             _ => Class::CloudDown,
         };
-        let failed = outcome::failed(&self.facts, &failure(class), None, self.facts.now);
+        let failed = outcome::after_failure(&self.facts, &failure(class), None, self.facts.now);
         self.write(failed.0);
-        Ok(Some(Next::At(self.now() + 1)))
+        Ok(Some(PairNext::At(self.now() + 1)))
     }
 
-    async fn update(&mut self, id: &str, _: Option<String>) -> Result<Option<Next>, Infallible> {
+    async fn update(
+        &mut self,
+        id: &str,
+        _: Option<String>,
+    ) -> Result<Option<PairNext>, Infallible> {
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
-        let arrives = !matches!(self.fate, Fate::Lost | Fate::Late);
+        let arrives = !matches!(self.fate, PairFate::Lost | PairFate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
         if self.dies() {
-            return Ok(Some(Next::OnChange));
+            return Ok(Some(PairNext::OnChange));
         }
         match (row, self.fate) {
-            (Some(Some(row)), Fate::Answered) => {
+            (Some(Some(row)), PairFate::Answered) => {
                 let (desired, told) = (self.desired(), self.told(Some(200)));
-                self.write(outcome::updated(&self.facts, &desired, Some(&row), told));
+                self.write(outcome::after_update(
+                    &self.facts,
+                    &desired,
+                    Some(&row),
+                    told,
+                ));
                 Ok(Some(self.again()))
             }
             (Some(None), _) => {
@@ -270,14 +281,14 @@ impl Interpreter for Run<'_> {
         }
     }
 
-    async fn delete(&mut self, id: &str) -> Result<Option<Next>, Infallible> {
-        if !matches!(self.fate, Fate::Lost | Fate::Late) {
+    async fn delete(&mut self, id: &str) -> Result<Option<PairNext>, Infallible> {
+        if !matches!(self.fate, PairFate::Lost | PairFate::Late) {
             self.world.remove(id);
         }
         if self.dies() {
-            return Ok(Some(Next::OnChange));
+            return Ok(Some(PairNext::OnChange));
         }
-        if self.fate != Fate::Answered {
+        if self.fate != PairFate::Answered {
             return Ok(Some(self.unanswered(Operation::Delete)));
         }
         self.world.memory.deleted.insert(id.to_owned());
@@ -287,20 +298,22 @@ impl Interpreter for Run<'_> {
             return Ok(None);
         }
         let told = self.told(Some(204));
-        self.write(outcome::deleted(&self.facts, told));
+        self.write(outcome::after_delete(&self.facts, told));
         Ok(Some(self.again()))
     }
 
-    async fn claim(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
+    async fn claim(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
         let record = self.facts.record.clone().unwrap();
-        let attempt = record.author_of(&row).or_else(|| record.newest().cloned());
+        let attempt = record
+            .attempt_that_made(&row)
+            .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
-        let told = Told {
+        let told = Receipt {
             at: row.create_time.unwrap_or(attempt.at),
             ..self.told(None)
         };
         let desired = self.desired();
-        self.write(outcome::created(
+        self.write(outcome::after_create(
             &self.facts,
             &desired,
             &attempt,
@@ -310,50 +323,50 @@ impl Interpreter for Run<'_> {
         Ok(Some(self.again()))
     }
 
-    async fn adopt(&mut self, row: Row) -> Result<Option<Next>, Infallible> {
+    async fn adopt(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
         self.world.write(self.who, |object| object.finalizer = true);
         let desired = self.desired();
-        self.write(outcome::adopted(&self.facts, &desired, &row));
+        self.write(outcome::after_adoption(&self.facts, &desired, &row));
         Ok(Some(self.again()))
     }
 
-    async fn disown(&mut self, id: &str, _: &str) -> Result<Option<Next>, Infallible> {
+    async fn disown(&mut self, id: &str, _: &str) -> Result<Option<PairNext>, Infallible> {
         let owner = self.world.objects[1 - self.who].as_ref();
         let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
-            self.write(crate::plan::parting::disowned(&self.facts));
+            self.write(release::after_disown(&self.facts));
         }
         Ok(Some(self.again()))
     }
 
-    async fn release(&mut self, _: Option<String>) -> Result<Option<Next>, Infallible> {
+    async fn release(&mut self, _: Option<String>) -> Result<Option<PairNext>, Infallible> {
         self.world
             .write(self.who, |object| object.finalizer = false);
-        Ok(Some(Next::OnChange))
+        Ok(Some(PairNext::OnChange))
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Option<Next>, Infallible> {
-        let (status, again) = outcome::failed(&self.facts, failure, None, self.facts.now);
+    async fn report_failure(&mut self, failure: &Failure) -> Result<Option<PairNext>, Infallible> {
+        let (status, again) = outcome::after_failure(&self.facts, failure, None, self.facts.now);
         self.write(status);
-        Ok(Some(Next::At(again.as_second())))
+        Ok(Some(PairNext::At(again.as_second())))
     }
 
-    async fn unseen(&mut self, _: &Failure) -> Result<Option<Next>, Infallible> {
+    async fn report_sweep_failure(&mut self, _: &Failure) -> Result<Option<PairNext>, Infallible> {
         unreachable!()
     }
 
-    async fn rest(&mut self, rest: Rest) -> Result<Option<Next>, Infallible> {
-        let status = outcome::rested(&self.facts, &rest);
+    async fn requeue(&mut self, rest: Requeue) -> Result<Option<PairNext>, Infallible> {
+        let status = outcome::after_requeue(&self.facts, &rest);
         self.write(status);
         let again = rest.again.map(Timestamp::as_second);
-        if rest.look_again {
+        if rest.with_look {
             self.known().look_at = again;
         }
         let now = self.now();
         let put_off = self.known().look_at.filter(|at| *at > now);
         let again = again.into_iter().chain(put_off).min();
-        Ok(Some(
-            again.map_or(Next::OnChange, |at| Next::At(at.max(now))),
-        ))
+        Ok(Some(again.map_or(PairNext::OnChange, |at| {
+            PairNext::At(at.max(now))
+        })))
     }
 }

@@ -1,8 +1,8 @@
 //! How it ends: what must hold of the two objects once nothing more happens.
 
-use super::world::{DAWN, Fate, Object, World};
-use crate::plan::conditions;
-use crate::plan::reason::Reason;
+use super::world::{DAWN, PairFate, PairObject, PairWorld};
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
 use crate::plan::tests::model::shared;
 use crate::plan::tests::world::{SWEEP, content};
 
@@ -10,7 +10,7 @@ use crate::plan::tests::world::{SWEEP, content};
 const DAY: i64 = SWEEP + SWEEP / 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum PairVerdict {
     Good,
     Several,
     Touched,
@@ -18,13 +18,13 @@ pub(super) enum Verdict {
     Restless,
 }
 
-impl shared::World for World {
-    type Verdict = Verdict;
-    const ENDLESS: Verdict = Verdict::Stuck;
+impl shared::SharedWorld for PairWorld {
+    type Verdict = PairVerdict;
+    const ENDLESS: PairVerdict = PairVerdict::Stuck;
 
     fn go_on(&mut self) -> bool {
         if let Some(who) = (0..2).find(|who| self.has_work(*who)) {
-            self.reconcile(who, Fate::Answered);
+            self.reconcile(who, PairFate::Answered);
             return true;
         }
         let wakes = self.memory.of.iter().filter_map(|known| known.wake);
@@ -38,46 +38,46 @@ impl shared::World for World {
     }
 
     /// How it is once quiet, and whether it stays so. Who is in Conflict goes on to look and to tell when.
-    fn end(&self) -> Verdict {
+    fn end(&self) -> PairVerdict {
         let verdict = self.judge();
         let mut world = self.clone();
         for who in 0..2 {
             world.sweep(who);
-            world.reconcile(who, Fate::Answered);
+            world.reconcile(who, PairFate::Answered);
         }
         let told = |world: &Self| (!world.is_misled()).then(|| world.objects.clone());
         let same = (told(self), &self.rows) == (told(&world), &world.rows);
-        if verdict == Verdict::Good && !same {
-            return Verdict::Restless;
+        if verdict == PairVerdict::Good && !same {
+            return PairVerdict::Restless;
         }
         verdict
     }
 }
 
-impl World {
+impl PairWorld {
     /// Whether a status that somebody wrote takes somebody to put right.
     fn is_misled(&self) -> bool {
         let mut left = self.objects.iter().flatten();
         self.forged && left.any(|it| conditions::has_reason(&it.status, Reason::Conflict))
     }
 
-    fn judge(&self) -> Verdict {
+    fn judge(&self) -> PairVerdict {
         if self.touched {
-            return Verdict::Touched;
+            return PairVerdict::Touched;
         }
         let rows = self.here();
         if rows.len() > 1 {
-            return Verdict::Several;
+            return PairVerdict::Several;
         }
-        let left: Vec<&Object> = self.objects.iter().flatten().map(|it| &**it).collect();
-        let has = |object: &Object, reason| conditions::has_reason(&object.status, reason);
-        let is_right = |object: &Object| {
+        let left: Vec<&PairObject> = self.objects.iter().flatten().map(|it| &**it).collect();
+        let has = |object: &PairObject, reason| conditions::has_reason(&object.status, reason);
+        let is_right = |object: &PairObject| {
             let held = object.status.callback_id.as_deref();
             let mut rows = rows.iter();
             has(object, Reason::Available)
                 && rows.any(|row| Some(row.id.as_str()) == held && row.holds(&content(object.url)))
         };
-        let is_duplicate = |object: &Object| {
+        let is_duplicate = |object: &PairObject| {
             let held = object.status.callback_id.as_deref();
             let owner = left.iter().any(|other| {
                 !std::ptr::eq(*other, object) && other.status.callback_id.as_deref() == held
@@ -94,9 +94,9 @@ impl World {
         let one = right == 1 || misled > 0 || is_left;
         let all = right + misled + duplicates == left.len();
         if one && all && left.iter().all(|object| !object.deleting) {
-            Verdict::Good
+            PairVerdict::Good
         } else {
-            Verdict::Stuck
+            PairVerdict::Stuck
         }
     }
 }

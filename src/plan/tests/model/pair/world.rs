@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::api::status::Status;
-use crate::plan::content::Partial;
-use crate::plan::place::Place;
-use crate::plan::record::Record;
-use crate::plan::row::Row;
-use crate::plan::tests::model::shared::Shared;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
+use crate::plan::tests::model::shared::SharedModel;
 use crate::plan::tests::world::{SETTLE, content, moment};
 
 pub(super) const DAWN: i64 = 1_800_000_000;
@@ -41,14 +41,14 @@ pub(super) enum Neglect {
 }
 
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) struct World {
+pub(super) struct PairWorld {
     pub(super) setting: Setting,
     pub(super) now: i64,
-    pub(super) objects: [Option<Shared<Object>>; 2],
-    pub(super) rows: Vec<Shared<Row>>,
+    pub(super) objects: [Option<SharedModel<PairObject>>; 2],
+    pub(super) rows: Vec<SharedModel<Row>>,
     /// POSTs that are carried out later: their URL, and until when.
     pub(super) late: Vec<(usize, i64)>,
-    pub(super) memory: Memory,
+    pub(super) memory: PairMemory,
     pub(super) next_id: u32,
     pub(super) touched: bool,
     /// Somebody wrote an id into a status: what was known by the one that it took the place of, nobody knows any more.
@@ -56,7 +56,7 @@ pub(super) struct World {
 }
 
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(super) struct Object {
+pub(super) struct PairObject {
     pub(super) generation: i64,
     pub(super) url: usize,
     pub(super) deleting: bool,
@@ -67,30 +67,30 @@ pub(super) struct Object {
 
 /// What the process remembers, of each object and of the cloud.
 #[derive(Debug, Clone, Default, PartialEq, Hash)]
-pub(super) struct Memory {
-    pub(super) of: [Known; 2],
+pub(super) struct PairMemory {
+    pub(super) of: [PairKnown; 2],
     pub(super) deleted: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Hash)]
-pub(super) struct Known {
+pub(super) struct PairKnown {
     pub(super) looked: bool,
     pub(super) gone: bool,
     pub(super) look_at: Option<i64>,
     pub(super) rechecked: Option<String>,
     pub(super) wake: Option<i64>,
     /// What it was reconciled for last.
-    seen: Option<Occasion>,
+    seen: Option<PairOccasion>,
 }
 
 /// What of an object has it reconciled when it changes, and what of the other one.
-type Occasion = ((i64, bool, bool, bool), Option<Claim>);
+type PairOccasion = ((i64, bool, bool, bool), Option<PairClaim>);
 /// Id, whether the record is open, whether it is being deleted.
-pub(super) type Claim = (Option<String>, bool, bool);
+pub(super) type PairClaim = (Option<String>, bool, bool);
 
 /// What becomes of the change that a reconcile makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum PairFate {
     Answered,
     Lost,
     ReplyLost,
@@ -105,16 +105,16 @@ pub(super) fn place() -> Place {
 }
 
 /// What others go by.
-pub(super) fn claim(object: &Object) -> Claim {
+pub(super) fn claim(object: &PairObject) -> PairClaim {
     let open = object.record.as_ref();
     let open = open.is_some_and(|it| it.is_open(object.status.closed_operation.as_deref()));
     (object.status.callback_id.clone(), open, object.deleting)
 }
 
-impl World {
+impl PairWorld {
     pub(super) fn new(setting: Setting) -> Self {
         let object = |url| {
-            Some(Shared::from(Object {
+            Some(SharedModel::from(PairObject {
                 generation: 1,
                 url,
                 deleting: false,
@@ -132,7 +132,7 @@ impl World {
             objects: [object(0), object(if setting.alike { 0 } else { 2 })],
             rows: Vec::new(),
             late: Vec::new(),
-            memory: Memory::default(),
+            memory: PairMemory::default(),
             next_id: 0,
             touched: false,
             forged: false,
@@ -151,7 +151,7 @@ impl World {
         Row {
             id,
             place,
-            content: Partial::from(&content(url)),
+            content: ReportedContent::from(&content(url)),
             create_time: Some(moment(self.now)),
             update_time: Some(moment(self.now)),
         }
@@ -174,7 +174,7 @@ impl World {
         let now = moment(self.now);
         let row = self.rows.iter_mut().find(|row| row.id == id)?;
         let written = Row {
-            content: Partial::from(&content(url)),
+            content: ReportedContent::from(&content(url)),
             update_time: Some(now),
             ..Row::clone(row)
         };
@@ -194,20 +194,20 @@ impl World {
         rows.map(|row| Row::clone(row)).collect()
     }
 
-    pub(super) fn write(&mut self, who: usize, change: impl FnOnce(&mut Object)) {
+    pub(super) fn write(&mut self, who: usize, change: impl FnOnce(&mut PairObject)) {
         let Some(object) = &self.objects[who] else {
             return;
         };
-        let mut object = Object::clone(object);
+        let mut object = PairObject::clone(object);
         change(&mut object);
         let is_gone = object.deleting && !object.finalizer;
         self.objects[who] = (!is_gone).then(|| object.into());
         if is_gone {
-            self.memory.of[who] = Known::default();
+            self.memory.of[who] = PairKnown::default();
         }
     }
 
-    pub(super) fn edit(&mut self, who: usize, change: impl FnOnce(&mut Object)) {
+    pub(super) fn edit(&mut self, who: usize, change: impl FnOnce(&mut PairObject)) {
         self.write(who, |object| {
             change(object);
             object.generation += 1;
@@ -222,7 +222,7 @@ impl World {
     }
 
     pub(super) fn crash(&mut self) {
-        self.memory = Memory::default();
+        self.memory = PairMemory::default();
     }
 
     pub(super) fn tick(&mut self) {
@@ -242,7 +242,7 @@ impl World {
         self.post(url);
     }
 
-    fn occasion(&self, who: usize) -> Option<Occasion> {
+    fn occasion(&self, who: usize) -> Option<PairOccasion> {
         let object = self.objects[who].as_ref()?;
         let own = (
             object.generation,

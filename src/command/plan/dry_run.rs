@@ -1,0 +1,348 @@
+//! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud.
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::api::RecordingCallback;
+use crate::api::status::ChangeStatus;
+use crate::cluster::error::ClusterError;
+use crate::command::cloud::CommandCloud;
+use crate::declared::index::Index;
+use crate::declared::parse;
+use crate::live::looks::LookRequest;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, PlanSettings, SignKeyState};
+use crate::plan::step::interpreter::{Interpreter, interpret};
+use crate::plan::step::observe;
+use crate::plan::step::situation::describe_failure;
+use crate::plan::step::{Look, Proof, Requeue};
+use crate::platform::account::Account;
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::Lane;
+use crate::terms::failure::Failure;
+
+/// What the next change at the cloud would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) enum PredictedAction {
+    /// A callback is made.
+    Create,
+    /// The callback is changed.
+    Update,
+    /// A callback that is there is taken over; where it differs, it is then changed.
+    Adopt,
+    /// A callback that is there twice is deleted.
+    Delete,
+    /// Nothing.
+    None,
+    /// It can't be told.
+    Unknown,
+}
+
+/// What would be done, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Prediction {
+    pub(super) action: PredictedAction,
+    pub(super) id: Option<String>,
+    pub(super) changes: Vec<ChangeStatus>,
+    pub(super) message: Option<String>,
+}
+
+impl Prediction {
+    pub(super) fn unknown(message: String) -> Self {
+        Self {
+            action: PredictedAction::Unknown,
+            id: None,
+            changes: Vec::new(),
+            message: Some(message),
+        }
+    }
+}
+
+/// What all objects of a plan have in common.
+pub(super) struct DryRunContext {
+    pub(super) cloud: CommandCloud,
+    /// All objects of the cluster, as far as they may be seen.
+    pub(super) index: Index,
+    /// How the operator works for which it is told.
+    pub(super) settings: PlanSettings,
+    /// What was seen since then counts.
+    pub(super) since: Instant,
+    /// Whether projects are listed whole, which for many objects takes fewer calls than a look for each.
+    pub(super) lists: bool,
+}
+
+/// An object on its way to a decision.
+pub(super) struct DryRun<'a> {
+    ground: &'a DryRunContext,
+    object: &'a RecordingCallback,
+    facts: Facts,
+    account: Option<Account>,
+}
+
+impl<'a> DryRun<'a> {
+    pub(super) fn new(ground: &'a DryRunContext, object: &'a RecordingCallback) -> Self {
+        let mut facts = parse::facts(object, ground.settings, ground.cloud.client().clock.local());
+        // As if somebody had asked for a look: what the cloud holds counts, and no backoff.
+        facts.object.requested = Some("plan".to_owned());
+        facts.nudged = true;
+        let held = facts.status.callback_id.iter().map(String::as_str);
+        facts.claimed_elsewhere = ground.index.held_by_others(&facts.object.uid, held);
+        Self {
+            ground,
+            object,
+            facts,
+            account: None,
+        }
+    }
+
+    /// Answers what the decision asks for, until there is one. An error is the API server's.
+    pub(super) async fn run(mut self) -> Result<Prediction, ClusterError> {
+        interpret(&mut self).await
+    }
+
+    /// That this would be done to this callback, with what it changes.
+    async fn predict(&mut self, action: PredictedAction, id: Option<String>) -> DryRunStep {
+        if self.facts.observed == Observed::Unasked {
+            let not_before = self.facts.now;
+            let proof = Proof::Presence;
+            self.look_at_place(Look { not_before, proof }).await;
+        }
+        let changes = match action {
+            PredictedAction::Create | PredictedAction::Update | PredictedAction::Adopt => {
+                self.changes()
+            }
+            PredictedAction::Delete | PredictedAction::None | PredictedAction::Unknown => {
+                Vec::new()
+            }
+        };
+        Ok(Some(Prediction {
+            action,
+            id,
+            changes,
+            message: None,
+        }))
+    }
+
+    /// From what the cloud holds to what it would.
+    fn changes(&self) -> Vec<ChangeStatus> {
+        let Ok(desired) = &self.facts.desired else {
+            return Vec::new();
+        };
+        observe::changes(&self.facts, desired)
+    }
+
+    /// Answers as whom the cloud can be called, and with which key; or says why neither can be told.
+    async fn enter(&mut self) -> Result<Option<String>, ClusterError> {
+        let namespace = self.object.namespace().unwrap_or_default();
+        self.facts.key = self.ground.cloud.sign_key(self.object).await?;
+        if self.facts.policies.suspend {
+            return Ok(None); // only the key was asked for
+        }
+        if let SignKeyState::Missing(sentence) | SignKeyState::Invalid(sentence) = &self.facts.key {
+            return Ok(Some(sentence.clone()));
+        }
+        let login = match self.ground.cloud.login(self.object).await? {
+            Ok(login) => login,
+            Err((_, sentence)) if self.object.spec.credentials_secret_ref.is_none() => {
+                let told = format!("The operator's own credentials are not here: {sentence}");
+                return Ok(Some(told));
+            }
+            Err((_, sentence)) => return Ok(Some(sentence)),
+        };
+        self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
+        match login.identify(self.ground.cloud.client(), &namespace).await {
+            Ok(account) => {
+                self.facts.access = CloudAccess::Usable(account.target.clone());
+                self.account = Some(account);
+            }
+            Err(CloudAccess::Unusable(_, told) | CloudAccess::Ambiguous(told)) => {
+                return Ok(Some(told));
+            }
+            Err(CloudAccess::Unknown(failure)) => {
+                return Ok(Some(describe_failure(&failure, None)));
+            }
+            Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
+                self.facts.access = access;
+            }
+        }
+        self.find_other_owner();
+        Ok(None)
+    }
+
+    fn find_other_owner(&mut self) {
+        if let CloudAccess::Usable(target) = &self.facts.access {
+            let place = parse::place(&self.object.spec);
+            self.facts.rival =
+                self.ground
+                    .index
+                    .owner_elsewhere(&self.facts.object.uid, &place, target);
+        }
+    }
+
+    async fn look_at_place(&mut self, look: Look) {
+        let Some(account) = self.account.clone() else {
+            return;
+        };
+        let begun = self.now();
+        self.facts.observed = match self.rows_at_place(&account, look.proof).await {
+            Ok((rows, proven)) => {
+                let uid = self.facts.object.uid.clone();
+                let ids = rows.iter().map(|row| row.id.as_str());
+                let ids = ids.chain(self.facts.id());
+                self.facts.claimed_elsewhere = self.ground.index.held_by_others(&uid, ids);
+                self.ground.index.note_look(&uid, &account.target);
+                Observed::seen(begun, rows, proven)
+            }
+            Err(failure) => Observed::Unknown(failure),
+        };
+        self.find_other_owner();
+    }
+
+    /// The rows at the object's place, and whether there being none is certain.
+    async fn rows_at_place(
+        &self,
+        account: &Account,
+        proof: Proof,
+    ) -> Result<(Vec<Row>, bool), Failure> {
+        let looks = self.ground.cloud.looks(account);
+        let (place, since) = (parse::place(&self.object.spec), self.ground.since);
+        if self.ground.lists {
+            let inventory = looks.sweep(since, Lane::Background).await?;
+            if inventory.covers(place.domain()) {
+                return Ok((inventory.at_place(&place).to_vec(), true));
+            }
+        }
+        let ask = LookRequest {
+            place,
+            not_before: since,
+            proof,
+            lane: Lane::Background,
+            namespace: String::new(),
+            budget: CallBudget::default(),
+        };
+        let seen = looks.look(ask).await?;
+        Ok((seen.rows, seen.proves_absence))
+    }
+
+    /// Now at the cloud; the facts stay of the moment at which the course began, or later.
+    fn now(&mut self) -> Timestamp {
+        let clock = &self.ground.cloud.client().clock;
+        let now = match &self.account {
+            Some(account) => clock.now(&account.target.endpoint),
+            None => clock.local(),
+        };
+        self.facts.now = self.facts.now.max(now);
+        self.facts.now
+    }
+}
+
+/// What would come of a step, if that ends the plan.
+type DryRunStep = Result<Option<Prediction>, ClusterError>;
+
+/// A dry run: questions are answered, metadata is taken as put right, and the first change is told.
+impl Interpreter for DryRun<'_> {
+    type End = Prediction;
+    type Error = ClusterError;
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn out_of_steps(&self) -> Prediction {
+        Prediction::unknown("There is no end to it.".to_owned())
+    }
+
+    async fn read_secrets(&mut self) -> DryRunStep {
+        Ok(self.enter().await?.map(Prediction::unknown))
+    }
+
+    async fn look(&mut self, look: Look) -> DryRunStep {
+        if look.not_before > self.now() {
+            return Ok(Some(Prediction::unknown(format!(
+                "What came of the last change is not known before {}.",
+                look.not_before
+            ))));
+        }
+        self.look_at_place(look).await;
+        Ok(None)
+    }
+
+    async fn get_by_id(&mut self) -> DryRunStep {
+        if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
+            self.facts.shown = self.ground.cloud.get_by_id(account, id).await;
+        }
+        Ok(None)
+    }
+
+    async fn read_crd(&mut self) -> DryRunStep {
+        self.facts.definition = CrdPresence::Stays;
+        Ok(None)
+    }
+
+    async fn add_finalizer(&mut self) -> DryRunStep {
+        self.facts.object.finalizer = true;
+        self.facts.object.has_record = true;
+        Ok(None)
+    }
+
+    async fn remove_finalizer(&mut self) -> DryRunStep {
+        self.facts.object.finalizer = false;
+        Ok(None)
+    }
+
+    async fn create(&mut self) -> DryRunStep {
+        self.predict(PredictedAction::Create, None).await
+    }
+
+    async fn update(&mut self, id: &str, _: Option<String>) -> DryRunStep {
+        self.predict(PredictedAction::Update, Some(id.to_owned()))
+            .await
+    }
+
+    async fn delete(&mut self, id: &str) -> DryRunStep {
+        self.predict(PredictedAction::Delete, Some(id.to_owned()))
+            .await
+    }
+
+    /// A row of a create whose outcome was not known: it is ours already.
+    async fn claim(&mut self, row: Row) -> DryRunStep {
+        let action = if self.changes().is_empty() {
+            PredictedAction::None
+        } else {
+            PredictedAction::Update
+        };
+        self.predict(action, Some(row.id)).await
+    }
+
+    async fn adopt(&mut self, row: Row) -> DryRunStep {
+        self.predict(PredictedAction::Adopt, Some(row.id)).await
+    }
+
+    async fn disown(&mut self, id: &str, _: &str) -> DryRunStep {
+        self.facts.status.callback_id.take_if(|held| held == id);
+        Ok(None)
+    }
+
+    async fn release(&mut self, _: Option<String>) -> DryRunStep {
+        self.predict(PredictedAction::None, None).await
+    }
+
+    async fn report_failure(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
+    }
+
+    async fn report_sweep_failure(&mut self, failure: &Failure) -> DryRunStep {
+        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
+    }
+
+    async fn requeue(&mut self, rest: Requeue) -> DryRunStep {
+        Ok(Some(Prediction {
+            action: PredictedAction::None,
+            id: self.facts.id().map(str::to_owned),
+            changes: Vec::new(),
+            message: Some(rest.situation.message).filter(|message| !message.is_empty()),
+        }))
+    }
+}

@@ -1,0 +1,396 @@
+//! From an object's references to what calls need: the Secrets are read, judged, and become an account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use tokio::time::timeout;
+
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::cluster::error::ClusterError;
+use crate::cluster::secret::{self as cluster, Keys, Values};
+use crate::config::RunConfig;
+use crate::controller::account::SharedAccount;
+use crate::controller::externals::Externals;
+use crate::controller::inputs::Inputs;
+use crate::controller::memory::Memories;
+use crate::controller::secrets::{SecretCache, SecretFound, SecretName};
+use crate::controller::weak_registry::WeakRegistry;
+use crate::declared::index::Index;
+use crate::declared::parse;
+use crate::live::client::Client;
+use crate::live::looks::CreateBarrier;
+use crate::live::sign_key::SignKey;
+use crate::login::ambient::AmbientLogin;
+use crate::login::secret;
+use crate::login::{Login, LoginError};
+use crate::metrics::Metrics;
+use crate::plan::facts::conditions;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::{CloudAccess, SignKeyState};
+use crate::platform::account::{Account as Identified, AccountKey};
+use crate::platform::clock::Clock;
+use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::endpoint::AllowList;
+use crate::platform::quota::Quota;
+use crate::terms::target::Target;
+
+/// How many Secrets are read at once when the process starts, and how long it waits for them.
+const RECALLED_AT_ONCE: usize = 32;
+const RECALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was found of the Secrets of an object.
+type FoundSecrets = BTreeMap<SecretName, SecretFound>;
+
+/// What the Secrets that an object refers to say.
+pub(super) struct SecretsRead {
+    pub(super) key: SignKeyState,
+    pub(super) sign_key: Option<SignKey>,
+    pub(super) login: Result<Login, LoginError>,
+    /// The same as one value.
+    pub(super) inputs: Inputs,
+}
+
+/// Whether and as whom the cloud can be called.
+pub(super) struct AccountLookup {
+    pub(super) access: CloudAccess,
+    pub(super) account: Option<Arc<SharedAccount>>,
+    /// Stands for the credential in a status.
+    pub(super) digest: Option<String>,
+}
+
+/// Makes accounts of Secrets. Equal credentials at one project are one account.
+pub(super) struct AccountRegistry {
+    secrets: SecretCache,
+    own: AmbientLogin,
+    allowed: AllowList,
+    client: Arc<Client>,
+    quota: Arc<Quota>,
+    clock: Arc<Clock>,
+    index: Arc<Index>,
+    memories: Arc<Memories>,
+    accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
+    gates: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
+    /// The labels of the quotas that were told last.
+    told: Mutex<BTreeSet<(String, String)>>,
+}
+
+impl AccountRegistry {
+    /// Reads Secrets and calls the cloud as configured.
+    pub(super) fn new(
+        config: &RunConfig,
+        outside: &Externals,
+        client: Arc<Client>,
+        quota: Arc<Quota>,
+        clock: Arc<Clock>,
+        index: Arc<Index>,
+        memories: Arc<Memories>,
+    ) -> Self {
+        let allowed = config.allowed_endpoints.clone();
+        let granted = config.ambient_credentials_namespaces.clone();
+        Self {
+            secrets: SecretCache::new(
+                Arc::new(cluster::SecretClient::new(outside.kube.clone())),
+                config.secret_poll_interval,
+            ),
+            own: AmbientLogin::new(granted, &client, Arc::clone(&outside.direct), &allowed),
+            allowed,
+            client,
+            quota,
+            clock,
+            index,
+            memories,
+            accounts: Mutex::default(),
+            gates: Mutex::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// The Secrets in use.
+    pub(super) fn secrets(&self) -> &SecretCache {
+        &self.secrets
+    }
+
+    /// Reads the Secrets of an object anew, however young they are; that of the sign key only where one is needed.
+    pub(super) async fn refresh(
+        &self,
+        object: &RecordingCallback,
+        needs_key: bool,
+    ) -> Result<(), ClusterError> {
+        for (name, keys) in secret::uses(object) {
+            if needs_key || secret::is_of_credentials(object, &name) {
+                self.secrets.refresh(&name, &keys).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the Secrets of an object say. An error is the API server's: it says nothing about the object. Where no sign key is needed, it
+    /// is what was last read, if anything was.
+    pub(super) async fn read(
+        &self,
+        object: &RecordingCallback,
+        needs_key: bool,
+    ) -> Result<SecretsRead, ClusterError> {
+        let mut found = FoundSecrets::new();
+        for (name, keys) in secret::uses(object) {
+            let read = if needs_key || secret::is_of_credentials(object, &name) {
+                Some(self.secrets.get(&name, &keys).await?)
+            } else {
+                self.secrets.known(&name, &keys)
+            };
+            found.extend(read.map(|read| (name, read)));
+        }
+        let (key, sign_key) = sign_key(object, &found);
+        let login = self.login(object, &found);
+        let inputs = inputs(object, &found, key.clone(), &login);
+        Ok(SecretsRead {
+            key,
+            sign_key,
+            login,
+            inputs,
+        })
+    }
+
+    /// The same as one value, by what was last read; `None` while a Secret was not.
+    pub(super) fn inputs(&self, object: &RecordingCallback) -> Option<Inputs> {
+        let found = self.known(secret::uses(object))?;
+        let login = self.login(object, &found);
+        Some(inputs(object, &found, sign_key(object, &found).0, &login))
+    }
+
+    /// Who calls for an object, by what was last read; `None` while its credentials were not.
+    pub(super) fn known_login(
+        &self,
+        object: &RecordingCallback,
+    ) -> Option<Result<Login, LoginError>> {
+        let mut uses = secret::uses(object);
+        uses.retain(|name, _| secret::is_of_credentials(object, name));
+        Some(self.login(object, &self.known(uses)?))
+    }
+
+    /// These Secrets as they were last read.
+    fn known(&self, uses: BTreeMap<SecretName, Keys>) -> Option<FoundSecrets> {
+        let uses = uses.into_iter();
+        uses.map(|(name, keys)| {
+            let found = self.secrets.known(&name, &keys)?;
+            Some((name, found))
+        })
+        .collect()
+    }
+
+    /// Goes from who calls to the account, which may take a look-up at IAM.
+    pub(super) async fn identify(
+        &self,
+        object: &RecordingCallback,
+        login: Result<Login, LoginError>,
+    ) -> AccountLookup {
+        let closed = |access| AccountLookup {
+            access,
+            account: None,
+            digest: None,
+        };
+        let login = match login {
+            Ok(login) => login,
+            Err((reason, sentence)) => return closed(CloudAccess::Unusable(reason, sentence)),
+        };
+        let digest = login.credential.digest(&parse::uid(object));
+        self.inherit_refusal(object, &login.credential, &digest);
+        let digest = Some(digest);
+        let namespace = parse::object(object).namespace;
+        match login.identify(&self.client, &namespace).await {
+            Ok(identified) => {
+                let account = self.shared(identified);
+                AccountLookup {
+                    access: CloudAccess::Usable(account.target().clone()),
+                    account: Some(account),
+                    digest,
+                }
+            }
+            Err(access) => AccountLookup {
+                digest,
+                ..closed(access)
+            },
+        }
+    }
+
+    /// A refusal that an earlier process wrote into the status counts here, too.
+    fn inherit_refusal(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
+        let Some(status) = &object.status else { return };
+        let refused = status.last_operation.as_ref().and_then(|last| last.time);
+        if let Some(refused) = refused
+            && status.rejected_credential.as_deref() == Some(digest)
+            && conditions::has_reason(status, Reason::CredentialsRejected)
+        {
+            let ago = self.clock.local().duration_since(refused);
+            let ago = Duration::try_from(ago).unwrap_or_default();
+            self.client.strikes.inherit(credential, ago);
+        }
+    }
+
+    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
+    /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
+    /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
+    pub(super) async fn recall_refusals(&self, objects: &[Arc<RecordingCallback>]) {
+        let status = |object: &RecordingCallback| object.status.clone().unwrap_or_default();
+        let is_refused = |status: &Status| status.rejected_credential.is_some();
+        if !objects.iter().any(|object| is_refused(&status(object))) {
+            return;
+        }
+        let is_settled =
+            |status: &Status| status.callback_id.is_some() && conditions::is_ready(status);
+        let telling = objects.iter().filter(|object| {
+            let status = status(object);
+            is_refused(&status) || is_settled(&status)
+        });
+        let all =
+            stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
+                if let Ok(read) = self.read(object, false).await
+                    && let Ok(login) = read.login
+                {
+                    if is_settled(&status(object)) {
+                        self.client.strikes.vouch(&login.credential);
+                    }
+                    let digest = login.credential.digest(&parse::uid(object));
+                    self.inherit_refusal(object, &login.credential, &digest);
+                }
+            });
+        // An error means that this is as long as the start waits.
+        let _ = timeout(RECALL_LIMIT, all).await;
+    }
+
+    /// Whether the sign key is still the one that was planned with, read afresh.
+    pub(super) async fn key_is_still(
+        &self,
+        object: &RecordingCallback,
+        planned: &SignKeyState,
+    ) -> Result<bool, ClusterError> {
+        let mut found = FoundSecrets::new();
+        let reference = object.spec.sign_key_secret_ref.as_ref();
+        for (name, keys) in secret::uses(object) {
+            if reference.is_some_and(|reference| reference.name == name.1) {
+                let read = self.secrets.refresh(&name, &keys).await?;
+                found.insert(name, read);
+            }
+        }
+        Ok(sign_key(object, &found).0 == *planned)
+    }
+
+    /// Who calls, by the Secret that the object names or else by the operator's own credentials.
+    fn login(&self, object: &RecordingCallback, found: &FoundSecrets) -> Result<Login, LoginError> {
+        let namespace = parse::object(object).namespace;
+        let Some(reference) = &object.spec.credentials_secret_ref else {
+            return self.own.login(&object.spec, &namespace, &self.allowed);
+        };
+        let values = values(found, namespace, &reference.name);
+        let values = values.map_err(|sentence| (Reason::CredentialsMissing, sentence))?;
+        Login::of_secret(&object.spec, &reference.name, &values, &self.allowed)
+    }
+
+    /// The one account for this login.
+    fn shared(&self, login: Identified) -> Arc<SharedAccount> {
+        let key = login.key().clone();
+        lock(&self.accounts).get_or_make(key, || Arc::new(self.account(login)))
+    }
+
+    fn account(&self, login: Identified) -> SharedAccount {
+        let bucket = self.quota.bucket(&login.identity().bucket());
+        let gate = self.gate(&login.target);
+        let (index, memories) = (Arc::clone(&self.index), Arc::downgrade(&self.memories));
+        let user = login.key().clone();
+        let domains = Box::new(move || match memories.upgrade() {
+            Some(memories) => index.domains(&memories.users(&user)),
+            None => BTreeSet::new(),
+        });
+        SharedAccount::new(login, Arc::clone(&self.client), bucket, gate, domains)
+    }
+
+    /// The gate of a project at an endpoint.
+    fn gate(&self, target: &Target) -> Arc<CreateBarrier> {
+        let key = (target.endpoint.clone(), target.project_id.clone());
+        lock(&self.gates).get_or_make(key, CreateBarrier::new)
+    }
+
+    /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
+    pub(super) fn set_gauges(&self, metrics: &Metrics) {
+        let accounts = lock(&self.accounts).all();
+        let mut present = BTreeSet::new();
+        let mut furthest = 0.0_f64;
+        for account in accounts {
+            let (target, identity) = (
+                account.target(),
+                account.identity_account().identity().label().to_owned(),
+            );
+            metrics.set_quota_limit(&target.region, &identity, account.bucket().limit());
+            let offset = self.clock.offset(&target.endpoint).as_secs_f64();
+            furthest = if offset.abs() > furthest.abs() {
+                offset
+            } else {
+                furthest
+            };
+            present.insert((target.region.clone(), identity));
+        }
+        metrics.set_clock_offset(furthest);
+        let before = std::mem::replace(&mut *lock(&self.told), present.clone());
+        for (region, identity) in before.difference(&present) {
+            metrics.forget_quota_limit(region, identity);
+        }
+    }
+}
+
+/// The values of a Secret, or the sentence that says why there are none.
+fn values(found: &FoundSecrets, namespace: String, name: &str) -> Result<Arc<Values>, String> {
+    let key = (namespace, name.to_owned());
+    let read = match found.get(&key) {
+        Some(SecretFound::Forbidden) => return Err(secret::forbidden(&key.0, name)),
+        Some(SecretFound::Values(values)) => Some(Arc::clone(values)),
+        Some(SecretFound::Absent) | None => None,
+    };
+    secret::values(&key.0, name, read)
+}
+
+fn sign_key(object: &RecordingCallback, found: &FoundSecrets) -> (SignKeyState, Option<SignKey>) {
+    let Some(reference) = &object.spec.sign_key_secret_ref else {
+        return (SignKeyState::Unwanted, None);
+    };
+    let meta = parse::object(object);
+    let name = (meta.namespace.clone(), reference.name.clone());
+    if !found.contains_key(&name) {
+        return (SignKeyState::Unread, None);
+    }
+    match values(found, meta.namespace, &reference.name) {
+        Ok(values) => secret::sign_key(reference, &meta.uid, &values),
+        Err(sentence) => (SignKeyState::Missing(sentence), None),
+    }
+}
+
+fn inputs(
+    object: &RecordingCallback,
+    found: &FoundSecrets,
+    key: SignKeyState,
+    login: &Result<Login, LoginError>,
+) -> Inputs {
+    let meta = parse::object(object);
+    let reference = object.spec.credentials_secret_ref.as_ref();
+    let is_forbidden = matches!(login, Err((reason, _)) if *reason == Reason::EndpointNotAllowed);
+    let login = login.as_ref().ok();
+    Inputs {
+        key,
+        is_forbidden,
+        credentials: reference.map(|reference| {
+            let values = values(found, meta.namespace, &reference.name)?;
+            CredentialSet::digest(secret::credentials(&values)?)
+        }),
+        credential: login.map(|login| login.credential.digest(&meta.uid)),
+        target: (
+            login.map(|login| login.region.clone()),
+            login.and_then(|login| login.project_id.clone()),
+        ),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

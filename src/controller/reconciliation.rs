@@ -1,0 +1,290 @@
+//! One round of one object's reconcile: its facts, and how it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OwnedMutexGuard;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Instant;
+
+use crate::api::RecordingCallback;
+use crate::cluster::error::ClusterError;
+use crate::controller::account::SharedAccount;
+use crate::controller::allowance::CallPurpose;
+use crate::controller::context::{Context, WorkerSlot};
+use crate::controller::gather;
+use crate::declared::parse;
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::conditions;
+use crate::plan::facts::place::Place;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{Desired, Facts, GetResult, Observed};
+use crate::plan::outcome;
+use crate::plan::step::decide;
+use crate::plan::step::preconditions;
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Lane, Token};
+
+/// A wait that is longer is told in the status.
+const REPORTED_WAIT: Duration = Duration::from_secs(5);
+
+/// One reconcile under way.
+pub(super) struct Reconciliation<'a> {
+    pub(super) context: &'a Context,
+    pub(super) object: Arc<RecordingCallback>,
+    pub(super) facts: Facts,
+    pub(super) account: Option<Arc<SharedAccount>>,
+    pub(super) sign_key: Option<SignKey>,
+    pub(super) turn: WorkerSlot<'a>,
+    /// When the failure that is told now is over exactly: the status tells whole seconds.
+    pub(super) again: Option<Timestamp>,
+    /// It ended before anything was made of what was seen.
+    pub(super) is_interrupted: bool,
+    /// A change was sent, or a status written.
+    pub(super) has_acted: bool,
+    /// When the facts' `now` was, by the monotonic clock.
+    started: Instant,
+    changed: std::pin::Pin<Box<OwnedNotified>>,
+}
+
+/// How a reconcile goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoundEnd {
+    /// At once, with everything read anew.
+    Again,
+    /// After a while, or when something changes.
+    After(Duration),
+    /// When something changes.
+    OnChange,
+}
+
+/// The object changed while its reconcile waited.
+pub(super) struct ObjectChanged;
+
+impl<'a> Reconciliation<'a> {
+    /// Begins with what is known without asking anybody.
+    pub(super) fn new(
+        context: &'a Context,
+        object: Arc<RecordingCallback>,
+        turn: WorkerSlot<'a>,
+    ) -> Self {
+        let uid = parse::uid(&object);
+        let changed = Box::pin(context.memories.changes(&uid).notified_owned());
+        let account = context.memories.with(&uid, |memory| memory.account.clone());
+        let now = match &account {
+            Some(account) => context.clock.now(&account.target().endpoint),
+            None => context.clock.local(),
+        };
+        let mut facts = gather::gather_facts(context, &object, now);
+        if let Some(home) = preconditions::recorded_target(&facts)
+            .or_else(|| Some(account.as_ref()?.target().clone()))
+        {
+            facts.deleted = context.deleted.ids(&home);
+        }
+        let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
+        if facts.observed.rows().iter().any(is_deleted) {
+            // A sweep saw it before it was deleted.
+            (facts.observed, facts.shown) = (Observed::Unasked, GetResult::Unasked);
+        }
+        Self {
+            context,
+            object,
+            facts,
+            account,
+            sign_key: None,
+            turn,
+            again: None,
+            is_interrupted: false,
+            has_acted: false,
+            started: Instant::now(),
+            changed,
+        }
+    }
+
+    /// This account has seen the place, or written there.
+    pub(super) fn note_seen_by(&mut self, account: &SharedAccount) {
+        let key = account.identity_account().key().clone();
+        self.facts.account_has_seen = true;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
+    }
+
+    /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
+    /// reason to send it again at once.
+    pub(super) fn note_sent(&mut self) {
+        self.has_acted = true;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.decided.clone_from(&memory.deciding);
+            });
+    }
+
+    /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
+    pub(super) fn note_wrote(&self) {
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.wrote = Some(Instant::now()));
+    }
+
+    /// The cloud took what this round sends, key and all.
+    pub(super) fn note_written(&mut self, account: &SharedAccount) {
+        self.note_seen_by(account);
+        self.facts.key_in_doubt = false;
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.key_in_doubt = Some(false));
+    }
+
+    /// Waits for the right to make one call; a long wait is told first.
+    pub(super) async fn token(
+        &mut self,
+        account: &Arc<SharedAccount>,
+        call: CallPurpose,
+    ) -> Result<Result<Token, ObjectChanged>, ClusterError> {
+        if let Err(changed) = self.within_allowance(call).await? {
+            return Ok(Err(changed));
+        }
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        self.report_wait(account.bucket().estimate(lane, &namespace))
+            .await?;
+        let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
+        Ok(token.map(|token| token.charged_to(&self.budget())))
+    }
+
+    /// What calls beyond those that were taken from the allowance are paid from.
+    pub(super) fn budget(&self) -> CallBudget {
+        self.context.memories.budget(&self.facts.object.uid)
+    }
+
+    /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
+    pub(super) async fn within_allowance(
+        &mut self,
+        call: CallPurpose,
+    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
+        let uid = self.facts.object.uid.clone();
+        let taken = self
+            .context
+            .memories
+            .with(&uid, |memory| memory.allowance.take(call));
+        let Err(wait) = taken else { return Ok(Ok(())) };
+        let status = outcome::while_exhausted(&self.facts, later(self.facts.now, wait));
+        self.write(status).await?;
+        let _ = self.wait(tokio::time::sleep(wait)).await;
+        self.is_interrupted = true;
+        Ok(Err(ObjectChanged))
+    }
+
+    /// Says once per wait that the object waits for its turn.
+    pub(super) async fn report_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
+        if wait <= REPORTED_WAIT {
+            return Ok(());
+        }
+        let status = &self.facts.status;
+        let is_told = conditions::has_reason(status, Reason::RateLimited);
+        let is_throttled = status.failures.is_some_and(|failures| failures > 0);
+        let holds = status
+            .next_attempt_time
+            .is_some_and(|next| next > self.facts.now);
+        let told = is_told && (self.facts.queued || !is_throttled || holds);
+        self.facts.queued = true;
+        if !told {
+            let status = outcome::while_queued(&self.facts, later(self.facts.now, wait));
+            self.write(status).await?;
+        }
+        Ok(())
+    }
+
+    /// What a change at the cloud takes: credentials that can be used, and a valid spec.
+    pub(super) fn account_and_spec(&self) -> Option<(Arc<SharedAccount>, Desired)> {
+        Some((self.account.clone()?, self.facts.desired.clone().ok()?))
+    }
+
+    /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
+    pub(super) async fn lock_place(
+        &mut self,
+        account: &SharedAccount,
+        place: &Place,
+    ) -> Result<OwnedMutexGuard<()>, ObjectChanged> {
+        let context = self.context;
+        self.wait(context.places.lock(account.target(), place))
+            .await
+    }
+
+    /// Waits without a worker's place, and not longer than until the object changes or the process is to end.
+    pub(super) async fn wait<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, ObjectChanged> {
+        let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
+        let waited = self
+            .turn
+            .wait_without_slot(async {
+                tokio::select! {
+                    biased;
+                    value = future => Ok(value),
+                    () = changed => Err(ObjectChanged),
+                    () = stop.requested() => Err(ObjectChanged),
+                }
+            })
+            .await;
+        self.is_interrupted |= waited.is_err();
+        waited
+    }
+
+    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
+    pub(super) async fn wait_or_changed<T>(
+        &mut self,
+        call: std::pin::Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T, ObjectChanged> {
+        let changed = self.changed.as_mut();
+        let waited = self
+            .turn
+            .wait_without_slot(async {
+                tokio::select! {
+                    biased;
+                    value = call => Ok(value),
+                    () = changed => Err(ObjectChanged),
+                }
+            })
+            .await;
+        if waited.is_err() {
+            let notify = self.context.memories.changes(&self.facts.object.uid);
+            self.changed = Box::pin(notify.notified_owned());
+        }
+        waited
+    }
+
+    /// The lane of this object's calls.
+    pub(super) fn lane(&self) -> Lane {
+        decide::lane(&self.facts)
+    }
+
+    /// A moment of the monotonic clock in cloud time.
+    pub(super) fn to_cloud_time(&self, instant: Instant) -> Timestamp {
+        if let Some(after) = instant.checked_duration_since(self.started) {
+            return later(self.facts.now, after);
+        }
+        let before = SignedDuration::try_from(self.started.duration_since(instant));
+        let moment = self.facts.now.checked_sub(before.unwrap_or_default());
+        moment.unwrap_or(Timestamp::MIN)
+    }
+
+    /// A moment of cloud time by the monotonic clock; one before this machine started is its start.
+    pub(super) fn to_instant(&self, moment: Timestamp) -> Instant {
+        let after = moment.duration_since(self.facts.now);
+        if after.is_negative() {
+            self.started
+                .checked_sub(after.unsigned_abs())
+                .unwrap_or(self.started)
+        } else {
+            self.started + after.unsigned_abs()
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Reads the Secrets in use again and again, so that a rotated key or a repaired credential takes effect by itself.
+//!
+//! A read that finds a difference only wakes: what holds is compared again when the object is decided on. Reads run side by side; one
+//! that hangs or fails delays only its own.
+
+mod schedule;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use self::schedule::Schedule;
+use crate::api::RecordingCallback;
+use crate::cluster::secret::Keys;
+use crate::controller::ObjectStore;
+use crate::controller::context::Context;
+use crate::controller::secrets::SecretName;
+use crate::declared::parse;
+use crate::login::secret;
+use crate::plan::facts::conditions;
+
+/// No more than 10 reads begin in a second.
+const SPACING: Duration = Duration::from_millis(100);
+/// The longest time between two looks at who uses what.
+const CENSUS: Duration = Duration::from_secs(5);
+
+/// Who uses a Secret, and what of it.
+#[derive(Default)]
+struct UsedSecret {
+    keys: Keys,
+    objects: Vec<Arc<RecordingCallback>>,
+    /// Whether one of the objects waits for something.
+    urgent: bool,
+}
+
+type Users = HashMap<SecretName, Arc<UsedSecret>>;
+
+/// Polls for ever.
+pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
+    let census = || {
+        let users = users(stores);
+        let used = users.iter().map(|(name, used)| (name, &used.keys));
+        context.accesses.secrets().retain(&used.collect());
+        users
+    };
+    let read = |name, used| read(context, name, used);
+    poll(context.secret_poll_interval, census, read).await;
+}
+
+/// Reads each Secret in use every interval.
+async fn poll<R: Future<Output = ()>>(
+    interval: Duration,
+    census: impl Fn() -> Users,
+    read: impl Fn(SecretName, Arc<UsedSecret>) -> R,
+) {
+    let mut schedule = Schedule::new(interval);
+    let mut users = Users::new();
+    let mut reads = FuturesUnordered::new();
+    let (mut next_census, mut next_read) = (Instant::now(), Instant::now());
+    loop {
+        let due = schedule.due().map(|due| due.max(next_read));
+        let due = due.map_or(next_census, |due| due.min(next_census));
+        tokio::select! {
+            Some(name) = reads.next() => {
+                schedule.ended(&name);
+                continue;
+            }
+            () = sleep_until(due) => {}
+        }
+        let now = Instant::now();
+        if now >= next_census {
+            users = census();
+            let urgent = users.iter().map(|(name, used)| (name, used.urgent));
+            schedule.update(urgent, now);
+            next_census = now + (interval / 10).clamp(SPACING, CENSUS);
+        }
+        if now >= next_read
+            && let Some(name) = schedule.next(now)
+            && let Some(used) = users.get(&name)
+        {
+            reads.push(read(name.clone(), Arc::clone(used)).map(|()| name));
+            next_read = now + SPACING;
+        }
+    }
+}
+
+/// Who uses what of each Secret.
+fn users(stores: &[ObjectStore]) -> Users {
+    let mut users: HashMap<SecretName, UsedSecret> = HashMap::new();
+    for object in stores.iter().flat_map(ObjectStore::state) {
+        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
+        let urgent = object.metadata.deletion_timestamp.is_some() || !is_ready;
+        for (name, keys) in secret::uses(&object) {
+            let used = users.entry(name).or_default();
+            used.urgent |= urgent;
+            used.keys.extend(keys);
+            used.objects.push(Arc::clone(&object));
+        }
+    }
+    let users = users.into_iter();
+    users.map(|(name, used)| (name, Arc::new(used))).collect()
+}
+
+async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
+    match context.accesses.secrets().refresh(&name, &used.keys).await {
+        Ok(_) => used.objects.iter().for_each(|object| wake(context, object)),
+        Err(error) => {
+            debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
+        }
+    }
+}
+
+/// Wakes an object unless what its Secrets say is what it was, or is being, decided on.
+fn wake(context: &Context, object: &RecordingCallback) {
+    let uid = parse::uid(object);
+    let Some(present) = context.accesses.inputs(object) else {
+        return;
+    };
+    if !context.index.has(&uid) {
+        return;
+    }
+    let (is_known, is_news) = context.memories.with(&uid, |memory| {
+        let known = memory.deciding.as_ref().or(memory.decided.as_ref());
+        let is_news = present.are_news(known, object.status.as_ref());
+        (known == Some(&present), is_news)
+    });
+    if is_news {
+        context.memories.wake(&uid);
+    }
+    if !is_known {
+        context.trigger(ObjectRef::from_obj(object));
+    }
+}
+
+#[cfg(test)]
+mod tests;

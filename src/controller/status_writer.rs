@@ -1,0 +1,303 @@
+//! Writes what happened into the status, and tells it in an event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::cluster::error::ClusterError;
+use crate::cluster::event::Tone;
+use crate::cluster::object::{ObjectVersion, OutcomePreconditions, is_stale};
+use crate::controller::memory::UnwrittenStatus;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::declared::parse;
+use crate::plan::facts::conditions;
+use crate::plan::facts::conditions::ConditionStatus;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::time::next_second;
+use crate::plan::step::backoff;
+
+/// First and longest pause between two tries to write an outcome.
+const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
+    (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What became of the outcome of a create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CreateOutcomeWrite {
+    /// It is in the status.
+    Written,
+    /// Somebody else went on with the object meanwhile: plan again.
+    Overtaken,
+    /// The object is gone.
+    Gone,
+}
+
+impl Reconciliation<'_> {
+    /// Writes a status that differs from the object's. `false` when the object is not as it was planned on.
+    pub(super) async fn write(&mut self, status: Status) -> Result<bool, ClusterError> {
+        let stored = self.stored();
+        if status == stored {
+            self.keep_unwritten(None);
+            return Ok(true);
+        }
+        let version = ObjectVersion::of(&self.object);
+        let objects = &self.context.objects;
+        match objects.write_status(&self.object, &version, &status).await {
+            Ok(object) => {
+                self.note_status_written(object, status).await;
+                Ok(true)
+            }
+            Err(error) if is_stale(&error) || error.is_not_found() => {
+                self.is_interrupted = true;
+                let overtaken = self.reread_after_conflict(&version, error).await;
+                if overtaken.is_err() {
+                    self.keep_unwritten(Some(UnwrittenStatus {
+                        planned_on: stored,
+                        status,
+                    }));
+                }
+                overtaken.map(|()| false)
+            }
+            Err(error) => {
+                self.keep_unwritten(Some(UnwrittenStatus {
+                    planned_on: stored,
+                    status,
+                }));
+                Err(error)
+            }
+        }
+    }
+
+    /// The status that the object has at the API server, as far as is known here.
+    pub(super) fn stored(&self) -> Status {
+        parse::status(&self.object, self.facts.now)
+    }
+
+    /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
+    pub(super) fn keep_unwritten(&self, unwritten: Option<UnwrittenStatus>) {
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.unwritten = unwritten);
+    }
+
+    /// Writes a status and ends the reconcile so, or plans again where the object has changed.
+    pub(super) async fn end(
+        &mut self,
+        status: Status,
+        next: RoundEnd,
+    ) -> Result<RoundEnd, ClusterError> {
+        Ok(if self.write(status).await? {
+            next
+        } else {
+            RoundEnd::Again
+        })
+    }
+
+    /// Writes the outcome of our POST, until it lands or has no place any more.
+    pub(super) async fn land(
+        &mut self,
+        record: &Record,
+        status: Status,
+    ) -> Result<CreateOutcomeWrite, ClusterError> {
+        let basis = OutcomePreconditions {
+            uid: self.facts.object.uid.clone(),
+            record: record_annotation(record),
+            callback_id: self.facts.status.callback_id.clone(),
+        };
+        let mut pause = OUTCOME_WRITE_PAUSES.0;
+        loop {
+            let (context, object) = (self.context, Arc::clone(&self.object));
+            let written = context
+                .objects
+                .write_outcome(&object, &basis, &status)
+                .await;
+            let verdict = match written {
+                Ok(object) => {
+                    self.note_status_written(object, status).await;
+                    return Ok(CreateOutcomeWrite::Written);
+                }
+                Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
+                Err(error) if is_stale(&error) => self.restore(record, &basis).await,
+                Err(error) if error.is_invalid() => return Err(error),
+                Err(error) => Err(error),
+            };
+            match verdict {
+                Ok(None) => {}
+                Ok(Some(landed)) => return Ok(landed),
+                Err(error) => {
+                    warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
+                }
+            }
+            self.turn.wait_without_slot(tokio::time::sleep(pause)).await;
+            pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
+        }
+    }
+
+    /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.
+    async fn restore(
+        &mut self,
+        record: &Record,
+        basis: &OutcomePreconditions,
+    ) -> Result<Option<CreateOutcomeWrite>, ClusterError> {
+        let meta = &self.facts.object;
+        let found = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?;
+        let Some(object) = found.filter(|object| parse::uid(object) == basis.uid) else {
+            return Ok(Some(CreateOutcomeWrite::Gone));
+        };
+        let holds = object
+            .status
+            .as_ref()
+            .and_then(|status| status.callback_id.clone());
+        let found = parse::record(&object);
+        let newer = found
+            .as_ref()
+            .is_some_and(|other| other.is_newer_than(record));
+        if holds != basis.callback_id || newer {
+            return Ok(Some(CreateOutcomeWrite::Overtaken));
+        }
+        if found.as_ref() != Some(record) {
+            let protected = self
+                .context
+                .objects
+                .protect(&object, &ObjectVersion::of(&object), Some(&basis.record))
+                .await;
+            protected
+                .map(drop)
+                .or_else(|error| if is_stale(&error) { Ok(()) } else { Err(error) })?;
+        }
+        Ok(None)
+    }
+
+    /// A write of ours went through: remembers the object as it is now, and tells a transition.
+    pub(super) async fn note_status_written(&mut self, object: RecordingCallback, status: Status) {
+        let before = self.stored();
+        self.has_acted = true;
+        self.facts.status = status;
+        self.remember(object);
+        self.keep_unwritten(None);
+        self.note_wait();
+        let (old, new) = (
+            conditions::ready(&before),
+            conditions::ready(&self.facts.status),
+        );
+        let Some(new) = new.filter(|new| {
+            old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason))
+        }) else {
+            return;
+        };
+        let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
+        let calm = [
+            Reason::Suspended,
+            Reason::ObserveOnly,
+            Reason::Updating,
+            Reason::RateLimited,
+        ];
+        let tone = if conditions::condition_status(new) == Some(ConditionStatus::True)
+            || calm.contains(&reason)
+        {
+            Tone::Normal
+        } else {
+            Tone::Warning
+        };
+        let message = new.message.clone();
+        info!(
+            object = %self.name(),
+            generation = self.facts.object.generation,
+            ready = new.status,
+            reason = reason.as_str(),
+            remote_id = self.facts.status.callback_id.as_deref().unwrap_or_default(),
+            request_id = self.facts.status.request_id.as_deref().unwrap_or_default(),
+            "{message}"
+        );
+        self.tell(tone, reason, &message).await;
+    }
+
+    /// The wait that the status announces begins now, by the monotonic clock.
+    fn note_wait(&self) {
+        let Some(next) = self.facts.status.next_attempt_time else {
+            return;
+        };
+        let exact = self.again.filter(|again| next_second(*again) == next);
+        let until = self.to_instant(exact.unwrap_or(next));
+        let until = until.min(Instant::now() + backoff::LONGEST);
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.wait = Some((next, until)));
+    }
+
+    /// Publishes an event about the object.
+    pub(super) async fn tell(&self, tone: Tone, reason: Reason, note: &str) {
+        self.context
+            .events
+            .publish(&self.object, tone, reason, note)
+            .await;
+    }
+
+    /// The object as a write of ours, or a fresh read, returned it.
+    pub(super) fn remember(&mut self, object: RecordingCallback) {
+        self.object = Arc::new(object);
+        self.context.update(&self.object);
+        let written = Arc::clone(&self.object);
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| {
+                memory.written = Some(written);
+            });
+    }
+
+    /// Reads the object afresh, so that the next plan is made on what it is now.
+    pub(super) async fn refresh(&mut self) -> Result<(), ClusterError> {
+        let meta = &self.facts.object;
+        if let Some(object) = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?
+            && parse::uid(&object) == meta.uid
+        {
+            self.remember(object);
+        }
+        Ok(())
+    }
+
+    /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
+    /// refusal has another cause, and to try again at once would go on for ever.
+    pub(super) async fn reread_after_conflict(
+        &mut self,
+        version: &ObjectVersion,
+        error: ClusterError,
+    ) -> Result<(), ClusterError> {
+        let meta = &self.facts.object;
+        let objects = &self.context.objects;
+        let found = objects.get(&meta.namespace, &meta.name).await?;
+        let Some(object) = found.filter(|object| parse::uid(object) == meta.uid) else {
+            return Ok(()); // it is gone: the watch will tell
+        };
+        let is_as_it_was = ObjectVersion::of(&object).resource_version == version.resource_version;
+        self.remember(object);
+        if is_as_it_was && is_stale(&error) {
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// `namespace/name`, for logs.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.facts.object.namespace, self.facts.object.name)
+    }
+}
+
+/// The annotation of a record.
+pub(super) fn record_annotation(record: &Record) -> String {
+    serde_json::json!(record).to_string()
+}

@@ -1,0 +1,361 @@
+//! Updates and deletes by id, each checked against the object as it is once the call may be made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::api::status::Status;
+use crate::cluster::error::ClusterError;
+use crate::cluster::event::Tone;
+use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::account::SharedAccount;
+use crate::controller::allowance::CallPurpose;
+use crate::controller::memory::{Sighting, UnwrittenStatus};
+use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::declared::parse;
+use crate::live::client::Payload;
+use crate::live::codes;
+use crate::live::sign_key::SignKey;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
+use crate::plan::outcome::release;
+use crate::plan::outcome::{self, Receipt};
+use crate::platform::quota::Token;
+use crate::terms::failure::{Class, Failure};
+
+impl Reconciliation<'_> {
+    /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
+    pub(super) async fn change(
+        &mut self,
+        id: &str,
+        drift: Option<String>,
+    ) -> Result<RoundEnd, ClusterError> {
+        let Some((account, desired)) = self.account_and_spec() else {
+            return Ok(RoundEnd::Again);
+        };
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
+            return Ok(RoundEnd::Again);
+        };
+        let deadline = self.deadline(&account, planned);
+        let key = self.sign_key.clone();
+        let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
+        let reply = self.unless_uninstalled(call).await;
+        self.note_sent();
+        account.looks().void_place(&desired.place);
+        let Some(reply) = reply else {
+            return Ok(RoundEnd::Again);
+        };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
+        let answer = match reply {
+            Ok(answer) => answer,
+            Err(failure) => return self.refused(&account, failure).await,
+        };
+        self.note_written(&account);
+        if let Some(drift) = drift {
+            self.context.metrics.drift_repaired();
+            let (uid, now) = (&self.facts.object.uid, self.to_cloud_time(Instant::now()));
+            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+                memory.note_repaired();
+                memory.rewrites(now)
+            });
+            let note = format!(
+                "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
+            );
+            self.tell(Tone::Warning, Reason::Drifted, &note).await;
+        }
+        let told = Receipt {
+            http_status: Some(answer.http_status),
+            request_id: answer.request_id,
+            at: answer.at,
+        };
+        let status = outcome::after_update(&self.facts, &desired, answer.value.as_ref(), told);
+        self.end_change(status, RoundEnd::Again).await
+    }
+
+    /// DELETEs an id that is ours. `None`: go on deciding.
+    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
+        let Some(account) = self.account.clone() else {
+            return Ok(Some(RoundEnd::Again));
+        };
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
+            return Ok(Some(RoundEnd::Again));
+        };
+        self.load_crd().await;
+        if self.facts.definition != CrdPresence::Stays {
+            let soon = RoundEnd::After(Duration::from_secs(30));
+            return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
+        }
+        let deadline = self.deadline(&account, planned);
+        let call = account.delete(token, id, deadline);
+        let reply = self.unless_uninstalled(call).await;
+        self.note_sent();
+        account.looks().void_place(&parse::place(&self.object.spec));
+        let Some(reply) = reply else {
+            return Ok(Some(RoundEnd::Again));
+        };
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
+        let told = match reply {
+            Ok(answer) => Receipt {
+                http_status: Some(answer.http_status),
+                request_id: answer.request_id,
+                at: answer.at,
+            },
+            Err(failure)
+                if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
+            {
+                Receipt {
+                    http_status: failure.http_status,
+                    request_id: failure.request_id,
+                    at: self.facts.now,
+                }
+            }
+            Err(failure) => return self.write_failure(&failure).await.map(Some),
+        };
+        info!(
+            object = %self.name(),
+            remote_id = id,
+            request_id = told.request_id.as_deref().unwrap_or_default(),
+            "the callback is deleted at the cloud"
+        );
+        self.context.deleted.note(account.target(), id);
+        self.facts.deleted.insert(id.to_owned());
+        self.facts.observed = Observed::Unasked;
+        if self.facts.object.deleting {
+            return Ok(None);
+        }
+        let status = outcome::after_delete(&self.facts, told);
+        self.end_change(status, RoundEnd::Again).await.map(Some)
+    }
+
+    /// Waits for the answer to a change. `None` when the object goes with its CRD meanwhile: its callback stays then, whatever becomes
+    /// of the change, and an uninstall waits for no cloud.
+    async fn unless_uninstalled<T>(&mut self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = Box::pin(call);
+        loop {
+            match self.wait_or_changed(call.as_mut()).await {
+                Ok(reply) => return Some(reply),
+                Err(ObjectChanged) if self.goes_with_crd() => return None,
+                Err(ObjectChanged) => {}
+            }
+        }
+    }
+
+    fn goes_with_crd(&self) -> bool {
+        let newest = self.context.newest(&ObjectRef::from_obj(&*self.object));
+        self.context.crd.is_going() && newest.is_some_and(|object| parse::object(&object).deleting)
+    }
+
+    /// Waits for a token, then reads the object afresh. `None` when it is not as planned, or another process leads by now.
+    async fn go_ahead(
+        &mut self,
+        account: &Arc<SharedAccount>,
+    ) -> Result<Option<(Token, Timestamp)>, ClusterError> {
+        let Ok(token) = self.token(account, CallPurpose::Change).await? else {
+            return Ok(None);
+        };
+        // What was noticed has to be found again by the next plan, if this one comes to nothing.
+        self.is_interrupted = true;
+        let planned = self.context.clock.now(&account.target().endpoint);
+        let meta = self.facts.object.clone();
+        if self.sign_key.is_some() && !meta.deleting {
+            let (context, object) = (self.context, Arc::clone(&self.object));
+            let key = self.facts.key.clone();
+            let is_still = context.accesses.key_is_still(&object, &key);
+            if !self.turn.wait_without_slot(is_still).await? {
+                return Ok(None);
+            }
+        }
+        let Some(object) = self
+            .context
+            .objects
+            .get(&meta.namespace, &meta.name)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let fresh = parse::object(&object);
+        let same = (&fresh.uid, fresh.generation, fresh.deleting)
+            == (&meta.uid, meta.generation, meta.deleting);
+        // What is ours was judged by the id and by whether the record is open.
+        let (status, planned_on) = (object.status.clone().unwrap_or_default(), self.stored());
+        let same = same
+            && (&status.callback_id, &status.closed_operation)
+                == (&planned_on.callback_id, &planned_on.closed_operation);
+        self.remember(object);
+        let may = same && self.context.leadership.fresh();
+        self.is_interrupted = !may;
+        Ok(may.then_some((token, planned)))
+    }
+
+    /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.
+    async fn refused(
+        &mut self,
+        account: &Arc<SharedAccount>,
+        failure: Failure,
+    ) -> Result<RoundEnd, ClusterError> {
+        let id = self.facts.id().unwrap_or_default().to_owned();
+        if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
+            let news = Sighting {
+                observed: Observed::Unasked,
+                begun: Instant::now(),
+                shown: GetResult::Gone,
+                denied: Some(failure),
+            };
+            self.context
+                .memories
+                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
+            return Ok(RoundEnd::Again);
+        }
+        self.write_failure(&failure).await
+    }
+
+    /// The documented code for a missing id is the one for everything: after a refusal one GET tells.
+    async fn is_gone(
+        &mut self,
+        account: &Arc<SharedAccount>,
+        id: &str,
+        failure: &Failure,
+    ) -> Result<bool, ClusterError> {
+        if failure.class != Class::Rejected {
+            return Ok(false);
+        }
+        let uid = &self.facts.object.uid;
+        let memories = &self.context.memories;
+        if memories
+            .with(uid, |memory| memory.allowance.take(CallPurpose::Change))
+            .is_err()
+        {
+            return Ok(false); // the refusal is told now, and asked about when there are calls again
+        }
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        let token = account.bucket().acquire(lane, &namespace);
+        let Ok(token) = self.wait(token).await else {
+            return Ok(false);
+        };
+        let token = token.charged_to(&self.budget());
+        Ok(self
+            .turn
+            .wait_without_slot(account.get_by_id(token, id))
+            .await
+            == GetResult::Gone)
+    }
+
+    /// Tells a failed call, and comes back when its backoff ends.
+    pub(super) async fn write_failure(
+        &mut self,
+        failure: &Failure,
+    ) -> Result<RoundEnd, ClusterError> {
+        if failure.may_have_changed() {
+            self.context.metrics.api_outcome_unknown();
+        }
+        let now = self.to_cloud_time(Instant::now());
+        let (status, again) = outcome::after_failure(&self.facts, failure, advice(failure), now);
+        self.again = Some(again);
+        let next = RoundEnd::After(again.duration_since(now).unsigned_abs());
+        if failure.operation.is_change() {
+            self.end_change(status, next).await
+        } else {
+            self.end(status, next).await
+        }
+    }
+
+    /// Writes the outcome of a change. Where only metadata or spec changed meanwhile it holds all the same: a change that is forgotten,
+    /// or its failure, is believed undone, or made again without a pause.
+    async fn end_change(
+        &mut self,
+        status: Status,
+        mut next: RoundEnd,
+    ) -> Result<RoundEnd, ClusterError> {
+        let planned_on = self.stored();
+        for _ in 0..5 {
+            let version = ObjectVersion::of(&self.object);
+            let objects = &self.context.objects;
+            match objects.write_status(&self.object, &version, &status).await {
+                Ok(object) => {
+                    self.note_status_written(object, status).await;
+                    return Ok(next);
+                }
+                Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
+                Err(error) if is_stale(&error) => {
+                    if let Err(error) = self.reread_after_conflict(&version, error).await {
+                        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                        return Err(error);
+                    }
+                    if self.stored() != planned_on {
+                        return Ok(RoundEnd::Again);
+                    }
+                    next = RoundEnd::Again;
+                }
+                Err(error) => {
+                    self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                    return Err(error);
+                }
+            }
+        }
+        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+        Ok(RoundEnd::Again)
+    }
+
+    /// Said before the API server may let the object vanish: whoever sees it vanish must know why.
+    fn note_released(&self, released: bool) {
+        let released = released && self.facts.object.deleting;
+        self.context
+            .memories
+            .with(&self.facts.object.uid, |memory| memory.released = released);
+    }
+
+    /// Lets the object go.
+    pub(super) async fn let_go(
+        &mut self,
+        retained: Option<String>,
+    ) -> Result<RoundEnd, ClusterError> {
+        let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
+        // First the status: an object without our finalizer that names a callback is one that somebody wiped.
+        if is_held && !self.write(release::after_release(&self.facts)).await? {
+            return Ok(RoundEnd::Again);
+        }
+        let version = ObjectVersion::of(&self.object);
+        let objects = &self.context.objects;
+        self.note_released(true);
+        match objects.release(&self.object, &version).await {
+            Ok(()) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                self.note_released(false);
+                if !is_stale(&error) {
+                    return Err(error);
+                }
+                self.reread_after_conflict(&version, error).await?;
+                return Ok(RoundEnd::Again);
+            }
+        }
+        if let Some(id) = retained {
+            info!(object = %self.name(), remote_id = id, "the object is let go; its callback stays at the cloud");
+            let note = format!("The object is let go; the callback {id} stays at the cloud.");
+            self.tell(Tone::Normal, Reason::Retained, &note).await;
+        }
+        Ok(RoundEnd::OnChange)
+    }
+}
+
+/// What a create or an update sends.
+pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Payload<'a> {
+    Payload {
+        place: &desired.place,
+        content: &desired.content,
+        key,
+    }
+}
+
+/// What the table of codes advises a person to do.
+pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
+    codes::advice(failure)
+}

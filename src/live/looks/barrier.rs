@@ -1,0 +1,84 @@
+//! Keeps creates and the sweeps that creates wait for apart, in one project: a row that lands between two pages makes a sweep worthless.
+//!
+//! Creates do not exclude each other, nor do sweeps.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// The gate of one project at one endpoint; all credentials that address the project share it.
+#[derive(Debug)]
+pub struct CreateBarrier {
+    traffic: watch::Sender<Traffic>,
+}
+
+#[derive(Debug, Default)]
+struct Traffic {
+    creates: usize,
+    sweeps: usize,
+}
+
+impl CreateBarrier {
+    /// An open gate.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            traffic: watch::Sender::new(Traffic::default()),
+        })
+    }
+
+    /// Waits until no sweep needs the project still.
+    pub(super) async fn open(&self) {
+        let mut traffic = self.traffic.subscribe();
+        // Can't fail: the sender is `self`.
+        drop(traffic.wait_for(|traffic| traffic.sweeps == 0).await);
+    }
+
+    /// Lets a create pass, unless a sweep needs the project still.
+    pub(super) fn try_pass(self: &Arc<Self>) -> Option<CreateInFlight> {
+        let passed = self.traffic.send_if_modified(|traffic| {
+            let open = traffic.sweeps == 0;
+            traffic.creates += usize::from(open);
+            open
+        });
+        passed.then(|| CreateInFlight {
+            gate: Arc::clone(self),
+        })
+    }
+
+    /// Lets no create pass any more, and waits for those on their way.
+    pub(super) async fn close(self: &Arc<Self>) -> ClosedBarrier {
+        self.traffic.send_modify(|traffic| traffic.sweeps += 1);
+        let closed = ClosedBarrier {
+            gate: Arc::clone(self),
+        };
+        let mut traffic = self.traffic.subscribe();
+        drop(traffic.wait_for(|traffic| traffic.creates == 0).await);
+        closed
+    }
+}
+
+/// A create on its way to the cloud. Dropped as soon as it is answered: sweeps wait for it.
+#[derive(Debug)]
+pub struct CreateInFlight {
+    gate: Arc<CreateBarrier>,
+}
+
+impl Drop for CreateInFlight {
+    fn drop(&mut self) {
+        self.gate
+            .traffic
+            .send_modify(|traffic| traffic.creates -= 1);
+    }
+}
+
+/// A sweep that needs the project still.
+#[derive(Debug)]
+pub(super) struct ClosedBarrier {
+    gate: Arc<CreateBarrier>,
+}
+
+impl Drop for ClosedBarrier {
+    fn drop(&mut self) {
+        self.gate.traffic.send_modify(|traffic| traffic.sweeps -= 1);
+    }
+}

@@ -1,0 +1,222 @@
+//! How a look comes about: it waits for its turn, then begins by itself or in a sweep, and what it saw is kept.
+
+use std::sync::Arc;
+
+use futures::{FutureExt as _, future::BoxFuture};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+
+use crate::live::looks::board::{Board, LookHandle, LookScope, SharedLook, WantedLook};
+use crate::live::looks::kept::{Inventory, SeenInventories};
+use crate::live::looks::reader::{LONGEST, ListReader, PAGE};
+use crate::live::looks::request::{LookRequest, LookResult};
+use crate::live::looks::{Looks, reader};
+use crate::plan::step::Proof;
+use crate::platform::call_budget::CallBudget;
+use crate::platform::quota::{Lane, Token};
+use crate::terms::failure::{Class, Failure};
+
+/// How many pages a sweep is thought to have before the first one.
+const UNKNOWN_PAGES: u64 = 3;
+
+impl Looks {
+    /// Looks at a place, without a call if what was seen is good enough. A look that nobody waits for any more is not made.
+    pub async fn look(self: &Arc<Self>, ask: LookRequest) -> Result<LookResult, Failure> {
+        let LookRequest {
+            place,
+            not_before,
+            proof,
+            lane,
+            namespace,
+            budget,
+        } = ask;
+        let scope = LookScope::Domain(place.domain().to_owned());
+        let want = WantedLook {
+            scope,
+            place: Some(place.clone()),
+            not_before,
+            proof,
+            lane,
+            namespace,
+            budget,
+        };
+        self.find(&want, |kept| kept.seen(&place, not_before, proof))
+            .await
+    }
+
+    /// Looks at the whole project, without a call if the newest sweep is good enough.
+    pub async fn sweep(
+        self: &Arc<Self>,
+        not_before: Instant,
+        lane: Lane,
+    ) -> Result<Arc<Inventory>, Failure> {
+        let (proof, namespace) = (Proof::Presence, String::new());
+        self.swept(WantedLook {
+            scope: LookScope::Project,
+            place: None,
+            not_before,
+            proof,
+            lane,
+            namespace,
+            budget: CallBudget::default(),
+        })
+        .await
+    }
+
+    /// Tells what is wanted from what is kept, after as many looks as that takes.
+    async fn find<T>(
+        self: &Arc<Self>,
+        want: &WantedLook,
+        known: impl Fn(&SeenInventories) -> Option<T>,
+    ) -> Result<T, Failure> {
+        sleep_until(want.not_before).await;
+        let mut has_looked = false;
+        loop {
+            let look = {
+                let mut board = self.lock();
+                if let Some(known) = known(&board.kept) {
+                    return Ok(known);
+                }
+                match board.join(want) {
+                    Some(under_way) => under_way,
+                    None if has_looked && !want.budget.spend(1) => {
+                        return Err(reader::over_budget(1));
+                    }
+                    None => {
+                        has_looked = true;
+                        self.line_up(&mut board, want)
+                    }
+                }
+            };
+            look.await?;
+        }
+    }
+
+    async fn swept(self: &Arc<Self>, want: WantedLook) -> Result<Arc<Inventory>, Failure> {
+        self.find(&want, |kept| kept.swept(want.not_before, want.proof))
+            .await
+    }
+
+    fn line_up(self: &Arc<Self>, board: &mut Board, want: &WantedLook) -> SharedLook {
+        board.wait(want, |own, sweep| {
+            Arc::clone(self).run_look(own, sweep, want.clone())
+        })
+    }
+
+    /// The work of a look: waits for a token and begins, by itself or in a sweep.
+    fn run_look(
+        self: Arc<Self>,
+        mut own: LookHandle,
+        mut sweep: oneshot::Receiver<SharedLook>,
+        want: WantedLook,
+    ) -> BoxFuture<'static, Result<(), Failure>> {
+        async move {
+            let (scope, namespace) = (want.scope, want.namespace);
+            let token = tokio::select! {
+                biased;
+                Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
+                token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
+            };
+            match (self.begin(own.number, &scope, token), scope) {
+                (Some(token), LookScope::Domain(domain)) => {
+                    let token = token.charged_to(&want.budget);
+                    self.list(own, &domain, namespace, token).await
+                }
+                (_, scope) => match sweep.await {
+                    Ok(sweep) => self.taken_along(sweep, &scope).await,
+                    Err(_) => Ok(()),
+                },
+            }
+        }
+        .boxed()
+    }
+
+    /// What a sweep tells a look that it took along. One that was refused the look's domain tells that: to look again would end alike.
+    async fn taken_along(&self, sweep: SharedLook, scope: &LookScope) -> Result<(), Failure> {
+        sweep.await?;
+        let refused = scope
+            .domain()
+            .and_then(|domain| self.newest_sweep()?.refused.get(&domain).cloned());
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Decides what a token is used for. It comes back for a look that begins by itself.
+    fn begin(self: &Arc<Self>, number: u64, scope: &LookScope, token: Token) -> Option<Token> {
+        let pages = self.pages_of_sweep();
+        let mut board = self.lock();
+        if !board.is_waiting(number, scope) {
+            return None;
+        }
+        let many = board.domains_waiting() > pages;
+        if !many && *scope != LookScope::Project {
+            board.start(scope.clone());
+            return Some(token);
+        }
+        board.start_sweep(
+            |scope| many || *scope == LookScope::Project,
+            |own, proof, domains| {
+                let looks = Arc::clone(self);
+                async move {
+                    let mut reader = ListReader::new(Arc::clone(&looks), own);
+                    let sweep = reader.project(proof, domains, token).await?;
+                    looks.lock().kept.keep_sweep(sweep);
+                    Ok(())
+                }
+                .boxed()
+            },
+        );
+        None
+    }
+
+    async fn list(
+        self: &Arc<Self>,
+        own: LookHandle,
+        domain: &str,
+        namespace: String,
+        token: Token,
+    ) -> Result<(), Failure> {
+        let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
+        let listed = ListReader::new(Arc::clone(self), own)
+            .domain(domain, token)
+            .await;
+        match listed {
+            Ok(list) => {
+                self.lock().kept.keep_list(domain, list, Instant::now());
+                Ok(())
+            }
+            Err(refused) if refused.class == Class::Rejected => {
+                let proof = self.lock().proof(number);
+                let lane = *lane.borrow();
+                let scope = LookScope::Project;
+                let want = WantedLook {
+                    scope,
+                    place: None,
+                    not_before: asked,
+                    proof,
+                    lane,
+                    namespace,
+                    budget: CallBudget::default(),
+                };
+                let sweep = self.swept(want).await?;
+                if sweep.covers(domain) {
+                    Ok(())
+                } else {
+                    Err(refused)
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn pages_of_sweep(&self) -> usize {
+        let size = self.lock().size;
+        let pages = match size {
+            None => UNKNOWN_PAGES,
+            Some(size) if size <= LONGEST => size.div_ceil(PAGE.into()).max(1),
+            Some(_) => return 1 + (self.known_domains)().len(),
+        };
+        usize::try_from(pages).unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,54 @@
+//! How a callback differs from what it should say, field by field, as it is told.
+
+use crate::api::status::ChangeStatus;
+use crate::plan::facts::content::{Content, FieldPair, ReportedContent};
+
+/// The fields in which what is told differs from what is wanted, from the one to the other.
+pub fn between(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
+    let fields = told.compare_fields(&wanted.into()).into_iter();
+    fields
+        .filter(|field| field.from.is_some() && !field.same)
+        .map(change)
+        .collect()
+}
+
+/// All fields of a callback that is not there yet.
+pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
+    let fields = ReportedContent::default()
+        .compare_fields(&wanted.into())
+        .into_iter();
+    fields
+        .filter(|field| field.to.is_some())
+        .map(change)
+        .collect()
+}
+
+/// The changes in words.
+pub fn describe(changes: &[ChangeStatus]) -> String {
+    let told: Vec<String> = changes
+        .iter()
+        .map(|c| {
+            let word = |value: &Option<String>| {
+                value
+                    .clone()
+                    .filter(|v| !v.is_empty())
+                    .unwrap_or_else(|| "nothing".to_owned())
+            };
+            format!(
+                "{}: {} at the cloud, {} here",
+                c.field,
+                word(&c.from),
+                word(&c.to)
+            )
+        })
+        .collect();
+    told.join("; ")
+}
+
+fn change(field: FieldPair) -> ChangeStatus {
+    ChangeStatus {
+        field: field.name.to_owned(),
+        from: field.from,
+        to: field.to,
+    }
+}

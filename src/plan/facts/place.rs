@@ -1,0 +1,51 @@
+//! Where a callback lies within a project: domain and application.
+
+/// The key that the cloud gives a callback: an ingest (publish) domain and an application of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    domain: String,
+    app: String,
+}
+
+impl Place {
+    /// A place; domains have no case, applications have.
+    pub fn new(domain: &str, app: &str) -> Self {
+        Self {
+            domain: domain.to_ascii_lowercase(),
+            app: app.to_owned(),
+        }
+    }
+
+    /// The ingest domain in lower case.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The application, `*` for every one.
+    pub fn app(&self) -> &str {
+        &self.app
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.domain, self.app)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_compare_domains_without_case() {
+        assert_eq!(
+            Place::new("Push.Example.com", "live"),
+            Place::new("push.example.com", "live")
+        );
+        assert_ne!(
+            Place::new("push.example.com", "live"),
+            Place::new("push.example.com", "Live")
+        );
+    }
+}

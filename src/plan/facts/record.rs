@@ -1,0 +1,283 @@
+//! The write-ahead record of creates: what was about to be posted, written to the object before the POST.
+//!
+//! A create has no idempotency key and no tag, so this record is all that tells our row from a foreign one. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::facts::content::Content;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::shifted;
+use crate::terms::target::Target;
+
+/// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
+/// `Date` headers may be dated by two clocks.
+const OLDER: SignedDuration = SignedDuration::from_secs(60);
+/// A row younger than the newest attempt by more than this was made by somebody else.
+const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
+/// How many attempts a record keeps: the first and the newest.
+const KEPT: usize = 8;
+
+/// The record, as it stands in the annotation `live.huaweicloud.com/pending-operation`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Record {
+    /// UID of the object it was written for; a copied manifest carries a foreign one.
+    pub uid: String,
+    /// Where the attempts went.
+    pub target: RecordTarget,
+    /// Oldest first. Never empty in a record that we wrote.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Region, project and address of the attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordTarget {
+    /// Region.
+    pub region: String,
+    /// Project id.
+    #[serde(rename = "projectID")]
+    pub project_id: String,
+    /// Base URL.
+    pub endpoint: String,
+}
+
+/// One POST that was sent or may have been.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Made by us, unique.
+    pub id: String,
+    /// When it was planned, in cloud time.
+    pub at: Timestamp,
+    /// What it sent.
+    #[serde(flatten)]
+    pub content: Content,
+    /// Digest of the key sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_digest: Option<String>,
+}
+
+impl Attempt {
+    /// An attempt to create this.
+    pub fn new(id: String, at: Timestamp, content: &Content, key_digest: Option<String>) -> Self {
+        Self {
+            id,
+            at,
+            content: content.clone(),
+            key_digest,
+        }
+    }
+}
+
+impl Record {
+    /// A record of one attempt.
+    pub fn new(uid: &str, target: &Target, attempt: Attempt) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            target: target.into(),
+            attempts: vec![attempt],
+        }
+    }
+
+    /// The record of an annotation, if it is one of this object.
+    pub fn parse(annotation: &str, uid: &str) -> Option<Self> {
+        let record: Self = serde_json::from_str(annotation).ok()?;
+        (record.uid == uid && !record.attempts.is_empty()).then_some(record)
+    }
+
+    /// The same record with one more attempt; beyond the bound the second oldest goes.
+    #[must_use]
+    pub fn appended(mut self, attempt: Attempt) -> Self {
+        self.attempts.push(attempt);
+        while self.attempts.len() > KEPT {
+            self.attempts.remove(1);
+        }
+        self
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8... s.
+    pub fn next_look(&self, now: Timestamp) -> Timestamp {
+        let waited = self.newest().map(|newest| now.duration_since(newest.at));
+        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_mins(2));
+        shifted(now, waited.unwrap_or(least).clamp(least, most))
+    }
+
+    /// Whether the outcome of the newest attempt is not known, given `status.closedOperation`.
+    pub fn is_open(&self, closed_operation: Option<&str>) -> bool {
+        self.newest()
+            .is_some_and(|newest| closed_operation != Some(newest.id.as_str()))
+    }
+
+    /// Whether its newest attempt was made after that of another record of the same object: their ids sort by time.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let newest = |record: &Self| record.newest().map(|newest| newest.id.clone());
+        newest(self) > newest(other)
+    }
+
+    /// Whether more than one POST may have made something.
+    pub fn has_several_attempts(&self) -> bool {
+        self.attempts.len() > 1
+    }
+
+    /// The newest attempt that could have made this row: equal content, and an age that fits. No row tells its key: that is known
+    /// only where all that could have made it sent the same.
+    pub fn attempt_that_made(&self, row: &Row) -> Option<Attempt> {
+        let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
+        let fits = row.create_time.is_none_or(|made| {
+            made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
+        });
+        let mut authors = self
+            .attempts
+            .iter()
+            .rev()
+            .filter(|attempt| fits && row.holds(&attempt.content));
+        let mut author = authors.next()?.clone();
+        if authors.any(|other| other.key_digest != author.key_digest) {
+            author.key_digest = None;
+        }
+        Some(author)
+    }
+}
+
+impl From<&Target> for RecordTarget {
+    fn from(target: &Target) -> Self {
+        Self {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            endpoint: target.endpoint.clone(),
+        }
+    }
+}
+
+impl From<&RecordTarget> for Target {
+    fn from(target: &RecordTarget) -> Self {
+        Self {
+            region: target.region.clone(),
+            project_id: target.project_id.clone(),
+            endpoint: target.endpoint.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::content::ReportedContent;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn content(url: &str) -> Content {
+        Content {
+            url: Some(url.to_owned()),
+            events: std::iter::once("RECORD_FILE_COMPLETE".to_owned()).collect(),
+            sign_type: "HMACSHA256".to_owned(),
+        }
+    }
+
+    fn attempt(id: &str, at: Timestamp, url: &str) -> Attempt {
+        Attempt::new(id.to_owned(), at, &content(url), None)
+    }
+
+    /// Two attempts, 100 s apart, with different URLs.
+    fn record() -> Record {
+        let target = Target {
+            region: "cn-north-4".to_owned(),
+            project_id: "project".to_owned(),
+            endpoint: "https://live.example.com".to_owned(),
+        };
+        let attempt = |id: &str, second, url| attempt(id, at(second), url);
+        let first = attempt("first", 1000, "https://hooks.example.com/a");
+        let second = attempt("second", 1100, "https://hooks.example.com/b");
+        Record::new("uid", &target, first).appended(second)
+    }
+
+    fn row(made: Option<i64>, url: Option<&str>) -> Row {
+        Row {
+            id: "id".to_owned(),
+            place: crate::plan::facts::place::Place::new("push.example.com", "live"),
+            content: ReportedContent {
+                url: url.map(str::to_owned),
+                ..ReportedContent::default()
+            },
+            create_time: made.map(at),
+            update_time: None,
+        }
+    }
+
+    /// The attempt that may have made such a row.
+    fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
+        let attempt = record().attempt_that_made(&row(made, url));
+        attempt.map(|attempt| attempt.id)
+    }
+
+    #[test]
+    fn a_row_is_of_an_attempt_whose_values_it_holds() {
+        let made = Some(1050);
+        let first = author(made, Some("https://HOOKS.example.com/a"));
+        assert_eq!(first.as_deref(), Some("first"));
+        assert_eq!(author(made, Some("https://hooks.example.com/c")), None);
+        assert_eq!(author(made, Some("")), None, "nobody sent no URL");
+        let lacking = author(made, None);
+        assert_eq!(lacking.as_deref(), Some("second"), "it lacks the field");
+    }
+
+    #[test]
+    fn a_row_is_not_older_than_the_first_attempt_nor_much_younger_than_the_newest() {
+        let url = Some("https://hooks.example.com/a");
+        for (made, fits) in [
+            (Some(939), false),
+            (Some(940), true),
+            (Some(1700), true),
+            (Some(1701), false),
+            (None, true),
+        ] {
+            assert_eq!(author(made, url).is_some(), fits, "{made:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_from_the_ends_of_time_can_be_asked() {
+        for end in [Timestamp::MIN, Timestamp::MAX] {
+            let mut record = record();
+            for attempt in &mut record.attempts {
+                attempt.at = end;
+            }
+            assert_eq!(record.attempt_that_made(&row(Some(1050), None)), None);
+            assert!(record.attempt_that_made(&row(None, None)).is_some());
+            assert!(record.next_look(end) >= end);
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_object_or_of_nothing_is_none() {
+        let text = serde_json::json!(record()).to_string();
+        assert_eq!(Record::parse(&text, "uid"), Some(record()));
+        assert_eq!(Record::parse(&text, "copied manifest"), None);
+        let mut empty = record();
+        empty.attempts.clear();
+        let text = serde_json::json!(empty).to_string();
+        assert_eq!(Record::parse(&text, "uid"), None);
+        assert_eq!(Record::parse("no JSON", "uid"), None);
+    }
+
+    #[test]
+    fn a_record_keeps_the_first_attempt_and_the_newest() {
+        let newer = |record: Record, number: i64| {
+            let url = "https://hooks.example.com/c";
+            record.appended(attempt(&number.to_string(), at(2000 + number), url))
+        };
+        let mut long = record();
+        long.attempts.extend(vec![long.attempts[1].clone(); 1_000]);
+        let record = (0..20).fold(long, newer);
+        let ids: Vec<&str> = record.attempts.iter().map(|a| a.id.as_str()).collect();
+        assert_eq!(ids, ["first", "13", "14", "15", "16", "17", "18", "19"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! A callback as the cloud tells it. Every field but the id may be missing.
+
+use jiff::Timestamp;
+
+use crate::api::status::RemoteStatus;
+use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::place::Place;
+
+/// One remote callback, as read from a list, a GET or the answer of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// The id that the cloud made.
+    pub id: String,
+    /// Ingest domain and application.
+    pub place: Place,
+    /// What it says.
+    pub content: ReportedContent,
+    /// Cloud time, 1 s resolution.
+    pub create_time: Option<Timestamp>,
+    /// Cloud time, 1 s resolution.
+    pub update_time: Option<Timestamp>,
+}
+
+impl Row {
+    /// Whether the row says this content. A field that the row lacks counts as equal.
+    pub fn holds(&self, content: &Content) -> bool {
+        self.content.holds(content)
+    }
+
+    /// What the row tells: one that tells its other fields and no URL has none. Only of what an attempt of ours made a field that is
+    /// not told counts as equal.
+    pub fn reported(&self) -> ReportedContent {
+        let mut told = self.content.clone();
+        if told.events.is_some() || told.sign_type.is_some() {
+            told.url.get_or_insert_default();
+        }
+        told
+    }
+
+    /// Whether the row tells this content, its URL, too.
+    pub fn reports(&self, content: &Content) -> bool {
+        self.reported().holds(content)
+    }
+
+    /// Whether the row says what a status remembers of it.
+    pub fn is_same(&self, remote: &RemoteStatus) -> bool {
+        self.content.is_same(&remote.into())
+    }
+}
+
+impl From<&Row> for RemoteStatus {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: Some(row.id.clone()),
+            create_time: row.create_time.map(|time| time.to_string()),
+            update_time: row.update_time.map(|time| time.to_string()),
+            ..Self::from(&row.content)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which of several objects owns one domain and app of a project. Pure; the rest are `Duplicate`.
+
+use jiff::Timestamp;
+
+/// An object that wants the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
+pub struct Candidate {
+    /// `namespace/name`.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Its status holds the id of a callback at this place.
+    pub holds: bool,
+    /// The outcome of its newest create is not known.
+    pub open: bool,
+    /// A look with its own credentials has succeeded.
+    pub looked: bool,
+    /// It is being deleted.
+    pub deleting: bool,
+}
+
+/// The owner: who holds an id, else whose record is open, else who has looked; of several such the older, then the lower UID.
+pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
+    candidates
+        .iter()
+        .filter(|c| c.holds || c.open || (c.looked && !c.deleting))
+        .min_by_key(|c| (!c.holds, !c.open, c.created, c.uid.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(uid: &str, created: i64) -> Candidate {
+        Candidate {
+            name: format!("media/{uid}"),
+            uid: uid.to_owned(),
+            created: Timestamp::from_second(created).ok(),
+            holds: false,
+            open: false,
+            looked: true,
+            deleting: false,
+        }
+    }
+
+    #[test]
+    fn the_holder_owns_then_the_open_record_then_the_older() {
+        let old = candidate("a", 1);
+        let young = candidate("b", 2);
+        let open = Candidate {
+            open: true,
+            ..candidate("c", 3)
+        };
+        let holder = Candidate {
+            holds: true,
+            deleting: true,
+            ..candidate("d", 4)
+        };
+        let uid = |candidates: &[Candidate]| find_owner(candidates).map(|c| c.uid.clone());
+        assert_eq!(uid(&[young.clone(), old.clone()]).as_deref(), Some("a"));
+        assert_eq!(
+            uid(&[young.clone(), old.clone(), open.clone()]).as_deref(),
+            Some("c")
+        );
+        assert_eq!(
+            uid(&[young, old, open, holder]).as_deref(),
+            Some("d"),
+            "terminating or not"
+        );
+    }
+
+    #[test]
+    fn of_two_of_a_kind_the_older_owns_then_the_lower_uid() {
+        let holder = |uid, created| Candidate {
+            holds: true,
+            ..candidate(uid, created)
+        };
+        assert_eq!(
+            find_owner(&[holder("b", 2), holder("c", 1)]).map(|c| c.uid.as_str()),
+            Some("c")
+        );
+        assert_eq!(
+            find_owner(&[holder("b", 1), holder("a", 1)]).map(|c| c.uid.as_str()),
+            Some("a")
+        );
+    }
+
+    #[test]
+    fn who_has_not_looked_or_is_going_without_anything_takes_no_part() {
+        let unlooked = Candidate {
+            looked: false,
+            ..candidate("a", 1)
+        };
+        let going = Candidate {
+            deleting: true,
+            ..candidate("b", 1)
+        };
+        assert_eq!(
+            find_owner(&[unlooked, going, candidate("c", 9)]).map(|c| c.uid.as_str()),
+            Some("c")
+        );
+        assert_eq!(find_owner(&[]), None);
+    }
+}

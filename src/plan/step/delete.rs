@@ -1,0 +1,175 @@
+//! The decision for an object that is being deleted: leave nothing of ours behind, touch nothing that is not ours.
+
+use std::time::Duration;
+
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed};
+use crate::plan::step::preconditions::{
+    backoff, endpoint_changed, other_target, requeue_ambiguous, requeue_without_access,
+    target_changed, target_changed_address, unusable,
+};
+use crate::plan::step::settled::stage_while_suspended;
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Proof, Requeue, Step, look, requeue, requeue_at};
+use crate::terms::target::Target;
+
+/// The next step.
+pub(in crate::plan) fn decide(facts: &Facts) -> Step {
+    // Without our finalizer it was let go, or somebody wiped that (`kubectl replace` does): then its delete is still to be made.
+    let has_nothing = facts.id().is_none() && facts.claiming_record().is_none();
+    if !facts.object.finalizer && (has_nothing || facts.released) {
+        return requeue(released(facts));
+    }
+    let retained = facts.id().map(str::to_owned);
+    if has_nothing {
+        return Step::Release { retained: None };
+    }
+    let held_by_owner = facts.rival.is_some()
+        && retained
+            .as_ref()
+            .is_some_and(|id| facts.claimed_elsewhere.contains(id));
+    let retain = facts.deletion() == Deletion::Retain
+        || facts.definition == CrdPresence::Going
+        || held_by_owner;
+    if retain {
+        return Step::Release { retained };
+    }
+    // In whatever state it waits: while the product is being uninstalled every object goes, and its callback stays.
+    match &facts.definition {
+        CrdPresence::Unread => return Step::ReadCrd,
+        CrdPresence::Unknown(problem) => return cannot_know(facts, problem),
+        CrdPresence::Stays | CrdPresence::Going => {}
+    }
+    match waiting(facts) {
+        Some(situation) => requeue(situation.with_release_hint(facts)),
+        None => may_call(facts),
+    }
+}
+
+/// The object is let go, and goes when the others let it.
+pub(in crate::plan) fn released(facts: &Facts) -> Situation {
+    if facts.object.held_by.is_empty() {
+        return Situation::unchanged();
+    }
+    let message = format!(
+        "The object is let go here, and its place is free for others. It goes when the finalizers of others are taken off: {}.",
+        facts.object.held_by.join(", ")
+    );
+    Situation::new(Reason::Deleting, Stage::Progressing, message)
+}
+
+/// Whether the callback is to stay can't be known.
+fn cannot_know(facts: &Facts, problem: &str) -> Step {
+    let message = format!(
+        "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
+    );
+    let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
+    Step::Requeue(Requeue {
+        situation: situation.with_release_hint(facts),
+        remote: None,
+        again: Some(later(facts.now, Duration::from_secs(30))),
+        with_look: false,
+    })
+}
+
+/// What the delete waits for, if a human has to do something.
+fn waiting(facts: &Facts) -> Option<Situation> {
+    if facts.policies.suspend {
+        let message = "The object is being deleted and suspended: its callback is deleted when spec.suspend is false.";
+        let stage = stage_while_suspended(facts);
+        return Some(Situation::new(Reason::Suspended, stage, message));
+    }
+    if facts.settings.read_only {
+        let message = "The operator runs with --read-only: deletes wait.";
+        return Some(Situation::new(
+            Reason::ObserveOnly,
+            Stage::NotReady,
+            message,
+        ));
+    }
+    match &facts.access {
+        CloudAccess::Unread | CloudAccess::Ambiguous(_) | CloudAccess::Unknown(_) => None,
+        CloudAccess::Unusable(reason, message) => Some(unusable(*reason, message)),
+        CloudAccess::Usable(target) => {
+            other_target(facts, target).map(|home| target_changed(&home, target))
+        }
+    }
+}
+
+/// The cloud can be called.
+fn may_call(facts: &Facts) -> Step {
+    let target = match &facts.access {
+        CloudAccess::Usable(target) => target,
+        CloudAccess::Ambiguous(sentence) => return requeue_ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return requeue_without_access(facts, failure),
+        CloudAccess::Unread | CloudAccess::Unusable(..) => return Step::ReadSecrets,
+    };
+    if let Some(next) = backoff(facts) {
+        return requeue_at(next);
+    }
+    if endpoint_changed(facts, target) {
+        return through_another_address(facts, target);
+    }
+    match facts.claiming_record() {
+        Some(record) => look_first(facts, record),
+        None => facts.id().map_or(Step::Release { retained: None }, remove),
+    }
+}
+
+/// The project has another address now: it is believed once the recorded id is found there.
+fn through_another_address(facts: &Facts, target: &Target) -> Step {
+    match &facts.observed {
+        Observed::Unasked => look(facts.now, Proof::Presence),
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let found = facts
+                .observed
+                .rows()
+                .iter()
+                .find(|row| facts.id() == Some(row.id.as_str()));
+            match found {
+                Some(row) => remove(&row.id),
+                None => requeue(target_changed_address(facts, target).with_release_hint(facts)),
+            }
+        }
+    }
+}
+
+/// More than the recorded id may be ours: look, and delete all that is. A record that was closed because a row of an earlier
+/// attempt was found says nothing of what its newest may still make.
+fn look_first(facts: &Facts, record: &Record) -> Step {
+    let settled_at = facts.settled_at(record);
+    if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
+        return remove(&row.id);
+    }
+    match &facts.observed {
+        Observed::Unasked | Observed::Absent { proven: false, .. } => {
+            look(facts.now, Proof::Absence)
+        }
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        seen if seen.since(settled_at) => {
+            facts.id().map_or(Step::Release { retained: None }, remove)
+        }
+        _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let settled = later(settled_at, Duration::from_millis(1));
+            let again = record.next_look(facts.now).min(settled);
+            let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
+            let situation =
+                Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);
+            Step::Requeue(Requeue {
+                situation,
+                remote: None,
+                again: Some(again),
+                with_look: false,
+            })
+        }
+    }
+}
+
+/// DELETE an id of ours.
+fn remove(id: &str) -> Step {
+    Step::Delete { id: id.to_owned() }
+}

@@ -1,0 +1,394 @@
+//! The decision for an object whose callback is known by id: keep the cloud equal to the spec.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::status::Status;
+use crate::plan::facts::conditions::ConditionStatus;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference, ledger};
+use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
+use crate::plan::step::settled::{
+    is_as_sent, is_remembered, must_recheck, plans_update, recheck_at,
+};
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{FRESH, Proof, Requeue, Step, contention, look, requeue};
+use crate::terms::target::Target;
+
+/// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
+const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
+/// `baseline` is the `update_time` that was first seen after our last write.
+pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
+    let unknown = conditions::ready_status(status) == Some(ConditionStatus::Unknown);
+    if unknown || ledger::shows_failed_look(status) {
+        return true;
+    }
+    let (Some(remote), [row]) = (&status.remote, rows) else {
+        return status.remote.is_some() || !rows.is_empty();
+    };
+    let keyed = status
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.key_digest.is_some());
+    let last_write = ledger::last_write(status);
+    plans_update(status)
+        || !row.is_same(remote)
+        || (keyed && is_rewritten(status, last_write, baseline, row))
+}
+
+/// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
+/// may date what we compare, so the first time seen after our own write is what counts, if it can be that write's.
+fn is_rewritten(
+    status: &Status,
+    last_write: Option<Timestamp>,
+    baseline: Option<Timestamp>,
+    row: &Row,
+) -> bool {
+    let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
+        return false;
+    };
+    let told = status.remote.as_ref();
+    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
+    match told.or(baseline).filter(may_be_ours) {
+        Some(baseline) => changed > baseline,
+        None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
+    }
+}
+
+/// The baseline that a row gives which is the first seen after our last write. One that says something else than that write left may be
+/// what was there before it: a list may lag.
+pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
+    let ours = last_write?;
+    let remembered = status.remote.as_ref();
+    let told =
+        remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
+    row.update_time
+        .filter(|_| told.is_none_or(|told| row.is_same(told)))
+        .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
+}
+
+/// The next step.
+pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
+    let moved = endpoint_changed(facts, target);
+    match &facts.observed {
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
+        Observed::Unasked if is_as_sent(facts, desired) => decide_by_status(facts, desired),
+        Observed::Unasked => Step::Update {
+            id: id.to_owned(),
+            drift: None,
+        },
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let shown = match &facts.shown {
+                GetResult::Row(row) => Some(row),
+                GetResult::Unasked | GetResult::Unknown(_) | GetResult::Gone => None,
+            };
+            let mut listed = facts.observed.rows().iter();
+            let listed = listed.find(|row| row.id == id);
+            match listed.or(shown) {
+                // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
+                Some(_) if listed.is_some() && facts.denied.is_some() => {
+                    fail_after_gone_answer(facts)
+                }
+                Some(row) => decide_by_row(facts, desired, row),
+                None if moved => requeue(target_changed_address(facts, target)),
+                None => decide_missing(facts, desired),
+            }
+        }
+    }
+}
+
+/// A change had no effect that lasts: a failure like any other.
+fn fail_after_gone_answer(facts: &Facts) -> Step {
+    let failure = facts.denied.clone();
+    failure.map_or_else(|| requeue(Situation::unchanged()), Step::ReportFailure)
+}
+
+/// Whether the status alone can't tell how things are.
+fn must_look(facts: &Facts, desired: &Desired) -> bool {
+    let unsure = !is_remembered(facts, desired) && is_as_sent(facts, desired);
+    let asked = facts.unanswered().is_some() || facts.look_due;
+    // Other rows at the place come before an update: they were seen when the row was claimed, or at the last look.
+    let beside_others = matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Creating | Reason::Conflict)
+    );
+    // Ready is not said of a spec before the account that it names was asked.
+    let unheard_of = facts.is_new_generation() && !facts.account_has_seen;
+    let unheard_of = unheard_of && is_as_sent(facts, desired);
+    asked
+        || unheard_of
+        || facts.shown == GetResult::Gone
+        || must_recheck(facts)
+        || unsure
+        || beside_others
+}
+
+/// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
+pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Step {
+    let situation = if conditions::has_reason(&facts.status, Reason::Normalized) {
+        Situation::unchanged()
+    } else {
+        available(facts, desired)
+    };
+    Step::Requeue(Requeue {
+        situation,
+        remote: None,
+        again: recheck_at(facts),
+        with_look: false,
+    })
+}
+
+/// The recorded row was seen.
+fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+    if let Some(step) = judge_other_rows(facts, row) {
+        return step;
+    }
+    let known = is_known(facts, row);
+    let news = Some(row).filter(|_| !known);
+    let counts_at = look_counts_at(facts);
+    match standing(facts, desired, row) {
+        Standing::Unsent => Step::Update {
+            id: row.id.clone(),
+            drift: None,
+        },
+        Standing::Held => settled(facts, available(facts, desired), news),
+        Standing::Normalized if known || facts.observed.since(counts_at) => {
+            settled(facts, normalized(row, desired), news)
+        }
+        Standing::Normalized => look_again_at(facts, counts_at),
+        Standing::Different => decide_drifted(facts, desired, row),
+    }
+}
+
+/// How a row of ours stands to the spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Standing {
+    /// Spec or key are not those that were sent last.
+    Unsent,
+    /// It says what the spec says.
+    Held,
+    /// It is what the cloud made of our own write.
+    Normalized,
+    /// Somebody else wrote it.
+    Different,
+}
+
+/// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
+pub(in crate::plan) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing {
+    let was_sent = facts.status.sent.is_some();
+    if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
+        return Standing::Unsent;
+    }
+    let holds = row.reports(&desired.content) && row.place == desired.place;
+    let rewritten =
+        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
+    match (holds, is_known(facts, row)) {
+        (true, _) if !rewritten => Standing::Held,
+        (false, _) if !was_sent => Standing::Unsent,
+        (false, true) => Standing::Normalized,
+        (false, false) if is_answer(facts, row) => Standing::Normalized,
+        _ => Standing::Different,
+    }
+}
+
+/// Whether the row is as the status remembers it.
+fn is_known(facts: &Facts, row: &Row) -> bool {
+    let remote = facts.status.remote.as_ref();
+    remote.is_some_and(|remote| row.is_same(remote))
+}
+
+/// Whether the row is what the cloud made of our last write, whose answer had no body.
+fn is_answer(facts: &Facts, row: &Row) -> bool {
+    let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
+    let untold = remembered == Some(ReportedContent::default());
+    untold && !changed_after(facts, row)
+}
+
+/// Somebody else changed the row. It counts once our own last write can't be what is seen.
+fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
+    let counts_at = look_counts_at(facts);
+    if !facts.observed.since(counts_at) && !changed_after(facts, row) {
+        return look_again_at(facts, counts_at);
+    }
+    if let Some(next) = contention::backoff_until(facts) {
+        // The row is not recorded: what is recorded counts as what the cloud made of our own write.
+        return Step::Requeue(Requeue {
+            situation: contention::contended(&row.id).at(next),
+            remote: None,
+            again: Some(next),
+            with_look: false,
+        });
+    }
+    let told = difference::describe(&difference::between(&row.reported(), &desired.content));
+    let told = if told.is_empty() {
+        "its update_time is later than our last write, so its key may have changed".to_owned()
+    } else {
+        told
+    };
+    Step::Update {
+        id: row.id.clone(),
+        drift: Some(told),
+    }
+}
+
+/// The recorded row was not in the list.
+fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
+    let counts_at = look_counts_at(facts);
+    let proven = matches!(
+        facts.observed,
+        Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
+    );
+    if !facts.observed.since(counts_at) || !proven {
+        let step = look_again_at(facts, counts_at);
+        return with_updating_reported(facts, desired, step);
+    }
+    match (&facts.shown, &facts.observed) {
+        (GetResult::Unasked, _) => Step::GetById,
+        (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
+        (GetResult::Row(row), _) => decide_by_row(facts, desired, row),
+        (GetResult::Gone, seen) => match (own_row(facts), seen) {
+            // An earlier attempt came to something after all.
+            (Some(row), _) => Step::Claim(row.clone()),
+            (None, Observed::Present { row, .. }) => decide_foreign(facts, desired, row),
+            (None, Observed::Several { rows, .. }) => report_several(facts, rows),
+            (None, _) if !facts.observed.since(shifted(facts.now, -FRESH)) => {
+                look(facts.now, Proof::Absence)
+            }
+            (None, _) => Step::Create,
+        },
+    }
+}
+
+/// Whatever the step says of it, a generation that was never sent is held by nobody.
+fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step {
+    let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
+    if let (true, Step::Requeue(rest)) = (is_untold, &step) {
+        let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
+        let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
+        return Step::Requeue(Requeue {
+            situation,
+            ..rest.clone()
+        });
+    }
+    step
+}
+
+/// Other rows at the same place: provably ours they go, else a human must know.
+pub(in crate::plan) fn judge_other_rows(facts: &Facts, kept: &Row) -> Option<Step> {
+    let rows = facts.observed.rows();
+    let extra: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.id != kept.id && !facts.deleted.contains(&row.id))
+        .collect();
+    if let Some(ours) = extra.iter().find(|row| facts.is_ours(row)) {
+        return Some(Step::Delete {
+            id: ours.id.clone(),
+        });
+    }
+    (!extra.is_empty()).then(|| report_several(facts, rows))
+}
+
+/// From when on a look counts against our own last write.
+pub fn looks_count_from(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
+    last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
+}
+
+/// From when on a look counts against what was last written, as the status tells it and as this process knows it.
+fn look_counts_at(facts: &Facts) -> Timestamp {
+    let settle_time = facts.settings.settle_time;
+    looks_count_from(facts.last_write, settle_time).max(looks_count_from(facts.wrote, settle_time))
+}
+
+/// A look came too soon after our own write: look again when it counts.
+fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
+    if facts.now >= moment {
+        return look(moment.max(facts.now), Proof::Absence);
+    }
+    // However a clock stands: once the settle time is over here, it is worth a look.
+    let latest = later(facts.now, facts.settings.settle_time);
+    Step::Requeue(Requeue {
+        situation: Situation::unchanged(),
+        remote: None,
+        again: Some(moment.min(latest)),
+        with_look: true,
+    })
+}
+
+/// Whether the row says that it was changed later than our last write was answered.
+fn changed_after(facts: &Facts, row: &Row) -> bool {
+    let times = row.update_time.zip(facts.last_write);
+    times.is_some_and(|(changed, ours)| changed > ours)
+}
+
+/// The cloud holds the spec.
+pub(in crate::plan) fn available(facts: &Facts, desired: &Desired) -> Situation {
+    let mut message = "The cloud holds this spec.".to_owned();
+    if desired.content.url.is_none() {
+        message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
+    }
+    let keeps_key = facts
+        .status
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.key_digest.is_some());
+    if keeps_key && !desired.wants_key {
+        message.push_str(
+            " The sign key that was sent before stays at the cloud: its API can't clear a key. To be rid of it, delete this object and create it anew.",
+        );
+    }
+    Situation::new(Reason::Available, Stage::Ready, message)
+}
+
+/// The row is ours, and what else lies at its place has to be judged before the object can be ready.
+pub(in crate::plan) fn beside_others(row: &Row) -> Situation {
+    Situation::new(
+        Reason::Creating,
+        Stage::Progressing,
+        format!(
+            "The callback {} is ours; another one lies at the same place, and whose that is comes next.",
+            row.id
+        ),
+    )
+}
+
+/// The cloud keeps other values than we sent.
+pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
+    let mut fields = difference::describe(&difference::between(&row.reported(), &desired.content));
+    if row.place != desired.place {
+        let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
+        fields = if fields.is_empty() {
+            place
+        } else {
+            format!("{place}; {fields}")
+        };
+    }
+    Situation::new(
+        Reason::Normalized,
+        Stage::Ready,
+        format!(
+            "The cloud accepted this spec and keeps it in other words ({fields}). That is not repaired."
+        ),
+    )
+}
+
+/// Settled, by what was seen, unless something else keeps rewriting it.
+fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
+    let again = recheck_at(facts).into_iter().chain(contention::end(facts));
+    Step::Requeue(Requeue {
+        situation: contention::unless_contended(facts, situation),
+        remote: remote.cloned(),
+        again: again.min(),
+        with_look: false,
+    })
+}

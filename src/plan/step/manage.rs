@@ -1,0 +1,164 @@
+//! The decision for an object that is managed and not being deleted.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::{
+    CloudAccess, Desired, Facts, Observed, OtherOwner, SignKeyState, conditions,
+};
+use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::preconditions::{
+    backoff, other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
+};
+use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{
+    FRESH, Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at,
+};
+use crate::terms::target::Target;
+
+/// When a Duplicate asks again whether its owner is known.
+const LISTED_SOON: Duration = Duration::from_secs(5);
+
+/// The next step: gates first, then what the record and the status know, then what a look shows.
+pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(failure) = &facts.blind
+        && is_settled(facts, desired)
+    {
+        match facts.access {
+            CloudAccess::Unread => return Step::ReadSecrets,
+            CloudAccess::Usable(_) | CloudAccess::Unknown(_) => {
+                return Step::ReportSweepFailure(failure.clone());
+            }
+            CloudAccess::Unusable(..) | CloudAccess::Ambiguous(_) => {}
+        }
+    }
+    let target = match check_access(facts, desired) {
+        Ok(target) => target,
+        Err(step) => return *step,
+    };
+    if let Some(step) = check_sign_key(facts, desired) {
+        return step;
+    }
+    if let Some(next) = backoff(facts) {
+        return requeue_at(next);
+    }
+    let step = match (facts.open_record(), facts.id()) {
+        (Some(record), _) => open_record::decide(facts, desired, record),
+        (None, Some(id)) => maintain::decide(facts, desired, target, id),
+        (None, None) => decide_first_create(facts, desired),
+    };
+    match &facts.key {
+        SignKeyState::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
+            requeue(key_missing(problem))
+        }
+        SignKeyState::Unread
+        | SignKeyState::Unwanted
+        | SignKeyState::Missing(_)
+        | SignKeyState::Invalid(_)
+        | SignKeyState::Digest(_) => step,
+    }
+}
+
+/// Where to call, if this object may call the cloud now; else the step that tells why not.
+fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
+    let settled = needs_no_reads(facts, desired);
+    let target = match &facts.access {
+        CloudAccess::Usable(target) => target,
+        CloudAccess::Unread if settled && !facts.nudged => {
+            return Err(Box::new(maintain::decide_by_status(facts, desired)));
+        }
+        CloudAccess::Unread => return Err(Box::new(Step::ReadSecrets)),
+        CloudAccess::Unusable(Reason::CredentialsMissing, _)
+        | CloudAccess::Ambiguous(_)
+        | CloudAccess::Unknown(_)
+            if settled =>
+        {
+            return Err(Box::new(maintain::decide_by_status(facts, desired)));
+        }
+        CloudAccess::Unusable(reason, message) => {
+            return Err(Box::new(requeue(unusable(*reason, message))));
+        }
+        CloudAccess::Ambiguous(sentence) => {
+            return Err(Box::new(requeue_ambiguous(facts, sentence)));
+        }
+        CloudAccess::Unknown(failure) => {
+            return Err(Box::new(requeue_without_access(facts, failure)));
+        }
+    };
+    if let Some(home) = other_target(facts, target) {
+        return Err(Box::new(requeue(target_changed(&home, target))));
+    }
+    if let Some(rival) = &facts.rival {
+        return Err(Box::new(report_duplicate(facts, rival)));
+    }
+    if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
+        // Its owner may be in a namespace that is not listed yet.
+        return Err(Box::new(requeue_at(later(facts.now, LISTED_SOON))));
+    }
+    Ok(target)
+}
+
+/// Another object owns the place: told at once, and once more when it has lasted.
+fn report_duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
+    // What a third object holds is not in the owner's status, however often that is read.
+    if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
+        return Step::Disown {
+            id: id.to_owned(),
+            owner: rival.name.clone(),
+        };
+    }
+    let young_until = conditions::young_until(facts, Reason::Duplicate);
+    let next = later(facts.now, facts.settings.settle_time);
+    let again = Some(young_until).filter(|until| *until > facts.now);
+    Step::Requeue(Requeue {
+        situation: Situation::duplicate(facts, rival, young_until),
+        remote: None,
+        // A record's reservation ends by time, which wakes nobody.
+        again: again.or(rival.id.is_none().then_some(next)),
+        with_look: false,
+    })
+}
+
+/// What the sign key forbids, if anything.
+fn check_sign_key(facts: &Facts, desired: &Desired) -> Option<Step> {
+    match &facts.key {
+        SignKeyState::Unread => Some(Step::ReadSecrets),
+        // A look needs none.
+        SignKeyState::Missing(_) if has_its_key(facts, desired) => None,
+        SignKeyState::Missing(problem) => Some(requeue(key_missing(problem))),
+        SignKeyState::Invalid(problem) => Some(requeue(Situation::new(
+            Reason::SignKeyInvalid,
+            Stage::Stalled,
+            problem,
+        ))),
+        SignKeyState::Unwanted | SignKeyState::Digest(_) => None,
+    }
+}
+
+fn key_missing(problem: &str) -> Situation {
+    Situation::new(Reason::SignKeyMissing, Stage::Progressing, problem)
+}
+
+/// No id and nothing open: the first create, or the next one after a rejection.
+fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
+    if let Some(row) = own_row(facts) {
+        return Step::Claim(row.clone());
+    }
+    // What was seen in the way may have gone: a conflict is over only by a look of its own.
+    let in_the_way = conditions::has_reason(&facts.status, Reason::Conflict);
+    let asked = facts.unanswered().is_some() || in_the_way;
+    let age = if asked { SignedDuration::ZERO } else { FRESH };
+    let not_before = shifted(facts.now, -age);
+    match &facts.observed {
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        seen if !seen.since(not_before) => look(not_before, Proof::Absence),
+        Observed::Absent { proven: true, .. } => Step::Create,
+        Observed::Present { row, .. } => decide_foreign(facts, desired, row),
+        Observed::Several { rows, .. } => report_several(facts, rows),
+        Observed::Unasked | Observed::Absent { .. } => look(not_before, Proof::Absence),
+    }
+}

@@ -1,0 +1,198 @@
+//! The decision for an object that only looks: what managing it would do.
+
+use crate::api::status::{ChangeStatus, PlanStatus};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{
+    Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
+};
+use crate::plan::step::maintain::Standing;
+use crate::plan::step::preconditions::{
+    other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
+};
+use crate::plan::step::settled::{UPDATE, is_key_as_sent};
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Proof, Requeue, Step, look, maintain, requeue};
+
+/// The next step. Never one that changes the cloud.
+pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    let told = facts.status.plan.is_some()
+        && facts.status.observed_generation == Some(facts.object.generation)
+        && conditions::has_reason(&facts.status, Reason::ObserveOnly)
+        && facts.unanswered().is_none()
+        && !facts.nudged;
+    if told && facts.observed == Observed::Unasked {
+        return match &facts.blind {
+            Some(failure) if conditions::is_ready(&facts.status) => {
+                Step::ReportSweepFailure(failure.clone())
+            }
+            _ => requeue(Situation::unchanged()),
+        };
+    }
+    let target = match &facts.access {
+        CloudAccess::Unread => return Step::ReadSecrets,
+        CloudAccess::Unusable(reason, message) => return requeue(unusable(*reason, message)),
+        CloudAccess::Ambiguous(sentence) => return requeue_ambiguous(facts, sentence),
+        CloudAccess::Unknown(failure) => return requeue_without_access(facts, failure),
+        CloudAccess::Usable(target) => target,
+    };
+    if let Some(home) = other_target(facts, target) {
+        return requeue(target_changed(&home, target));
+    }
+    match &facts.observed {
+        // What a sweep lacks may be there all the same.
+        Observed::Unasked | Observed::Absent { proven: false, .. } => {
+            look(facts.now, Proof::Absence)
+        }
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let row = observed_row(facts);
+            let (plan, message) = compare(facts, desired, row);
+            let holds = row.is_some_and(|row| is_held(facts, desired, row));
+            let stage = if holds { Stage::Ready } else { Stage::NotReady };
+            let why = if facts.policies.observe {
+                "managementPolicy is Observe"
+            } else {
+                "The operator runs with --read-only"
+            };
+            let message = format!(
+                "{why}: nothing is changed at the cloud. {message} Managing it would do: {}.",
+                plan.action
+            );
+            let situation = Situation::new(Reason::ObserveOnly, stage, message);
+            Step::Requeue(Requeue {
+                situation,
+                remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
+                again: None,
+                with_look: false,
+            })
+        }
+    }
+}
+
+/// The row that the object is about: the recorded id, else the oldest at the place.
+fn observed_row(facts: &Facts) -> Option<&Row> {
+    let rows = facts.observed.rows();
+    rows.iter()
+        .find(|row| facts.id() == Some(row.id.as_str()))
+        .or_else(|| rows.first())
+}
+
+/// What managing would do, for the status. Needs a look that was answered.
+pub fn plan_status(facts: &Facts, desired: &Desired) -> PlanStatus {
+    compare(facts, desired, observed_row(facts)).0
+}
+
+/// What is changed where the callback is brought to the spec. Needs a look that was answered.
+pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
+    let mut changes = match observed_row(facts) {
+        Some(row) => difference::between(&row.reported(), &desired.content),
+        None => difference::from_nothing(&desired.content),
+    };
+    let sent = facts.status.sent.as_ref();
+    let sent = sent.and_then(|sent| sent.key_digest.as_ref());
+    // The cloud does not show the key; what was sent is known by its digest.
+    if let SignKeyState::Digest(digest) = &facts.key
+        && sent != Some(digest)
+    {
+        changes.push(ChangeStatus {
+            field: "signKeySecretRef".to_owned(),
+            from: sent.map(|_| "another key".to_owned()),
+            to: Some("the key of the Secret".to_owned()),
+        });
+    }
+    changes
+}
+
+/// How the recorded callback stands to the spec; of another row only its values can be known.
+fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Option<Standing> {
+    (facts.id() == Some(row.id.as_str())).then(|| maintain::standing(facts, desired, row))
+}
+
+/// Whether the cloud holds the spec, as far as can be seen.
+fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
+    match standing(facts, desired, row) {
+        Some(Standing::Held | Standing::Normalized) => true,
+        Some(Standing::Different) => false,
+        // Somebody else may have brought it to a spec that was not sent; with which key, nobody can see.
+        Some(Standing::Unsent) => row.reports(&desired.content) && is_key_as_sent(facts, desired),
+        None => row.reports(&desired.content),
+    }
+}
+
+/// What managing would do, and why.
+fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
+    let Some(row) = row else {
+        let plan = if facts.rival.is_some() {
+            action("None", Vec::new())
+        } else {
+            action("Create", changes(facts, desired))
+        };
+        return (
+            plan,
+            "The cloud holds no callback for this domain and app.".to_owned(),
+        );
+    };
+    let differences = difference::between(&row.reported(), &desired.content);
+    let owner = facts.rival.as_ref();
+    let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
+    let may_adopt = match desired.adoption {
+        _ if owner.is_some() || held_elsewhere || facts.observed.rows().len() > 1 => false,
+        Adoption::Always => true,
+        Adoption::IfIdentical => differences.is_empty(),
+        Adoption::Never => false,
+    };
+    let standing = standing(facts, desired, row);
+    let (ours, normalized) = (facts.is_ours(row), standing == Some(Standing::Normalized));
+    let is_changed = match standing {
+        Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
+        None => !differences.is_empty(),
+    };
+    let in_conflict = matches!(
+        maintain::judge_other_rows(facts, row),
+        Some(Step::Requeue(_))
+    );
+    let word = if ours && is_changed && owner.is_none() && !in_conflict {
+        UPDATE
+    } else if !ours && may_adopt {
+        "Adopt"
+    } else {
+        "None"
+    };
+    let mut told = told(row, &difference::describe(&differences), normalized);
+    if word == UPDATE && differences.is_empty() {
+        told.push_str(
+            " Another spec or sign key was sent last, or somebody else has written it since.",
+        );
+    }
+    if let Some(owner) = owner {
+        told = format!("{told} RecordingCallback {} owns it.", owner.name);
+    }
+    let changes = match word {
+        "None" if normalized => Vec::new(),
+        "None" => differences,
+        _ => changes(facts, desired),
+    };
+    (action(word, changes), told)
+}
+
+/// How a callback is seen to differ.
+fn told(row: &Row, differences: &str, normalized: bool) -> String {
+    if differences.is_empty() {
+        format!("The callback {} says what the spec says.", row.id)
+    } else if normalized {
+        format!(
+            "The callback {} is this spec in the cloud's own words ({differences}).",
+            row.id
+        )
+    } else {
+        format!("The callback {} differs ({differences}).", row.id)
+    }
+}
+
+fn action(action: &str, changes: Vec<ChangeStatus>) -> PlanStatus {
+    PlanStatus {
+        action: action.to_owned(),
+        changes,
+    }
+}

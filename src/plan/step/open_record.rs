@@ -1,0 +1,86 @@
+//! The decision while it is not known whether the newest create happened: nothing is posted until a look can tell.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{Desired, Facts, Observed, conditions, ledger};
+use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::preconditions::backoff_of_change;
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Proof, Requeue, Step, look};
+
+/// When an outcome that is told as unknown is looked at first, from the attempt on.
+pub const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
+pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
+    let settled_at = facts.settled_at(record);
+    let enough = |begun: Timestamp| begun >= settled_at;
+    if let Some(row) = own_row(facts) {
+        return Step::Claim(row.clone());
+    }
+    match &facts.observed {
+        Observed::Unasked => match first_look(facts, record) {
+            Some(again) => wait(facts, settled_at, again),
+            None => look(facts.now, Proof::Absence),
+        },
+        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        Observed::Absent {
+            begun,
+            proven: true,
+        } if enough(*begun) => match backoff_of_change(facts) {
+            Some(next) => wait(facts, next, next),
+            None => Step::Create,
+        },
+        Observed::Present { begun, row } if enough(*begun) => decide_foreign(facts, desired, row),
+        Observed::Several { begun, rows } if enough(*begun) => report_several(facts, rows),
+        seen if facts.now >= settled_at && seen.begun() < Some(settled_at) => {
+            look(settled_at, Proof::Absence)
+        }
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
+            let settled = later(settled_at, Duration::from_millis(1));
+            let again = record.next_look(facts.now).min(settled);
+            wait(facts, settled_at, again)
+        }
+    }
+}
+
+/// When to look first, if that is still to come and nobody asks: what has only just been told as unknown would not show yet.
+fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
+    let waits = is_reported(facts) && facts.unanswered().is_none();
+    let newest = record.newest().filter(|_| waits)?;
+    let first = later(newest.at, FIRST_LOOK);
+    (newest.at <= facts.now && facts.now < first).then_some(first)
+}
+
+fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
+    Step::Requeue(Requeue {
+        situation: waits_for_settling(facts, settled_at),
+        remote: None,
+        again: Some(again),
+        with_look: false,
+    })
+}
+
+/// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
+fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
+    let newest = facts.status.last_operation.as_ref();
+    let failed = newest.is_some_and(ledger::is_unknown_create);
+    if failed && is_reported(facts) {
+        return Situation::unchanged();
+    }
+    let message = "It is not known whether the newest create happened: the cloud is being asked, and only when nothing shows after the settle time is it created anew.";
+    Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at)
+}
+
+/// Whether the status says so already.
+fn is_reported(facts: &Facts) -> bool {
+    matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::OutcomeUnknown | Reason::RateLimited)
+    )
+}

@@ -1,0 +1,145 @@
+//! What keeps an object from calling the cloud: no way in, another target than its callback's, a backoff that runs.
+
+use jiff::Timestamp;
+
+use crate::plan::facts::conditions::ConditionStatus;
+use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::{Facts, conditions, ledger};
+use crate::plan::step::backoff::next_look;
+use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Step, requeue, requeue_at};
+use crate::terms::failure::Failure;
+use crate::terms::target::Target;
+
+/// The credentials can't be used.
+pub(in crate::plan) fn unusable(reason: Reason, message: &str) -> Situation {
+    let stage = if reason == Reason::CredentialsMissing {
+        Stage::Progressing
+    } else {
+        Stage::Stalled
+    };
+    Situation::new(reason, stage, message)
+}
+
+/// Nobody can tell the project: asked again like a rejected call.
+pub(in crate::plan) fn requeue_ambiguous(facts: &Facts, sentence: &str) -> Step {
+    if let Some(next) = backoff(facts) {
+        return requeue_at(next);
+    }
+    let situation = unusable(Reason::CredentialsMissing, sentence).at(next_look(facts));
+    requeue(if facts.object.deleting {
+        situation.with_release_hint(facts)
+    } else {
+        situation
+    })
+}
+
+/// It could not be found out where to call, or as whom.
+pub(in crate::plan) fn requeue_without_access(facts: &Facts, failure: &Failure) -> Step {
+    backoff(facts).map_or_else(|| Step::ReportFailure(failure.clone()), requeue_at)
+}
+
+/// Where this object's callback is, or may be.
+pub fn recorded_target(facts: &Facts) -> Option<Target> {
+    let recorded = facts
+        .status
+        .target
+        .as_ref()
+        .filter(|_| facts.id().is_some());
+    recorded
+        .map(|t| Target {
+            region: t.region.clone(),
+            project_id: t.project_id.clone(),
+            endpoint: t.endpoint.clone(),
+        })
+        .or_else(|| {
+            facts
+                .claiming_record()
+                .map(|record| (&record.target).into())
+        })
+}
+
+/// Where the object's callback is, or may be, if that is not the project of this target: what is recorded counts, and the record
+/// of a create whose outcome is not known.
+pub(in crate::plan) fn other_target(facts: &Facts, target: &Target) -> Option<Target> {
+    let recorded = recorded_target(facts).into_iter();
+    let attempted = facts
+        .claiming_record()
+        .map(|record| (&record.target).into());
+    recorded
+        .chain(attempted)
+        .find(|home| !home.same_project(target))
+}
+
+/// The object's callback lives somewhere else than spec and credentials say.
+pub(in crate::plan) fn target_changed(home: &Target, target: &Target) -> Situation {
+    Situation::new(
+        Reason::TargetChanged,
+        Stage::Stalled,
+        format!(
+            "The callback was made in region {}, project {}; spec and credentials now name region {}, project {}. \
+             Nothing is called. Give back the former credentials, or delete the object with them and create it anew.",
+            home.region, home.project_id, target.region, target.project_id
+        ),
+    )
+}
+
+/// Whether the credentials now name another address of the same project than the callback was made through.
+pub(in crate::plan) fn endpoint_changed(facts: &Facts, target: &Target) -> bool {
+    let home = facts
+        .status
+        .target
+        .as_ref()
+        .filter(|_| facts.id().is_some());
+    home.is_some_and(|home| home.endpoint != target.endpoint)
+}
+
+/// The same project has another address now, and the callback is not found there.
+pub(in crate::plan) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
+    let mut situation = target_changed(target, target);
+    let home = facts
+        .status
+        .target
+        .as_ref()
+        .map(|t| t.endpoint.as_str())
+        .unwrap_or_default();
+    situation.message = format!(
+        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
+        target.endpoint
+    );
+    situation
+}
+
+/// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its
+/// turn in the queue comes.
+pub(in crate::plan) fn backoff(facts: &Facts) -> Option<Timestamp> {
+    let failed = facts.status.failures.is_some_and(|failures| failures > 0);
+    let next = facts.next_attempt.filter(|_| failed)?;
+    let waits_for_look = facts.open_record().is_some()
+        && facts
+            .status
+            .last_operation
+            .as_ref()
+            .and_then(ledger::outcome)
+            == Some(Outcome::Unknown);
+    let changed = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
+    (next > facts.now && holds).then_some(next)
+}
+
+/// When a change whose outcome is not known may be made again, looks or not.
+pub(in crate::plan) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
+    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let failed = facts.failures() > 0 && !hurry;
+    facts
+        .next_attempt
+        .filter(|next| failed && *next > facts.now)
+}
+
+/// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.
+fn is_judged_anew(facts: &Facts) -> bool {
+    let contended = conditions::has_reason(&facts.status, Reason::Contended);
+    let unknown = conditions::ready_status(&facts.status) == Some(ConditionStatus::Unknown);
+    facts.observed.begun().is_some() && (contended || unknown)
+}

@@ -1,0 +1,141 @@
+//! What the status remembers of an object's callback, and whether that is enough to go on without a look.
+
+use jiff::Timestamp;
+
+use crate::api::status::{SentStatus, Status};
+use crate::plan::facts::conditions::ConditionStatus;
+use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::Record;
+use crate::plan::facts::time::later;
+use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, ledger};
+use crate::plan::step::situation::Stage;
+
+/// The word of a plan that brings our callback to the spec.
+pub(in crate::plan) const UPDATE: &str = "Update";
+
+/// Whether an object that only looks tells that its callback differs from what was sent. What it saw it does not remember: whether
+/// that is still so has to be seen.
+pub(in crate::plan) fn plans_update(status: &Status) -> bool {
+    let plan = status.plan.as_ref();
+    plan.is_some_and(|plan| plan.action == UPDATE)
+}
+
+/// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
+pub(in crate::plan) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
+    // An id that another status holds, too, is settled by who owns the place, and only then.
+    facts
+        .id()
+        .is_some_and(|id| !facts.claimed_elsewhere.contains(id))
+        && facts.open_record().is_none()
+        && is_as_sent(facts, desired)
+        && is_remembered(facts, desired)
+        && facts.unanswered().is_none()
+        && !facts.look_due
+        && facts.observed == Observed::Unasked
+        && !must_recheck(facts)
+}
+
+/// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent).
+pub(in crate::plan) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
+    let same = match (&facts.status.sent, &facts.status.remote) {
+        (Some(sent), _) => Content::from(sent).is_same(&desired.content),
+        (None, Some(remote)) => ReportedContent::from(remote).holds(&desired.content),
+        (None, None) => false,
+    };
+    same && is_key_as_sent(facts, desired)
+}
+
+/// The same of the key alone.
+pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool {
+    let Some(sent) = &facts.status.sent else {
+        return !desired.wants_key;
+    };
+    match &facts.key {
+        // A PUT that may have happened may have brought another key, and none shows in a row.
+        SignKeyState::Digest(digest) => {
+            sent.key_digest.as_deref() == Some(digest)
+                && !facts.key_in_doubt
+                && !ledger::is_update_unknown(&facts.status)
+        }
+        SignKeyState::Unwanted => true,
+        SignKeyState::Unread | SignKeyState::Missing(_) | SignKeyState::Invalid(_) => {
+            !desired.wants_key || sent.key_digest.is_some()
+        }
+    }
+}
+
+/// What suspending leaves of Ready: as it was while what was last sent is what the spec wants. Of another spec that is said only of a
+/// key that was read.
+pub(in crate::plan) fn stage_while_suspended(facts: &Facts) -> Stage {
+    let is_known = !facts.is_new_generation() || !lacks_key(facts);
+    let desired = facts.desired.as_ref();
+    if is_known && desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
+        Stage::Kept
+    } else {
+        Stage::Unknown
+    }
+}
+
+/// Whether the spec names a key that is not there, or was not read.
+fn lacks_key(facts: &Facts) -> bool {
+    let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);
+    wants_key && !matches!(facts.key, SignKeyState::Digest(_))
+}
+
+/// Whether the status tells how the cloud holds what was sent: it says so, or it did before the object was suspended or only
+/// looked, and the row that it remembers is as wanted.
+pub(in crate::plan) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
+    let holds = |remote| ReportedContent::from(remote).holds(&desired.content);
+    conditions::is_ready(&facts.status)
+        && (is_reported(facts) || facts.status.remote.as_ref().is_none_or(holds))
+}
+
+/// Whether nothing has to be read to go on as before: it is settled, and Ready says so of this very spec. What was only looked at,
+/// or is another spec, has its credentials, its key and its target read first.
+pub(in crate::plan) fn needs_no_reads(facts: &Facts, desired: &Desired) -> bool {
+    is_settled(facts, desired) && is_reported(facts) && !facts.is_new_generation()
+}
+
+/// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
+/// said since but that nobody sees it. Who only looked or was suspended may have been given another.
+pub(in crate::plan) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
+    let has_key = |sent: &SentStatus| sent.key_digest.is_some();
+    let is_unseen = conditions::ready_status(&facts.status) == Some(ConditionStatus::Unknown)
+        && !conditions::has_reason(&facts.status, Reason::Suspended)
+        && facts.status.plan.is_none();
+    facts.id().is_some()
+        && !facts.is_new_generation()
+        && (is_reported(facts) || is_unseen)
+        && facts.status.sent.as_ref().is_some_and(has_key)
+        && is_as_sent(facts, desired)
+}
+
+/// Whether Ready says that the cloud holds the spec.
+fn is_reported(facts: &Facts) -> bool {
+    matches!(
+        conditions::ready_reason(&facts.status),
+        Some(Reason::Available | Reason::Normalized)
+    )
+}
+
+/// Whether a closed record with several attempts still has to be looked at, and may be by now.
+pub(in crate::plan) fn must_recheck(facts: &Facts) -> bool {
+    let several = facts
+        .record
+        .as_ref()
+        .is_some_and(Record::has_several_attempts)
+        && !facts.rechecked;
+    several && recheck_at(facts).is_none_or(|at| facts.now >= at)
+}
+
+/// When a closed record with several attempts may be looked at: the settle time after it was closed.
+pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
+    let several = facts
+        .record
+        .as_ref()
+        .is_some_and(Record::has_several_attempts)
+        && !facts.rechecked;
+    let closed = ledger::last_change(&facts.status).filter(|_| several)?;
+    Some(later(closed, facts.settings.settle_time))
+}

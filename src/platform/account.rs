@@ -1,0 +1,239 @@
+//! The account that one credential means at one project, and whom the cloud counts its calls for.
+
+use std::fmt;
+
+use ring::digest;
+use secrecy::ExposeSecret;
+
+use crate::platform::credentials::Credential;
+use crate::platform::keys::{User, keyed_digest, length_prefixed};
+use crate::platform::redact::shortened;
+use crate::platform::sign::hex;
+use crate::terms::target::Target;
+
+/// One credential at one project. What is seen with one account is never shown to another.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Where.
+    pub target: Target,
+    /// As whom.
+    pub credential: Credential,
+    /// Base URL of IAM, for a credential that needs tokens.
+    pub iam_endpoint: String,
+    key: AccountKey,
+    identity: Identity,
+}
+
+/// Equal for the same target and whole credential.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountKey(Vec<u8>);
+
+impl fmt::Debug for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccountKey")
+    }
+}
+
+/// Whom the cloud counts requests for, at one endpoint. Printed so that it may be shown.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    endpoint: String,
+    name: String,
+    shown: String,
+    label: String,
+}
+
+impl Account {
+    /// Derives what tells accounts apart.
+    pub fn new(target: Target, credential: Credential, iam_endpoint: String) -> Self {
+        let whole = length_prefixed(&[&target.endpoint, &target.region, &target.project_id]);
+        let whole = [whole, credential.unambiguous()].concat();
+        let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().to_vec());
+        let identity = Identity::new(&target.endpoint, &credential);
+        Self {
+            target,
+            credential,
+            iam_endpoint,
+            key,
+            identity,
+        }
+    }
+
+    /// What makes it equal to another account.
+    pub fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
+    /// Whose quota it uses.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Identity {
+    fn new(endpoint: &str, credential: &Credential) -> Self {
+        let (name, shown) = match credential {
+            Credential::AkSk(pair) => (
+                length_prefixed(&["ak", pair.ak.as_str()]),
+                shortened(pair.ak.as_str()),
+            ),
+            Credential::Password(User {
+                username,
+                domain_name,
+                ..
+            }) => (
+                length_prefixed(&["user", domain_name, username]),
+                format!("{domain_name}/{username}"),
+            ),
+            Credential::Token(token) => {
+                let digest = keyed_digest("token", token.expose_secret().as_bytes());
+                let start: String = digest.chars().take(8).collect();
+                (
+                    length_prefixed(&["token", &digest]),
+                    format!("token {start}"),
+                )
+            }
+            Credential::Ambient(temporary) => (
+                length_prefixed(&["ambient", temporary.identity()]),
+                temporary.name().to_owned(),
+            ),
+        };
+        let hash = hex(digest::digest(&digest::SHA256, &name).as_ref());
+        let label = hash.chars().take(8).collect();
+        let name = String::from_utf8_lossy(&name).into_owned();
+        Self {
+            endpoint: endpoint.to_owned(),
+            name,
+            shown,
+            label,
+        }
+    }
+}
+
+impl Identity {
+    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the access key.
+    pub fn bucket(&self) -> String {
+        format!("{} {}", self.endpoint, self.name)
+    }
+
+    /// Stands for it in metrics: 8 hex digits of a hash, since names are a tenant's.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.shown, self.endpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::credentials::CredentialSet;
+
+    const SK: &str = "test-secret-key-0123456789abcdefghijklm";
+
+    fn account(endpoint: &str, project: &str, pairs: &[(&str, &str)]) -> Account {
+        let target = Target {
+            region: "cn-north-4".to_owned(),
+            project_id: project.to_owned(),
+            endpoint: endpoint.to_owned(),
+        };
+        let data = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
+        let credential = CredentialSet::read(&data.collect()).unwrap().credential;
+        Account::new(target, credential, String::new())
+    }
+
+    #[test]
+    fn two_access_keys_that_are_shown_alike_have_a_bucket_each() {
+        let bucket = |ak| {
+            let account = account("https://a", "project", &[("ak", ak), ("sk", SK)]);
+            (account.identity().bucket(), account.identity().to_string())
+        };
+        let (one, other) = (bucket("TESTAK0000000001"), bucket("TESTAK0000000002"));
+        assert_eq!(one.1, other.1);
+        assert_ne!(one.0, other.0);
+    }
+
+    #[test]
+    fn accounts_are_equal_by_endpoint_project_and_whole_credential() {
+        let pairs = [("ak", "TESTAK"), ("sk", SK)];
+        let first = account("https://a", "project", &pairs);
+        assert_eq!(first.key(), account("https://a", "project", &pairs).key());
+        for other in [
+            account("https://b", "project", &pairs),
+            account("https://a", "other", &pairs),
+            account("https://a", "project", &[("ak", "TESTAL"), ("sk", SK)]),
+            account("https://a", "project", &[("ak", "TESTAK"), ("sk", "other")]),
+            account(
+                "https://a",
+                "project",
+                &[("ak", "TESTAK"), ("sk", SK), ("security_token", "t")],
+            ),
+            account("https://a", "project", &[("token", "TESTAK")]),
+        ] {
+            assert_ne!(first.key(), other.key(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_serves_two_regions_has_two_accounts() {
+        let first = account("https://a", "project", &[("ak", "TESTAK"), ("sk", SK)]);
+        let mut target = first.target.clone();
+        target.region = "cn-east-3".to_owned();
+        let second = Account::new(target, first.credential.clone(), String::new());
+        assert_ne!(first.key(), second.key());
+        assert_eq!(first.identity(), second.identity());
+    }
+
+    #[test]
+    fn an_identity_is_whom_the_cloud_counts_for() {
+        let identity = |endpoint: &str, project: &str, pairs: &[(&str, &str)]| {
+            account(endpoint, project, pairs).identity().clone()
+        };
+        let key = identity("https://a", "project", &[("ak", "TESTAK-ONE"), ("sk", SK)]);
+        assert_eq!(
+            key,
+            identity(
+                "https://a",
+                "other",
+                &[("ak", "TESTAK-ONE"), ("sk", "other")]
+            )
+        );
+        assert_ne!(
+            key,
+            identity("https://b", "project", &[("ak", "TESTAK-ONE"), ("sk", SK)])
+        );
+        assert_ne!(
+            key,
+            identity("https://a", "project", &[("ak", "TESTAK-TWO"), ("sk", SK)])
+        );
+        assert_eq!(key.to_string(), "TEST****");
+        let user = |password, domain| {
+            identity(
+                "https://a",
+                "project",
+                &[
+                    ("username", "u"),
+                    ("password", password),
+                    ("domain_name", domain),
+                ],
+            )
+        };
+        assert_eq!(user("one", "d"), user("two", "d"));
+        assert_ne!(user("one", "d"), user("one", "e"));
+        assert_eq!(user("one", "d").to_string(), "d/u");
+        let token = |token| identity("https://a", "project", &[("token", token)]);
+        assert_ne!(token("one"), token("two"));
+    }
+}

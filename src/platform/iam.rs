@@ -1,0 +1,74 @@
+//! IAM: tokens for users, and the project that a region stands for. The only caller of IAM.
+
+mod login;
+mod project;
+mod slots;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+
+use self::login::UserLogins;
+pub use self::project::ProjectLookupError;
+use self::project::Projects;
+use crate::platform::account::Account;
+use crate::platform::clock::Clock;
+use crate::platform::credentials::Credential;
+use crate::platform::keys::User;
+use crate::platform::service::ServiceClient;
+use crate::platform::strikes::Strikes;
+use crate::platform::transport::Transport;
+use crate::terms::failure::{Failure, Operation};
+
+/// A client of IAM with what it was told.
+pub struct Iam {
+    logins: Arc<UserLogins>,
+    projects: Projects,
+}
+
+impl Iam {
+    /// A client that knows nothing yet.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        clock: Arc<Clock>,
+        strikes: Arc<Strikes>,
+        request_timeout: Duration,
+    ) -> Self {
+        let sender = ServiceClient::new(transport, clock, request_timeout);
+        let logins = Arc::new(UserLogins::new(sender.clone(), Arc::clone(&strikes)));
+        let projects = Projects::new(sender, Arc::clone(&logins), strikes);
+        Self { logins, projects }
+    }
+
+    /// A token for a user, scoped to the account's project. `operation` is what it is for, and what a failure is told as.
+    pub async fn token(
+        &self,
+        account: &Account,
+        user: &User,
+        operation: Operation,
+    ) -> Result<SecretString, Failure> {
+        self.logins.token(account, user, operation).await
+    }
+
+    /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
+    pub async fn forget(&self, account: &Account, refused: &SecretString) {
+        self.logins.forget(account, refused).await;
+    }
+
+    /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.
+    pub async fn project(
+        &self,
+        endpoint: &str,
+        credential: &Credential,
+        region: &str,
+        operation: Operation,
+    ) -> Result<String, ProjectLookupError> {
+        self.projects
+            .find(endpoint, credential, region, operation)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! How long what a service issues is good for.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// What a token lives when IAM does not say. Real ones live 24 hours.
+const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
+/// No token lives longer; a date that says so is wrong.
+const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a token lives from now on.
+pub(crate) fn lifetime(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
+    // What has expired already is used once and renewed at once.
+    Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-25T02:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_life_is_sane() {
+        for (end, seconds) in [
+            (Some("2026-11-25T03:00:00Z"), 3600),
+            (Some("2030-01-01T00:00:00Z"), 24 * 3600),
+            (Some("2020-01-01T00:00:00Z"), 0),
+            (None, 1800),
+        ] {
+            let end = end.map(|text| text.parse().unwrap());
+            assert_eq!(
+                lifetime(end, now()),
+                Duration::from_secs(seconds),
+                "{end:?}"
+            );
+        }
+    }
+}

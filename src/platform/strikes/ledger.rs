@@ -1,0 +1,254 @@
+//! Who was refused, how often and when. Pure: time comes as an argument.
+
+use std::{collections::HashMap, time::Duration};
+
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+
+use crate::platform::credentials::Credential;
+use crate::platform::keys::{User, keyed_digest};
+use crate::platform::strikes::verdict::CredentialVerdict;
+
+/// So many refusals stop one credential.
+const OF_ONE: usize = 2;
+/// So many refusals stop all credentials of one principal that have not worked. The cloud locks it after more than 5.
+const OF_ALL: usize = 4;
+/// How long a refusal counts, and how long a credential is stopped.
+const MEMORY: Duration = Duration::from_mins(5);
+/// A credential that was not used for so long is in use no more: every one in use sweeps at least once a day.
+const UNUSED: Duration = Duration::from_hours(48);
+
+/// A credential, and the principal whom the cloud locks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CredentialId {
+    credential: String,
+    principal: String,
+}
+
+impl CredentialId {
+    pub(super) fn of(credential: &Credential) -> Self {
+        let principal = match credential {
+            Credential::AkSk(pair) => format!("key {}", pair.ak.as_str()),
+            Credential::Password(User {
+                username,
+                domain_name,
+                ..
+            }) => {
+                format!("user {domain_name}/{username}")
+            }
+            Credential::Ambient(temporary) => format!("ambient {}", temporary.identity()),
+            Credential::Token(token) => {
+                format!(
+                    "token {}",
+                    keyed_digest("token", token.expose_secret().as_bytes())
+                )
+            }
+        };
+        Self {
+            credential: credential.digest("strikes"),
+            principal,
+        }
+    }
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Yes. A probe is the only call of a credential that has to prove itself.
+    Go { probe: bool },
+    /// Not before another call has ended.
+    Wait,
+    /// No.
+    Stopped { until: Instant },
+}
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    credentials: HashMap<String, CredentialRecord>,
+    principals: HashMap<String, PrincipalRecord>,
+}
+
+#[derive(Default)]
+struct CredentialRecord {
+    /// Accepted, and not stopped since.
+    worked: bool,
+    /// Settled an object before this process began, and not refused since.
+    vouched: bool,
+    probing: bool,
+    /// Refusals since it was last accepted.
+    refusals: usize,
+    stopped: Option<Instant>,
+    used: Option<Instant>,
+}
+
+#[derive(Default)]
+struct PrincipalRecord {
+    /// Probes under way of credentials that have not worked: each may become a refusal.
+    probes: usize,
+    /// Newest last.
+    refusals: Vec<Instant>,
+}
+
+impl Ledger {
+    /// Asks for a call.
+    pub(super) fn enter(&mut self, who: &CredentialId, now: Instant) -> Admission {
+        self.forget_old(now);
+        if let Some(until) = self.stopped(who, now) {
+            return Admission::Stopped { until };
+        }
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        record.used = Some(now);
+        let probe = record.must_prove_itself();
+        if !probe {
+            return Admission::Go { probe };
+        }
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        let is_full = principal.probes + principal.refusals.len() >= OF_ALL;
+        if record.probing || (is_full && !record.stands_alone()) {
+            return Admission::Wait;
+        }
+        record.probing = true;
+        principal.probes += 1;
+        Admission::Go { probe }
+    }
+
+    /// Whether a call that was let in, and waited since, may still be made.
+    pub(super) fn holds(&self, who: &CredentialId, probe: bool, now: Instant) -> bool {
+        let record = self.credentials.get(&who.credential);
+        let must_prove_itself = record.is_none_or(CredentialRecord::must_prove_itself);
+        (probe || !must_prove_itself) && self.stopped(who, now).is_none()
+    }
+
+    /// A call has ended.
+    pub(super) fn leave(
+        &mut self,
+        who: &CredentialId,
+        probe: bool,
+        verdict: CredentialVerdict,
+        now: Instant,
+    ) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        if probe {
+            record.probing = false;
+            principal.probes = principal.probes.saturating_sub(1);
+        }
+        match verdict {
+            CredentialVerdict::Unknown => {}
+            CredentialVerdict::Accepted => {
+                *record = CredentialRecord {
+                    worked: true,
+                    probing: record.probing,
+                    used: record.used,
+                    ..CredentialRecord::default()
+                };
+            }
+            CredentialVerdict::Refused => {
+                principal.refusals.push(now);
+                record.refusals += 1;
+                record.vouched = false;
+                if record.refusals >= OF_ONE {
+                    *record = CredentialRecord {
+                        probing: record.probing,
+                        stopped: Some(now + MEMORY),
+                        used: record.used,
+                        ..CredentialRecord::default()
+                    };
+                }
+            }
+        }
+    }
+
+    /// Stops a credential that another process saw refused, as if it had been so as often as may be.
+    pub(super) fn inherit(&mut self, who: &CredentialId, ago: Duration, now: Instant) {
+        let left = MEMORY.saturating_sub(ago);
+        let own = self.credentials.get(&who.credential);
+        if left.is_zero() || own.is_some_and(CredentialRecord::is_own) {
+            return;
+        }
+        let record = CredentialRecord {
+            stopped: Some(now + left),
+            used: Some(now),
+            ..CredentialRecord::default()
+        };
+        self.credentials.insert(who.credential.clone(), record);
+        let principal = self.principals.entry(who.principal.clone()).or_default();
+        let at = now.checked_sub(ago).unwrap_or(now);
+        principal.refusals.extend([at; OF_ONE]);
+        principal.refusals.sort();
+    }
+
+    /// Lets a credential have one try of its own. What this process saw of it itself counts more.
+    pub(super) fn vouch(&mut self, who: &CredentialId, now: Instant) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        if record.refusals == 0 && record.stopped.is_none() {
+            record.vouched = true;
+            record.used = Some(now);
+        }
+    }
+
+    /// Until when there is no call for this credential: it was refused itself, or does not stand alone and others of its principal were.
+    pub(super) fn stopped(&self, who: &CredentialId, now: Instant) -> Option<Instant> {
+        let record = self.credentials.get(&who.credential);
+        let itself = record
+            .and_then(|record| record.stopped)
+            .filter(|until| now < *until);
+        let stands_alone = record.is_some_and(CredentialRecord::stands_alone);
+        let refusals = self
+            .principals
+            .get(&who.principal)
+            .map_or(&[][..], |all| &all.refusals);
+        let mut counting = refusals
+            .iter()
+            .map(|at| *at + MEMORY)
+            .filter(|until| now < *until);
+        // With one refusal fewer there is room again.
+        let surplus = counting.clone().count().checked_sub(OF_ALL);
+        let others = surplus
+            .and_then(|surplus| counting.nth(surplus))
+            .filter(|_| !stands_alone);
+        itself.max(others)
+    }
+
+    /// How many are known.
+    #[cfg(test)]
+    pub(super) fn credentials(&self) -> usize {
+        self.credentials.len()
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        for principal in self.principals.values_mut() {
+            principal.refusals.retain(|at| now < *at + MEMORY);
+        }
+        self.principals
+            .retain(|_, principal| principal.probes > 0 || !principal.refusals.is_empty());
+        for record in self.credentials.values_mut() {
+            record.stopped = record.stopped.filter(|until| now < *until);
+        }
+        self.credentials.retain(|_, record| record.tells(now));
+    }
+}
+
+impl CredentialRecord {
+    /// Whether it makes one call at a time.
+    fn must_prove_itself(&self) -> bool {
+        !self.worked || self.refusals > 0
+    }
+
+    /// Whether this process has called with it.
+    fn is_own(&self) -> bool {
+        self.worked || self.probing || self.refusals > 0 || self.stopped.is_some()
+    }
+
+    /// Whether what becomes of others of its principal does not stop it.
+    fn stands_alone(&self) -> bool {
+        self.worked || self.vouched
+    }
+
+    /// Whether a new one would be treated otherwise. What is in use is never forgotten, and of what is not, nothing is kept for long.
+    fn tells(&self, now: Instant) -> bool {
+        let knows = self.worked || self.vouched || self.refusals > 0;
+        let is_used = self.used.is_some_and(|used| now < used + UNUSED);
+        self.probing || self.stopped.is_some() || (knows && is_used)
+    }
+}

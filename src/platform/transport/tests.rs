@@ -1,0 +1,250 @@
+//! The transport against real sockets on the loopback interface.
+
+mod environment;
+mod server;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
+
+use self::server::{RawServer, ServerReply, ok, read_request};
+use crate::platform::transport::*;
+
+const BODY: &[u8] = b"{\"publish_domain\":\"push.example.com\"}";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn noon() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+fn steady() -> Wall {
+    Arc::new(noon)
+}
+
+fn transport(wall: Wall) -> HttpTransport {
+    HttpTransport::build(reqwest::Client::builder().no_proxy(), wall).unwrap()
+}
+
+fn request(method: Method, url: String) -> Request {
+    let body = (method == Method::POST).then(|| Bytes::from_static(BODY));
+    Request {
+        method,
+        url,
+        headers: HeaderMap::new(),
+        body,
+    }
+}
+
+async fn send(method: Method, url: String) -> Result<Response, TransportError> {
+    let wall = steady();
+    let deadline = Deadline::after(&wall, PATIENCE);
+    transport(wall).send(request(method, url), deadline).await
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_like_any_other() {
+    let server = RawServer::start(|_| {
+        ServerReply::Say(
+            b"HTTP/1.1 307 T\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        )
+    })
+    .await;
+    let response = send(Method::POST, server.url()).await.unwrap();
+    assert_eq!(response.status, StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_a_mebibyte_is_refused() {
+    for (size, fits) in [(MAX_BODY, true), (MAX_BODY + 1, false)] {
+        let server = RawServer::start(move |_| {
+            let mut reply =
+                format!("HTTP/1.1 200 OK\r\nX-Request-Id: r\r\nContent-Length: {size}\r\n\r\n")
+                    .into_bytes();
+            reply.resize(reply.len() + size, b'x');
+            ServerReply::SayAndHangUp(reply)
+        })
+        .await;
+        match send(Method::GET, server.url()).await {
+            Ok(response) => assert!(fits && response.body.len() == size),
+            Err(TransportError::Unreadable {
+                status,
+                headers,
+                message,
+            }) => {
+                assert!(!fits && message.contains("1 MiB"), "{message}");
+                assert_eq!(
+                    (status, headers["x-request-id"].as_bytes()),
+                    (StatusCode::OK, &b"r"[..])
+                );
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_body_is_told_apart_from_no_answer() {
+    let server = RawServer::start(|_| {
+        ServerReply::SayAndHangUp(b"HTTP/1.1 201 C\r\nContent-Length: 100\r\n\r\n{\"id\":".to_vec())
+    })
+    .await;
+    let result = send(Method::POST, server.url()).await;
+    let Err(TransportError::Unreadable {
+        status, message, ..
+    }) = result
+    else {
+        panic!("{result:?}");
+    };
+    assert_eq!(status, StatusCode::CREATED);
+    assert!(message.contains("broke off"), "{message}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    for method in [Method::POST, Method::GET, Method::DELETE] {
+        let result = send(method, url.clone()).await;
+        let Err(TransportError::NotSent(message)) = result else {
+            panic!("{result:?}")
+        };
+        assert!(
+            message.contains("127.0.0.1") && message.contains("refused"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_not_sent() {
+    let result = send(Method::POST, "http://live.invalid/".to_owned()).await;
+    let Err(TransportError::NotSent(message)) = result else {
+        panic!("{result:?}")
+    };
+    assert!(message.starts_with("live.invalid: "), "{message}");
+}
+
+#[tokio::test]
+async fn a_peer_that_hangs_up_after_reading_may_have_done_it() {
+    let server = RawServer::start(|_| ServerReply::HangUp).await;
+    let result = send(Method::POST, server.url()).await;
+    assert!(
+        matches!(result, Err(TransportError::AfterHandOver(_))),
+        "{result:?}"
+    );
+    assert_eq!(server.requests(), 1, "and it is not asked again");
+}
+
+#[tokio::test]
+async fn a_deadline_while_the_connection_comes_about_holds_the_request_back() {
+    // A peer that accepts and is silent: TLS never comes about.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let wall = steady();
+    let transport = transport(wall.clone());
+    let deadline = Deadline::after(&wall, Duration::from_millis(300));
+    let result = transport.send(request(Method::POST, url), deadline).await;
+    assert!(
+        matches!(result, Err(TransportError::NotSent(_))),
+        "{result:?}"
+    );
+    // On a machine under load the deadline may come even before the connection.
+    if let Ok(accepted) = tokio::time::timeout(Duration::from_secs(1), listener.accept()).await {
+        let mut heard = Vec::new();
+        accepted.unwrap().0.read_to_end(&mut heard).await.unwrap();
+        assert!(!heard.windows(BODY.len()).any(|window| window == BODY));
+    }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_past_the_deadline_holds_the_body_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let instant = Instant::now() + PATIENCE;
+    let deadline = Deadline {
+        instant,
+        wall: noon() + PATIENCE,
+        hand_over: instant,
+    };
+    // Before the connection it is noon, when the body is asked for an hour later.
+    let looks = AtomicUsize::new(0);
+    let wall: Wall = Arc::new(move || {
+        if looks.fetch_add(1, Ordering::SeqCst) == 0 {
+            noon()
+        } else {
+            noon() + Duration::from_hours(1)
+        }
+    });
+    let transport = transport(wall);
+    let sending = transport.send(request(Method::POST, url), deadline);
+    let (result, accepted) = tokio::join!(sending, listener.accept());
+    let Err(TransportError::NotSent(message)) = result else {
+        panic!("{result:?}")
+    };
+    assert!(message.contains(body::TOO_LATE), "{message}");
+    let mut heard = Vec::new();
+    accepted.unwrap().0.read_to_end(&mut heard).await.unwrap();
+    assert!(!heard.windows(BODY.len()).any(|window| window == BODY));
+}
+
+#[tokio::test]
+async fn no_answer_before_the_deadline_may_have_happened() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let wall = steady();
+    let transport = transport(wall.clone());
+    let deadline = Deadline::after(&wall, Duration::from_secs(1));
+    let serve = async {
+        let mut stream = listener.accept().await.unwrap().0;
+        read_request(&mut stream).await.expect("the whole request");
+        stream
+    };
+    let sending = transport.send(request(Method::POST, url), deadline);
+    let (result, _open) = tokio::join!(sending, serve);
+    assert!(
+        matches!(result, Err(TransportError::AfterHandOver(_))),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_stale_pooled_connection_is_no_reason_to_send_again() {
+    let server = RawServer::start(|n| if n == 0 { ok() } else { ServerReply::HangUp }).await;
+    let wall = steady();
+    let deadline = Deadline::after(&wall, PATIENCE);
+    let transport = transport(wall);
+    transport
+        .send(request(Method::POST, server.url()), deadline)
+        .await
+        .unwrap();
+    let result = transport
+        .send(request(Method::POST, server.url()), deadline)
+        .await;
+    assert!(
+        matches!(result, Err(TransportError::AfterHandOver(_))),
+        "{result:?}"
+    );
+    assert_eq!(
+        (server.requests(), server.connections()),
+        (2, 1),
+        "pooled, and asked once"
+    );
+}
+
+#[tokio::test]
+async fn deletes_say_nothing_of_a_body() {
+    let server = RawServer::start(|_| ok()).await;
+    send(Method::DELETE, server.url()).await.unwrap();
+    let head = server.heads.lock().unwrap().remove(0);
+    assert!(
+        !head.contains("content-length") && !head.contains("transfer-encoding"),
+        "{head}"
+    );
+    assert!(
+        head.contains("user-agent: recording-callback-operator/"),
+        "{head}"
+    );
+}

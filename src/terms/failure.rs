@@ -1,0 +1,133 @@
+//! How a call to the cloud can end badly, as far as decisions need to know.
+
+use std::time::Duration;
+
+/// The five operations of the API, by the names that the status and the metrics use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// A `POST`.
+    Create,
+    /// A `PUT` by id.
+    Update,
+    /// A `DELETE` by id.
+    Delete,
+    /// A `GET` by id.
+    Get,
+    /// A `GET` of a list.
+    List,
+}
+
+impl Operation {
+    const ALL: [Self; 5] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Get,
+        Self::List,
+    ];
+
+    /// The operation of a name, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == word)
+    }
+
+    /// The name in `status.lastOperation.type` and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+            Self::Get => "Get",
+            Self::List => "List",
+        }
+    }
+
+    /// Whether it changes something at the cloud.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
+}
+
+/// What an unsuccessful answer means for us. One class, one reaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// The request as it is was refused; nothing was changed.
+    Rejected,
+    /// Something lies at this place already.
+    Exists,
+    /// What has this id does not exist.
+    Gone,
+    /// The API is in maintenance (told as a 400); nothing was changed.
+    Maintenance,
+    /// The cloud or the way to it failed after the request was handed over: it may have happened.
+    CloudDown,
+    /// The request never left: DNS, connection, TLS, deadline.
+    NotSent,
+    /// The gateway refused for quota (429); nothing was changed.
+    Throttled,
+    /// The backend refused for load (500): it may have happened.
+    Overloaded,
+    /// The cloud does not accept the credential; nothing was changed.
+    Credential,
+    /// The cloud does not accept the date of the request, twice; nothing was changed.
+    ClockSkew,
+    /// The credential may not do this; nothing was changed.
+    Permission,
+    /// The account is frozen, in arrears or not verified; nothing was changed.
+    Account,
+    /// The answer is not one of this API: HTML, truncated, too big, not UTF-8. It may have happened.
+    Protocol,
+}
+
+impl Class {
+    /// Whether a change that was answered so may have been made all the same.
+    pub fn may_have_happened(self) -> bool {
+        matches!(self, Self::CloudDown | Self::Overloaded | Self::Protocol)
+    }
+
+    /// Whether the credential's account is told to slow down.
+    pub fn is_throttling(self) -> bool {
+        matches!(self, Self::Throttled | Self::Overloaded)
+    }
+}
+
+/// An unsuccessful call, ready to be told to a person: `message` has no secret and no control character and is at most 512 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The operation that failed.
+    pub operation: Operation,
+    /// What it means.
+    pub class: Class,
+    /// HTTP status, when there was an answer.
+    pub http_status: Option<u16>,
+    /// `LIVE.…`, `APIG.…`, `IAM.…` as the cloud wrote it.
+    pub code: Option<String>,
+    /// The cloud's words (`error_msg`, then `: ` and `error_detail`), or ours when there was no answer.
+    pub message: String,
+    /// `X-Request-Id` of the answer.
+    pub request_id: Option<String>,
+    /// How long the cloud asks to wait, when that is sane (at most 10 min).
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// One of which no answer of the cloud tells.
+    pub fn new(operation: Operation, class: Class, message: impl Into<String>) -> Self {
+        Self {
+            operation,
+            class,
+            http_status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// Whether something may have been changed all the same.
+    pub fn may_have_changed(&self) -> bool {
+        self.operation.is_change() && self.class.may_have_happened()
+    }
+}
