@@ -93,7 +93,7 @@ func TestArgoCDDoesNotWaitForeverForASecret(t *testing.T) {
 // The reasons of conditions, in the order of the alphabet, from where they are defined; those of events only are not among them.
 func reasons(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repository, "src/plan/reason.rs"))
+	text, err := os.ReadFile(filepath.Join(repository, "src/plan/facts/reason.rs"))
 	if err != nil {
 		t.Fatal(err)
 	}
