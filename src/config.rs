@@ -141,6 +141,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyE
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = cli(args.first()).try_get_matches_from(&args);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(Cli {
+            command: Command::Run(config),
+        }) => match config.checked() {
+            Ok(config) => Ok(Command::Run(Box::new(config))),
+            Err(problem) => Err(EarlyExit::Usage(format!("error: {problem}"))),
+        },
         Ok(cli) => Ok(cli.command),
         Err(error)
             if matches!(

@@ -16,6 +16,7 @@ pub mod explain;
 #[path = "../tests/fuzz/mod.rs"]
 mod fuzz;
 pub mod live;
+mod lock;
 pub mod log;
 pub mod login;
 pub mod metrics;

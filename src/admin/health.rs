@@ -4,12 +4,14 @@ mod vital;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use vital::WatchVitals;
+
+use crate::lock::lock;
 pub use vital::{WATCH_LIMIT, WatchTrouble};
 
 /// How old the newest beat of the main loop may be.
@@ -195,7 +197,7 @@ impl Health {
 
     /// A panic elsewhere does not make this state wrong.
     fn state(&self) -> MutexGuard<'_, HealthState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower::{BoxError, Layer, Service};
 
 use super::pulse::{is_watch, namespace};
+
+use crate::lock::lock;
 
 /// How long a page of a list may take.
 pub const PAGE_LIMIT: Duration = Duration::from_secs(30);
@@ -108,7 +110,7 @@ impl Limits {
 
     /// When the next watch may begin after one that began then and is over now.
     fn next(&self, namespace: &str, begun: Instant) -> Instant {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pauses = lock(&self.pauses);
         if begun.elapsed() >= SHORT {
             pauses.remove(namespace);
             return Instant::now();

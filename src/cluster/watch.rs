@@ -6,7 +6,7 @@ mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
@@ -25,6 +25,7 @@ use super::client::{call, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use crate::api::RecordingCallback;
+use crate::lock::lock;
 use seen::{BroughtObjects, BroughtVersion, Differences};
 
 /// How often what the watch has brought is compared with a list.
@@ -245,10 +246,6 @@ impl Iterator for Pauses {
 
 impl Backoff for Pauses {
     fn reset(&mut self) {}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

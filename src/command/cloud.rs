@@ -2,7 +2,7 @@
 //! operator and everything else share the cloud's quota. No command changes anything there.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -18,6 +18,7 @@ use crate::declared::parse;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::{Login, LoginError, secret};
 use crate::plan::facts::reason::Reason;
@@ -113,7 +114,7 @@ impl CommandCloud {
 
     /// The looks of an account, which share what was seen.
     pub fn looks(&self, account: &Account) -> Arc<Looks> {
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looks = lock(&self.looks);
         let known = looks.entry(account.key().clone()).or_insert_with(|| {
             let lister = Arc::new(ProgressLister {
                 client: Arc::clone(&self.client),

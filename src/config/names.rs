@@ -1,5 +1,7 @@
 //! Names of Kubernetes objects and lists of them, as far as flags hold any. Pure.
 
+use std::ops::Deref;
+
 /// A DNS label: the form of a namespace's name.
 pub(super) fn label(text: &str) -> Result<String, String> {
     if is_label(text) {
@@ -45,6 +47,14 @@ pub(super) fn account(text: &str) -> Result<ServiceAccount, String> {
 /// Namespaces, separated by commas; none when the text is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Namespaces(pub Vec<String>);
+
+impl Deref for Namespaces {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
 
 impl Namespaces {
     pub(super) fn parse(text: &str) -> Result<Self, String> {

@@ -28,7 +28,7 @@ fn mistake(line: &str) -> String {
 #[test]
 fn the_defaults() {
     let config = run("");
-    assert_eq!(config.namespaces, Vec::<String>::new());
+    assert!(config.namespaces.is_empty());
     assert_eq!(config.label_selector, None);
     assert!(config.leader_elect);
     assert_eq!(config.lease_name, "recording-callback-operator");
@@ -58,7 +58,7 @@ fn flags_say_otherwise() {
                       --request-timeout=1s --allowed-endpoints http://127.0.0.1:9000 \
                       --ambient-credentials-namespaces * --log-format text --context there",
     );
-    assert_eq!(config.namespaces, ["media", "live"]);
+    assert_eq!(*config.namespaces, ["media", "live"]);
     assert_eq!(config.label_selector.as_deref(), Some("tier=gold"));
     assert!(!config.leader_elect && config.read_only);
     assert_eq!(config.listen.to_string(), "[::]:9090");

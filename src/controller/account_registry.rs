@@ -2,7 +2,7 @@
 //! share. Also recalls what statuses tell of refused credentials, and sets the gauges of quotas. Calls no more of the cloud than IAM.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
@@ -24,6 +24,7 @@ use crate::declared::parse;
 use crate::live::client::Client;
 use crate::live::looks::CreateBarrier;
 use crate::live::sign_key::SignKey;
+use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::secret;
 use crate::login::{Login, LoginError};
@@ -390,8 +391,4 @@ fn inputs(
             login.and_then(|login| login.project_id.clone()),
         ),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,11 +2,12 @@
 //! the project, or else an object that replaces another would take the dead row over.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::lock::lock;
 use crate::plan::facts::row::Row;
 use crate::terms::target::Target;
 
@@ -59,7 +60,7 @@ impl DeletedIds {
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<DeletedId>> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.0);
         entries.retain(|entry| entry.at.elapsed() < COUNTS_FOR);
         entries
     }

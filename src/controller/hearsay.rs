@@ -1,13 +1,14 @@
 //! Ids that are known by the status alone of an object that is gone. Anybody who may write statuses can bring any number of them about:
 //! they must not hold up the clean-up of what was made here.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::leftover::Leftover;
 use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::parse;
+use crate::lock::lock;
 
 /// How many are cleared away at once.
 const AT_ONCE: usize = 50;
@@ -36,11 +37,7 @@ impl Places {
         }
         let namespace = parse::object(&leftover.object).namespace;
         let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
-        let own = self
-            .of_namespaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_make(namespace, make);
+        let own = lock(&self.of_namespaces).get_or_make(namespace, make);
         let permits = [own, Arc::clone(&self.all)].map(|places| places.try_acquire_owned().ok());
         permits.into_iter().collect()
     }

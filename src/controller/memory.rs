@@ -1,7 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +14,7 @@ use super::inputs::Inputs;
 use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
@@ -150,7 +151,7 @@ impl Memories {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectMemory>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

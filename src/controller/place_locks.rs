@@ -1,11 +1,12 @@
 //! One create, adoption or clean-up delete per place at a time, within this process. Another process is kept out by the record, not by
 //! this.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedMutexGuard;
 
 use crate::controller::weak_registry::WeakRegistry;
+use crate::lock::lock;
 use crate::plan::facts::place::Place;
 use crate::terms::target::Target;
 
@@ -19,7 +20,7 @@ impl PlaceLocks {
     /// Waits until no other of these is under way at this place, and holds the others back.
     pub(super) async fn lock(&self, target: &Target, place: &Place) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut places = lock(&self.0);
             let key = (
                 target.region.clone(),
                 target.project_id.clone(),

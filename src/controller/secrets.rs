@@ -3,7 +3,7 @@
 //! A read answers all who wait for it, and delays nobody else. What is found says how things are; nobody is told of changes here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{Keys, SecretClient, Values};
 use crate::controller::weak_registry::WeakRegistry;
+use crate::lock::lock;
 
 /// At most so many reads are under way at once, since a Secret may have a megabyte.
 const AT_ONCE: usize = 32;
@@ -252,10 +253,6 @@ async fn read(
         table.kept.insert(name, CachedSecret { found, span });
     }
     found
-}
-
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -53,9 +53,9 @@ impl NamespaceWatch {
     ) -> Vec<(Arc<Self>, Writer<RecordingCallback>)> {
         let all = [String::new()];
         let namespaces = if config.namespaces.is_empty() {
-            &all
+            &all[..]
         } else {
-            config.namespaces.as_slice()
+            &config.namespaces
         };
         let selector = config.label_selector.as_deref();
         let each = namespaces.iter().map(|namespace| {

@@ -2,7 +2,7 @@
 //! who of them owns the place is `plan::ownership`'s.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::parse;
 use crate::api::RecordingCallback;
+use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
@@ -262,7 +263,7 @@ impl Index {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tables)
     }
 }
 

@@ -15,7 +15,7 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use futures::future::BoxFuture;
@@ -25,6 +25,7 @@ use self::board::Board;
 pub use self::kept::Inventory;
 pub use self::request::{LookRequest, LookResult};
 use crate::live::answer::{Answer, Page};
+use crate::lock::lock;
 use crate::plan::facts::place::Place;
 pub use crate::plan::step::Proof;
 use crate::platform::quota::{Bucket, Lane, Token};
@@ -92,6 +93,6 @@ impl Looks {
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.board)
     }
 }

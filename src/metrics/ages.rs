@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// When each was last done.
 #[derive(Debug, Clone)]
@@ -28,7 +30,7 @@ impl<L: Ord> Ages<L> {
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<L, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

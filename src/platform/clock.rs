@@ -6,11 +6,13 @@
 use std::{
     collections::HashMap,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+
+use crate::lock::lock;
 
 /// The local wall clock.
 pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -83,7 +85,7 @@ impl Clock {
 
     /// How far the cloud's clock is ahead of the local one, negative when it is behind.
     pub fn offset(&self, endpoint: &str) -> SignedDuration {
-        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let offsets = lock(&self.offsets);
         offsets
             .get(endpoint)
             .map(|offset| offset.in_use)
@@ -92,7 +94,7 @@ impl Clock {
 
     /// The offset that the newest answer shows, believed or not.
     pub fn shown(&self, endpoint: &str) -> SignedDuration {
-        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let offsets = lock(&self.offsets);
         let shown = |offset: &Offset| offset.doubted.unwrap_or(offset.in_use);
         offsets.get(endpoint).map(shown).unwrap_or_default()
     }
@@ -100,7 +102,7 @@ impl Clock {
     /// Whether the newest answer showed an offset that is not in use, since nothing has agreed with it yet: what time it is at the
     /// cloud is not known then.
     pub fn is_doubted(&self, endpoint: &str) -> bool {
-        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let offsets = lock(&self.offsets);
         let known = offsets.get(endpoint);
         known.is_some_and(|offset| offset.doubted.is_some())
     }
@@ -116,7 +118,7 @@ impl Clock {
         } else {
             SignedDuration::ZERO
         };
-        let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offsets = lock(&self.offsets);
         let known = offsets.entry(endpoint.to_owned()).or_default();
         let agrees = |other: SignedDuration| shown.saturating_sub(other).abs() <= JUMP;
         if agrees(known.in_use) || known.doubted.is_some_and(agrees) {

@@ -10,7 +10,7 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use tokio::{
 
 use self::queue::{Queue, QueueTurn};
 use self::rate::Rate;
+use crate::lock::lock;
 use crate::platform::call_budget::CallBudget;
 pub use crate::terms::lane::Lane;
 
@@ -336,8 +337,4 @@ impl SpentToken {
     pub fn accepted(self) {
         self.shared.lock().rate.accepted(self.taken, Instant::now());
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,7 +8,7 @@ mod ledger;
 mod verdict;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use self::ledger::{Admission, CredentialId, Ledger};
 pub use self::verdict::CredentialVerdict;
+use crate::lock::lock;
 use crate::platform::credentials::Credential;
 use crate::platform::failures;
 use crate::terms::failure::{Class, Failure, Operation};
@@ -100,7 +101,7 @@ impl Strikes {
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ledger)
     }
 }
 

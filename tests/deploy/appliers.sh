@@ -29,6 +29,18 @@ done
 check "applied by kubectl there is no drift" no_drift_by_kubectl default
 check "removed" removed
 
+# With the Job of `helm test`, which can't be changed: what an older chart rendered is followed by what this one does.
+with_the_job() {
+    helm template release "$work/released/0.2.0/$chart" "${here[@]}" "${image[@]}" >"$work/applied"
+    kubectl apply -f "$work/applied"
+    template "${image[@]}" >"$work/applied"
+    kubectl apply -f "$work/applied"
+    template "${image[@]}" --set logLevel=debug | kubectl apply -f -
+}
+check "applied with the Job of helm test, after an older version and after a change" with_the_job
+check "its Jobs are removed" kubectl delete jobs --all "${here[@]}"
+check "removed" removed
+
 # Argo CD writes the name of its Application over the instance label of every object, not of pods and selectors.
 argocd() {
     rendered_for default true | sed '/^  labels:/,/^spec:/s|^    app.kubernetes.io/instance: release$|    app.kubernetes.io/instance: of-argocd|' >"$work/applied"

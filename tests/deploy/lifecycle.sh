@@ -22,9 +22,9 @@ runs_image() {
 }
 # tested PHASE: `helm test`, whose pod ends so. No kubelet runs it here: what it does is proven on a node.
 tested() {
-    local job=life-recording-callback-operator-test verdict=0
+    local verdict=0
     # What another test has left is another one.
-    kubectl "${here[@]}" delete job $job --ignore-not-found --cascade=foreground --timeout=30s
+    kubectl "${here[@]}" delete jobs --selector app.kubernetes.io/instance=life --cascade=foreground --timeout=30s
     (
         eventually test_pod
         kubectl "${here[@]}" patch "$(test_pod)" --subresource=status --type=merge --patch '{"status":{"phase":"'"$1"'"}}'
@@ -34,7 +34,7 @@ tested() {
     return $verdict
 }
 test_pod() {
-    kubectl "${here[@]}" get pods --selector job-name=life-recording-callback-operator-test --output name | grep .
+    kubectl "${here[@]}" get pods --selector app.kubernetes.io/name=recording-callback-operator-test --output name | grep .
 }
 here=(--namespace recording-callback-system)
 

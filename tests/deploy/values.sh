@@ -111,7 +111,7 @@ check "hostNetwork, with its DNS and port" host_network
 namespaced_only() {
     template --values "$chart/ci/roles-values.yaml" >"$work/roles"
     equal "" "$(grep -E '^kind: (Cluster|CustomResource)' "$work/roles")"
-    grep -F -- --check-crd=false "$work/roles"
+    grep -A1 'name: CHECK_CRD' "$work/roles" | grep -F 'value: "false"'
 }
 check "rbac.clusterRoles: no object without a namespace" namespaced_only
 check "a release with Roles only is installed" helm install $operator "$chart" --namespace recording-callback-system --values "$chart/ci/roles-values.yaml"

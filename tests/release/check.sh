@@ -66,6 +66,10 @@ check "and of that program" chart_says appVersion "$version"
 chart_installs_the_image() {
     helm template "$operator" "$chart" --set image.repository=r.example.com/$operator | grep -F "image: \"r.example.com/$operator:$version\""
 }
+bundle_installs_it() {
+    tar -xOf "$release/$operator-$version-bundle.tar" ./manifests/$operator.clusterserviceversion.yaml | grep "^ *image: .*/$operator:$version$"
+}
 check "it installs the image of version $version" chart_installs_the_image
+check "so does the bundle for the Operator Lifecycle Manager" bundle_installs_it
 check "so does install.yaml" grep -F "/$operator:$version\"" $release/install.yaml
 summary

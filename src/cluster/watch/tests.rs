@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tower::{BoxError, Layer as _, service_fn};
 
+use std::sync::MutexGuard;
+
 use super::*;
 use crate::cluster::limits::Limits;
 

@@ -85,7 +85,7 @@ type Needed = (&'static NeededRight, Option<String>, Option<String>);
 /// Each right with the namespace and the name that it is needed for.
 fn needed(operator: Option<&InstalledOperator>, objects: &[RecordingCallback]) -> Vec<Needed> {
     let config = operator.and_then(|operator| operator.config.as_ref());
-    let served = config.map_or(&[][..], |config| config.namespaces.as_slice());
+    let served = config.map_or(&[][..], |config| &*config.namespaces);
     let mut needed: Vec<Needed> = Vec::new();
     for right in RIGHTS {
         match right.place {

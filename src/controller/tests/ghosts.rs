@@ -11,6 +11,7 @@ use super::script::{Script, settle};
 use super::server::{StoreKey, Telling};
 use super::trouble::{CallFate, Verb};
 use super::world::{ControllerWorld, account};
+use crate::config::names::Namespaces;
 
 /// Another namespace that is served.
 const ELSEWHERE: &str = "elsewhere";
@@ -43,7 +44,9 @@ async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     let (script, mut world) = Script::with_world();
-    world.configure(|config| config.namespaces = vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    world.configure(|config| {
+        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    });
     let secret = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
     let name = |name: &str| (ELSEWHERE.to_owned(), name.to_owned());
     let secret = BTreeMap::from(secret);

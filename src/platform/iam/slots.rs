@@ -3,10 +3,12 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+
+use crate::lock::lock;
 
 /// The content of a slot, empty at first.
 pub(super) trait SlotContent: Default {
@@ -29,7 +31,7 @@ impl<K, T> Default for Slots<K, T> {
 impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
     /// The slot of a key. Credentials come and go: a new one clears away what nobody uses and what does not count any more.
     pub(super) fn slot(&self, key: &K) -> Slot<T> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = lock(&self.0);
         if !slots.contains_key(key) {
             let now = Instant::now();
             slots.retain(|_, slot| {
@@ -43,6 +45,6 @@ impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.0).len()
     }
 }

@@ -14,6 +14,9 @@ The environment of the container. Nothing here renders an object.
 {{- define "operator.ownEnvironment" -}}
 # Freed memory goes back to the node soon, so that the pod's memory is what it uses.
 _RJEM_MALLOC_CONF: background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000
+{{- if not .Values.rbac.clusterRoles }}
+CHECK_CRD: "false"
+{{- end }}
 {{- with .Values.proxy.https }}
 HTTPS_PROXY: {{ . | quote }}
 {{- end }}

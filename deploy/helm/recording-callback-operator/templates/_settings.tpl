@@ -32,9 +32,6 @@ stall-after: stallAfter
 {{- if ne (int .Values.listenPort) 8080 }}
 - {{ printf "--listen=:%d" (int .Values.listenPort) | quote }}
 {{- end }}
-{{- if not .Values.rbac.clusterRoles }}
-- "--check-crd=false"
-{{- end }}
 {{- $flags := include "operator.flags" . | fromYaml }}
 {{- range $flag, $name := omit $flags "check-crd" "lease-name" "lease-namespace" "listen" }}
 {{- with index $.Values $name }}
