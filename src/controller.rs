@@ -44,7 +44,7 @@ use futures::stream::BoxStream;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use tokio::sync::{mpsc, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 use self::externals::Externals;
 use crate::admin::{Check, Health};
@@ -75,7 +75,15 @@ pub async fn run(
     leadership: Leadership,
     stop: Stop,
 ) -> anyhow::Result<()> {
-    let crd = CrdCheck::new(client.clone());
+    let crd = if config.check_crd {
+        CrdCheck::new(client.clone())
+    } else {
+        warn!(
+            "--check-crd is false: an older CRD, which drops fields of the status, is not noticed, nor that the CRD is being deleted; \
+             then every callback is deleted with its object"
+        );
+        CrdCheck::off()
+    };
     let beside = async {
         let tell = |readiness| health.set(Check::Crd, readiness);
         tokio::join!(beat(&health), crd.follow(tell));

@@ -74,7 +74,8 @@ impl CrdState {
 /// Reads the CRD.
 #[derive(Clone)]
 pub struct CrdCheck {
-    api: Api<CustomResourceDefinition>,
+    /// `None` where it is not to be read.
+    api: Option<Api<CustomResourceDefinition>>,
     /// What was last read of it.
     known: Arc<watch::Sender<KnownCrd>>,
 }
@@ -91,8 +92,17 @@ struct KnownCrd {
 impl CrdCheck {
     /// Reads with this client.
     pub fn new(client: kube::Client) -> Self {
+        Self::of(Some(Api::all(client)))
+    }
+
+    /// Reads nothing, for who has no right to: the CRD is taken for usable, and that it is being deleted is not noticed.
+    pub fn off() -> Self {
+        Self::of(None)
+    }
+
+    fn of(api: Option<Api<CustomResourceDefinition>>) -> Self {
         Self {
-            api: Api::all(client),
+            api,
             known: Arc::new(watch::Sender::new(KnownCrd {
                 fits: true,
                 is_going: false,
@@ -102,7 +112,10 @@ impl CrdCheck {
 
     /// What is installed now.
     pub async fn read(&self) -> CrdState {
-        let state = match call("read the CRD", self.api.get_opt(CRD_NAME)).await {
+        let Some(api) = &self.api else {
+            return CrdState::Usable;
+        };
+        let state = match call("read the CRD", api.get_opt(CRD_NAME)).await {
             Ok(Some(crd)) => judge(&crd),
             Ok(None) => CrdState::Missing,
             Err(error) => CrdState::Unreadable(error),

@@ -79,6 +79,10 @@ pub struct RunConfig {
     #[arg(long, env, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub read_only: bool,
+    /// Read the CRD, to refuse an older one and to let objects go when it is deleted; without the right to, say false
+    #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    pub check_crd: bool,
     /// Where calls to the cloud may go: [http://]host[:port], separated by commas; * is one label of a host
     #[arg(long, env, value_name = "ENDPOINTS", default_value_t,
           value_parser = endpoints)]

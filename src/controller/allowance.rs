@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many calls at once: enough for the longest list of a domain that the cloud gives, and a change.
-const BURST: u32 = 42;
+/// So many calls at once: enough for the longest list of a domain that the cloud gives (40 pages), and a change.
+const BURST: u32 = 39 + 1 + ONE;
 /// So many for another generation, whatever was used up.
 const AN_EDIT: u32 = 10;
 /// So many for a requested look.
 const A_LOOK: u32 = 2 * ONE;
 /// What one call may come to: it is refused, somebody logs in, and it is made once more.
 const ONE: u32 = 3;
-/// And one more each so often: 77 in an hour.
+/// And one more each so often: 76 in an hour.
 const EVERY: Duration = Duration::from_secs(47);
+/// For so long it is believed that a list is as long as it was told to be: then one page tells whether it still is.
+const LACKED_FOR: Duration = Duration::from_mins(10);
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +36,8 @@ pub(super) enum CallPurpose {
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: u32,
-    /// What was last to be paid for and was not there: the next question waits until it is.
-    lacked: u32,
+    /// What was last to be paid for and was not there, and since when: the next question waits until it is, or what was told is old.
+    lacked: Option<(u32, Instant)>,
     /// When the newest part of `left` was added.
     refilled: Instant,
     /// The generation that it was given for.
@@ -48,7 +50,7 @@ impl Default for Allowance {
     fn default() -> Self {
         Self {
             left: BURST,
-            lacked: 0,
+            lacked: None,
             refilled: Instant::now(),
             generation: None,
             requested: None,
@@ -62,11 +64,13 @@ impl Allowance {
         if self.generation != Some(generation) {
             self.generation = Some(generation);
             self.left = self.left.max(AN_EDIT);
+            self.lacked = None;
         }
         let requested = requested.map(hash);
         if self.requested != requested {
             self.requested = requested;
             self.left = self.left.max(A_LOOK);
+            self.lacked = None;
         }
     }
 
@@ -74,19 +78,26 @@ impl Allowance {
     /// questions would take every call that comes back, and no change would ever be made.
     pub(super) fn take(&mut self, call: CallPurpose) -> Result<(), Duration> {
         self.refill();
+        self.lacked
+            .take_if(|(_, since)| since.elapsed() >= LACKED_FOR);
+        let lacked = self.lacked.map_or(0, |(calls, _)| calls);
         let needed = match call {
-            CallPurpose::Question => (2 * ONE + self.lacked).min(BURST),
+            CallPurpose::Question => (2 * ONE + lacked).min(BURST),
             CallPurpose::Change => ONE,
         };
         let lacking = needed - self.left.min(needed);
+        let refilled = (EVERY * lacking).saturating_sub(self.refilled.elapsed());
         if lacking == 0 {
             self.left -= 1;
             if call == CallPurpose::Question {
-                self.lacked = 0;
+                self.lacked = None;
             }
             return Ok(());
         }
-        Err((EVERY * lacking).saturating_sub(self.refilled.elapsed()))
+        let probe = self
+            .lacked
+            .map(|(_, since)| LACKED_FOR.saturating_sub(since.elapsed()));
+        Err(refilled.min(probe.unwrap_or(refilled)))
     }
 
     /// Takes so many calls that one which was taken turned out to need, too: all of them, or none.
@@ -96,7 +107,7 @@ impl Allowance {
         if is_there {
             self.left -= calls;
         } else {
-            self.lacked = calls;
+            self.lacked = Some((calls, Instant::now()));
         }
         is_there
     }
@@ -182,13 +193,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_longest_list_of_a_domain_leaves_a_call_for_the_create() {
+        let mut allowance = Allowance::default();
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
+        assert!(allowance.spend(39));
+        assert_eq!(allowance.take(CallPurpose::Change), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_was_told_to_be_long_holds_up_no_edit_and_nothing_for_long() {
+        let mut allowance = Allowance::default();
+        while allowance.take(CallPurpose::Change).is_ok() {}
+        assert!(!allowance.spend(39));
+        allowance.renew_for(2, None);
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
+
+        while allowance.take(CallPurpose::Change).is_ok() {}
+        assert!(!allowance.spend(39));
+        let wait = allowance.take(CallPurpose::Question).unwrap_err();
+        assert_eq!(wait, LACKED_FOR);
+        advance(wait).await;
+        assert_eq!(allowance.take(CallPurpose::Question), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_edit_and_a_requested_look_are_not_held_up() {
         let mut allowance = Allowance::default();
         let calls = |allowance: &mut Allowance| {
             std::iter::from_fn(|| allowance.take(CallPurpose::Change).ok()).count()
         };
         allowance.renew_for(1, None);
-        assert_eq!(calls(&mut allowance), 40);
+        assert_eq!(calls(&mut allowance), 41);
         allowance.renew_for(1, None);
         assert_eq!(calls(&mut allowance), 0);
         allowance.renew_for(2, None);

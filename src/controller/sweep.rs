@@ -246,7 +246,8 @@ async fn confirm_missing(
     inventory: Arc<Inventory>,
 ) {
     let MissingRows { objects, count } = missing;
-    if objects.is_empty() || !are_gone(context, account, &objects).await {
+    let objects = find_gone(context, account, objects).await;
+    if objects.is_empty() {
         return;
     }
     let mut inventory = inventory;
@@ -280,24 +281,30 @@ async fn confirm_missing(
     }
 }
 
-/// Asks for one id after the other. The first that is still there, or can't be asked for, voids what the list lacked.
-async fn are_gone(context: &Context, account: &SharedAccount, missing: &ServedObjects) -> bool {
+/// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for, voids what the list
+/// lacked; one whose calls are used up is left for another sweep.
+async fn find_gone(
+    context: &Context,
+    account: &SharedAccount,
+    missing: ServedObjects,
+) -> ServedObjects {
+    let mut gone = ServedObjects::new();
     for object in missing {
-        let Some(id) = id(object) else { continue };
-        let budget = context.memories.budget(&parse::uid(object));
+        let Some(id) = id(&object) else { continue };
+        let budget = context.memories.budget(&parse::uid(&object));
         if !budget.spend(1) {
-            return false;
+            continue;
         }
         let token = account.bucket().acquire(Lane::Background, "").await;
         let token = token.charged_to(&budget);
         match account.get_by_id(token, id).await {
-            GetResult::Gone => {}
+            GetResult::Gone => gone.push(object),
             GetResult::Row(_) => {
                 info!(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"
                 );
-                return false;
+                return ServedObjects::new();
             }
             GetResult::Unknown(failure) => {
                 let problem = failure.message;
@@ -305,12 +312,12 @@ async fn are_gone(context: &Context, account: &SharedAccount, missing: &ServedOb
                     remote_id = id,
                     "a missing callback could not be asked for: {problem}"
                 );
-                return false;
+                return ServedObjects::new();
             }
-            GetResult::Unasked => return false,
+            GetResult::Unasked => return ServedObjects::new(),
         }
     }
-    true
+    gone
 }
 
 /// The recorded id.

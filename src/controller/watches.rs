@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::{join_all, ready};
+use futures::future::{join_all, pending, ready};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, store::Writer};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::context::{Context, Listed};
@@ -30,6 +30,8 @@ use crate::declared::parse;
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A namespace that is refused for so long is taken for one that we are not to see; rights may be granted after the start.
+const REFUSED_FOR: Duration = Duration::from_mins(10);
 /// How often it is told how the watches stand.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ pub(super) struct NamespaceWatch {
     pub(super) store: ObjectStore,
     /// Whether the start waits for it no longer: its objects are known, or the API server refuses to list them.
     settled: watch::Sender<bool>,
+    /// Since when the API server has refused to list them, without a list in between.
+    refused: watch::Sender<Option<Instant>>,
 }
 
 /// Objects that may need work.
@@ -64,6 +68,7 @@ impl NamespaceWatch {
                 watched: Watched::new(client.clone(), namespace, selector),
                 store,
                 settled: watch::Sender::new(false),
+                refused: watch::Sender::new(None),
             };
             (Arc::new(watch), writer)
         });
@@ -105,7 +110,10 @@ impl NamespaceWatch {
         let namespace = self.watched.namespace();
         match event {
             Ok(watcher::Event::Init) => {}
-            Ok(watcher::Event::InitDone) => health.listed(namespace),
+            Ok(watcher::Event::InitDone) => {
+                self.refused.send_replace(None);
+                health.listed(namespace);
+            }
             Ok(_) => health.watch_seen(namespace),
             Err(error) => {
                 let is_refusal = is_refusal(error);
@@ -113,6 +121,11 @@ impl NamespaceWatch {
                 health.watch_fails(namespace, WatchTrouble { text, is_refusal });
                 if is_refusal {
                     self.settled.send_replace(true);
+                    self.refused.send_if_modified(|since| {
+                        let is_first = since.is_none();
+                        since.get_or_insert_with(Instant::now);
+                        is_first
+                    });
                 }
             }
         }
@@ -125,6 +138,31 @@ impl NamespaceWatch {
         }
         Box::pin(context.accesses.recall_refusals(&self.store.state())).await;
         self.settled.send_replace(true);
+    }
+
+    /// Waits until the objects of the namespace are known, or it has been refused for so long that none of it is ours to see: an
+    /// owner there is as unknown as one that another operator serves.
+    async fn is_known(&self) {
+        let mut refused = self.refused.subscribe();
+        let refused_for_long = async {
+            loop {
+                let since = *refused.borrow_and_update();
+                let is_over = async {
+                    match since {
+                        Some(since) => sleep_until(since + REFUSED_FOR).await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = is_over => return,
+                    _ = refused.changed() => {}
+                }
+            }
+        };
+        tokio::select! {
+            _ = self.store.wait_until_ready() => {}
+            () = refused_for_long => {}
+        }
     }
 
     async fn compare(&self, context: &Context) {
@@ -162,8 +200,9 @@ pub(super) async fn run(
         raise(listed, Listed::WhatCanBe);
         info!("all objects are listed that can be");
     };
-    let recall = async {
-        join_all(watches.iter().map(|watch| watch.recall(context))).await;
+    let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
+    let know = async {
+        join_all(watches.iter().map(|watch| watch.is_known())).await;
         raise(listed, Listed::All);
     };
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
@@ -175,6 +214,7 @@ pub(super) async fn run(
     tokio::join!(
         start,
         recall,
+        know,
         compare,
         look,
         log_watch_changes(context, health)

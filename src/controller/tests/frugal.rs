@@ -123,7 +123,13 @@ async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str
     world.start();
     world.apply("push", &spec("push"));
     world.pass(HOUR + HOUR / 4).await;
-    let times: Vec<Duration> = world.calls().iter().map(|made| made.at).collect();
+    // Pages of sweeps are for all objects of the account.
+    let is_sweep = |call: &CloudCall| {
+        call.method == Method::GET && call.id.is_none() && call.domain.is_none() && !call.is_login
+    };
+    let calls = world.calls();
+    let own = calls.iter().filter(|made| !is_sweep(&made.call));
+    let times: Vec<Duration> = own.map(|made| made.at).collect();
     let hours = (0..times.len()).map(|first| {
         let end = times[first] + HOUR;
         times[first..].partition_point(|at| *at < end)

@@ -96,3 +96,38 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     let ready = world.until(Duration::from_mins(1), is_ready).await;
     assert!(ready, "{}", world.story.whole());
 }
+
+/// A namespace that is refused for ever is one that we are not to see: who waits for an owner there waits for 10 minutes.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| {
+        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    });
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.apply("again", &spec("push"));
+    let reason = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).1;
+    let is_told = |world: &ControllerWorld| reason(world) == "Duplicate";
+    assert!(world.until(Duration::from_secs(30), is_told).await);
+    world.pass(Duration::from_mins(1)).await;
+
+    world.kill().await;
+    script.server(|call| {
+        let is_refused = call.verb == Verb::List && call.namespace == ELSEWHERE;
+        let refusal = CallFate::Refused(403, "Forbidden");
+        if is_refused {
+            refusal
+        } else {
+            CallFate::Served
+        }
+    });
+    world.start();
+    settle(&world, "beside", &spec("beside")).await;
+    world.delete("push");
+    world.pass(Duration::from_mins(5)).await;
+    assert!(is_told(&world), "{}", world.story.whole());
+    let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
+    let ready = world.until(Duration::from_mins(10), is_ready).await;
+    assert!(ready, "{}", world.story.whole());
+}

@@ -208,10 +208,6 @@ impl ListReader {
         if total > LONGEST {
             return Ok(ListPass::Read(ReadList::TooLong(start)));
         }
-        let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
-        if !self.budget.spend(pages.saturating_sub(1)) {
-            return Err(over_budget(pages));
-        }
         let mut rows = BTreeMap::new();
         let mut offset = 0;
         loop {
@@ -236,6 +232,11 @@ impl ListReader {
             }
             if at_end {
                 break;
+            }
+            // What a page that does not add up says of the others is not paid for.
+            let pages = u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX);
+            if offset == PAGE && !self.budget.spend(pages.saturating_sub(1)) {
+                return Err(over_budget(pages));
             }
             let token = self.token().await;
             answer = lister.page(token, domain, offset, PAGE).await?;
