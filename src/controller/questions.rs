@@ -14,7 +14,7 @@ use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{CloudAccess, CrdPresence, Observed};
+use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState};
 use crate::plan::step::Look;
 use crate::plan::step::settled;
 
@@ -22,8 +22,11 @@ impl Reconciliation<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
     pub(super) async fn access(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         let (context, object) = (self.context, Arc::clone(&self.object));
-        // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up.
-        let needs_key = !self.facts.object.deleting && !self.facts.only_observes();
+        // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up. What is suspended is asked whether
+        // its key is the one that was sent.
+        let is_going = self.facts.object.deleting;
+        let is_suspended = self.facts.policies.suspend && !is_going;
+        let needs_key = is_suspended || !is_going && !self.facts.only_observes();
         if self.facts.unanswered().is_some() {
             let refreshed = self
                 .wait(context.accesses.refresh(&object, needs_key))
@@ -36,12 +39,19 @@ impl Reconciliation<'_> {
         let Ok(read) = self.wait(context.accesses.read(&object, needs_key)).await else {
             return Ok(Some(RoundEnd::Again));
         };
-        let read = read?;
+        let read = match read {
+            // That it is suspended is told all the same; whether as it was is not known.
+            Err(error) if is_suspended => {
+                self.facts.key = SignKeyState::Missing(error.to_string());
+                return Ok(None);
+            }
+            read => read?,
+        };
         let inputs = Some(read.inputs);
         context
             .memories
             .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
-        if self.facts.policies.suspend && !self.facts.object.deleting {
+        if is_suspended {
             // Only the key was asked for: a login may take calls.
             self.facts.key = read.key;
             return Ok(None);

@@ -9,8 +9,9 @@ use live_simulator::RowPatch;
 use serde_json::{Value, json};
 
 use super::object::{HOOKS, domain, spec, verdict};
+use super::script::Script;
 use super::transitions::table::{OTHER_HOOKS, more_secrets};
-use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
+use super::trouble::{CallFate, CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, Verb};
 use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -153,6 +154,35 @@ async fn of_a_suspended_spec_with_another_key_nothing_is_said_before_that_is_rea
             let told = [expected, "stale"].contains(&status.as_str());
             assert!(told, "{secret}: {status}\n{}", world.story.whole());
         }
+        assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_it_is_suspended_is_told_though_its_key_can_not_be_read() {
+    let (script, mut world) = Script::with_world();
+    let spec = keyed(&world);
+    world.start();
+    world.apply("push", &spec);
+    becomes(&world, "True", "Available", SOON).await;
+    script.server(|call| {
+        if call.verb == Verb::ReadSecret && call.name == "unreadable" {
+            CallFate::Refused(500, "InternalError")
+        } else {
+            CallFate::Served
+        }
+    });
+    for management in ["Manage", "Observe"] {
+        let calls = world.calls().len();
+        world.merge(
+            "push",
+            &json!({"spec": {
+                "suspend": true,
+                "managementPolicy": management,
+                "signKeySecretRef": {"name": "unreadable"},
+            }}),
+        );
+        becomes(&world, "Unknown", "Suspended", Duration::from_secs(2)).await;
         assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
     }
 }
