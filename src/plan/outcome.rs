@@ -1,16 +1,19 @@
 //! The next status, from what happened. Pure; whoever writes it to the API server compares it with the old one first.
 
+mod conditions;
 pub(crate) mod failed_look;
 pub mod release;
 
 use jiff::Timestamp;
 
+use self::conditions::set_conditions;
 use crate::api::status::{RemoteStatus, Status, TargetStatus};
+use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, conditions, ledger};
+use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, ledger};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -289,7 +292,7 @@ pub fn while_queued(facts: &Facts, until: Timestamp) -> Status {
     if holds_spec(facts) && !facts.object.deleting {
         return facts.status.clone();
     }
-    conditions::set_conditions(&mut status, &situation, facts.object.generation, facts.now);
+    set_conditions(&mut status, &situation, facts.object.generation, facts.now);
     status
 }
 
@@ -298,7 +301,7 @@ pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
     // Looks that fail are told already, and leave what is settled as it was.
     let is_unseen = ledger::shows_failed_look(&status) && holds_spec(facts);
-    if !conditions::is_ready(&status) || is_unseen {
+    if !is_ready(&status) || is_unseen {
         return status;
     }
     let situation = Situation::new(
@@ -364,12 +367,12 @@ fn updating() -> Situation {
 
 /// Whether the cloud was last seen to hold this very spec.
 fn holds_spec(facts: &Facts) -> bool {
-    conditions::is_ready(&facts.status) && failed_look::was_settled(facts)
+    is_ready(&facts.status) && failed_look::was_settled(facts)
 }
 
 /// What every status written has: conditions, the deletion policy in force, the answer to a requested look.
 pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -> Status {
-    conditions::set_conditions(&mut status, situation, facts.object.generation, facts.now);
+    set_conditions(&mut status, situation, facts.object.generation, facts.now);
     let policy = facts.deletion_by(&status);
     status.deletion_policy = Some(policy.as_str().to_owned());
     if let Some(token) = facts.unanswered() {

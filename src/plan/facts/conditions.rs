@@ -1,5 +1,5 @@
-//! The three conditions, as kstatus reads them: `Ready` always, `Reconciling` and `Stalled` only while True. Their words, what a stored
-//! status says by them, and how those of a situation are written. Pure.
+//! The three conditions, as kstatus reads them: `Ready` always, `Reconciling` and `Stalled` only while True. Their words, and what a
+//! stored status says by them; how they are written is in `outcome::conditions`. Pure.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,6 @@ use crate::api::status::{Condition, Status};
 use crate::plan::facts::Facts;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::later;
-use crate::plan::step::situation::{Situation, Stage};
 
 /// The conditions that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,80 +107,10 @@ pub fn young_until(facts: &Facts, reason: Reason) -> Timestamp {
     }
 }
 
-/// Puts the conditions of a situation into the status, with the generation that they speak of.
-pub fn set_conditions(status: &mut Status, situation: &Situation, generation: i64, now: Timestamp) {
-    status.observed_generation = Some(generation);
-    if situation.stage == Stage::AsItWas {
-        for condition in &mut status.conditions {
-            condition.observed_generation = Some(generation);
-        }
-        return;
-    }
-    let before = std::mem::take(&mut status.conditions);
-    let kept = of_kind(&before, ConditionKind::Ready)
-        .and_then(condition_status)
-        .unwrap_or(ConditionStatus::Unknown);
-    let (ready, also) = match situation.stage {
-        Stage::Ready => (ConditionStatus::True, None),
-        Stage::Progressing => (ConditionStatus::False, Some(ConditionKind::Reconciling)),
-        Stage::Stalled => (ConditionStatus::False, Some(ConditionKind::Stalled)),
-        Stage::NotReady => (ConditionStatus::False, None),
-        Stage::Unknown => (ConditionStatus::Unknown, None),
-        Stage::UnknownProgressing => (ConditionStatus::Unknown, Some(ConditionKind::Reconciling)),
-        Stage::Kept | Stage::AsItWas => (kept, None),
-    };
-    let mut conditions = vec![condition(
-        &before,
-        ConditionKind::Ready,
-        ready,
-        situation,
-        generation,
-        now,
-    )];
-    if let Some(kind) = also {
-        conditions.push(condition(
-            &before,
-            kind,
-            ConditionStatus::True,
-            situation,
-            generation,
-            now,
-        ));
-    }
-    status.conditions = conditions;
-}
-
-/// A condition; its transition time stays while its status stays, for `Reconciling` while its reason stays too, so that it
-/// tells since when an object has been waiting for the same thing.
-fn condition(
-    before: &[Condition],
+/// The condition of a kind, if there is one.
+pub(in crate::plan) fn of_kind(
+    conditions: &[Condition],
     kind: ConditionKind,
-    truth: ConditionStatus,
-    situation: &Situation,
-    generation: i64,
-    now: Timestamp,
-) -> Condition {
-    let since = before
-        .iter()
-        .find(|c| c.type_ == kind.as_str() && c.status == truth.as_str())
-        .filter(|c| kind != ConditionKind::Reconciling || c.reason == situation.reason.as_str())
-        .and_then(|c| c.last_transition_time)
-        .unwrap_or(now);
-    Condition {
-        type_: kind.as_str().to_owned(),
-        status: truth.as_str().to_owned(),
-        reason: situation.reason.as_str().to_owned(),
-        message: situation.message.clone(),
-        last_transition_time: Some(second_begun(since)),
-        observed_generation: Some(generation),
-    }
-}
-
-fn of_kind(conditions: &[Condition], kind: ConditionKind) -> Option<&Condition> {
+) -> Option<&Condition> {
     conditions.iter().find(|c| c.type_ == kind.as_str())
-}
-
-/// Times in conditions have whole seconds, as everywhere in Kubernetes.
-fn second_begun(moment: Timestamp) -> Timestamp {
-    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
