@@ -142,7 +142,7 @@ impl NamespaceWatch {
 
     /// Waits until the objects of the namespace are known, or it has been refused for so long that none of it is ours to see: an
     /// owner there is as unknown as one that another operator serves.
-    async fn is_known(&self) {
+    async fn know(&self, context: &Context) {
         let mut refused = self.refused.subscribe();
         let refused_for_long = async {
             loop {
@@ -160,7 +160,7 @@ impl NamespaceWatch {
             }
         };
         tokio::select! {
-            _ = self.store.wait_until_ready() => {}
+            () = self.recall(context) => {}
             () = refused_for_long => {}
         }
     }
@@ -200,9 +200,8 @@ pub(super) async fn run(
         raise(listed, Listed::WhatCanBe);
         info!("all objects are listed that can be");
     };
-    let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
     let know = async {
-        join_all(watches.iter().map(|watch| watch.is_known())).await;
+        join_all(watches.iter().map(|watch| watch.know(context))).await;
         raise(listed, Listed::All);
     };
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
@@ -213,7 +212,6 @@ pub(super) async fn run(
     }));
     tokio::join!(
         start,
-        recall,
         know,
         compare,
         look,
