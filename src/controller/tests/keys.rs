@@ -9,7 +9,7 @@ use live_simulator::RowPatch;
 use serde_json::{Value, json};
 
 use super::object::{HOOKS, domain, spec, verdict};
-use super::script::Script;
+use super::script::{Script, becomes, settle};
 use super::transitions::table::{OTHER_HOOKS, more_secrets};
 use super::trouble::{CallFate, CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, Verb};
 use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
@@ -49,17 +49,6 @@ fn keyed(world: &ControllerWorld) -> Value {
     spec
 }
 
-async fn becomes(world: &ControllerWorld, status: &str, reason: &str, limit: Duration) {
-    let expected = (status.to_owned(), reason.to_owned());
-    let is_so = |world: &ControllerWorld| {
-        world
-            .object("push")
-            .is_some_and(|object| verdict(&object) == expected)
-    };
-    let is_so = world.until(limit, is_so).await;
-    assert!(is_so, "not {expected:?}\n{}", world.story.whole());
-}
-
 fn made(world: &ControllerWorld, method: &Method) -> usize {
     let calls = world.calls();
     calls.iter().filter(|it| it.call.method == *method).count()
@@ -72,9 +61,7 @@ async fn settled(resync: Duration) -> ControllerWorld {
     world.configure(|config| config.resync_interval = resync);
     let spec = keyed(&world);
     world.start();
-    world.apply("push", &spec);
-    becomes(&world, "True", "Available", SOON).await;
-    world.pass(Duration::from_secs(40)).await;
+    settle(&world, "push", &spec).await;
     world
 }
 

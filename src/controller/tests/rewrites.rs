@@ -8,6 +8,7 @@ use live_simulator::{LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::json;
 
 use super::object::{domain, spec, verdict};
+use super::script::{becomes, settle};
 use super::trouble::{Peace, Troubled};
 use super::world::ControllerWorld;
 
@@ -19,21 +20,8 @@ async fn settled(resync: Duration) -> ControllerWorld {
     let mut world = ControllerWorld::new(&trouble);
     world.configure(|config| config.resync_interval = resync);
     world.start();
-    world.apply("push", &spec("push"));
-    becomes(&world, "True", "Available", Duration::from_secs(30)).await;
-    world.pass(Duration::from_secs(40)).await;
+    settle(&world, "push", &spec("push")).await;
     world
-}
-
-async fn becomes(world: &ControllerWorld, status: &str, reason: &str, limit: Duration) {
-    let expected = (status.to_owned(), reason.to_owned());
-    let is_so = |world: &ControllerWorld| {
-        world
-            .object("push")
-            .is_some_and(|object| verdict(&object) == expected)
-    };
-    let is_so = world.until(limit, is_so).await;
-    assert!(is_so, "not {expected:?}\n{}", world.story.whole());
 }
 
 fn rewrite(world: &ControllerWorld, url: &str) {

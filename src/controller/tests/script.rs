@@ -66,3 +66,15 @@ pub(super) async fn settle(world: &ControllerWorld, name: &str, spec: &Value) {
     assert!(settled, "{}", world.story.whole());
     world.pass(Duration::from_secs(40)).await;
 }
+
+/// Waits until this is what Ready says of the object `push`, and why.
+pub(super) async fn becomes(world: &ControllerWorld, status: &str, reason: &str, limit: Duration) {
+    let expected = (status.to_owned(), reason.to_owned());
+    let is_so = |world: &ControllerWorld| {
+        world
+            .object("push")
+            .is_some_and(|object| verdict(&object) == expected)
+    };
+    let is_so = world.until(limit, is_so).await;
+    assert!(is_so, "not {expected:?}\n{}", world.story.whole());
+}

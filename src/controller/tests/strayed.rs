@@ -5,8 +5,8 @@ use std::time::Duration;
 use live_simulator::KnownCredential;
 use serde_json::json;
 
-use super::object::{ACCOUNT, spec, verdict};
-use super::script::{Script, settle};
+use super::object::{ACCOUNT, spec};
+use super::script::{Script, becomes, settle};
 use super::transitions::table::OTHER_PROJECT;
 use super::trouble::{TroubleTurn, TroubledAnswer};
 use super::world::ControllerWorld;
@@ -32,15 +32,6 @@ fn prepare(world: &mut ControllerWorld) {
     world.start();
 }
 
-async fn becomes(world: &ControllerWorld, limit: Duration, expected: (&str, &str)) {
-    let is_so = |world: &ControllerWorld| {
-        let (truth, reason) = verdict(&world.object("push").unwrap());
-        (truth.as_str(), reason.as_str()) == expected
-    };
-    let is_so = world.until(limit, is_so).await;
-    assert!(is_so, "never {expected:?}\n{}", world.story.whole());
-}
-
 /// How many calls Live got.
 fn calls(world: &ControllerWorld) -> usize {
     let calls = world.calls().into_iter();
@@ -56,11 +47,11 @@ async fn a_key_of_another_project_is_told_after_a_restart() {
     use_key(&world, "AKELSEWHERE");
     let before = calls(&world);
     world.start();
-    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+    becomes(&world, "False", "TargetChanged", SWEPT).await;
     world.pass(SWEPT).await;
     assert_eq!(calls(&world), before, "{}", world.story.whole());
     use_key(&world, "AKFIRST");
-    becomes(&world, Duration::from_mins(2), ("True", "Available")).await;
+    becomes(&world, "True", "Available", Duration::from_mins(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +72,7 @@ async fn a_key_of_another_project_is_told_although_iam_failed_when_it_came() {
     use_key(&world, "AKELSEWHERE");
     world.pass(Duration::from_mins(2)).await;
     script.ends();
-    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+    becomes(&world, "False", "TargetChanged", SWEPT).await;
     assert_eq!(calls(&world), before, "{}", world.story.whole());
 }
 
@@ -92,9 +83,9 @@ async fn one_that_only_looks_is_told_too() {
     settle(&world, "push", &spec("push")).await;
     let observe = json!({"spec": {"managementPolicy": "Observe"}});
     world.merge("push", &observe);
-    becomes(&world, Duration::from_secs(30), ("True", "ObserveOnly")).await;
+    becomes(&world, "True", "ObserveOnly", Duration::from_secs(30)).await;
     world.kill().await;
     use_key(&world, "AKELSEWHERE");
     world.start();
-    becomes(&world, SWEPT, ("False", "TargetChanged")).await;
+    becomes(&world, "False", "TargetChanged", SWEPT).await;
 }
