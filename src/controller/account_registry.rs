@@ -48,10 +48,9 @@ type FoundSecrets = BTreeMap<SecretName, SecretFound>;
 
 /// What the Secrets that an object refers to say.
 pub(super) struct SecretsRead {
-    pub(super) key: SignKeyState,
     pub(super) sign_key: Option<SignKey>,
     pub(super) login: Result<Login, LoginError>,
-    /// The same as one value.
+    /// The same as one value that can be compared.
     pub(super) inputs: Inputs,
 }
 
@@ -147,9 +146,8 @@ impl AccountRegistry {
         }
         let (key, sign_key) = sign_key(object, &found);
         let login = self.login(object, &found);
-        let inputs = inputs(object, &found, key.clone(), &login);
+        let inputs = inputs(object, &found, key, &login);
         Ok(SecretsRead {
-            key,
             sign_key,
             login,
             inputs,

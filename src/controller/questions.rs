@@ -47,13 +47,10 @@ impl Reconciliation<'_> {
             }
             read => read?,
         };
-        let inputs = Some(read.inputs);
-        context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.deciding = inputs);
+        // What was not known when the round began is compared now: a round that ends well has decided on it.
+        self.compare(Some(read.inputs));
         if is_suspended {
             // Only the key was asked for: a login may take calls.
-            self.facts.key = read.key;
             return Ok(None);
         }
         let Ok(entry) = self
@@ -62,7 +59,6 @@ impl Reconciliation<'_> {
         else {
             return Ok(Some(RoundEnd::Again));
         };
-        self.facts.key = read.key;
         self.sign_key = read.sign_key;
         self.use_account(entry);
         Ok(None)

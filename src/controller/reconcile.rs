@@ -138,8 +138,8 @@ async fn plan_rounds(
 impl Reconciliation<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
-    fn compare(&mut self, inputs: Option<Inputs>) {
-        self.facts.nudged = self.has_strayed();
+    pub(super) fn compare(&mut self, inputs: Option<Inputs>) {
+        self.facts.nudged |= self.has_strayed();
         let Some(inputs) = inputs else { return };
         let uid = &self.facts.object.uid;
         self.facts.key = inputs.key.clone();

@@ -19,6 +19,7 @@ mod object;
 mod oracles;
 mod outage;
 mod overtaken;
+mod refused;
 mod rewrites;
 mod script;
 mod server;
