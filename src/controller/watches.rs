@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::{join_all, pending, ready};
+use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, store::Writer};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use super::context::{Context, Listed};
@@ -40,10 +40,18 @@ pub(super) struct NamespaceWatch {
     watched: Watched,
     /// The objects that it has brought.
     pub(super) store: ObjectStore,
-    /// Whether the start waits for it no longer: its objects are known, or the API server refuses to list them.
-    settled: watch::Sender<bool>,
-    /// Since when the API server has refused to list them, without a list in between.
-    refused: watch::Sender<Option<Instant>>,
+    knows: watch::Sender<Knowledge>,
+}
+
+/// What is known of a namespace since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Knowledge {
+    /// Nothing yet.
+    Nothing,
+    /// The API server refuses to list its objects, since then.
+    Refused(Instant),
+    /// Its objects, and what an earlier process knew of them. That does not become less.
+    Objects,
 }
 
 /// Objects that may need work.
@@ -67,8 +75,7 @@ impl NamespaceWatch {
             let watch = Self {
                 watched: Watched::new(client.clone(), namespace, selector),
                 store,
-                settled: watch::Sender::new(false),
-                refused: watch::Sender::new(None),
+                knows: watch::Sender::new(Knowledge::Nothing),
             };
             (Arc::new(watch), writer)
         });
@@ -110,20 +117,18 @@ impl NamespaceWatch {
         let namespace = self.watched.namespace();
         match event {
             Ok(watcher::Event::Init) => {}
-            Ok(watcher::Event::InitDone) => {
-                self.refused.send_replace(None);
-                health.listed(namespace);
-            }
+            Ok(watcher::Event::InitDone) => health.listed(namespace),
             Ok(_) => health.watch_seen(namespace),
             Err(error) => {
                 let is_refusal = is_refusal(error);
                 let text = one_line(&error.to_string());
                 health.watch_fails(namespace, WatchTrouble { text, is_refusal });
                 if is_refusal {
-                    self.settled.send_replace(true);
-                    self.refused.send_if_modified(|since| {
-                        let is_first = since.is_none();
-                        since.get_or_insert_with(Instant::now);
+                    self.knows.send_if_modified(|known| {
+                        let is_first = *known == Knowledge::Nothing;
+                        if is_first {
+                            *known = Knowledge::Refused(Instant::now());
+                        }
                         is_first
                     });
                 }
@@ -137,32 +142,26 @@ impl NamespaceWatch {
             return; // the controller has ended
         }
         Box::pin(context.accesses.recall_refusals(&self.store.state())).await;
-        self.settled.send_replace(true);
+        self.knows.send_replace(Knowledge::Objects);
+    }
+
+    /// Waits until the objects of the namespace are known or refused. The sender lives as long as this value.
+    async fn is_answered(&self) -> Knowledge {
+        let mut knows = self.knows.subscribe();
+        let answered = knows.wait_for(|known| *known != Knowledge::Nothing).await;
+        answered.map_or(Knowledge::Nothing, |known| *known)
     }
 
     /// Waits until the objects of the namespace are known, or it has been refused for so long that none of it is ours to see: an
     /// owner there is as unknown as one that another operator serves.
-    async fn know(&self, context: &Context) {
-        let mut refused = self.refused.subscribe();
-        let refused_for_long = async {
-            loop {
-                let since = *refused.borrow_and_update();
-                let is_over = async {
-                    match since {
-                        Some(since) => sleep_until(since + REFUSED_FOR).await,
-                        None => pending().await,
-                    }
-                };
-                tokio::select! {
-                    () = is_over => return,
-                    _ = refused.changed() => {}
-                }
-            }
+    async fn is_known(&self) {
+        let Knowledge::Refused(since) = self.is_answered().await else {
+            return;
         };
-        tokio::select! {
-            () = self.recall(context) => {}
-            () = refused_for_long => {}
-        }
+        let mut changes = self.knows.subscribe();
+        let known = changes.wait_for(|known| *known == Knowledge::Objects);
+        // An error means that it is refused for long.
+        let _ = timeout_at(since + REFUSED_FOR, known).await;
     }
 
     async fn compare(&self, context: &Context) {
@@ -191,17 +190,15 @@ pub(super) async fn run(
 ) {
     health.watches_begin();
     let start = async {
-        let settled = watches.iter().map(|watch| async {
-            // The sender lives as long as the watch.
-            let _ = watch.settled.subscribe().wait_for(|settled| *settled).await;
-        });
+        let answered = join_all(watches.iter().map(|watch| watch.is_answered()));
         // Who is late is told by the probes.
-        let _ = timeout(PATIENCE, join_all(settled)).await;
+        let _ = timeout(PATIENCE, answered).await;
         raise(listed, Listed::WhatCanBe);
         info!("all objects are listed that can be");
     };
+    let recall = join_all(watches.iter().map(|watch| watch.recall(context)));
     let know = async {
-        join_all(watches.iter().map(|watch| watch.know(context))).await;
+        join_all(watches.iter().map(|watch| watch.is_known())).await;
         raise(listed, Listed::All);
     };
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
@@ -212,6 +209,7 @@ pub(super) async fn run(
     }));
     tokio::join!(
         start,
+        recall,
         know,
         compare,
         look,
