@@ -18,7 +18,7 @@ use tracing::{debug, info};
 use super::ObjectStore;
 use super::account::SharedAccount;
 use super::context::Context;
-use super::memory::Sighting;
+use super::memory::{ObjectMemory, Sighting};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
@@ -65,10 +65,14 @@ async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
 /// None of these is due for a while.
 fn put_off(context: &Context, served: &ServedObjects, pause: Duration) {
     let next = Some(Instant::now() + pause);
+    remember(context, served, |memory| memory.sweep_at = next);
+}
+
+/// Notes something of each of these that has not gone meanwhile.
+fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut ObjectMemory)) {
     for uid in served.iter().map(|object| parse::uid(object)) {
-        // Who went meanwhile must not be remembered.
         if context.index.has(&uid) {
-            context.memories.with(&uid, |memory| memory.sweep_at = next);
+            context.memories.with(&uid, &note);
         }
     }
 }

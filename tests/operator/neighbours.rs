@@ -1,7 +1,7 @@
 //! Nobody waits for another's trouble: what hangs or fails delays only its own.
 
 use live_simulator::{
-    KnownCredential, LoggedOperation, ScriptedFault, Simulator, SimulatorSettings,
+    KnownCredential, LoggedOperation, ScriptedFault, ScriptedPayload, Simulator, SimulatorSettings,
 };
 use serde_json::json;
 
@@ -132,4 +132,48 @@ async fn a_value_over_64_kib_is_refused_by_name() {
     let status = world.reason("push", "SignKeyInvalid").await;
     told(status, ["hooks", "sign", "64 KiB"]);
     assert_eq!(world.calls(), []);
+}
+
+/// What wakes somebody goes by accounts in use, of which one that was made up is none.
+#[tokio::test]
+async fn accounts_in_use_are_counted_by_how_they_are_reached() {
+    let world = OperatorWorld::new().await;
+    let silent = silent(&world).await;
+    let wrong = world.credentials_with("sk-test-example-wrong");
+    world.put_secret("wrong", &wrong).await;
+    let endpoints = [
+        world.cloud.endpoint(),
+        silent.endpoint(),
+        silent.iam_endpoint(),
+    ];
+    let allowed = format!("--allowed-endpoints={}", endpoints.join(","));
+    let operator = world
+        .operator_with(&[&allowed, "--resync-interval=1s"])
+        .await;
+    let secrets = ["huaweicloud", "silent-0", "silent-1", "silent-2"];
+    for secret in secrets {
+        let spec = json!({ "credentialsSecretRef": { "name": secret } });
+        world.create(secret, spec).await;
+        world.ready(secret).await;
+    }
+    let spec = json!({ "credentialsSecretRef": { "name": "wrong" } });
+    world.create("wrong", spec).await;
+    world.reason("wrong", "CredentialsRejected").await;
+    let counted = async |state: &str, count: usize| {
+        let line = format!("recording_callback_accounts{{state=\"{state}\"}} {count}");
+        operator.counts(&line).await;
+    };
+    counted("reached", 1 + SILENT).await;
+    counted("refused", 0).await;
+
+    let down = ScriptedFault::on(List).always();
+    silent.fault(down.clone().reply(503, ScriptedPayload::default()));
+    counted("unreachable", SILENT).await;
+    counted("reached", 1).await;
+
+    silent.clear_faults();
+    let forbidden = json!({ "error_code": "LIVE.100011013", "error_msg": "forbidden" });
+    silent.fault(down.reply(403, ScriptedPayload::Json(forbidden)));
+    counted("refused", SILENT).await;
+    counted("unreachable", 0).await;
 }

@@ -12,12 +12,7 @@ use crate::terms::failure::Failure;
 /// Remembers how a sweep of these objects went.
 pub(super) fn note(context: &Context, served: &ServedObjects, failure: Option<&Failure>) {
     let reach = Some(failure.map_or(Reach::Reached, Reach::of));
-    for uid in served.iter().map(|object| parse::uid(object)) {
-        // Who went meanwhile must not be remembered.
-        if context.index.has(&uid) {
-            context.memories.with(&uid, |memory| memory.reach = reach);
-        }
-    }
+    super::remember(context, served, |memory| memory.reach = reach);
 }
 
 /// Sets the gauge. An account is in use when a callback of its own is compared: one that was made up never is.
