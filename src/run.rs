@@ -22,7 +22,7 @@ use crate::stop::Stop;
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
 /// So much of the 300 calls a minute that the cloud allows to all its callers leaves room for a burst.
-const USUAL_QUOTA: u32 = 280;
+const UNTHROTTLED: u32 = 280;
 
 /// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
@@ -41,10 +41,10 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         read_only = config.read_only,
         "starting"
     );
-    if config.requests_per_minute > USUAL_QUOTA {
+    if config.requests_per_minute > UNTHROTTLED {
         warn!(
             requests_per_minute = config.requests_per_minute,
-            "the cloud allows 300 calls a minute unless it has raised that for the account; with more than {USUAL_QUOTA} it throttles"
+            "the cloud allows 300 calls a minute unless it has raised that for the account; with more than {UNTHROTTLED} it throttles"
         );
     }
     let seen = Arc::clone(&health);

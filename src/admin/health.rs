@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use vital::WatchVitals;
-
 use crate::lock::lock;
+use vital::WatchVitals;
 pub use vital::{WATCH_LIMIT, WatchTrouble};
 
 /// How old the newest beat of the main loop may be.

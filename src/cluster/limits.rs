@@ -17,7 +17,6 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower::{BoxError, Layer, Service};
 
 use super::pulse::{is_watch, namespace};
-
 use crate::lock::lock;
 
 /// How long a page of a list may take.

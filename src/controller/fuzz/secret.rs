@@ -8,26 +8,15 @@ use crate::api::RecordingCallbackSpec;
 use crate::fuzz::{TELLING, assert_presentable, config, text};
 use crate::live::sign_key::SignKey;
 use crate::login::Login;
-use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::credentials::{Credential, CredentialSet, KEYS};
 use crate::platform::endpoint::{AllowList, Endpoint};
 
 /// The longest sentence about a Secret: one that repeats an endpoint with every character escaped.
 const SENTENCE: usize = 3_000;
-const KEYS: &[&str] = &[
-    "ak",
-    "sk",
-    "security_token",
-    "token",
-    "username",
-    "password",
-    "domain_name",
-    "project_id",
-    "region",
-    "live_endpoint",
-    "iam_endpoint",
-    "AK",
-    "",
-];
+/// Keys that are looked at, and two that are not.
+fn keys() -> Vec<&'static str> {
+    KEYS.into_iter().chain(["AK", ""]).collect()
+}
 /// Keys whose values are secret.
 const SECRET: &[&str] = &["sk", "security_token", "token", "password"];
 
@@ -47,14 +36,14 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 
 /// A Secret in which one value may stand at several keys, as people write it into the wrong line.
 fn data() -> impl Strategy<Value = BTreeMap<String, Vec<u8>>> {
-    let key = any::<Index>().prop_map(|index| (*index.get(KEYS)).to_owned());
+    let key = any::<Index>().prop_map(|index| (*index.get(&keys())).to_owned());
     let pairs = prop::collection::vec((key, value()), 0..9);
     (pairs, prop::option::of((any::<Index>(), any::<Index>()))).prop_map(|(pairs, twice)| {
         let mut data: BTreeMap<_, _> = pairs.iter().cloned().collect();
         if let Some((from, to)) = twice
             && !pairs.is_empty()
         {
-            data.insert((*to.get(KEYS)).to_owned(), from.get(&pairs).1.clone());
+            data.insert((*to.get(&keys())).to_owned(), from.get(&pairs).1.clone());
         }
         data
     })

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tokio::time::advance;
 
 use crate::platform::credentials::CredentialSet;
+use crate::platform::strikes::CredentialVerdict::{Accepted, Refused, Unknown};
 use crate::platform::strikes::*;
 
 mod restart;
@@ -49,13 +50,13 @@ async fn a_new_credential_makes_one_call_at_a_time_until_it_is_accepted() {
     assert!(waits(&strikes, &key).await);
     assert!(!waits(&strikes, &pair("OTHER", "one")).await);
     let (second, ()) = tokio::join!(strikes.enter(&key), async {
-        first.end(CredentialVerdict::Unknown);
+        first.end(Unknown);
     });
     assert!(
         waits(&strikes, &key).await,
         "an unknown verdict proves nothing"
     );
-    second.unwrap().end(CredentialVerdict::Accepted);
+    second.unwrap().end(Accepted);
     let _many = [
         strikes.enter(&key).await.unwrap(),
         strikes.enter(&key).await.unwrap(),
@@ -72,52 +73,29 @@ async fn a_call_that_is_given_up_lets_the_next_one_in() {
 #[tokio::test(start_paused = true)]
 async fn two_refusals_stop_a_credential_for_five_minutes() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
     assert_eq!(strikes.stopped(&key), None);
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
     let until = Instant::now() + MINUTES_5;
-    assert_eq!(
-        call(&strikes, &key, CredentialVerdict::Refused).await,
-        Err(Stopped { until })
-    );
+    assert_eq!(call(&strikes, &key, Refused).await, Err(Stopped { until }));
     assert_eq!(strikes.stopped(&key), Some(Stopped { until }));
     let repaired = pair("TESTAK", "repaired");
-    call(&strikes, &repaired, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
+    call(&strikes, &repaired, Accepted).await.unwrap();
     advance(MINUTES_5).await;
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
-    assert!(
-        call(&strikes, &key, CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    call(&strikes, &key, Refused).await.unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
+    assert!(call(&strikes, &key, Refused).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_puts_one_that_has_worked_to_the_proof() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &key, Accepted).await.unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
     let probe = strikes.enter(&key).await.unwrap();
     assert!(waits(&strikes, &key).await);
-    probe.end(CredentialVerdict::Accepted);
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    probe.end(Accepted);
+    call(&strikes, &key, Refused).await.unwrap();
     assert_eq!(
         strikes.stopped(&key),
         None,
@@ -132,47 +110,30 @@ async fn all_secrets_of_one_key_are_refused_four_times_at_most() {
         .map(|n| pair("TESTAK", &format!("wrong-{n}")))
         .collect();
     let good = pair("TESTAK", "good");
-    call(&strikes, &good, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
-    call(&strikes, &wrong[0], CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &good, Accepted).await.unwrap();
+    call(&strikes, &wrong[0], Refused).await.unwrap();
     let first = Instant::now();
     advance(Duration::from_mins(1)).await;
     for key in &wrong[1..4] {
-        call(&strikes, key, CredentialVerdict::Refused)
-            .await
-            .unwrap();
+        call(&strikes, key, Refused).await.unwrap();
     }
     let until = first + MINUTES_5;
     assert_eq!(
-        call(&strikes, &wrong[4], CredentialVerdict::Refused).await,
+        call(&strikes, &wrong[4], Refused).await,
         Err(Stopped { until })
     );
     assert_eq!(
-        call(&strikes, &good, CredentialVerdict::Accepted).await,
+        call(&strikes, &good, Accepted).await,
         Ok(()),
         "it has worked"
     );
     assert_eq!(
-        call(
-            &strikes,
-            &pair("OTHER", "wrong"),
-            CredentialVerdict::Refused
-        )
-        .await,
+        call(&strikes, &pair("OTHER", "wrong"), Refused).await,
         Ok(())
     );
     advance(Duration::from_mins(4)).await;
-    call(&strikes, &wrong[4], CredentialVerdict::Refused)
-        .await
-        .unwrap();
-    assert!(
-        call(&strikes, &wrong[5], CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    call(&strikes, &wrong[4], Refused).await.unwrap();
+    assert!(call(&strikes, &wrong[5], Refused).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +147,7 @@ async fn calls_under_way_count_as_the_refusals_that_they_may_become() {
         under_way.push(strikes.enter(key).await.unwrap());
     }
     assert!(waits(&strikes, &keys[4]).await);
-    under_way.pop().unwrap().end(CredentialVerdict::Accepted);
+    under_way.pop().unwrap().end(Accepted);
     assert!(!waits(&strikes, &keys[4]).await);
 }
 
@@ -201,38 +162,24 @@ async fn users_and_tokens_are_stopped_too() {
     };
     for key in [user("wrong"), credential(&[("token", "test-token")])] {
         let strikes = Strikes::new();
-        call(&strikes, &key, CredentialVerdict::Refused)
-            .await
-            .unwrap();
-        call(&strikes, &key, CredentialVerdict::Refused)
-            .await
-            .unwrap();
-        assert!(
-            call(&strikes, &key, CredentialVerdict::Refused)
-                .await
-                .is_err()
-        );
-        assert!(
-            call(&strikes, &user("other"), CredentialVerdict::Refused)
-                .await
-                .is_ok()
-        );
+        call(&strikes, &key, Refused).await.unwrap();
+        call(&strikes, &key, Refused).await.unwrap();
+        assert!(call(&strikes, &key, Refused).await.is_err());
+        assert!(call(&strikes, &user("other"), Refused).await.is_ok());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pass_does_not_outlive_what_becomes_of_its_credential() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
+    call(&strikes, &key, Accepted).await.unwrap();
     let passes = [
         strikes.enter(&key).await.unwrap(),
         strikes.enter(&key).await.unwrap(),
     ];
     let [first, second] = passes;
     assert!(first.holds() && second.holds());
-    first.end(CredentialVerdict::Refused);
+    first.end(Refused);
     assert!(!second.holds(), "it would not be the only one");
     drop(second);
     let probe = strikes.enter(&key).await.unwrap();
@@ -245,36 +192,26 @@ async fn a_pass_does_not_outlive_what_becomes_of_its_credential() {
 fn call_at_once(strikes: &Strikes, credential: &Credential) {
     let who = CredentialId::of(credential);
     let mut ledger = strikes.ledger();
-    ledger.leave(&who, false, CredentialVerdict::Refused, Instant::now());
+    ledger.leave(&who, false, Refused, Instant::now());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_number_of_other_credentials_makes_one_in_use_forgotten() {
     let (strikes, good) = (Strikes::new(), pair("TESTAK", "good"));
-    call(&strikes, &good, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
+    call(&strikes, &good, Accepted).await.unwrap();
     for day in 0..3 {
         for number in 0..1_500 {
             let other = pair(&format!("OTHER{number}"), &format!("{day}"));
-            call(&strikes, &other, CredentialVerdict::Accepted)
-                .await
-                .unwrap();
+            call(&strikes, &other, Accepted).await.unwrap();
         }
         advance(Duration::from_hours(24)).await;
-        call(&strikes, &good, CredentialVerdict::Unknown)
-            .await
-            .unwrap();
+        call(&strikes, &good, Unknown).await.unwrap();
     }
     for wrong in 0..4 {
         let wrong = pair("TESTAK", &format!("wrong-{wrong}"));
-        call(&strikes, &wrong, CredentialVerdict::Refused)
-            .await
-            .unwrap();
+        call(&strikes, &wrong, Refused).await.unwrap();
     }
-    call(&strikes, &good, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
+    call(&strikes, &good, Accepted).await.unwrap();
     let kept = strikes.ledger().credentials();
     assert!(kept <= 3_100, "{kept} are kept");
 }
@@ -301,7 +238,7 @@ proptest! {
             now += Duration::from_secs(seconds);
             if ends && !under_way.is_empty() {
                 let (key, probe) = under_way.remove(key % under_way.len());
-                ledger.leave(&keys[key], probe, CredentialVerdict::Refused, now);
+                ledger.leave(&keys[key], probe, Refused, now);
                 refused.push(now);
             } else if let Admission::Go { probe } = ledger.enter(&keys[key], now) {
                 prop_assert!(probe && !under_way.contains(&(key, true)));

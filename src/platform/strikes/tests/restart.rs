@@ -7,9 +7,7 @@ async fn a_restart_forgets_no_stop() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
     advance(MINUTES_5).await;
     strikes.inherit(&key, Duration::from_mins(3));
-    let stopped = call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap_err();
+    let stopped = call(&strikes, &key, Refused).await.unwrap_err();
     let failure = stopped.failure(Operation::List);
     assert_eq!(failure.class, Class::Credential);
     assert_eq!(failure.retry_after, Some(Duration::from_mins(2)));
@@ -19,10 +17,7 @@ async fn a_restart_forgets_no_stop() {
         failure.message
     );
     advance(Duration::from_mins(2)).await;
-    assert_eq!(
-        call(&strikes, &key, CredentialVerdict::Accepted).await,
-        Ok(())
-    );
+    assert_eq!(call(&strikes, &key, Accepted).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,23 +30,15 @@ async fn what_was_refused_before_a_restart_counts_for_the_whole_key() {
     for key in &wrong[..2] {
         strikes.inherit(key, Duration::from_mins(1));
     }
-    assert!(
-        call(&strikes, &wrong[2], CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    assert!(call(&strikes, &wrong[2], Refused).await.is_err());
     advance(Duration::from_mins(4)).await;
-    call(&strikes, &wrong[2], CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &wrong[2], Refused).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_process_believes_itself_more_than_what_it_inherits() {
     let (strikes, key) = (Strikes::new(), pair("TESTAK", "one"));
-    call(&strikes, &key, CredentialVerdict::Refused)
-        .await
-        .unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
     strikes.inherit(&key, Duration::ZERO);
     assert_eq!(strikes.stopped(&key), None);
     strikes.inherit(&pair("TESTAK", "two"), MINUTES_5);
@@ -66,31 +53,16 @@ fn only_live_itself_vouches_for_a_credential() {
         failure.http_status = Some(400);
         CredentialVerdict::of::<()>(&Err(failure))
     };
-    assert_eq!(CredentialVerdict::of(&Ok(())), CredentialVerdict::Accepted);
-    assert_eq!(
-        verdict(Class::Credential, Some("APIG.0301")),
-        CredentialVerdict::Refused
-    );
-    assert_eq!(
-        verdict(Class::Rejected, Some("LIVE.100011001")),
-        CredentialVerdict::Accepted
-    );
-    assert_eq!(
-        verdict(Class::Permission, Some("LIVE.100011003")),
-        CredentialVerdict::Accepted
-    );
-    assert_eq!(
-        verdict(Class::Rejected, Some("APIG.0101")),
-        CredentialVerdict::Unknown
-    );
-    assert_eq!(
-        verdict(Class::ClockSkew, Some("APIG.0303")),
-        CredentialVerdict::Unknown
-    );
-    assert_eq!(verdict(Class::CloudDown, None), CredentialVerdict::Unknown);
+    assert_eq!(CredentialVerdict::of(&Ok(())), Accepted);
+    assert_eq!(verdict(Class::Credential, Some("APIG.0301")), Refused);
+    assert_eq!(verdict(Class::Rejected, Some("LIVE.100011001")), Accepted);
+    assert_eq!(verdict(Class::Permission, Some("LIVE.100011003")), Accepted);
+    assert_eq!(verdict(Class::Rejected, Some("APIG.0101")), Unknown);
+    assert_eq!(verdict(Class::ClockSkew, Some("APIG.0303")), Unknown);
+    assert_eq!(verdict(Class::CloudDown, None), Unknown);
     let held_back = failures::failure_before_sending(Operation::List, Class::Credential, "");
     let verdict = CredentialVerdict::of_failure(&held_back);
-    assert_eq!(verdict, CredentialVerdict::Unknown, "it is counted already");
+    assert_eq!(verdict, Unknown, "it is counted already");
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,33 +80,13 @@ async fn one_that_settled_an_object_has_a_try_of_its_own_after_a_restart() {
     }
     strikes.inherit(&late, Duration::ZERO);
     assert!(strikes.stopped(&late).is_some(), "in whatever order");
-    call(&strikes, &good, CredentialVerdict::Unknown)
-        .await
-        .unwrap();
-    call(&strikes, &good, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
-    call(&strikes, &good, CredentialVerdict::Accepted)
-        .await
-        .unwrap();
-    call(&strikes, &rotten, CredentialVerdict::Refused)
-        .await
-        .unwrap();
-    assert!(
-        call(&strikes, &rotten, CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    call(&strikes, &good, Unknown).await.unwrap();
+    call(&strikes, &good, Accepted).await.unwrap();
+    call(&strikes, &good, Accepted).await.unwrap();
+    call(&strikes, &rotten, Refused).await.unwrap();
+    assert!(call(&strikes, &rotten, Refused).await.is_err());
     strikes.vouch(&rotten);
-    assert!(
-        call(&strikes, &rotten, CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    assert!(call(&strikes, &rotten, Refused).await.is_err());
     let refused_itself = pair("TESTAK", "wrong-1");
-    assert!(
-        call(&strikes, &refused_itself, CredentialVerdict::Refused)
-            .await
-            .is_err()
-    );
+    assert!(call(&strikes, &refused_itself, Refused).await.is_err());
 }
