@@ -41,7 +41,7 @@ fn a_mistake_in_the_environment_names_the_variable() {
     for (name, value) in [
         ("RESYNC_INTERVAL", "soon"),
         ("LEADER_ELECT", "yes"),
-        ("REQUESTS_PER_MINUTE", "300"),
+        ("REQUESTS_PER_MINUTE", "0"),
         ("NAMESPACES", "media,,live"),
         ("LISTEN", ""),
     ] {
