@@ -72,7 +72,7 @@ pub(super) struct ObjectMemory {
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
-    /// The id that this process's own create was answered.
+    /// The id of what this process's own create made.
     pub(super) made: Option<String>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
