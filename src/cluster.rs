@@ -12,4 +12,5 @@ pub mod pulse;
 pub mod raw;
 pub mod rights;
 pub mod secret;
+pub mod stored;
 pub mod watch;

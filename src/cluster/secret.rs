@@ -45,6 +45,25 @@ impl Values {
         self.too_long.contains(key)
     }
 
+    /// How many bytes are kept.
+    pub fn size(&self) -> usize {
+        self.values.values().map(Vec::len).sum()
+    }
+
+    /// The same without the longest values, if they have more bytes than there is room for.
+    #[must_use]
+    pub fn within(mut self, room: usize) -> Self {
+        while self.size() > room {
+            let longest = self.values.iter().max_by_key(|(_, value)| value.len());
+            let Some((key, _)) = longest.map(|(key, value)| (key.clone(), value.len())) else {
+                break;
+            };
+            self.values.remove(&key);
+            self.too_long.insert(key);
+        }
+        self
+    }
+
     /// The values by key.
     pub fn all(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.values
@@ -111,6 +130,9 @@ mod tests {
         assert_eq!(values.get("ak").map(<[u8]>::len), Some(LONGEST));
         assert!(values.is_too_long("sk") && values.get("sk").is_none());
         assert!(!values.is_too_long("absent"));
+        let none = values.clone().within(LONGEST - 1);
+        assert!(none.all().is_empty() && none.is_too_long("ak"));
+        assert_eq!(values.clone().within(LONGEST), values);
         let fewer = values.only(&["sk".to_owned()].into());
         assert!(fewer.all().is_empty() && fewer.is_too_long("sk"));
     }
