@@ -4,6 +4,7 @@ pub mod client;
 pub mod crd_check;
 pub mod error;
 pub mod event;
+pub mod in_flight;
 pub mod installed;
 pub mod lease;
 pub mod limits;

@@ -8,6 +8,17 @@ use std::time::Duration;
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
 const LONGEST_TEXT: usize = 512;
 
+/// How an API server says that it does not know a resource, where it says it as a Kubernetes API.
+const UNKNOWN_RESOURCE: &str = "could not find the requested resource";
+
+/// What the client gives for the reason of an answer that is no Status.
+const UNPARSED: &str = "Failed to parse error data";
+
+const UNREACHED: &str = "see that the kubeconfig and its context name the right cluster, and that it is up: kubectl cluster-info";
+const LOG_IN: &str =
+    "log in again: the kubeconfig's credentials have expired, or are of another cluster";
+const NO_API: &str = "see that the kubeconfig's server is an API server, and what stands between";
+
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
@@ -76,6 +87,43 @@ impl ClusterError {
         details.is_some_and(|details| !details.causes.is_empty())
     }
 
+    /// The API server does not know the resource at all: its definition is missing, or has other versions.
+    pub fn is_unserved(&self) -> bool {
+        let unserved = |status: &kube::core::Status| {
+            let is_of_an_object =
+                status.reason == "NotFound" && !status.message.contains(UNKNOWN_RESOURCE);
+            status.code == 404 && !is_of_an_object
+        };
+        self.status().is_some_and(unserved)
+    }
+
+    /// The namespace is being deleted, so nothing new may be made there.
+    pub fn is_terminating(&self) -> bool {
+        self.status().is_some_and(is_of_a_terminating_namespace)
+    }
+
+    /// What a person who works by a kubeconfig does about it, if that can be told from the error alone.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self.cause {
+            ErrorCause::Timeout(_) => Some(UNREACHED),
+            ErrorCause::Kube(ref error) => match (error.as_ref(), self.status()) {
+                (_, Some(status)) => refused(status),
+                (kube::Error::Auth(_), _) => Some(LOG_IN),
+                (kube::Error::Service(_) | kube::Error::HyperError(_), _) => Some(UNREACHED),
+                (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_), _) => Some(NO_API),
+                _ => None,
+            },
+        }
+    }
+
+    /// The sentence with what to do.
+    pub fn with_remedy(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}; {remedy}"),
+            None => self.to_string(),
+        }
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         let ErrorCause::Kube(error) = &self.cause else {
             return None;
@@ -101,6 +149,30 @@ impl fmt::Display for ClusterError {
             }
             (ErrorCause::Kube(error), None) => f.write_str(&one_line(&chain(error))),
         }
+    }
+}
+
+/// Whether a refusal is that of a namespace that is being deleted.
+fn is_of_a_terminating_namespace(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// What is done about a refusal.
+fn refused(status: &kube::core::Status) -> Option<&'static str> {
+    match status.code {
+        _ if is_of_a_terminating_namespace(status) => {
+            Some("wait until the namespace is gone, and make it again")
+        }
+        401 => Some(LOG_IN),
+        403 => Some(
+            "have this right granted to you: docs/commands.md names those that each command needs",
+        ),
+        429 => Some("the API server has too much to do: try again in a minute"),
+        // A Kubernetes API answers with a Status; this one is of what stands before it.
+        500.. if status.reason == UNPARSED => Some(NO_API),
+        500.. => Some("try again in a minute; if it stays so, see the API server's log"),
+        _ => None,
     }
 }
 

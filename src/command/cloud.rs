@@ -15,14 +15,17 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::secret::SecretClient;
 use crate::config::names::Grant;
 use crate::declared::parse;
+use crate::explain;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{CallMeter, Client, RetryTokens};
+use crate::live::codes;
 use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::{Login, LoginError, secret};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{GetResult, SignKeyState};
+use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, AccountKey};
 use crate::platform::clock::{Clock, Wall};
 use crate::platform::credentials::KEYS;
@@ -156,6 +159,13 @@ impl CommandCloud {
         let token = self.bucket.acquire(Lane::Background, "").await;
         self.client.list(token, account, None, offset, limit).await
     }
+}
+
+/// Why a call failed, and what to do.
+pub(super) fn told(failure: &Failure) -> String {
+    let reason = reason_of(failure);
+    let advice = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
+    describe_failure(failure, advice)
 }
 
 /// Lists as one account.

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use self::dry_run::{DryRun, DryRunContext, Prediction};
 use self::planned::{Planned, render_plans};
+use super::CommandOutput;
 use super::cloud::CommandCloud;
-use super::output::render;
-use super::{CommandOutput, access};
+use super::output::{render, tell};
+use super::trouble::{CommandCluster, at_cluster, ended};
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
@@ -26,24 +27,34 @@ use crate::plan::facts::PlanSettings;
 const FEW: usize = 3;
 
 /// Plans for what `args` name.
-pub async fn run(args: PlanArgs) -> anyhow::Result<CommandOutput> {
+pub async fn run(args: PlanArgs) -> CommandOutput {
+    let planned = at_cluster(&args.scope.cluster, async |cluster| {
+        plan_all(cluster, &args).await
+    });
+    ended(planned.await, args.print.output)
+}
+
+async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<CommandOutput> {
     let (mut wanted, others) = manifests::read(&args.files)?;
-    let client = access(&args.scope.cluster)?.client()?;
-    let namespace = args.scope.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    let namespace = cluster.namespace(args.scope.namespace.as_deref());
     for object in &mut wanted {
         let of = &mut object.metadata.namespace;
-        of.get_or_insert_with(|| namespace.clone());
+        of.get_or_insert_with(|| namespace.to_owned());
     }
     if others > 0 {
-        eprintln!("left out, as they are of other kinds: {others}");
+        tell(&format!("left out, as they are of other kinds: {others}"));
     }
     let allowed = args.cloud.allowed(None);
-    let cloud = CommandCloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
-    let objects = RawObjects::new(client);
+    let cloud = CommandCloud::new(
+        cluster.client(),
+        &allowed,
+        Grant::All,
+        args.cloud.request_timeout,
+    )?;
+    let objects = cluster.objects();
     let ground = DryRunContext {
         cloud,
-        index: known(&objects, &namespace, args.settle_time).await?,
+        index: known(&objects, namespace, args.settle_time).await?,
         settings: PlanSettings {
             settle_time: args.settle_time,
             stall_after: args.stall_after,
@@ -71,7 +82,9 @@ async fn known(
 ) -> anyhow::Result<Index> {
     let listed = match objects.list(None).await {
         Err(error) if error.is_forbidden() => {
-            eprintln!("only {namespace} is looked at, so an owner elsewhere is not seen: {error}");
+            tell(&format!(
+                "only {namespace} is looked at, so an owner elsewhere is not seen: {error}"
+            ));
             objects.list(Some(namespace)).await
         }
         listed => listed,
@@ -89,13 +102,13 @@ async fn known(
 async fn plan(ground: &DryRunContext, objects: &RawObjects, wanted: &DynamicObject) -> Prediction {
     let rehearsed = match objects.rehearse(wanted).await {
         Ok(rehearsed) => rehearsed,
-        Err(error) => return Prediction::unknown(error.to_string()),
+        Err(error) => return Prediction::unknown(error.with_remedy()),
     };
     match rehearsed.try_parse::<RecordingCallback>() {
         Ok(object) => {
             ground.index.put(&object);
             let outlook = DryRun::new(ground, &object).run().await;
-            outlook.unwrap_or_else(|error| Prediction::unknown(error.to_string()))
+            outlook.unwrap_or_else(|error| Prediction::unknown(error.with_remedy()))
         }
         Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
     }

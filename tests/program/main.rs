@@ -10,6 +10,7 @@
 
 use std::process::{Command, Output};
 
+mod half_world;
 mod line;
 mod notifications;
 mod standing;
