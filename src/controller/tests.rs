@@ -5,6 +5,7 @@
 
 mod adversary;
 mod any_answers;
+mod applied;
 mod chance;
 mod cloud;
 mod course;

@@ -276,11 +276,13 @@ fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Optio
     }
 }
 
-/// Drops what nobody here reads: it is most of an object's memory.
+/// Drops what nobody here reads: it is most of an object's memory. Of what kubectl wrote the key stays: where it is the only
+/// annotation, whoever adds the first would otherwise write over it, and a later apply would remove nothing.
 fn drop_unused_metadata(object: &mut RecordingCallback) {
     object.metadata.managed_fields = None;
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove(LAST_APPLIED);
+    let annotations = object.metadata.annotations.as_mut();
+    if let Some(applied) = annotations.and_then(|all| all.get_mut(LAST_APPLIED)) {
+        *applied = String::new();
     }
 }
 
