@@ -11,6 +11,8 @@ pub mod limits;
 pub mod object;
 pub mod pulse;
 pub mod raw;
+pub mod rehearsal;
 pub mod rights;
 pub mod secret;
+pub mod three_way;
 pub mod watch;

@@ -53,7 +53,7 @@ impl ExitStatus {
         if is_success { Self::Well } else { Self::Failed }
     }
 
-    /// The program's exit code. 2 is that of wrong flags, too, as with kubectl diff and terraform plan.
+    /// The program's exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Well => 0,

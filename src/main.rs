@@ -45,9 +45,9 @@ fn main() -> ExitCode {
         Ok(Command::Completion { shell }) => print(Ok(manual::completion(shell))),
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(EarlyExit::Help(text)) => print(Ok(text)),
-        Err(EarlyExit::Usage(line)) => {
+        Err(EarlyExit::Usage { line, code }) => {
             tell(&line);
-            ExitCode::from(2)
+            ExitCode::from(code)
         }
     }
 }
@@ -74,10 +74,10 @@ fn controller(config: RunConfig) -> ExitCode {
 fn at_cluster(command: impl Future<Output = CommandOutput>) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+    let done = runtime.map(|runtime| {
         let done = runtime.block_on(command);
         runtime.shutdown_background();
-        Ok(done)
+        done
     });
     match done {
         Ok(CommandOutput { text, exit }) => match print(Ok(text)) {

@@ -12,7 +12,7 @@ use kube::ResourceExt as _;
 use super::progress::Progress;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
-use crate::cluster::secret::SecretClient;
+use crate::cluster::secret::{Keys, SecretClient, Values};
 use crate::config::names::Grant;
 use crate::declared::parse;
 use crate::explain;
@@ -43,7 +43,7 @@ pub struct CommandCloud {
     bucket: Bucket,
     progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
-    secrets: SecretClient,
+    secrets: ReadSecrets,
     own: AmbientLogin,
     allowed: AllowList,
 }
@@ -77,7 +77,7 @@ impl CommandCloud {
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
-            secrets: SecretClient::new(kube.clone()),
+            secrets: ReadSecrets::new(SecretClient::new(kube.clone())),
             allowed: allowed.clone(),
         })
     }
@@ -158,6 +158,34 @@ impl CommandCloud {
     ) -> Result<Answer<Page>, Failure> {
         let token = self.bucket.acquire(Lane::Background, "").await;
         self.client.list(token, account, None, offset, limit).await
+    }
+}
+
+/// Secrets, of which each is read once: many objects name the same.
+struct ReadSecrets {
+    client: SecretClient,
+    read: Mutex<HashMap<(String, String, Keys), Option<Values>>>,
+}
+
+impl ReadSecrets {
+    fn new(client: SecretClient) -> Self {
+        let read = Mutex::default();
+        Self { client, read }
+    }
+
+    async fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+        keys: &Keys,
+    ) -> Result<Option<Values>, ClusterError> {
+        let key = (namespace.to_owned(), name.to_owned(), keys.clone());
+        if let Some(values) = lock(&self.read).get(&key) {
+            return Ok(values.clone());
+        }
+        let values = self.client.read(namespace, name, keys).await?;
+        lock(&self.read).insert(key, values.clone());
+        Ok(values)
     }
 }
 

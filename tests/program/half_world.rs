@@ -313,6 +313,34 @@ async fn without_a_way_to_a_cluster_a_program_still_gets_a_value() {
     assert_eq!(value["items"], Value::Array(Vec::new()), "{said}");
 }
 
+#[tokio::test]
+async fn a_plan_of_nothing_or_of_what_can_not_be_read_is_no_absence_of_changes() {
+    let world = World::new(Trouble::None, Trouble::None).await;
+    for output in ["table", "json", "yaml", "markdown"] {
+        let said = say(&world, "plan -", &["-o", output]).await;
+        assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+        said.tells(&["stdin: holds no manifest"]);
+    }
+    let text = "kind: Secret\napiVersion: v1\n---\npassword: [hunter2\n";
+    std::fs::write(&world.manifest, text).unwrap();
+    let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
+    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+    said.tells(&["push.yaml: document 2, line "]);
+    said.tells(&["of other kinds: 1 (1 Secret)"]);
+    assert!(!said.to_string().contains("hunter2"), "{said}");
+    assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
+}
+
+#[tokio::test]
+async fn what_calls_no_cluster_fails_as_the_others_do() {
+    let world = World::new(Trouble::None, Trouble::None).await;
+    let line = "verify-notification none --key-file none";
+    let said = say(&world, line, &["-o", "json"]).await;
+    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+    said.tells(&["none can't be read"]);
+    assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
+}
+
 #[test]
 fn whoever_reads_no_further_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();

@@ -30,12 +30,11 @@ pub(super) async fn crd(client: &Client) -> Finding {
         Err(text) => {
             let (detail, remedy) = text.split_once(": ").unwrap_or((&text, &text));
             let (detail, remedy) = (detail.to_owned(), remedy.to_owned());
-            match state {
-                CrdState::Unreadable(error) => {
-                    let right = "allow get on customresourcedefinitions.apiextensions.k8s.io";
-                    Finding::kept_back(check, CRD_NAME, &error, right)
-                }
-                _ => Finding::failed(check, CRD_NAME, detail, remedy),
+            if let CrdState::Unreadable(error) = state {
+                let right = "allow get on customresourcedefinitions.apiextensions.k8s.io";
+                Finding::kept_back(check, CRD_NAME, &error, right)
+            } else {
+                Finding::failed(check, CRD_NAME, detail, remedy)
             }
         }
     }

@@ -141,7 +141,12 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         Trouble::Unserved(_) if path.starts_with("/apis/live.huaweicloud.com") => {
             return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
         }
-        _ => {}
+        Trouble::None
+        | Trouble::Refuses
+        | Trouble::Forbids(_)
+        | Trouble::Unserved(_)
+        | Trouble::Unreadable
+        | Trouble::Drops => {}
     }
     let good = object("push", "live");
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
@@ -191,6 +196,12 @@ async fn answer_of_the_cloud(State(trouble): State<Trouble>) -> Response {
     match trouble {
         Trouble::Hangs => std::future::pending().await,
         Trouble::Says(code, text) => (StatusCode::from_u16(code).unwrap(), text).into_response(),
-        _ => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
+        Trouble::None
+        | Trouble::Refuses
+        | Trouble::Late(_)
+        | Trouble::Forbids(_)
+        | Trouble::Unserved(_)
+        | Trouble::Unreadable
+        | Trouble::Drops => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }
