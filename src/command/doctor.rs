@@ -10,36 +10,37 @@ mod rights;
 
 use self::finding::{Finding, render_findings};
 use super::output::render;
-use super::{CommandOutput, ExitStatus, access};
-use crate::cluster::raw::RawObjects;
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus};
 use crate::config::doctor::DoctorArgs;
 
 /// Checks what `args` name.
-pub async fn run(args: DoctorArgs) -> anyhow::Result<CommandOutput> {
-    let findings = Box::pin(examine(&args)).await?;
-    Ok(CommandOutput {
-        text: render(args.print.output, &findings, render_findings)?,
-        exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
-    })
+pub async fn run(args: DoctorArgs) -> CommandOutput {
+    let told = at_cluster(&args.scope.cluster, async |cluster| {
+        let findings = Box::pin(examine(cluster, &args)).await?;
+        Ok(CommandOutput {
+            text: render(args.print.output, &findings, render_findings)?,
+            exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
+        })
+    });
+    ended(told.await, args.print.output)
 }
 
-async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
-    let access = access(&args.scope.cluster)?;
-    let client = access.client()?;
-    let server = cluster::server(&client, &access.server()).await;
+async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
+    let client = at.client().clone();
+    let server = cluster::server(&client, at.server()).await;
     let is_reached = !server.is_failure();
     let mut findings = vec![server];
     if !is_reached {
         return Ok(findings);
     }
     findings.push(cluster::crd(&client).await);
-    let namespace = args.scope.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace());
+    let namespace = at.namespace(args.scope.namespace.as_deref());
     let namespace = (!args.scope.all_namespaces).then_some(namespace);
     let (operators, found) = operators::find(&client, namespace).await;
     findings.extend(found);
     findings.extend(cluster::leases(&client, &operators).await);
-    let listed = RawObjects::new(client.clone()).list(namespace).await;
+    let listed = at.objects().list(namespace).await;
     let (objects, standing) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
     findings.extend(standing);

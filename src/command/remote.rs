@@ -10,13 +10,11 @@ use tokio::time::Instant;
 
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
-use super::cloud::CommandCloud;
+use super::cloud::{CommandCloud, told};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
-use crate::live::codes;
 use crate::live::looks::Inventory;
 use crate::plan::facts::CloudAccess;
-use crate::plan::step::situation::describe_failure;
 use crate::platform::account::Account;
 use crate::platform::quota::Lane;
 use crate::terms::target::Target;
@@ -103,7 +101,10 @@ pub(super) async fn look(
                 of_project.push(account);
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
-            Err(error) => seen.problems.push(format!("{}: {error}", source.name)),
+            Err(error) => {
+                let told = error.with_remedy();
+                seen.problems.push(format!("{}: {told}", source.name));
+            }
         }
     }
     for of_project in accounts.into_values() {
@@ -129,10 +130,7 @@ async fn list(cloud: &CommandCloud, accounts: &[Account]) -> Result<ListedProjec
                 inventory.total
             ),
             Err(failure) => {
-                format!(
-                    "{name}: {}",
-                    describe_failure(&failure, codes::advice(&failure))
-                )
+                format!("{name}: {}", told(&failure))
             }
         };
     }
@@ -162,7 +160,7 @@ async fn enter(
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
     Ok(identified.map_err(|access| match access {
-        CloudAccess::Unknown(failure) => describe_failure(&failure, None),
+        CloudAccess::Unknown(failure) => told(&failure),
         CloudAccess::Ambiguous(sentence) => sentence,
         CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
         CloudAccess::Unread | CloudAccess::Usable(_) => {

@@ -20,7 +20,7 @@ fn run(flags: &str) -> RunConfig {
 
 fn mistake(line: &str) -> String {
     match parse_words(line) {
-        Err(EarlyExit::Usage(text)) => text,
+        Err(EarlyExit::Usage { line, .. }) => line,
         other => panic!("{line} gave {other:?}"),
     }
 }
@@ -259,11 +259,15 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "namespace",
         "all-namespaces",
         "any-age",
+        "field-manager",
+        "force-conflicts",
         "offline",
         "output",
         "project-id",
+        "recursive",
         "region",
         "secret",
+        "server-side",
     ];
     let mut count = 0;
     for command in Cli::command().get_subcommands() {

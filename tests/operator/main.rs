@@ -40,6 +40,7 @@ mod manifests;
 mod neighbours;
 mod ownership;
 mod plan;
+mod plan_applied;
 mod release;
 mod remote;
 mod restored;

@@ -113,8 +113,8 @@ async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Ac
         Ok(Err((reason, sentence))) => return Err(refused(reason, sentence)),
         Err(error) => {
             let remedy = "allow get on this Secret, or run doctor in the operator's pod";
-            let detail = error.to_string();
-            return Err(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
+            let name = &source.name;
+            return Err(Finding::kept_back(CREDENTIALS, name, &error, remedy));
         }
     };
     match login.identify(cloud.client(), &namespace).await {

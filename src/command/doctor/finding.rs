@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cluster::error::ClusterError;
 use crate::command::output::{TableRow, printable, table};
 
 /// How a check ended.
@@ -28,6 +29,9 @@ pub(super) struct Finding {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
+    /// Whether the API server did not let it be checked: whoever asked has no answer.
+    #[serde(skip)]
+    is_kept_back: bool,
 }
 
 impl Finding {
@@ -38,6 +42,7 @@ impl Finding {
             result: CheckResult::Ok,
             detail,
             remedy: None,
+            is_kept_back: false,
         }
     }
 
@@ -68,6 +73,23 @@ impl Finding {
         Self::bad(CheckResult::Unknown, check, subject, detail, remedy)
     }
 
+    /// What could not be checked since the API server did not answer, or with a refusal; `right` is what a refusal asks for.
+    pub(super) fn kept_back(
+        check: &'static str,
+        subject: impl Into<String>,
+        error: &ClusterError,
+        right: &str,
+    ) -> Self {
+        let remedy = match error.remedy() {
+            Some(remedy) if !error.is_forbidden() => remedy,
+            _ => right,
+        };
+        Self {
+            is_kept_back: true,
+            ..Self::unknown(check, subject, error.to_string(), remedy)
+        }
+    }
+
     fn bad(
         result: CheckResult,
         check: &'static str,
@@ -81,12 +103,13 @@ impl Finding {
             result,
             detail,
             remedy: Some(remedy.into()),
+            is_kept_back: false,
         }
     }
 
-    /// Whether the operator can't work so.
+    /// Whether the operator can't work so, or that it can was not to be seen.
     pub(super) fn is_failure(&self) -> bool {
-        self.result == CheckResult::Failed
+        self.result == CheckResult::Failed || self.is_kept_back
     }
 }
 

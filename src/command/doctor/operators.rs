@@ -83,7 +83,7 @@ pub(super) async fn find(
                 return (vec![operator], vec![finding]);
             }
             let remedy = "run doctor with a kubeconfig that may list deployments.apps";
-            let finding = Finding::unknown(CHECK, "", error.to_string(), remedy);
+            let finding = Finding::kept_back(CHECK, "", &error, remedy);
             return (Vec::new(), vec![finding]);
         }
     };
