@@ -22,7 +22,7 @@ use crate::plan::facts::CloudAccess;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, Identity};
-use crate::platform::transport::proxy_to;
+use crate::platform::transport::Proxies;
 use crate::terms::failure::Failure;
 
 const CREDENTIALS: &str = "Credentials";
@@ -151,10 +151,10 @@ fn who(account: &Account, count: u64) -> String {
 async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding), Finding> {
     let endpoint = &account.target.endpoint;
     let subject = format!("{endpoint} {}", account.target.project_id);
-    let way = proxy_to(endpoint).map_or_else(
-        || "directly".to_owned(),
-        |proxy| format!("by the proxy {proxy}"),
-    );
+    let way = match Proxies::from_environment().way_to(endpoint) {
+        Ok(Some(proxy)) => format!("by the proxy {proxy}"),
+        Ok(None) | Err(_) => "directly".to_owned(),
+    };
     let answer = cloud.page(account, 0, 1).await;
     let answer = answer.map_err(|failure| {
         let mut finding = failed(&subject, &failure);
