@@ -6,7 +6,10 @@ mod cluster;
 mod finding;
 mod objects;
 mod operators;
+mod proxies;
 mod rights;
+mod rivals;
+mod rules;
 
 use self::finding::{Finding, render_findings};
 use super::output::render;
@@ -36,13 +39,15 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let namespace = args.scope.namespace.as_deref();
     let namespace = namespace.unwrap_or(client.default_namespace());
     let namespace = (!args.scope.all_namespaces).then_some(namespace);
-    let (operators, found) = operators::find(&client, namespace).await;
+    let (operators, found) = operators::find(&client, namespace, args.release.as_deref()).await;
     findings.extend(found);
+    findings.extend(rivals::examine(&client, &operators).await);
     findings.extend(cluster::leases(&client, &operators).await);
     let listed = RawObjects::new(client.clone()).list(namespace).await;
     let (objects, standing) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
     findings.extend(standing);
+    findings.extend(proxies::examine(&access.server(), &operators, &objects));
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }

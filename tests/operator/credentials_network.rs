@@ -170,14 +170,17 @@ async fn variables_that_make_no_sense_do_not_stop_the_start() {
 async fn a_proxy_variable_that_cannot_be_used_is_named_and_nothing_goes_direct() {
     let (world, authority) = tls().await;
     let authority = ("SSL_CERT_FILE", authority.path().to_str().unwrap());
-    for (name, value) in [
-        ("HTTPS_PROXY", "not a proxy"),
-        ("https_proxy", "socks5://user:hunter22@127.0.0.1:1080"),
+    for (object, name, value) in [
+        ("first", "HTTPS_PROXY", "not a proxy"),
+        (
+            "second",
+            "https_proxy",
+            "socks5://user:hunter22@127.0.0.1:1080",
+        ),
     ] {
         let mut operator = operator(&world.flags(), &[authority, (name, value)]).await;
-        let object = name.to_lowercase().replace('_', "-");
-        world.create(&object, json!({})).await;
-        let status = world.reason(&object, "CloudUnavailable").await;
+        world.create(object, json!({})).await;
+        let status = world.reason(object, "CloudUnavailable").await;
         let told = &condition(&status, "Ready").unwrap().message;
         assert!(told.contains(name) && !told.contains("hunter22"), "{told}");
         assert!(operator.output().contains(&format!("{name} can't be used")));

@@ -121,6 +121,13 @@ impl Proxies {
         Ok(self.to(&endpoint)?.map(ToString::to_string))
     }
 
+    /// A variable that names a proxy, if one does.
+    pub fn named(&self) -> Option<&'static str> {
+        let choices = [&self.https, &self.http];
+        let mut proxies = choices.into_iter().flatten().flatten();
+        proxies.next().map(|proxy| proxy.variable)
+    }
+
     /// The variables that can't be used.
     pub fn unusable(&self) -> Vec<BadVariable> {
         let choices = [&self.https, &self.http];
