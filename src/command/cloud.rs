@@ -20,6 +20,7 @@ use crate::live::answer::{Answer, Page};
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::live::codes;
 use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::live::rules::RulePage;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::{Login, LoginError, secret};
@@ -158,6 +159,18 @@ impl CommandCloud {
     ) -> Result<Answer<Page>, Failure> {
         let token = self.bucket.acquire(Lane::Background, "").await;
         self.client.list(token, account, None, offset, limit).await
+    }
+
+    /// One page of the record rules of an account's project.
+    pub async fn record_rules(
+        &self,
+        account: &Account,
+        offset: u32,
+        limit: u32,
+    ) -> Result<RulePage, Failure> {
+        let token = self.bucket.acquire(Lane::Background, "").await;
+        let asked = self.client.record_rules(token, account, offset, limit);
+        Ok(asked.await?.value)
     }
 }
 

@@ -6,7 +6,10 @@ mod cluster;
 mod finding;
 mod objects;
 mod operators;
+mod proxies;
 mod rights;
+mod rivals;
+mod rules;
 
 use self::finding::{Finding, render_findings};
 use super::output::render;
@@ -37,13 +40,15 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     findings.push(cluster::crd(&client).await);
     let namespace = at.namespace(args.scope.namespace.as_deref());
     let namespace = (!args.scope.all_namespaces).then_some(namespace);
-    let (operators, found) = operators::find(&client, namespace).await;
+    let (operators, found) = operators::find(&client, namespace, args.release.as_deref()).await;
     findings.extend(found);
+    findings.extend(rivals::examine(&client, &operators).await);
     findings.extend(cluster::leases(&client, &operators).await);
     let listed = at.objects().list(namespace).await;
     let (objects, standing) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
     findings.extend(standing);
+    findings.extend(proxies::examine(&access.server(), &operators, &objects));
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }

@@ -13,7 +13,7 @@ use self::row::{ReleaseWord, Released};
 use super::output::{render_with, table, tell, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus, chosen};
-use crate::cluster::lease::holder::{self, Holder, WantedLeases};
+use crate::cluster::lease::holder::{self, Holder, Holding, WantedLeases};
 use crate::cluster::raw::{ReleaseResult, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
@@ -81,8 +81,14 @@ async fn refuse_beside_an_operator(
         ));
     });
     match judged.await {
-        Ok(None) => Ok(()),
-        Ok(Some(holder)) => bail!(refusal(&holder)),
+        Ok(Holding::Nobody) => Ok(()),
+        Ok(Holding::NoLease) => {
+            if let Some(name) = &args.lease_name {
+                tell(&no_lease(name, args.lease_namespace.as_deref()));
+            }
+            Ok(())
+        }
+        Ok(Holding::Alive(holder)) => bail!(refusal(&holder)),
         Err(error) if error.is_forbidden() => bail!(
             "{}; whether an operator is alive can't be told without: \
              allow it, or name the Lease with --lease-namespace and --lease-name",
@@ -90,6 +96,18 @@ async fn refuse_beside_an_operator(
         ),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Not a reason to refuse: an operator that was uninstalled may have left none.
+fn no_lease(name: &str, namespace: Option<&str>) -> String {
+    let place = namespace.map_or_else(
+        || "in any namespace".to_owned(),
+        |namespace| format!("in the namespace {namespace}"),
+    );
+    format!(
+        "there is no Lease {name} {place}, so no operator that would have it is alive; \
+         without --lease-name all operators' Leases count"
+    )
 }
 
 fn refusal(holder: &Holder) -> String {

@@ -39,8 +39,8 @@ pub(super) struct CredentialSource<'a> {
     pub(super) name: String,
     /// One of them.
     pub(super) object: &'a RecordingCallback,
-    /// How many there are.
-    pub(super) count: u64,
+    /// All of them.
+    pub(super) objects: Vec<&'a RecordingCallback>,
 }
 
 /// One for all objects that have Secret, region and project in common.
@@ -57,9 +57,9 @@ pub(super) fn sources<'a>(
         let source = sources.entry(key).or_insert(CredentialSource {
             name,
             object,
-            count: 0,
+            objects: Vec::new(),
         });
-        source.count += 1;
+        source.objects.push(object);
     }
     sources.into_values().collect()
 }

@@ -3,27 +3,41 @@
 //! Nothing is sent twice here: no retries, no redirects, and a body that can be read only once and only before its deadline.
 
 mod body;
+mod connector;
 mod deadline;
+mod failure;
+mod no_proxy;
 mod proxy;
 mod trust;
+mod tunnel;
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{sync::Arc, sync::Mutex, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use http::{HeaderMap, Method, StatusCode};
-use tokio::time::timeout_at;
+use http::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT as USER_AGENT_HEADER};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Either, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
+use self::connector::Connector;
 pub use self::deadline::Deadline;
-pub use self::proxy::proxy_to;
+pub use self::proxy::{BadVariable, Proxies};
+use self::trust::{Found, Source, Trust};
+use crate::lock::lock;
 use crate::platform::clock::Wall;
 
 /// The largest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
-/// How long one connection may take to come about, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How old what was read of the certificates' files may be when a call is made.
+const TRUST_AGE: Duration = Duration::from_secs(10);
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A request, complete with all its headers.
 #[derive(Clone)]
@@ -87,56 +101,109 @@ pub trait Transport: Send + Sync {
     ) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
-/// HTTPS by way of reqwest. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
+type HttpClient = Client<Connector, Either<body::OnceBody, Empty<Bytes>>>;
+
+/// HTTP/1.1 and TLS. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
 pub struct HttpTransport {
-    client: reqwest::Client,
     wall: Wall,
-    trust_problem: Option<String>,
+    proxies: Arc<Proxies>,
+    sources: Vec<Source>,
+    trust_age: Duration,
+    trusting: Mutex<Trusting>,
+}
+
+/// The client that goes by the authorities as they were last read. It is made anew when they are others, so that no connection
+/// of the old ones stays.
+struct Trusting {
+    trust: Trust,
+    client: HttpClient,
+    read: Instant,
 }
 
 impl HttpTransport {
     /// Reads the environment's proxies and certificates. A bad one is told in the log and by the calls that it fails.
     pub fn new(wall: Wall) -> Result<Self, HttpTransportError> {
-        Self::build(reqwest::Client::builder(), wall)
+        let proxies = Proxies::from_environment();
+        for problem in proxies.unusable() {
+            tracing::error!(%problem, "calls to the cloud will fail");
+        }
+        for problem in proxies.ineffective() {
+            tracing::warn!(%problem, "a variable of the environment has no effect");
+        }
+        Self::build(proxies, Source::of_environment(), TRUST_AGE, wall)
     }
 
     /// The same without any proxy, for what is on this machine or on its link.
     pub fn direct(wall: Wall) -> Result<Self, HttpTransportError> {
-        Self::build(reqwest::Client::builder().no_proxy(), wall)
+        Self::build(Proxies::none(), Source::of_environment(), TRUST_AGE, wall)
     }
 
-    fn build(builder: reqwest::ClientBuilder, wall: Wall) -> Result<Self, HttpTransportError> {
-        let trust = trust::Trust::from_environment();
+    fn build(
+        proxies: Proxies,
+        sources: Vec<Source>,
+        trust_age: Duration,
+        wall: Wall,
+    ) -> Result<Self, HttpTransportError> {
+        let proxies = Arc::new(proxies);
+        let mut trust = Trust::default();
+        trust.renew(sources.iter().map(Source::read).collect());
         if let Some(problem) = &trust.problem {
-            tracing::error!(%problem, "no certificate authority is trusted, calls by https will fail");
+            tracing::error!(%problem, "certificates are not as the environment says, calls by https may fail");
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(HttpTransportError::Tls)?
-            .with_root_certificates(trust.roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let client = builder
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .user_agent(concat!(
-                env!("CARGO_PKG_NAME"),
-                "/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .build()
-            .map_err(HttpTransportError::Client)?;
+        let client = client(&trust, &proxies)?;
         Ok(Self {
-            client,
             wall,
-            trust_problem: trust.problem,
+            proxies,
+            sources,
+            trust_age,
+            trusting: Mutex::new(Trusting {
+                trust,
+                client,
+                read: Instant::now(),
+            }),
         })
+    }
+
+    /// The client to call with, by certificates that are not older than they may be. Who finds them old reads them, and nobody else waits.
+    async fn client(&self, deadline: Deadline) -> HttpClient {
+        let is_old = {
+            let mut trusting = lock(&self.trusting);
+            let is_old = trusting.read.elapsed() >= self.trust_age;
+            if is_old {
+                trusting.read = Instant::now();
+            }
+            is_old
+        };
+        if is_old {
+            let sources = self.sources.clone();
+            let read = move || sources.iter().map(Source::read).collect();
+            let reading = tokio::task::spawn_blocking(read);
+            if let Ok(Ok(found)) = timeout_at(deadline.instant, reading).await {
+                self.renew(found);
+            }
+        }
+        lock(&self.trusting).client.clone()
+    }
+
+    fn renew(&self, found: Vec<Found>) {
+        let mut trusting = lock(&self.trusting);
+        let renewal = trusting.trust.renew(found);
+        if renewal.is_news {
+            match &trusting.trust.problem {
+                Some(problem) => {
+                    tracing::error!(%problem, "certificates are not as the environment says, calls by https may fail");
+                }
+                None => tracing::info!("certificates are again as the environment says"),
+            }
+        }
+        if !renewal.is_other {
+            return;
+        }
+        match client(&trusting.trust, &self.proxies) {
+            Ok(client) => trusting.client = client,
+            Err(error) => tracing::error!(%error, "certificates that changed can't be used"),
+        }
+        tracing::info!("certificate authorities were read again, for they changed");
     }
 
     async fn exchange(
@@ -144,20 +211,36 @@ impl HttpTransport {
         request: Request,
         deadline: Deadline,
     ) -> Result<Response, TransportError> {
+        let host = authority(&request.url).to_owned();
+        let not_sent = |message: &str| TransportError::NotSent(format!("{host}: {message}"));
+        let client = self.client(deadline).await;
         if deadline.has_passed(&self.wall) {
             return Err(TransportError::NotSent(body::TOO_LATE.to_owned()));
         }
-        let host = authority(&request.url).to_owned();
+        let uri: Uri = request
+            .url
+            .parse()
+            .map_err(|_| not_sent("this is not a URL"))?;
         let bodiless = request.body.is_none();
         let receipt = body::HandOver::default();
-        let mut outgoing = self
-            .client
-            .request(request.method, request.url)
-            .headers(request.headers);
-        if let Some(bytes) = request.body {
-            let gate = body::OnceBody::new(bytes, deadline, self.wall.clone(), receipt.clone());
-            outgoing = outgoing.body(reqwest::Body::wrap(gate));
+        let content = request.body.map_or_else(
+            || Either::Right(Empty::new()),
+            |bytes| {
+                let gate = body::OnceBody::new(bytes, deadline, self.wall.clone(), receipt.clone());
+                Either::Left(gate)
+            },
+        );
+        let mut outgoing = http::Request::new(content);
+        *outgoing.method_mut() = request.method;
+        *outgoing.headers_mut() = request.headers;
+        let headers = outgoing.headers_mut();
+        headers.insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        let proxy = self.asked_proxy(&uri);
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
         }
+        *outgoing.uri_mut() = uri;
         let failed = |message: String, connecting: bool| {
             let sent = receipt.is_handed_over() || (bodiless && !connecting);
             let message = format!("{host}: {message}");
@@ -167,26 +250,50 @@ impl HttpTransport {
                 TransportError::NotSent(message)
             }
         };
-        match timeout_at(deadline.instant, outgoing.send()).await {
-            Ok(Ok(response)) => read(response, deadline).await,
-            Ok(Err(error)) => Err(failed(self.describe_error(&error), error.is_connect())),
+        match timeout_at(deadline.instant, client.request(outgoing)).await {
+            Ok(Ok(response)) => match proxy {
+                Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                    let status = response.status();
+                    let refusal = tunnel::TunnelError::Refused { status };
+                    Err(not_sent(&failure::describe(
+                        &connector::by(proxy, refusal),
+                        None,
+                    )))
+                }
+                Some(_) | None => read(response, deadline).await,
+            },
+            Ok(Err(error)) => {
+                let untrusted = lock(&self.trusting).trust.problem.clone();
+                let words = failure::describe(&error, untrusted.as_deref());
+                Err(failed(words, error.is_connect()))
+            }
             Err(_) => Err(failed("no answer before the deadline".to_owned(), false)),
         }
     }
 
-    /// The innermost cause in words, with what to do about a certificate.
-    fn describe_error(&self, error: &reqwest::Error) -> String {
-        if let Some(certificate) = certificate_error(error) {
-            let why = self.trust_problem.as_deref().unwrap_or(
-                "if its authority is your own, name that in SSL_CERT_FILE or SSL_CERT_DIR",
-            );
-            return format!("the server's certificate is not accepted: {certificate}; {why}");
-        }
-        if error.is_timeout() && error.is_connect() {
-            return "no connection within 5 s".to_owned();
-        }
-        innermost(error)
+    /// The proxy that is asked to pass a request on, which it can read: one without TLS. Others only see a tunnel.
+    fn asked_proxy(&self, uri: &Uri) -> Option<&proxy::Proxy> {
+        let is_plain = uri.scheme() == Some(&http::uri::Scheme::HTTP);
+        is_plain
+            .then(|| self.proxies.to(uri).ok().flatten())
+            .flatten()
     }
+}
+
+fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTransportError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(HttpTransportError)?
+        .with_root_certificates(trust.roots())
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let connector = Connector::new(Arc::new(tls), Arc::clone(proxies));
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_timer(TokioTimer::new())
+        .retry_canceled_requests(false)
+        .build(connector))
 }
 
 impl Transport for HttpTransport {
@@ -199,38 +306,37 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Why no HTTP client could be made; nothing that a user sets can cause it.
+/// Why no HTTP client could be made: TLS has no usable protocol version. Nothing that a user sets can cause it.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpTransportError {
-    /// TLS has no usable protocol version.
-    #[error("cannot set up TLS")]
-    Tls(#[source] rustls::Error),
-    /// The client refused its settings.
-    #[error("cannot set up the HTTP client")]
-    Client(#[source] reqwest::Error),
-}
+#[error("cannot set up TLS")]
+pub struct HttpTransportError(#[source] rustls::Error);
 
 async fn read(
-    mut response: reqwest::Response,
+    response: http::Response<Incoming>,
     deadline: Deadline,
 ) -> Result<Response, TransportError> {
-    let status = response.status();
-    let headers = response.headers().clone();
+    let (parts, mut incoming) = response.into_parts();
+    let (status, headers) = (parts.status, parts.headers);
     let mut body = BytesMut::new();
     let problem = loop {
-        match timeout_at(deadline.instant, response.chunk()).await {
-            Ok(Ok(None)) => {
+        match timeout_at(deadline.instant, incoming.frame()).await {
+            Ok(None) => {
                 return Ok(Response {
                     status,
                     headers,
                     body: body.freeze(),
                 });
             }
-            Ok(Ok(Some(chunk))) if body.len() + chunk.len() <= MAX_BODY => {
-                body.extend_from_slice(&chunk);
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(chunk) if body.len() + chunk.len() <= MAX_BODY => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(_) => break "the answer is larger than 1 MiB".to_owned(),
+                Err(_trailers) => {}
+            },
+            Ok(Some(Err(error))) => {
+                break format!("the answer broke off: {}", failure::innermost(&error));
             }
-            Ok(Ok(Some(_))) => break "the answer is larger than 1 MiB".to_owned(),
-            Ok(Err(error)) => break format!("the answer broke off: {}", innermost(&error)),
             Err(_) => break "the answer was not complete before the deadline".to_owned(),
         }
     };
@@ -245,31 +351,6 @@ async fn read(
 pub(crate) fn authority(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     after_scheme.split('/').next().unwrap_or(after_scheme)
-}
-
-/// An error and all that is behind it. An `io::Error` hides what it wraps from `source`.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        wrapped
-            .map(|inner| -> &(dyn Error + 'static) { inner })
-            .or_else(|| error.source())
-    })
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-fn certificate_error(error: &reqwest::Error) -> Option<&rustls::CertificateError> {
-    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(certificate)) => Some(certificate),
-        Some(_) | None => None,
-    })
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod credentials_strikes;
 mod credentials_target;
 mod deletion;
 mod doctor;
+mod doctor_cloud;
 mod drift;
 mod duplicates;
 mod errors;

@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::operators::InstalledOperator;
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
-use crate::cluster::lease::holder::{self, WantedLeases};
+use crate::cluster::lease::holder::{self, Holding, WantedLeases};
 use crate::command::output::tell;
 
 pub(super) async fn server(client: &Client, address: &str) -> Finding {
@@ -69,12 +69,18 @@ async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
         ));
     });
     match held.await {
-        Ok(Some(holder)) => Finding::ok(
+        Ok(Holding::Alive(holder)) => Finding::ok(
             check,
             subject,
             format!("{} holds and renews it", holder.identity),
         ),
-        Ok(None) => Finding::failed(
+        Ok(Holding::NoLease) => Finding::failed(
+            check,
+            subject,
+            "there is no such Lease, so no replica has ever acted".to_owned(),
+            "see why no replica starts: the events of its pods, and their log",
+        ),
+        Ok(Holding::Nobody) => Finding::failed(
             check,
             subject,
             "nobody holds it, or who does is not alive: nothing is done for any object".to_owned(),

@@ -1,7 +1,9 @@
 //! The transport against real sockets on the loopback interface.
 
 mod environment;
+mod proxies;
 mod server;
+mod trust;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +25,7 @@ fn steady() -> Wall {
 }
 
 fn transport(wall: Wall) -> HttpTransport {
-    HttpTransport::build(reqwest::Client::builder().no_proxy(), wall).unwrap()
+    HttpTransport::direct(wall).unwrap()
 }
 
 fn request(method: Method, url: String) -> Request {
