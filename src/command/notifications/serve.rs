@@ -14,7 +14,9 @@ use axum::routing::post;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Expected, VerifiedNotification, now};
+use super::expected::Expected;
+use super::now;
+use super::verdict::VerifiedNotification;
 use crate::admin;
 use crate::command::output::printable;
 use crate::command::{CommandOutput, ExitStatus};

@@ -6,7 +6,9 @@ use std::{fs, io};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Expected, VerifiedNotification, now};
+use super::expected::Expected;
+use super::now;
+use super::verdict::VerifiedNotification;
 use crate::command::output::render;
 use crate::command::{CommandOutput, ExitStatus};
 use crate::config::notifications::VerifyArgs;
