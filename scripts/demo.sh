@@ -8,11 +8,12 @@ source tests/simulator/control.sh
 
 work=$(mktemp -d)
 operator=target/debug/recording-callback-operator
-cloud_pid='' operator_pid=''
+cloud_pid='' operator_pid='' receiver_pid=''
 namespace=recording-demo
 
 finish() {
     local code=$?
+    [[ -z $receiver_pid ]] || kill "$receiver_pid" 2>/dev/null || true
     [[ -z $operator_pid ]] || kill "$operator_pid" 2>/dev/null || true
     [[ -z $cloud_pid ]] || kill "$cloud_pid" 2>/dev/null || true
     wait 2>/dev/null || true
@@ -120,7 +121,36 @@ show minimal '{.status.remote}'
 calls
 
 chapter "7. A delete removes the callback at the cloud, then the object"
-run kubectl delete rcb --all -n $namespace --timeout=60s
+run kubectl delete rcb every-app minimal refused -n $namespace --timeout=60s
 calls
+
+chapter "8. A recording starts and completes: the cloud tells the receiver, which verifies what it is told"
+kubectl get secret hooks -n $namespace -o 'jsonpath={.data.sign}' | base64 -d >"$work/key"
+echo '$ recording-callback-operator serve-notifications --key-file key --namespace '$namespace
+$operator serve-notifications --listen 127.0.0.1:0 --key-file "$work/key" --namespace $namespace \
+    >"$work/received" 2>"$work/receiver.log" &
+receiver_pid=$!
+until grep -q '^receiving at' "$work/receiver.log"; do
+    kill -0 "$receiver_pid"
+    sleep 0.05
+done
+receiver=$(sed -n 's/^receiving at //p' "$work/receiver.log")
+run kubectl patch rcb signed -n $namespace --type merge -p '{"spec":{"notifyCallbackURL":"'"$receiver"'/record"}}'
+kubectl wait --for=jsonpath='{.status.remote.notifyCallbackURL}'="$receiver/record" rcb/signed -n $namespace --timeout=60s >/dev/null
+signed=$(kubectl get rcb signed -n $namespace -o 'jsonpath={.status.callbackID}')
+echo "A stream is recorded. The cloud posts, signed with the key of the Secret:"
+for event in RECORD_NEW_FILE_START RECORD_FILE_COMPLETE RECORD_OVER; do
+    control POST "/notify/$signed" '{"event":"'$event'","stream":"concert"}' >/dev/null
+done
+echo "Somebody else posts, too, without the key:"
+request POST "$receiver/record" '{"event_type":"RECORD_OVER","publish_domain":"push.example.com","app":"signed","stream":"forged","auth_timestamp":4102444800,"auth_sign":"00"}' >/dev/null 2>&1 || true
+echo "The receiver has printed:"
+sed 's/^/  /; s/: the signature is not one.*of Live /  (refused)  /' "$work/received"
+[[ $(grep -c '^Genuine RECORD_' "$work/received") == 3 && $(grep -c '^Wrong' "$work/received") == 1 ]]
+kill "$receiver_pid"
+wait "$receiver_pid"
+receiver_pid=''
+
+kubectl delete rcb signed -n $namespace --timeout=60s >/dev/null
 echo
 echo "Callbacks left at the cloud: $(control GET /rows | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')"

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::progress::Progress;
+use super::remote::ListFilter;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{Keys, SecretClient, Values};
@@ -36,7 +37,7 @@ use crate::platform::transport::HttpTransport;
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// How many calls a minute a command makes.
-const CALLS_PER_MINUTE: u32 = 20;
+pub(super) const CALLS_PER_MINUTE: u32 = 20;
 
 /// The cloud, and who may call it.
 pub struct CommandCloud {
@@ -157,8 +158,37 @@ impl CommandCloud {
         offset: u32,
         limit: u32,
     ) -> Result<Answer<Page>, Failure> {
+        self.page_of(account, &ListFilter::All, offset, limit).await
+    }
+
+    /// The same of what a filter lets through.
+    pub(super) async fn page_of(
+        &self,
+        account: &Account,
+        filter: &ListFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
         let token = self.bucket.acquire(Lane::Background, "").await;
-        self.client.list(token, account, None, offset, limit).await
+        let client = &self.client;
+        match filter {
+            ListFilter::All => client.list(token, account, None, offset, limit).await,
+            ListFilter::Domain(domain) => {
+                let domain = Some(domain.as_str());
+                client.list(token, account, domain, offset, limit).await
+            }
+            ListFilter::App(app) => client.list_app(token, account, app, offset, limit).await,
+        }
+    }
+
+    /// What is shown of how far it is.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What time it is here.
+    pub(super) fn now(&self) -> Timestamp {
+        local_time()
     }
 
     /// One page of the record rules of an account's project.

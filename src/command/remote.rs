@@ -1,20 +1,23 @@
 //! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`. Changes nothing.
 
+mod large;
 mod ownership_report;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
+pub(super) use self::large::ListFilter;
+use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
 use super::cloud::{CommandCloud, told};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
-use crate::live::looks::Inventory;
+use crate::config;
 use crate::plan::facts::CloudAccess;
+use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
 use crate::platform::quota::Lane;
 use crate::terms::target::Target;
@@ -67,7 +70,12 @@ pub(super) fn sources<'a>(
 /// A project, as its callbacks were listed.
 pub(super) struct ListedProject {
     pub(super) target: Target,
-    pub(super) inventory: Arc<Inventory>,
+    pub(super) inventory: ListedRows,
+}
+
+/// The callbacks that were found.
+pub(super) struct ListedRows {
+    pub(super) rows: Vec<Row>,
 }
 
 /// What was seen of projects.
@@ -87,7 +95,9 @@ pub(super) async fn look(
 ) -> ListedProjects {
     let mut seen = ListedProjects::default();
     let mut accounts: BTreeMap<_, Vec<Account>> = BTreeMap::new();
+    let mut domains = BTreeSet::new();
     for source in sources {
+        domains.insert(source.object.spec.publish_domain.to_ascii_lowercase());
         match enter(cloud, source.object).await {
             Ok(Ok(account)) => {
                 let Target {
@@ -108,33 +118,94 @@ pub(super) async fn look(
         }
     }
     for of_project in accounts.into_values() {
-        match list(cloud, &of_project).await {
-            Ok(project) => seen.projects.push(project),
+        match list(cloud, &of_project, &domains).await {
+            Ok((project, problem)) => {
+                seen.projects.push(project);
+                seen.problems.extend(problem);
+            }
             Err(problem) => seen.problems.push(problem),
         }
     }
     seen
 }
 
-/// Lists a project with the first of these accounts that may.
-async fn list(cloud: &CommandCloud, accounts: &[Account]) -> Result<ListedProject, String> {
+/// Lists a project with the first of these accounts that may; with a sentence for what could not be found of it.
+async fn list(
+    cloud: &CommandCloud,
+    accounts: &[Account],
+    domains: &BTreeSet<String>,
+) -> Result<(ListedProject, Option<String>), String> {
     let mut problem = String::new();
     for account in accounts {
         let target = account.target.clone();
         let name = format!("{} {}", target.region, target.project_id);
         let looks = cloud.looks(account);
         problem = match looks.sweep(Instant::now(), Lane::Background).await {
-            Ok(inventory) if inventory.complete => return Ok(ListedProject { target, inventory }),
-            Ok(inventory) => format!(
-                "{name} has {} callbacks, of which the cloud lists no more than 4,000",
-                inventory.total
-            ),
+            Ok(inventory) if inventory.complete => {
+                let rows = inventory.rows.clone();
+                let inventory = ListedRows { rows };
+                return Ok((ListedProject { target, inventory }, None));
+            }
+            Ok(_) => match list_large(cloud, account, domains, &name).await {
+                Ok(listed) => return Ok(listed),
+                Err(problem) => problem,
+            },
             Err(failure) => {
                 format!("{name}: {}", told(&failure))
             }
         };
     }
     Err(problem)
+}
+
+/// Lists a project that the cloud does not list to its end, from where an earlier call got to.
+async fn list_large(
+    cloud: &CommandCloud,
+    account: &Account,
+    domains: &BTreeSet<String>,
+    name: &str,
+) -> Result<(ListedProject, Option<String>), String> {
+    let target = account.target.clone();
+    let kept = KeptReading::of(config::cache_directory().as_deref(), &target);
+    let now = cloud.now();
+    let (begun, mut reading) = match kept.load(now) {
+        Some((begun, reading)) => {
+            let (found, total) = (reading.found(), reading.total());
+            eprintln!(
+                "{name}: {found} of {total} callbacks were read since {begun}, this goes on from there"
+            );
+            (begun, reading)
+        }
+        None => (now, Reading::default()),
+    };
+    let project = CloudProject { cloud, account };
+    let read = large::read(&project, domains, &mut reading, |reading| {
+        kept.keep(begun, reading);
+    });
+    let read = read.await;
+    let (found, total) = (reading.found(), reading.total());
+    if let Err(failure) = read {
+        let told = describe_failure(&failure, codes::advice(&failure));
+        let is_kept = kept.keep(begun, &reading);
+        let next = if is_kept {
+            format!(
+                "{found} of {total} callbacks are read: the same command goes on from there within an hour"
+            )
+        } else {
+            format!(
+                "{found} of {total} callbacks were read, which there is no cache to keep in: set XDG_CACHE_HOME"
+            )
+        };
+        return Err(format!("{name}: {told} {next}"));
+    }
+    kept.forget();
+    let problem = (found != total).then(|| {
+        format!("{name} has {total} callbacks, and {found} were found: the cloud lists no more than 4,100 at once; others have a domain and an app that none of those has, or came or went meanwhile")
+    });
+    let inventory = ListedRows {
+        rows: reading.rows(),
+    };
+    Ok((ListedProject { target, inventory }, problem))
 }
 
 impl ListedProjects {

@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use http::Uri;
 
 use super::objects::OutputArgs;
 use super::run::listen;
+use super::{ClusterArgs, names};
 
-/// How notifications are signed.
+/// How notifications are signed, and what they may be about.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct SignatureArgs {
-    /// File with the sign key, as the Secret has it; several while a key is replaced
+    /// File with the sign key, as the Secret has it, or directory of such files; several while a key is replaced
     #[arg(long, env, value_name = "FILE", value_delimiter = ',')]
     pub key_file: Vec<PathBuf>,
     /// How notifications are signed, as spec.signType says
@@ -23,6 +25,12 @@ pub struct SignatureArgs {
         value_enum
     )]
     pub sign_type: SignTypeArg,
+    /// Ingest domains that a notification may be about, separated by commas [default: any]
+    #[arg(long, value_name = "DOMAINS", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// Apps that a notification may be about, separated by commas [default: any]
+    #[arg(long, value_name = "APPS", value_delimiter = ',')]
+    pub app: Vec<String>,
 }
 
 /// The words of `spec.signType`.
@@ -62,4 +70,51 @@ pub struct ServeArgs {
     /// With which key; without one nothing is verified.
     #[command(flatten)]
     pub signature: SignatureArgs,
+    /// File with the certificate and those of its authorities, in PEM: receive by HTTPS; read again when it changes
+    #[arg(long, env, value_name = "FILE", requires = "tls_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// File with the certificate's private key, in PEM
+    #[arg(long, env, value_name = "FILE", requires = "tls_cert_file")]
+    pub tls_key_file: Option<PathBuf>,
+    /// Compare with the `RecordingCallbacks` of this namespace: only what one of them stands for is taken
+    #[arg(short, long, value_name = "NAME", value_parser = names::label)]
+    pub namespace: Option<String>,
+    /// Compare with the `RecordingCallbacks` of every namespace
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Command for sh that gets each notification that is taken, as JSON on stdin; tried 5 times until it ends with 0
+    #[arg(long, value_name = "COMMAND", conflicts_with = "forward")]
+    pub exec: Option<String>,
+    /// URL that each notification that is taken is posted to; tried 5 times until it answers 2xx
+    #[arg(long, value_name = "URL", value_parser = forward_url)]
+    pub forward: Option<Uri>,
+    /// How to print what came
+    #[arg(short, long, value_name = "FORMAT", default_value = "line", value_enum)]
+    pub output: ReceiptFormat,
+}
+
+/// How a receiver prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReceiptFormat {
+    /// For people.
+    Line,
+    /// For programs: an object on a line of its own.
+    Json,
+}
+
+/// An absolute URL without credentials: they would be seen in the list of processes.
+fn forward_url(text: &str) -> Result<Uri, String> {
+    let rule = "write http:// or https://, a host and a path, without user info";
+    let url: Uri = text.parse().map_err(|error| format!("{rule}: {error}"))?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+    let has_user = url
+        .authority()
+        .is_none_or(|authority| authority.as_str().contains('@'));
+    if !is_web || has_user {
+        return Err(rule.to_owned());
+    }
+    Ok(url)
 }

@@ -2,6 +2,8 @@
 //!
 //! What signatures cover is in Live's user guide (Configuring Recording Callbacks); no code of the cloud shows it.
 
+pub mod bounds;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -77,6 +79,11 @@ impl Notification {
     /// All that it says.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// All that it says, each field once: what was judged, whatever other readers would have made of the body.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).unwrap_or_default()
     }
 
     /// Whether it is signed with one of these keys, and the signature still counts now. Without a time, its age does not matter.

@@ -20,6 +20,7 @@ start_cloud_for_pods
 source tests/e2e/upgrade.sh
 source tests/e2e/doctor.sh
 source tests/e2e/network.sh
+source tests/e2e/receiver.sh
 source tests/e2e/disturbances.sh
 source tests/e2e/runbook.sh
 source tests/e2e/uninstall.sh

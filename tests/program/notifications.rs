@@ -1,5 +1,9 @@
 //! `serve-notifications` and `verify-notification`, with notifications that the simulated cloud signs by its own implementation.
 
+mod handed_on;
+mod http;
+mod judged;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -18,12 +22,18 @@ const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 struct Receiver {
     process: Child,
     lines: Box<dyn Iterator<Item = String>>,
+    told: Box<dyn Iterator<Item = String>>,
     url: String,
 }
 
 impl Receiver {
     fn start(args: &str) -> Self {
-        let mut process = program(&format!("serve-notifications --listen 127.0.0.1:0 {args}"))
+        Self::start_with(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn start_with(args: &[&str]) -> Self {
+        let mut process = program("serve-notifications --listen 127.0.0.1:0")
+            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -37,8 +47,25 @@ impl Receiver {
         Self {
             process,
             lines: Box::new(lines.map(Result::unwrap)),
+            told: Box::new(told.map(Result::unwrap)),
             url: url.unwrap(),
         }
+    }
+
+    /// Asks it to end.
+    fn terminate(&self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+    }
+
+    /// The next line on stderr that has this.
+    fn told(&mut self, words: &str) -> String {
+        self.told.find(|line| line.contains(words)).unwrap()
+    }
+
+    /// Host and port.
+    fn address(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
     }
 }
 
@@ -141,10 +168,7 @@ async fn what_the_cloud_signs_is_taken_and_all_else_is_refused() {
         let answer: Value = serde_json::from_str(&sent.answer).unwrap();
         assert!(answer["result"].is_string(), "{answer}");
     }
-    let terminated = Command::new("kill")
-        .arg(receiver.process.id().to_string())
-        .status();
-    assert!(terminated.unwrap().success());
+    receiver.terminate();
     assert!(receiver.process.wait().unwrap().success());
 }
 

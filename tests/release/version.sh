@@ -18,6 +18,7 @@ for file in deploy/install.yaml deploy/kustomize/base/operator.yaml; do
     says "the image's tag in $file" $file '^ *image: ".*:\(.*\)"'
     says "the label in $file" $file '^ *app.kubernetes.io\/version: \(.*\)'
 done
+says "the image's tag in deploy/examples/receiver.yaml" deploy/examples/receiver.yaml '^ *image: ".*:\(.*\)"'
 check "the newest entry of CHANGELOG.md is $version" \
     equal "$version" "$(sed -n 's/^## \[\(.*\)\] - [0-9]\{4\}-[0-9]\{2\}-[0-9]\{2\}$/\1/p' CHANGELOG.md | sed -n 1p)"
 summary

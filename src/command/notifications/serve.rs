@@ -1,90 +1,118 @@
-//! `serve-notifications`: a small receiver that verifies what comes, and prints it. It has no TLS and keeps nothing.
+//! `serve-notifications`: a receiver that verifies what comes, prints it, and hands it on. Keeps nothing.
 
-use std::io::Write as _;
-use std::sync::Arc;
+mod activity;
+mod body;
+mod connections;
+mod deliver;
+mod objects;
+mod receive;
+mod seen;
+mod tls;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
-use super::{Expected, VerifiedNotification, now};
+use self::body::BodyReader;
+use self::deliver::{CommandDestination, DeliveryWorker, Destination, UrlDestination, deliveries};
+use self::objects::ComparedObjects;
+use self::receive::Receiver;
+use self::seen::SeenNotifications;
+use self::tls::TlsFiles;
+use super::expected::Expected;
+use super::now;
+use super::verdict::summary;
 use crate::admin;
-use crate::command::output::printable;
-use crate::command::{CommandOutput, ExitStatus};
+use crate::command::{CommandOutput, ExitStatus, access};
 use crate::config::notifications::ServeArgs;
-use crate::live::notification::{Notification, SignatureVerdict};
+use crate::live::notification::Notification;
+use crate::lock::lock;
+use crate::platform::clock::Wall;
+use crate::platform::transport::HttpTransport;
 use crate::stop::Stop;
 
-/// A notification has about a kilobyte.
-const LARGEST: usize = 64 * 1024;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long what is under way may take to end.
+const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
 /// Receives until it is asked to stop.
 pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let expected = Expected::read(&args.signature)?;
-    if expected.keys.is_empty() {
+    if !expected.has_keys() {
         eprintln!("no --key-file is given: nothing is verified");
     }
+    let tls = match (&args.tls_cert_file, &args.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(TlsFiles::read(certificate, key)?),
+        _ => None,
+    };
+    let (deliveries, worker) = destination(&args)?.map(deliveries).unzip();
+    let seen = Arc::new(Mutex::new(SeenNotifications::default()));
+    let receiver = Arc::new(Receiver {
+        expected,
+        objects: compared_objects(&args)?,
+        deliveries,
+        format: args.output,
+        seen: Arc::clone(&seen),
+        bodies: BodyReader::new(),
+    });
     let listener = admin::bind(args.listen).await?;
-    eprintln!("receiving at http://{}", listener.local_addr()?);
-    let router = Router::new()
-        .fallback(post(receive))
-        .with_state(Arc::new(expected));
-    let served = axum::serve(listener, router);
-    served
-        .with_graceful_shutdown(async move { stop.requested().await })
-        .await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    eprintln!("receiving at {scheme}://{}", listener.local_addr()?);
+    let served = connections::serve(listener, tls, receiver, stop.clone());
+    let worked = work(worker, &seen);
+    let overdue = async {
+        stop.requested().await;
+        sleep(DRAIN_LIMIT).await;
+    };
+    let is_done = tokio::select! {
+        ((), ()) = async { tokio::join!(served, worked) } => true,
+        () = overdue => false,
+        () = stop.forced() => false,
+    };
+    if !is_done {
+        eprintln!("error: ended before all was answered and handed on");
+    }
     Ok(CommandOutput {
         text: String::new(),
-        exit: ExitStatus::Well,
+        exit: ExitStatus::of(is_done),
     })
 }
 
-async fn receive(State(expected): State<Arc<Expected>>, body: Body) -> Response {
-    let body = match timeout(PATIENCE, to_bytes(body, LARGEST)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return answer(StatusCode::PAYLOAD_TOO_LARGE, "too large"),
-        Err(_) => return answer(StatusCode::REQUEST_TIMEOUT, "too slow"),
-    };
-    let notification = match Notification::parse(&body) {
-        Ok(notification) => notification,
-        Err(problem) => {
-            print(&format!("Malformed: {}", printable(&problem)));
-            return answer(StatusCode::BAD_REQUEST, "no notification");
-        }
-    };
-    if expected.keys.is_empty() {
-        print(&VerifiedNotification::unverified(&notification).line(&notification));
-        return answer(StatusCode::OK, "success");
+/// Who gets what is taken.
+fn destination(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Destination>>> {
+    if let Some(command) = &args.exec {
+        return Ok(Some(Arc::new(CommandDestination(command.clone()))));
     }
-    let verdict = notification.judge(&expected.keys, expected.sign_type, Some(now()));
-    print(&VerifiedNotification::new(&notification, verdict).line(&notification));
-    match verdict {
-        SignatureVerdict::Genuine => answer(StatusCode::OK, "success"),
-        SignatureVerdict::Expired(_) | SignatureVerdict::Wrong | SignatureVerdict::Unsigned => {
-            answer(StatusCode::UNAUTHORIZED, "the signature does not count")
-        }
-    }
+    let Some(url) = &args.forward else {
+        return Ok(None);
+    };
+    let wall: Wall = Arc::new(now);
+    Ok(Some(Arc::new(UrlDestination {
+        transport: HttpTransport::new(Arc::clone(&wall))?,
+        wall,
+        url: url.to_string(),
+    })))
 }
 
-/// Live wants JSON, of whatever content.
-fn answer(status: StatusCode, result: &str) -> Response {
-    let body = json!({ "result": result }).to_string();
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+/// The objects that notifications are compared with, where that is asked for.
+fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>> {
+    if args.namespace.is_none() && !args.all_namespaces {
+        return Ok(None);
+    }
+    let client = access(&args.cluster)?.client()?;
+    Ok(Some(ComparedObjects::new(client, args.namespace.clone())))
 }
 
-/// A line at once, also into a pipe. Who does not read any more gets no more.
-fn print(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+/// Hands on what is taken until nothing more comes.
+async fn work(worker: Option<DeliveryWorker<Arc<Notification>>>, seen: &Mutex<SeenNotifications>) {
+    let Some(worker) = worker else { return };
+    let gave_up = |notification: &Arc<Notification>, problem: &str| {
+        let said = summary(notification.fields());
+        eprintln!("error: not handed on: {said}: {problem}");
+        // It may come again, and is new then.
+        lock(seen).forget(notification);
+    };
+    worker.run(gave_up).await;
 }

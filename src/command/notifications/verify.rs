@@ -6,16 +6,18 @@ use std::{fs, io};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Expected, VerifiedNotification, now};
+use super::expected::Expected;
+use super::now;
+use super::verdict::{Verdict, VerifiedNotification};
 use crate::command::output::render;
 use crate::command::{CommandOutput, ExitStatus};
 use crate::config::notifications::VerifyArgs;
-use crate::live::notification::{Notification, SignatureVerdict};
+use crate::live::notification::Notification;
 
 /// Judges the body that `args` name.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
     let expected = Expected::read(&args.signature)?;
-    if expected.keys.is_empty() {
+    if !expected.has_keys() {
         bail!("with which key: name a file by --key-file");
     }
     let name = args.file.display();
@@ -23,12 +25,12 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
     let notification = Notification::parse(&body)
         .map_err(|problem| anyhow!("{name}: no notification: {problem}"))?;
     let now = (!args.any_age).then(now);
-    let verdict = notification.judge(&expected.keys, expected.sign_type, now);
-    let told = VerifiedNotification::new(&notification, verdict);
-    let line = format!("{}\n", told.line(&notification));
+    let verdict = expected.judge(&notification, now);
+    let told = VerifiedNotification::new(&notification, &verdict);
+    let line = format!("{}\n", told.line());
     Ok(CommandOutput {
         text: render(args.print.output, &[told], |_| line)?,
-        exit: ExitStatus::of(verdict == SignatureVerdict::Genuine),
+        exit: ExitStatus::of(verdict == Verdict::Genuine),
     })
 }
 

@@ -120,7 +120,7 @@ impl Client {
         .await
     }
 
-    /// `GET /record/callbacks`: one page, of one ingest domain or of all. The filter by app is not offered: the cloud's is inexact.
+    /// `GET /record/callbacks`: one page, of one ingest domain or of all.
     pub async fn list(
         &self,
         token: Token,
@@ -129,7 +129,32 @@ impl Client {
         offset: u32,
         limit: u32,
     ) -> Result<Answer<Page>, Failure> {
-        let filter = domain.map(|domain| ("publish_domain".to_owned(), domain.to_owned()));
+        let filter = domain.map(|domain| ("publish_domain", domain));
+        self.list_by(token, account, filter, offset, limit).await
+    }
+
+    /// The same of an app and of others: the cloud's filter is inexact, so it serves to find what no other list shows, and nothing else.
+    pub async fn list_app(
+        &self,
+        token: Token,
+        account: &Account,
+        app: &str,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let filter = Some(("app", app));
+        self.list_by(token, account, filter, offset, limit).await
+    }
+
+    async fn list_by(
+        &self,
+        token: Token,
+        account: &Account,
+        filter: Option<(&str, &str)>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Answer<Page>, Failure> {
+        let filter = filter.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let paging = [
             ("offset".to_owned(), offset.to_string()),
             ("limit".to_owned(), limit.to_string()),

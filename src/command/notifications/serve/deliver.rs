@@ -1,0 +1,296 @@
+//! What is done with a notification that was taken: it is handed to a command or to a URL, again until that has it. Live has had its
+//! answer by then.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::platform::clock::Wall;
+use crate::platform::transport::{
+    Deadline, HttpTransport, Request, Transport as _, TransportError,
+};
+
+/// How often it is tried.
+const ATTEMPTS: u32 = 5;
+/// Before the second try; twice as long before each other one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long one try may take.
+const COMMAND_LIMIT: Duration = Duration::from_mins(1);
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// So many are handed on at once.
+const AT_ONCE: usize = 8;
+/// So many bytes, and notifications, may wait.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
+const WAITING: usize = 10_000;
+
+/// Why a try failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeliveryError {
+    /// In words.
+    pub(super) problem: String,
+    /// No other try can do better.
+    pub(super) is_final: bool,
+}
+
+/// Who gets the notifications.
+pub(super) trait Destination: Send + Sync + 'static {
+    /// One try.
+    fn hand_over(&self, notification: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>>;
+}
+
+/// A command for sh.
+pub(super) struct CommandDestination(pub(super) String);
+
+impl Destination for CommandDestination {
+    fn hand_over(&self, notification: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
+        Box::pin(async move {
+            let ran = timeout(COMMAND_LIMIT, execute(&self.0, &notification)).await;
+            match ran {
+                Ok(Ok(status)) if status.success() => Ok(()),
+                Ok(Ok(status)) => Err(again(format!("the command ended with {status}"))),
+                Ok(Err(error)) => Err(again(format!("the command can't be run: {error}"))),
+                Err(_) => Err(again("the command took more than a minute".to_owned())),
+            }
+        })
+    }
+}
+
+/// What it prints goes to stderr: stdout has the notifications.
+async fn execute(command: &str, input: &[u8]) -> std::io::Result<std::process::ExitStatus> {
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(std::io::stderr()))
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command may leave its input unread.
+        let _ = stdin.write_all(input).await;
+        let _ = stdin.write_all(b"\n").await;
+    }
+    child.wait().await
+}
+
+/// A URL.
+pub(super) struct UrlDestination {
+    /// Goes by the environment's proxies and certificates.
+    pub(super) transport: HttpTransport,
+    /// Dates the deadlines.
+    pub(super) wall: Wall,
+    /// Absolute.
+    pub(super) url: String,
+}
+
+impl Destination for UrlDestination {
+    fn hand_over(&self, notification: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
+        Box::pin(async move {
+            let mut headers = HeaderMap::new();
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(header::CONTENT_TYPE, json);
+            let request = Request {
+                method: Method::POST,
+                url: self.url.clone(),
+                headers,
+                body: Some(notification.into()),
+            };
+            let deadline = Deadline::after(&self.wall, REQUEST_LIMIT);
+            let status = match self.transport.send(request, deadline).await {
+                Ok(response) => response.status,
+                Err(TransportError::Unreadable { status, .. }) => status,
+                Err(TransportError::NotSent(problem) | TransportError::AfterHandOver(problem)) => {
+                    return Err(again(problem));
+                }
+            };
+            let may_change = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+            if status.is_success() {
+                return Ok(());
+            }
+            Err(DeliveryError {
+                problem: format!("it was answered {status}"),
+                is_final: !may_change,
+            })
+        })
+    }
+}
+
+fn again(problem: String) -> DeliveryError {
+    DeliveryError {
+        problem,
+        is_final: false,
+    }
+}
+
+/// A notification on its way.
+struct Delivery<N> {
+    notification: N,
+    bytes: Vec<u8>,
+    _memory: OwnedSemaphorePermit,
+}
+
+/// Where notifications are given in.
+pub(super) struct Deliveries<N> {
+    queue: mpsc::Sender<Delivery<N>>,
+    memory: Arc<Semaphore>,
+}
+
+/// Hands on what is given in.
+pub(super) struct DeliveryWorker<N> {
+    queue: mpsc::Receiver<Delivery<N>>,
+    destination: Arc<dyn Destination>,
+}
+
+/// The two ends of a queue.
+pub(super) fn deliveries<N>(
+    destination: Arc<dyn Destination>,
+) -> (Deliveries<N>, DeliveryWorker<N>) {
+    let (sender, queue) = mpsc::channel(WAITING);
+    let given = Deliveries {
+        queue: sender,
+        memory: Arc::new(Semaphore::new(WAITING_BYTES)),
+    };
+    (given, DeliveryWorker { queue, destination })
+}
+
+impl<N> Deliveries<N> {
+    /// Gives one in, unless too many wait.
+    pub(super) fn give(&self, notification: N, bytes: Vec<u8>) -> Result<(), ()> {
+        let size = u32::try_from(bytes.len()).map_err(drop)?;
+        let memory = Arc::clone(&self.memory).try_acquire_many_owned(size);
+        let delivery = Delivery {
+            notification,
+            bytes,
+            _memory: memory.map_err(drop)?,
+        };
+        self.queue.try_send(delivery).map_err(drop)
+    }
+}
+
+impl<N: Clone + Send + 'static> DeliveryWorker<N> {
+    /// Works until nothing more can come and all is handed on or given up, which `gave_up` is told of.
+    pub(super) async fn run(mut self, gave_up: impl Fn(&N, &str)) {
+        let mut under_way = JoinSet::new();
+        loop {
+            tokio::select! {
+                next = self.queue.recv(), if under_way.len() < AT_ONCE => {
+                    let Some(delivery) = next else { break };
+                    let destination = Arc::clone(&self.destination);
+                    under_way.spawn(async move {
+                        let done = deliver(destination.as_ref(), &delivery.bytes).await;
+                        (delivery.notification, done)
+                    });
+                }
+                Some(done) = under_way.join_next() => tell(done, &gave_up),
+            }
+        }
+        while let Some(done) = under_way.join_next().await {
+            tell(done, &gave_up);
+        }
+    }
+}
+
+fn tell<N>(
+    done: Result<(N, Result<(), String>), tokio::task::JoinError>,
+    gave_up: &impl Fn(&N, &str),
+) {
+    if let Ok((notification, Err(problem))) = done {
+        gave_up(&notification, &problem);
+    }
+}
+
+/// Tries until it has it, or gives up with the last problem.
+async fn deliver(destination: &dyn Destination, bytes: &[u8]) -> Result<(), String> {
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        let Err(error) = destination.hand_over(bytes.to_vec()).await else {
+            return Ok(());
+        };
+        if error.is_final || attempt == ATTEMPTS {
+            return Err(format!("{} (try {attempt})", error.problem));
+        }
+        sleep(pause).await;
+        pause *= 2;
+        attempt += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::lock::lock;
+
+    /// Fails so often, and remembers when it was tried.
+    struct Failing {
+        times: usize,
+        is_final: bool,
+        began: Instant,
+        tried: Mutex<Vec<u64>>,
+    }
+
+    impl Destination for Failing {
+        fn hand_over(&self, _: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
+            let mut tried = lock(&self.tried);
+            tried.push(self.began.elapsed().as_secs());
+            let error = DeliveryError {
+                problem: "no".to_owned(),
+                is_final: self.is_final,
+            };
+            let result = if tried.len() > self.times {
+                Ok(())
+            } else {
+                Err(error)
+            };
+            Box::pin(async move { result })
+        }
+    }
+
+    async fn tried(times: usize, is_final: bool) -> (Vec<u64>, Vec<String>) {
+        let destination = Arc::new(Failing {
+            times,
+            is_final,
+            began: Instant::now(),
+            tried: Mutex::default(),
+        });
+        let (given, worker) = deliveries(Arc::clone(&destination) as Arc<dyn Destination>);
+        given.give("one", b"{}".to_vec()).unwrap();
+        drop(given);
+        let given_up = Mutex::new(Vec::new());
+        worker
+            .run(|name: &&str, problem| lock(&given_up).push(format!("{name}: {problem}")))
+            .await;
+        let tried = lock(&destination.tried).clone();
+        (tried, given_up.into_inner().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_taken_is_tried_again_and_given_up_aloud() {
+        assert_eq!(tried(0, false).await, (vec![0], vec![]));
+        assert_eq!(tried(2, false).await, (vec![0, 1, 3], vec![]));
+        let given_up = vec!["one: no (try 5)".to_owned()];
+        assert_eq!(tried(9, false).await, (vec![0, 1, 3, 7, 15], given_up));
+        assert_eq!(
+            tried(9, true).await,
+            (vec![0], vec!["one: no (try 1)".to_owned()])
+        );
+    }
+
+    #[tokio::test]
+    async fn no_more_waits_than_there_is_memory_for() {
+        let (given, _worker) = deliveries(Arc::new(CommandDestination("true".to_owned())));
+        let large = || vec![b' '; WAITING_BYTES / 2];
+        assert!(given.give((), large()).is_ok() && given.give((), large()).is_ok());
+        assert!(given.give((), vec![b' ']).is_err());
+    }
+}

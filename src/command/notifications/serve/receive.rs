@@ -1,0 +1,197 @@
+//! A request and its answer: what is POSTed is verified, printed and handed on. An answer says what to do where the sender can do better.
+
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::body::{BodyError, BodyReader};
+use super::connections::Answers;
+use super::deliver::Deliveries;
+use super::objects::{ComparedObjects, Comparison};
+use super::seen::{SeenNotifications, Sighting};
+use crate::command::notifications::expected::Expected;
+use crate::command::notifications::now;
+use crate::command::notifications::verdict::{Verdict, VerifiedNotification};
+use crate::config::notifications::ReceiptFormat;
+use crate::live::notification::Notification;
+use crate::lock::lock;
+
+/// What receives.
+pub(super) struct Receiver {
+    /// What is expected of notifications.
+    pub(super) expected: Expected,
+    /// What they are compared with.
+    pub(super) objects: Option<ComparedObjects>,
+    /// Where those go that are taken.
+    pub(super) deliveries: Option<Deliveries<Arc<Notification>>>,
+    /// How they are printed.
+    pub(super) format: ReceiptFormat,
+    /// Those that came before.
+    pub(super) seen: Arc<Mutex<SeenNotifications>>,
+    /// Reads bodies.
+    pub(super) bodies: BodyReader,
+}
+
+impl Answers for Receiver {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.respond(request).await
+    }
+}
+
+impl Receiver {
+    pub(super) async fn respond<B: Body<Data = Bytes>>(
+        &self,
+        request: Request<B>,
+    ) -> Response<Full<Bytes>> {
+        let version = request.version();
+        match *request.method() {
+            Method::POST => self.receive(request).await,
+            Method::GET => answer(StatusCode::OK, "notifications are received by POST"),
+            Method::HEAD => {
+                without_body(answer(StatusCode::OK, "notifications are received by POST"))
+            }
+            _ => {
+                let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, "POST a notification");
+                let allowed = HeaderValue::from_static("GET, HEAD, POST");
+                refusal.headers_mut().insert(ALLOW, allowed);
+                last_of_connection(refusal, version)
+            }
+        }
+    }
+
+    async fn receive<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Response<Full<Bytes>> {
+        let version = request.version();
+        let is_asked_for = request.headers().contains_key(EXPECT);
+        let body = match self.bodies.read(request.into_body(), is_asked_for).await {
+            Ok(body) => body,
+            Err(error) => {
+                let (status, said) = match error {
+                    BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "larger than 1 MiB"),
+                    BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "not complete in 10 s"),
+                    BodyError::BrokenOff => (StatusCode::BAD_REQUEST, "not complete"),
+                    BodyError::NoMemory => return busy(),
+                };
+                return last_of_connection(answer(status, said), version);
+            }
+        };
+        match Notification::parse(&body) {
+            Ok(notification) => self.take(notification).await,
+            Err(problem) => {
+                self.print(VerifiedNotification::malformed(problem));
+                answer(StatusCode::BAD_REQUEST, "no notification")
+            }
+        }
+    }
+
+    async fn take(&self, notification: Notification) -> Response<Full<Bytes>> {
+        let mut verdict = self.expected.judge(&notification, Some(now()));
+        let mut note = None;
+        if let (true, Some(objects)) = (verdict.is_taken(), &self.objects) {
+            match objects.compare(&notification).await {
+                Comparison::Known => {}
+                Comparison::Unknown(objection) => verdict = Verdict::Elsewhere(objection),
+                Comparison::NotCompared(problem) => {
+                    note = Some(format!(
+                        "not compared with the cluster's objects: {problem}"
+                    ));
+                }
+            }
+        }
+        let mut told = VerifiedNotification::new(&notification, &verdict);
+        if let Some(note) = note {
+            told = told.noted(note);
+        }
+        if !verdict.is_taken() {
+            self.print(told);
+            let status = match verdict {
+                Verdict::Shifted(_) | Verdict::Elsewhere(_) => StatusCode::FORBIDDEN,
+                Verdict::Genuine
+                | Verdict::Unverified
+                | Verdict::Expired(_)
+                | Verdict::Wrong
+                | Verdict::Unsigned => StatusCode::UNAUTHORIZED,
+            };
+            return answer(status, "the notification does not count");
+        }
+        let sighting = lock(&self.seen).see(&notification);
+        match sighting {
+            Sighting::First => {}
+            Sighting::Repeated => {
+                self.print(told.repeated());
+                return answer(StatusCode::OK, "success");
+            }
+            Sighting::SameSignature => {
+                told = told.noted(
+                    "another one came with this signature, which does not cover what differs"
+                        .to_owned(),
+                );
+            }
+        }
+        if let Some(deliveries) = &self.deliveries {
+            let bytes = notification.to_json();
+            let notification = Arc::new(notification);
+            if deliveries.give(Arc::clone(&notification), bytes).is_err() {
+                // It may come again, and is new then.
+                lock(&self.seen).forget(&notification);
+                return busy();
+            }
+        }
+        self.print(told);
+        answer(StatusCode::OK, "success")
+    }
+
+    /// A line at once, also into a pipe. Who does not read any more gets no more.
+    fn print(&self, told: VerifiedNotification) {
+        let line = match self.format {
+            ReceiptFormat::Line => told.line(),
+            ReceiptFormat::Json => json!(told.received(now())).to_string(),
+        };
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+}
+
+fn busy() -> Response<Full<Bytes>> {
+    answer(StatusCode::SERVICE_UNAVAILABLE, "busy, send it again")
+}
+
+/// Live wants JSON, of whatever content.
+fn answer(status: StatusCode, result: &str) -> Response<Full<Bytes>> {
+    let body = format!("{}\n", json!({ "result": result }));
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+fn without_body(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let length = response.body().size_hint().lower();
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    *response.body_mut() = Full::default();
+    response
+}
+
+/// What was not read of a request stands in the way of the next one. HTTP/2 keeps them apart.
+fn last_of_connection(
+    mut response: Response<Full<Bytes>>,
+    version: Version,
+) -> Response<Full<Bytes>> {
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
