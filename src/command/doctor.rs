@@ -48,7 +48,7 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     let (objects, standing) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
     findings.extend(standing);
-    findings.extend(proxies::examine(&access.server(), &operators, &objects));
+    findings.extend(proxies::examine(at.server(), &operators, &objects));
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }

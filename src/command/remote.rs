@@ -185,7 +185,7 @@ async fn list_large(
     let read = read.await;
     let (found, total) = (reading.found(), reading.total());
     if let Err(failure) = read {
-        let told = describe_failure(&failure, codes::advice(&failure));
+        let told = told(&failure);
         let is_kept = kept.keep(begun, &reading);
         let next = if is_kept {
             format!(
