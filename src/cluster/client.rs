@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::error::ClusterError;
+use super::error::{ClusterError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::pulse::Pulse;
@@ -93,7 +93,7 @@ pub enum ClusterAccessError {
         what: &'static str,
     },
     /// The client refuses the configuration, a client certificate for instance.
-    #[error("cannot set up the connection to the API server: {0}")]
+    #[error("cannot set up the connection to the API server: {}", told(.0))]
     Client(kube::Error),
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::client::AuthError;
+
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
 const LONGEST_TEXT: usize = 512;
 
@@ -152,6 +154,28 @@ impl fmt::Display for ClusterError {
     }
 }
 
+/// Why there are no credentials. What a plugin printed may be one, and its command line may hold one.
+fn auth(error: &AuthError) -> String {
+    if let AuthError::AuthExecRun { out, .. } = error {
+        return format!(
+            "the kubeconfig's credential plugin ended with {}",
+            out.status
+        );
+    }
+    if let AuthError::AuthExecStart(error) = error {
+        return format!("the kubeconfig's credential plugin can't be started: {error}");
+    }
+    if matches!(error, AuthError::AuthExecParse(_)) {
+        return "what the kubeconfig's credential plugin printed is no credential".to_owned();
+    }
+    error.to_string()
+}
+
+/// What is wrong with a client that can't be made.
+pub(super) fn told(error: &kube::Error) -> String {
+    one_line(&chain(error))
+}
+
 /// Whether a refusal is that of a namespace that is being deleted.
 fn is_of_a_terminating_namespace(status: &kube::core::Status) -> bool {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
@@ -179,13 +203,20 @@ fn refused(status: &kube::core::Status) -> Option<&'static str> {
 /// The causes of a transport error from outside in: the outermost alone says only "client error (Connect)". The other variants
 /// of the client's error repeat their source by themselves.
 fn chain(error: &kube::Error) -> String {
+    if let kube::Error::Auth(error) = error {
+        return auth(error);
+    }
     let kube::Error::Service(error) = error else {
         return error.to_string();
     };
-    let mut text = error.to_string();
-    let mut source = error.source();
+    let mut text = String::new();
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
     while let Some(error) = source {
-        text = format!("{text}: {error}");
+        if let Some(error) = error.downcast_ref::<AuthError>() {
+            return auth(error);
+        }
+        let colon = if text.is_empty() { "" } else { ": " };
+        text = format!("{text}{colon}{error}");
         source = error.source();
     }
     text
@@ -205,67 +236,4 @@ pub fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::core::Status;
-    use kube::core::response::{StatusCause, StatusDetails};
-
-    use super::*;
-
-    fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> ClusterError {
-        let details = StatusDetails {
-            name: "push-live".into(),
-            group: String::new(),
-            kind: String::new(),
-            uid: String::new(),
-            causes,
-            retry_after_seconds: 0,
-        };
-        let status = Status::failure("no such thing", reason)
-            .with_code(code)
-            .with_details(details);
-        ClusterError::new("patch the status", kube::Error::Api(status.boxed()))
-    }
-
-    #[test]
-    fn a_failed_test_of_a_patch_is_not_a_schema_error() {
-        let cause = StatusCause {
-            reason: "FieldValueInvalid".into(),
-            message: "must match".into(),
-            field: "spec.app".into(),
-        };
-        let schema = refused(422, "Invalid", vec![cause]);
-        let test = refused(422, "Invalid", Vec::new());
-        assert!(schema.is_invalid() && schema.has_causes());
-        assert!(test.is_invalid() && !test.has_causes());
-    }
-
-    #[test]
-    fn an_existing_name_is_not_a_conflict_of_versions() {
-        let exists = refused(409, "AlreadyExists", Vec::new());
-        let conflict = refused(409, "Conflict", Vec::new());
-        assert!(exists.is_already_exists() && !exists.is_conflict());
-        assert!(conflict.is_conflict() && !conflict.is_already_exists());
-    }
-
-    #[test]
-    fn the_sentence_says_what_and_why_on_one_line() {
-        let text = refused(404, "NotFound", Vec::new()).to_string();
-        assert_eq!(text, "patch the status: no such thing (HTTP 404)");
-
-        let text = ClusterError::timeout("read the Lease", Duration::from_secs(10)).to_string();
-        assert_eq!(text, "read the Lease: no answer from the API server in 10s");
-
-        let page = Status::failure(&"<p>\n".repeat(400), "").with_code(502);
-        let text = ClusterError::new("list", kube::Error::Api(page.boxed())).to_string();
-        assert!(text.len() < 600 && !text.contains('\n'), "{text}");
-    }
-
-    #[test]
-    fn a_refused_connection_is_told_down_to_its_cause() {
-        let root = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let outer =
-            std::io::Error::other(ClusterError::new("connect", kube::Error::ReadEvents(root)));
-        let text = ClusterError::new("list", kube::Error::Service(Box::new(outer))).to_string();
-        assert!(text.contains("refused"), "{text}");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 use kube::{Client, Resource as _};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::output::{self, tell};
@@ -35,7 +36,12 @@ pub(super) async fn at_cluster(
 ) -> Result<CommandOutput, String> {
     let access = access(args).map_err(|error| error.to_string())?;
     let (server, in_flight) = (access.server(), InFlight::default());
-    let client = access.client_through(&in_flight);
+    let seen = in_flight.clone();
+    // A plugin of the kubeconfig may ask a person, or nobody who answers.
+    let made = spawn_blocking(move || access.client_through(&seen));
+    let waits_for = || "the kubeconfig's credential plugin".to_owned();
+    let client = aloud(waits_for, tell, made).await;
+    let client = client.map_err(|error| error.to_string())?;
     let client = client.map_err(|error| error.to_string())?;
     let cluster = CommandCluster { client, server };
     let waits_for = || match in_flight.oldest() {
