@@ -64,13 +64,16 @@ async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<C
         plans(cluster, args, &wanted.ours).await?
     };
     problems.extend(wanted.problems);
-    tell_problems(&problems);
+    let exit = planned::exit(&plans, &problems);
+    let unknown = plans.iter().filter_map(Planned::problem);
+    let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
+    tell_problems(&all);
     Ok(CommandOutput {
         text: match args.output.usual() {
-            Some(output) => render_with(output, &plans, &problems, render_plans)?,
+            Some(output) => render_with(output, &plans, &all, render_plans)?,
             None => markdown::render(&plans, &problems),
         },
-        exit: planned::exit(&plans, &problems),
+        exit,
     })
 }
 
