@@ -81,7 +81,13 @@ async fn chosen(
         return Ok(objects.list(namespace).await?);
     };
     let object = objects.get(namespace, name).await?;
-    let missing = || anyhow!("there is no RecordingCallback {name} in the namespace {namespace}");
+    let missing = || {
+        let server = cluster.server();
+        anyhow!(
+            "there is no RecordingCallback {name} in the namespace {namespace} [API server {server}]; \
+             status --all -A tells of all that there are"
+        )
+    };
     Ok(vec![object.ok_or_else(missing)?])
 }
 

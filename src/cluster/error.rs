@@ -156,21 +156,19 @@ impl fmt::Display for ClusterError {
 
 /// Why there are no credentials. What a plugin printed may be one, and its command line may hold one.
 fn auth(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            format!(
-                "the kubeconfig's credential plugin ended with {}",
-                out.status
-            )
-        }
-        AuthError::AuthExecStart(error) => {
-            format!("the kubeconfig's credential plugin can't be started: {error}")
-        }
-        AuthError::AuthExecParse(_) => {
-            "what the kubeconfig's credential plugin printed is no credential".to_owned()
-        }
-        other => other.to_string(),
+    if let AuthError::AuthExecRun { out, .. } = error {
+        return format!(
+            "the kubeconfig's credential plugin ended with {}",
+            out.status
+        );
     }
+    if let AuthError::AuthExecStart(error) = error {
+        return format!("the kubeconfig's credential plugin can't be started: {error}");
+    }
+    if matches!(error, AuthError::AuthExecParse(_)) {
+        return "what the kubeconfig's credential plugin printed is no credential".to_owned();
+    }
+    error.to_string()
 }
 
 /// What is wrong with a client that can't be made.
@@ -205,10 +203,11 @@ fn refused(status: &kube::core::Status) -> Option<&'static str> {
 /// The causes of a transport error from outside in: the outermost alone says only "client error (Connect)". The other variants
 /// of the client's error repeat their source by themselves.
 fn chain(error: &kube::Error) -> String {
-    let error = match error {
-        kube::Error::Auth(error) => return auth(error),
-        kube::Error::Service(error) => error,
-        other => return other.to_string(),
+    if let kube::Error::Auth(error) = error {
+        return auth(error);
+    }
+    let kube::Error::Service(error) = error else {
+        return error.to_string();
     };
     let mut text = String::new();
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());

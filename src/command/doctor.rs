@@ -12,7 +12,7 @@ mod rivals;
 mod rules;
 
 use self::finding::{Finding, render_findings};
-use super::output::render;
+use super::output::{render_with, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus};
 use crate::config::doctor::DoctorArgs;
@@ -21,8 +21,10 @@ use crate::config::doctor::DoctorArgs;
 pub async fn run(args: DoctorArgs) -> CommandOutput {
     let told = at_cluster(&args.scope.cluster, async |cluster| {
         let findings = Box::pin(examine(cluster, &args)).await?;
+        let problems: Vec<String> = findings.iter().filter_map(Finding::problem).collect();
+        tell_problems(&problems);
         Ok(CommandOutput {
-            text: render(args.print.output, &findings, render_findings)?,
+            text: render_with(args.print.output, &findings, &problems, render_findings)?,
             exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
         })
     });

@@ -24,6 +24,7 @@ use super::output::{nothing, render_with, tell, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, failed};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
+use crate::cluster::raw::RawObjects;
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::plan::PlanArgs;
@@ -63,13 +64,16 @@ async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<C
         plans(cluster, args, &wanted.ours).await?
     };
     problems.extend(wanted.problems);
-    tell_problems(&problems);
+    let exit = planned::exit(&plans, &problems);
+    let unknown = plans.iter().filter_map(Planned::problem);
+    let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
+    tell_problems(&all);
     Ok(CommandOutput {
         text: match args.output.usual() {
-            Some(output) => render_with(output, &plans, &problems, render_plans)?,
+            Some(output) => render_with(output, &plans, &all, render_plans)?,
             None => markdown::render(&plans, &problems),
         },
-        exit: planned::exit(&plans, &problems),
+        exit,
     })
 }
 
@@ -143,6 +147,22 @@ async fn plans(
     Ok(plans)
 }
 
+/// The objects of a namespace that manifests are applied to.
+async fn applied_to(
+    objects: &RawObjects,
+    wanted: &[Manifest],
+    namespace: &str,
+) -> Result<Vec<DynamicObject>, ClusterError> {
+    let mut found = Vec::new();
+    for manifest in wanted
+        .iter()
+        .filter(|manifest| manifest.namespace == namespace)
+    {
+        found.extend(objects.get(namespace, &manifest.name).await?);
+    }
+    Ok(found)
+}
+
 /// What the operator does for an object that is so.
 async fn predict(ground: &DryRunContext, object: DynamicObject) -> Prediction {
     match object.try_parse::<RecordingCallback>() {
@@ -174,7 +194,15 @@ impl KnownObjects {
                 ));
                 let mut listed = Vec::new();
                 for namespace in &namespaces {
-                    listed.extend(objects.list(Some(namespace)).await?);
+                    match objects.list(Some(namespace)).await {
+                        Err(error) if error.is_forbidden() => {
+                            tell(&format!(
+                                "in {namespace} only what is applied to is looked at: {error}"
+                            ));
+                            listed.extend(applied_to(&objects, wanted, namespace).await?);
+                        }
+                        found => listed.extend(found?),
+                    }
                 }
                 listed
             }

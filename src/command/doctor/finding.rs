@@ -90,6 +90,19 @@ impl Finding {
         }
     }
 
+    /// The same of the one thing without which nothing can be checked.
+    pub(super) fn unreached(check: &'static str, subject: &str, error: &ClusterError) -> Self {
+        Self {
+            result: CheckResult::Failed,
+            ..Self::kept_back(
+                check,
+                subject,
+                error,
+                "see kubectl version, and the API server's log",
+            )
+        }
+    }
+
     fn bad(
         result: CheckResult,
         check: &'static str,
@@ -105,6 +118,14 @@ impl Finding {
             remedy: Some(remedy.into()),
             is_kept_back: false,
         }
+    }
+
+    /// That it could not be checked since the API server did not let it, and what to do.
+    pub(super) fn problem(&self) -> Option<String> {
+        let (check, subject, detail) = (self.check, &self.subject, &self.detail);
+        let remedy = self.remedy.as_deref().unwrap_or_default();
+        let told = || format!("{check} {subject}: {detail}; {remedy}");
+        self.is_kept_back.then(told)
     }
 
     /// Whether the operator can't work so, or that it can was not to be seen.

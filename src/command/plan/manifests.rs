@@ -93,20 +93,27 @@ impl Manifests {
             text: String::new(),
             within,
         };
-        let kind = word(&value, "kind").to_owned();
+        let (kind, version) = (
+            word(&value, "kind").to_owned(),
+            word(&value, "apiVersion").to_owned(),
+        );
         let items = value.get("items").is_some_and(Value::is_array);
         if kind == "List" || (kind.ends_with("List") && items) {
             let mut items = value.get_mut("items").map(Value::take);
-            for (number, item) in items
-                .iter_mut()
-                .filter_map(Value::as_array_mut)
-                .flatten()
-                .enumerate()
-            {
+            let items = items.iter_mut().filter_map(Value::as_array_mut).flatten();
+            for (number, item) in items.enumerate() {
                 let within = format!("{}items[{number}].", place.within);
+                // A list of one kind need not say it again.
+                if let (Some(of), Some(item)) = (kind.strip_suffix("List"), item.as_object_mut())
+                    && !of.is_empty()
+                {
+                    item.entry("kind").or_insert_with(|| of.into());
+                    item.entry("apiVersion")
+                        .or_insert_with(|| version.clone().into());
+                }
                 self.take(file, document, item.take(), within, destination);
             }
-        } else if kind.is_empty() || word(&value, "apiVersion").is_empty() {
+        } else if kind.is_empty() || version.is_empty() {
             self.problems.push(format!(
                 "{place}: has no apiVersion and kind, so it is no manifest"
             ));
@@ -281,10 +288,10 @@ mod tests {
              - {{apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallback, metadata: {{name: two, namespace: other}}, spec: {{}}}}\n\
              - {{apiVersion: other.example.com/v1, kind: RecordingCallback, metadata: {{name: three}}}}\n---\n\
              {{apiVersion: other.example.com/v1, kind: AllowList, spec: {{}}}}\n---\n\
-             {{apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallbackList, items: []}}\n"
+             {{apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallbackList, items: [{{metadata: {{name: four}}}}]}}\n"
         );
         let all = read_text(&text, None);
-        assert_eq!(names(&all), ["media/one", "other/two"]);
+        assert_eq!(names(&all), ["media/one", "other/two", "media/four"]);
         let others = ["AllowList", "RecordingCallback", "Secret"].map(|kind| (kind.to_owned(), 1));
         assert_eq!(all.others, others.into());
         assert_eq!((all.problems, all.repeated), (Vec::new(), Vec::new()));

@@ -46,6 +46,13 @@ impl Planned {
         self.message.as_deref()
     }
 
+    /// Why it can't be told, where it can't.
+    pub(super) fn problem(&self) -> Option<String> {
+        let message = self.message.as_deref().unwrap_or_default();
+        let is_unknown = self.action == PredictedAction::Unknown;
+        is_unknown.then(|| format!("{}/{}: {message}", self.namespace, self.name))
+    }
+
     /// Whether there is more to say than that all is as it is to be.
     pub(super) fn is_worth_a_word(&self) -> bool {
         self.action != PredictedAction::None || self.message.is_some()
