@@ -259,10 +259,12 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "namespace",
         "all-namespaces",
         "any-age",
+        "check-urls",
         "offline",
         "output",
         "project-id",
         "region",
+        "release",
         "secret",
     ];
     let mut count = 0;
