@@ -10,12 +10,17 @@ mod proxies;
 mod rights;
 mod rivals;
 mod rules;
+mod urls;
+mod usage;
+
+use jiff::Timestamp;
 
 use self::finding::{Finding, render_findings};
 use super::output::{render_with, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus};
 use crate::config::doctor::DoctorArgs;
+use crate::config::run::host_name;
 
 /// Checks what `args` name.
 pub async fn run(args: DoctorArgs) -> CommandOutput {
@@ -54,5 +59,15 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }
+    let now = local_time();
+    findings.extend(usage::examine(&client, &operators, now).await);
+    if args.check_urls {
+        findings.extend(urls::examine(&objects, &host_name(), now).await);
+    }
     Ok(findings)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn local_time() -> Timestamp {
+    Timestamp::now()
 }

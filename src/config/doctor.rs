@@ -18,6 +18,9 @@ pub struct DoctorArgs {
     /// Only the operator of this Helm release, or Deployment, where there are several
     #[arg(long, value_name = "NAME", value_parser = names::subdomain)]
     pub release: Option<String>,
+    /// Try to reach the host of each notifyCallbackURL from this machine
+    #[arg(long)]
+    pub check_urls: bool,
     /// Make no call to the cloud
     #[arg(long)]
     pub offline: bool,

@@ -265,11 +265,13 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "domain",
         "exec",
         "forward",
+        "check-urls",
         "offline",
         "output",
         "project-id",
         "recursive",
         "region",
+        "release",
         "secret",
         "server-side",
     ];

@@ -1,7 +1,10 @@
 //! What `doctor` asks the cloud, and what that costs.
 
-use live_simulator::{KnownCredential, KnownUser, LoggedOperation, RecordRule};
+use live_simulator::{
+    KnownCredential, KnownUser, Listen, LoggedOperation, RecordRule, Simulator, SimulatorSettings,
+};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::support::{
     chart::{Chart, Mode},
@@ -307,4 +310,61 @@ async fn a_proxy_variable_of_the_deployment_is_told_by_its_name() {
         found[0].0 == "Unknown" && found[0].1.contains("HTTPS_PROXY comes from"),
         "{found:#?}"
     );
+}
+
+#[tokio::test]
+async fn where_callbacks_go_is_tried_when_it_is_asked_for() {
+    let world = OperatorWorld::new().await;
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (plain, gone) = (plain.local_addr().unwrap(), closed.local_addr().unwrap());
+    drop(closed);
+    let cloud = Simulator::start_on(
+        &Listen {
+            tls: true,
+            ..Listen::default()
+        },
+        SimulatorSettings::default(),
+    )
+    .unwrap();
+    let urls = [
+        ("plain", format!("http://{plain}/a")),
+        ("again", format!("http://{plain}/b")),
+        ("gone", format!("https://{gone}/")),
+        ("nameless", "https://hooks.invalid/".to_owned()),
+        ("tls", format!("{}/x", cloud.endpoint())),
+    ];
+    for (name, url) in &urls {
+        world
+            .create(name, json!({ "notifyCallbackURL": url }))
+            .await;
+    }
+    assert_eq!(findings(&world, "URL", &["--offline"]).await.0, []);
+    let (found, succeeded) = findings(&world, "URL", &["--offline", "--check-urls"]).await;
+    assert!(
+        succeeded && found.len() == 4,
+        "a hint is no failure, and a host is tried once: {found:#?}"
+    );
+    let told = |subject: &str, result: &str, words: &str| {
+        let is = |(is, told): &&(String, String)| {
+            is == result && told.contains(subject) && told.contains(words)
+        };
+        assert!(
+            found.iter().any(|finding| is(&finding)),
+            "{subject} {words}: {found:#?}"
+        );
+    };
+    told(
+        &plain.to_string(),
+        "Ok",
+        "2 objects notify there without TLS",
+    );
+    told(&gone.to_string(), "Warning", "no connection to");
+    told("hooks.invalid", "Warning", "does not resolve");
+    told(&cloud.endpoint(), "Warning", "certificate is not accepted");
+    assert!(
+        found.iter().all(|(_, told)| told.contains("seen from ")),
+        "{found:#?}"
+    );
+    assert_eq!(world.calls(), []);
 }

@@ -66,11 +66,10 @@ async fn read(cloud: &CommandCloud, account: &Account) -> Result<KnownRules, Unk
                 "whether callbacks can ever fire is not known: {}",
                 describe_failure(&failure, None)
             ),
-            remedy: match failure.class {
-                Class::Permission => {
-                    "grant live:record:listRules, which only this check needs, or see in the console that the domains are recorded"
-                }
-                _ => codes::advice(&failure).unwrap_or("see in the console that the domains are recorded"),
+            remedy: if failure.class == Class::Permission {
+                "grant live:record:listRules, which only this check needs, or see in the console that the domains are recorded"
+            } else {
+                codes::advice(&failure).unwrap_or("see in the console that the domains are recorded")
             },
         })?;
         let is_empty = answer.rules.is_empty();

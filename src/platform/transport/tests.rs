@@ -5,12 +5,15 @@ mod proxies;
 mod server;
 mod trust;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 
 use self::server::{RawServer, ServerReply, ok, read_request};
+use crate::platform::clock::Wall;
 use crate::platform::transport::*;
 
 const BODY: &[u8] = b"{\"publish_domain\":\"push.example.com\"}";

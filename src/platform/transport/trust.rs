@@ -2,7 +2,7 @@
 //! again and again; one that no longer holds an authority is told, and those that it held still count.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -33,16 +33,16 @@ pub(super) struct Found {
 impl Source {
     /// Those of the environment. An empty variable counts as unset.
     pub(super) fn of_environment() -> Vec<Self> {
-        Self::of(env::var_os(FILE), env::var_os(DIRECTORIES))
+        Self::of(env::var_os(FILE), env::var_os(DIRECTORIES).as_deref())
     }
 
-    fn of(file: Option<OsString>, directories: Option<OsString>) -> Vec<Self> {
+    fn of(file: Option<OsString>, directories: Option<&OsStr>) -> Vec<Self> {
         let file = file.filter(|value| !value.is_empty());
         let mut sources: Vec<_> = file
             .map(|path| Self::File(path.into()))
             .into_iter()
             .collect();
-        let directories = directories.iter().flat_map(env::split_paths);
+        let directories = directories.into_iter().flat_map(env::split_paths);
         let directories = directories.filter(|path| !path.as_os_str().is_empty());
         sources.extend(directories.map(Self::Directory));
         if sources.is_empty() {
@@ -120,7 +120,7 @@ impl Trust {
             match found.problem {
                 Some(problem) if kept.is_empty() => problems.push(problem),
                 Some(problem) => {
-                    problems.push(format!("{problem}; what it held before still counts"))
+                    problems.push(format!("{problem}; what it held before still counts"));
                 }
                 None if *kept == found.authorities => {}
                 None => {
@@ -133,6 +133,15 @@ impl Trust {
         let is_news = problem != self.problem;
         self.problem = problem;
         Renewal { is_other, is_news }
+    }
+
+    /// Tells in the log what is wrong, or that nothing is any more.
+    pub(super) fn tell(&self) {
+        if let Some(problem) = &self.problem {
+            tracing::error!(%problem, "certificates are not as the environment says, calls by https may fail");
+        } else {
+            tracing::info!("certificates of authorities are as the environment says");
+        }
     }
 
     pub(super) fn roots(&self) -> RootCertStore {
@@ -173,8 +182,9 @@ mod tests {
         std::fs::write(&file, authority()).unwrap();
         let second = tempfile::tempdir().unwrap();
         std::fs::write(second.path().join("other.pem"), authority()).unwrap();
-        let of =
-            |file: &str, directories: &str| Source::of(Some(file.into()), Some(directories.into()));
+        let of = |file: &str, directories: &str| {
+            Source::of(Some(file.into()), Some(directories.as_ref()))
+        };
         let (file, first) = (file.to_str().unwrap(), directory.path().to_str().unwrap());
         let second = second.path().to_str().unwrap();
         for (sources, count) in [
@@ -213,7 +223,7 @@ mod tests {
     fn empty_values_count_as_unset() {
         assert_eq!(Source::of(None, None), [Source::System]);
         assert_eq!(
-            Source::of(Some("".into()), Some(":".into())),
+            Source::of(Some("".into()), Some(":".as_ref())),
             [Source::System]
         );
     }

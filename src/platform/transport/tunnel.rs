@@ -90,7 +90,7 @@ async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<StatusCode, Tun
 
 fn status(head: &[u8]) -> Option<StatusCode> {
     let line = head.strip_prefix(b"HTTP/1.")?;
-    let mut words = line.split(|byte| byte.is_ascii_whitespace());
+    let mut words = line.split(u8::is_ascii_whitespace);
     let _minor_version = words.next()?;
     StatusCode::from_bytes(words.next()?).ok()
 }

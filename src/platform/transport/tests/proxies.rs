@@ -11,8 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::environment::{TlsServer, tls_server};
 use super::server::{RawServer, ServerReply, ok, read_request};
 use super::{PATIENCE, request, steady};
+use crate::platform::transport::http_transport::TRUST_AGE;
+use crate::platform::transport::trust::Source;
 use crate::platform::transport::{
-    Deadline, HttpTransport, Proxies, Response, Source, TRUST_AGE, Transport, TransportError,
+    Deadline, HttpTransport, Proxies, Response, Transport, TransportError,
 };
 
 fn proxies(variables: &[(&str, &str)]) -> Proxies {
