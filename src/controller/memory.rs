@@ -1,6 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -123,6 +123,15 @@ impl Memories {
         let memories = self.lock();
         let users = memories.iter().filter(|(_, memory)| is_user(memory));
         users.map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// The accounts by which the cloud has shown what it holds.
+    pub(super) fn seen_by(&self) -> HashSet<AccountKey> {
+        let memories = self.lock();
+        let seen = memories
+            .values()
+            .filter_map(|memory| memory.seen_by.clone());
+        seen.collect()
     }
 
     /// What the calls for an object are paid from.

@@ -17,9 +17,9 @@ use crate::controller::weak_registry::WeakRegistry;
 use crate::lock::lock;
 
 /// At most so many reads are under way at once, since a Secret may have a megabyte.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// And so many of one namespace: those of it that hang leave room for the others.
-const OF_ONE_NAMESPACE: usize = 4;
+const OF_ONE_NAMESPACE: usize = 2;
 
 /// How many bytes of the Secrets of one namespace are kept: who has many long ones there has to do with fewer, and nobody else.
 const KEPT_OF_ONE_NAMESPACE: usize = 8 * 1024 * 1024;

@@ -13,10 +13,10 @@ use tower::{BoxError, Service, ServiceExt as _};
 
 use crate::lock::lock;
 
-/// The longest page, in bytes: 500 usual objects have half of it. It is in memory some times over while it is read.
-const LONGEST: usize = 4 * 1024 * 1024;
+/// The longest page, in bytes: 500 usual objects have as many. It is in memory some times over while it is read.
+const LONGEST: usize = 2 * 1024 * 1024;
 /// A page that was too long is asked for again with so many times fewer objects.
-const FEWER: u32 = 8;
+const FEWER: u32 = 2;
 /// What asks for the number of objects.
 const LIMIT: &str = "limit=";
 
@@ -140,17 +140,15 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_is_too_long_is_asked_for_with_fewer_objects() {
         let pages = Pages::default();
+        let down = [500, 250, 125, 62, 31, 15, 7];
         assert_eq!(asked(&pages, 4096, "/long").await, [500]);
-        assert_eq!(asked(&pages, 200 * 1024, "/long").await, [500, 62, 7]);
+        assert_eq!(asked(&pages, 200 * 1024, "/long").await, down);
         assert_eq!(asked(&pages, 200 * 1024, "/long").await, [7], "it is known");
-        assert_eq!(asked(&pages, 200 * 1024, "/other").await, [500, 62, 7]);
-        assert_eq!(asked(&pages, 1024 * 1024, "/long").await, [7, 1]);
-        assert_eq!(
-            asked(&pages, 8 * 1024 * 1024, "/long").await,
-            [1],
-            "whatever it has"
-        );
-        for size in [1, 8, 64, 500, 500] {
+        assert_eq!(asked(&pages, 200 * 1024, "/other").await, down);
+        assert_eq!(asked(&pages, 2 * 1024 * 1024, "/long").await, [7, 3, 1]);
+        let whatever = asked(&pages, 8 * 1024 * 1024, "/long").await;
+        assert_eq!(whatever, [1], "one has what it has");
+        for size in [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500] {
             assert_eq!(asked(&pages, 1024, "/long").await, [size]);
         }
     }

@@ -145,14 +145,14 @@ async fn a_key_that_is_not_kept_is_read_and_one_that_is_out_of_use_is_forgotten(
 
 #[tokio::test(start_paused = true)]
 async fn few_are_read_at_once_and_a_namespace_that_hangs_leaves_room() {
-    let (server, cache) = server(&[99, 99, 99, 99, 1]);
+    let (server, cache) = server(&[99, 99, 1]);
     let keys = keys(&["sign"]);
     let get = |namespace: &str, number: usize| {
         let name = (namespace.to_owned(), format!("secret-{number}"));
         let (cache, keys) = (Arc::clone(&cache), keys.clone());
         async move { cache.get(&name, &keys).await.is_ok() }
     };
-    let theirs = join_all((0..4).map(|number| get("theirs", number)));
+    let theirs = join_all((0..OF_ONE_NAMESPACE).map(|number| get("theirs", number)));
     let ours = async {
         let began = Instant::now();
         assert!(get("ours", 0).await);
