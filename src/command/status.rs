@@ -2,6 +2,7 @@
 
 mod story;
 mod text;
+pub mod watch;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -12,14 +13,14 @@ use super::output::render;
 use super::{CommandOutput, ExitStatus, access, chosen};
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
-use crate::config::objects::ObjectsArgs;
+use crate::config::objects::StatusArgs;
 
 /// Tells of the objects that `args` name.
 #[expect(
     clippy::disallowed_methods,
     reason = "says how long ago; decides nothing"
 )]
-pub async fn run(args: ObjectsArgs) -> anyhow::Result<CommandOutput> {
+pub async fn run(args: StatusArgs) -> anyhow::Result<CommandOutput> {
     let client = access(&args.objects.scope.cluster)?.client()?;
     let objects = RawObjects::new(client.clone());
     let found = chosen(&objects, &args.objects, client.default_namespace()).await?;

@@ -260,14 +260,18 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "all-namespaces",
         "any-age",
         "app",
+        "directory",
         "domain",
         "exec",
+        "force",
         "forward",
         "offline",
         "output",
         "project-id",
         "region",
         "secret",
+        "json-schema",
+        "watch",
     ];
     let mut count = 0;
     for command in Cli::command().get_subcommands() {

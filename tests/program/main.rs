@@ -10,6 +10,7 @@
 
 use std::process::{Command, Output};
 
+mod completion;
 mod line;
 mod notifications;
 mod standing;
