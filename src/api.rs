@@ -12,6 +12,7 @@ pub mod crd;
 pub mod docs;
 #[cfg(test)]
 pub(crate) mod generated;
+pub mod json_schema;
 pub mod status;
 
 use kube::{CustomResource, KubeSchema};

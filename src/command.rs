@@ -2,6 +2,7 @@
 //! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `cloud`; none changes anything there.
 
 pub mod cloud;
+pub mod completion;
 pub mod doctor;
 pub mod import;
 pub mod mark;
@@ -16,7 +17,7 @@ pub mod status;
 mod trouble;
 
 use anyhow::anyhow;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use kube::core::DynamicObject;
 
 use self::trouble::CommandCluster;
@@ -26,6 +27,7 @@ use crate::api::RecordingCallback;
 use crate::cluster::client::{ClusterAccess, ClusterAccessError};
 use crate::config::ClusterArgs;
 use crate::config::objects::ObjectSelection;
+use crate::similar::did_you_mean;
 
 /// What a command has to say at its end.
 #[derive(Debug)]
@@ -80,15 +82,18 @@ async fn chosen(
         let namespace = (!wanted.scope.all_namespaces).then_some(namespace);
         return Ok(objects.list(namespace).await?);
     };
-    let object = objects.get(namespace, name).await?;
-    let missing = || {
-        let server = cluster.server();
-        anyhow!(
-            "there is no RecordingCallback {name} in the namespace {namespace} [API server {server}]; \
-             status --all -A tells of all that there are"
-        )
-    };
-    Ok(vec![object.ok_or_else(missing)?])
+    if let Some(object) = objects.get(namespace, name).await? {
+        return Ok(vec![object]);
+    }
+    // Who may not list has no suggestion.
+    let others = objects.list(Some(namespace)).await.unwrap_or_default();
+    let others: Vec<String> = others.iter().map(ResourceExt::name_any).collect();
+    let meant = did_you_mean(name, others.iter().map(String::as_str));
+    let server = cluster.server();
+    Err(anyhow!(
+        "there is no RecordingCallback {name} in the namespace {namespace}{meant} [API server {server}]; \
+         status --all -A tells of all that there are"
+    ))
 }
 
 /// The objects that can be read, and a sentence for each other one: what it holds is not known.

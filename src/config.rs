@@ -3,7 +3,7 @@
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -25,7 +25,7 @@ pub mod selector;
 use clap_complete::Shell;
 use doctor::DoctorArgs;
 use notifications::{ServeArgs, VerifyArgs};
-use objects::ObjectsArgs;
+use objects::{ObjectsArgs, StatusArgs};
 use orphans::{ImportArgs, OrphansArgs};
 use plan::PlanArgs;
 pub use release::ReleaseArgs;
@@ -51,8 +51,12 @@ struct Cli {
 pub enum Command {
     /// Run the controller
     Run(Box<RunConfig>),
-    /// Print the CRD as YAML
-    Crd,
+    /// Print the CRD as YAML, or the JSON schema of a manifest
+    Crd {
+        /// The JSON schema of a manifest, for editors and kubeconform
+        #[arg(long)]
+        json_schema: bool,
+    },
     /// Tell class, meaning, reaction and remedy of an error code or a reason
     Explain {
         /// An error code such as LIVE.100011001, or a reason such as Conflict
@@ -61,7 +65,7 @@ pub enum Command {
     /// Let objects go without a call to the cloud: take the operator's finalizer off, and print the ids of what stays there
     Release(ReleaseArgs),
     /// Tell the story of an object: target, conditions, last operations, next attempt, what to do
-    Status(ObjectsArgs),
+    Status(StatusArgs),
     /// Check all that the operator needs: cluster, CRD, rights, operator, credentials, cloud, quota; say what to do
     Doctor(DoctorArgs),
     /// List the callbacks at the cloud that no object of the cluster holds
@@ -104,6 +108,17 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
+    /// As flags with these values, or without, would give it.
+    pub fn given(kubeconfig: Option<&OsStr>, context: Option<String>) -> Self {
+        let env = std::env::var_os;
+        Self {
+            kubeconfig: kubeconfig
+                .map(OsStr::to_owned)
+                .or_else(|| env("KUBECONFIG")),
+            context: context.or_else(|| env("CONTEXT").and_then(|name| name.into_string().ok())),
+        }
+    }
+
     /// The kubeconfig files that were named.
     pub fn kubeconfigs(&self) -> Vec<PathBuf> {
         let paths = self.kubeconfig.as_deref().map(std::env::split_paths);
@@ -125,6 +140,12 @@ impl ClusterArgs {
             .as_deref()
             .filter(|context| !context.is_empty())
     }
+}
+
+/// Whether a screen can be written anew there.
+pub fn is_able_terminal(terminal: &console::Term) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb");
+    terminal.is_term() && !is_dumb
 }
 
 /// Where this program may keep what it can read again, if there is such a place.
@@ -173,6 +194,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyE
     }
 }
 
+/// The command line's grammar, for completion.
+pub fn grammar() -> clap::Command {
+    cli(std::env::args_os().next().as_ref())
+}
+
 /// The end with a mistake. 2 says of a plan that there are changes, so that its mistakes end with 1, as those of terraform plan.
 fn usage(line: String, args: &[OsString]) -> EarlyExit {
     let is_plan = args.get(1).is_some_and(|command| command == "plan");
@@ -206,10 +232,31 @@ fn one_line(error: &clap::Error, args: &[OsString]) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
+    let meant = suggestion(error).map(|meant| format!("; did you mean {meant}?"));
+    let said = format!("{said}{}", meant.unwrap_or_default());
     match variable(error, args) {
         Some(name) => format!("error: environment variable {name}: {said}"),
         None => format!("error: {said}"),
     }
+}
+
+/// What the user may have meant.
+fn suggestion(error: &clap::Error) -> Option<&str> {
+    let kinds = [
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+    ];
+    kinds.into_iter().find_map(|kind| {
+        let context = error.get(kind)?;
+        if let ContextValue::Strings(meant) = context {
+            return meant.first().map(String::as_str);
+        }
+        let ContextValue::String(meant) = context else {
+            return None;
+        };
+        Some(meant.as_str())
+    })
 }
 
 /// The environment variable that the error is about, if the value came from it.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::live::codes::{self, Code};
 use crate::plan::facts::reason::Reason;
+use crate::similar::did_you_mean;
 use crate::terms::failure::Class;
 
 #[cfg(test)]
@@ -21,11 +22,19 @@ pub fn explain(word: &str) -> Result<String, String> {
         .map(of_reason)
         .or_else(|| code.map(of_code))
         .ok_or_else(|| {
+            let similar = did_you_mean(word, words());
             format!(
                 "{word:?} is neither an error code nor a reason that is known here: \
-             they look like LIVE.100011001 and Conflict"
+             they look like LIVE.100011001 and Conflict{similar}"
             )
         })
+}
+
+/// All that can be explained.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let reasons = Reason::ALL.into_iter().map(Reason::as_str);
+    let codes = codes::FAMILIES.iter().flat_map(|(_, codes)| *codes);
+    reasons.chain(codes.map(|code| code.code))
 }
 
 /// What a person does about a reason or an error code, if it is one that is known.

@@ -23,5 +23,6 @@ pub mod metrics;
 pub mod plan;
 pub mod platform;
 pub mod run;
+mod similar;
 pub mod stop;
 pub mod terms;

@@ -3,12 +3,13 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use recording_callback_operator::api::crd;
+use recording_callback_operator::api::{crd, json_schema};
 use recording_callback_operator::command::mark::{self, Mark};
 use recording_callback_operator::command::notifications::{serve, verify};
 use recording_callback_operator::command::output::tell;
+use recording_callback_operator::command::status::watch;
 use recording_callback_operator::command::{
-    CommandOutput, doctor, ended, import, orphans, plan, release, status,
+    CommandOutput, completion, doctor, ended, import, orphans, plan, release, status,
 };
 use recording_callback_operator::config::objects::Output;
 use recording_callback_operator::config::{self, Command, EarlyExit, RunConfig, manual};
@@ -21,11 +22,18 @@ use tokio::runtime::{Builder, Runtime};
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
+    if completion::is_completed() {
+        return ExitCode::SUCCESS;
+    }
     match config::parse(std::env::args_os()) {
         Ok(Command::Run(config)) => controller(*config),
-        Ok(Command::Crd) => print(crd::yaml().map_err(|error| error.to_string())),
+        Ok(Command::Crd { json_schema: true }) => print(Ok(json_schema::text())),
+        Ok(Command::Crd { json_schema: false }) => {
+            print(crd::yaml().map_err(|error| error.to_string()))
+        }
         Ok(Command::Explain { code }) => print(explain::explain(&code)),
         Ok(Command::Release(args)) => at_cluster(release::run(args)),
+        Ok(Command::Status(args)) if args.watch => at_cluster(watch::run(args)),
         Ok(Command::Status(args)) => at_cluster(status::run(args)),
         Ok(Command::Doctor(args)) => at_cluster(doctor::run(args)),
         Ok(Command::Orphans(args)) => at_cluster(orphans::run(args)),
@@ -42,7 +50,7 @@ fn main() -> ExitCode {
             let served = serve::run(args).await.map_err(|error| format!("{error:#}"));
             ended(served, Output::Table)
         }),
-        Ok(Command::Completion { shell }) => print(Ok(manual::completion(shell))),
+        Ok(Command::Completion { shell }) => print(completion::registration(shell)),
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(EarlyExit::Help(text)) => print(Ok(text)),
         Err(EarlyExit::Usage { line, code }) => {

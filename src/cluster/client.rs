@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Uri;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::config::{
     AuthInfo, Cluster, Config, Context, ExecAuthCluster, InClusterError, Kubeconfig,
@@ -21,6 +22,7 @@ use super::error::{ClusterError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::pulse::Pulse;
+use crate::similar::did_you_mean;
 
 /// How long a call that is not a watch may take.
 pub const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -77,10 +79,14 @@ pub enum ClusterAccessError {
     #[error("kubeconfig: no current-context: choose one with --context; there are: {0}")]
     NoContext(String),
     /// The chosen context is not there.
-    #[error("kubeconfig: no context {name:?}: choose one with --context; there are: {known}")]
+    #[error(
+        "kubeconfig: no context {name:?}: choose one with --context; there are: {known}{meant}"
+    )]
     UnknownContext {
         /// What was asked for.
         name: String,
+        /// What may have been meant.
+        meant: String,
         /// What there is.
         known: String,
     },
@@ -237,8 +243,38 @@ fn chosen_context(
         .and_then(|context| context.context.clone())
         .ok_or_else(|| ClusterAccessError::UnknownContext {
             name: name.to_owned(),
+            meant: did_you_mean(
+                name,
+                kubeconfig.contexts.iter().map(|known| known.name.as_str()),
+            ),
             known: known(),
         })
+}
+
+/// The names of the namespaces.
+pub async fn namespaces(client: kube::Client) -> Result<Vec<String>, ClusterError> {
+    let api = kube::Api::<Namespace>::all(client);
+    let params = kube::api::ListParams::default();
+    let listed = call("list the namespaces", api.list_metadata(&params)).await?;
+    Ok(listed
+        .items
+        .iter()
+        .map(kube::ResourceExt::name_any)
+        .collect())
+}
+
+/// The names of the contexts of the kubeconfig files that are meant; none where they can't be read.
+pub fn contexts(named: &[PathBuf], usual: Option<&Path>) -> Vec<String> {
+    let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
+    if files.is_empty() {
+        files.extend(usual);
+    }
+    let read = files
+        .iter()
+        .filter_map(|file| Kubeconfig::read_from(file).ok());
+    read.flat_map(|kubeconfig| kubeconfig.contexts)
+        .map(|context| context.name)
+        .collect()
 }
 
 /// The certificate authorities of the cluster: those of the file, else those of the operating system. Where none is needed, an

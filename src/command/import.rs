@@ -1,6 +1,7 @@
 //! `import`: manifests for the callbacks of a project that no object holds. Applied, they are taken over as they are: nothing is
 //! changed at the cloud. Changes nothing itself.
 
+mod files;
 mod manifest;
 
 use kube::core::{DynamicObject, ObjectMeta};
@@ -65,6 +66,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
             }
         }
     }
+    let text = delivered(&manifests, args, &mut problems)?;
     tell_problems(&problems);
     if !manifests.is_empty() {
         tell(
@@ -72,7 +74,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
         );
     }
     Ok(CommandOutput {
-        text: text(&manifests, args.output)?,
+        text,
         exit: ExitStatus::of(problems.is_empty()),
     })
 }
@@ -103,6 +105,45 @@ async fn refusal(raw: &RawObjects, manifest: &Value) -> Result<(), String> {
         Err(error) if !error.is_forbidden() || error.is_terminating() => Err(error.with_remedy()),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// A manifest as it is written.
+struct Manifest {
+    name: String,
+    text: String,
+}
+
+/// The manifests, or where they were written to.
+fn delivered(
+    manifests: &[Value],
+    args: &ImportArgs,
+    problems: &mut Vec<String>,
+) -> anyhow::Result<String> {
+    let Some(directory) = &args.directory else {
+        return text(manifests, args.output);
+    };
+    let ending = match args.output {
+        Manifests::Json => "json",
+        Manifests::Yaml => "yaml",
+    };
+    let mut written = Vec::new();
+    for manifest in manifests {
+        let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
+        written.push(Manifest {
+            name: name.unwrap_or_default().to_owned(),
+            text: match args.output {
+                Manifests::Json => format!("{manifest:#}\n"),
+                Manifests::Yaml => serde_saphyr::to_string(manifest)?,
+            },
+        });
+    }
+    let written = files::write(directory, ending, &written, args.force);
+    problems.extend(written.problems);
+    let paths = written
+        .paths
+        .iter()
+        .map(|path| format!("{}\n", path.display()));
+    Ok(paths.collect())
 }
 
 fn text(manifests: &[Value], output: Manifests) -> anyhow::Result<String> {

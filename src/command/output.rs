@@ -2,7 +2,12 @@
 
 use std::io::Write as _;
 
+mod fitting;
+
+use std::ops::RangeInclusive;
+
 use comfy_table::{Table, presets};
+use console::{Term, measure_text_width};
 use serde::Serialize;
 use serde_json::json;
 
@@ -68,8 +73,22 @@ pub fn tell_problems(problems: &[String]) {
     }
 }
 
-/// A table; empty without rows, as its heads would tell nothing.
+/// A table; empty without rows, as its heads would tell nothing. On a terminal it is made to fit.
 pub fn table<T: TableRow>(rows: &[T]) -> String {
+    let terminal = Term::stdout();
+    let size = terminal.size_checked().filter(|_| terminal.is_term());
+    let told = whole_table(rows);
+    match size {
+        Some((_, width)) if !fits(&told, width.into()) => fitting::table(rows, width.into()),
+        _ => told,
+    }
+}
+
+fn fits(text: &str, width: usize) -> bool {
+    text.lines().all(|line| measure_text_width(line) <= width)
+}
+
+fn whole_table<T: TableRow>(rows: &[T]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -89,8 +108,27 @@ pub fn printable(text: &str) -> String {
     if text.is_empty() {
         return "-".to_owned();
     }
-    let clean = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(clean).collect()
+    let is_obeyed = |c: char| c.is_control() || TURNS_TEXT.iter().any(|range| range.contains(&c));
+    let clean = |c: char| if is_obeyed(c) { ' ' } else { c };
+    let clean: String = text.chars().map(clean).collect();
+    if clean.chars().any(is_right_to_left) {
+        // Without them what follows on the line would be shown before it.
+        return format!("\u{2068}{clean}\u{2069}");
+    }
+    clean
+}
+
+/// Characters that are not seen and turn what follows, or end the line.
+const TURNS_TEXT: [RangeInclusive<char>; 4] = [
+    '\u{200e}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2066}'..='\u{2069}',
+    '\u{61c}'..='\u{61c}',
+];
+
+/// Hebrew, Arabic and their neighbours.
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 /// Whether the page about commands shows this text, as an example.
@@ -141,6 +179,25 @@ mod tests {
             "NAME           ID\npush-example    [2Jid\n中             -\n"
         );
         assert_eq!(table::<SamplePair>(&[]), "");
+    }
+
+    #[test]
+    fn what_is_wide_or_written_from_the_right_stays_in_its_column() {
+        let row = |name| SamplePair { name, id: "id" };
+        let rows = [row("👩‍👩‍👧‍👦-app"), row("تطبيق"), row("a\u{202e}b"), row("🇨🇳")];
+        let text = table(&rows);
+        let widths: Vec<usize> = text
+            .lines()
+            .map(|line| measure_text_width(line.trim_end()) - 2)
+            .collect();
+        assert!(
+            widths.iter().all(|width| *width == widths[0]),
+            "{text}: {widths:?}"
+        );
+        assert!(
+            text.contains("\u{2068}تطبيق\u{2069}") && text.contains("a b"),
+            "{text}"
+        );
     }
 
     #[test]

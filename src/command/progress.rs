@@ -1,8 +1,10 @@
 //! A progress bar for what waits for the cloud: on stderr, and only where that is a terminal. Never part of what a command prints.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::cloud::CALLS_PER_MINUTE;
+use crate::config;
 
 /// Callbacks of a page.
 const PAGE: u64 = 100;
@@ -15,6 +17,9 @@ impl Progress {
     /// Shows nothing before the first page.
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
+        if !config::is_able_terminal(&Term::stderr()) {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} callbacks of {msg}") {
             bar.set_style(style);
         }

@@ -2,6 +2,7 @@
 
 mod story;
 mod text;
+pub mod watch;
 
 use jiff::Timestamp;
 
@@ -9,21 +10,25 @@ use self::story::ObjectStory;
 use super::output::{render_with, tell, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus, chosen, readable};
-use crate::config::objects::ObjectsArgs;
+use crate::config::objects::StatusArgs;
 
 /// Tells of the objects that `args` name.
-pub async fn run(args: ObjectsArgs) -> CommandOutput {
+pub async fn run(args: StatusArgs) -> CommandOutput {
+    ended(told(&args).await, args.print.output)
+}
+
+async fn told(args: &StatusArgs) -> Result<CommandOutput, String> {
     let told = at_cluster(&args.objects.scope.cluster, async |cluster| {
-        stories(cluster, &args).await
+        stories(cluster, args).await
     });
-    ended(told.await, args.print.output)
+    told.await
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "says how long ago; decides nothing"
 )]
-async fn stories(cluster: &CommandCluster, args: &ObjectsArgs) -> anyhow::Result<CommandOutput> {
+async fn stories(cluster: &CommandCluster, args: &StatusArgs) -> anyhow::Result<CommandOutput> {
     let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
     if objects.is_empty() && problems.is_empty() {
         tell("there is no RecordingCallback there");

@@ -1,19 +1,9 @@
-//! What is made of the command line's grammar: shell completion and man pages. Pure.
+//! What is made of the command line's grammar: man pages. Pure.
 
 use clap::CommandFactory as _;
-use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
 use super::Cli;
-
-/// A shell's completion script.
-pub fn completion(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    let mut grammar = Cli::command();
-    let name = grammar.get_name().to_owned();
-    generate(shell, &mut grammar, name, &mut script);
-    script
-}
 
 /// The man page of the program, or of one of its commands.
 pub fn man(command: Option<&str>) -> Result<Vec<u8>, String> {

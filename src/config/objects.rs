@@ -26,6 +26,20 @@ pub struct ObjectsArgs {
     pub print: OutputArgs,
 }
 
+/// The flags of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct StatusArgs {
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: ObjectSelection,
+    /// How to print the answer.
+    #[command(flatten)]
+    pub print: OutputArgs,
+    /// Go on, and tell it again whenever it changes, until it is interrupted
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
 /// One object, or all that there are.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[group(required = true, multiple = false)]

@@ -1,5 +1,7 @@
 //! The flags of `orphans` and `import`. Grammar and checks only.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::cloud::CloudArgs;
@@ -44,6 +46,12 @@ pub struct ImportArgs {
     /// How to print the manifests
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml", value_enum)]
     pub output: Manifests,
+    /// Write one file for each object into this directory, and print their names; what is there already is left as it is
+    #[arg(long, value_name = "DIRECTORY")]
+    pub directory: Option<PathBuf>,
+    /// Write over files of the directory that say something else
+    #[arg(long, requires = "directory")]
+    pub force: bool,
 }
 
 /// How manifests are printed.

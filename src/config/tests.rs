@@ -262,8 +262,10 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "field-manager",
         "force-conflicts",
         "app",
+        "directory",
         "domain",
         "exec",
+        "force",
         "forward",
         "check-urls",
         "offline",
@@ -274,6 +276,8 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "release",
         "secret",
         "server-side",
+        "json-schema",
+        "watch",
     ];
     let mut count = 0;
     for command in Cli::command().get_subcommands() {

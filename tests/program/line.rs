@@ -98,6 +98,35 @@ fn the_crd_is_printed() {
 }
 
 #[test]
+fn the_json_schema_is_printed() {
+    let (status, stdout, stderr) = output(&mut program("crd --json-schema"));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    let schema: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(schema["properties"]["kind"]["enum"][0], "RecordingCallback");
+}
+
+#[test]
+fn a_slip_is_answered_with_what_may_have_been_meant() {
+    for (line, code, meant) in [
+        ("stauts push", 2, "did you mean status?"),
+        (
+            "run --resync-intervall 1m",
+            2,
+            "did you mean --resync-interval?",
+        ),
+        (
+            "verify-notification --sign-type HMACSHA25",
+            2,
+            "did you mean HMACSHA256?",
+        ),
+        ("explain Conflcit", 1, "did you mean Conflict?"),
+        ("explain LIVE.1000110011", 1, "did you mean LIVE.100011001?"),
+    ] {
+        refused(&mut program(line), code, &[meant]);
+    }
+}
+
+#[test]
 fn a_code_is_explained() {
     let (status, stdout, stderr) = output(&mut program("explain LIVE.100011001"));
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
@@ -109,10 +138,9 @@ fn a_code_is_explained() {
 fn shells_and_manuals_know_every_command() {
     for (line, words) in [
         (
-            "completion bash",
-            ["complete -F", "resync-interval", "release"],
+            "completion zsh",
+            ["#compdef", "recording-callback-operator", "COMPLETE"],
         ),
-        ("completion zsh", ["#compdef", "resync-interval", "release"]),
         ("man", [".TH", "NAME", "release"]),
         ("man run", [".TH", "RESYNC_INTERVAL", "concurrency"]),
     ] {

@@ -87,18 +87,26 @@ impl Reading {
         if !self.done.contains(&ListFilter::All) {
             return Some((ListFilter::All, (LAST_OFFSET / PAGE) as usize));
         }
-        let rows = self.rows.values();
-        let domains = rows.clone().map(KeptRow::domain).chain(known.iter());
-        let domains = domains.cloned().map(ListFilter::Domain);
-        let apps = rows.map(KeptRow::app).cloned().map(ListFilter::App);
-        let left = |filters: BTreeSet<ListFilter>| -> Vec<ListFilter> {
-            filters.difference(&self.done).cloned().collect()
-        };
-        let (domains, apps) = (left(domains.collect()), left(apps.collect()));
+        let domains = self.rows.values().map(KeptRow::domain).chain(known);
+        let domains = self.left(domains, ListFilter::Domain);
+        let apps = self.left(self.rows.values().map(KeptRow::app), ListFilter::App);
         let is_by_app = domains.is_empty() || (!apps.is_empty() && apps.len() < domains.len());
         let fewer = if is_by_app { apps } else { domains };
         let count = fewer.len();
         Some((fewer.into_iter().next()?, count))
+    }
+
+    /// The lists by these words that are not read yet.
+    fn left<'a>(
+        &self,
+        words: impl Iterator<Item = &'a String>,
+        filter: fn(String) -> ListFilter,
+    ) -> Vec<ListFilter> {
+        let words: BTreeSet<&String> = words.collect();
+        let filters = words.into_iter().cloned().map(filter);
+        filters
+            .filter(|filter| !self.done.contains(filter))
+            .collect()
     }
 
     fn add(&mut self, filter: &ListFilter, page: Page) {

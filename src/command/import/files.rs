@@ -1,0 +1,106 @@
+//! Manifests as files of a directory, one for each. What is there already is somebody's: it is not written over unless that is asked for.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::Manifest;
+
+/// What became of the files.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct WrittenFiles {
+    /// Those that have their manifest now, whether they had it before or not.
+    pub(super) paths: Vec<PathBuf>,
+    /// A sentence for each that was left as it is.
+    pub(super) problems: Vec<String>,
+}
+
+/// Writes each manifest to the file of its name.
+pub(super) fn write(
+    directory: &Path,
+    ending: &str,
+    manifests: &[Manifest],
+    force: bool,
+) -> WrittenFiles {
+    let mut written = WrittenFiles::default();
+    if let Err(error) = fs::create_dir_all(directory) {
+        let problem = format!("{} can't be made: {error}", directory.display());
+        written.problems.push(problem);
+        return written;
+    }
+    for manifest in manifests {
+        let path = directory.join(format!("{}.{ending}", manifest.name));
+        match write_file(&path, manifest.text.as_bytes(), force) {
+            Ok(()) => written.paths.push(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                written.problems.push(format!(
+                    "{} is there and says something else: it is left as it is, --force writes over it",
+                    path.display()
+                ));
+            }
+            Err(error) => {
+                let problem = format!("{} can't be written: {error}", path.display());
+                written.problems.push(problem);
+            }
+        }
+    }
+    written
+}
+
+fn write_file(path: &Path, text: &[u8], force: bool) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    if force {
+        // At once or not at all.
+        let part = path.with_extension("part");
+        fs::write(&part, text)?;
+        return fs::rename(part, path);
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).open(path)?;
+    file.write_all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_says_something_else_is_left_unless_force_is_given() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let directory = directory.path().join("callbacks");
+        let manifest = |name: &str, text: &str| Manifest {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        };
+        let (one, two) = (manifest("one", "spec: 1\n"), manifest("two", "spec: 2\n"));
+        let paths = ["one.yaml", "two.yaml"].map(|name| directory.join(name));
+        let first = write(&directory, "yaml", &[one], false);
+        assert_eq!(
+            (first.paths, first.problems),
+            (vec![paths[0].clone()], vec![])
+        );
+        let changed = manifest("one", "spec: 3\n");
+        let all = [changed, two];
+        let second = write(&directory, "yaml", &all, false);
+        assert_eq!(second.paths, [paths[1].clone()]);
+        assert!(
+            second.problems[0].contains("--force"),
+            "{:?}",
+            second.problems
+        );
+        assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "spec: 1\n");
+        let third = write(&directory, "yaml", &all, true);
+        assert_eq!((third.paths.len(), third.problems.len()), (2, 0));
+        assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "spec: 3\n");
+        assert_eq!(
+            write(&directory, "yaml", &all, false),
+            third,
+            "the same is no change"
+        );
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+        let problems = write(&paths[0], "yaml", &all, false).problems;
+        assert!(problems[0].contains("can't be made"), "{problems:?}");
+    }
+}
