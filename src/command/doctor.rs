@@ -42,6 +42,7 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     let is_reached = !server.is_failure();
     let mut findings = vec![server];
     if !is_reached {
+        findings.extend(proxies::of_unreached(at.server()));
         return Ok(findings);
     }
     findings.push(cluster::crd(&client).await);

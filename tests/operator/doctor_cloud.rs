@@ -1,13 +1,9 @@
 //! What `doctor` asks the cloud, and what that costs.
 
-use live_simulator::{
-    KnownCredential, KnownUser, Listen, LoggedOperation, RecordRule, Simulator, SimulatorSettings,
-};
+use live_simulator::{KnownCredential, KnownUser, LoggedOperation, RecordRule};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::support::{
-    chart::{Chart, Mode},
     lease::leads,
     program,
     world::{AK, OperatorWorld, PROJECT, SK},
@@ -80,7 +76,7 @@ async fn a_user_costs_one_login_wherever_the_project_is_named() {
 }
 
 /// The findings of a check, and whether none failed at all.
-async fn findings(
+pub(crate) async fn findings(
     world: &OperatorWorld,
     check: &str,
     more: &[&str],
@@ -107,7 +103,13 @@ async fn findings(
 }
 
 /// The only finding of a check, if that ended so and says all of this.
-async fn finds(world: &OperatorWorld, check: &str, more: &[&str], result: &str, words: &[&str]) {
+pub(crate) async fn finds(
+    world: &OperatorWorld,
+    check: &str,
+    more: &[&str],
+    result: &str,
+    words: &[&str],
+) {
     let (found, succeeded) = findings(world, check, more).await;
     let is_found = found.len() == 1 && found[0].0 == result;
     assert!(
@@ -170,201 +172,4 @@ async fn whether_a_callback_can_ever_fire_is_told_by_the_record_rules() {
         .rev()
         .take_while(|call| call.operation != LoggedOperation::ListRules);
     assert!(by_operator.count() > 0, "and no reconcile asks for them");
-}
-
-/// A world with a chart's Deployment.
-async fn deployed() -> (OperatorWorld, Chart) {
-    let mut world = OperatorWorld::new().await;
-    let chart = Chart::rendered(Mode::Namespaced, world.namespace.name());
-    world.install(&chart).await;
-    chart.deploy().await;
-    (world, chart)
-}
-
-fn args(deployment: &mut Value) -> &mut Vec<Value> {
-    let args = &mut deployment["spec"]["template"]["spec"]["containers"][0]["args"];
-    args.as_array_mut().unwrap()
-}
-
-/// Makes it one of another release, with a Lease of its own.
-fn another_release(deployment: &mut Value) {
-    deployment["metadata"]["name"] = json!("second-operator");
-    deployment["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("second");
-    // A release with other names than the usual ones is found by the operator's own label.
-    deployment["metadata"]["labels"]["app.kubernetes.io/name"] = json!("renamed");
-    let lease = args(deployment)
-        .iter_mut()
-        .find(|arg| arg.as_str().unwrap().starts_with("--lease-name"));
-    *lease.unwrap() = json!("--lease-name=second-operator");
-}
-
-#[tokio::test]
-async fn two_operators_that_serve_the_same_objects_are_a_failure_and_others_are_told_apart() {
-    let (world, chart) = deployed().await;
-    chart.deploy_changed(another_release).await;
-    let (found, succeeded) = findings(&world, "Operator", &["--offline"]).await;
-    let failed: Vec<_> = found
-        .iter()
-        .filter(|(result, _)| result == "Failed")
-        .collect();
-    assert!(
-        !succeeded && found.len() == 3 && failed.len() == 1,
-        "{found:#?}"
-    );
-    for words in ["second-operator", "both serve the same namespaces"] {
-        assert!(failed[0].1.contains(words), "{failed:#?}");
-    }
-    // One is meant, by its release.
-    let (found, _) = findings(&world, "Operator", &["--offline", "--release", "second"]).await;
-    assert!(
-        found.len() == 1 && found[0].1.contains("second-operator"),
-        "{found:#?}"
-    );
-    let none = ["no operator of this release", "second (", "release ("];
-    finds(
-        &world,
-        "Operator",
-        &["--offline", "--release", "third"],
-        "Failed",
-        &none,
-    )
-    .await;
-
-    // With labels of their own, it hangs on the objects; another container may stand before the operator's.
-    let of_labels = |label: &'static str| {
-        move |deployment: &mut Value| {
-            another_release(deployment);
-            args(deployment).push(json!(format!("--label-selector={label}")));
-            let containers = &mut deployment["spec"]["template"]["spec"]["containers"];
-            let sidecar = json!({ "name": "mesh", "image": "mesh", "args": ["proxy"] });
-            containers.as_array_mut().unwrap().insert(0, sidecar);
-        }
-    };
-    chart.deploy_changed(of_labels("team=a")).await;
-    let (found, _) = findings(&world, "Operator", &["--offline"]).await;
-    assert!(
-        found.iter().all(|(result, _)| result == "Warning"),
-        "no replicas, and no more: {found:#?}"
-    );
-    world.create("push", json!({})).await;
-    let label = json!({ "metadata": { "labels": { "team": "a" } } });
-    world.patch("push", label).await;
-    let (found, _) = findings(&world, "Operator", &["--offline"]).await;
-    let shared = format!(
-        "both serve 1 object together, {}/push",
-        world.namespace.name()
-    );
-    assert!(
-        found
-            .iter()
-            .any(|(result, told)| result == "Failed" && told.contains(&shared)),
-        "{found:#?}"
-    );
-}
-
-#[tokio::test]
-async fn what_operators_call_in_other_ways_is_not_guessed() {
-    let (world, chart) = deployed().await;
-    chart
-        .deploy_changed(|deployment| {
-            another_release(deployment);
-            args(deployment).push(json!("--label-selector=team=a"));
-            args(deployment).push(json!("--ambient-credentials-namespaces=*"));
-        })
-        .await;
-    world.create("push", json!({})).await;
-    let (found, _) = findings(&world, "Cloud", &[]).await;
-    let asks = ["--release release", "--release second"];
-    assert!(
-        found.len() == 1 && asks.iter().all(|words| found[0].1.contains(words)),
-        "{found:#?}"
-    );
-    assert_eq!(world.calls(), []);
-    let (found, _) = findings(&world, "Cloud", &["--release", "release"]).await;
-    assert!(found[0].0 == "Ok", "{found:#?}");
-}
-
-#[tokio::test]
-async fn a_proxy_variable_of_the_deployment_is_told_by_its_name() {
-    let (world, chart) = deployed().await;
-    let with = |variables: Value| {
-        move |deployment: &mut Value| {
-            let env = &mut deployment["spec"]["template"]["spec"]["containers"][0]["env"];
-            env.as_array_mut()
-                .unwrap()
-                .extend(variables.as_array().unwrap().iter().cloned());
-        }
-    };
-    assert_eq!(findings(&world, "Proxy", &["--offline"]).await.0, []);
-    let bad = json!([{ "name": "HTTPS_PROXY", "value": "socks5://user:hunter22@p" }]);
-    chart.deploy_changed(with(bad)).await;
-    let words = ["HTTPS_PROXY can't be used", "socks5"];
-    finds(&world, "Proxy", &["--offline"], "Failed", &words).await;
-    let (found, _) = findings(&world, "Proxy", &["--offline"]).await;
-    assert!(!found[0].1.contains("hunter22"), "{found:#?}");
-    let secret = json!([{ "name": "HTTPS_PROXY", "value": null,
-        "valueFrom": { "secretKeyRef": { "name": "proxy", "key": "url" } } }]);
-    chart.deploy_changed(with(secret)).await;
-    let (found, _) = findings(&world, "Proxy", &["--offline"]).await;
-    assert!(
-        found[0].0 == "Unknown" && found[0].1.contains("HTTPS_PROXY comes from"),
-        "{found:#?}"
-    );
-}
-
-#[tokio::test]
-async fn where_callbacks_go_is_tried_when_it_is_asked_for() {
-    let world = OperatorWorld::new().await;
-    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (plain, gone) = (plain.local_addr().unwrap(), closed.local_addr().unwrap());
-    drop(closed);
-    let cloud = Simulator::start_on(
-        &Listen {
-            tls: true,
-            ..Listen::default()
-        },
-        SimulatorSettings::default(),
-    )
-    .unwrap();
-    let urls = [
-        ("plain", format!("http://{plain}/a")),
-        ("again", format!("http://{plain}/b")),
-        ("gone", format!("https://{gone}/")),
-        ("nameless", "https://hooks.invalid/".to_owned()),
-        ("tls", format!("{}/x", cloud.endpoint())),
-    ];
-    for (name, url) in &urls {
-        world
-            .create(name, json!({ "notifyCallbackURL": url }))
-            .await;
-    }
-    assert_eq!(findings(&world, "URL", &["--offline"]).await.0, []);
-    let (found, succeeded) = findings(&world, "URL", &["--offline", "--check-urls"]).await;
-    assert!(
-        succeeded && found.len() == 4,
-        "a hint is no failure, and a host is tried once: {found:#?}"
-    );
-    let told = |subject: &str, result: &str, words: &str| {
-        let is = |(is, told): &&(String, String)| {
-            is == result && told.contains(subject) && told.contains(words)
-        };
-        assert!(
-            found.iter().any(|finding| is(&finding)),
-            "{subject} {words}: {found:#?}"
-        );
-    };
-    told(
-        &plain.to_string(),
-        "Ok",
-        "2 objects notify there without TLS",
-    );
-    told(&gone.to_string(), "Warning", "no connection to");
-    told("hooks.invalid", "Warning", "does not resolve");
-    told(&cloud.endpoint(), "Warning", "certificate is not accepted");
-    assert!(
-        found.iter().all(|(_, told)| told.contains("seen from ")),
-        "{found:#?}"
-    );
-    assert_eq!(world.calls(), []);
 }

@@ -24,6 +24,7 @@ mod credentials_target;
 mod deletion;
 mod doctor;
 mod doctor_cloud;
+mod doctor_surroundings;
 mod drift;
 mod duplicates;
 mod errors;

@@ -98,6 +98,11 @@ fn of(subject: &str, proxies: &Proxies, endpoints: &BTreeSet<&str>) -> Vec<Findi
     findings
 }
 
+/// The same where the API server can't be reached: other programs may reach it by the proxy.
+pub(super) fn of_unreached(server: &str) -> Option<Finding> {
+    past_the_api_server(&Proxies::from_environment(), server)
+}
+
 /// Other programs take the proxy to the API server, too.
 fn past_the_api_server(here: &Proxies, server: &str) -> Option<Finding> {
     let proxy = here.way_to(server).ok()??;
