@@ -181,11 +181,6 @@ impl CommandCloud {
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
-
-    /// What time it is here.
-    pub(super) fn now(&self) -> Timestamp {
-        local_time()
-    }
 }
 
 /// Lists as one account.
@@ -237,7 +232,8 @@ impl CallMeter for Unmetered {
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
 }
 
+/// What time it is here.
 #[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-fn local_time() -> Timestamp {
+pub(super) fn local_time() -> Timestamp {
     Timestamp::now()
 }

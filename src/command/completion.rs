@@ -50,16 +50,16 @@ fn answer_kubectl() {
     let last = args.len().saturating_sub(1);
     let directory = std::env::current_dir().ok();
     let found = complete(&mut grammar(), args, last, directory.as_deref());
-    let mut text = String::new();
+    let mut out = std::io::stdout().lock();
     for candidate in found.unwrap_or_default() {
         let value = candidate.get_value().to_string_lossy();
         let help = candidate.get_help().map(ToString::to_string);
         let help = help.unwrap_or_default();
         let help = help.lines().next().unwrap_or_default();
-        text.push_str(&format!("{value}\t{help}\n"));
+        // Nobody is there to be told that it can't be written.
+        let _ = writeln!(out, "{value}\t{help}");
     }
-    // Nobody is there to be told that it can't be written.
-    let _ = std::io::stdout().write_all(format!("{text}:4\n").as_bytes());
+    let _ = writeln!(out, ":4");
 }
 
 /// The script by which a shell asks.
@@ -127,9 +127,9 @@ fn namespaces() -> Vec<CompletionCandidate> {
 
 fn contexts() -> Vec<CompletionCandidate> {
     let usual = ClusterArgs::usual_kubeconfig();
-    let named = CommandLine::read().cluster().kubeconfigs();
-    let names = client::contexts(&named, usual.as_deref());
-    names.into_iter().map(CompletionCandidate::new).collect()
+    let files = CommandLine::read().cluster().kubeconfigs();
+    let contexts = client::contexts(&files, usual.as_deref());
+    contexts.into_iter().map(CompletionCandidate::new).collect()
 }
 
 fn codes() -> Vec<CompletionCandidate> {
