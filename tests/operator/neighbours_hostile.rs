@@ -256,41 +256,18 @@ async fn answer(mut stream: TcpStream, manner: usize) -> std::io::Result<()> {
     };
     while stream.read(&mut request).await? > 0 {
         stream.write_all(head.as_bytes()).await?;
-        while manner > 2 {
-            stream.write_all(b" ").await?;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+        if manner > 2 {
+            break;
         }
     }
-    Ok(())
+    loop {
+        stream.write_all(b" ").await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
-#[tokio::test]
-async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
-    let world = OperatorWorld::new().await;
-    let mut hosts = vec![
-        "http://nowhere.invalid".to_owned(),
-        "http://127.0.0.1:1".to_owned(),
-    ];
-    for manner in 0..4 {
-        hosts.push(strange_server(manner).await);
-    }
-    let allowed = format!(
-        "--allowed-endpoints={},{}",
-        world.cloud.endpoint(),
-        hosts.join(",")
-    );
-    let flags = [allowed.as_str(), "--resync-interval=3s", "--concurrency=4"];
-    let operator = world.operator_with(&flags).await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    let before = eventually("the project is swept", LIMIT, async || {
-        let series = series(&operator).await;
-        let swept = |series: &String| series.contains("inventory_age_seconds");
-        series.iter().any(swept).then_some(series)
-    })
-    .await;
-    let lines = told(&operator);
-
+/// Accounts of which nothing exists: each has a user or key, a region, a project and a host of its own.
+async fn make_up_accounts(world: &OperatorWorld, hosts: &[String]) {
     stream::iter(0..MANY)
         .for_each_concurrent(8, async |number| {
             let name = format!("wrong-{number}");
@@ -322,13 +299,13 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
             ];
             let values = credential.into_iter().chain(more);
             make_secret(
-                &world,
+                world,
                 &name,
                 values.map(|(key, value)| (key.to_owned(), value.into_bytes())),
             )
             .await;
             make(
-                &world,
+                world,
                 &name,
                 &json!({}),
                 &json!({"credentialsSecretRef": {"name": name}}),
@@ -336,6 +313,36 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
             .await;
         })
         .await;
+}
+
+#[tokio::test]
+async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
+    let world = OperatorWorld::new().await;
+    let mut hosts = vec![
+        "http://nowhere.invalid".to_owned(),
+        "http://127.0.0.1:1".to_owned(),
+    ];
+    for manner in 0..4 {
+        hosts.push(strange_server(manner).await);
+    }
+    let allowed = format!(
+        "--allowed-endpoints={},{}",
+        world.cloud.endpoint(),
+        hosts.join(",")
+    );
+    let flags = [allowed.as_str(), "--resync-interval=3s", "--concurrency=4"];
+    let operator = world.operator_with(&flags).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    let before = eventually("the project is swept", LIMIT, async || {
+        let series = series(&operator).await;
+        let swept = |series: &String| series.contains("inventory_age_seconds");
+        series.iter().any(swept).then_some(series)
+    })
+    .await;
+    let lines = told(&operator);
+
+    make_up_accounts(&world, &hosts).await;
     answered(&world, "wrong-").await;
 
     // The others are created and edited as if alone.
