@@ -20,6 +20,7 @@ pub use self::deadline::Deadline;
 pub use self::http_transport::{HttpTransport, HttpTransportError};
 pub use self::probe::{Reached, Unreached, probe};
 pub use self::proxy::{BadVariable, Proxies};
+pub use self::trust::certificate_problem;
 
 /// The largest body that is read.
 const MAX_BODY: usize = 1024 * 1024;

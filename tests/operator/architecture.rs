@@ -96,7 +96,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("controller", &["crate::command"]),
     (
         "command",
-        &["hyper_util", "crate::controller", "crate::metrics"],
+        &["hyper_util::client", "crate::controller", "crate::metrics"],
     ),
     (
         "declared",

@@ -1,13 +1,14 @@
-//! What the variables about proxies do: for each operator by its Deployment, and for this process. Asks nobody.
+//! What the variables about proxies and certificates do: for each operator by its Deployment, and for this process. Asks nobody.
 
 use std::collections::BTreeSet;
 
 use super::finding::Finding;
 use super::operators::InstalledOperator;
 use crate::api::RecordingCallback;
-use crate::platform::transport::Proxies;
+use crate::platform::transport::{Proxies, certificate_problem};
 
 const CHECK: &str = "Proxy";
+const CERTIFICATES: &str = "Certificates";
 
 /// What this process is called where operators are by their names.
 const HERE: &str = "this command";
@@ -37,6 +38,11 @@ pub(super) fn examine(
     let here = Proxies::from_environment();
     let mut findings = of(HERE, &here, &endpoints);
     findings.extend(past_the_api_server(&here, server));
+    findings.extend(certificate_problem().map(|problem| {
+        let remedy =
+            "correct the variable, or the file; calls to the cloud from here may fail until then";
+        Finding::warning(CERTIFICATES, HERE, problem, remedy)
+    }));
     for operator in operators {
         let Some(environment) = &operator.environment else {
             continue;

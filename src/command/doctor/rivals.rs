@@ -53,7 +53,7 @@ async fn of_two(
         }
         Err(error) => {
             let remedy = "allow list on recordingcallbacks";
-            return Some(Finding::unknown(CHECK, subject, error.to_string(), remedy));
+            return Some(Finding::kept_back(CHECK, subject, &error, remedy));
         }
     };
     let remedy = "let each serve namespaces or labels of its own (watchNamespaces, labelSelector), or uninstall one";

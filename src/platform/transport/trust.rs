@@ -151,6 +151,14 @@ impl Trust {
     }
 }
 
+/// What is wrong with the certificates that the environment of this process names, if anything is.
+pub fn certificate_problem() -> Option<String> {
+    let mut trust = Trust::default();
+    let sources = Source::of_environment();
+    trust.renew(sources.iter().map(Source::read).collect());
+    trust.problem
+}
+
 /// What came of a renewal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Renewal {
