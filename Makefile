@@ -3,14 +3,15 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
-	crash::faults::a_watch_that_falls_silent restored:: watches::taken_over::nor watches::what_a_watch_loses scale:: tenants::a_record_that_somebody_made_up
+	crash::faults::a_watch_that_falls_silent restored:: watches::taken_over::nor watches::what_a_watch_loses scale:: tenants::a_record_that_somebody_made_up \
+	neighbours_hostile::what_is_written
 skip_long := $(foreach long,$(long_tests),--skip $(long))
 
 help: ## List the targets
@@ -107,6 +108,9 @@ test-all: test test-1.37 runbook e2e ## Run all tests and the long ones: every h
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak
 	@echo "== twins: without a mechanism the tests must fail"
 	tests/twins/run.py
+
+bench: need/rust need/go need/python need/cc build/bin/kube ## Measure calls, times, memory and growth, and write docs/performance.md; FIGURES for some of them, BENCH_SIZES
+	@tests/bench/run.sh $(FIGURES)
 
 twins: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py

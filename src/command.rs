@@ -14,14 +14,17 @@ mod progress;
 pub mod release;
 mod remote;
 pub mod status;
+mod trouble;
 
 use anyhow::anyhow;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use kube::core::DynamicObject;
+
+use self::trouble::CommandCluster;
+pub use self::trouble::ended;
 
 use crate::api::RecordingCallback;
 use crate::cluster::client::{ClusterAccess, ClusterAccessError};
-use crate::cluster::raw::RawObjects;
 use crate::config::ClusterArgs;
 use crate::config::objects::ObjectSelection;
 use crate::similar::did_you_mean;
@@ -52,7 +55,7 @@ impl ExitStatus {
         if is_success { Self::Well } else { Self::Failed }
     }
 
-    /// The program's exit code. 2 is that of wrong flags, too, as with kubectl diff and terraform plan.
+    /// The program's exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Well => 0,
@@ -70,11 +73,11 @@ pub fn access(cluster: &ClusterArgs) -> Result<ClusterAccess, ClusterAccessError
 
 /// The one object that is named, or all in the namespaces that are.
 async fn chosen(
-    objects: &RawObjects,
+    cluster: &CommandCluster,
     wanted: &ObjectSelection,
-    usual_namespace: &str,
 ) -> anyhow::Result<Vec<DynamicObject>> {
-    let namespace = wanted.scope.namespace.as_deref().unwrap_or(usual_namespace);
+    let objects = cluster.objects();
+    let namespace = cluster.namespace(wanted.scope.namespace.as_deref());
     let Some(name) = &wanted.which.name else {
         let namespace = (!wanted.scope.all_namespaces).then_some(namespace);
         return Ok(objects.list(namespace).await?);
@@ -84,10 +87,12 @@ async fn chosen(
     }
     // Who may not list has no suggestion.
     let others = objects.list(Some(namespace)).await.unwrap_or_default();
-    let others: Vec<String> = others.iter().map(kube::ResourceExt::name_any).collect();
+    let others: Vec<String> = others.iter().map(ResourceExt::name_any).collect();
     let meant = did_you_mean(name, others.iter().map(String::as_str));
+    let server = cluster.server();
     Err(anyhow!(
-        "there is no RecordingCallback {name} in the namespace {namespace}{meant}"
+        "there is no RecordingCallback {name} in the namespace {namespace}{meant} [API server {server}]; \
+         status --all -A tells of all that there are"
     ))
 }
 
@@ -99,8 +104,16 @@ fn readable(objects: Vec<DynamicObject>) -> (Vec<RecordingCallback>, Vec<String>
         let name = object.name_any();
         match object.try_parse() {
             Ok(object) => read.push(object),
-            Err(error) => problems.push(format!("{namespace}/{name} can't be read: {error}")),
+            Err(error) => problems.push(unreadable(&namespace, &name, &error)),
         }
     }
     (read, problems)
+}
+
+/// That an object can't be read, and what to do.
+fn unreadable(namespace: &str, name: &str, error: &impl std::fmt::Display) -> String {
+    format!(
+        "{namespace}/{name} can't be read: {error}; another version of the program may have written it, or an older CRD let it pass: \
+         kubectl edit rcb {name} -n {namespace}"
+    )
 }

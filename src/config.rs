@@ -161,8 +161,13 @@ pub fn cache_directory() -> Option<PathBuf> {
 pub enum EarlyExit {
     /// Help or the version, asked for: for stdout.
     Help(String),
-    /// A mistake in flags or environment, in one line: for stderr, with exit code 2.
-    Usage(String),
+    /// A mistake in flags or environment, in one line: for stderr.
+    Usage {
+        /// The line.
+        line: String,
+        /// How the program ends.
+        code: u8,
+    },
 }
 
 /// Reads the command line, and the environment where it says nothing.
@@ -174,7 +179,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyE
             command: Command::Run(config),
         }) => match config.checked() {
             Ok(config) => Ok(Command::Run(Box::new(config))),
-            Err(problem) => Err(EarlyExit::Usage(format!("error: {problem}"))),
+            Err(problem) => Err(usage(format!("error: {problem}"), &args)),
         },
         Ok(cli) => Ok(cli.command),
         Err(error)
@@ -185,13 +190,20 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyE
         {
             Err(EarlyExit::Help(error.to_string()))
         }
-        Err(error) => Err(EarlyExit::Usage(one_line(&error, &args))),
+        Err(error) => Err(usage(one_line(&error, &args), &args)),
     }
 }
 
 /// The command line's grammar, for completion.
 pub fn grammar() -> clap::Command {
     cli(std::env::args_os().next().as_ref())
+}
+
+/// The end with a mistake. 2 says of a plan that there are changes, so that its mistakes end with 1, as those of terraform plan.
+fn usage(line: String, args: &[OsString]) -> EarlyExit {
+    let is_plan = args.get(1).is_some_and(|command| command == "plan");
+    let code = if is_plan { 1 } else { 2 };
+    EarlyExit::Usage { line, code }
 }
 
 /// The command line's grammar, with the name in its usage that the user calls the program by.

@@ -92,6 +92,8 @@ pub async fn run(
         crd.served().await;
         leadership.acquired().await;
     };
+    // Made before it leads: what is wrong with the environment is told by a standby, too.
+    let outside = Externals::real(client)?;
     let work = async {
         tokio::select! {
             () = may_lead => {}
@@ -100,7 +102,7 @@ pub async fn run(
         info!("leading");
         lead(
             &config,
-            Externals::real(client)?,
+            outside,
             &health,
             metrics,
             leadership.clone(),

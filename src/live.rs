@@ -7,5 +7,6 @@ pub mod client;
 pub mod codes;
 pub mod looks;
 pub mod notification;
+pub mod rules;
 pub mod sign_key;
 pub mod wire;

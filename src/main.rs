@@ -1,15 +1,17 @@
 //! The binary: allocator, TLS provider, command line, runtime, exit code. Everything else is in the library.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use recording_callback_operator::api::{crd, json_schema};
 use recording_callback_operator::command::mark::{self, Mark};
 use recording_callback_operator::command::notifications::{serve, verify};
+use recording_callback_operator::command::output::tell;
 use recording_callback_operator::command::status::watch;
 use recording_callback_operator::command::{
-    CommandOutput, completion, doctor, import, orphans, plan, release, status,
+    CommandOutput, completion, doctor, ended, import, orphans, plan, release, status,
 };
+use recording_callback_operator::config::objects::Output;
 use recording_callback_operator::config::{self, Command, EarlyExit, RunConfig, manual};
 use recording_callback_operator::live::codes;
 use recording_callback_operator::{explain, log, run};
@@ -40,14 +42,20 @@ fn main() -> ExitCode {
         Ok(Command::Retry(args)) => at_cluster(mark::run(args, Mark::look())),
         Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),
         Ok(Command::Resume(args)) => at_cluster(mark::run(args, Mark::Resume)),
-        Ok(Command::VerifyNotification(args)) => at_cluster(async move { verify::run(&args) }),
-        Ok(Command::ServeNotifications(args)) => at_cluster(serve::run(args)),
+        Ok(Command::VerifyNotification(args)) => at_cluster(async move {
+            let judged = verify::run(&args).map_err(|error| format!("{error:#}"));
+            ended(judged, args.print.output)
+        }),
+        Ok(Command::ServeNotifications(args)) => at_cluster(async move {
+            let served = serve::run(args).await.map_err(|error| format!("{error:#}"));
+            ended(served, Output::Table)
+        }),
         Ok(Command::Completion { shell }) => print(completion::registration(shell)),
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(EarlyExit::Help(text)) => print(Ok(text)),
-        Err(EarlyExit::Usage(line)) => {
-            eprintln!("{line}");
-            ExitCode::from(2)
+        Err(EarlyExit::Usage { line, code }) => {
+            tell(&line);
+            ExitCode::from(code)
         }
     }
 }
@@ -71,10 +79,10 @@ fn controller(config: RunConfig) -> ExitCode {
 }
 
 /// A command of a person, on this thread alone.
-fn at_cluster(command: impl Future<Output = anyhow::Result<CommandOutput>>) -> ExitCode {
+fn at_cluster(command: impl Future<Output = CommandOutput>) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+    let done = runtime.map(|runtime| {
         let done = runtime.block_on(command);
         runtime.shutdown_background();
         done
@@ -84,18 +92,24 @@ fn at_cluster(command: impl Future<Output = anyhow::Result<CommandOutput>>) -> E
             ExitCode::SUCCESS => ExitCode::from(exit.code()),
             code => code,
         },
-        Err(error) => print(Err::<String, _>(format!("{error:#}"))),
+        Err(error) => print(Err::<String, _>(error.to_string())),
     }
 }
 
 fn print(result: Result<impl AsRef<[u8]>, String>) -> ExitCode {
     let printed = result.and_then(|text| {
-        std::io::stdout()
-            .write_all(text.as_ref())
-            .map_err(|error| error.to_string())
+        let mut stdout = std::io::stdout();
+        let written = stdout.write_all(text.as_ref());
+        match written.and_then(|()| stdout.flush()) {
+            // Whoever reads has read enough: | head.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(format!("stdout can't be written: {error}"))
+            }
+            _ => Ok(()),
+        }
     });
     if let Err(text) = printed {
-        eprintln!("error: {text}");
+        tell(&format!("error: {text}"));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

@@ -18,7 +18,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::error::ClusterError;
+use super::error::{ClusterError, told};
+use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::pulse::Pulse;
 use crate::similar::did_you_mean;
@@ -98,7 +99,7 @@ pub enum ClusterAccessError {
         what: &'static str,
     },
     /// The client refuses the configuration, a client certificate for instance.
-    #[error("cannot set up the connection to the API server: {0}")]
+    #[error("cannot set up the connection to the API server: {}", told(.0))]
     Client(kube::Error),
 }
 
@@ -165,9 +166,22 @@ impl ClusterAccess {
         Ok(limited.with_layer(pulse).build())
     }
 
-    /// The address of the API server, for logs.
+    /// A client through whose requests something else looks, too.
+    pub fn client_through(&self, seen: &InFlight) -> Result<kube::Client, ClusterAccessError> {
+        let builder =
+            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
+        Ok(builder.with_layer(seen).build())
+    }
+
+    /// The address of the API server, for logs, without the user and password that it may have.
     pub fn server(&self) -> String {
-        self.config.cluster_url.to_string()
+        let url = &self.config.cluster_url;
+        let authority = url.authority().map_or("", http::uri::Authority::as_str);
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        let scheme = url.scheme_str().unwrap_or("https");
+        format!("{scheme}://{host}{path}", path = url.path())
     }
 }
 

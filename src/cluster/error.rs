@@ -5,8 +5,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::client::AuthError;
+
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
 const LONGEST_TEXT: usize = 512;
+
+/// How an API server says that it does not know a resource, where it says it as a Kubernetes API.
+const UNKNOWN_RESOURCE: &str = "could not find the requested resource";
+
+/// What the client gives for the reason of an answer that is no Status.
+const UNPARSED: &str = "Failed to parse error data";
+
+const UNREACHED: &str = "see that the kubeconfig and its context name the right cluster, and that it is up: kubectl cluster-info";
+const LOG_IN: &str =
+    "log in again: the kubeconfig's credentials have expired, or are of another cluster";
+const NO_API: &str = "see that the kubeconfig's server is an API server, and what stands between";
+
+const UNSERVED: &str = "this version of RecordingCallback is not served there: see kubectl explain rcb, or install the CRD: \
+                        recording-callback-operator crd | kubectl apply --server-side -f -";
 
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
@@ -76,6 +92,46 @@ impl ClusterError {
         details.is_some_and(|details| !details.causes.is_empty())
     }
 
+    /// The API server does not know the resource at all: its definition is missing, or has other versions.
+    pub fn is_unserved(&self) -> bool {
+        let unserved = |status: &kube::core::Status| {
+            let is_of_an_object =
+                status.reason == "NotFound" && !status.message.contains(UNKNOWN_RESOURCE);
+            status.code == 404 && !is_of_an_object
+        };
+        self.status().is_some_and(unserved)
+    }
+
+    /// The namespace is being deleted, so nothing new may be made there.
+    pub fn is_terminating(&self) -> bool {
+        self.status().is_some_and(is_of_a_terminating_namespace)
+    }
+
+    /// What a person who works by a kubeconfig does about it, if that can be told from the error alone.
+    pub fn remedy(&self) -> Option<&'static str> {
+        if self.is_unserved() {
+            return Some(UNSERVED);
+        }
+        match self.cause {
+            ErrorCause::Timeout(_) => Some(UNREACHED),
+            ErrorCause::Kube(ref error) => match (error.as_ref(), self.status()) {
+                (_, Some(status)) => refused(status),
+                (kube::Error::Auth(_), _) => Some(LOG_IN),
+                (kube::Error::Service(_) | kube::Error::HyperError(_), _) => Some(UNREACHED),
+                (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_), _) => Some(NO_API),
+                _ => None,
+            },
+        }
+    }
+
+    /// The sentence with what to do.
+    pub fn with_remedy(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}; {remedy}"),
+            None => self.to_string(),
+        }
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         let ErrorCause::Kube(error) = &self.cause else {
             return None;
@@ -104,16 +160,69 @@ impl fmt::Display for ClusterError {
     }
 }
 
+/// Why there are no credentials. What a plugin printed may be one, and its command line may hold one.
+fn auth(error: &AuthError) -> String {
+    if let AuthError::AuthExecRun { out, .. } = error {
+        return format!(
+            "the kubeconfig's credential plugin ended with {}",
+            out.status
+        );
+    }
+    if let AuthError::AuthExecStart(error) = error {
+        return format!("the kubeconfig's credential plugin can't be started: {error}");
+    }
+    if matches!(error, AuthError::AuthExecParse(_)) {
+        return "what the kubeconfig's credential plugin printed is no credential".to_owned();
+    }
+    error.to_string()
+}
+
+/// What is wrong with a client that can't be made.
+pub(super) fn told(error: &kube::Error) -> String {
+    one_line(&chain(error))
+}
+
+/// Whether a refusal is that of a namespace that is being deleted.
+fn is_of_a_terminating_namespace(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// What is done about a refusal.
+fn refused(status: &kube::core::Status) -> Option<&'static str> {
+    match status.code {
+        _ if is_of_a_terminating_namespace(status) => {
+            Some("wait until the namespace is gone, and make it again")
+        }
+        401 => Some(LOG_IN),
+        403 => Some(
+            "have this right granted to you: docs/commands.md names those that each command needs",
+        ),
+        429 => Some("the API server has too much to do: try again in a minute"),
+        // A Kubernetes API answers with a Status; this one is of what stands before it.
+        500.. if status.reason == UNPARSED => Some(NO_API),
+        500.. => Some("try again in a minute; if it stays so, see the API server's log"),
+        _ => None,
+    }
+}
+
 /// The causes of a transport error from outside in: the outermost alone says only "client error (Connect)". The other variants
 /// of the client's error repeat their source by themselves.
 fn chain(error: &kube::Error) -> String {
+    if let kube::Error::Auth(error) = error {
+        return auth(error);
+    }
     let kube::Error::Service(error) = error else {
         return error.to_string();
     };
-    let mut text = error.to_string();
-    let mut source = error.source();
+    let mut text = String::new();
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
     while let Some(error) = source {
-        text = format!("{text}: {error}");
+        if let Some(error) = error.downcast_ref::<AuthError>() {
+            return auth(error);
+        }
+        let colon = if text.is_empty() { "" } else { ": " };
+        text = format!("{text}{colon}{error}");
         source = error.source();
     }
     text
@@ -133,67 +242,4 @@ pub fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::core::Status;
-    use kube::core::response::{StatusCause, StatusDetails};
-
-    use super::*;
-
-    fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> ClusterError {
-        let details = StatusDetails {
-            name: "push-live".into(),
-            group: String::new(),
-            kind: String::new(),
-            uid: String::new(),
-            causes,
-            retry_after_seconds: 0,
-        };
-        let status = Status::failure("no such thing", reason)
-            .with_code(code)
-            .with_details(details);
-        ClusterError::new("patch the status", kube::Error::Api(status.boxed()))
-    }
-
-    #[test]
-    fn a_failed_test_of_a_patch_is_not_a_schema_error() {
-        let cause = StatusCause {
-            reason: "FieldValueInvalid".into(),
-            message: "must match".into(),
-            field: "spec.app".into(),
-        };
-        let schema = refused(422, "Invalid", vec![cause]);
-        let test = refused(422, "Invalid", Vec::new());
-        assert!(schema.is_invalid() && schema.has_causes());
-        assert!(test.is_invalid() && !test.has_causes());
-    }
-
-    #[test]
-    fn an_existing_name_is_not_a_conflict_of_versions() {
-        let exists = refused(409, "AlreadyExists", Vec::new());
-        let conflict = refused(409, "Conflict", Vec::new());
-        assert!(exists.is_already_exists() && !exists.is_conflict());
-        assert!(conflict.is_conflict() && !conflict.is_already_exists());
-    }
-
-    #[test]
-    fn the_sentence_says_what_and_why_on_one_line() {
-        let text = refused(404, "NotFound", Vec::new()).to_string();
-        assert_eq!(text, "patch the status: no such thing (HTTP 404)");
-
-        let text = ClusterError::timeout("read the Lease", Duration::from_secs(10)).to_string();
-        assert_eq!(text, "read the Lease: no answer from the API server in 10s");
-
-        let page = Status::failure(&"<p>\n".repeat(400), "").with_code(502);
-        let text = ClusterError::new("list", kube::Error::Api(page.boxed())).to_string();
-        assert!(text.len() < 600 && !text.contains('\n'), "{text}");
-    }
-
-    #[test]
-    fn a_refused_connection_is_told_down_to_its_cause() {
-        let root = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let outer =
-            std::io::Error::other(ClusterError::new("connect", kube::Error::ReadEvents(root)));
-        let text = ClusterError::new("list", kube::Error::Service(Box::new(outer))).to_string();
-        assert!(text.contains("refused"), "{text}");
-    }
-}
+mod tests;

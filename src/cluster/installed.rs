@@ -1,12 +1,24 @@
 //! The operators that a cluster runs, as their Deployments tell it. Only reads.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, EnvVar};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
 use super::client::call;
 use super::error::ClusterError;
 use super::lease::OPERATOR_LABEL;
+
+/// The label of an operator's own Deployment, whatever other labels an installation changes.
+const OWN_LABEL: &str = "live.huaweicloud.com/operator";
+
+/// The label that Helm's charts name their release by.
+const RELEASE_LABEL: &str = "app.kubernetes.io/instance";
+
+/// The operator's container among those of its pods.
+const CONTAINER: &str = "operator";
 
 /// One Deployment of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,25 +27,40 @@ pub struct Installed {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// The Helm release that it is of.
+    pub release: Option<String>,
     /// The service account of its pods.
     pub service_account: String,
     /// What the program is started with, without the program's name.
     pub args: Vec<String>,
+    /// Its variables; `None` for one whose value comes from elsewhere.
+    pub environment: BTreeMap<String, Option<String>>,
     /// The image.
     pub image: String,
     /// How many pods are ready.
     pub ready: i32,
     /// How many there are to be.
     pub wanted: i32,
+    /// The labels of its pods, as a selector.
+    pub pods: String,
 }
 
-/// All of them.
+/// All of them: those with the operator's own label, and those of versions that had none.
 pub async fn find(client: &Client) -> Result<Vec<Installed>, ClusterError> {
     let (key, value) = OPERATOR_LABEL;
     let api: Api<Deployment> = Api::all(client.clone());
-    let params = ListParams::default().labels(&format!("{key}={value}"));
-    let found = call("look for the operator's Deployment", api.list(&params)).await?;
-    Ok(found.items.into_iter().map(Installed::of).collect())
+    let mut found = BTreeMap::new();
+    for selector in [OWN_LABEL.to_owned(), format!("{key}={value}")] {
+        let params = ListParams::default().labels(&selector);
+        let listed = call("look for the operator's Deployment", api.list(&params)).await?;
+        for installed in listed.items.into_iter().map(Installed::of) {
+            found.insert(
+                (installed.namespace.clone(), installed.name.clone()),
+                installed,
+            );
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 impl Installed {
@@ -42,21 +69,87 @@ impl Installed {
             deployment.namespace().unwrap_or_default(),
             deployment.name_any(),
         );
+        let release = deployment.labels().get(RELEASE_LABEL).cloned();
         let spec = deployment.spec.unwrap_or_default();
+        let labels = spec.selector.match_labels.unwrap_or_default();
+        let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
         let pod = spec.template.spec.unwrap_or_default();
-        let container = pod.containers.into_iter().next().unwrap_or_default();
+        let container = own_container(pod.containers);
         let status = deployment.status.unwrap_or_default();
         Self {
             namespace,
             name,
+            release,
             service_account: pod
                 .service_account_name
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| "default".to_owned()),
             args: container.args.unwrap_or_default(),
+            environment: container.env.into_iter().flatten().map(variable).collect(),
             image: container.image.unwrap_or_default(),
             ready: status.ready_replicas.unwrap_or_default(),
             wanted: spec.replicas.unwrap_or(1),
+            pods: labels.collect::<Vec<_>>().join(","),
         }
+    }
+}
+
+/// Others may stand before it: policies put sidecars into pods.
+fn own_container(containers: Vec<Container>) -> Container {
+    let at = containers.iter().position(|one| one.name == CONTAINER);
+    containers
+        .into_iter()
+        .nth(at.unwrap_or(0))
+        .unwrap_or_default()
+}
+
+fn variable(variable: EnvVar) -> (String, Option<String>) {
+    let is_known = variable.value_from.is_none();
+    (
+        variable.name,
+        is_known.then(|| variable.value.unwrap_or_default()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_operator_is_the_container_of_that_name_else_the_first() {
+        let deployment = |containers: serde_json::Value| {
+            let deployment = json!({
+                "metadata": { "name": "a", "namespace": "b", "labels": { RELEASE_LABEL: "c" } },
+                "spec": {
+                    "selector": { "matchLabels": { "x": "y", "z": "1" } },
+                    "template": { "spec": { "containers": containers } },
+                },
+            });
+            Installed::of(serde_json::from_value(deployment).unwrap())
+        };
+        let sidecar = json!({ "name": "mesh", "args": ["proxy"] });
+        let own = json!({ "name": "operator", "args": ["run"], "env": [
+            { "name": "HTTPS_PROXY", "value": "http://p:1" },
+            { "name": "NO_PROXY", "valueFrom": { "configMapKeyRef": { "name": "a", "key": "b" } } },
+        ] });
+        let found = deployment(json!([sidecar, own]));
+        assert_eq!(found.args, ["run"]);
+        assert_eq!(
+            found.environment["HTTPS_PROXY"].as_deref(),
+            Some("http://p:1")
+        );
+        assert_eq!(found.environment["NO_PROXY"], None);
+        assert_eq!(
+            (found.release.as_deref(), &*found.pods),
+            (Some("c"), "x=y,z=1")
+        );
+        let other = json!({ "name": "main", "args": ["run", "--read-only"] });
+        assert_eq!(
+            deployment(json!([other, sidecar])).args,
+            ["run", "--read-only"]
+        );
+        assert_eq!(deployment(json!([])).args, Vec::<String>::new());
     }
 }

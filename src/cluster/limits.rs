@@ -1,5 +1,8 @@
 //! How long lists and watches may take, and how soon a watch may begin again. The client leaves all three open: it waits for a page of
-//! a list, or for the head of a watch, without end, and what ends at once it asks for again at once. Asks for nothing itself.
+//! a list, or for the head of a watch, without end, and what ends at once it asks for again at once. And how much of a list is in
+//! memory at once. Asks for nothing but pages again that were too long.
+
+mod pages;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -11,11 +14,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt as _, Full};
 use kube::client::{Body, DynBody};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tower::buffer::Buffer;
 use tower::{BoxError, Layer, Service};
 
+use self::pages::{Pages, is_list};
 use super::pulse::{is_watch, namespace};
 use crate::lock::lock;
 
@@ -27,12 +31,15 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_secs(10);
 /// The shortest and the longest time from the beginning of a watch that was cut off to the next.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// As many requests as the client itself lets wait.
+const WAITING: usize = 1024;
 
 /// Bounds lists and watches.
 #[derive(Clone, Default)]
 pub struct Limits {
     /// How soon the next watch of a namespace may begin, where the last ones were cut off.
     pauses: Arc<Mutex<HashMap<String, Duration>>>,
+    pages: Pages,
 }
 
 /// A list or watch took too long.
@@ -40,28 +47,31 @@ pub struct Limits {
 #[error("no answer within {} s", .0.as_secs())]
 struct TooLate(Duration);
 
-impl<S> Layer<S> for Limits {
-    type Service = Limited<S>;
+impl<S> Layer<S> for Limits
+where
+    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Service = Limited<S::Future>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Limited {
-            inner,
+            inner: Buffer::new(inner, WAITING),
             limits: self.clone(),
         }
     }
 }
 
-/// A service whose lists and watches are bounded.
+/// A service whose lists and watches are bounded. A page may be asked for again, so the inner one is shared.
 #[derive(Clone)]
-pub struct Limited<S> {
-    inner: S,
+pub struct Limited<F: Send + 'static> {
+    inner: Buffer<Request<Body>, F>,
     limits: Limits,
 }
 
-impl<S> Service<Request<Body>> for Limited<S>
+impl<F> Service<Request<Body>> for Limited<F>
 where
-    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
-    S::Future: Send + 'static,
+    F: Future<Output = Result<Response<Box<DynBody>>, BoxError>> + Send + 'static,
 {
     type Response = Response<Box<DynBody>>;
     type Error = BoxError;
@@ -72,20 +82,21 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (is_watch, is_list) = (is_watch(request.uri().query()), is_list(&request));
-        let namespace = namespace(request.uri().path()).to_owned();
-        let response = self.inner.call(request);
+        let other = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, other);
         let limits = self.limits.clone();
-        Box::pin(async move {
-            if is_watch {
+        if is_watch(request.uri().query()) {
+            let namespace = namespace(request.uri().path()).to_owned();
+            let response = inner.call(request);
+            Box::pin(async move {
                 let response = within(HEAD_LIMIT, response).await?;
                 Ok(limits.held(namespace, response))
-            } else if is_list {
-                within(PAGE_LIMIT, whole(response)).await
-            } else {
-                response.await
-            }
-        })
+            })
+        } else if is_list(request.uri()) {
+            Box::pin(async move { within(PAGE_LIMIT, limits.pages.read(inner, request)).await })
+        } else {
+            Box::pin(inner.call(request))
+        }
     }
 }
 
@@ -154,16 +165,6 @@ impl http_body::Body for HeldWatch {
     }
 }
 
-/// The answer with all of its body, which is read by then.
-async fn whole(
-    response: impl Future<Output = Result<Response<Box<DynBody>>, BoxError>>,
-) -> Result<Response<Box<DynBody>>, BoxError> {
-    let (head, body) = response.await?.into_parts();
-    let body = Full::new(body.collect().await?.to_bytes());
-    let body: Box<DynBody> = Box::new(body.map_err(BoxError::from));
-    Ok(Response::from_parts(head, body))
-}
-
 async fn within<T>(
     limit: Duration,
     future: impl Future<Output = Result<T, BoxError>>,
@@ -173,15 +174,9 @@ async fn within<T>(
         .unwrap_or_else(|_| Err(TooLate(limit).into()))
 }
 
-/// Whether this asks for a page of a list.
-fn is_list(request: &Request<Body>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    let is_limited = query.split('&').any(|pair| pair.starts_with("limit="));
-    is_limited && !is_watch(Some(query))
-}
-
 #[cfg(test)]
 mod tests {
+    use http_body_util::{BodyExt as _, Full};
     use tower::{ServiceExt as _, service_fn};
 
     use super::*;

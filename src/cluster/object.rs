@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::call;
 use super::error::ClusterError;
+use super::stored::{MOST_FINALIZERS, StoredObject};
 use crate::api::status::Status;
 use crate::api::{FINALIZER, PENDING_OPERATION, RecordingCallback};
 
@@ -52,11 +53,9 @@ impl ObjectClient {
         namespace: &str,
         name: &str,
     ) -> Result<Option<RecordingCallback>, ClusterError> {
-        call(
-            "read the RecordingCallback",
-            self.api(namespace).get_opt(name),
-        )
-        .await
+        let op = "read the RecordingCallback";
+        let found = call(op, self.api(namespace).get_opt(name)).await?;
+        found.map(|stored| readable(op, stored)).transpose()
     }
 
     /// Puts finalizer and record on the object, if it is still at this version.
@@ -101,7 +100,16 @@ impl ObjectClient {
         object: &RecordingCallback,
         version: &ObjectVersion,
     ) -> Result<(), ClusterError> {
-        let Some(removal) = without_finalizer(&object.metadata) else {
+        let known = object.metadata.finalizers.as_deref().unwrap_or_default();
+        let removal = if known.len() < MOST_FINALIZERS {
+            without_finalizer(&object.metadata)
+        } else {
+            // Not all were kept: where ours stands is asked. The version is the same, else the patch is refused.
+            let (api, name) = self.addressed(object);
+            let found = call("read the finalizers", api.get_metadata(&name)).await?;
+            without_finalizer(&found.metadata)
+        };
+        let Some(removal) = removal else {
             return Ok(());
         };
         let mut operations = guarded(version);
@@ -150,7 +158,8 @@ impl ObjectClient {
     ) -> Result<RecordingCallback, ClusterError> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
-        call(op, api.patch(&name, &params(), &patch)).await
+        let patched = call(op, api.patch(&name, &params(), &patch)).await?;
+        readable(op, patched)
     }
 
     async fn patch_status(
@@ -160,14 +169,12 @@ impl ObjectClient {
     ) -> Result<RecordingCallback, ClusterError> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
-        call(
-            "write the status",
-            api.patch_status(&name, &params(), &patch),
-        )
-        .await
+        let op = "write the status";
+        let patched = call(op, api.patch_status(&name, &params(), &patch)).await?;
+        readable(op, patched)
     }
 
-    fn addressed(&self, object: &RecordingCallback) -> (Api<RecordingCallback>, String) {
+    fn addressed(&self, object: &RecordingCallback) -> (Api<StoredObject>, String) {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         (
             self.api(namespace),
@@ -175,7 +182,7 @@ impl ObjectClient {
         )
     }
 
-    fn api(&self, namespace: &str) -> Api<RecordingCallback> {
+    fn api(&self, namespace: &str) -> Api<StoredObject> {
         Api::namespaced(self.client.clone(), namespace)
     }
 }
@@ -192,6 +199,14 @@ impl ObjectVersion {
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
         }
     }
+}
+
+/// The object, if it is of our schema.
+fn readable(op: &'static str, stored: StoredObject) -> Result<RecordingCallback, ClusterError> {
+    let unreadable = |error| kube::Error::SerdeError(serde::de::Error::custom(error));
+    stored
+        .0
+        .map_err(|error| ClusterError::new(op, unreadable(error)))
 }
 
 /// Whether a write was refused because the object is not as it was planned on.

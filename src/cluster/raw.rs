@@ -55,7 +55,12 @@ impl RawObjects {
         name: &str,
     ) -> Result<Option<DynamicObject>, ClusterError> {
         let api = self.api(Some(namespace));
-        call("read the RecordingCallback", api.get_opt(name)).await
+        match call("read the RecordingCallback", api.get(name)).await {
+            Ok(object) => Ok(Some(object)),
+            // Where there is no CRD, that an object is not there would be true and mislead.
+            Err(error) if error.is_not_found() && !error.is_unserved() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The objects of a namespace, or of every one.
@@ -101,14 +106,16 @@ impl RawObjects {
         }
     }
 
-    /// Merges a change into an object, if it is still there.
-    pub async fn merge(&self, object: &DynamicObject, change: &Value) -> Result<(), ClusterError> {
+    /// Merges a change into an object, if it is still there. Gives the object as it is then.
+    pub async fn merge(
+        &self,
+        object: &DynamicObject,
+        change: &Value,
+    ) -> Result<DynamicObject, ClusterError> {
         let api = self.api(object.metadata.namespace.as_deref());
         let (name, params, change) = (object.name_any(), params(), Patch::Merge(change));
         let patched = api.patch(&name, &params, &change);
-        call("change the RecordingCallback", patched)
-            .await
-            .map(drop)
+        call("change the RecordingCallback", patched).await
     }
 
     /// What an object would be with this spec, as the API server makes it of its rules and defaults; nothing is written.

@@ -1,10 +1,17 @@
-//! Secrets, read one by one with `get`: never listed, never watched. Of a Secret only what somebody uses is kept.
+//! Secrets, read one by one with `get`: never listed, never watched. Of a Secret only what somebody uses is decoded and kept: it may
+//! have a megabyte.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use futures::AsyncReadExt as _;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
-use kube::api::Api;
+use kube::api::GetParams;
+use kube::core::Request;
+use kube::{Client, Resource as _};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::client::call;
 use super::error::ClusterError;
@@ -45,6 +52,25 @@ impl Values {
         self.too_long.contains(key)
     }
 
+    /// How many bytes are kept.
+    pub fn size(&self) -> usize {
+        self.values.values().map(Vec::len).sum()
+    }
+
+    /// The same without the longest values, if they have more bytes than there is room for.
+    #[must_use]
+    pub fn within(mut self, room: usize) -> Self {
+        while self.size() > room {
+            let longest = self.values.iter().max_by_key(|(_, value)| value.len());
+            let Some((key, _)) = longest.map(|(key, value)| (key.clone(), value.len())) else {
+                break;
+            };
+            self.values.remove(&key);
+            self.too_long.insert(key);
+        }
+        self
+    }
+
     /// The values by key.
     pub fn all(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.values
@@ -60,8 +86,8 @@ impl Values {
     }
 }
 
-impl std::fmt::Debug for Values {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
 }
@@ -85,12 +111,77 @@ impl SecretClient {
         name: &str,
         keys: &Keys,
     ) -> Result<Option<Values>, ClusterError> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = call("read the Secret", api.get_opt(name)).await?;
-        Ok(secret.map(|secret| {
-            let data = secret.data.unwrap_or_default().into_iter();
-            Values::of(data.map(|(key, value)| (key, value.0)), keys)
-        }))
+        match call("read the Secret", self.wanted(namespace, name, keys)).await {
+            Ok(data) => Ok(Some(Values::of(data, keys))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a Secret has at these keys.
+    async fn wanted(&self, namespace: &str, name: &str, keys: &Keys) -> kube::Result<Data> {
+        let path = Secret::url_path(&(), Some(namespace));
+        let request = Request::new(path)
+            .get(name, &GetParams::default())
+            .map_err(kube::Error::BuildRequest)?;
+        let mut text = Vec::new();
+        let mut body = Box::pin(self.client.request_stream(request).await?);
+        body.read_to_end(&mut text)
+            .await
+            .map_err(kube::Error::ReadEvents)?;
+        let mut json = serde_json::Deserializer::from_slice(&text);
+        let data = Wanted {
+            keys,
+            within: "data",
+        }
+        .deserialize(&mut json);
+        data.map_err(kube::Error::SerdeError)
+    }
+}
+
+type Data = Vec<(String, Vec<u8>)>;
+
+/// Reads these keys of the member `data` of a Secret; with `within` empty, of that member itself. All else is passed over.
+struct Wanted<'a> {
+    keys: &'a Keys,
+    within: &'static str,
+}
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Data;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Data;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Secret")
+    }
+
+    fn visit_unit<E>(self) -> Result<Data, E> {
+        Ok(Data::new())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Data, A::Error> {
+        let mut found = Data::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if self.within.is_empty() && self.keys.contains(&key) {
+                // What the error says may quote the value.
+                let value = map.next_value::<ByteString>();
+                let value = value.map_err(|_| A::Error::custom("a value is not in Base64"))?;
+                found.push((key, value.0));
+            } else if key == self.within {
+                let within = "";
+                found = map.next_value_seed(Wanted { within, ..self })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -111,6 +202,9 @@ mod tests {
         assert_eq!(values.get("ak").map(<[u8]>::len), Some(LONGEST));
         assert!(values.is_too_long("sk") && values.get("sk").is_none());
         assert!(!values.is_too_long("absent"));
+        let none = values.clone().within(LONGEST - 1);
+        assert!(none.all().is_empty() && none.is_too_long("ak"));
+        assert_eq!(values.clone().within(LONGEST), values);
         let fewer = values.only(&["sk".to_owned()].into());
         assert!(fewer.all().is_empty() && fewer.is_too_long("sk"));
     }

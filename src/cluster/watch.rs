@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, ListParams};
-use kube::core::{DeserializeGuard, Status};
+use kube::core::Status;
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ use tracing::debug;
 use super::client::{call, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
-use crate::api::RecordingCallback;
+use super::stored::StoredObject;
 use crate::lock::lock;
 use seen::{BroughtObjects, BroughtVersion, Differences};
 
@@ -41,15 +41,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 /// A failure that comes so much later than the one before has nothing to do with it.
 const FORGOTTEN: Duration = Duration::from_mins(2);
 
-/// An object as it is read: one that can't be is known by its metadata.
-pub type GuardedObject = DeserializeGuard<RecordingCallback>;
 /// What a watch brings.
-pub type GuardedEvent = watcher::Event<GuardedObject>;
+pub type StoredEvent = watcher::Event<StoredObject>;
 
 /// The watch of the objects of a namespace, or of every one.
 pub struct Watched {
     namespace: String,
-    api: Api<GuardedObject>,
+    api: Api<StoredObject>,
     namespaces: Api<Namespace>,
     selector: Option<String>,
     seen: Arc<Mutex<BroughtObjects>>,
@@ -98,7 +96,7 @@ impl Watched {
     }
 
     /// What the watch brings, for ever. After a failure it goes on where it was.
-    pub fn events(&self) -> BoxStream<'static, watcher::Result<GuardedEvent>> {
+    pub fn events(&self) -> BoxStream<'static, watcher::Result<StoredEvent>> {
         let mut config = watcher::Config::default();
         config.label_selector.clone_from(&self.selector);
         let (api, anew, seen) = (

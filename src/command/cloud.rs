@@ -13,17 +13,21 @@ use super::progress::Progress;
 use super::remote::ListFilter;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
-use crate::cluster::secret::SecretClient;
+use crate::cluster::secret::{Keys, SecretClient, Values};
 use crate::config::names::Grant;
 use crate::declared::parse;
+use crate::explain;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{CallMeter, Client, RetryTokens};
+use crate::live::codes;
 use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::live::rules::RulePage;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
 use crate::login::{Login, LoginError, secret};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{GetResult, SignKeyState};
+use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, AccountKey};
 use crate::platform::clock::{Clock, Wall};
 use crate::platform::credentials::KEYS;
@@ -41,7 +45,7 @@ pub struct CommandCloud {
     bucket: Bucket,
     progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
-    secrets: SecretClient,
+    secrets: ReadSecrets,
     own: AmbientLogin,
     allowed: AllowList,
 }
@@ -75,7 +79,7 @@ impl CommandCloud {
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
-            secrets: SecretClient::new(kube.clone()),
+            secrets: ReadSecrets::new(SecretClient::new(kube.clone())),
             allowed: allowed.clone(),
         })
     }
@@ -181,6 +185,53 @@ impl CommandCloud {
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
+
+    /// One page of the record rules of an account's project.
+    pub async fn record_rules(
+        &self,
+        account: &Account,
+        offset: u32,
+        limit: u32,
+    ) -> Result<RulePage, Failure> {
+        let token = self.bucket.acquire(Lane::Background, "").await;
+        let asked = self.client.record_rules(token, account, offset, limit);
+        Ok(asked.await?.value)
+    }
+}
+
+/// Secrets, of which each is read once: many objects name the same.
+struct ReadSecrets {
+    client: SecretClient,
+    read: Mutex<HashMap<(String, String, Keys), Option<Values>>>,
+}
+
+impl ReadSecrets {
+    fn new(client: SecretClient) -> Self {
+        let read = Mutex::default();
+        Self { client, read }
+    }
+
+    async fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+        keys: &Keys,
+    ) -> Result<Option<Values>, ClusterError> {
+        let key = (namespace.to_owned(), name.to_owned(), keys.clone());
+        if let Some(values) = lock(&self.read).get(&key) {
+            return Ok(values.clone());
+        }
+        let values = self.client.read(namespace, name, keys).await?;
+        lock(&self.read).insert(key, values.clone());
+        Ok(values)
+    }
+}
+
+/// Why a call failed, and what to do.
+pub(super) fn told(failure: &Failure) -> String {
+    let reason = reason_of(failure);
+    let advice = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
+    describe_failure(failure, advice)
 }
 
 /// Lists as one account.

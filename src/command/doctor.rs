@@ -6,45 +6,68 @@ mod cluster;
 mod finding;
 mod objects;
 mod operators;
+mod proxies;
 mod rights;
+mod rivals;
+mod rules;
+mod urls;
+mod usage;
+
+use jiff::Timestamp;
 
 use self::finding::{Finding, render_findings};
-use super::output::render;
-use super::{CommandOutput, ExitStatus, access};
-use crate::cluster::raw::RawObjects;
+use super::output::{render_with, tell_problems};
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus};
 use crate::config::doctor::DoctorArgs;
+use crate::config::run::host_name;
 
 /// Checks what `args` name.
-pub async fn run(args: DoctorArgs) -> anyhow::Result<CommandOutput> {
-    let findings = Box::pin(examine(&args)).await?;
-    Ok(CommandOutput {
-        text: render(args.print.output, &findings, render_findings)?,
-        exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
-    })
+pub async fn run(args: DoctorArgs) -> CommandOutput {
+    let told = at_cluster(&args.scope.cluster, async |cluster| {
+        let findings = Box::pin(examine(cluster, &args)).await?;
+        let problems: Vec<String> = findings.iter().filter_map(Finding::problem).collect();
+        tell_problems(&problems);
+        Ok(CommandOutput {
+            text: render_with(args.print.output, &findings, &problems, render_findings)?,
+            exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
+        })
+    });
+    ended(told.await, args.print.output)
 }
 
-async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
-    let access = access(&args.scope.cluster)?;
-    let client = access.client()?;
-    let server = cluster::server(&client, &access.server()).await;
+async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
+    let client = at.client().clone();
+    let server = cluster::server(&client, at.server()).await;
     let is_reached = !server.is_failure();
     let mut findings = vec![server];
     if !is_reached {
         return Ok(findings);
     }
     findings.push(cluster::crd(&client).await);
-    let namespace = args.scope.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace());
+    let namespace = at.namespace(args.scope.namespace.as_deref());
     let namespace = (!args.scope.all_namespaces).then_some(namespace);
-    let (operators, found) = operators::find(&client, namespace).await;
+    let (operators, found) = operators::find(&client, namespace, args.release.as_deref()).await;
     findings.extend(found);
+    findings.extend(rivals::examine(&client, &operators).await);
     findings.extend(cluster::leases(&client, &operators).await);
-    let listed = RawObjects::new(client.clone()).list(namespace).await;
+    let listed = at.objects().list(namespace).await;
     let (objects, standing) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
     findings.extend(standing);
+    findings.extend(proxies::examine(at.server(), &operators, &objects));
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }
+    let now = local_time();
+    findings.extend(usage::examine(&client, &operators, now).await);
+    if args.check_urls {
+        findings.extend(urls::examine(&objects, &host_name(), now).await);
+    }
     Ok(findings)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn local_time() -> Timestamp {
+    Timestamp::now()
 }

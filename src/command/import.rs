@@ -9,32 +9,37 @@ use serde_json::{Value, json};
 
 use self::manifest::{Names, manifest};
 use super::cloud::CommandCloud;
+use super::output::{tell, tell_problems};
 use super::remote::{ListedProject, look, sources};
-use super::{CommandOutput, ExitStatus, access, readable};
+use super::trouble::{CommandCluster, at_cluster, failed};
+use super::{CommandOutput, ExitStatus, readable};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::raw::RawObjects;
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, Manifests};
 
 /// Prints manifests for the project that `args` name.
-pub async fn run(args: ImportArgs) -> anyhow::Result<CommandOutput> {
-    let client = access(&args.cluster)?.client()?;
-    let namespace = args.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
-    let raw = RawObjects::new(client.clone());
+pub async fn run(args: ImportArgs) -> CommandOutput {
+    let done = at_cluster(&args.cluster, async |cluster| import(cluster, &args).await).await;
+    done.unwrap_or_else(|problem| failed(&problem, text(&[], args.output).unwrap_or_default()))
+}
+
+async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<CommandOutput> {
+    let namespace = cluster.namespace(args.namespace.as_deref());
+    let raw = cluster.objects();
     // Whoever may not see all objects can't say that none holds a callback.
     let (objects, _) = readable(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
     let none = Grant::Only(Vec::new());
-    let cloud = CommandCloud::new(&client, &allowed, none, args.cloud.request_timeout)?;
-    let source = source(&args, &namespace);
+    let cloud = CommandCloud::new(cluster.client(), &allowed, none, args.cloud.request_timeout)?;
+    let source = source(args, namespace);
     let seen = look(&cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
     let standing = seen
         .ownership(now.iter())
         .with_ids_held_before(objects.iter());
-    let mut names = Names::taken(now.iter(), &namespace);
+    let mut names = Names::taken(now.iter(), namespace);
     problems.extend(seen.problems);
     let mut manifests = Vec::new();
     for ListedProject { target, inventory } in &seen.projects {
@@ -43,7 +48,7 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<CommandOutput> {
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
             if !found.notes.is_empty() {
                 let out = if found.is_wanted { "left out: " } else { "" };
-                eprintln!("{out}{title}: {}", found.notes.join("; "));
+                tell(&format!("{out}{title}: {}", found.notes.join("; ")));
             }
             if found.is_wanted {
                 continue;
@@ -61,13 +66,11 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<CommandOutput> {
             }
         }
     }
-    let text = delivered(&manifests, &args, &mut problems)?;
-    for problem in &problems {
-        eprintln!("error: {problem}");
-    }
+    let text = delivered(&manifests, args, &mut problems)?;
+    tell_problems(&problems);
     if !manifests.is_empty() {
-        eprintln!(
-            "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object"
+        tell(
+            "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",
         );
     }
     Ok(CommandOutput {
@@ -99,7 +102,7 @@ async fn refusal(raw: &RawObjects, manifest: &Value) -> Result<(), String> {
     let object: DynamicObject =
         serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())?;
     match raw.rehearse(&object).await {
-        Err(error) if !error.is_forbidden() => Err(error.to_string()),
+        Err(error) if !error.is_forbidden() || error.is_terminating() => Err(error.with_remedy()),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! `retry`, `suspend` and `resume`: the annotation and the field that a person would set by hand. Writes nothing else, calls no cloud.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -8,15 +8,18 @@ use kube::core::DynamicObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::{TableRow, render, table};
-use super::{CommandOutput, ExitStatus, access, chosen};
+use super::output::{TableRow, render_with, table, tell, tell_problems};
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus, chosen};
 use crate::api::RECONCILE_REQUESTED_AT;
-use crate::cluster::raw::RawObjects;
 use crate::config::objects::ObjectsArgs;
 use crate::stop::Stop;
 
 /// How many objects are written at once.
 const AT_ONCE: usize = 8;
+
+const DROPPED: &str = "the API server took it and did not keep it: its CRD is older than this program, apply the present one: \
+                       recording-callback-operator crd | kubectl apply --server-side -f -";
 
 /// What to set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,15 @@ impl Mark {
         }
     }
 
+    /// Whether an object has it: an older CRD drops without a word what it does not know.
+    fn holds(&self, object: &DynamicObject) -> bool {
+        match self {
+            Self::Look(_) => true,
+            Self::Suspend => is_suspended(object),
+            Self::Resume => !is_suspended(object),
+        }
+    }
+
     fn done(&self) -> &'static str {
         match self {
             Self::Look(_) => "Requested",
@@ -71,33 +83,52 @@ impl Mark {
 }
 
 /// Sets it on the objects that `args` name.
-pub async fn run(args: ObjectsArgs, mark: Mark) -> anyhow::Result<CommandOutput> {
+pub async fn run(args: ObjectsArgs, mark: Mark) -> CommandOutput {
+    let done = at_cluster(&args.objects.scope.cluster, async |cluster| {
+        set_all(cluster, &args, &mark).await
+    });
+    ended(done.await, args.print.output)
+}
+
+async fn set_all(
+    cluster: &CommandCluster,
+    args: &ObjectsArgs,
+    mark: &Mark,
+) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let client = access(&args.objects.scope.cluster)?.client()?;
-    let objects = RawObjects::new(client.clone());
-    let found = chosen(&objects, &args.objects, client.default_namespace()).await?;
+    let found = tokio::select! {
+        found = chosen(cluster, &args.objects) => found?,
+        () = stop.requested() => bail!("asked to stop: nothing was changed"),
+    };
     let count = found.len();
     let rows: Vec<Marked> = stream::iter(found)
         .take_until(stop.requested())
-        .map(|object| set(&objects, object, &mark))
+        .map(|object| set(cluster, object, mark))
         .buffered(AT_ONCE)
         .collect()
         .await;
     if count == 0 {
-        eprintln!("there is no RecordingCallback there");
+        tell("there is no RecordingCallback there");
     }
+    let mut problems: Vec<String> = rows.iter().filter_map(Marked::problem).collect();
+    if rows.len() < count {
+        let left = count - rows.len();
+        problems.push(format!("asked to stop: {left} objects are as they were"));
+    }
+    tell_problems(&problems);
     Ok(CommandOutput {
-        text: render(args.print.output, &rows, table)?,
-        exit: ExitStatus::of(rows.len() == count && rows.iter().all(|row| row.result != "Failed")),
+        text: render_with(args.print.output, &rows, &problems, table)?,
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }
 
-async fn set(objects: &RawObjects, object: DynamicObject, mark: &Mark) -> Marked {
+async fn set(cluster: &CommandCluster, object: DynamicObject, mark: &Mark) -> Marked {
     let (result, note) = match mark.change(&object) {
         None => ("Unchanged", None),
-        Some(change) => match objects.merge(&object, &change).await {
-            Ok(()) => (mark.done(), note(mark, &object)),
-            Err(error) => ("Failed", Some(error.to_string())),
+        Some(change) => match cluster.objects().merge(&object, &change).await {
+            Ok(changed) if mark.holds(&changed) => (mark.done(), note(mark, &object)),
+            Ok(_) => ("Failed", Some(DROPPED.to_owned())),
+            Err(error) => ("Failed", Some(cluster.told(&error).await)),
         },
     };
     Marked {
@@ -116,6 +147,14 @@ fn note(mark: &Mark, object: &DynamicObject) -> Option<String> {
 
 fn is_suspended(object: &DynamicObject) -> bool {
     object.data.pointer("/spec/suspend") == Some(&Value::Bool(true))
+}
+
+impl Marked {
+    /// What went wrong.
+    fn problem(&self) -> Option<String> {
+        let note = self.note.as_deref().unwrap_or_default();
+        (self.result == "Failed").then(|| format!("{}/{}: {note}", self.namespace, self.name))
+    }
 }
 
 impl TableRow for Marked {
@@ -152,6 +191,8 @@ mod tests {
         ] {
             let change = mark.change(&object(&suspend));
             assert_eq!(change.is_some(), is_written, "{mark:?} {suspend}");
+            let is_kept = matches!(mark, Mark::Look(_)) || !is_written;
+            assert_eq!(mark.holds(&object(&suspend)), is_kept, "{mark:?} {suspend}");
         }
     }
 }

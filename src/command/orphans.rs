@@ -5,10 +5,10 @@ use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::cloud::CommandCloud;
-use super::output::{TableRow, render, table};
+use super::output::{TableRow, render_with, table, tell, tell_problems};
 use super::remote::{ListedProject, UnheldRow, look, sources};
-use super::{CommandOutput, ExitStatus, access, readable};
-use crate::cluster::raw::RawObjects;
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus, readable};
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
 use crate::terms::target::Target;
@@ -75,18 +75,28 @@ impl TableRow for Orphan {
 }
 
 /// Looks at the projects that the objects in the scope use.
-pub async fn run(args: OrphansArgs) -> anyhow::Result<CommandOutput> {
-    let client = access(&args.scope.cluster)?.client()?;
-    let namespace = args.scope.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+pub async fn run(args: OrphansArgs) -> CommandOutput {
+    let found = at_cluster(&args.scope.cluster, async |cluster| {
+        find(cluster, &args).await
+    });
+    ended(found.await, args.print.output)
+}
+
+async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<CommandOutput> {
+    let namespace = cluster.namespace(args.scope.namespace.as_deref());
     // Whoever may not see all objects can't say that none holds a callback.
-    let raw = RawObjects::new(client.clone());
+    let raw = cluster.objects();
     let (objects, _) = readable(raw.list(None).await?);
     let in_scope = objects.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let allowed = args.cloud.allowed(None);
-    let cloud = CommandCloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(
+        cluster.client(),
+        &allowed,
+        Grant::All,
+        args.cloud.request_timeout,
+    )?;
     let seen = look(&cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let (now, mut problems) = readable(raw.list(None).await?);
@@ -98,18 +108,17 @@ pub async fn run(args: OrphansArgs) -> anyhow::Result<CommandOutput> {
         let unheld = standing.orphans(target, &inventory.rows).into_iter();
         orphans.extend(unheld.map(|found| Orphan::new(target, found)));
     }
-    problems.extend(seen.problems);
-    for problem in &problems {
-        eprintln!("error: not looked at: {problem}");
-    }
+    let unseen = seen.problems.into_iter();
+    problems.extend(unseen.map(|problem| format!("not looked at: {problem}")));
+    tell_problems(&problems);
     if orphans.is_empty() && problems.is_empty() {
-        eprintln!(
+        tell(&format!(
             "every callback of {} projects is held by an object",
             seen.projects.len()
-        );
+        ));
     }
     Ok(CommandOutput {
-        text: render(args.print.output, &orphans, table)?,
+        text: render_with(args.print.output, &orphans, &problems, table)?,
         exit: ExitStatus::of(problems.is_empty()),
     })
 }

@@ -1,4 +1,6 @@
-//! Prints what a command found: a table for people, JSON and YAML for programs. Pure.
+//! Prints what a command found: a table for people, JSON and YAML for programs. What it says at once goes to stderr.
+
+use std::io::Write as _;
 
 mod fitting;
 
@@ -9,6 +11,7 @@ use console::{Term, measure_text_width};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::cluster::error::one_line;
 use crate::config::objects::Output;
 
 /// Something of which a command prints several.
@@ -31,6 +34,43 @@ pub fn render<T: Serialize>(
         Output::Json => format!("{:#}\n", json!({ "items": items })),
         Output::Yaml => serde_saphyr::to_string(&json!({ "items": items }))?,
     })
+}
+
+/// As `render`, with a sentence for each thing that could not be told, which people read on stderr.
+pub fn render_with<T: Serialize>(
+    output: Output,
+    items: &[T],
+    problems: &[String],
+    text: impl FnOnce(&[T]) -> String,
+) -> anyhow::Result<String> {
+    if problems.is_empty() {
+        return render(output, items, text);
+    }
+    let value = json!({ "items": items, "errors": problems });
+    Ok(match output {
+        Output::Table => text(items),
+        Output::Json => format!("{value:#}\n"),
+        Output::Yaml => serde_saphyr::to_string(&value)?,
+    })
+}
+
+/// What a program reads of a command of which nothing came.
+pub fn nothing(output: Output, problem: &str) -> String {
+    let problems = [problem.to_owned()];
+    // Strings can always be written.
+    render_with::<()>(output, &[], &problems, |_| String::new()).unwrap_or_default()
+}
+
+/// Says something on stderr: it may be closed, which is no reason to end.
+pub fn tell(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+/// Says on stderr what could not be told, a line each.
+pub fn tell_problems(problems: &[String]) {
+    for problem in problems {
+        tell(&format!("error: {}", one_line(problem)));
+    }
 }
 
 /// A table; empty without rows, as its heads would tell nothing. On a terminal it is made to fit.
@@ -168,6 +208,15 @@ mod tests {
         let yaml = render(Output::Yaml, ROWS, table).unwrap();
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
+        let problems = ["one can't be read".to_owned()];
+        for output in [Output::Json, Output::Yaml] {
+            let told = render_with(output, ROWS, &problems, table).unwrap();
+            let read: serde_json::Value = serde_saphyr::from_str(&told).unwrap();
+            assert_eq!(read, json!({ "items": ROWS, "errors": problems }));
+            let read: serde_json::Value = serde_saphyr::from_str(&nothing(output, "no")).unwrap();
+            assert_eq!(read, json!({ "items": [], "errors": ["no"] }));
+        }
+        assert_eq!(nothing(Output::Table, "no"), "");
         assert_eq!(
             render::<SamplePair>(Output::Yaml, &[], table).unwrap(),
             "items: []\n"

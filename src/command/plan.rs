@@ -1,22 +1,31 @@
 //! `plan`: what applying manifests would do at the cloud. Asks the API server what the objects would be, and the cloud what it holds;
 //! changes neither.
 
+mod documents;
 mod dry_run;
+mod files;
 mod manifests;
+mod markdown;
 mod planned;
 
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
 
+use futures::{StreamExt as _, stream};
+use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use tokio::time::Instant;
 
 use self::dry_run::{DryRun, DryRunContext, Prediction};
+use self::manifests::{Destination, Manifest, Manifests};
 use self::planned::{Planned, render_plans};
+use super::CommandOutput;
 use super::cloud::CommandCloud;
-use super::output::render;
-use super::{CommandOutput, access};
+use super::output::{nothing, render_with, tell, tell_problems};
+use super::trouble::{CommandCluster, at_cluster, failed};
 use crate::api::RecordingCallback;
+use crate::cluster::error::ClusterError;
 use crate::cluster::raw::RawObjects;
+use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::plan::PlanArgs;
 use crate::declared::index::Index;
@@ -25,25 +34,79 @@ use crate::plan::facts::PlanSettings;
 /// For so many objects a look each takes fewer calls than a list of their projects.
 const FEW: usize = 3;
 
+/// How many objects the API server is asked about at once.
+const AT_ONCE: usize = 16;
+
 /// Plans for what `args` name.
-pub async fn run(args: PlanArgs) -> anyhow::Result<CommandOutput> {
-    let (mut wanted, others) = manifests::read(&args.files)?;
-    let client = access(&args.scope.cluster)?.client()?;
-    let namespace = args.scope.namespace.as_deref();
-    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
-    for object in &mut wanted {
-        let of = &mut object.metadata.namespace;
-        of.get_or_insert_with(|| namespace.clone());
+pub async fn run(args: PlanArgs) -> CommandOutput {
+    let planned = at_cluster(&args.scope.cluster, async |cluster| {
+        plan_all(cluster, &args).await
+    });
+    planned.await.unwrap_or_else(|problem| {
+        let problems = [problem.clone()];
+        let text = args.output.usual().map_or_else(
+            || markdown::render(&[], &problems),
+            |output| nothing(output, &problem),
+        );
+        failed(&problem, text)
+    })
+}
+
+async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<CommandOutput> {
+    let (files, mut problems) = files::read(&args.files, args.recursive);
+    let named = args.scope.namespace.as_deref();
+    let usual = cluster.namespace(None);
+    let wanted = manifests::read(&files, &Destination { usual, named });
+    tell_of(&wanted);
+    let plans = if wanted.ours.is_empty() {
+        Vec::new()
+    } else {
+        plans(cluster, args, &wanted.ours).await?
+    };
+    problems.extend(wanted.problems);
+    let exit = planned::exit(&plans, &problems);
+    let unknown = plans.iter().filter_map(Planned::problem);
+    let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
+    tell_problems(&all);
+    Ok(CommandOutput {
+        text: match args.output.usual() {
+            Some(output) => render_with(output, &plans, &all, render_plans)?,
+            None => markdown::render(&plans, &problems),
+        },
+        exit,
+    })
+}
+
+/// Says what is not planned for.
+fn tell_of(wanted: &Manifests) {
+    let others = wanted.others.iter();
+    let kinds: Vec<String> = others
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    if !kinds.is_empty() {
+        let count: usize = wanted.others.values().sum();
+        tell(&format!(
+            "left out, as they are of other kinds: {count} ({})",
+            kinds.join(", ")
+        ));
     }
-    if others > 0 {
-        eprintln!("left out, as they are of other kinds: {others}");
+    for repeated in &wanted.repeated {
+        tell(repeated);
     }
+}
+
+async fn plans(
+    cluster: &CommandCluster,
+    args: &PlanArgs,
+    wanted: &[Manifest],
+) -> anyhow::Result<Vec<Planned>> {
     let allowed = args.cloud.allowed(None);
-    let cloud = CommandCloud::new(&client, &allowed, Grant::All, args.cloud.request_timeout)?;
-    let objects = RawObjects::new(client);
+    let timeout = args.cloud.request_timeout;
+    let cloud = CommandCloud::new(cluster.client(), &allowed, Grant::All, timeout)?;
+    let known = KnownObjects::read(cluster, wanted).await?;
     let ground = DryRunContext {
         cloud,
-        index: known(&objects, &namespace, args.settle_time).await?,
+        index: Index::new(args.settle_time),
         settings: PlanSettings {
             settle_time: args.settle_time,
             stall_after: args.stall_after,
@@ -52,51 +115,120 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<CommandOutput> {
         since: Instant::now(),
         lists: wanted.len() > FEW,
     };
-    let mut plans = Vec::new();
-    for object in &wanted {
-        let outlook = Box::pin(plan(&ground, &objects, object)).await;
-        plans.push(Planned::new(object, outlook));
-    }
-    Ok(CommandOutput {
-        text: render(args.print.output, &plans, render_plans)?,
-        exit: planned::exit(&plans),
-    })
-}
-
-/// The objects of the cluster, or of one namespace where no more may be seen: others may own a place, or hold an id.
-async fn known(
-    objects: &RawObjects,
-    namespace: &str,
-    settle_time: Duration,
-) -> anyhow::Result<Index> {
-    let listed = match objects.list(None).await {
-        Err(error) if error.is_forbidden() => {
-            eprintln!("only {namespace} is looked at, so an owner elsewhere is not seen: {error}");
-            objects.list(Some(namespace)).await
-        }
-        listed => listed,
-    };
-    let index = Index::new(settle_time);
-    for object in listed? {
+    for object in known.objects.values() {
         // One that can't be read owns nothing: the operator leaves it alone, too.
-        if let Ok(object) = object.try_parse() {
-            index.put(&object);
+        if let Ok(object) = object.clone().try_parse() {
+            ground.index.put(&object);
         }
     }
-    Ok(index)
+    let mode = if args.server_side {
+        ApplyMode::Server {
+            manager: args.field_manager.clone(),
+            force: args.force_conflicts,
+        }
+    } else {
+        ApplyMode::Client
+    };
+    let rehearsal = Rehearsal::new(cluster.client().clone(), mode);
+    let mut rehearsed = stream::iter(wanted)
+        .map(async |manifest| (manifest, known.rehearse(&rehearsal, manifest).await))
+        .buffered(AT_ONCE);
+    let mut plans = Vec::new();
+    while let Some((manifest, rehearsed)) = rehearsed.next().await {
+        let outlook = match rehearsed {
+            Ok(object) => Box::pin(predict(&ground, object)).await,
+            Err(error) => {
+                let told = manifest.unknown_fields(&error.to_string());
+                Prediction::unknown(told.unwrap_or_else(|| error.with_remedy()))
+            }
+        };
+        plans.push(Planned::new(&manifest.namespace, &manifest.name, outlook));
+    }
+    Ok(plans)
 }
 
-async fn plan(ground: &DryRunContext, objects: &RawObjects, wanted: &DynamicObject) -> Prediction {
-    let rehearsed = match objects.rehearse(wanted).await {
-        Ok(rehearsed) => rehearsed,
-        Err(error) => return Prediction::unknown(error.to_string()),
-    };
-    match rehearsed.try_parse::<RecordingCallback>() {
+/// The objects of a namespace that manifests are applied to.
+async fn applied_to(
+    objects: &RawObjects,
+    wanted: &[Manifest],
+    namespace: &str,
+) -> Result<Vec<DynamicObject>, ClusterError> {
+    let mut found = Vec::new();
+    for manifest in wanted
+        .iter()
+        .filter(|manifest| manifest.namespace == namespace)
+    {
+        found.extend(objects.get(namespace, &manifest.name).await?);
+    }
+    Ok(found)
+}
+
+/// What the operator does for an object that is so.
+async fn predict(ground: &DryRunContext, object: DynamicObject) -> Prediction {
+    match object.try_parse::<RecordingCallback>() {
         Ok(object) => {
             ground.index.put(&object);
             let outlook = DryRun::new(ground, &object).run().await;
-            outlook.unwrap_or_else(|error| Prediction::unknown(error.to_string()))
+            outlook.unwrap_or_else(|error| Prediction::unknown(error.with_remedy()))
         }
         Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
+    }
+}
+
+/// The objects of the cluster, as far as they may be seen: one may own a place or hold an id, or be the one that is applied to.
+struct KnownObjects {
+    objects: HashMap<(String, String), DynamicObject>,
+}
+
+impl KnownObjects {
+    async fn read(cluster: &CommandCluster, wanted: &[Manifest]) -> Result<Self, ClusterError> {
+        let objects = cluster.objects();
+        let listed = match objects.list(None).await {
+            Err(error) if error.is_forbidden() => {
+                let of = |manifest: &Manifest| manifest.namespace.clone();
+                let namespaces: BTreeSet<_> = wanted.iter().map(of).collect();
+                let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+                tell(&format!(
+                    "only {} is looked at, so an owner elsewhere is not seen: {error}",
+                    names.join(", ")
+                ));
+                let mut listed = Vec::new();
+                for namespace in &namespaces {
+                    match objects.list(Some(namespace)).await {
+                        Err(error) if error.is_forbidden() => {
+                            tell(&format!(
+                                "in {namespace} only what is applied to is looked at: {error}"
+                            ));
+                            listed.extend(applied_to(&objects, wanted, namespace).await?);
+                        }
+                        found => listed.extend(found?),
+                    }
+                }
+                listed
+            }
+            listed => listed?,
+        };
+        let key =
+            |object: &DynamicObject| (object.namespace().unwrap_or_default(), object.name_any());
+        let objects = listed.into_iter().map(|object| (key(&object), object));
+        Ok(Self {
+            objects: objects.collect(),
+        })
+    }
+
+    /// What applying a manifest would make.
+    async fn rehearse(
+        &self,
+        rehearsal: &Rehearsal,
+        manifest: &Manifest,
+    ) -> Result<DynamicObject, ClusterError> {
+        let Manifest {
+            namespace,
+            name,
+            value,
+            ..
+        } = manifest;
+        let current = self.objects.get(&(namespace.clone(), name.clone()));
+        rehearsal.apply(namespace, name, value, current).await
     }
 }

@@ -7,14 +7,14 @@ mod row;
 
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream};
-use kube::Client;
 use kube::core::DynamicObject;
 
 use self::row::{ReleaseWord, Released};
-use super::output::{render, table};
-use super::{CommandOutput, ExitStatus, access, chosen};
-use crate::cluster::lease::holder::{self, Holder, WantedLeases};
-use crate::cluster::raw::{RawObjects, ReleaseResult, is_held};
+use super::output::{render_with, table, tell, tell_problems};
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus, chosen};
+use crate::cluster::lease::holder::{self, Holder, Holding, WantedLeases};
+use crate::cluster::raw::{ReleaseResult, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
 
@@ -22,19 +22,30 @@ use crate::stop::Stop;
 const AT_ONCE: usize = 8;
 
 /// Lets go what `args` name, until it is asked to stop.
-pub async fn run(args: ReleaseArgs) -> anyhow::Result<CommandOutput> {
+pub async fn run(args: ReleaseArgs) -> CommandOutput {
+    let done = at_cluster(&args.objects.scope.cluster, async |cluster| {
+        release_all(cluster, &args).await
+    });
+    ended(done.await, args.print.output)
+}
+
+async fn release_all(
+    cluster: &CommandCluster,
+    args: &ReleaseArgs,
+) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let client = access(&args.objects.scope.cluster)?.client()?;
-    let objects = RawObjects::new(client.clone());
-    let mut found = chosen(&objects, &args.objects, client.default_namespace()).await?;
+    let mut found = tokio::select! {
+        found = chosen(cluster, &args.objects) => found?,
+        () = stop.requested() => bail!("asked to stop: nothing was let go"),
+    };
     if args.objects.which.all {
         found.retain(is_held);
     }
     if found.is_empty() {
-        eprintln!("no RecordingCallback there has the operator's finalizer");
+        tell("no RecordingCallback there has the operator's finalizer");
     } else {
         tokio::select! {
-            judged = refuse_beside_an_operator(&client, &args) => judged?,
+            judged = refuse_beside_an_operator(cluster, args) => judged?,
             () = stop.requested() => bail!("asked to stop: nothing was let go"),
         }
     }
@@ -42,43 +53,64 @@ pub async fn run(args: ReleaseArgs) -> anyhow::Result<CommandOutput> {
     // What was begun is finished, so that every id is told.
     let rows: Vec<Released> = stream::iter(found)
         .take_until(stop.requested())
-        .map(|object| release(&objects, object))
+        .map(|object| release(cluster, object))
         .buffered(AT_ONCE)
         .collect()
         .await;
+    let mut problems: Vec<String> = rows.iter().filter_map(Released::problem).collect();
     if rows.len() < count {
-        eprintln!(
-            "asked to stop: {} objects are as they were",
-            count - rows.len()
-        );
+        let left = count - rows.len();
+        problems.push(format!("asked to stop: {left} objects are as they were"));
     }
-    let is_done = |row: &Released| row.result != ReleaseWord::Failed;
+    tell_problems(&problems);
     Ok(CommandOutput {
-        text: render(args.print.output, &rows, table)?,
-        exit: ExitStatus::of(rows.len() == count && rows.iter().all(is_done)),
+        text: render_with(args.print.output, &rows, &problems, table)?,
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }
 
-async fn refuse_beside_an_operator(client: &Client, args: &ReleaseArgs) -> anyhow::Result<()> {
+async fn refuse_beside_an_operator(
+    cluster: &CommandCluster,
+    args: &ReleaseArgs,
+) -> anyhow::Result<()> {
     let wanted = WantedLeases {
         namespace: args.lease_namespace.as_deref(),
         name: args.lease_name.as_deref(),
     };
-    let judged = holder::find(client, wanted, |held| {
-        eprintln!(
+    let judged = holder::find(cluster.client(), wanted, |held| {
+        tell(&format!(
             "the Lease {}/{} is held by {}: waiting up to {:?} to see whether that operator is alive",
             held.namespace, held.name, held.identity, held.duration
-        );
+        ));
     });
     match judged.await {
-        Ok(None) => Ok(()),
-        Ok(Some(holder)) => bail!(refusal(&holder)),
+        Ok(Holding::Nobody) => Ok(()),
+        Ok(Holding::NoLease) => {
+            if let Some(name) = &args.lease_name {
+                tell(&no_lease(name, args.lease_namespace.as_deref()));
+            }
+            Ok(())
+        }
+        Ok(Holding::Alive(holder)) => bail!(refusal(&holder)),
         Err(error) if error.is_forbidden() => bail!(
-            "{error}; whether an operator is alive can't be told without: \
-             allow it, or name the Lease with --lease-namespace and --lease-name"
+            "{}; whether an operator is alive can't be told without: \
+             allow it, or name the Lease with --lease-namespace and --lease-name",
+            cluster.told(&error).await
         ),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Not a reason to refuse: an operator that was uninstalled may have left none.
+fn no_lease(name: &str, namespace: Option<&str>) -> String {
+    let place = namespace.map_or_else(
+        || "in any namespace".to_owned(),
+        |namespace| format!("in the namespace {namespace}"),
+    );
+    format!(
+        "there is no Lease {name} {place}, so no operator that would have it is alive; \
+         without --lease-name all operators' Leases count"
+    )
 }
 
 fn refusal(holder: &Holder) -> String {
@@ -95,11 +127,14 @@ fn refusal(holder: &Holder) -> String {
     )
 }
 
-async fn release(objects: &RawObjects, mut object: DynamicObject) -> Released {
-    match objects.release(&mut object).await {
+async fn release(cluster: &CommandCluster, mut object: DynamicObject) -> Released {
+    match cluster.objects().release(&mut object).await {
         Ok(ReleaseResult::Released) => Released::new(&object, ReleaseWord::Released, None),
         Ok(ReleaseResult::NotHeld) => Released::new(&object, ReleaseWord::NotHeld, None),
         Ok(ReleaseResult::Gone) => Released::new(&object, ReleaseWord::Gone, None),
-        Err(error) => Released::new(&object, ReleaseWord::Failed, Some(error.to_string())),
+        Err(error) => {
+            let told = cluster.told(&error).await;
+            Released::new(&object, ReleaseWord::Failed, Some(told))
+        }
     }
 }

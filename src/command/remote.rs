@@ -12,14 +12,12 @@ pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
-use super::cloud::{CommandCloud, local_time};
+use super::cloud::{CommandCloud, local_time, told};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
-use crate::live::codes;
 use crate::plan::facts::CloudAccess;
 use crate::plan::facts::row::Row;
-use crate::plan::step::situation::describe_failure;
 use crate::platform::account::Account;
 use crate::platform::quota::Lane;
 use crate::terms::target::Target;
@@ -44,8 +42,8 @@ pub(super) struct CredentialSource<'a> {
     pub(super) name: String,
     /// One of them.
     pub(super) object: &'a RecordingCallback,
-    /// How many there are.
-    pub(super) count: u64,
+    /// All of them.
+    pub(super) objects: Vec<&'a RecordingCallback>,
 }
 
 /// One for all objects that have Secret, region and project in common.
@@ -62,9 +60,9 @@ pub(super) fn sources<'a>(
         let source = sources.entry(key).or_insert(CredentialSource {
             name,
             object,
-            count: 0,
+            objects: Vec::new(),
         });
-        source.count += 1;
+        source.objects.push(object);
     }
     sources.into_values().collect()
 }
@@ -113,7 +111,10 @@ pub(super) async fn look(
                 of_project.push(account);
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
-            Err(error) => seen.problems.push(format!("{}: {error}", source.name)),
+            Err(error) => {
+                let told = error.with_remedy();
+                seen.problems.push(format!("{}: {told}", source.name));
+            }
         }
     }
     for of_project in accounts.into_values() {
@@ -150,10 +151,7 @@ async fn list(
                 Err(problem) => problem,
             },
             Err(failure) => {
-                format!(
-                    "{name}: {}",
-                    describe_failure(&failure, codes::advice(&failure))
-                )
+                format!("{name}: {}", told(&failure))
             }
         };
     }
@@ -187,7 +185,7 @@ async fn list_large(
     let read = read.await;
     let (found, total) = (reading.found(), reading.total());
     if let Err(failure) = read {
-        let told = describe_failure(&failure, codes::advice(&failure));
+        let told = told(&failure);
         let is_kept = kept.keep(begun, &reading);
         let next = if is_kept {
             format!(
@@ -233,7 +231,7 @@ async fn enter(
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
     Ok(identified.map_err(|access| match access {
-        CloudAccess::Unknown(failure) => describe_failure(&failure, None),
+        CloudAccess::Unknown(failure) => told(&failure),
         CloudAccess::Ambiguous(sentence) => sentence,
         CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
         CloudAccess::Unread | CloudAccess::Usable(_) => {

@@ -4,41 +4,41 @@ mod story;
 mod text;
 pub mod watch;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
-use kube::ResourceExt as _;
 
 use self::story::ObjectStory;
-use super::output::render;
-use super::{CommandOutput, ExitStatus, access, chosen};
-use crate::api::RecordingCallback;
-use crate::cluster::raw::RawObjects;
+use super::output::{render_with, tell, tell_problems};
+use super::trouble::{CommandCluster, at_cluster, ended};
+use super::{CommandOutput, ExitStatus, chosen, readable};
 use crate::config::objects::StatusArgs;
 
 /// Tells of the objects that `args` name.
+pub async fn run(args: StatusArgs) -> CommandOutput {
+    ended(told(&args).await, args.print.output)
+}
+
+async fn told(args: &StatusArgs) -> Result<CommandOutput, String> {
+    let told = at_cluster(&args.objects.scope.cluster, async |cluster| {
+        stories(cluster, args).await
+    });
+    told.await
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "says how long ago; decides nothing"
 )]
-pub async fn run(args: StatusArgs) -> anyhow::Result<CommandOutput> {
-    let client = access(&args.objects.scope.cluster)?.client()?;
-    let objects = RawObjects::new(client.clone());
-    let found = chosen(&objects, &args.objects, client.default_namespace()).await?;
-    let mut stories = Vec::new();
-    for object in found {
-        let name = object.name_any();
-        let object = object.try_parse::<RecordingCallback>();
-        let object = object.with_context(|| format!("{name} can't be read"))?;
-        stories.push(ObjectStory::of(object));
+async fn stories(cluster: &CommandCluster, args: &StatusArgs) -> anyhow::Result<CommandOutput> {
+    let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
+    if objects.is_empty() && problems.is_empty() {
+        tell("there is no RecordingCallback there");
     }
-    if stories.is_empty() {
-        eprintln!("there is no RecordingCallback there");
-    }
+    tell_problems(&problems);
+    let stories: Vec<_> = objects.into_iter().map(ObjectStory::of).collect();
     let now = Timestamp::now();
+    let text = |stories: &[ObjectStory]| text::render_stories(stories, now);
     Ok(CommandOutput {
-        text: render(args.print.output, &stories, |stories| {
-            text::render_stories(stories, now)
-        })?,
-        exit: ExitStatus::Well,
+        text: render_with(args.print.output, &stories, &problems, text)?,
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }

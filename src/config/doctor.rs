@@ -15,6 +15,12 @@ pub struct DoctorArgs {
     /// The operator's service account, whose rights are checked [default: that of the operator's Deployment, else whoever asks]
     #[arg(long, env, value_name = "NAMESPACE/NAME", value_parser = names::account)]
     pub service_account: Option<ServiceAccount>,
+    /// Only the operator of this Helm release, or Deployment, where there are several
+    #[arg(long, value_name = "NAME", value_parser = names::subdomain)]
+    pub release: Option<String>,
+    /// Try to reach the host of each notifyCallbackURL from this machine
+    #[arg(long)]
+    pub check_urls: bool,
     /// Make no call to the cloud
     #[arg(long)]
     pub offline: bool,

@@ -147,7 +147,8 @@ fn lease_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// In a pod, its name.
-fn host_name() -> String {
+/// The name of this machine.
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() {

@@ -20,7 +20,7 @@ fn run(flags: &str) -> RunConfig {
 
 fn mistake(line: &str) -> String {
     match parse_words(line) {
-        Err(EarlyExit::Usage(text)) => text,
+        Err(EarlyExit::Usage { line, .. }) => line,
         other => panic!("{line} gave {other:?}"),
     }
 }
@@ -259,17 +259,23 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         "namespace",
         "all-namespaces",
         "any-age",
+        "field-manager",
+        "force-conflicts",
         "app",
         "directory",
         "domain",
         "exec",
         "force",
         "forward",
+        "check-urls",
         "offline",
         "output",
         "project-id",
+        "recursive",
         "region",
+        "release",
         "secret",
+        "server-side",
         "json-schema",
         "watch",
     ];

@@ -315,10 +315,13 @@ impl AccountRegistry {
 
     /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
     pub(super) fn set_gauges(&self, metrics: &Metrics) {
-        let accounts = lock(&self.accounts).all();
+        let (accounts, seen) = (lock(&self.accounts).all(), self.memories.seen_by());
+        // One that was made up is none: each word in it would be a series.
+        let accounts = accounts.into_iter();
+        let in_use = accounts.filter(|account| seen.contains(account.identity_account().key()));
         let mut present = BTreeSet::new();
         let mut furthest = 0.0_f64;
-        for account in accounts {
+        for account in in_use {
             let (target, identity) = (
                 account.target(),
                 account.identity_account().identity().label().to_owned(),

@@ -29,12 +29,13 @@ use crate::plan::step::{Look, Requeue};
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 
-/// How many are cleared away at once.
-const AT_ONCE: usize = 100;
 /// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
 const LONGEST: Duration = Duration::from_hours(1);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
+
+/// What is told of an object that somebody else may serve now.
+const STILL_THERE: &str = "the object is still there, so its callback stays at the cloud";
 
 /// How a try ended.
 enum AttemptEnd {
@@ -50,17 +51,14 @@ enum AttemptEnd {
 pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Leftover>) {
     let places = &Places::new();
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
-        .for_each_concurrent(AT_ONCE, |leftover| async move {
+        .for_each_concurrent(None, |leftover| async move {
             if !leftover.is_ours {
                 return leftover.report_unproven(context).await;
             }
-            let Some(_place) = places.take(&leftover) else {
-                return leftover.log_given_up("too many go so at once");
-            };
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {
-                    () = leftover.clear_away(context) => {}
+                    () = leftover.clear_away(context, places) => {}
                     () = sleep(LONGEST) => leftover.log_given_up("it is given up after an hour"),
                 }
                 context.memories.forget(&parse::uid(&leftover.object));
@@ -109,9 +107,16 @@ impl Leftover {
         );
     }
 
-    async fn clear_away(&self, context: &Context) {
+    async fn clear_away(&self, context: &Context, places: &Places) {
         let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
+        let _own = places.of_namespace(self).await;
+        // What only left the selector is there still, and needs no place.
+        if let Ok(true) = self.is_there(context).await {
+            info!(object = name, remote_id, "{STILL_THERE}");
+            return;
+        }
+        let _place = places.of_all(self).await;
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
         loop {
@@ -138,11 +143,7 @@ impl Leftover {
     async fn attempt(&self, context: &Context, deleted: &mut BTreeSet<String>) -> AttemptEnd {
         match self.is_there(context).await {
             Ok(false) => {}
-            Ok(true) => {
-                return AttemptEnd::Done(
-                    "the object is still there, so its callback stays at the cloud",
-                );
-            }
+            Ok(true) => return AttemptEnd::Done(STILL_THERE),
             Err(problem) => return AttemptEnd::Problem(problem),
         }
         if parse::policies(&self.object.spec).suspend || context.settings.read_only {

@@ -298,16 +298,12 @@ impl Reconciliation<'_> {
                     at: answer.at,
                 };
                 let row = match answer.value {
-                    Some(row) => {
-                        // It is ours from now on, whatever anybody writes into statuses.
-                        let (uid, made) = (&self.facts.object.uid, Some(row.id.clone()));
-                        self.context.memories.with(uid, |memory| memory.made = made);
-                        Some((row, None))
-                    }
+                    Some(row) => Some((row, None)),
                     None => self.find(account, desired).await,
                 };
                 self.note_written(account);
                 if let Some((row, author)) = row {
+                    self.note_made(&row.id);
                     let attempt = author.as_ref().unwrap_or(attempt);
                     let status = outcome::after_create(&self.facts, desired, attempt, &row, told);
                     return (status, RoundEnd::Again);

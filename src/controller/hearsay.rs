@@ -1,5 +1,5 @@
-//! Ids that are known by the status alone of an object that is gone. Anybody who may write statuses can bring any number of them about:
-//! they must not hold up the clean-up of what was made here.
+//! The places of those that are cleared away at once. An id that is known by the status alone of an object that is gone is hearsay: anybody
+//! who may write statuses can bring any number of them about, and they must not hold up the clean-up of what was made here.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,14 +11,22 @@ use crate::declared::parse;
 use crate::lock::lock;
 
 /// How many are cleared away at once.
-const AT_ONCE: usize = 50;
-/// And how many of one namespace.
+const AT_ONCE: usize = 100;
+/// How many of them by hearsay.
+const BY_HEARSAY: usize = 50;
+/// And how many of those of one namespace.
 const OF_ONE_NAMESPACE: usize = 20;
 
-/// The places of those whose id is known by hearsay.
+/// Where those wait that are too many.
 pub(super) struct Places {
     all: Arc<Semaphore>,
+    by_hearsay: Arc<Semaphore>,
     of_namespaces: Mutex<WeakRegistry<String, Semaphore>>,
+}
+
+/// A place, until it is dropped.
+pub(super) struct TakenPlace {
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Places {
@@ -26,25 +34,48 @@ impl Places {
     pub(super) fn new() -> Self {
         Self {
             all: Arc::new(Semaphore::new(AT_ONCE)),
+            by_hearsay: Arc::new(Semaphore::new(BY_HEARSAY)),
             of_namespaces: Mutex::default(),
         }
     }
 
-    /// A place for one that needs one, if there is one.
-    pub(super) fn take(&self, leftover: &Leftover) -> Option<Vec<OwnedSemaphorePermit>> {
+    /// A place among those of its namespace, which is enough to ask the API server.
+    pub(super) async fn of_namespace(&self, leftover: &Leftover) -> TakenPlace {
         if !leftover.is_hearsay() {
-            return Some(Vec::new());
+            return TakenPlace::of([]).await;
         }
         let namespace = parse::object(&leftover.object).namespace;
         let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
         let own = lock(&self.of_namespaces).get_or_make(namespace, make);
-        let permits = [own, Arc::clone(&self.all)].map(|places| places.try_acquire_owned().ok());
-        permits.into_iter().collect()
+        TakenPlace::of([own]).await
+    }
+
+    /// A place among all, which is needed to ask the cloud.
+    pub(super) async fn of_all(&self, leftover: &Leftover) -> TakenPlace {
+        let all = Arc::clone(&self.all);
+        if leftover.is_hearsay() {
+            TakenPlace::of([Arc::clone(&self.by_hearsay), all]).await
+        } else {
+            TakenPlace::of([all]).await
+        }
+    }
+}
+
+impl TakenPlace {
+    async fn of<const N: usize>(semaphores: [Arc<Semaphore>; N]) -> Self {
+        let mut permits = Vec::new();
+        for semaphore in semaphores {
+            // None of them is ever closed.
+            permits.extend(semaphore.acquire_owned().await.ok());
+        }
+        Self { _permits: permits }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::api::RecordingCallback;
 
@@ -67,12 +98,19 @@ mod tests {
         }
     }
 
+    /// Both places of one, if they are free.
+    fn take(places: &Places, leftover: &Leftover) -> Option<[TakenPlace; 2]> {
+        let own = places.of_namespace(leftover).now_or_never()?;
+        let all = places.of_all(leftover).now_or_never()?;
+        Some([own, all])
+    }
+
     #[test]
     fn who_forges_ids_takes_few_places_and_none_of_what_was_made_here() {
         let places = Places::new();
         let take_all = |namespace: &str| -> Vec<_> {
             let forged = leftover(namespace, Some("another"));
-            std::iter::from_fn(|| places.take(&forged))
+            std::iter::from_fn(|| take(&places, &forged))
                 .take(99)
                 .collect()
         };
@@ -83,10 +121,13 @@ mod tests {
             .into_iter()
             .flatten()
             .collect();
-        assert_eq!(first.len() + others.len(), AT_ONCE);
-        assert!(places.take(&leftover("one", Some("id"))).is_some());
-        assert!(places.take(&leftover("five", None)).is_none());
+        assert_eq!(first.len() + others.len(), BY_HEARSAY);
+        let made: Vec<_> = std::iter::from_fn(|| take(&places, &leftover("one", Some("id"))))
+            .take(99)
+            .collect();
+        assert_eq!(made.len(), AT_ONCE - BY_HEARSAY);
+        assert!(take(&places, &leftover("five", None)).is_none());
         drop(first);
-        assert!(places.take(&leftover("five", None)).is_some());
+        assert!(take(&places, &leftover("five", None)).is_some());
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Leftover {
     pub(super) status: Status,
     /// Its record, which it may have lost before.
     pub(super) record: Option<Record>,
-    /// The id that this process's own create was answered. Any other may have been written into the status by anybody.
+    /// The id of what this process's own create made. Any other may have been written into the status by anybody.
     pub(super) made: Option<String>,
     /// The credentials that served last, if they are known.
     pub(super) account: Option<Arc<SharedAccount>>,

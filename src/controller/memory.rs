@@ -1,6 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ pub(super) struct ObjectMemory {
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
-    /// The id that this process's own create was answered.
+    /// The id of what this process's own create made.
     pub(super) made: Option<String>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
@@ -123,6 +123,15 @@ impl Memories {
         let memories = self.lock();
         let users = memories.iter().filter(|(_, memory)| is_user(memory));
         users.map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// The accounts by which the cloud has shown what it holds.
+    pub(super) fn seen_by(&self) -> HashSet<AccountKey> {
+        let memories = self.lock();
+        let seen = memories
+            .values()
+            .filter_map(|memory| memory.seen_by.clone());
+        seen.collect()
     }
 
     /// What the calls for an object are paid from.

@@ -125,6 +125,14 @@ impl<'a> Reconciliation<'a> {
             });
     }
 
+    /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
+    pub(super) fn note_made(&self, id: &str) {
+        let uid = &self.facts.object.uid;
+        self.context
+            .memories
+            .with(uid, |memory| memory.made = Some(id.to_owned()));
+    }
+
     /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
     pub(super) fn note_wrote(&self) {
         let uid = &self.facts.object.uid;

@@ -17,9 +17,12 @@ use crate::controller::weak_registry::WeakRegistry;
 use crate::lock::lock;
 
 /// At most so many reads are under way at once, since a Secret may have a megabyte.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// And so many of one namespace: those of it that hang leave room for the others.
-const OF_ONE_NAMESPACE: usize = 4;
+const OF_ONE_NAMESPACE: usize = 2;
+
+/// How many bytes of the Secrets of one namespace are kept: who has many long ones there has to do with fewer, and nobody else.
+const KEPT_OF_ONE_NAMESPACE: usize = 8 * 1024 * 1024;
 
 /// Namespace and name of a Secret.
 pub(super) type SecretName = (String, String);
@@ -207,6 +210,17 @@ impl Table {
         let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
         self.places.get_or_make(namespace.to_owned(), make)
     }
+
+    /// How many bytes of this Secret there is room for beside the others of its namespace.
+    fn room_for(&self, name: &SecretName) -> usize {
+        let others = self.kept.iter();
+        let others = others.filter(|(other, _)| other.0 == name.0 && *other != name);
+        let sizes = others.map(|(_, kept)| match &kept.found {
+            SecretFound::Values(values) => values.size(),
+            SecretFound::Absent | SecretFound::Forbidden => 0,
+        });
+        KEPT_OF_ONE_NAMESPACE.saturating_sub(sizes.sum())
+    }
 }
 
 impl CachedSecret {
@@ -234,13 +248,16 @@ async fn read(
     let held = (of_namespace.acquire().await, of_all.acquire().await);
     let read = reader.read(&name, &span.keys).await;
     drop(held);
+    let mut table = lock(&table);
     let found = match read {
-        Ok(Some(values)) => Ok(SecretFound::Values(Arc::new(values))),
+        Ok(Some(values)) => {
+            let values = values.within(table.room_for(&name));
+            Ok(SecretFound::Values(Arc::new(values)))
+        }
         Ok(None) => Ok(SecretFound::Absent),
         Err(error) if error.is_forbidden() => Ok(SecretFound::Forbidden),
         Err(error) => Err(error),
     };
-    let mut table = lock(&table);
     let own = |(read, _): &mut (ReadSpan, _)| read.begun == span.begun;
     if table.under_way.get_mut(&name).is_some_and(own) {
         table.under_way.remove(&name);

@@ -286,7 +286,7 @@ async fn confirm_missing(
 }
 
 /// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for, voids what the list
-/// lacked; one whose calls are used up is left for another sweep.
+/// lacked; one whose calls are used up, or whose id the cloud takes for none, is left for another sweep and says nothing of the others.
 async fn find_gone(
     context: &Context,
     account: &SharedAccount,
@@ -310,6 +310,7 @@ async fn find_gone(
                 );
                 return ServedObjects::new();
             }
+            GetResult::Unknown(failure) if failure.class == Class::Rejected => {}
             GetResult::Unknown(failure) => {
                 let problem = failure.message;
                 debug!(

@@ -5,6 +5,8 @@
 
 mod adversary;
 mod any_answers;
+mod applied;
+mod bystanders;
 mod chance;
 mod cloud;
 mod course;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, store::Writer};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::watch;
@@ -21,13 +20,12 @@ use super::{ObjectEvent, ObjectStore};
 use crate::admin::{Health, WatchTrouble};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
-use crate::cluster::watch::{Missed, Watched, is_refusal};
+use crate::cluster::stored::StoredObject;
+use crate::cluster::watch::{Missed, StoredEvent, Watched, is_refusal};
 use crate::config::RunConfig;
 use crate::controller::index_updater::IndexUpdater;
 use crate::declared::parse;
 
-/// kubectl's copy of what was applied; half of a small object's size, and of no use here.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A namespace that is refused for so long is taken for one that we are not to see; rights may be granted after the start.
@@ -103,7 +101,6 @@ impl NamespaceWatch {
             // Told; the controller would hold up all else that there is to do in this namespace.
             .filter(|event| ready(event.is_ok()))
             .try_filter_map(|event| ready(Ok(readable(event))))
-            .modify(drop_unused_metadata)
             .inspect_ok(move |event| notes.apply(event))
             .reflect(writer)
             .applied_objects()
@@ -254,33 +251,24 @@ async fn log_watch_changes(context: &Context, health: &Health) {
 }
 
 /// An event of an object that can be read. One that can't is told and left alone: it must not stop the others.
-fn readable(event: watcher::Event<DeserializeGuard<RecordingCallback>>) -> Option<ObjectEvent> {
-    let read = |guard: DeserializeGuard<RecordingCallback>| match guard.0 {
+fn readable(event: StoredEvent) -> Option<ObjectEvent> {
+    let read = |stored: StoredObject| match stored.0 {
         Ok(object) => Some(object),
-        Err(invalid) => {
+        Err(unreadable) => {
             error!(
-                object = invalid.metadata.name.unwrap_or_default(),
-                namespace = invalid.metadata.namespace.unwrap_or_default(),
-                "the object can't be read and is left alone: {}",
-                invalid.error
+                object = unreadable.metadata.name.as_deref().unwrap_or_default(),
+                namespace = unreadable.metadata.namespace.as_deref().unwrap_or_default(),
+                "the object can't be read and is left alone: {unreadable}"
             );
             None
         }
     };
     match event {
-        watcher::Event::Apply(guard) => read(guard).map(ObjectEvent::Apply),
-        watcher::Event::Delete(guard) => read(guard).map(ObjectEvent::Delete),
-        watcher::Event::InitApply(guard) => read(guard).map(ObjectEvent::InitApply),
+        watcher::Event::Apply(stored) => read(stored).map(ObjectEvent::Apply),
+        watcher::Event::Delete(stored) => read(stored).map(ObjectEvent::Delete),
+        watcher::Event::InitApply(stored) => read(stored).map(ObjectEvent::InitApply),
         watcher::Event::Init => Some(ObjectEvent::Init),
         watcher::Event::InitDone => Some(ObjectEvent::InitDone),
-    }
-}
-
-/// Drops what nobody here reads: it is most of an object's memory.
-fn drop_unused_metadata(object: &mut RecordingCallback) {
-    object.metadata.managed_fields = None;
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove(LAST_APPLIED);
     }
 }
 

@@ -6,6 +6,7 @@ mod permit;
 
 mod operations;
 mod payload;
+mod rules;
 
 use std::{sync::Arc, time::Duration};
 

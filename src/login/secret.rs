@@ -11,7 +11,7 @@ use crate::plan::facts::SignKeyState;
 use crate::platform::credentials::KEYS;
 
 /// What is said of a value that is not kept.
-const TOO_LONG: &str = "longer than 64 KiB, which no such value is: correct it";
+const TOO_LONG: &str = "longer than 64 KiB, or the Secrets in use in this namespace have more than 8 MiB together: correct it";
 
 /// What is read, or the sentence that says that there is no such Secret.
 pub fn values<T>(namespace: &str, name: &str, read: Option<T>) -> Result<T, String> {

@@ -79,7 +79,8 @@ pub(super) const QUOTA_WAIT: MetricRow = histogram(
 pub(super) const QUOTA_LIMIT: MetricRow = gauge(
     "quota_limit",
     &["region", "identity"],
-    "Calls a minute that the operator keeps to now, by 8 hex digits of a hash of the identity; less than configured while the cloud throttles",
+    "Calls a minute that the operator keeps to now, by 8 hex digits of a hash of the identity, of those whom the cloud has answered since \
+     the start; less than configured while the cloud throttles",
 );
 pub(super) const RECONCILE: MetricRow = counter(
     "reconcile_total",

@@ -53,6 +53,10 @@ const SHOWN: [&str; 4] = ["project_id", "region", "live_endpoint", "iam_endpoint
 const TELLING: usize = 8;
 /// The longest endpoint: a scheme, a host name and a port.
 const MAX_ENDPOINT: usize = 270;
+/// Values that may be long: tokens have grown to some ten thousand bytes.
+const LONG: [&str; 2] = ["security_token", "token"];
+/// The longest of all others, in bytes. They name identities, of which each part here that deals with them keeps a copy.
+const LONGEST: usize = 1024;
 /// Values that become part of a header.
 const IN_HEADERS: [&str; 3] = ["ak", "security_token", "token"];
 /// Every key that is looked at.
@@ -135,6 +139,11 @@ fn values(data: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<&'static str, &st
         let text = std::str::from_utf8(bytes)
             .map_err(|_| format!("the value of {key} is not UTF-8 text: write it anew"))?
             .trim();
+        if text.len() > LONGEST && !LONG.contains(&key) {
+            return Err(format!(
+                "the value of {key} is longer than 1 KiB, which no such value is: correct it"
+            ));
+        }
         if IN_HEADERS.contains(&key) && !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
                 "the value of {key} has a character that can't be sent, such as a blank or a line break: write it anew"

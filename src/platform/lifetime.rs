@@ -12,7 +12,7 @@ const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// How long a token lives from now on.
 pub(crate) fn lifetime(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
     let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
-    // What has expired already is used once and renewed at once.
+    // What has expired already has none left.
     Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
 }
 

@@ -1,29 +1,30 @@
-//! Bytes to the cloud and bytes back. Says of every failure whether the request had been handed over.
-//!
-//! Nothing is sent twice here: no retries, no redirects, and a body that can be read only once and only before its deadline.
+//! Bytes to the cloud and bytes back: what that is for who calls, and the one way there is. Says of every failure whether the request
+//! had been handed over.
 
 mod body;
+mod connector;
 mod deadline;
+mod failure;
+mod http_transport;
+mod no_proxy;
+mod probe;
 mod proxy;
 mod trust;
+mod tunnel;
 
-use std::{error::Error, io, sync::Arc, time::Duration};
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
-use tokio::time::timeout_at;
 
 pub use self::deadline::Deadline;
-pub use self::proxy::proxy_to;
-use crate::platform::clock::Wall;
+pub use self::http_transport::{HttpTransport, HttpTransportError};
+pub use self::probe::{Reached, Unreached, probe};
+pub use self::proxy::{BadVariable, Proxies};
+pub use self::trust::certificate_problem;
 
 /// The largest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
-/// How long one connection may take to come about, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A request, complete with all its headers.
 #[derive(Clone)]
@@ -87,189 +88,10 @@ pub trait Transport: Send + Sync {
     ) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
-/// HTTPS by way of reqwest. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
-pub struct HttpTransport {
-    client: reqwest::Client,
-    wall: Wall,
-    trust_problem: Option<String>,
-}
-
-impl HttpTransport {
-    /// Reads the environment's proxies and certificates. A bad one is told in the log and by the calls that it fails.
-    pub fn new(wall: Wall) -> Result<Self, HttpTransportError> {
-        Self::build(reqwest::Client::builder(), wall)
-    }
-
-    /// The same without any proxy, for what is on this machine or on its link.
-    pub fn direct(wall: Wall) -> Result<Self, HttpTransportError> {
-        Self::build(reqwest::Client::builder().no_proxy(), wall)
-    }
-
-    fn build(builder: reqwest::ClientBuilder, wall: Wall) -> Result<Self, HttpTransportError> {
-        let trust = trust::Trust::from_environment();
-        if let Some(problem) = &trust.problem {
-            tracing::error!(%problem, "no certificate authority is trusted, calls by https will fail");
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(HttpTransportError::Tls)?
-            .with_root_certificates(trust.roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let client = builder
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .user_agent(concat!(
-                env!("CARGO_PKG_NAME"),
-                "/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .build()
-            .map_err(HttpTransportError::Client)?;
-        Ok(Self {
-            client,
-            wall,
-            trust_problem: trust.problem,
-        })
-    }
-
-    async fn exchange(
-        &self,
-        request: Request,
-        deadline: Deadline,
-    ) -> Result<Response, TransportError> {
-        if deadline.has_passed(&self.wall) {
-            return Err(TransportError::NotSent(body::TOO_LATE.to_owned()));
-        }
-        let host = authority(&request.url).to_owned();
-        let bodiless = request.body.is_none();
-        let receipt = body::HandOver::default();
-        let mut outgoing = self
-            .client
-            .request(request.method, request.url)
-            .headers(request.headers);
-        if let Some(bytes) = request.body {
-            let gate = body::OnceBody::new(bytes, deadline, self.wall.clone(), receipt.clone());
-            outgoing = outgoing.body(reqwest::Body::wrap(gate));
-        }
-        let failed = |message: String, connecting: bool| {
-            let sent = receipt.is_handed_over() || (bodiless && !connecting);
-            let message = format!("{host}: {message}");
-            if sent {
-                TransportError::AfterHandOver(message)
-            } else {
-                TransportError::NotSent(message)
-            }
-        };
-        match timeout_at(deadline.instant, outgoing.send()).await {
-            Ok(Ok(response)) => read(response, deadline).await,
-            Ok(Err(error)) => Err(failed(self.describe_error(&error), error.is_connect())),
-            Err(_) => Err(failed("no answer before the deadline".to_owned(), false)),
-        }
-    }
-
-    /// The innermost cause in words, with what to do about a certificate.
-    fn describe_error(&self, error: &reqwest::Error) -> String {
-        if let Some(certificate) = certificate_error(error) {
-            let why = self.trust_problem.as_deref().unwrap_or(
-                "if its authority is your own, name that in SSL_CERT_FILE or SSL_CERT_DIR",
-            );
-            return format!("the server's certificate is not accepted: {certificate}; {why}");
-        }
-        if error.is_timeout() && error.is_connect() {
-            return "no connection within 5 s".to_owned();
-        }
-        innermost(error)
-    }
-}
-
-impl Transport for HttpTransport {
-    fn send(
-        &self,
-        request: Request,
-        deadline: Deadline,
-    ) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(self.exchange(request, deadline))
-    }
-}
-
-/// Why no HTTP client could be made; nothing that a user sets can cause it.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpTransportError {
-    /// TLS has no usable protocol version.
-    #[error("cannot set up TLS")]
-    Tls(#[source] rustls::Error),
-    /// The client refused its settings.
-    #[error("cannot set up the HTTP client")]
-    Client(#[source] reqwest::Error),
-}
-
-async fn read(
-    mut response: reqwest::Response,
-    deadline: Deadline,
-) -> Result<Response, TransportError> {
-    let status = response.status();
-    let headers = response.headers().clone();
-    let mut body = BytesMut::new();
-    let problem = loop {
-        match timeout_at(deadline.instant, response.chunk()).await {
-            Ok(Ok(None)) => {
-                return Ok(Response {
-                    status,
-                    headers,
-                    body: body.freeze(),
-                });
-            }
-            Ok(Ok(Some(chunk))) if body.len() + chunk.len() <= MAX_BODY => {
-                body.extend_from_slice(&chunk);
-            }
-            Ok(Ok(Some(_))) => break "the answer is larger than 1 MiB".to_owned(),
-            Ok(Err(error)) => break format!("the answer broke off: {}", innermost(&error)),
-            Err(_) => break "the answer was not complete before the deadline".to_owned(),
-        }
-    };
-    Err(TransportError::Unreadable {
-        status,
-        headers,
-        message: problem,
-    })
-}
-
 /// Host and port of an absolute URL.
 pub(crate) fn authority(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     after_scheme.split('/').next().unwrap_or(after_scheme)
-}
-
-/// An error and all that is behind it. An `io::Error` hides what it wraps from `source`.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        wrapped
-            .map(|inner| -> &(dyn Error + 'static) { inner })
-            .or_else(|| error.source())
-    })
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-fn certificate_error(error: &reqwest::Error) -> Option<&rustls::CertificateError> {
-    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(certificate)) => Some(certificate),
-        Some(_) | None => None,
-    })
 }
 
 #[cfg(test)]

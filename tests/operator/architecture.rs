@@ -19,7 +19,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "kube",
             "k8s_openapi",
             "tokio",
-            "reqwest",
+            "hyper_util",
             "ring",
             "http",
             "SystemTime",
@@ -40,7 +40,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "kube",
             "k8s_openapi",
             "tokio",
-            "reqwest",
+            "hyper_util",
             "crate::api",
             "crate::plan",
             "crate::platform",
@@ -84,7 +84,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "cluster",
         &[
-            "reqwest",
+            "hyper_util",
             "crate::live",
             "crate::controller",
             "crate::command",
@@ -96,12 +96,12 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("controller", &["crate::command"]),
     (
         "command",
-        &["reqwest", "crate::controller", "crate::metrics"],
+        &["hyper_util::client", "crate::controller", "crate::metrics"],
     ),
     (
         "declared",
         &[
-            "reqwest",
+            "hyper_util",
             "crate::live",
             "crate::cluster",
             "crate::login",
@@ -113,7 +113,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "login",
         &[
-            "reqwest",
+            "hyper_util",
             "tokio",
             "crate::controller",
             "crate::command",
@@ -124,7 +124,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "api",
         &[
             "tokio",
-            "reqwest",
+            "hyper_util",
             "crate::live",
             "crate::cluster",
             "crate::controller",

@@ -165,3 +165,83 @@ async fn variables_that_make_no_sense_do_not_stop_the_start() {
     world.create("push", json!({})).await;
     world.ready("push").await;
 }
+
+#[tokio::test]
+async fn a_proxy_variable_that_cannot_be_used_is_named_and_nothing_goes_direct() {
+    let (world, authority) = tls().await;
+    let authority = ("SSL_CERT_FILE", authority.path().to_str().unwrap());
+    for (object, name, value) in [
+        ("first", "HTTPS_PROXY", "not a proxy"),
+        (
+            "second",
+            "https_proxy",
+            "socks5://user:hunter22@127.0.0.1:1080",
+        ),
+    ] {
+        let mut operator = operator(&world.flags(), &[authority, (name, value)]).await;
+        world.create(object, json!({})).await;
+        let status = world.reason(object, "CloudUnavailable").await;
+        let told = &condition(&status, "Ready").unwrap().message;
+        assert!(told.contains(name) && !told.contains("hunter22"), "{told}");
+        assert!(operator.output().contains(&format!("{name} can't be used")));
+        operator.kill().await;
+    }
+    assert_eq!(world.calls(), []);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_told_with_its_status() {
+    let (world, authority) = tls().await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let named = format!("http://user:hunter22@{}", proxy.local_addr().unwrap());
+    let at = format!(
+        "by the proxy http://{} of HTTPS_PROXY",
+        proxy.local_addr().unwrap()
+    );
+    tokio::spawn(async move {
+        while let Ok((client, _)) = proxy.accept().await {
+            let mut client = BufReader::new(client);
+            let mut line = String::new();
+            while client.read_line(&mut line).await.unwrap_or(0) > 2 {
+                line.clear();
+            }
+            let _ = client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await;
+        }
+    });
+    let environment = [
+        ("SSL_CERT_FILE", authority.path().to_str().unwrap()),
+        ("HTTPS_PROXY", named.as_str()),
+    ];
+    let _operator = operator(&world.flags(), &environment).await;
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CloudUnavailable").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    for words in [&*at, "403 Forbidden", "the cloud was not asked"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains("hunter22"), "{told}");
+}
+
+#[tokio::test]
+async fn an_authority_that_comes_late_is_trusted_without_a_restart() {
+    let (world, authority) = tls().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.crt");
+    let named = file.to_str().unwrap();
+    let operator = operator(&world.flags(), &[("SSL_CERT_FILE", named)]).await;
+    assert!(
+        operator
+            .output()
+            .contains(&format!("SSL_CERT_FILE names {named}")),
+        "told at once"
+    );
+    world.create("push", json!({})).await;
+    let status = world.reason("push", "CloudUnavailable").await;
+    let told = &condition(&status, "Ready").unwrap().message;
+    assert!(
+        told.contains("SSL_CERT_FILE") && told.contains(named),
+        "{told}"
+    );
+    fs::copy(authority.path(), &file).unwrap();
+    world.ready("push").await;
+}

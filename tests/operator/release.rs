@@ -175,7 +175,11 @@ async fn an_operator_is_found_by_the_label_of_its_lease() {
     assert!(!said.succeeded && said.stderr.contains(&lease), "{said:#?}");
     // Whoever names another Lease, is judged by that.
     let said = release(&world, &["push", "--lease-name", "none"]).await;
-    assert!(said.succeeded, "{said:#?}");
+    let told = format!(
+        "there is no Lease none in the namespace {}",
+        world.namespace.name()
+    );
+    assert!(said.succeeded && said.stderr.contains(&told), "{said:#?}");
     assert!(operator.terminate().await.success());
 }
 

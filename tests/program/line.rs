@@ -27,6 +27,9 @@ fn a_mistake_on_the_command_line_ends_with_code_2_and_one_line() {
     for command in ["status", "retry", "suspend", "resume"] {
         refused(&mut program(command), 2, &["NAME", "--all"]);
     }
+    // 2 says that a plan has changes.
+    refused(&mut program("plan"), 1, &["FILE"]);
+    refused(&mut program("plan --no-such-flag"), 1, &["--no-such-flag"]);
     // A variable that is set does not make a flag's mistake its own.
     let mut short = program("release push -n Bad");
     refused(

@@ -11,8 +11,10 @@
 use std::process::{Command, Output};
 
 mod completion;
+mod half_world;
 mod line;
 mod notifications;
+mod recipes;
 mod standing;
 
 /// The binary with nothing of this machine's environment that could help it.

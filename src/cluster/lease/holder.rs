@@ -47,24 +47,38 @@ pub struct Holder {
     pub duration: Duration,
 }
 
+/// What the Leases tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// This one holds one of them, and is alive.
+    Alive(Holder),
+    /// There are such Leases, and nobody alive holds any.
+    Nobody,
+    /// There is none.
+    NoLease,
+}
+
 /// One who holds one of these Leases and is alive, if there is any. `watching` is told of each that has to be watched: it may
 /// take as long as the Lease holds.
 pub async fn find(
     client: &Client,
     wanted: WantedLeases<'_>,
     watching: impl Fn(&Holder),
-) -> Result<Option<Holder>, ClusterError> {
+) -> Result<Holding, ClusterError> {
     let leases = leases(client, wanted).await?;
+    if leases.is_empty() {
+        return Ok(Holding::NoLease);
+    }
     let mut judged: FuturesUnordered<_> = leases
         .into_iter()
         .map(|lease| judged(client, lease, &watching))
         .collect();
     while let Some(holder) = judged.try_next().await? {
-        if holder.is_some() {
-            return Ok(holder);
+        if let Some(holder) = holder {
+            return Ok(Holding::Alive(holder));
         }
     }
-    Ok(None)
+    Ok(Holding::Nobody)
 }
 
 async fn leases(client: &Client, wanted: WantedLeases<'_>) -> Result<Vec<Lease>, ClusterError> {

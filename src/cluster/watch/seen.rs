@@ -6,7 +6,7 @@ use kube::Resource as _;
 use kube::api::ObjectMeta;
 use kube::runtime::watcher;
 
-use super::GuardedEvent;
+use super::StoredEvent;
 
 /// Namespace and name.
 pub(super) type BroughtName = (String, String);
@@ -40,7 +40,7 @@ pub(super) struct BroughtObjects {
 
 impl BroughtObjects {
     /// Takes an event in.
-    pub(super) fn apply(&mut self, event: &GuardedEvent) {
+    pub(super) fn apply(&mut self, event: &StoredEvent) {
         match event {
             watcher::Event::Init => self.listing.clear(),
             watcher::Event::InitApply(object) => self.listing.extend([named(object.meta())]),

@@ -8,6 +8,7 @@ use kube::{Client, ResourceExt as _};
 
 use super::finding::{Finding, counted};
 use super::operators::InstalledOperator;
+use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
 use crate::command::cloud::CommandCloud;
@@ -22,7 +23,7 @@ use crate::plan::facts::CloudAccess;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, Identity};
-use crate::platform::transport::proxy_to;
+use crate::platform::transport::Proxies;
 use crate::terms::failure::Failure;
 
 const CREDENTIALS: &str = "Credentials";
@@ -41,10 +42,11 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(10);
 const USUAL_QUOTA: u32 = 270;
 const USUAL_INTERVAL: Duration = Duration::from_mins(10);
 
-/// An account in use, and how many callbacks its project holds.
-struct UsedAccount {
+/// An account in use, how many callbacks its project holds, and the objects that are of it.
+struct UsedAccount<'a> {
     account: Account,
     callbacks: u64,
+    objects: Vec<&'a RecordingCallback>,
 }
 
 /// Tries each credential that the objects use, with one call.
@@ -54,6 +56,9 @@ pub(super) async fn examine(
     operators: &[InstalledOperator],
     objects: &[RecordingCallback],
 ) -> anyhow::Result<Vec<Finding>> {
+    if let Some(finding) = undecided(operators) {
+        return Ok(vec![finding]);
+    }
     let config = operators
         .iter()
         .find_map(|operator| operator.config.as_ref());
@@ -63,7 +68,7 @@ pub(super) async fn examine(
     let allowed = args.cloud.allowed(config);
     let cloud = CommandCloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
-    let mut used: Vec<UsedAccount> = Vec::new();
+    let mut used: Vec<UsedAccount<'_>> = Vec::new();
     let is_pod = operators
         .iter()
         .any(|operator| operator.whose == RightsSubject::Own);
@@ -84,21 +89,59 @@ pub(super) async fn examine(
         findings.push(Finding::ok(
             CREDENTIALS,
             &source.name,
-            who(&account, source.count),
+            who(&account, source.objects.len()),
         ));
-        if used.iter().any(|used| used.account.key() == account.key()) {
+        let is_same = |used: &&mut UsedAccount<'_>| used.account.key() == account.key();
+        if let Some(used) = used.iter_mut().find(is_same) {
+            used.objects.extend(source.objects);
             continue;
         }
         match look(&cloud, &account).await {
             Ok((callbacks, finding)) => {
                 findings.push(finding);
-                used.push(UsedAccount { account, callbacks });
+                used.push(UsedAccount {
+                    account,
+                    callbacks,
+                    objects: source.objects,
+                });
             }
             Err(finding) => findings.push(finding),
         }
     }
+    for UsedAccount {
+        account, objects, ..
+    } in &used
+    {
+        findings.push(rules::examine(&cloud, account, objects).await);
+    }
     findings.extend(quotas(&used, config));
     Ok(findings)
+}
+
+/// Operators that let calls go elsewhere, or use their own credentials for others: which of them is meant is not guessed.
+fn undecided(operators: &[InstalledOperator]) -> Option<Finding> {
+    let settings = |operator: &InstalledOperator| {
+        let config = operator.config.as_ref()?;
+        let granted = config.ambient_credentials_namespaces.clone();
+        Some((config.allowed_endpoints.clone(), granted))
+    };
+    let known: Vec<_> = operators.iter().filter_map(settings).collect();
+    let is_one = known
+        .windows(2)
+        .all(|pair| matches!(pair, [one, other] if one == other));
+    if is_one {
+        return None;
+    }
+    let flags: Vec<String> = operators
+        .iter()
+        .map(|operator| format!("--release {}", operator.release))
+        .collect();
+    Some(Finding::unknown(
+        CLOUD,
+        "",
+        "several operators serve here, and call the cloud in other ways".to_owned(),
+        format!("say which one is meant: {}", flags.join(", ")),
+    ))
 }
 
 async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Account, Finding> {
@@ -113,8 +156,8 @@ async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Ac
         Ok(Err((reason, sentence))) => return Err(refused(reason, sentence)),
         Err(error) => {
             let remedy = "allow get on this Secret, or run doctor in the operator's pod";
-            let detail = error.to_string();
-            return Err(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
+            let name = &source.name;
+            return Err(Finding::kept_back(CREDENTIALS, name, &error, remedy));
         }
     };
     match login.identify(cloud.client(), &namespace).await {
@@ -136,14 +179,14 @@ fn failed(subject: &str, failure: &Failure) -> Finding {
     Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
 }
 
-fn who(account: &Account, count: u64) -> String {
+fn who(account: &Account, count: usize) -> String {
     let target = &account.target;
     format!(
         "{} in {} {}, for {}",
         account.identity(),
         target.region,
         target.project_id,
-        counted(count, "object")
+        counted(count.try_into().unwrap_or(u64::MAX), "object")
     )
 }
 
@@ -151,10 +194,10 @@ fn who(account: &Account, count: u64) -> String {
 async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding), Finding> {
     let endpoint = &account.target.endpoint;
     let subject = format!("{endpoint} {}", account.target.project_id);
-    let way = proxy_to(endpoint).map_or_else(
-        || "directly".to_owned(),
-        |proxy| format!("by the proxy {proxy}"),
-    );
+    let way = match Proxies::from_environment().way_to(endpoint) {
+        Ok(Some(proxy)) => format!("by the proxy {proxy}"),
+        Ok(None) | Err(_) => "directly".to_owned(),
+    };
     let answer = cloud.page(account, 0, 1).await;
     let answer = answer.map_err(|failure| {
         let mut finding = failed(&subject, &failure);
@@ -176,7 +219,7 @@ async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding),
 }
 
 /// What looking takes of each identity's quota.
-fn quotas(used: &[UsedAccount], config: Option<&RunConfig>) -> Vec<Finding> {
+fn quotas(used: &[UsedAccount<'_>], config: Option<&RunConfig>) -> Vec<Finding> {
     let limit = config.map_or(USUAL_QUOTA, |config| config.requests_per_minute);
     let interval = config.map_or(USUAL_INTERVAL, |config| config.resync_interval);
     let identities: BTreeSet<_> = used.iter().map(|used| used.account.identity()).collect();

@@ -6,16 +6,14 @@ use super::finding::Finding;
 use super::operators::InstalledOperator;
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
-use crate::cluster::lease::holder::{self, WantedLeases};
+use crate::cluster::lease::holder::{self, Holding, WantedLeases};
+use crate::command::output::tell;
 
 pub(super) async fn server(client: &Client, address: &str) -> Finding {
     let check = "API server";
     match call("read the version", client.apiserver_version()).await {
         Ok(version) => Finding::ok(check, address, version.git_version),
-        Err(error) => {
-            let remedy = "see that the kubeconfig names the right cluster, and that it is up: kubectl cluster-info";
-            Finding::failed(check, address, error.to_string(), remedy)
-        }
+        Err(error) => Finding::unreached(check, address, &error),
     }
 }
 
@@ -27,8 +25,9 @@ pub(super) async fn crd(client: &Client) -> Finding {
         Err(text) => {
             let (detail, remedy) = text.split_once(": ").unwrap_or((&text, &text));
             let (detail, remedy) = (detail.to_owned(), remedy.to_owned());
-            if matches!(state, CrdState::Unreadable(_)) {
-                Finding::unknown(check, CRD_NAME, detail, remedy)
+            if let CrdState::Unreadable(error) = state {
+                let right = "allow get on customresourcedefinitions.apiextensions.k8s.io";
+                Finding::kept_back(check, CRD_NAME, &error, right)
             } else {
                 Finding::failed(check, CRD_NAME, detail, remedy)
             }
@@ -59,28 +58,29 @@ async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
         name: Some(name),
     };
     let held = holder::find(client, wanted, |held| {
-        eprintln!(
+        tell(&format!(
             "watching the Lease {namespace}/{name}, for up to {:?}",
             held.duration
-        );
+        ));
     });
     match held.await {
-        Ok(Some(holder)) => Finding::ok(
+        Ok(Holding::Alive(holder)) => Finding::ok(
             check,
             subject,
             format!("{} holds and renews it", holder.identity),
         ),
-        Ok(None) => Finding::failed(
+        Ok(Holding::NoLease) => Finding::failed(
+            check,
+            subject,
+            "there is no such Lease, so no replica has ever acted".to_owned(),
+            "see why no replica starts: the events of its pods, and their log",
+        ),
+        Ok(Holding::Nobody) => Finding::failed(
             check,
             subject,
             "nobody holds it, or who does is not alive: nothing is done for any object".to_owned(),
             "see why no replica acts: /readyz and the log of its pods",
         ),
-        Err(error) => Finding::unknown(
-            check,
-            subject,
-            error.to_string(),
-            "allow get on leases there",
-        ),
+        Err(error) => Finding::kept_back(check, subject, &error, "allow get on leases there"),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cluster::error::ClusterError;
 use crate::command::output::{TableRow, printable, table};
 
 /// How a check ended.
@@ -28,6 +29,9 @@ pub(super) struct Finding {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
+    /// Whether the API server did not let it be checked: whoever asked has no answer.
+    #[serde(skip)]
+    is_kept_back: bool,
 }
 
 impl Finding {
@@ -38,6 +42,7 @@ impl Finding {
             result: CheckResult::Ok,
             detail,
             remedy: None,
+            is_kept_back: false,
         }
     }
 
@@ -68,6 +73,36 @@ impl Finding {
         Self::bad(CheckResult::Unknown, check, subject, detail, remedy)
     }
 
+    /// What could not be checked since the API server did not answer, or with a refusal; `right` is what a refusal asks for.
+    pub(super) fn kept_back(
+        check: &'static str,
+        subject: impl Into<String>,
+        error: &ClusterError,
+        right: &str,
+    ) -> Self {
+        let remedy = match error.remedy() {
+            Some(remedy) if !error.is_forbidden() => remedy,
+            _ => right,
+        };
+        Self {
+            is_kept_back: true,
+            ..Self::unknown(check, subject, error.to_string(), remedy)
+        }
+    }
+
+    /// The same of the one thing without which nothing can be checked.
+    pub(super) fn unreached(check: &'static str, subject: &str, error: &ClusterError) -> Self {
+        Self {
+            result: CheckResult::Failed,
+            ..Self::kept_back(
+                check,
+                subject,
+                error,
+                "see kubectl version, and the API server's log",
+            )
+        }
+    }
+
     fn bad(
         result: CheckResult,
         check: &'static str,
@@ -81,12 +116,21 @@ impl Finding {
             result,
             detail,
             remedy: Some(remedy.into()),
+            is_kept_back: false,
         }
     }
 
-    /// Whether the operator can't work so.
+    /// That it could not be checked since the API server did not let it, and what to do.
+    pub(super) fn problem(&self) -> Option<String> {
+        let (check, subject, detail) = (self.check, &self.subject, &self.detail);
+        let remedy = self.remedy.as_deref().unwrap_or_default();
+        let told = || format!("{check} {subject}: {detail}; {remedy}");
+        self.is_kept_back.then(told)
+    }
+
+    /// Whether the operator can't work so, or that it can was not to be seen.
     pub(super) fn is_failure(&self) -> bool {
-        self.result == CheckResult::Failed
+        self.result == CheckResult::Failed || self.is_kept_back
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn examine(
         Ok(listed) => listed,
         Err(error) => {
             let remedy = "allow get and list on recordingcallbacks, or install the CRD";
-            let finding = Finding::unknown(CHECK, subject, error.to_string(), remedy);
+            let finding = Finding::kept_back(CHECK, subject, &error, remedy);
             return (Vec::new(), vec![finding]);
         }
     };

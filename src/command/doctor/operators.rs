@@ -1,5 +1,6 @@
 //! The operators of a cluster: by their Deployments, or the one in whose container this runs. Only reads.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::cluster::installed::{self, Installed};
 use crate::cluster::rights::RightsSubject;
 use crate::config::{self, Command, RunConfig};
 
-const CHECK: &str = "Operator";
+pub(super) const CHECK: &str = "Operator";
 
 /// The command line of a container's first process.
 const FIRST_PROCESS: &str = "/proc/1/cmdline";
@@ -22,7 +23,13 @@ pub(super) struct InstalledOperator {
     pub(super) whose: RightsSubject,
     /// Unknown where its flags are not those of this version.
     pub(super) config: Option<RunConfig>,
-    namespace: String,
+    /// Its variables, `None` for those whose value comes from elsewhere; unset for the one whose environment is this process's.
+    pub(super) environment: Option<BTreeMap<String, Option<String>>>,
+    /// The labels of its pods, as a selector, where they are known.
+    pub(super) pods: Option<String>,
+    /// The Helm release that it is of, else its name.
+    pub(super) release: String,
+    pub(super) namespace: String,
     name: String,
 }
 
@@ -32,6 +39,12 @@ impl InstalledOperator {
         Self {
             whose: RightsSubject::Account(namespace.clone(), account.clone()),
             config: configuration(installed.args.iter().map(String::as_str)),
+            environment: Some(installed.environment.clone()),
+            pods: Some(installed.pods.clone()),
+            release: installed
+                .release
+                .clone()
+                .unwrap_or_else(|| installed.name.clone()),
             namespace: namespace.clone(),
             name: installed.name.clone(),
         }
@@ -47,7 +60,10 @@ impl InstalledOperator {
             whose: RightsSubject::Own,
             namespace: client.default_namespace().to_owned(),
             name: config.lease_name.clone(),
+            release: config.lease_name.clone(),
             config: Some(config),
+            environment: None,
+            pods: None,
         })
     }
 
@@ -55,6 +71,11 @@ impl InstalledOperator {
     fn serves(&self, namespace: &str) -> bool {
         let served = self.config.as_ref().map(|config| &config.namespaces);
         served.is_none_or(|served| served.is_empty() || served.iter().any(|name| name == namespace))
+    }
+
+    /// Namespace and name, for people.
+    pub(super) fn subject(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
     }
 
     /// Namespace and name of its Lease.
@@ -69,10 +90,11 @@ impl InstalledOperator {
     }
 }
 
-/// The operators that serve a namespace, or any.
+/// The operators that serve a namespace, or any; of these only those of a release, by its name or that of the Deployment.
 pub(super) async fn find(
     client: &Client,
     namespace: Option<&str>,
+    release: Option<&str>,
 ) -> (Vec<InstalledOperator>, Vec<Finding>) {
     let found = match installed::find(client).await {
         Ok(found) => found,
@@ -83,19 +105,33 @@ pub(super) async fn find(
                 return (vec![operator], vec![finding]);
             }
             let remedy = "run doctor with a kubeconfig that may list deployments.apps";
-            let finding = Finding::unknown(CHECK, "", error.to_string(), remedy);
+            let finding = Finding::kept_back(CHECK, "", &error, remedy);
             return (Vec::new(), vec![finding]);
         }
     };
     let (mut operators, mut findings) = (Vec::new(), Vec::new());
+    let mut others = Vec::new();
     for installed in found {
         let operator = InstalledOperator::of(&installed);
-        if namespace.is_none_or(|namespace| operator.serves(namespace)) {
+        if release.is_some_and(|name| name != operator.release && name != operator.name) {
+            others.push(format!("{} ({})", operator.release, operator.subject()));
+        } else if namespace.is_none_or(|namespace| operator.serves(namespace)) {
             findings.push(replicas(&installed));
             operators.push(operator);
         }
     }
-    if operators.is_empty() {
+    if let Some(release) = release
+        && operators.is_empty()
+    {
+        let there_are = if others.is_empty() {
+            "none".to_owned()
+        } else {
+            others.join(", ")
+        };
+        let detail = format!("no operator of this release serves here; of others: {there_are}");
+        let remedy = "correct --release, or -n";
+        findings.push(Finding::failed(CHECK, release, detail, remedy));
+    } else if operators.is_empty() {
         let detail = "there is no Deployment of one here".to_owned();
         let remedy = "install it, by Helm or install.yaml; one that runs elsewhere is not seen";
         findings.push(Finding::warning(CHECK, "", detail, remedy));

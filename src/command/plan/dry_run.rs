@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::api::RecordingCallback;
 use crate::api::status::ChangeStatus;
 use crate::cluster::error::ClusterError;
-use crate::command::cloud::CommandCloud;
+use crate::command::cloud::{CommandCloud, told};
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
@@ -17,7 +17,6 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, PlanSettings, SignKeyState};
 use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::observe;
-use crate::plan::step::situation::describe_failure;
 use crate::plan::step::{Look, Proof, Requeue};
 use crate::platform::account::Account;
 use crate::platform::call_budget::CallBudget;
@@ -162,7 +161,7 @@ impl<'a> DryRun<'a> {
                 return Ok(Some(told));
             }
             Err(CloudAccess::Unknown(failure)) => {
-                return Ok(Some(describe_failure(&failure, None)));
+                return Ok(Some(told(&failure)));
             }
             Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
                 self.facts.access = access;
@@ -331,11 +330,11 @@ impl Interpreter for DryRun<'_> {
     }
 
     async fn report_failure(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
+        Ok(Some(Prediction::unknown(told(failure))))
     }
 
     async fn report_sweep_failure(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(describe_failure(failure, None))))
+        Ok(Some(Prediction::unknown(told(failure))))
     }
 
     async fn requeue(&mut self, rest: Requeue) -> DryRunStep {

@@ -1,62 +1,240 @@
-//! Manifests, read as kubectl reads them: several documents in a file, lists of objects, JSON or YAML. Reads files and stdin only.
+//! Manifests, read as kubectl reads them: several documents in a file, lists of objects, JSON or YAML. Pure.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
 use kube::Resource as _;
-use kube::core::DynamicObject;
 use serde_json::Value;
 
+use super::documents::{Document, documents, line_of};
+use super::files::ReadFile;
 use crate::api::RecordingCallback;
 
-/// The objects of ours in these files, and how many others there are.
-pub(super) fn read(files: &[PathBuf]) -> anyhow::Result<(Vec<DynamicObject>, usize)> {
-    let (mut ours, mut others) = (Vec::new(), 0);
+/// An object that is to be applied, and where it is declared.
+pub(super) struct Manifest {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// As it is sent.
+    pub(super) value: Value,
+    place: Place,
+}
+
+/// Where an object is declared.
+struct Place {
+    file: String,
+    document: usize,
+    /// The document's first line.
+    line: usize,
+    text: String,
+    /// What is before its fields in a list: `items[3].`.
+    within: String,
+}
+
+/// What files hold.
+#[derive(Default)]
+pub(super) struct Manifests {
+    /// Each object once, as it is declared last.
+    pub(super) ours: Vec<Manifest>,
+    /// How many there are of other kinds.
+    pub(super) others: BTreeMap<String, usize>,
+    /// Objects that are declared more than once, a sentence each.
+    pub(super) repeated: Vec<String>,
+    /// What can't be applied, a sentence each.
+    pub(super) problems: Vec<String>,
+}
+
+/// Where objects go.
+pub(super) struct Destination<'a> {
+    /// That of the context.
+    pub(super) usual: &'a str,
+    /// The one that was named, if any.
+    pub(super) named: Option<&'a str>,
+}
+
+/// The objects in these files.
+pub(super) fn read(files: &[ReadFile], destination: &Destination<'_>) -> Manifests {
+    let mut read = Manifests::default();
     for file in files {
-        let name = file.display();
-        let text = text(file).with_context(|| format!("{name} can't be read"))?;
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
-            .map_err(|error| anyhow::anyhow!("{name} is not YAML: {error}"))?;
-        for document in documents.into_iter().flat_map(items) {
-            if !is_ours(&document) {
-                others += 1;
-                continue;
+        let (found, problems) = documents(&file.text);
+        if found.iter().all(|document| document.value.is_null()) && problems.is_empty() {
+            let name = &file.name;
+            let empty =
+                format!("{name}: holds no manifest: nothing came from where it was to come from");
+            read.problems.push(empty);
+        }
+        let told = problems
+            .into_iter()
+            .map(|problem| format!("{}: {problem}", file.name));
+        read.problems.extend(told);
+        for mut document in found {
+            let value = document.value.take();
+            if !value.is_null() {
+                read.take(&file.name, &document, value, String::new(), destination);
             }
-            let object: DynamicObject = serde_json::from_value(document)
-                .with_context(|| format!("{name} has a RecordingCallback that is none"))?;
-            if object.metadata.name.is_none() {
-                bail!("{name} has a RecordingCallback without metadata.name");
-            }
-            ours.push(object);
         }
     }
-    Ok((ours, others))
+    read.once();
+    read
 }
 
-fn text(file: &Path) -> io::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(file)
-}
-
-/// A list's items, or the document itself. An empty document is none.
-fn items(mut document: Value) -> Vec<Value> {
-    if word(&document, "kind").ends_with("List") {
-        let items = document.get_mut("items").map(Value::take);
-        return match items {
-            Some(Value::Array(items)) => items,
-            Some(_) | None => Vec::new(),
+impl Manifests {
+    /// Takes an object, or each of a list.
+    fn take(
+        &mut self,
+        file: &str,
+        document: &Document<'_>,
+        mut value: Value,
+        within: String,
+        destination: &Destination<'_>,
+    ) {
+        let place = Place {
+            file: file.to_owned(),
+            document: document.number,
+            line: document.line,
+            text: String::new(),
+            within,
         };
+        let (kind, version) = (
+            word(&value, "kind").to_owned(),
+            word(&value, "apiVersion").to_owned(),
+        );
+        let items = value.get("items").is_some_and(Value::is_array);
+        if kind == "List" || (kind.ends_with("List") && items) {
+            let mut items = value.get_mut("items").map(Value::take);
+            let items = items.iter_mut().filter_map(Value::as_array_mut).flatten();
+            for (number, item) in items.enumerate() {
+                let within = format!("{}items[{number}].", place.within);
+                // A list of one kind need not say it again.
+                if let (Some(of), Some(item)) = (kind.strip_suffix("List"), item.as_object_mut())
+                    && !of.is_empty()
+                {
+                    item.entry("kind").or_insert_with(|| of.into());
+                    item.entry("apiVersion")
+                        .or_insert_with(|| version.clone().into());
+                }
+                self.take(file, document, item.take(), within, destination);
+            }
+        } else if kind.is_empty() || version.is_empty() {
+            self.problems.push(format!(
+                "{place}: has no apiVersion and kind, so it is no manifest"
+            ));
+        } else if !is_ours(&value) {
+            *self.others.entry(kind).or_default() += 1;
+        } else {
+            let text = document.text.to_owned();
+            match Manifest::new(value, Place { text, ..place }, destination) {
+                Ok(manifest) => self.ours.push(manifest),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
     }
-    if document.is_null() {
-        Vec::new()
-    } else {
-        vec![document]
+
+    /// Leaves the last declaration of each object, as applying one after the other does.
+    fn once(&mut self) {
+        let mut places: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for manifest in &self.ours {
+            let key = (manifest.namespace.clone(), manifest.name.clone());
+            places
+                .entry(key)
+                .or_default()
+                .push(manifest.place.to_string());
+        }
+        self.ours.reverse();
+        let mut seen = std::collections::BTreeSet::new();
+        self.ours
+            .retain(|manifest| seen.insert((manifest.namespace.clone(), manifest.name.clone())));
+        self.ours.reverse();
+        let repeated = places.iter().filter(|(_, places)| places.len() > 1);
+        self.repeated = repeated
+            .map(|((namespace, name), places)| {
+                let (count, places) = (places.len(), places.join(", "));
+                format!(
+                    "{namespace}/{name} is declared {count} times, planned is the last: {places}"
+                )
+            })
+            .collect();
+    }
+}
+
+impl Manifest {
+    fn new(mut value: Value, place: Place, destination: &Destination<'_>) -> Result<Self, String> {
+        let metadata = value.get("metadata");
+        let of = |key: &str| {
+            metadata
+                .map_or("", |metadata| word(metadata, key))
+                .to_owned()
+        };
+        let (name, namespace) = (of("name"), of("namespace"));
+        if name.is_empty() {
+            return Err(format!(
+                "{place}: a RecordingCallback without metadata.name"
+            ));
+        }
+        let namespace = match destination.named {
+            Some(named) if !namespace.is_empty() && namespace != named => {
+                return Err(format!(
+                    "{place}: {name} declares the namespace {namespace}, which is not that of --namespace {named}"
+                ));
+            }
+            _ if namespace.is_empty() => destination.named.unwrap_or(destination.usual).to_owned(),
+            _ => namespace,
+        };
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("namespace".to_owned(), Value::String(namespace.clone()));
+        }
+        Ok(Self {
+            namespace,
+            name,
+            value,
+            place,
+        })
+    }
+
+    /// What the API server said of fields that it does not know, with their lines; nothing where it spoke of something else.
+    pub(super) fn unknown_fields(&self, said: &str) -> Option<String> {
+        let strict = said.split("unknown field \"").skip(1);
+        let strict = strict.filter_map(|rest| rest.split('"').next());
+        // A server-side apply says it in other words.
+        let undeclared = said.split(": field not declared in schema");
+        let undeclared = undeclared.filter_map(|text| text.rsplit(' ').next()?.strip_prefix('.'));
+        let told: Vec<String> = strict
+            .chain(undeclared)
+            .map(|field| self.at_line(field))
+            .collect();
+        let words = told.join(", nor ");
+        (!told.is_empty())
+            .then(|| format!("kubectl apply refuses it, since there is no field {words}"))
+    }
+
+    fn at_line(&self, field: &str) -> String {
+        let Place {
+            file,
+            line,
+            text,
+            within,
+            ..
+        } = &self.place;
+        let found = line_of(text, &format!("{within}{field}"));
+        match found.and_then(|found| usize::try_from(found).ok()) {
+            Some(found) => format!("{field} in {file} line {}", line + found - 1),
+            None => format!("{field} in {}", self.place),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            file,
+            document,
+            line,
+            within,
+            ..
+        } = self;
+        write!(f, "{file}: document {document}, line {line}")?;
+        match within.strip_suffix('.') {
+            Some(within) => write!(f, ", {within}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -75,40 +253,122 @@ fn word<'a>(document: &'a Value, key: &str) -> &'a str {
 mod tests {
     use super::*;
 
-    fn read_text(text: &str) -> anyhow::Result<(Vec<String>, usize)> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
-        let (ours, others) = read(&[file.path().to_owned()])?;
-        let names = ours.into_iter().map(|object| object.metadata.name.unwrap());
-        Ok((names.collect(), others))
+    const HEAD: &str = "apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback\n";
+
+    fn read_text(text: &str, named: Option<&str>) -> Manifests {
+        let name = "callbacks.yaml".to_owned();
+        let file = ReadFile {
+            name,
+            text: text.to_owned(),
+        };
+        read(
+            &[file],
+            &Destination {
+                usual: "media",
+                named,
+            },
+        )
+    }
+
+    fn names(read: &Manifests) -> Vec<String> {
+        let names = read
+            .ours
+            .iter()
+            .map(|one| format!("{}/{}", one.namespace, one.name));
+        names.collect()
     }
 
     #[test]
     fn documents_lists_and_json_are_read_and_others_counted() {
-        let text = "\
-apiVersion: v1\nkind: Secret\nmetadata: {name: huaweicloud}\n---\n\
-# nothing but a comment\n---\n\
-apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback\nmetadata: {name: one}\nspec: {}\n---\n\
-apiVersion: v1\nkind: List\nitems:\n\
-- {apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallback, metadata: {name: two}, spec: {}}\n\
-- {apiVersion: other.example.com/v1, kind: RecordingCallback, metadata: {name: three}}\n";
-        let names = ["one", "two"].map(str::to_owned).to_vec();
-        assert_eq!(read_text(text).unwrap(), (names, 2));
+        let text = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: huaweicloud}}\n---\n\
+             # nothing but a comment\n---\n\
+             {HEAD}metadata: {{name: one}}\nspec: {{}}\n---\n\
+             apiVersion: v1\nkind: List\nitems:\n\
+             - {{apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallback, metadata: {{name: two, namespace: other}}, spec: {{}}}}\n\
+             - {{apiVersion: other.example.com/v1, kind: RecordingCallback, metadata: {{name: three}}}}\n---\n\
+             {{apiVersion: other.example.com/v1, kind: AllowList, spec: {{}}}}\n---\n\
+             {{apiVersion: live.huaweicloud.com/v1alpha1, kind: RecordingCallbackList, items: [{{metadata: {{name: four}}}}]}}\n"
+        );
+        let all = read_text(&text, None);
+        assert_eq!(names(&all), ["media/one", "other/two", "media/four"]);
+        let others = ["AllowList", "RecordingCallback", "Secret"].map(|kind| (kind.to_owned(), 1));
+        assert_eq!(all.others, others.into());
+        assert_eq!((all.problems, all.repeated), (Vec::new(), Vec::new()));
         let json = r#"{"apiVersion":"live.huaweicloud.com/v1alpha1","kind":"RecordingCallback","metadata":{"name":"j"},"spec":{}}"#;
-        assert_eq!(read_text(json).unwrap(), (vec!["j".to_owned()], 0));
+        assert_eq!(names(&read_text(json, Some("named"))), ["named/j"]);
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_the_file() {
-        for (text, words) in [
-            ("kind: [", "is not YAML"),
+    fn what_is_wrong_is_told_with_file_document_and_line() {
+        for (text, named, words) in [
+            ("kind: [", None, "callbacks.yaml: document 1, line 1"),
+            ("", None, "callbacks.yaml: holds no manifest"),
             (
-                "apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback\nspec: {}",
-                "without metadata.name",
+                "---\n# nothing\n---\n",
+                None,
+                "callbacks.yaml: holds no manifest",
+            ),
+            (
+                "a: 1\n---\n- 1\n",
+                None,
+                "callbacks.yaml: document 1, line 1: has no apiVersion and kind",
+            ),
+            (
+                &format!("---\n{HEAD}spec: {{}}"),
+                None,
+                "document 1, line 1: a RecordingCallback without metadata.name",
+            ),
+            (
+                &format!("{HEAD}metadata: {{name: a, namespace: b}}"),
+                Some("c"),
+                "a declares the namespace b, which is not that of --namespace c",
             ),
         ] {
-            let told = format!("{:#}", read_text(text).unwrap_err());
-            assert!(told.contains(words), "{told}");
+            let told = read_text(text, named).problems;
+            assert!(told.iter().any(|told| told.contains(words)), "{told:?}");
         }
+    }
+
+    #[test]
+    fn an_object_that_is_declared_twice_is_told_and_planned_as_declared_last() {
+        let one = |app: &str| format!("{HEAD}metadata: {{name: push}}\nspec: {{app: {app}}}\n");
+        let read = read_text(&format!("{}---\n{}", one("first"), one("last")), None);
+        assert_eq!(names(&read), ["media/push"]);
+        assert_eq!(read.ours[0].value["spec"]["app"], "last");
+        assert!(
+            read.repeated[0].contains("declared 2 times"),
+            "{:?}",
+            read.repeated
+        );
+        assert!(
+            read.repeated[0].contains("document 2, line 5"),
+            "{:?}",
+            read.repeated
+        );
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_told_with_its_line() {
+        let text = format!(
+            "a: &x 1\n---\n{HEAD}metadata:\n  name: push\nspec:\n  app: live\n  sined: 1\n  deep: {{er: 1}}\n"
+        );
+        let read = read_text(&text, None);
+        let said = r#"try the create: strict decoding error: unknown field "spec.deep.er", unknown field "spec.sined", unknown field "spec.none" (HTTP 400)"#;
+        let told = read.ours[0].unknown_fields(said).unwrap();
+        for words in [
+            "no field spec.deep.er in callbacks.yaml line 10",
+            "nor spec.sined in callbacks.yaml line 9",
+            "nor spec.none in callbacks.yaml: document 2, line 2",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        let said = "try the server-side apply: failed (a/push; v1): .spec.sined: field not declared in schema (HTTP 500)";
+        let told = read.ours[0].unknown_fields(said).unwrap();
+        assert!(
+            told.ends_with("no field spec.sined in callbacks.yaml line 9"),
+            "{told}"
+        );
+        assert_eq!(read.ours[0].unknown_fields("other"), None);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use kube::ResourceExt as _;
-use kube::core::DynamicObject;
 use serde::Serialize;
 
 use crate::api::status::ChangeStatus;
@@ -26,15 +24,38 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn new(object: &DynamicObject, outlook: Prediction) -> Self {
+    pub(super) fn new(namespace: &str, name: &str, outlook: Prediction) -> Self {
         Self {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
             action: outlook.action,
             callback_id: outlook.id,
             changes: outlook.changes,
             message: outlook.message,
         }
+    }
+
+    /// Which object, and what would be done.
+    pub(super) fn title(&self) -> String {
+        let id = self.callback_id.iter().map(|id| format!(" {id}"));
+        let id: String = id.collect();
+        format!("{}/{}: {:?}{id}", self.namespace, self.name, self.action)
+    }
+
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Why it can't be told, where it can't.
+    pub(super) fn problem(&self) -> Option<String> {
+        let message = self.message.as_deref().unwrap_or_default();
+        let is_unknown = self.action == PredictedAction::Unknown;
+        is_unknown.then(|| format!("{}/{}: {message}", self.namespace, self.name))
+    }
+
+    /// Whether there is more to say than that all is as it is to be.
+    pub(super) fn is_worth_a_word(&self) -> bool {
+        self.action != PredictedAction::None || self.message.is_some()
     }
 
     /// Whether something would be changed at the cloud. A callback that is taken over as it is, is not.
@@ -47,12 +68,10 @@ impl Planned {
     }
 }
 
-/// 2 when something would be changed at the cloud, 1 when that can't be told of an object.
-pub(super) fn exit(plans: &[Planned]) -> ExitStatus {
-    if plans
-        .iter()
-        .any(|plan| plan.action == PredictedAction::Unknown)
-    {
+/// 2 when something would be changed at the cloud, 1 when that can't be told of all that there is to apply.
+pub(super) fn exit(plans: &[Planned], problems: &[String]) -> ExitStatus {
+    let is_unknown = |plan: &Planned| plan.action == PredictedAction::Unknown;
+    if !problems.is_empty() || plans.iter().any(is_unknown) {
         ExitStatus::Failed
     } else if plans.iter().any(Planned::is_change) {
         ExitStatus::Changes
@@ -65,22 +84,37 @@ pub(super) fn exit(plans: &[Planned]) -> ExitStatus {
 pub(super) fn render_plans(plans: &[Planned]) -> String {
     let mut text = String::new();
     for plan in plans {
-        let id = plan.callback_id.iter().map(|id| format!(" {id}"));
-        let id: String = id.collect();
-        let line = format!("{}/{}: {:?}{id}", plan.namespace, plan.name, plan.action);
         // Writing to a string can't fail.
-        let _ = writeln!(text, "{}", printable(&line));
-        for change in &plan.changes {
-            for (sign, value) in [('-', &change.from), ('+', &change.to)] {
-                if let Some(value) = value {
-                    let line = format!("{}: {value}", change.field);
-                    let _ = writeln!(text, "  {sign} {}", printable(&line));
-                }
-            }
+        let _ = writeln!(text, "{}", printable(&plan.title()));
+        for line in diff(plan).lines() {
+            let _ = writeln!(text, "  {line}");
         }
         if let Some(message) = &plan.message {
             let _ = writeln!(text, "    {}", printable(message));
         }
+    }
+    let _ = writeln!(text, "\nPlan: {}.", summary(plans));
+    text
+}
+
+/// What changes, a line each.
+pub(super) fn diff(plan: &Planned) -> String {
+    let mut text = String::new();
+    for change in &plan.changes {
+        for (sign, value) in [('-', &change.from), ('+', &change.to)] {
+            if let Some(value) = value {
+                let line = format!("{}: {value}", change.field);
+                let _ = writeln!(text, "{sign} {}", printable(&line));
+            }
+        }
+    }
+    text
+}
+
+/// How many objects there are of each action.
+pub(super) fn summary(plans: &[Planned]) -> String {
+    if plans.is_empty() {
+        return "no RecordingCallback to apply".to_owned();
     }
     let count = |action| plans.iter().filter(|plan| plan.action == action).count();
     let counted = [
@@ -97,20 +131,16 @@ pub(super) fn render_plans(plans: &[Planned]) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    let _ = writeln!(text, "\nPlan: {}.", counted.join(", "));
-    text
+    counted.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::command::output::assert_in_docs;
 
     fn planned(name: &str, outlook: Prediction) -> Planned {
-        let object = json!({ "metadata": { "name": name, "namespace": "media" } });
-        Planned::new(&serde_json::from_value(object).unwrap(), outlook)
+        Planned::new("media", name, outlook)
     }
 
     fn outlook(
@@ -183,9 +213,13 @@ mod tests {
             )
         };
         let unknown = || planned("c", Prediction::unknown("no answer".to_owned()));
-        assert_eq!(exit(&[]), ExitStatus::Well);
-        assert_eq!(exit(&[same()]), ExitStatus::Well);
-        assert_eq!(exit(&[same(), differs()]), ExitStatus::Changes);
-        assert_eq!(exit(&[differs(), unknown()]), ExitStatus::Failed);
+        assert_eq!(exit(&[], &[]), ExitStatus::Well);
+        assert_eq!(exit(&[same()], &[]), ExitStatus::Well);
+        assert_eq!(exit(&[same(), differs()], &[]), ExitStatus::Changes);
+        assert_eq!(exit(&[differs(), unknown()], &[]), ExitStatus::Failed);
+        assert_eq!(
+            exit(&[differs()], &["a file".to_owned()]),
+            ExitStatus::Failed
+        );
     }
 }

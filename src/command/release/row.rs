@@ -66,6 +66,21 @@ impl Released {
     }
 }
 
+impl Released {
+    /// What went wrong.
+    pub(super) fn problem(&self) -> Option<String> {
+        let is_failed = self.result == ReleaseWord::Failed;
+        is_failed.then(|| {
+            format!(
+                "{}/{}: {}",
+                self.namespace,
+                self.name,
+                self.notes.join("; ")
+            )
+        })
+    }
+}
+
 impl TableRow for Released {
     const HEADS: &'static [&'static str] = &[
         "NAMESPACE",

@@ -7,7 +7,8 @@ use std::time::Duration;
 use console::Term;
 use tokio::time::sleep;
 
-use crate::command::CommandOutput;
+use crate::command::output::tell;
+use crate::command::{CommandOutput, ended};
 use crate::config::objects::{Output, StatusArgs};
 use crate::config::{self};
 
@@ -15,8 +16,13 @@ use crate::config::{self};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Tells until it is interrupted, or nobody reads any more; an error ends it only if it is the first answer.
-pub async fn run(args: StatusArgs) -> anyhow::Result<CommandOutput> {
-    let mut last = super::run(args.clone()).await?;
+pub async fn run(args: StatusArgs) -> CommandOutput {
+    let output = args.print.output;
+    ended(watch(args).await, output)
+}
+
+async fn watch(args: StatusArgs) -> Result<CommandOutput, String> {
+    let mut last = super::told(&args).await?;
     let mut key = comparable(&args, &last.text).await;
     let is_still = args.print.output == Output::Table && config::is_able_terminal(&Term::stdout());
     loop {
@@ -26,7 +32,7 @@ pub async fn run(args: StatusArgs) -> anyhow::Result<CommandOutput> {
         }
         loop {
             sleep(PAUSE).await;
-            match super::run(args.clone()).await {
+            match super::told(&args).await {
                 Ok(next) => {
                     let next_key = comparable(&args, &next.text).await;
                     // Where it stands still, ages go on.
@@ -36,7 +42,7 @@ pub async fn run(args: StatusArgs) -> anyhow::Result<CommandOutput> {
                         break;
                     }
                 }
-                Err(error) => eprintln!("error: {error:#}"),
+                Err(problem) => tell(&format!("error: {problem}")),
             }
         }
     }
@@ -49,7 +55,7 @@ async fn comparable(args: &StatusArgs, text: &str) -> String {
     }
     let mut args = args.clone();
     args.print.output = Output::Json;
-    let told = super::run(args).await;
+    let told = super::told(&args).await;
     told.map(|told| told.text).unwrap_or_default()
 }
 

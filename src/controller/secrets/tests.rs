@@ -19,6 +19,8 @@ struct SecretServer {
     answers: Vec<Duration>,
     under_way: AtomicUsize,
     most: AtomicUsize,
+    /// How long each value is, if not one byte.
+    length: usize,
 }
 
 impl SecretReader for SecretServer {
@@ -38,9 +40,12 @@ impl SecretReader for SecretServer {
             if takes > LIMIT {
                 return Err(ClusterError::timeout("read the Secret", LIMIT));
             }
-            let data = keys
-                .iter()
-                .map(|key| (key.clone(), vec![u8::try_from(number % 256).unwrap()]));
+            let data = keys.iter().map(|key| {
+                (
+                    key.clone(),
+                    vec![u8::try_from(number % 256).unwrap(); self.length.max(1)],
+                )
+            });
             Ok(Some(Values::of(data, keys)))
         }
         .boxed()
@@ -140,14 +145,14 @@ async fn a_key_that_is_not_kept_is_read_and_one_that_is_out_of_use_is_forgotten(
 
 #[tokio::test(start_paused = true)]
 async fn few_are_read_at_once_and_a_namespace_that_hangs_leaves_room() {
-    let (server, cache) = server(&[99, 99, 99, 99, 1]);
+    let (server, cache) = server(&[99, 99, 1]);
     let keys = keys(&["sign"]);
     let get = |namespace: &str, number: usize| {
         let name = (namespace.to_owned(), format!("secret-{number}"));
         let (cache, keys) = (Arc::clone(&cache), keys.clone());
         async move { cache.get(&name, &keys).await.is_ok() }
     };
-    let theirs = join_all((0..4).map(|number| get("theirs", number)));
+    let theirs = join_all((0..OF_ONE_NAMESPACE).map(|number| get("theirs", number)));
     let ours = async {
         let began = Instant::now();
         assert!(get("ours", 0).await);
@@ -159,4 +164,39 @@ async fn few_are_read_at_once_and_a_namespace_that_hangs_leaves_room() {
     let many = (0..1000).map(|number| get(&format!("namespace-{}", number % 100), number));
     assert!(!join_all(many).await.contains(&false));
     assert_eq!(server.most.load(Ordering::Relaxed), AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_namespace_has_of_long_values_is_bounded() {
+    let server = SecretServer {
+        length: 64 * 1024,
+        ..SecretServer::default()
+    };
+    let cache = SecretCache::new(Arc::new(server), YOUNG);
+    let (token, mut kept, mut refused) = (keys(&["token"]), 0, 0);
+    for number in 0..1000 {
+        let name = ("media".to_owned(), format!("secret-{number}"));
+        let Ok(SecretFound::Values(values)) = cache.get(&name, &token).await else {
+            panic!("it is read");
+        };
+        kept += values.size();
+        refused += usize::from(values.is_too_long("token"));
+    }
+    assert_eq!(kept, KEPT_OF_ONE_NAMESPACE);
+    assert_eq!(refused, 1000 - kept / (64 * 1024));
+    let other = ("other".to_owned(), "secret".to_owned());
+    let found = cache.get(&other, &token).await;
+    assert!(
+        number(&found, "token").is_some(),
+        "another namespace has room of its own"
+    );
+    // One that is used no more makes room.
+    let names = [
+        ("media".to_owned(), "secret-0".to_owned()),
+        ("media".to_owned(), "secret-999".to_owned()),
+    ];
+    cache.retain(&names.iter().map(|name| (name, &token)).collect());
+    sleep(Duration::from_secs(1)).await;
+    let found = cache.refresh(&names[1], &token).await;
+    assert!(number(&found, "token").is_some());
 }

@@ -3,7 +3,9 @@
 //! `ADVERSARY_SEEDS` says how many, `ADVERSARY_SEED` repeats one. What no seed makes the same twice are a few random delays of the
 //! libraries and the ids; so a course may differ a little when it is repeated.
 
+use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures::FutureExt as _;
@@ -30,7 +32,7 @@ fn any_answers() {
             .collect(),
     };
     let began = Instant::now();
-    let problems: Vec<String> = seeds.iter().filter_map(|seed| lived(*seed).err()).collect();
+    let problems = problems_of(&seeds);
     eprintln!("{} seeds in {:?}", seeds.len(), began.elapsed());
     if let Ok(directory) = std::env::var("ADVERSARY_STORIES") {
         for (number, problem) in problems.iter().enumerate() {
@@ -50,6 +52,25 @@ fn any_answers() {
         told.join("\n"),
         heads.join("\n"),
     );
+}
+
+/// What goes wrong, in the order of the seeds. Each core has a share of them.
+fn problems_of(seeds: &[u64]) -> Vec<String> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = &AtomicUsize::new(0);
+    let live_some = move || {
+        let seeds = std::iter::from_fn(|| seeds.get(next.fetch_add(1, Ordering::Relaxed)));
+        seeds
+            .filter_map(|seed| Some((*seed, lived(*seed).err()?)))
+            .collect::<Vec<_>>()
+    };
+    let mut problems = std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..cores).map(|_| scope.spawn(live_some)).collect();
+        let shares = shares.into_iter().flat_map(|share| share.join().unwrap());
+        shares.collect::<Vec<_>>()
+    });
+    problems.sort();
+    problems.into_iter().map(|(_, problem)| problem).collect()
 }
 
 fn kept() -> impl Iterator<Item = u64> {

@@ -173,3 +173,32 @@ async fn that_it_is_suspended_is_told_though_its_key_can_not_be_read() {
         assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_came_back_while_it_was_suspended_is_as_it_was() {
+    let (_, mut world) = Script::with_world();
+    let spec = keyed(&world);
+    world.start();
+    world.apply("push", &spec);
+    becomes(&world, "True", "Available", SOON).await;
+    world.merge("push", &json!({"spec": {"suspend": true}}));
+    becomes(&world, "True", "Suspended", SOON).await;
+    let calls = world.calls().len();
+    let url = |url: &str| json!({"spec": {"notifyCallbackURL": url}});
+    world.merge("push", &url("https://hooks.example.com/another"));
+    becomes(&world, "Unknown", "Suspended", SOON).await;
+    world.merge("push", &url(spec["notifyCallbackURL"].as_str().unwrap()));
+    becomes(&world, "True", "Suspended", SOON).await;
+    world.secret(HOOKS, &[("sign", OTHER_SIGN_KEY)]);
+    becomes(&world, "Unknown", "Suspended", Duration::from_mins(2)).await;
+    world.secret(HOOKS, &[("sign", SIGN_KEY)]);
+    becomes(&world, "True", "Suspended", Duration::from_mins(2)).await;
+    world.no_secret(HOOKS);
+    world.pass(Duration::from_mins(2)).await;
+    becomes(&world, "True", "Suspended", Duration::ZERO).await;
+    world.merge("push", &json!({"spec": {"deletionPolicy": "Retain"}}));
+    becomes(&world, "Unknown", "Suspended", SOON).await;
+    world.secret(HOOKS, &[("sign", SIGN_KEY)]);
+    becomes(&world, "True", "Suspended", Duration::from_mins(2)).await;
+    assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
+}

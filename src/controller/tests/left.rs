@@ -132,3 +132,32 @@ async fn an_id_in_the_status_of_an_object_that_goes_is_deleted_only_at_its_own_p
         world.story.whole()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn however_many_go_at_once_nothing_is_left_of_them() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
+    world.start();
+    let names: Vec<_> = (0..60).map(|number| format!("push{number}")).collect();
+    for name in &names {
+        world.apply(name, &spec(name));
+    }
+    let rows = |world: &ControllerWorld| -> usize {
+        let rows = names.iter().map(|name| world.rows(&domain(name)).len());
+        rows.sum()
+    };
+    world.pass(Duration::from_mins(1)).await;
+    assert_eq!(rows(&world), names.len());
+    // Of a process that has made none of them all are known by hearsay.
+    world.restart().await;
+    world.pass(Duration::from_secs(5)).await;
+    for name in &names {
+        let object = key(name);
+        world.server.edit(&object, |object| {
+            object["metadata"]["finalizers"] = json!(null);
+        });
+        world.server.delete(&object);
+    }
+    world.pass(Duration::from_mins(2)).await;
+    assert_eq!(rows(&world), 0, "{}", world.story.whole());
+}

@@ -18,8 +18,17 @@ use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::Lane;
 use crate::terms::failure::Failure;
 
+/// Why a look tells nothing.
+#[derive(Debug, Clone)]
+pub(super) enum LookError {
+    /// Whoever lined it up may make no such call now. That is nobody else's trouble.
+    Unpaid(Failure),
+    /// The cloud did not answer it, or not with a list.
+    Failed(Failure),
+}
+
 /// A look at work. When it ends well, what it saw is kept.
-pub(super) type LookWork = BoxFuture<'static, Result<(), Failure>>;
+pub(super) type LookWork = BoxFuture<'static, Result<(), LookError>>;
 
 /// Everybody who waits for a look holds a clone and drives it; when all are dropped, so is the look.
 pub(super) type SharedLook = Shared<LookWork>;
@@ -81,6 +90,20 @@ struct BoardLook {
     /// Whether what it sees must be worth a first create.
     proof: Proof,
     outcome: Option<WeakShared<LookWork>>,
+}
+
+impl From<Failure> for LookError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<LookError> for Failure {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Unpaid(failure) | LookError::Failed(failure) => failure,
+        }
+    }
 }
 
 impl Board {

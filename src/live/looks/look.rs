@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::FutureExt as _;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
 };
 
-use crate::live::looks::board::{Board, LookHandle, LookScope, SharedLook, WantedLook};
+use crate::live::looks::board::{
+    Board, LookError, LookHandle, LookScope, LookWork, SharedLook, WantedLook,
+};
 use crate::live::looks::kept::{Inventory, SeenInventories};
 use crate::live::looks::reader::{LONGEST, ListReader, PAGE};
 use crate::live::looks::request::{LookRequest, LookResult};
@@ -75,23 +77,27 @@ impl Looks {
         sleep_until(want.not_before).await;
         let mut has_looked = false;
         loop {
-            let look = {
+            let (look, is_own) = {
                 let mut board = self.lock();
                 if let Some(known) = known(&board.kept) {
                     return Ok(known);
                 }
                 match board.join(want) {
-                    Some(under_way) => under_way,
+                    Some(under_way) => (under_way, false),
                     None if has_looked && !want.budget.spend(1) => {
-                        return Err(reader::over_budget(1));
+                        return Err(reader::over_budget(1).into());
                     }
                     None => {
                         has_looked = true;
-                        self.line_up(&mut board, want)
+                        (self.line_up(&mut board, want), true)
                     }
                 }
             };
-            look.await?;
+            match look.await {
+                // Whoever joined has calls of its own, and lines up itself.
+                Err(LookError::Unpaid(_)) if !is_own => {}
+                told => told?,
+            }
         }
     }
 
@@ -112,7 +118,7 @@ impl Looks {
         mut own: LookHandle,
         mut sweep: oneshot::Receiver<SharedLook>,
         want: WantedLook,
-    ) -> BoxFuture<'static, Result<(), Failure>> {
+    ) -> LookWork {
         async move {
             let (scope, namespace) = (want.scope, want.namespace);
             let token = tokio::select! {
@@ -135,12 +141,12 @@ impl Looks {
     }
 
     /// What a sweep tells a look that it took along. One that was refused the look's domain tells that: to look again would end alike.
-    async fn taken_along(&self, sweep: SharedLook, scope: &LookScope) -> Result<(), Failure> {
+    async fn taken_along(&self, sweep: SharedLook, scope: &LookScope) -> Result<(), LookError> {
         sweep.await?;
         let refused = scope
             .domain()
             .and_then(|domain| self.newest_sweep()?.refused.get(&domain).cloned());
-        refused.map_or(Ok(()), Err)
+        refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     /// Decides what a token is used for. It comes back for a look that begins by itself.
@@ -177,7 +183,7 @@ impl Looks {
         domain: &str,
         namespace: String,
         token: Token,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), LookError> {
         let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
         let listed = ListReader::new(Arc::clone(self), own)
             .domain(domain, token)
@@ -187,7 +193,7 @@ impl Looks {
                 self.lock().kept.keep_list(domain, list, Instant::now());
                 Ok(())
             }
-            Err(refused) if refused.class == Class::Rejected => {
+            Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {
                 let proof = self.lock().proof(number);
                 let lane = *lane.borrow();
                 let scope = LookScope::Project;
@@ -204,10 +210,10 @@ impl Looks {
                 if sweep.covers(domain) {
                     Ok(())
                 } else {
-                    Err(refused)
+                    Err(refused.into())
                 }
             }
-            Err(failure) => Err(failure),
+            Err(error) => Err(error),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::live::looks::Looks;
 use crate::live::looks::barrier::ClosedBarrier;
-use crate::live::looks::board::LookHandle;
+use crate::live::looks::board::{LookError, LookHandle};
 use crate::live::looks::kept::{Begun, Inventory};
 use crate::plan::facts::row::Row;
 use crate::plan::step::Proof;
@@ -99,7 +99,7 @@ impl ListReader {
         &mut self,
         domain: &str,
         first: Token,
-    ) -> Result<Inventory, Failure> {
+    ) -> Result<Inventory, LookError> {
         self.budget = first.budget();
         match self.read(Some(domain), first).await? {
             ReadList::Still(inventory) => Ok(inventory),
@@ -108,7 +108,8 @@ impl ListReader {
                     "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
                 ),
                 None,
-            )),
+            )
+            .into()),
         }
     }
 
@@ -118,7 +119,7 @@ impl ListReader {
         proof: Proof,
         mut wanted: BTreeSet<String>,
         first: Token,
-    ) -> Result<Inventory, Failure> {
+    ) -> Result<Inventory, LookError> {
         if proof == Proof::Absence {
             self.close_barrier().await;
         }
@@ -135,7 +136,7 @@ impl ListReader {
         &mut self,
         wanted: BTreeSet<String>,
         start: Start,
-    ) -> Result<Inventory, Failure> {
+    ) -> Result<Inventory, LookError> {
         let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
         let mut refusals = BTreeMap::new();
         for domain in wanted {
@@ -146,10 +147,10 @@ impl ListReader {
                     domains.insert(domain);
                 }
                 // The cloud does not know the domain: that does not void what it tells of the others.
-                Err(refused) if refused.class == Class::Rejected => {
+                Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {
                     refusals.insert(domain, refused);
                 }
-                Err(failure) => return Err(failure),
+                Err(error) => return Err(error),
             }
         }
         let inventory = start.inventory(rows, Some(domains), true);
@@ -159,7 +160,7 @@ impl ListReader {
         })
     }
 
-    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<ReadList, Failure> {
+    async fn read(&mut self, domain: Option<&str>, first: Token) -> Result<ReadList, LookError> {
         let mut first = Some(first);
         let mut moved = String::new();
         let mut last_request = None;
@@ -168,7 +169,7 @@ impl ListReader {
                 first
             } else {
                 if !self.budget.spend(1) {
-                    break;
+                    return Err(over_budget(1));
                 }
                 self.close_barrier().await;
                 self.token().await
@@ -188,10 +189,10 @@ impl ListReader {
         let message = format!(
             "the list of callbacks changed while it was read, as often as that was tried ({moved}): it is read again later"
         );
-        Err(failure(message, last_request))
+        Err(failure(message, last_request).into())
     }
 
-    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, Failure> {
+    async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, LookError> {
         let begun = self.looks.lock().begin(self.own.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
         let mut answer = lister.page(first, domain, 0, PAGE).await?;
@@ -283,12 +284,12 @@ impl Start {
     }
 }
 
-/// The failure of a look that takes more calls than may be made for its object now.
-pub(super) fn over_budget(calls: u32) -> Failure {
+/// The end of a look that takes more calls than may be made for its object now.
+pub(super) fn over_budget(calls: u32) -> LookError {
     let message = format!(
         "this look takes {calls} calls more, and the calls that may be made for one object in an hour are used up: it is made later"
     );
-    failure(message, None)
+    LookError::Unpaid(failure(message, None))
 }
 
 fn before(date: Timestamp, elapsed: Duration) -> Timestamp {

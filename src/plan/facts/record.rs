@@ -17,6 +17,8 @@ const OLDER: SignedDuration = SignedDuration::from_secs(60);
 const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
 /// How many attempts a record keeps: the first and the newest.
 const KEPT: usize = 8;
+/// The longest record that this program writes, in bytes: a URL has up to 2,048 characters of up to 4 bytes.
+pub const LONGEST_RECORD: usize = KEPT * (4 * 2048 + 1024);
 
 /// The record, as it stands in the annotation `live.huaweicloud.com/pending-operation`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::api::status::{SentStatus, Status};
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::ledger::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
@@ -66,15 +67,35 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
 }
 
 /// What suspending leaves of Ready: as it was while what was last sent is what the spec wants. Of another spec that is said only of a
-/// key that was read.
+/// key that was read. What was different for a while, or could not be read, and is what was sent again, is as it was before: whether
+/// that while was seen must not matter.
 pub(in crate::plan) fn stage_while_suspended(facts: &Facts) -> Stage {
     let is_known = !facts.is_new_generation() || !lacks_key(facts);
-    let desired = facts.desired.as_ref();
-    if is_known && desired.is_ok_and(|desired| is_as_sent(facts, desired)) {
-        Stage::Kept
-    } else {
-        Stage::Unknown
+    let desired = facts.desired.as_ref().ok();
+    match desired.filter(|desired| is_known && is_as_sent(facts, desired)) {
+        None => Stage::Unknown,
+        Some(desired) if is_back_again(facts, desired) => Stage::Ready,
+        Some(_) => Stage::Kept,
     }
+}
+
+/// Whether a suspended object of which nothing is said any more was seen to hold what is wanted, and nothing that is stored tells of a
+/// trouble since.
+fn is_back_again(facts: &Facts, desired: &Desired) -> bool {
+    let status = &facts.status;
+    let holds = |remote| ReportedContent::from(remote).holds(&desired.content);
+    conditions::ready_status(status) == Some(ConditionStatus::Unknown)
+        && conditions::has_reason(status, Reason::Suspended)
+        && facts.id().is_some()
+        && status.remote.as_ref().is_some_and(holds)
+        && facts.open_record().is_none()
+        && !lacks_key(facts)
+        && status.failures.unwrap_or(0) == 0
+        && status.rejected_credential.is_none()
+        && status
+            .last_operation
+            .as_ref()
+            .is_none_or(|newest| ledger::outcome(newest) == Some(Outcome::Succeeded))
 }
 
 /// Whether the spec names a key that is not there, or was not read.

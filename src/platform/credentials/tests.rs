@@ -222,3 +222,36 @@ fn the_examples_of_the_page_are_what_it_says() {
             .all(|set| set.region.is_some() && set.project_id.is_some())
     );
 }
+
+#[test]
+fn only_tokens_may_be_long() {
+    let long = |key: &str, length| {
+        let all = [
+            "ak",
+            "sk",
+            "token",
+            "security_token",
+            "username",
+            "password",
+            "domain_name",
+        ];
+        let mut data: BTreeMap<String, Vec<u8>> =
+            all.map(|key| (key.to_owned(), b"value".to_vec())).into();
+        data.insert(key.to_owned(), vec![b'x'; length]);
+        CredentialSet::read(&data).err()
+    };
+    for key in [
+        "ak",
+        "sk",
+        "username",
+        "password",
+        "domain_name",
+        "iam_endpoint",
+    ] {
+        let told = long(key, 1025).unwrap();
+        assert!(told.contains(key) && told.contains("1 KiB"), "{told}");
+    }
+    assert_eq!(long("sk", 1024), None);
+    assert_eq!(long("token", 64 * 1024), None);
+    assert_eq!(long("security_token", 64 * 1024), None);
+}

@@ -1,7 +1,7 @@
 //! Logins of users. One at a time for each user, whatever project it is for; a token serves until it is renewed, and tells the id of its
 //! project. Nothing is tried again here: a failure is the answer to all who ask soon after.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
@@ -22,6 +22,10 @@ use crate::platform::strikes::Strikes;
 use crate::terms::failure::{Failure, Operation};
 
 const JSON: &str = "application/json;charset=utf8";
+
+/// How long a token serves that was issued just now, whatever its date says: one that IAM takes for expired is refused by Live, and replaced.
+/// An IAM that issues such ones is not asked before each call.
+const SHORTEST_LIFE: Duration = Duration::from_mins(5);
 
 /// Logs users in.
 pub(super) struct UserLogins {
@@ -193,7 +197,7 @@ impl UserLogins {
                 operation, &response, &problem, &secrets,
             ))
         })?;
-        let life = lifetime(issued.expires_at, self.sender.now(iam));
+        let life = lifetime(issued.expires_at, self.sender.now(iam)).max(SHORTEST_LIFE);
         let now = Instant::now();
         Ok(CachedToken {
             token: issued.token,

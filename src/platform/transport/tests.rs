@@ -1,14 +1,19 @@
 //! The transport against real sockets on the loopback interface.
 
 mod environment;
+mod proxies;
 mod server;
+mod trust;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 
 use self::server::{RawServer, ServerReply, ok, read_request};
+use crate::platform::clock::Wall;
 use crate::platform::transport::*;
 
 const BODY: &[u8] = b"{\"publish_domain\":\"push.example.com\"}";
@@ -23,7 +28,7 @@ fn steady() -> Wall {
 }
 
 fn transport(wall: Wall) -> HttpTransport {
-    HttpTransport::build(reqwest::Client::builder().no_proxy(), wall).unwrap()
+    HttpTransport::direct(wall).unwrap()
 }
 
 fn request(method: Method, url: String) -> Request {

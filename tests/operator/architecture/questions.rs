@@ -152,7 +152,8 @@ fn a_word_has_one_meaning_and_there_are_few() {
     assert_eq!((words.len(), types.len()), (glossary.len(), glossary.len()));
     assert!(glossary.len() <= 40, "{} words", glossary.len());
     let asked: BTreeSet<_> = questions.iter().map(|(question, _)| question).collect();
-    assert_eq!((asked.len(), questions.len()), (40, 40));
+    assert_eq!(asked.len(), questions.len());
+    assert!(questions.len() >= 40, "{} questions", questions.len());
 }
 
 #[test]

@@ -140,8 +140,14 @@ impl Chart {
 
     /// Makes the Deployment, of which no pod is wanted: nothing here runs pods.
     pub(crate) async fn deploy(&self) {
+        self.deploy_changed(|_| {}).await;
+    }
+
+    /// The same with another Deployment.
+    pub(crate) async fn deploy_changed(&self, change: impl FnOnce(&mut Value)) {
         let mut deployment = self.one("Deployment").clone();
         deployment["spec"]["replicas"] = json!(0);
+        change(&mut deployment);
         account::apply(deployment).await;
     }
 

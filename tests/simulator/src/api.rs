@@ -57,6 +57,7 @@ impl CloudState {
         match (call.operation, call.id) {
             (LoggedOperation::Create, _) => self.create(call, now),
             (LoggedOperation::List, _) => self.list(call, now),
+            (LoggedOperation::ListRules, None) => self.list_rules(call),
             (LoggedOperation::Get, Some(id)) => self.get(call.project_id, id),
             (LoggedOperation::Update, Some(id)) => self.update(call, id, now),
             (LoggedOperation::Delete, Some(id)) => self.delete(call, id, now),

@@ -30,6 +30,7 @@ use crate::log::LoggedChange;
 use crate::log::Mutation;
 use crate::quota::CallQuota;
 use crate::random;
+use crate::rules::RecordRule;
 use crate::settings::SimulatorSettings;
 use crate::store::RowPatch;
 use crate::store::Store;
@@ -54,6 +55,7 @@ pub(crate) struct Now {
 pub(crate) struct CloudState {
     pub(crate) settings: SimulatorSettings,
     pub(crate) store: Store,
+    pub(crate) rules: Vec<RecordRule>,
     pub(crate) log: Log,
     pub(crate) keyring: Keyring,
     pub(crate) identities: Identities,
@@ -310,10 +312,11 @@ impl Cloud {
         self.read(|state| state.log.counters())
     }
 
-    /// Forgets rows, log, faults, used quota and lock-outs; settings, keys and users stay.
+    /// Forgets rows, rules, log, faults, used quota and lock-outs; settings, keys and users stay.
     pub fn reset(&self) {
         self.write(|state, _| {
             state.store = Store::default();
+            state.rules.clear();
             state.log = Log::default();
             state.script = FaultScript::default();
             state.quota = CallQuota::default();

@@ -100,6 +100,10 @@ async fn carry_out(cloud: &Cloud, request: &Request<Bytes>) -> ControlResult {
             } = parse(request)?;
             show(&cloud.insert_row(&project_id, &publish_domain, &app, &fields))
         }
+        ("POST", ["rules"]) => {
+            cloud.add_rule(parse(request)?);
+            Ok(json!({}))
+        }
         ("PATCH", ["rows", id]) => {
             let patch: RowPatch = parse(request)?;
             show(&cloud.edit_row(id, &patch).ok_or_else(|| not_found(id))?)

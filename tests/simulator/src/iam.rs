@@ -47,6 +47,7 @@ impl CloudState {
             | LoggedOperation::Get
             | LoggedOperation::Update
             | LoggedOperation::Delete
+            | LoggedOperation::ListRules
             | LoggedOperation::Unknown => Err(gateway(CloudRefusal::no_such_api())),
         };
         result.unwrap_or_else(|error| error)

@@ -24,6 +24,8 @@ pub enum LoggedOperation {
     Update,
     /// `DELETE /v1/{project}/record/callbacks/{id}`
     Delete,
+    /// `GET /v1/{project}/record/rules`
+    ListRules,
     /// `POST /v3/auth/tokens`
     IssueToken,
     /// `GET /v3/projects`
@@ -61,6 +63,7 @@ impl LoggedOperation {
             Self::Get => "live:record:getCallback",
             Self::Update => "live:record:updateCallback",
             Self::Delete => "live:record:deleteCallback",
+            Self::ListRules => "live:record:listRules",
             Self::IssueToken
             | Self::ListProjects
             | Self::IssueTemporaryKey

@@ -33,6 +33,16 @@ impl Route {
         let (project, id) = match segments.as_slice() {
             ["v1", project, "record", "callbacks"] => (*project, None),
             ["v1", project, "record", "callbacks", id] if !id.is_empty() => (*project, Some(*id)),
+            ["v1", project, "record", "rules"] => {
+                return Self::Live {
+                    operation: match method.as_str() {
+                        "GET" => LoggedOperation::ListRules,
+                        _ => LoggedOperation::Unknown,
+                    },
+                    project_id: (*project).to_owned(),
+                    id: None,
+                };
+            }
             path => return iam_operation(method, path).map_or(Self::Unknown, Self::Iam),
         };
         Self::Live {

@@ -18,6 +18,8 @@ pub(crate) const EVENTS: [&str; 4] = [
 pub(crate) const DEFAULT_EVENT: &str = "RECORD_FILE_COMPLETE";
 /// The sign types that the API accepts.
 pub(crate) const SIGN_TYPES: [&str; 2] = ["MD5", "HMACSHA256"];
+/// How a rule records.
+const RECORD_TYPES: [&str; 2] = ["CONTINUOUS_RECORD", "COMMAND_RECORD"];
 /// The sign type used when none is named.
 pub(crate) const DEFAULT_SIGN_TYPE: &str = "HMACSHA256";
 
@@ -182,15 +184,29 @@ fn key(key: String) -> Result<StoredSignKey, String> {
 pub(crate) struct ListQuery {
     pub(crate) publish_domain: Option<String>,
     pub(crate) app: Option<String>,
+    pub(crate) stream: Option<String>,
+    pub(crate) record_type: Option<String>,
     pub(crate) offset: usize,
     pub(crate) limit: usize,
 }
 
 impl ListQuery {
+    /// That of a list of callbacks.
     pub(crate) fn parse(query: &str) -> Result<Self, String> {
+        Self::parse_with(query, &[])
+    }
+
+    /// That of a list of rules.
+    pub(crate) fn parse_rules(query: &str) -> Result<Self, String> {
+        Self::parse_with(query, &["stream", "record_type"])
+    }
+
+    fn parse_with(query: &str, more: &[&str]) -> Result<Self, String> {
         let mut parsed = Self {
             publish_domain: None,
             app: None,
+            stream: None,
+            record_type: None,
             offset: 0,
             limit: DEFAULT_LIMIT,
         };
@@ -199,6 +215,13 @@ impl ListQuery {
             match name.as_str() {
                 "publish_domain" => parsed.publish_domain = Some(domain(value)?),
                 "app" => parsed.app = Some(app(value)?),
+                "stream" if more.contains(&"stream") => parsed.stream = Some(app(value)?),
+                "record_type" if more.contains(&"record_type") => {
+                    if !RECORD_TYPES.contains(&value.as_str()) {
+                        return Err(format!("record_type: not one of {RECORD_TYPES:?}"));
+                    }
+                    parsed.record_type = Some(value);
+                }
                 "offset" => parsed.offset = number(&name, &value, 0..=OFFSET_LIMIT)?,
                 "limit" => parsed.limit = number(&name, &value, LIMIT_RANGE)?,
                 _ => return Err(format!("{name}: unknown parameter")),

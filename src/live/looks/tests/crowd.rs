@@ -1,12 +1,18 @@
 //! Many at once: what they cost, who goes first, and that creates and sweeps keep out of each other's way.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, ask, ask_now, cloud::LooksCloud, place};
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
+use crate::platform::call_budget::{CallBudget, SpendCalls};
 use crate::platform::quota::{Bucket, Lane};
 
 /// Creates as the controller does: a look at most a minute old, a token, and looks again when the token took too long.
@@ -282,4 +288,40 @@ async fn a_look_that_nobody_waits_for_any_more_is_not_made() {
             .total,
         1000
     );
+}
+
+/// Somebody who may make so many calls more.
+struct Allowed(AtomicU32);
+
+impl SpendCalls for Allowed {
+    fn spend(&self, calls: u32) -> bool {
+        let take = |left: u32| left.checked_sub(calls);
+        let order = Ordering::SeqCst;
+        self.0.fetch_update(order, order, take).is_ok()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_a_look_that_another_can_not_pay_for_looks_at_its_own_cost() {
+    let held = (0..1000).map(|number| Place::new("push.example.com", &number.to_string()));
+    let account = LooksAccount::new(LooksCloud::with(held));
+    let place = Place::new("push.example.com", "7");
+    let look = |calls: u32| {
+        account.look(LookRequest {
+            budget: CallBudget::of(Allowed(AtomicU32::new(calls))),
+            ..ask_now(&place)
+        })
+    };
+    let looks = [look(3), look(9), look(3), look(9)];
+    let mut found = Vec::new();
+    for look in looks {
+        found.push(look.await.unwrap());
+    }
+    let refused = found[0].as_ref().unwrap_err();
+    assert!(refused.message.contains("used up"), "{refused:?}");
+    for answered in &found[1..] {
+        assert_eq!(answered.as_ref().unwrap().rows.len(), 1, "{answered:?}");
+    }
+    let calls = account.cloud.calls();
+    assert_eq!(calls.len(), 1 + 10, "{calls:?}");
 }

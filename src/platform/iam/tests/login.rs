@@ -196,3 +196,19 @@ async fn a_login_that_hangs_holds_up_its_own_user_only_and_no_number_of_users_ma
     token_of(&iam, &account_of("late")).await.unwrap();
     assert_eq!(iam.logins.users(), 2, "the one that hangs and the late one");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_iam_that_issues_expired_tokens_is_not_asked_before_each_call() {
+    let expired = |token| {
+        let mut response = issued(token);
+        response.body = Bytes::from_static(br#"{"token":{"expires_at":"2020-01-01T00:00:00Z"}}"#);
+        Ok(response)
+    };
+    let stage = IamStage::new([expired("made-1"), expired("made-2"), expired("made-3")]);
+    let account = account("p-1");
+    for _ in 0..120 {
+        stage.token(&account).await.unwrap();
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    assert_eq!(stage.calls(), 3, "in ten minutes");
+}

@@ -5,17 +5,43 @@ use std::{
     io::{Read, Write},
     net::SocketAddr,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http::Method;
+use tempfile::NamedTempFile;
 
 use crate::platform::transport::tests::server::{RawServer, ServerReply};
 use crate::platform::transport::tests::{PATIENCE, request, send, steady};
 use crate::platform::transport::{Deadline, HttpTransport, Transport, TransportError};
 
-/// A TLS server whose certificate comes from an authority of its own; returns its address and that authority.
-fn tls_server() -> (SocketAddr, String) {
+/// A TLS server whose certificate comes from an authority of its own. It answers whatever it is asked with 200.
+pub(super) struct TlsServer {
+    pub(super) address: SocketAddr,
+    pub(super) authority: NamedTempFile,
+    requests: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl TlsServer {
+    pub(super) fn url(&self) -> String {
+        format!("https://{}/", self.address)
+    }
+
+    /// The first lines of what it was asked.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+pub(super) fn tls_server() -> TlsServer {
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
@@ -38,24 +64,50 @@ fn tls_server() -> (SocketAddr, String) {
         .unwrap();
     let config = Arc::new(config);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let server = TlsServer {
+        address: listener.local_addr().unwrap(),
+        authority: NamedTempFile::new().unwrap(),
+        requests: Arc::default(),
+        connections: Arc::default(),
+    };
+    std::fs::write(&server.authority, authority.pem()).unwrap();
+    let (requests, connections) = (server.requests.clone(), server.connections.clone());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
+            connections.fetch_add(1, Ordering::SeqCst);
             let session = rustls::ServerConnection::new(config.clone()).unwrap();
-            let mut tls = rustls::StreamOwned::new(session, stream.unwrap());
-            if tls.read(&mut [0; 4096]).is_ok() {
-                tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                    .unwrap();
-            }
+            let tls = rustls::StreamOwned::new(session, stream.unwrap());
+            let requests = requests.clone();
+            std::thread::spawn(move || answer(tls, &requests));
         }
     });
-    (address, authority.pem())
+    server
+}
+
+fn answer(
+    mut tls: rustls::StreamOwned<rustls::ServerConnection, std::net::TcpStream>,
+    requests: &Mutex<Vec<String>>,
+) {
+    let mut heard = [0; 4096];
+    while let Ok(count) = tls.read(&mut heard)
+        && count > 0
+    {
+        let asked = String::from_utf8_lossy(&heard[..count]);
+        let Some(line) = asked.lines().next().filter(|line| line.contains(" HTTP/")) else {
+            return;
+        };
+        requests.lock().unwrap().push(line.to_owned());
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        if tls.write_all(answer).is_err() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
 async fn an_unknown_authority_is_named_and_nothing_is_sent() {
-    let (address, _) = tls_server();
-    let result = send(Method::POST, format!("https://{address}/")).await;
+    let server = tls_server();
+    let result = send(Method::POST, server.url()).await;
     let Err(TransportError::NotSent(message)) = result else {
         panic!("{result:?}")
     };
@@ -108,24 +160,21 @@ async fn child() {
 
 #[test]
 fn own_authorities_come_from_the_environment() {
-    let (address, authority) = tls_server();
-    let url = format!("https://{address}/");
+    let server = tls_server();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("own.pem");
-    std::fs::write(&file, authority).unwrap();
-    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        let path = if variable == "SSL_CERT_FILE" {
-            file.as_path()
-        } else {
-            directory.path()
-        };
-        let output = in_environment(&url, &[(variable, path.to_str().unwrap())]);
+    std::fs::copy(server.authority.path(), &file).unwrap();
+    for (variable, path) in [
+        ("SSL_CERT_FILE", file.as_path()),
+        ("SSL_CERT_DIR", directory.path()),
+    ] {
+        let output = in_environment(&server.url(), &[(variable, path.to_str().unwrap())]);
         assert!(
             output.contains("Ok(Response { status: 200"),
             "{variable}: {output}"
         );
     }
-    let output = in_environment(&url, &[("SSL_CERT_FILE", "/nonexistent.pem")]);
+    let output = in_environment(&server.url(), &[("SSL_CERT_FILE", "/nonexistent.pem")]);
     assert!(
         output.contains("NotSent") && output.contains("/nonexistent.pem"),
         "{output}"
@@ -139,20 +188,27 @@ async fn proxies_come_from_the_environment() {
     })
     .await;
     let through = format!("http://{}", proxy.address);
-    let (address, _) = tls_server();
-    let url = format!("https://{address}/");
-    let output = tokio::task::block_in_place(|| in_environment(&url, &[("HTTPS_PROXY", &through)]));
-    assert!(output.contains("NotSent"), "{output}");
-    assert!(proxy.heads.lock().unwrap()[0].starts_with(&format!("connect {address} ")));
-    for variables in [
-        [("HTTPS_PROXY", through.as_str()), ("NO_PROXY", "127.0.0.1")],
-        [("HTTPS_PROXY", "::bad::"), ("NO_PROXY", "")],
+    let server = tls_server();
+    for (variables, told) in [
+        (
+            [("HTTPS_PROXY", through.as_str()), ("NO_PROXY", "")],
+            "refused with 403 Forbidden",
+        ),
+        (
+            [("HTTPS_PROXY", "::bad::"), ("NO_PROXY", "")],
+            "HTTPS_PROXY can't be used",
+        ),
+        (
+            [("HTTPS_PROXY", through.as_str()), ("NO_PROXY", "127.0.0.1")],
+            "the server's certificate is not accepted",
+        ),
     ] {
-        let output = tokio::task::block_in_place(|| in_environment(&url, &variables));
+        let output = tokio::task::block_in_place(|| in_environment(&server.url(), &variables));
         assert!(
-            output.contains("certificate is not accepted"),
-            "reached directly: {output}"
+            output.contains("NotSent") && output.contains(told),
+            "{output}"
         );
     }
-    assert_eq!(proxy.requests(), 1);
+    assert_eq!((proxy.requests(), server.connections()), (1, 1));
+    assert!(proxy.heads.lock().unwrap()[0].starts_with(&format!("connect {} ", server.address)));
 }

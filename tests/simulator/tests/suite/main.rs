@@ -15,4 +15,5 @@ mod faults;
 mod iam;
 mod lifetime;
 mod program;
+mod rules;
 mod switches;

@@ -1,0 +1,198 @@
+//! What the variables about proxies and certificates do: for each operator by its Deployment, and for this process. Asks nobody.
+
+use std::collections::BTreeSet;
+
+use super::finding::Finding;
+use super::operators::InstalledOperator;
+use crate::api::RecordingCallback;
+use crate::platform::transport::{Proxies, certificate_problem};
+
+const CHECK: &str = "Proxy";
+const CERTIFICATES: &str = "Certificates";
+
+/// What this process is called where operators are by their names.
+const HERE: &str = "this command";
+
+/// Variables that may hold a proxy or its exceptions.
+const VARIABLES: [&str; 8] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// A finding for each variable that does not do what it seems to, and one for each environment that has proxies and all is well.
+pub(super) fn examine(
+    server: &str,
+    operators: &[InstalledOperator],
+    objects: &[RecordingCallback],
+) -> Vec<Finding> {
+    let targets = objects
+        .iter()
+        .filter_map(|object| object.status.as_ref()?.target.as_ref());
+    let endpoints: BTreeSet<&str> = targets.map(|target| target.endpoint.as_str()).collect();
+    let here = Proxies::from_environment();
+    let mut findings = of(HERE, &here, &endpoints);
+    findings.extend(past_the_api_server(&here, server));
+    findings.extend(certificate_problem().map(|problem| {
+        let remedy =
+            "correct the variable, or the file; calls to the cloud from here may fail until then";
+        Finding::warning(CERTIFICATES, HERE, problem, remedy)
+    }));
+    for operator in operators {
+        let Some(environment) = &operator.environment else {
+            continue;
+        };
+        let subject = operator.subject();
+        let elsewhere: Vec<&str> = VARIABLES
+            .into_iter()
+            .filter(|name| matches!(environment.get(*name), Some(None)))
+            .collect();
+        if elsewhere.is_empty() {
+            let value = |name: &str| environment.get(name)?.as_ref().map(Into::into);
+            findings.extend(of(&subject, &Proxies::of(value), &endpoints));
+        } else {
+            let detail = format!("{} comes from a Secret or ConfigMap", elsewhere.join(", "));
+            let remedy = "run doctor in the operator's pod";
+            findings.push(Finding::unknown(CHECK, subject, detail, remedy));
+        }
+    }
+    findings
+}
+
+fn of(subject: &str, proxies: &Proxies, endpoints: &BTreeSet<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for bad in proxies.unusable() {
+        let remedy = format!("correct {}, or take it away", bad.variable);
+        findings.push(Finding::failed(CHECK, subject, bad.to_string(), remedy));
+    }
+    for sentence in proxies.ineffective() {
+        let remedy = "take it away, or correct it";
+        findings.push(Finding::warning(CHECK, subject, sentence, remedy));
+    }
+    if !findings.is_empty() || endpoints.is_empty() {
+        return findings;
+    }
+    let ways: BTreeSet<String> = endpoints
+        .iter()
+        .filter_map(|endpoint| {
+            let proxy = proxies.way_to(endpoint).ok()??;
+            Some(format!("{endpoint} by {proxy}"))
+        })
+        .collect();
+    let unused = proxies.named().filter(|_| ways.is_empty());
+    if let Some(variable) = unused {
+        let detail = format!(
+            "{variable} is set, and no call takes it: NO_PROXY excepts where calls go, or they go by another scheme"
+        );
+        let remedy = "if calls are to go by the proxy, correct NO_PROXY";
+        findings.push(Finding::warning(CHECK, subject, detail, remedy));
+    } else if !ways.is_empty() {
+        let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
+        findings.push(Finding::ok(CHECK, subject, format!("calls go to {ways}")));
+    }
+    findings
+}
+
+/// Other programs take the proxy to the API server, too.
+fn past_the_api_server(here: &Proxies, server: &str) -> Option<Finding> {
+    let proxy = here.way_to(server).ok()??;
+    let detail = format!(
+        "kubectl and Helm here would reach {server} by the proxy {proxy}; this program and the operator never do"
+    );
+    let remedy = "put the API server's host into NO_PROXY; if it can only be reached by the proxy, name that as proxy-url in the kubeconfig";
+    Some(Finding::warning(CHECK, HERE, detail, remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::CheckResult;
+    use super::*;
+
+    const LIVE: &str = "https://live.cn-north-4.myhuaweicloud.com";
+
+    fn found(variables: &[(&str, &str)]) -> Vec<Finding> {
+        let value = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        };
+        of("ns/name", &Proxies::of(value), &[LIVE].into())
+    }
+
+    #[test]
+    fn a_variable_is_told_by_its_name_with_what_it_does() {
+        for (variables, result, told) in [
+            (
+                &[("HTTPS_PROXY", "user:secret@ p")][..],
+                CheckResult::Failed,
+                "HTTPS_PROXY can't be used",
+            ),
+            (
+                &[("https_proxy", "socks5://secret@p")],
+                CheckResult::Failed,
+                "https_proxy can't be used: proxies by socks5",
+            ),
+            (
+                &[("HTTP_PROXY", "p:99999")],
+                CheckResult::Failed,
+                "HTTP_PROXY",
+            ),
+            (
+                &[("HTTPS_PROXY", "p"), ("https_proxy", "q")],
+                CheckResult::Warning,
+                "https_proxy is not used",
+            ),
+            (
+                &[("HTTPS_PROXY", "p"), ("NO_PROXY", "10.0.0.0/99")],
+                CheckResult::Warning,
+                "10.0.0.0/99",
+            ),
+            (
+                &[("HTTPS_PROXY", "p"), ("NO_PROXY", "myhuaweicloud.com")],
+                CheckResult::Warning,
+                "HTTPS_PROXY is set, and no call takes it",
+            ),
+            (
+                &[("HTTP_PROXY", "p")],
+                CheckResult::Warning,
+                "HTTP_PROXY is set, and no call takes it",
+            ),
+            (
+                &[("HTTPS_PROXY", "user:secret@p:3128")],
+                CheckResult::Ok,
+                "by http://p:3128 of HTTPS_PROXY",
+            ),
+        ] {
+            let findings = found(variables);
+            assert_eq!(findings.len(), 1, "{variables:?}: {findings:?}");
+            let Finding {
+                result: is, detail, ..
+            } = &findings[0];
+            assert!(
+                *is == result && detail.contains(told),
+                "{variables:?}: {findings:?}"
+            );
+            assert!(!format!("{findings:?}").contains("secret"), "{findings:?}");
+        }
+        assert_eq!(found(&[]), []);
+    }
+
+    #[test]
+    fn a_proxy_that_others_take_to_the_api_server_is_told() {
+        let proxies = |no_proxy: &'static str| {
+            Proxies::of(move |name| match name {
+                "HTTPS_PROXY" => Some("p".into()),
+                "NO_PROXY" => Some(no_proxy.into()),
+                _ => None,
+            })
+        };
+        let server = "https://10.0.0.1:6443/";
+        let found = past_the_api_server(&proxies(""), server).unwrap();
+        assert!(found.detail.contains("HTTPS_PROXY") && found.detail.contains(server));
+        assert_eq!(past_the_api_server(&proxies("10.0.0.0/8"), server), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What a command does where the world is broken, for all of them: it is heard while it waits, and what it can't do it tells in one
+//! line with cause, server and remedy, an exit code, and still one value for the program that reads it.
+
+use std::time::Duration;
+
+use http::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
+use kube::{Client, Resource as _};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::output::{self, tell};
+use super::{CommandOutput, ExitStatus, access};
+use crate::api::RecordingCallback;
+use crate::cluster::client::call;
+use crate::cluster::crd_check::CRD_NAME;
+use crate::cluster::error::{ClusterError, one_line};
+use crate::cluster::in_flight::InFlight;
+use crate::cluster::raw::RawObjects;
+use crate::config::ClusterArgs;
+use crate::config::objects::Output;
+
+/// After so long a silence a command says what it waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The cluster that a command works with.
+pub(super) struct CommandCluster {
+    client: Client,
+    server: String,
+}
+
+/// Does this with the cluster that the flags mean. An error is the one line that tells of it.
+pub(super) async fn at_cluster(
+    args: &ClusterArgs,
+    command: impl AsyncFnOnce(&CommandCluster) -> anyhow::Result<CommandOutput>,
+) -> Result<CommandOutput, String> {
+    let access = access(args).map_err(|error| error.to_string())?;
+    let (server, in_flight) = (access.server(), InFlight::default());
+    let seen = in_flight.clone();
+    // A plugin of the kubeconfig may ask a person, or nobody who answers.
+    let made = spawn_blocking(move || access.client_through(&seen));
+    let waits_for = || "the kubeconfig's credential plugin".to_owned();
+    let client = aloud(waits_for, tell, made).await;
+    let client = client.map_err(|error| error.to_string())?;
+    let client = client.map_err(|error| error.to_string())?;
+    let cluster = CommandCluster { client, server };
+    let waits_for = || match in_flight.oldest() {
+        Some(request) => format!("the API server {}: {request}", cluster.server),
+        None => "the cloud, which is called 20 times a minute at most".to_owned(),
+    };
+    let done = aloud(waits_for, tell, Box::pin(command(&cluster))).await;
+    match done {
+        Ok(output) => Ok(output),
+        Err(error) => Err(match error.downcast_ref::<ClusterError>() {
+            Some(error) => cluster.told(error).await,
+            None => format!("{error:#}"),
+        }),
+    }
+}
+
+/// What a command ends with: where it failed, with the line on stderr, and for a program a value on stdout that holds it.
+pub fn ended(done: Result<CommandOutput, String>, output: Output) -> CommandOutput {
+    done.unwrap_or_else(|problem| failed(&problem, output::nothing(output, &problem)))
+}
+
+/// That nothing came of a command, with `text` for stdout.
+pub(super) fn failed(problem: &str, text: String) -> CommandOutput {
+    tell(&format!("error: {}", one_line(problem)));
+    CommandOutput {
+        text,
+        exit: ExitStatus::Failed,
+    }
+}
+
+/// Awaits something, and tells of each time that passes without a word.
+async fn aloud<T>(
+    waits_for: impl Fn() -> String,
+    tell: impl Fn(&str),
+    work: impl Future<Output = T>,
+) -> T {
+    let begun = Instant::now();
+    let words = async {
+        loop {
+            sleep(PATIENCE).await;
+            let seconds = begun.elapsed().as_secs();
+            tell(&format!(
+                "still at work after {seconds} s, waiting for {}",
+                waits_for()
+            ));
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        never = words => match never {},
+    }
+}
+
+impl CommandCluster {
+    /// The way to it.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where it is.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Its objects.
+    pub(super) fn objects(&self) -> RawObjects {
+        RawObjects::new(self.client.clone())
+    }
+
+    /// The namespace that is named, or that of the context.
+    pub(super) fn namespace<'a>(&'a self, named: Option<&'a str>) -> &'a str {
+        named.unwrap_or(self.client.default_namespace())
+    }
+
+    /// A failed call in one line: what was tried where, why it failed, and what to do.
+    pub(super) async fn told(&self, error: &ClusterError) -> String {
+        let server = &self.server;
+        if error.is_unserved() {
+            return format!("{error} [API server {server}]; {}", self.unserved().await);
+        }
+        match error.remedy() {
+            Some(remedy) => format!("{error} [API server {server}]; {remedy}"),
+            None => format!("{error} [API server {server}]"),
+        }
+    }
+
+    /// Why an API server does not know the resource, and what to do.
+    async fn unserved(&self) -> String {
+        let group = RecordingCallback::group(&());
+        let install =
+            "install it: recording-callback-operator crd | kubectl apply --server-side -f -";
+        let Ok(request) = Request::get(format!("/apis/{group}")).body(Vec::new()) else {
+            return install.to_owned();
+        };
+        let asked = self.client.request::<APIGroup>(request);
+        let found = match call("read the API group", asked).await {
+            Ok(found) => found,
+            Err(error) if error.is_not_found() || error.is_unserved() => {
+                return format!("{CRD_NAME} is not installed there: {install}");
+            }
+            Err(_) => return format!("the CRD {CRD_NAME} may be missing there: {install}"),
+        };
+        let versions: Vec<&str> = found.versions.iter().map(|one| &*one.version).collect();
+        format!(
+            "{CRD_NAME} is served there as {}, and this program knows {}: use the program of the operator's version, or {install}",
+            versions.join(", "),
+            RecordingCallback::version(&()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_hears_what_for_at_least_every_ten_seconds() {
+        let heard = RefCell::new(Vec::new());
+        let tell = |words: &str| heard.borrow_mut().push(words.to_owned());
+        let waits_for = || "the API server https://a: GET /b".to_owned();
+        aloud(waits_for, tell, sleep(Duration::from_secs(84))).await;
+        assert_eq!(heard.borrow().len(), 8);
+        assert!(
+            heard.borrow()[1].contains("20 s, waiting for the API server https://a"),
+            "{heard:?}"
+        );
+        heard.borrow_mut().clear();
+        aloud(waits_for, tell, sleep(Duration::from_secs(9))).await;
+        assert!(heard.borrow().is_empty(), "{heard:?}");
+    }
+}

@@ -1,0 +1,300 @@
+//! HTTP/1.1 and TLS to the cloud, by the environment's proxies and certificates.
+//!
+//! Nothing is sent twice here: no retries, no redirects, and a body that can be read only once and only before its deadline.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use http::{HeaderValue, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Either, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
+
+use super::connector::Connector;
+use super::deadline::Deadline;
+use super::proxy::{Proxies, Proxy};
+use super::trust::{Found, Source, Trust};
+use super::{
+    MAX_BODY, Request, Response, Transport, TransportError, USER_AGENT, authority, body, connector,
+    failure, tunnel,
+};
+use crate::lock::lock;
+use crate::platform::clock::Wall;
+
+/// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How old what was read of the certificates' files may be when a call is made.
+pub(super) const TRUST_AGE: Duration = Duration::from_secs(10);
+
+type Outgoing = Either<body::OnceBody, Empty<Bytes>>;
+
+type HttpClient = Client<Connector, Outgoing>;
+
+/// HTTP/1.1 and TLS. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
+pub struct HttpTransport {
+    wall: Wall,
+    proxies: Arc<Proxies>,
+    sources: Vec<Source>,
+    trust_age: Duration,
+    trusting: Mutex<Trusting>,
+}
+
+/// The client that goes by the authorities as they were last read. It is made anew when they are others, so that no connection
+/// of the old ones stays.
+struct Trusting {
+    trust: Trust,
+    client: HttpClient,
+    read: Instant,
+}
+
+impl HttpTransport {
+    /// Reads the environment's proxies and certificates. A bad one is told in the log and by the calls that it fails.
+    pub fn new(wall: Wall) -> Result<Self, HttpTransportError> {
+        let proxies = Proxies::from_environment();
+        for problem in proxies.unusable() {
+            tracing::error!(%problem, "calls to the cloud will fail");
+        }
+        for problem in proxies.ineffective() {
+            tracing::warn!(%problem, "a variable of the environment has no effect");
+        }
+        let made = Self::build(proxies, Source::of_environment(), TRUST_AGE, wall)?;
+        let trusting = lock(&made.trusting);
+        if trusting.trust.problem.is_some() {
+            trusting.trust.tell();
+        }
+        drop(trusting);
+        Ok(made)
+    }
+
+    /// The same without any proxy, for what is on this machine or on its link.
+    pub fn direct(wall: Wall) -> Result<Self, HttpTransportError> {
+        Self::build(Proxies::none(), Source::of_environment(), TRUST_AGE, wall)
+    }
+
+    pub(super) fn build(
+        proxies: Proxies,
+        sources: Vec<Source>,
+        trust_age: Duration,
+        wall: Wall,
+    ) -> Result<Self, HttpTransportError> {
+        let proxies = Arc::new(proxies);
+        let mut trust = Trust::default();
+        trust.renew(sources.iter().map(Source::read).collect());
+        let client = client(&trust, &proxies)?;
+        Ok(Self {
+            wall,
+            proxies,
+            sources,
+            trust_age,
+            trusting: Mutex::new(Trusting {
+                trust,
+                client,
+                read: Instant::now(),
+            }),
+        })
+    }
+
+    /// The client to call with, by certificates that are not older than they may be. Who finds them old reads them, and nobody else waits.
+    async fn client(&self, deadline: Deadline) -> HttpClient {
+        let is_old = {
+            let mut trusting = lock(&self.trusting);
+            let is_old = trusting.read.elapsed() >= self.trust_age;
+            if is_old {
+                trusting.read = Instant::now();
+            }
+            is_old
+        };
+        if is_old {
+            let sources = self.sources.clone();
+            let read = move || sources.iter().map(Source::read).collect();
+            let reading = tokio::task::spawn_blocking(read);
+            if let Ok(Ok(found)) = timeout_at(deadline.instant, reading).await {
+                self.renew(found);
+            }
+        }
+        lock(&self.trusting).client.clone()
+    }
+
+    fn renew(&self, found: Vec<Found>) {
+        let mut trusting = lock(&self.trusting);
+        let renewal = trusting.trust.renew(found);
+        if renewal.is_news {
+            trusting.trust.tell();
+        }
+        if !renewal.is_other {
+            return;
+        }
+        match client(&trusting.trust, &self.proxies) {
+            Ok(client) => trusting.client = client,
+            Err(error) => tracing::error!(%error, "certificates that changed can't be used"),
+        }
+        tracing::info!("certificate authorities were read again, for they changed");
+    }
+
+    async fn exchange(
+        &self,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<Response, TransportError> {
+        let client = self.client(deadline).await;
+        if deadline.has_passed(&self.wall) {
+            return Err(TransportError::NotSent(body::TOO_LATE.to_owned()));
+        }
+        let host = authority(&request.url).to_owned();
+        let told = |message: &str| format!("{host}: {message}");
+        let Ok(uri) = request.url.parse::<Uri>() else {
+            return Err(TransportError::NotSent(told("this is not a URL")));
+        };
+        let proxy = self.asked_proxy(&uri);
+        let bodiless = request.body.is_none();
+        let receipt = body::HandOver::default();
+        let mut outgoing = self.outgoing(request, uri, deadline, receipt.clone());
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
+            let headers = outgoing.headers_mut();
+            headers.insert(header::PROXY_AUTHORIZATION, authorization);
+        }
+        let failed = |message: &str, connecting: bool| {
+            let sent = receipt.is_handed_over() || (bodiless && !connecting);
+            if sent {
+                TransportError::AfterHandOver(told(message))
+            } else {
+                TransportError::NotSent(told(message))
+            }
+        };
+        match timeout_at(deadline.instant, client.request(outgoing)).await {
+            Ok(Ok(response)) => match proxy {
+                Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                    Err(TransportError::NotSent(told(&refused(
+                        proxy,
+                        response.status(),
+                    ))))
+                }
+                Some(_) | None => read(response, deadline).await,
+            },
+            Ok(Err(error)) => {
+                let untrusted = lock(&self.trusting).trust.problem.clone();
+                let words = failure::describe(&error, untrusted.as_deref());
+                Err(failed(&words, error.is_connect()))
+            }
+            Err(_) => Err(failed("no answer before the deadline", false)),
+        }
+    }
+
+    fn outgoing(
+        &self,
+        request: Request,
+        uri: Uri,
+        deadline: Deadline,
+        receipt: body::HandOver,
+    ) -> http::Request<Outgoing> {
+        let content = match request.body {
+            Some(bytes) => Either::Left(body::OnceBody::new(
+                bytes,
+                deadline,
+                self.wall.clone(),
+                receipt,
+            )),
+            None => Either::Right(Empty::new()),
+        };
+        let mut outgoing = http::Request::new(content);
+        *outgoing.method_mut() = request.method;
+        *outgoing.uri_mut() = uri;
+        *outgoing.headers_mut() = request.headers;
+        let headers = outgoing.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        outgoing
+    }
+
+    /// The proxy that is asked to pass a request on, which it can read: one without TLS. Others only see a tunnel.
+    fn asked_proxy(&self, uri: &Uri) -> Option<&Proxy> {
+        let is_plain = uri.scheme() == Some(&http::uri::Scheme::HTTP);
+        is_plain
+            .then(|| self.proxies.to(uri).ok().flatten())
+            .flatten()
+    }
+}
+
+/// What a proxy that passes requests on answered for itself.
+fn refused(proxy: &Proxy, status: StatusCode) -> String {
+    let refusal = tunnel::TunnelError::Refused { status };
+    failure::describe(&connector::by(proxy, refusal), None)
+}
+
+fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTransportError> {
+    let mut tls = tls_config(trust)?;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let connector = Connector::new(Arc::new(tls), Arc::clone(proxies));
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_timer(TokioTimer::new())
+        .retry_canceled_requests(false)
+        .build(connector))
+}
+
+pub(super) fn tls_config(trust: &Trust) -> Result<rustls::ClientConfig, HttpTransportError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(HttpTransportError)?;
+    Ok(config
+        .with_root_certificates(trust.roots())
+        .with_no_client_auth())
+}
+
+impl Transport for HttpTransport {
+    fn send(
+        &self,
+        request: Request,
+        deadline: Deadline,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(self.exchange(request, deadline))
+    }
+}
+
+/// Why no HTTP client could be made: TLS has no usable protocol version. Nothing that a user sets can cause it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS")]
+pub struct HttpTransportError(#[source] rustls::Error);
+
+async fn read(
+    response: http::Response<Incoming>,
+    deadline: Deadline,
+) -> Result<Response, TransportError> {
+    let (parts, mut incoming) = response.into_parts();
+    let (status, headers) = (parts.status, parts.headers);
+    let mut body = BytesMut::new();
+    let problem = loop {
+        match timeout_at(deadline.instant, incoming.frame()).await {
+            Ok(None) => {
+                return Ok(Response {
+                    status,
+                    headers,
+                    body: body.freeze(),
+                });
+            }
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(chunk) if body.len() + chunk.len() <= MAX_BODY => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(_) => break "the answer is larger than 1 MiB".to_owned(),
+                Err(_trailers) => {}
+            },
+            Ok(Some(Err(error))) => {
+                break format!("the answer broke off: {}", failure::innermost(&error));
+            }
+            Err(_) => break "the answer was not complete before the deadline".to_owned(),
+        }
+    };
+    Err(TransportError::Unreadable {
+        status,
+        headers,
+        message: problem,
+    })
+}

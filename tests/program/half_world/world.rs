@@ -1,0 +1,207 @@
+//! An API server and a cloud that answer as they are told to, and a kubeconfig for them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use k8s_openapi::ByteString;
+use recording_callback_operator::api::crd;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// What is wrong with a server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Trouble {
+    /// Nothing.
+    None,
+    /// Nobody listens.
+    Refuses,
+    /// It takes requests and never answers.
+    Hangs,
+    /// It answers so late.
+    Late(Duration),
+    /// It answers everything with this.
+    Says(u16, &'static str),
+    /// It refuses what is asked of one resource.
+    Forbids(&'static str),
+    /// It knows nothing of the group, or has it in another version only.
+    Unserved(Option<&'static str>),
+    /// One of its objects is none that this version can read.
+    Unreadable,
+    /// It drops what it does not know.
+    Drops,
+}
+
+#[derive(Clone)]
+struct Server {
+    trouble: Trouble,
+    cloud: String,
+}
+
+/// Where a server of that trouble listens.
+async fn start(router: Router, trouble: Trouble) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    if trouble != Trouble::Refuses {
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+    address
+}
+
+/// A cluster and a cloud, each with its trouble.
+pub(super) struct World {
+    pub(super) server: String,
+    pub(super) cloud: String,
+    pub(super) kubeconfig: std::path::PathBuf,
+    pub(super) manifest: std::path::PathBuf,
+    _files: TempDir,
+}
+
+impl World {
+    pub(super) async fn new(cluster: Trouble, cloud: Trouble) -> Self {
+        let answers = Router::new()
+            .fallback(answer_of_the_cloud)
+            .with_state(cloud);
+        let cloud = format!("http://{}", start(answers, cloud).await);
+        let state = Server {
+            trouble: cluster,
+            cloud: cloud.clone(),
+        };
+        let answers = Router::new().fallback(answer).with_state(state);
+        let server = format!("http://{}", start(answers, cluster).await);
+        let files = TempDir::new().unwrap();
+        let (kubeconfig, manifest) = (files.path().join("config"), files.path().join("push.yaml"));
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "namespace": "media"}}],
+            "clusters": [{"name": "test", "cluster": {"server": server}}],
+        });
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        std::fs::write(&manifest, object("push", "live").to_string()).unwrap();
+        Self {
+            server,
+            cloud,
+            kubeconfig,
+            manifest,
+            _files: files,
+        }
+    }
+}
+
+fn object(name: &str, app: impl Into<Value>) -> Value {
+    json!({
+        "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
+        "metadata": {
+            "name": name, "namespace": "media", "uid": name, "resourceVersion": "1",
+            "finalizers": ["live.huaweicloud.com/recording-callback"],
+        },
+        "spec": {
+            "publishDomain": "push.example.com", "app": app.into(),
+            "notifyCallbackURL": "https://hooks.example.com/record",
+            "credentialsSecretRef": { "name": "huaweicloud" },
+        },
+    })
+}
+
+fn refusal(code: u16, reason: &str, message: &str) -> Response {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    (StatusCode::from_u16(code).unwrap(), status.to_string()).into_response()
+}
+
+async fn answer(State(server): State<Server>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let path = head.uri.path();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    let resource = parent.rsplit('/').next().unwrap();
+    match server.trouble {
+        Trouble::Hangs => std::future::pending().await,
+        Trouble::Late(wait) => tokio::time::sleep(wait).await,
+        Trouble::Says(code, text) => {
+            return (StatusCode::from_u16(code).unwrap(), text).into_response();
+        }
+        Trouble::Forbids(what) if what == name || what == resource => {
+            let message = format!("{what} is forbidden: User \"jane\" cannot ask for {what}");
+            return refusal(403, "Forbidden", &message);
+        }
+        Trouble::Unserved(Some(version)) if path == "/apis/live.huaweicloud.com" => {
+            let version = json!({ "groupVersion": format!("live.huaweicloud.com/{version}"), "version": version });
+            let group = json!({ "name": "live.huaweicloud.com", "versions": [version] });
+            return Body::from(group.to_string()).into_response();
+        }
+        Trouble::Unserved(_) if path.starts_with("/apis/live.huaweicloud.com") => {
+            return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+        }
+        Trouble::None
+        | Trouble::Refuses
+        | Trouble::Forbids(_)
+        | Trouble::Unserved(_)
+        | Trouble::Unreadable
+        | Trouble::Drops => {}
+    }
+    let good = object("push", "live");
+    let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
+    let value = match (name, resource) {
+        ("version", _) => json!({
+            "major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "", "gitTreeState": "",
+            "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+        }),
+        ("recordingcallbacks.live.huaweicloud.com", _) => {
+            let mut crd = json!(crd::crd());
+            crd["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+            crd
+        }
+        ("recordingcallbacks", _) if head.method == "POST" => {
+            serde_json::from_slice(&body).unwrap()
+        }
+        ("recordingcallbacks", _) if server.trouble == Trouble::Unreadable => {
+            list(json!([object("broken", 5), good]))
+        }
+        ("recordingcallbacks", _) => list(json!([good])),
+        (_, "recordingcallbacks") if server.trouble == Trouble::Drops => good,
+        (_, "recordingcallbacks") => {
+            let mut changed = good;
+            let change = serde_json::from_slice(&body).unwrap_or_else(|_| json!({}));
+            json_patch::merge(&mut changed, &change);
+            changed
+        }
+        ("selfsubjectaccessreviews", _) => json!({ "spec": {}, "status": { "allowed": true } }),
+        ("huaweicloud", "secrets") => {
+            let values = [
+                ("ak", "AKTESTEXAMPLE0000001"),
+                ("sk", "sk-test-example-not-a-secret-0000000001"),
+                ("project_id", "0123456789abcdef0123456789abcdef"),
+                ("region", "cn-north-4"),
+                ("live_endpoint", &server.cloud),
+            ];
+            let data = values.map(|(key, value)| (key, ByteString(value.as_bytes().to_vec())));
+            json!({ "metadata": {}, "data": BTreeMap::from(data) })
+        }
+        ("deployments" | "leases", _) => list(json!([])),
+        _ => return refusal(404, "NotFound", path),
+    };
+    Body::from(value.to_string()).into_response()
+}
+
+async fn answer_of_the_cloud(State(trouble): State<Trouble>) -> Response {
+    match trouble {
+        Trouble::Hangs => std::future::pending().await,
+        Trouble::Says(code, text) => (StatusCode::from_u16(code).unwrap(), text).into_response(),
+        Trouble::None
+        | Trouble::Refuses
+        | Trouble::Late(_)
+        | Trouble::Forbids(_)
+        | Trouble::Unserved(_)
+        | Trouble::Unreadable
+        | Trouble::Drops => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
+    }
+}
