@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::support::{
-    kubeconfig, program,
+    kubeconfig, kubectl, program,
     world::{OperatorWorld, PROJECT},
 };
 
@@ -93,13 +93,26 @@ async fn a_watched_story_is_told_again_when_it_changes_and_ends_with_its_reader(
         }
         panic!("{words} was not told");
     };
+    let edit = async |url: &str| {
+        let patch = json!({ "spec": { "notifyCallbackURL": url } }).to_string();
+        let edit = [
+            "patch",
+            "rcb",
+            "push",
+            "-n",
+            namespace,
+            "--type=merge",
+            "-p",
+            &patch,
+        ];
+        let said = kubectl(&edit).await;
+        assert!(said.succeeded, "{said:#?}");
+    };
     next("\"suspend\": true").await;
-    let resumed = program(&["resume", "push", "-n", namespace]).await;
-    assert!(resumed.succeeded, "{resumed:#?}");
-    next("\"generation\": 2").await;
+    edit("https://hooks.example.com/watched").await;
+    next("https://hooks.example.com/watched").await;
     drop(lines);
-    let suspended = program(&["suspend", "push", "-n", namespace]).await;
-    assert!(suspended.succeeded, "{suspended:#?}");
+    edit("https://hooks.example.com/unseen").await;
     watching.wait().await.unwrap();
 }
 
