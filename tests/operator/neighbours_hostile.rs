@@ -346,8 +346,8 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
     world.ready("push").await;
     let before = eventually("the project is swept", LIMIT, async || {
         let series = series(&operator).await;
-        let swept = |series: &String| series.contains("inventory_age_seconds");
-        series.iter().any(swept).then_some(series)
+        let told = |name| series.iter().any(|series| series.contains(name));
+        (told("inventory_age_seconds") && told("quota_limit")).then_some(series)
     })
     .await;
     let lines = told(&operator);
