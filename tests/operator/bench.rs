@@ -20,7 +20,7 @@ use crate::support::world::{AK, OperatorWorld, PROJECT, SK};
 /// Calls a minute where the cloud has lifted its limit.
 const LIFTED: &str = "--requests-per-minute=600000";
 /// A sweep so often, where sweeps are measured.
-const SWEPT: &str = "--resync-interval=30s";
+const SWEPT: &str = "--resync-interval=10s";
 
 /// Tells one thing that was measured, and writes it down: what, with the same words for each number of objects; how much; and what is to
 /// be reached at most, if anything.

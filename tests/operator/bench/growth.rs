@@ -17,7 +17,7 @@ const PROJECTS: usize = 4;
 /// On so many domains, where one project has all.
 const DOMAINS: usize = 64;
 /// So many sweeps of each project are measured.
-const SWEEPS: usize = 3;
+const SWEEPS: usize = 2;
 /// What sweeps take at most, and a list of all objects anew.
 const LONG: Duration = Duration::from_mins(10);
 /// Seconds from one sweep to the next, unless somebody says otherwise.
