@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -58,6 +58,10 @@ build/bin/node: need/go ## Build what a node is made of, and install containerd 
 
 demo: need/rust need/go need/python need/cc build build/bin/kube ## Show the operator at work: a control plane, a simulated cloud, a 400 that heals
 	@scripts/demo.sh
+
+record: need/rust need/go need/python need/cc build build/bin/kube ## Record the demo for the pictures of README.md; `make generate` draws them
+	TERM=dumb scripts/demo.sh | sed -E 's|/tmp/tmp\.[A-Za-z0-9]+|/tmp/demo|g' >docs/pictures/demo.new
+	mv docs/pictures/demo.new docs/pictures/demo.txt
 
 test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones
 	@echo "== control plane"
@@ -135,7 +139,7 @@ advisories: need/rust ## Look for crates with known vulnerabilities, in RustSec'
 	@scripts/cargo-tool.sh cargo-deny
 	build/bin/cargo-deny --locked check advisories
 
-generate: need/rust need/go need/cc build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml
+generate: need/rust need/go need/python need/cc build/bin/helm ## Write the generated files: CRD, the chart's copy and table of values, install.yaml, pictures
 	@scripts/generate.sh
 
 check-generated: generate ## Fail if a generated file is not what `make generate` writes

@@ -8,6 +8,8 @@
 #   deploy/install.yaml                     from the chart, by `helm template`
 #   deploy/kustomize/base/operator.yaml     from install.yaml: all but the binding that an overlay chooses
 #   docs/gitops.md's table of reasons       from what the engines' own code says, by the test that compares it
+#   deploy/schema/                          from the CRD, by the test that compares it
+#   docs/pictures/*.svg                     from the examples of docs/commands.md and the recorded demo, by scripts/pictures.py
 #   docs/api.md, errors.md, metrics.md      from the CRD, the table of error codes and the metrics, by the tests that compare them
 #
 # Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.
@@ -20,7 +22,7 @@ install=deploy/install.yaml
 kustomize=deploy/kustomize/base/operator.yaml
 
 if [[ ${1:-} == --list ]]; then
-    printf '%s\n' crds $chart/Chart.yaml $chart/files $chart/README.md $install $kustomize docs/{api,errors,gitops,metrics}.md
+    printf '%s\n' crds deploy/schema $chart/Chart.yaml $chart/files $chart/README.md $install $kustomize docs/pictures docs/{api,errors,gitops,metrics}.md
     exit
 fi
 
@@ -60,3 +62,4 @@ cp "$new/kustomize" $kustomize
 
 (cd tests/engines && UPDATE_GENERATED=1 go test -count=1 -run TestReasons . >/dev/null)
 UPDATE_GENERATED=1 cargo test --quiet --locked --lib is_current
+scripts/pictures.py

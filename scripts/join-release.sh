@@ -7,12 +7,17 @@ cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# What names the platforms is made anew of both.
+sums() {
+    cat "${parts[@]/%//SHA256SUMS}" | grep -v ' krew-rcb.yaml$'
+}
+parts=("$@")
 for part in "$@"; do
     (cd "$part" && sha256sum --check --strict --quiet SHA256SUMS)
 done
 # Two checksums of one file are two lines that differ.
-LC_ALL=C sort --unique --key=2 <(cat "${@/%//SHA256SUMS}") >"$work/once"
-LC_ALL=C sort --unique <(cat "${@/%//SHA256SUMS}") >"$work/all"
+LC_ALL=C sort --unique --key=2 <(sums) >"$work/once"
+LC_ALL=C sort --unique <(sums) >"$work/all"
 if [[ $(wc -l <"$work/once") != "$(wc -l <"$work/all")" ]]; then
     echo "error: the platforms have made different files of one name:" >&2
     awk '{ print $2 }' "$work/all" | sort | uniq --repeated >&2
@@ -23,4 +28,6 @@ mkdir -p build/release
 for part in "$@"; do
     cp --recursive "$part/." build/release
 done
-cp "$work/once" build/release/SHA256SUMS
+scripts/krew.sh build/release
+(cd build/release && sha256sum krew-rcb.yaml) >>"$work/once"
+LC_ALL=C sort --key=2 "$work/once" >build/release/SHA256SUMS

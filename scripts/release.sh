@@ -3,6 +3,7 @@
 #
 #   the program; its image as `docker save` writes it and as an OCI layout; its bill of materials (CycloneDX)
 #   the chart; the bundle for the Operator Lifecycle Manager; install.yaml; the CRD; monitoring/ and policies/
+#   the JSON schema of a manifest; the man pages; an archive of the program, and the manifest by which Krew installs it as kubectl rcb
 #   LICENSE, CHANGELOG.md, and SHA256SUMS over all of it
 #
 # REGISTRY is where publish.sh will push image and chart, as ghcr.io/owner: chart, install.yaml and bundle then name the image there. SOURCE_URL is
@@ -43,7 +44,27 @@ build/bin/cargo-cyclonedx cyclonedx --quiet --manifest-path "$work/source/Cargo.
     --format json --spec-version 1.5 --override-filename bom
 sed "s|$work/source||; s|?download_url=file://[^\"]*||" "$work/source/bom.json" >"$built.cdx.json"
 
-cp --recursive deploy/install.yaml crds/*.yaml deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
+# packed FILE DIRECTORY FILE...: an archive that is the same each time.
+packed() {
+    tar --create --directory "$2" --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX \
+        --mtime="@$SOURCE_DATE_EPOCH" "${@:3}" | gzip --no-name >"$1"
+}
+mkdir "$work/plugin"
+install "$program" "$work/plugin/$name"
+cp LICENSE "$work/plugin"
+packed "$built.tar.gz" "$work/plugin" $name LICENSE
+scripts/krew.sh "$release"
+
+# A page for each command, by a program of this machine.
+mkdir "$work/man"
+cargo run --quiet --locked -- man >"$work/man/$name.1"
+cargo run --quiet --locked -- --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' >"$work/commands"
+while read -r command; do
+    cargo run --quiet --locked -- man "$command" >"$work/man/$name-$command.1" </dev/null
+done <"$work/commands"
+packed "$release/$name-$version-man.tar.gz" "$work/man" .
+
+cp --recursive deploy/install.yaml crds/*.yaml deploy/schema/*.json deploy/monitoring deploy/policies LICENSE CHANGELOG.md "$release"
 cp --recursive deploy/helm/$name "$work/$name"
 # What only a release knows: its images, and what changed in it.
 {

@@ -21,6 +21,9 @@ const LOG_IN: &str =
     "log in again: the kubeconfig's credentials have expired, or are of another cluster";
 const NO_API: &str = "see that the kubeconfig's server is an API server, and what stands between";
 
+const UNSERVED: &str = "this version of RecordingCallback is not served there: see kubectl explain rcb, or install the CRD: \
+                        recording-callback-operator crd | kubectl apply --server-side -f -";
+
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
@@ -106,6 +109,9 @@ impl ClusterError {
 
     /// What a person who works by a kubeconfig does about it, if that can be told from the error alone.
     pub fn remedy(&self) -> Option<&'static str> {
+        if self.is_unserved() {
+            return Some(UNSERVED);
+        }
         match self.cause {
             ErrorCause::Timeout(_) => Some(UNREACHED),
             ErrorCause::Kube(ref error) => match (error.as_ref(), self.status()) {

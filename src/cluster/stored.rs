@@ -217,19 +217,19 @@ impl Resource for StoredObject {
     type DynamicType = <RecordingCallback as Resource>::DynamicType;
     type Scope = <RecordingCallback as Resource>::Scope;
 
-    fn kind(_: &()) -> Cow<'_, str> {
+    fn kind((): &()) -> Cow<'_, str> {
         RecordingCallback::kind(&())
     }
 
-    fn group(_: &()) -> Cow<'_, str> {
+    fn group((): &()) -> Cow<'_, str> {
         RecordingCallback::group(&())
     }
 
-    fn version(_: &()) -> Cow<'_, str> {
+    fn version((): &()) -> Cow<'_, str> {
         RecordingCallback::version(&())
     }
 
-    fn plural(_: &()) -> Cow<'_, str> {
+    fn plural((): &()) -> Cow<'_, str> {
         RecordingCallback::plural(&())
     }
 

@@ -186,11 +186,6 @@ impl CommandCloud {
         &self.progress
     }
 
-    /// What time it is here.
-    pub(super) fn now(&self) -> Timestamp {
-        local_time()
-    }
-
     /// One page of the record rules of an account's project.
     pub async fn record_rules(
         &self,
@@ -288,7 +283,8 @@ impl CallMeter for Unmetered {
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
 }
 
+/// What time it is here.
 #[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-fn local_time() -> Timestamp {
+pub(super) fn local_time() -> Timestamp {
     Timestamp::now()
 }

@@ -1,12 +1,14 @@
 //! Completion on the command line: what the grammar has, and the names that a cluster, a kubeconfig and the table of codes have. A shell
 //! asks this program each time; it is never kept waiting for long, and never shown an error.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Arg, Command};
 use clap_complete::Shell;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 use clap_complete::env::{CompleteEnv, Shells};
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
@@ -24,14 +26,40 @@ const VARIABLE: &str = "RECORDING_CALLBACK_OPERATOR_COMPLETE";
 /// Who waits for longer types the name.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// The name by which kubectl asks for what may follow `kubectl rcb`.
+const KUBECTL_ASKS: &str = "kubectl_complete-rcb";
+
 /// Answers a shell that asks, and says whether one did.
 pub fn is_completed() -> bool {
+    let called_as = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&called_as).file_name() == Some(KUBECTL_ASKS.as_ref()) {
+        answer_kubectl();
+        return true;
+    }
     let directory = std::env::current_dir().ok();
     let completed = CompleteEnv::with_factory(grammar)
         .var(VARIABLE)
         .try_complete(std::env::args_os(), directory.as_deref());
     // What can't be completed is a shell's question without an answer.
     completed.unwrap_or(true)
+}
+
+/// What may follow, a line each with its meaning, and that there are no files: as kubectl reads it.
+fn answer_kubectl() {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let last = args.len().saturating_sub(1);
+    let directory = std::env::current_dir().ok();
+    let found = complete(&mut grammar(), args, last, directory.as_deref());
+    let mut out = std::io::stdout().lock();
+    for candidate in found.unwrap_or_default() {
+        let value = candidate.get_value().to_string_lossy();
+        let help = candidate.get_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let help = help.lines().next().unwrap_or_default();
+        // Nobody is there to be told that it can't be written.
+        let _ = writeln!(out, "{value}\t{help}");
+    }
+    let _ = writeln!(out, ":4");
 }
 
 /// The script by which a shell asks.
@@ -99,9 +127,9 @@ fn namespaces() -> Vec<CompletionCandidate> {
 
 fn contexts() -> Vec<CompletionCandidate> {
     let usual = ClusterArgs::usual_kubeconfig();
-    let named = CommandLine::read().cluster().kubeconfigs();
-    let names = client::contexts(&named, usual.as_deref());
-    names.into_iter().map(CompletionCandidate::new).collect()
+    let files = CommandLine::read().cluster().kubeconfigs();
+    let contexts = client::contexts(&files, usual.as_deref());
+    contexts.into_iter().map(CompletionCandidate::new).collect()
 }
 
 fn codes() -> Vec<CompletionCandidate> {
@@ -124,10 +152,13 @@ fn ask<T>(line: &CommandLine, question: impl AsyncFnOnce(kube::Client) -> Option
 struct CommandLine(Vec<String>);
 
 impl CommandLine {
-    /// The words behind the `--` of a shell's question.
+    /// The words behind the `--` of a shell's question; kubectl has none.
     fn read() -> Self {
-        let words = std::env::args().skip_while(|word| word != "--");
-        Self(words.skip(1).collect())
+        let words: Vec<String> = std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let start = words.iter().position(|word| word == "--");
+        Self(words.into_iter().skip(start.unwrap_or(0) + 1).collect())
     }
 
     /// The value of a flag.

@@ -13,9 +13,8 @@ mod rules;
 mod urls;
 mod usage;
 
-use jiff::Timestamp;
-
 use self::finding::{Finding, render_findings};
+use super::cloud::local_time;
 use super::output::{render_with, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus};
@@ -66,9 +65,4 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
         findings.extend(urls::examine(&objects, &host_name(), now).await);
     }
     Ok(findings)
-}
-
-#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-fn local_time() -> Timestamp {
-    Timestamp::now()
 }

@@ -1,6 +1,6 @@
 //! `retry`, `suspend` and `resume`: the annotation and the field that a person would set by hand. Writes nothing else, calls no cloud.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -96,7 +96,10 @@ async fn set_all(
     mark: &Mark,
 ) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let found = chosen(cluster, &args.objects).await?;
+    let found = tokio::select! {
+        found = chosen(cluster, &args.objects) => found?,
+        () = stop.requested() => bail!("asked to stop: nothing was changed"),
+    };
     let count = found.len();
     let rows: Vec<Marked> = stream::iter(found)
         .take_until(stop.requested())

@@ -34,7 +34,10 @@ async fn release_all(
     args: &ReleaseArgs,
 ) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let mut found = chosen(cluster, &args.objects).await?;
+    let mut found = tokio::select! {
+        found = chosen(cluster, &args.objects) => found?,
+        () = stop.requested() => bail!("asked to stop: nothing was let go"),
+    };
     if args.objects.which.all {
         found.retain(is_held);
     }

@@ -12,7 +12,7 @@ pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
-use super::cloud::{CommandCloud, told};
+use super::cloud::{CommandCloud, local_time, told};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
@@ -167,7 +167,7 @@ async fn list_large(
 ) -> Result<(ListedProject, Option<String>), String> {
     let target = account.target.clone();
     let kept = KeptReading::of(config::cache_directory().as_deref(), &target);
-    let now = cloud.now();
+    let now = local_time();
     let (begun, mut reading) = match kept.load(now) {
         Some((begun, reading)) => {
             let (found, total) = (reading.found(), reading.total());

@@ -31,11 +31,16 @@ export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 parts=(cargo test --release --locked --target-dir target/bench --test operator)
 "${parts[@]}" --no-run
 
+failed=0
 for figure in "${@:-${all[@]}}"; do
     echo "== $figure"
-    "${parts[@]}" --quiet -- --ignored --exact --nocapture "$figure" 2>&1 | grep -E '^counted: |^test |panicked|error' || true
+    "${parts[@]}" --quiet -- --ignored --exact --nocapture "$figure" >$work/log 2>&1 || { failed=1 && cat $work/log; }
+    grep '^counted: ' $work/log || true
 done
 size=$(stat --format=%s "$OPERATOR_PROGRAM")
 printf '{"name": "size of the program", "objects": 0, "value": %s, "unit": "MB", "most": 14}\n' \
     "$(awk "BEGIN { print $size / 1000000 }")" >>"$BENCH_FIGURES"
-tests/bench/report.py "$BENCH_FIGURES" $([[ $# -eq 0 ]] && echo docs)
+page=()
+((failed || $#)) || page=(docs)
+tests/bench/report.py "$BENCH_FIGURES" "${page[@]}"
+exit $failed

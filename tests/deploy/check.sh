@@ -26,4 +26,5 @@ source tests/deploy/values.sh
 source tests/deploy/appliers.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
+source tests/deploy/schema.sh
 summary

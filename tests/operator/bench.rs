@@ -1,7 +1,7 @@
 //! The figures of docs/performance.md, measured on real parts. `make bench` runs all of them, one after the other, and writes the page;
 //! `make bench FIGURES=bench::edit` one of them. Counts are asserted by other tests, here they are only told.
 //!
-//! Each figure is one line of JSON in the file that BENCH_FIGURES names. BENCH_SIZES, "1000 10000" for instance, says with how many objects.
+//! Each figure is one line of JSON in the file that `BENCH_FIGURES` names. `BENCH_SIZES`, "1000 10000" for instance, says with how many objects.
 
 mod crowd;
 mod growth;
@@ -20,59 +20,21 @@ use crate::support::world::{AK, OperatorWorld, PROJECT, SK};
 /// Calls a minute where the cloud has lifted its limit.
 const LIFTED: &str = "--requests-per-minute=600000";
 /// A sweep so often, where sweeps are measured.
-const SWEPT: &str = "--resync-interval=30s";
+const SWEPT: &str = "--resync-interval=10s";
 
-/// One thing that was measured.
-struct Figure {
-    /// Which; with the same words for each number of objects.
-    name: &'static str,
-    objects: usize,
-    value: f64,
-    unit: &'static str,
-    /// What is to be reached at most, if anything.
-    most: Option<f64>,
-}
-
-impl Figure {
-    /// A figure that nothing is demanded of.
-    fn new(name: &'static str, objects: usize, value: f64, unit: &'static str) -> Self {
-        Self {
-            name,
-            objects,
-            value,
-            unit,
-            most: None,
-        }
-    }
-
-    /// What it has to be at most.
-    fn most(self, most: f64) -> Self {
-        Self {
-            most: Some(most),
-            ..self
-        }
-    }
-
-    /// Tells it, and writes it down.
-    fn note(self) {
-        let Self {
-            name,
-            objects,
-            value,
-            unit,
-            most,
-        } = self;
-        let most_told = most.map(|most| format!(" (at most {most})"));
-        tell(&format!(
-            "{name}, {objects} objects: {value:.3} {unit}{}",
-            most_told.unwrap_or_default()
-        ));
-        let line =
-            json!({"name": name, "objects": objects, "value": value, "unit": unit, "most": most});
-        if let Ok(path) = env::var("BENCH_FIGURES") {
-            let file = fs::OpenOptions::new().create(true).append(true).open(path);
-            writeln!(file.unwrap(), "{line}").unwrap();
-        }
+/// Tells one thing that was measured, and writes it down: what, with the same words for each number of objects; how much; and what is to
+/// be reached at most, if anything.
+fn figure(name: &str, objects: usize, value: f64, unit: &str, most: Option<f64>) {
+    let most_told = most.map(|most| format!(" (at most {most})"));
+    let most_told = most_told.unwrap_or_default();
+    tell(&format!(
+        "{name}, {objects} objects: {value:.3} {unit}{most_told}"
+    ));
+    let line =
+        json!({"name": name, "objects": objects, "value": value, "unit": unit, "most": most});
+    if let Ok(path) = env::var("BENCH_FIGURES") {
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        writeln!(file.unwrap(), "{line}").unwrap();
     }
 }
 

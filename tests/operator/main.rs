@@ -56,6 +56,7 @@ mod sign_key;
 mod startup;
 mod support;
 mod tenants;
+mod terminal;
 mod uninstall;
 mod unseen;
 mod waiting;

@@ -20,8 +20,9 @@ use crate::support::operator::OperatorProcess;
 use crate::support::world::{LIMIT, OperatorWorld, condition};
 use crate::support::{eventually, tell};
 
-/// How many objects and Secrets they make.
+/// How many objects and Secrets they make, and how many accounts.
 const MANY: usize = 150;
+const ACCOUNTS: usize = 42;
 /// What may come on top of the operator's memory, in KiB.
 const MOST_MEMORY: u64 = 30 * 1024;
 
@@ -134,7 +135,7 @@ async fn forge(world: &OperatorWorld) {
 /// Objects that name Secrets of a megabyte, in one value, in many, or in as many as are taken.
 async fn heavy_secrets(world: &OperatorWorld) {
     stream::iter(0..MANY)
-        .for_each_concurrent(4, async |number| {
+        .for_each_concurrent(2, async |number| {
             let name = format!("heavy-{number}");
             let values: Vec<(String, Vec<u8>)> = match number % 3 {
                 0 => vec![("username".to_owned(), vec![b'u'; 900 * 1024])],
@@ -161,7 +162,7 @@ async fn heavy_secrets(world: &OperatorWorld) {
 }
 
 /// Waits until each of these has an answer.
-async fn answered(world: &OperatorWorld, prefix: &str) {
+async fn answered(world: &OperatorWorld, prefix: &str, count: usize) {
     eventually("all have an answer", Duration::from_mins(3), async || {
         let all = world
             .namespace
@@ -177,16 +178,25 @@ async fn answered(world: &OperatorWorld, prefix: &str) {
         let ours = all
             .iter()
             .filter(|object| object.name_any().starts_with(prefix));
-        (ours.filter(has_answer).count() == MANY).then_some(())
+        (ours.filter(has_answer).count() == count).then_some(())
     })
     .await;
+}
+
+/// An operator whose allocator is set as in the Deployment.
+async fn deployed(world: &OperatorWorld, flags: &[&str]) -> OperatorProcess {
+    let allocator = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000";
+    let environment = [("_RJEM_MALLOC_CONF", allocator)];
+    let mut operator = OperatorProcess::spawn(&world.flags_with(flags), &environment).await;
+    operator.ready().await;
+    operator
 }
 
 #[tokio::test]
 async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
     let world = OperatorWorld::new().await;
     let flags = ["--requests-per-minute=6000", "--secret-poll-interval=2s"];
-    let mut operator = world.operator_with(&flags).await;
+    let mut operator = deployed(&world, &flags).await;
     for number in 0..MANY {
         let name = format!("plain-{number}");
         make(
@@ -199,21 +209,21 @@ async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
     }
     world.create("push", json!({})).await;
     world.ready("push").await;
-    answered(&world, "plain-").await;
+    answered(&world, "plain-", MANY).await;
     let figure = peak(&operator);
 
     forge(&world).await;
-    answered(&world, "forged-").await;
+    answered(&world, "forged-", MANY).await;
     let forged = peak(&operator);
     heavy_secrets(&world).await;
-    answered(&world, "heavy-").await;
+    answered(&world, "heavy-", MANY).await;
     world.create("late", json!({})).await;
     world.ready("late").await;
     let with = peak(&operator);
 
     // Whoever starts beside all this has to list it.
     operator.kill().await;
-    let operator = world.operator_with(&flags).await;
+    let operator = deployed(&world, &flags).await;
     world.create("later", json!({})).await;
     world.ready("later").await;
     let again = peak(&operator);
@@ -256,42 +266,19 @@ async fn answer(mut stream: TcpStream, manner: usize) -> std::io::Result<()> {
     };
     while stream.read(&mut request).await? > 0 {
         stream.write_all(head.as_bytes()).await?;
-        while manner > 2 {
-            stream.write_all(b" ").await?;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+        if manner > 2 {
+            break;
         }
     }
-    Ok(())
+    loop {
+        stream.write_all(b" ").await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
-#[tokio::test]
-async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
-    let world = OperatorWorld::new().await;
-    let mut hosts = vec![
-        "http://nowhere.invalid".to_owned(),
-        "http://127.0.0.1:1".to_owned(),
-    ];
-    for manner in 0..4 {
-        hosts.push(strange_server(manner).await);
-    }
-    let allowed = format!(
-        "--allowed-endpoints={},{}",
-        world.cloud.endpoint(),
-        hosts.join(",")
-    );
-    let flags = [allowed.as_str(), "--resync-interval=3s", "--concurrency=4"];
-    let operator = world.operator_with(&flags).await;
-    world.create("push", json!({})).await;
-    world.ready("push").await;
-    let before = eventually("the project is swept", LIMIT, async || {
-        let series = series(&operator).await;
-        let swept = |series: &String| series.contains("inventory_age_seconds");
-        series.iter().any(swept).then_some(series)
-    })
-    .await;
-    let lines = told(&operator);
-
-    stream::iter(0..MANY)
+/// Accounts of which nothing exists: each has a user or key, a region, a project and a host of its own.
+async fn make_up_accounts(world: &OperatorWorld, hosts: &[String]) {
+    stream::iter(0..ACCOUNTS)
         .for_each_concurrent(8, async |number| {
             let name = format!("wrong-{number}");
             let host = hosts
@@ -322,13 +309,13 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
             ];
             let values = credential.into_iter().chain(more);
             make_secret(
-                &world,
+                world,
                 &name,
                 values.map(|(key, value)| (key.to_owned(), value.into_bytes())),
             )
             .await;
             make(
-                &world,
+                world,
                 &name,
                 &json!({}),
                 &json!({"credentialsSecretRef": {"name": name}}),
@@ -336,7 +323,37 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
             .await;
         })
         .await;
-    answered(&world, "wrong-").await;
+}
+
+#[tokio::test]
+async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
+    let world = OperatorWorld::new().await;
+    let mut hosts = vec![
+        "http://nowhere.invalid".to_owned(),
+        "http://127.0.0.1:1".to_owned(),
+    ];
+    for manner in 0..4 {
+        hosts.push(strange_server(manner).await);
+    }
+    let allowed = format!(
+        "--allowed-endpoints={},{}",
+        world.cloud.endpoint(),
+        hosts.join(",")
+    );
+    let flags = [allowed.as_str(), "--resync-interval=3s"];
+    let operator = world.operator_with(&flags).await;
+    world.create("push", json!({})).await;
+    world.ready("push").await;
+    let before = eventually("the project is swept", LIMIT, async || {
+        let series = series(&operator).await;
+        let told = |name| series.iter().any(|series| series.contains(name));
+        (told("inventory_age_seconds") && told("quota_limit")).then_some(series)
+    })
+    .await;
+    let lines = told(&operator);
+
+    make_up_accounts(&world, &hosts).await;
+    answered(&world, "wrong-", ACCOUNTS).await;
 
     // The others are created and edited as if alone.
     world.create("late", json!({})).await;
@@ -365,7 +382,7 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
     assert!(made_up.is_empty(), "{made_up:#?}");
     assert!(added.len() < 40, "{added:#?}");
     let lines = told(&operator) - lines;
-    assert!(lines < MANY * 20, "{lines} lines");
+    assert!(lines < ACCOUNTS * 20, "{lines} lines");
     let (_, page) = operator.get("/metrics").await.unwrap();
     let refused = page
         .lines()

@@ -161,3 +161,22 @@ fn a_shell_that_asks_without_a_cluster_gets_no_error() {
     let (code, said, told) = output(&mut asked);
     assert_eq!((code, said.trim(), told.as_str()), (Some(0), "", ""));
 }
+
+#[test]
+fn kubectl_gets_what_may_follow_the_plugin_s_name() {
+    let world = World::new();
+    let named = world.directory.path().join("kubectl_complete-rcb");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_recording-callback-operator"), &named).unwrap();
+    for (words, expected) in [
+        (["stat"].as_slice(), "status\tTell the story of an object"),
+        (["explain", "Conf"].as_slice(), "Conflict\t"),
+        (["status", "--context", "prod"].as_slice(), "production\t"),
+    ] {
+        let said = world.run(&named, words);
+        assert!(
+            said.lines().any(|line| line.starts_with(expected)),
+            "{said}"
+        );
+        assert!(said.ends_with("\n:4\n"), "{said}");
+    }
+}

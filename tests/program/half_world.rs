@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use self::world::{Trouble, World};
 use super::program;
@@ -149,6 +150,34 @@ async fn an_api_server_that_never_answers_is_not_waited_for_in_silence() {
         &world.server,
         "recordingcallbacks",
     ]);
+}
+
+#[tokio::test]
+async fn who_waits_can_be_asked_to_stop() {
+    let world = World::new(Trouble::Hangs, Trouble::None).await;
+    for command in ["suspend --all", "release --all"] {
+        let mut process = tokio::process::Command::from(program(command));
+        process.env("KUBECONFIG", &world.kubeconfig);
+        let mut child = process
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let waits = lines.next_line().await.unwrap().unwrap();
+        assert!(waits.starts_with("still at work after 10 s"), "{waits}");
+        let pid = child.id().unwrap().to_string();
+        let kill = std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status();
+        assert!(kill.unwrap().success());
+        let told = lines.next_line().await.unwrap().unwrap();
+        assert!(
+            told.starts_with("error: asked to stop: nothing was "),
+            "{told}"
+        );
+        assert_eq!(child.wait().await.unwrap().code(), Some(1), "{command}");
+    }
 }
 
 #[tokio::test]

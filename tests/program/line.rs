@@ -120,7 +120,7 @@ fn a_slip_is_answered_with_what_may_have_been_meant() {
             "did you mean HMACSHA256?",
         ),
         ("explain Conflcit", 1, "did you mean Conflict?"),
-        ("explain LIVE.1000110011", 1, "did you mean LIVE.100011001?"),
+        ("explain LIVE.103011018x", 1, "did you mean LIVE.103011018?"),
     ] {
         refused(&mut program(line), code, &[meant]);
     }

@@ -27,6 +27,15 @@ crd_is_the_program_s() {
     "$program" crd | diff - $release/recordingcallbacks.live.huaweicloud.com.yaml
 }
 check "the CRD is what it prints" crd_is_the_program_s
+schema_is_the_program_s() {
+    "$program" crd --json-schema | diff - $release/recordingcallback_v1alpha1.json
+}
+check "so is the JSON schema" schema_is_the_program_s
+check "Krew installs it as a plugin of kubectl" $here/krew.sh $release
+pages() {
+    tar --list --file "$release/$operator-$version-man.tar.gz" | grep -c '\.1$'
+}
+check "each command has a man page" equal "$("$program" --help | sed -n '/^Commands:/,/^$/p' | grep -c '^  [a-z]')" "$(($(pages) - 1))"
 
 # same TOOL FILE FILE: the tool prints the same of both files.
 same() {

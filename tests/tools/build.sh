@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the tools of the tests into build/bin, each from the version that its go.mod pins: Helm (when nothing is named),
-# Helm 3, Prometheus, promtool, actionlint.
+# Helm 3, Prometheus, promtool, actionlint, kubeconform, Krew.
 #
-#   build.sh [helm|helm3|prometheus|promtool|actionlint]
+#   build.sh [helm|helm3|prometheus|promtool|actionlint|kubeconform|krew]
 set -euo pipefail
 cd "$(dirname "$0")"
 bin=$(cd ../.. && pwd)/build/bin
@@ -15,7 +15,9 @@ case $tool in
     # Without the clients of all clouds, where Prometheus finds its targets: the tests name theirs.
     prometheus | promtool) module=github.com/prometheus/prometheus directory=prometheus tags=remove_all_sd ;;
     actionlint) module=github.com/rhysd/actionlint directory=actionlint tags='' ;;
-    *) fail "unknown tool '$tool': helm, helm3, prometheus, promtool or actionlint" ;;
+    kubeconform) module=github.com/yannh/kubeconform directory=kubeconform tags='' ;;
+    krew) module=sigs.k8s.io/krew directory=krew tags='' ;;
+    *) fail "unknown tool '$tool': helm, helm3, prometheus, promtool, actionlint, kubeconform or krew" ;;
 esac
 cd "$directory"
 version=$(sed -n "s|^\t$module \(v[0-9.]*\).*|\1|p" go.mod)

@@ -90,7 +90,8 @@ fn each_refusal_has_its_remedy() {
         assert_eq!(remedy.is_empty(), words.is_none(), "{code}: {remedy}");
         assert!(!error.is_unserved(), "{code}");
     }
-    assert!(refused(404, UNPARSED, Vec::new()).is_unserved());
+    let unserved = refused(404, UNPARSED, Vec::new());
+    assert!(unserved.is_unserved() && unserved.with_remedy().contains("is not served there"));
     let late = ClusterError::timeout("list", Duration::from_secs(30));
     assert!(late.with_remedy().contains("kubectl cluster-info"));
 }

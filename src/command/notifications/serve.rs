@@ -61,13 +61,13 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     eprintln!("receiving at {scheme}://{}", listener.local_addr()?);
     let served = connections::serve(listener, tls, receiver, stop.clone());
-    let worked = work(worker, &seen);
+    let handed_on = work(worker, &seen);
     let overdue = async {
         stop.requested().await;
         sleep(DRAIN_LIMIT).await;
     };
     let is_done = tokio::select! {
-        ((), ()) = async { tokio::join!(served, worked) } => true,
+        ((), ()) = async { tokio::join!(served, handed_on) } => true,
         () = overdue => false,
         () = stop.forced() => false,
     };

@@ -123,9 +123,9 @@ impl VerifiedNotification {
     }
 
     /// The same, with something else to know.
-    pub(super) fn noted(mut self, note: String) -> Self {
+    pub(super) fn noted(mut self, note: &str) -> Self {
         let before = self.note.take().map(|before| format!("{before}; "));
-        self.note = Some(before.unwrap_or_default() + &note);
+        self.note = Some(before.unwrap_or_default() + note);
         self
     }
 

@@ -109,7 +109,7 @@ impl Reading {
             .collect()
     }
 
-    fn add(&mut self, filter: &ListFilter, page: Page) {
+    fn add(&mut self, filter: &ListFilter, page: &Page) {
         if *filter == ListFilter::All {
             self.total = page.total;
         }
@@ -137,7 +137,7 @@ pub(super) async fn read(
     while let Some((filter, left)) = reading.next(known) {
         let is_whole = filter == ListFilter::All;
         match page(source, &filter, reading.next_offset).await {
-            Ok(page) => reading.add(&filter, page),
+            Ok(page) => reading.add(&filter, &page),
             // The cloud does not know the domain, or not any more: it has nothing there.
             Err(failure) if failure.class == Class::Rejected && !is_whole => {
                 reading.done.insert(filter);

@@ -6,17 +6,18 @@ use live_simulator::{Cloud, LoggedCall};
 use serde_json::{Value, json};
 
 use super::crowd::{self, Observer};
-use super::{Figure, LIFTED, SWEPT, account, flags, lifted, number, process, sizes};
+use super::{LIFTED, SWEPT, account, figure, flags, lifted, number, process, sizes};
 use crate::support::eventually;
 use crate::support::operator::OperatorProcess;
 use crate::support::proxy::{ApiProxy, StreamOrder};
+use crate::support::world::OperatorWorld;
 
 /// In so many projects the objects lie.
 const PROJECTS: usize = 4;
 /// On so many domains, where one project has all.
 const DOMAINS: usize = 64;
 /// So many sweeps of each project are measured.
-const SWEEPS: usize = 3;
+const SWEEPS: usize = 2;
 /// What sweeps take at most, and a list of all objects anew.
 const LONG: Duration = Duration::from_mins(10);
 /// Seconds from one sweep to the next, unless somebody says otherwise.
@@ -51,9 +52,13 @@ async fn memory_of_an_idle_operator() {
     let world = lifted(0).await;
     let operator = OperatorProcess::start(&flags(&world, &[])).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    Figure::new("memory, idle", 0, process::memory(&operator), "MiB")
-        .most(16.0)
-        .note();
+    figure(
+        "memory, idle",
+        0,
+        process::memory(&operator),
+        "MiB",
+        Some(16.0),
+    );
 }
 
 /// What is to be reached with so many objects, in MiB.
@@ -66,123 +71,99 @@ fn most_memory(objects: usize) -> Option<f64> {
     }
 }
 
+/// What it takes to have so many objects made.
+async fn created(world: &OperatorWorld, observer: &Observer, count: usize) {
+    let operator = OperatorProcess::start(&flags(world, &[LIFTED, SWEPT])).await;
+    crowd::apply(world, count, spread).await;
+    observer.ready(count).await;
+    let calls = number(world.cloud.counters().calls);
+    let writes = number(observer.seen().writes);
+    let (cpu, peak) = (process::cpu(&operator), process::peak(&operator));
+    figure(
+        "growth: calls until all are Ready",
+        count,
+        calls,
+        "calls",
+        None,
+    );
+    figure(
+        "growth: writes until all are Ready",
+        count,
+        writes,
+        "writes",
+        None,
+    );
+    figure("growth: CPU until all are Ready", count, cpu, "s", None);
+    figure(
+        "growth: memory peak while creating",
+        count,
+        peak,
+        "MiB",
+        None,
+    );
+}
+
+/// What it takes to look after them from a start on.
+async fn settled(world: &OperatorWorld, observer: &Observer, count: usize) {
+    let (before, writes) = (world.cloud.counters(), observer.seen().writes);
+    let begun = Instant::now();
+    let operator = OperatorProcess::start(&flags(world, &[LIFTED, SWEPT])).await;
+    let took = begun.elapsed().as_secs_f64();
+    figure("start to ready", count, took, "s", Some(0.5));
+    let (calls, swept) = sweeps(&world.cloud, before.calls, PROJECTS).await;
+    let calls = number(calls) / number(swept) * number(PROJECTS);
+    let most = number(count.div_ceil(100) + PROJECTS);
+    figure(
+        "growth: calls of a sweep of all",
+        count,
+        calls,
+        "calls",
+        Some(most),
+    );
+
+    let (cpu, since) = (process::cpu(&operator), world.cloud.counters().calls);
+    let (_, swept) = sweeps(&world.cloud, since, PROJECTS).await;
+    let cpu = (process::cpu(&operator) - cpu) * number(PROJECTS) / number(swept);
+    let share = cpu / INTERVAL * 100.0;
+    figure("growth: CPU of a sweep of all", count, cpu, "s", None);
+    figure(
+        "settled: share of a core by sweeps every 10 minutes",
+        count,
+        share,
+        "%",
+        Some(1.0),
+    );
+    let writes = number(observer.seen().writes - writes);
+    figure("settled: writes", count, writes, "writes", Some(0.0));
+    let changes = number(world.cloud.counters().mutations - before.mutations);
+    figure(
+        "settled: changes at the cloud",
+        count,
+        changes,
+        "changes",
+        Some(0.0),
+    );
+    let most = most_memory(count);
+    let (memory, peak) = (process::memory(&operator), process::peak(&operator));
+    figure("growth: memory when settled", count, memory, "MiB", most);
+    let most = most.map(|most| most * 1.3);
+    figure(
+        "growth: memory peak after a restart",
+        count,
+        peak,
+        "MiB",
+        most,
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn growth() {
     for count in sizes() {
         let world = lifted(PROJECTS).await;
-        let usual = flags(&world, &[LIFTED, SWEPT]);
-        let mut operator = OperatorProcess::start(&usual).await;
         let observer = Observer::of(&world);
-        crowd::apply(&world, count, spread).await;
-        observer.ready(count).await;
-        let counters = world.cloud.counters();
-        Figure::new(
-            "growth: calls until all are Ready",
-            count,
-            number(counters.calls),
-            "calls",
-        )
-        .note();
-        Figure::new(
-            "growth: writes until all are Ready",
-            count,
-            number(observer.seen().writes),
-            "writes",
-        )
-        .note();
-        Figure::new(
-            "growth: CPU until all are Ready",
-            count,
-            process::cpu(&operator),
-            "s",
-        )
-        .note();
-        Figure::new(
-            "growth: memory peak while creating",
-            count,
-            process::peak(&operator),
-            "MiB",
-        )
-        .note();
-        operator.kill().await;
-
-        let writes = observer.seen().writes;
-        let since = world.cloud.counters().calls;
-        let begun = Instant::now();
-        let operator = OperatorProcess::start(&usual).await;
-        let took = begun.elapsed().as_secs_f64();
-        Figure::new("start to ready", count, took, "s")
-            .most(0.5)
-            .note();
-        let (calls, swept) = sweeps(&world.cloud, since, PROJECTS).await;
-        let each = number(calls) / number(swept) * number(PROJECTS);
-        let most = number(count.div_ceil(100) + PROJECTS);
-        Figure::new("growth: calls of a sweep of all", count, each, "calls")
-            .most(most)
-            .note();
-        let written = observer.seen().writes - writes;
-        Figure::new("settled: writes", count, number(written), "writes")
-            .most(0.0)
-            .note();
-        let mutations = world.cloud.counters().mutations - count;
-        Figure::new(
-            "settled: changes at the cloud",
-            count,
-            number(mutations),
-            "changes",
-        )
-        .most(0.0)
-        .note();
-
-        let (cpu, since, begun) = (
-            process::cpu(&operator),
-            world.cloud.counters().calls,
-            Instant::now(),
-        );
-        let (_, swept) = sweeps(&world.cloud, since, PROJECTS).await;
-        let rounds = number(swept) / number(PROJECTS);
-        let spent = process::cpu(&operator) - cpu;
-        Figure::new("growth: CPU of a sweep of all", count, spent / rounds, "s").note();
-        let share = spent / rounds / INTERVAL * 100.0;
-        Figure::new(
-            "settled: share of a core, swept every 10 minutes",
-            count,
-            share,
-            "%",
-        )
-        .most(1.0)
-        .note();
-        let idle = spent / begun.elapsed().as_secs_f64() * 100.0;
-        Figure::new(
-            "settled: share of a core, swept every 30 s",
-            count,
-            idle,
-            "%",
-        )
-        .note();
-        let memory = Figure::new(
-            "growth: memory when settled",
-            count,
-            process::memory(&operator),
-            "MiB",
-        );
-        let peak = Figure::new(
-            "growth: memory peak after a restart",
-            count,
-            process::peak(&operator),
-            "MiB",
-        );
-        match most_memory(count) {
-            Some(most) => {
-                memory.most(most).note();
-                peak.most(most * 1.3).note();
-            }
-            None => {
-                memory.note();
-                peak.note();
-            }
-        }
+        created(&world, &observer, count).await;
+        settled(&world, &observer, count).await;
     }
 }
 
@@ -203,13 +184,13 @@ async fn sweeps_of_one_project() {
     let since = world.cloud.counters().calls;
     let (calls, swept) = sweeps(&world.cloud, since, 1).await;
     let each = number(calls) / number(swept);
-    let figure = Figure::new(
+    figure(
         "calls of a sweep of one project with 64 domains",
         count,
         each,
         "calls",
+        Some(230.0),
     );
-    figure.most(230.0).note();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,12 +217,11 @@ async fn lists_anew() {
     .await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let more = process::metric(&operator, "recording_callback_reconcile_total").await - reconciles;
-    Figure::new(
+    figure(
         "reconciles after all were listed anew (410)",
         count,
         more,
         "reconciles",
-    )
-    .most(0.0)
-    .note();
+        Some(0.0),
+    );
 }

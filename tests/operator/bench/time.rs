@@ -8,7 +8,7 @@ use live_simulator::{LoggedOperation, SimulatorSettings};
 use serde_json::json;
 
 use super::crowd::{self, Observer};
-use super::{Figure, LIFTED, flags, lifted, number, process, thousand};
+use super::{LIFTED, figure, flags, lifted, number, process, thousand};
 use crate::support::lease::{allow_lease, leads};
 use crate::support::operator::OperatorProcess;
 use crate::support::world::OperatorWorld;
@@ -32,18 +32,18 @@ async fn creates_under_the_quota() {
     let counters = world.cloud.counters();
     let least = number(counters.calls) / 270.0 * 60.0;
     let name = "creates under 270 calls a minute: time, against calls / quota";
-    Figure::new(name, count, took.as_secs_f64() / least, "times")
-        .most(1.05)
-        .note();
+    figure(name, count, took.as_secs_f64() / least, "times", Some(1.05));
     let name = "creates under 270 calls a minute: calls for each";
-    Figure::new(name, count, number(counters.calls) / number(count), "calls")
-        .most(1.05)
-        .note();
+    figure(
+        name,
+        count,
+        number(counters.calls) / number(count),
+        "calls",
+        Some(1.05),
+    );
     let throttled = counters.by_status.get(&429).copied().unwrap_or_default();
     let name = "creates under 270 calls a minute: answers 429";
-    Figure::new(name, count, number(throttled), "answers")
-        .most(0.0)
-        .note();
+    figure(name, count, number(throttled), "answers", Some(0.0));
 }
 
 /// How long a bare client takes for as many writes of the same kind beside nothing else.
@@ -95,27 +95,23 @@ async fn objects_that_are_there_before_the_start() {
         let begun = Instant::now();
         let operator = OperatorProcess::start(&flags(&world, &[LIFTED])).await;
         let took = observer.ready(count).await - begun;
-        Figure::new(
+        figure(
             name,
             count,
             took.as_secs_f64() / bare.as_secs_f64(),
             "times",
-        )
-        .most(1.5)
-        .note();
+            Some(1.5),
+        );
         let name = "there before the start: CPU of the operator";
-        Figure::new(name, count, process::cpu(&operator), "s")
-            .most(2.0)
-            .note();
+        figure(name, count, process::cpu(&operator), "s", Some(2.0));
         let writes = number(observer.seen().writes) / number(count);
-        Figure::new(
+        figure(
             "there before the start: writes on each",
             count,
             writes,
             "writes",
-        )
-        .most(2.0)
-        .note();
+            Some(2.0),
+        );
     }
 }
 
@@ -128,22 +124,20 @@ async fn objects_that_are_applied() {
     let applied = crowd::apply(&world, count, |_| json!({})).await;
     let late = observer.ready(count).await - applied;
     let calls = number(world.cloud.counters().calls) / number(count);
-    Figure::new(
+    figure(
         "applied by 16 at once: the last is Ready after the last apply",
         count,
         late.as_secs_f64(),
         "s",
-    )
-    .most(1.0)
-    .note();
-    Figure::new(
+        Some(1.0),
+    );
+    figure(
         "applied by 16 at once: calls for each",
         count,
         calls,
         "calls",
-    )
-    .most(1.05)
-    .note();
+        Some(1.05),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,14 +175,13 @@ async fn edit() {
     }
     times.sort_by(f64::total_cmp);
     let median = times[EDITS / 2];
-    Figure::new(
+    figure(
         "an edit: from the API server's answer to the PUT, median of 50",
         1,
         median,
         "ms",
-    )
-    .most(15.0)
-    .note();
+        Some(15.0),
+    );
 }
 
 /// How long it takes after the end of the one until the other acts.
@@ -216,16 +209,13 @@ async fn take_overs() {
     let world = lifted(0).await;
     allow_lease(&world.namespace).await;
     let took = take_over(&world, true).await;
-    Figure::new("take-over from one that ends", 0, took, "s")
-        .most(2.0)
-        .note();
+    figure("take-over from one that ends", 0, took, "s", Some(2.0));
     let took = take_over(&world, false).await;
-    Figure::new(
+    figure(
         "take-over from one that was killed (the Lease is for 15 s)",
         0,
         took,
         "s",
-    )
-    .most(17.0)
-    .note();
+        Some(17.0),
+    );
 }

@@ -11,7 +11,7 @@ use crate::command::readable;
 use crate::live::notification::Notification;
 
 /// For so long what was read counts.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// What lacks a place may be so old: an object may have come since.
 const LOOKED_AGAIN: Duration = Duration::from_secs(5);
 /// A notification is not kept waiting for longer.

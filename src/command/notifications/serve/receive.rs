@@ -1,4 +1,4 @@
-//! A request and its answer: what is POSTed is verified, printed and handed on. An answer says what to do where the sender can do better.
+//! A request and its answer: what is posted is verified, printed and handed on. An answer says what to do where the sender can do better.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -106,7 +106,7 @@ impl Receiver {
         }
         let mut told = VerifiedNotification::new(&notification, &verdict);
         if let Some(note) = note {
-            told = told.noted(note);
+            told = told.noted(&note);
         }
         if !verdict.is_taken() {
             self.print(told);
@@ -129,8 +129,7 @@ impl Receiver {
             }
             Sighting::SameSignature => {
                 told = told.noted(
-                    "another one came with this signature, which does not cover what differs"
-                        .to_owned(),
+                    "another one came with this signature, which does not cover what differs",
                 );
             }
         }

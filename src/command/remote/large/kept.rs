@@ -90,8 +90,8 @@ impl KeptReading {
         let name = format!("{} {}", target.endpoint, target.project_id);
         let name = digest(&SHA256, name.as_bytes());
         let name = name.as_ref().iter().take(8);
-        let name: String = name.map(|byte| format!("{byte:02x}")).collect();
-        Self(cache.map(|cache| cache.join(format!("reading-{name}.json"))))
+        let name = name.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Self(cache.map(|cache| cache.join(format!("reading-{name:016x}.json"))))
     }
 
     /// What was read not long ago and not to its end, and when that began.

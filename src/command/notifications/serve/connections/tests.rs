@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ impl Answers for Echo {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let body = request.into_body().collect().await;
         Response::new(Full::from(
-            body.map(|body| body.to_bytes()).unwrap_or_default(),
+            body.map(Collected::to_bytes).unwrap_or_default(),
         ))
     }
 }
