@@ -73,7 +73,7 @@ fn most_memory(objects: usize) -> Option<f64> {
 
 /// What it takes to have so many objects made.
 async fn created(world: &OperatorWorld, observer: &Observer, count: usize) {
-    let operator = OperatorProcess::start(&flags(world, &[LIFTED, SWEPT])).await;
+    let operator = OperatorProcess::start(&flags(world, &[LIFTED])).await;
     crowd::apply(world, count, spread).await;
     observer.ready(count).await;
     let calls = number(world.cloud.counters().calls);
