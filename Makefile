@@ -84,6 +84,7 @@ test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
 	cargo test --workspace --all-targets --locked -- $(skip_long)
+	cargo test --workspace --doc --locked
 
 runbook: need/rust need/go need/python need/cc build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
 	tests/monitoring/live.sh

@@ -16,11 +16,10 @@ use crate::store::RowPatch;
 /// A rule: the calls that it matches, and what befalls them. The first rule that is due wins.
 ///
 /// ```
-/// use live_simulator::Fault;
-/// use live_simulator::Operation;
+/// use live_simulator::{LoggedOperation, ScriptedFault};
 ///
 /// // The second create for this domain is carried out, but its caller never hears of it.
-/// let fault = Fault::on(Operation::Create).publish_domain("push.example.com").nth(2).lose_reply();
+/// let fault = ScriptedFault::on(LoggedOperation::Create).publish_domain("push.example.com").nth(2).lose_reply();
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,15 +3,11 @@
 //! documented limits, quotas and error codes, and makes every undocumented behaviour a switch.
 //!
 //! ```
-//! use live_simulator::Credential;
-//! use live_simulator::Fault;
-//! use live_simulator::Operation;
-//! use live_simulator::Settings;
-//! use live_simulator::Simulator;
+//! use live_simulator::{KnownCredential, LoggedOperation, ScriptedFault, Simulator, SimulatorSettings};
 //!
-//! let simulator = Simulator::start(Settings::default())?;
-//! simulator.add_credential(Credential::new("AKTEST", "SKTEST", "0123456789abcdef0123456789abcdef"));
-//! simulator.fault(Fault::on(Operation::Create).nth(2).lose_reply());
+//! let simulator = Simulator::start(SimulatorSettings::default())?;
+//! simulator.add_credential(KnownCredential::new("AKTEST", "SKTEST", "0123456789abcdef0123456789abcdef"));
+//! simulator.fault(ScriptedFault::on(LoggedOperation::Create).nth(2).lose_reply());
 //! assert!(simulator.endpoint().starts_with("http://127.0.0.1:"));
 //! assert!(simulator.rows().is_empty());
 //! # Ok::<(), std::io::Error>(())
