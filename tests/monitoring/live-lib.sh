@@ -42,10 +42,17 @@ start_operator() {
     local pod=$1 log=$work/operator-$1.log
     shift
     : >"$log"
-    target/debug/recording-callback-operator run --listen=127.0.0.1:0 --allowed-endpoints="$endpoint" \
+    target/debug/recording-callback-operator run --listen="${listen:-127.0.0.1:0}" --allowed-endpoints="$endpoint" \
         --lease-namespace=$system --lease-duration=6s --resync-interval=5s --settle-time=6s --request-timeout=1s --secret-poll-interval=1s \
         "$@" >"$log" 2>&1 &
     operators[$pod]=$!
+}
+
+# restart POD: it dies, and starts again at its address, as a container of a pod does.
+restart() {
+    kill -9 "${operators[$1]}"
+    wait "${operators[$1]}" || true
+    listen=${addresses[$1]} operator "$1"
 }
 
 stop_operators() {

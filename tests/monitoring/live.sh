@@ -110,6 +110,16 @@ replace_operators --namespaces=media,nowhere
 check "a namespace is missing" paged RecordingCallbackNamespaceNotWatched
 check "the runbook's look names it" confirmed RecordingCallbackNamespaceNotWatched "nowhere"
 
+replace_operators
+# A process that died before anybody read it has not died.
+check "its beginning is known" eventually shows "process_start_time_seconds{instance=\"${addresses[c]}\"}"
+for times in 1 2 3; do
+    restart c
+    check "it has died $times times" eventually shows "sum(changes(process_start_time_seconds[20s])) >= $times"
+done
+check "it dies again and again" paged RecordingCallbackOperatorRestarts
+check "the runbook's look counts how often" confirmed RecordingCallbackOperatorRestarts "3"
+
 replace_operators --read-only
 check "the operator is read-only" paged RecordingCallbackReadOnly
 callback media planned >/dev/null
