@@ -13,6 +13,7 @@ use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
 use super::cloud::{CommandCloud, local_time, told};
+use super::output::tell;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
@@ -171,9 +172,9 @@ async fn list_large(
     let (begun, mut reading) = match kept.load(now) {
         Some((begun, reading)) => {
             let (found, total) = (reading.found(), reading.total());
-            eprintln!(
+            tell(&format!(
                 "{name}: {found} of {total} callbacks were read since {begun}, this goes on from there"
-            );
+            ));
             (begun, reading)
         }
         None => (now, Reading::default()),

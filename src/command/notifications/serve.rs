@@ -25,6 +25,7 @@ use super::expected::Expected;
 use super::now;
 use super::verdict::summary;
 use crate::admin;
+use crate::command::output::tell;
 use crate::command::{CommandOutput, ExitStatus, access};
 use crate::config::notifications::ServeArgs;
 use crate::live::notification::Notification;
@@ -41,7 +42,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let expected = Expected::read(&args.signature)?;
     if !expected.has_keys() {
-        eprintln!("no --key-file is given: nothing is verified");
+        tell("no --key-file is given: nothing is verified");
     }
     let tls = match (&args.tls_cert_file, &args.tls_key_file) {
         (Some(certificate), Some(key)) => Some(TlsFiles::read(certificate, key)?),
@@ -59,7 +60,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     });
     let listener = admin::bind(args.listen).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    eprintln!("receiving at {scheme}://{}", listener.local_addr()?);
+    tell(&format!(
+        "receiving at {scheme}://{}",
+        listener.local_addr()?
+    ));
     let served = connections::serve(listener, tls, receiver, stop.clone());
     let handed_on = work(worker, &seen);
     let overdue = async {
@@ -72,7 +76,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         () = stop.forced() => false,
     };
     if !is_done {
-        eprintln!("error: ended before all was answered and handed on");
+        tell("error: ended before all was answered and handed on");
     }
     Ok(CommandOutput {
         text: String::new(),
@@ -110,7 +114,7 @@ async fn work(worker: Option<DeliveryWorker<Arc<Notification>>>, seen: &Mutex<Se
     let Some(worker) = worker else { return };
     let gave_up = |notification: &Arc<Notification>, problem: &str| {
         let said = summary(notification.fields());
-        eprintln!("error: not handed on: {said}: {problem}");
+        tell(&format!("error: not handed on: {said}: {problem}"));
         // It may come again, and is new then.
         lock(seen).forget(notification);
     };

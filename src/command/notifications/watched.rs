@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, bail};
 use ring::digest::{SHA256, digest};
 
+use crate::command::output::tell;
 use crate::lock::lock;
 
 /// No file that is meant is larger.
@@ -74,9 +75,11 @@ impl<T> WatchedFiles<T> {
             match read.and_then(|contents| (self.parse)(&contents)) {
                 Ok(value) => {
                     last.value = Arc::new(value);
-                    eprintln!("read again, since it changed: {names}");
+                    tell(&format!("read again, since it changed: {names}"));
                 }
-                Err(error) => eprintln!("error: {error:#}; what {names} said before still counts"),
+                Err(error) => tell(&format!(
+                    "error: {error:#}; what {names} said before still counts"
+                )),
             }
         }
         Arc::clone(&last.value)

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 pub(super) use self::kept::KeptReading;
 use self::kept::KeptRow;
 use crate::command::cloud::CommandCloud;
+use crate::command::output::tell;
 use crate::live::answer::Page;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
@@ -168,7 +169,7 @@ async fn page(source: &impl PageSource, filter: &ListFilter, offset: u32) -> Res
         match source.page(filter, offset).await {
             Err(failure) if may_pass(failure.class) => {
                 let seconds = pause.as_secs();
-                eprintln!("{}: asked again in {seconds} s", failure.message);
+                tell(&format!("{}: asked again in {seconds} s", failure.message));
                 sleep(pause).await;
                 pause *= 2;
             }
