@@ -9,6 +9,7 @@ pub mod installed;
 pub mod lease;
 pub mod limits;
 pub mod object;
+pub mod observer;
 pub mod pods;
 pub mod pulse;
 pub mod raw;

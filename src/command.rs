@@ -17,6 +17,7 @@ pub mod status;
 mod trouble;
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
@@ -63,6 +64,12 @@ impl ExitStatus {
             Self::Changes => 2,
         }
     }
+}
+
+/// What time it is here.
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// The cluster that the flags mean.

@@ -1,9 +1,10 @@
 //! The JSON schema of a manifest, for editors and for kubeconform: what the CRD says of the spec, without what only an API server can
 //! judge. Stricter in one thing, since an API server drops a field that it does not know and a person wants to be told of it.
 
+use kube::Resource as _;
 use serde_json::{Map, Value, json};
 
-use super::crd;
+use super::{RecordingCallback, crd};
 
 /// The schema as text.
 pub fn text() -> String {
@@ -22,14 +23,14 @@ fn schema() -> Value {
     let strings = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "RecordingCallback",
+        "title": RecordingCallback::kind(&()),
         "description": description,
         "type": "object",
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": false,
         "properties": {
-            "apiVersion": { "enum": ["live.huaweicloud.com/v1alpha1"] },
-            "kind": { "enum": ["RecordingCallback"] },
+            "apiVersion": { "enum": [RecordingCallback::api_version(&())] },
+            "kind": { "enum": [RecordingCallback::kind(&())] },
             "metadata": {
                 "type": "object",
                 "properties": {

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Uri;
+use http::{Request, Response, Uri};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::client::ClientBuilder;
+use kube::client::{Body, ClientBuilder, DynBody};
 use kube::config::{
     AuthInfo, Cluster, Config, Context, ExecAuthCluster, InClusterError, Kubeconfig,
     KubeconfigError,
@@ -17,12 +17,18 @@ use kube::config::{
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tower::BoxError;
+use tower::util::BoxService;
 
 use super::error::{ClusterError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
+use super::observer::ObserverLayer;
 use super::pulse::Pulse;
 use crate::similar::did_you_mean;
+
+/// What the client sends requests by.
+type RequestService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
 
 /// How long a call that is not a watch may take.
 pub const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -130,10 +136,7 @@ impl ClusterAccess {
         usual: Option<&Path>,
         context: Option<&str>,
     ) -> Result<Self, ClusterAccessError> {
-        let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
-        if files.is_empty() {
-            files.extend(usual);
-        }
+        let mut files = meant(named, usual);
         files.retain(|file| file.exists());
         let mut config = if !files.is_empty() {
             from_files(&files, context)?
@@ -153,24 +156,23 @@ impl ClusterAccess {
 
     /// A client with a connection pool of its own.
     pub fn client(&self) -> Result<kube::Client, ClusterAccessError> {
-        let builder =
-            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
-        Ok(builder.build())
+        Ok(self.builder()?.build())
     }
 
     /// A client whose lists and watches are bounded, and whose watches give signs of life.
     pub fn client_with(&self, pulse: &Pulse) -> Result<kube::Client, ClusterAccessError> {
-        let builder =
-            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
-        let limited = builder.with_layer(&Limits::default());
-        Ok(limited.with_layer(pulse).build())
+        let limited = self.builder()?.with_layer(&Limits::default());
+        Ok(limited.with_layer(&ObserverLayer(pulse.clone())).build())
     }
 
     /// A client through whose requests something else looks, too.
     pub fn client_through(&self, seen: &InFlight) -> Result<kube::Client, ClusterAccessError> {
-        let builder =
-            ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)?;
-        Ok(builder.with_layer(seen).build())
+        let seen = ObserverLayer(seen.clone());
+        Ok(self.builder()?.with_layer(&seen).build())
+    }
+
+    fn builder(&self) -> Result<ClientBuilder<RequestService>, ClusterAccessError> {
+        ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)
     }
 
     /// The address of the API server, for logs, without the user and password that it may have.
@@ -183,6 +185,15 @@ impl ClusterAccess {
         let scheme = url.scheme_str().unwrap_or("https");
         format!("{scheme}://{host}{path}", path = url.path())
     }
+}
+
+/// The kubeconfig files: those that are named, else the usual one.
+fn meant<'a>(named: &'a [PathBuf], usual: Option<&'a Path>) -> Vec<&'a Path> {
+    let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
+    if files.is_empty() {
+        files.extend(usual);
+    }
+    files
 }
 
 /// As the client's own loader, save that no variable of the environment has a say: that loader takes `HTTPS_PROXY` for the API
@@ -265,10 +276,7 @@ pub async fn namespaces(client: kube::Client) -> Result<Vec<String>, ClusterErro
 
 /// The names of the contexts of the kubeconfig files that are meant; none where they can't be read.
 pub fn contexts(named: &[PathBuf], usual: Option<&Path>) -> Vec<String> {
-    let mut files: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
-    if files.is_empty() {
-        files.extend(usual);
-    }
+    let files = meant(named, usual);
     let read = files
         .iter()
         .filter_map(|file| Kubeconfig::read_from(file).ok());

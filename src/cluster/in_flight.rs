@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
-use futures::future::BoxFuture;
-use http::{Request, Response};
-use kube::client::{Body, DynBody};
-use tower::{BoxError, Layer, Service};
+use http::Request;
+use kube::client::Body;
 
+use super::observer::{RequestEnd, RequestObserver};
 use crate::lock::lock;
 
 /// The requests of the clients that were made through it.
@@ -31,7 +29,7 @@ impl InFlight {
     }
 
     /// Counts a request as waited for until what this gives is dropped.
-    fn begin(&self, request: &Request<Body>) -> OpenRequest {
+    fn open(&self, request: &Request<Body>) -> OpenRequest {
         let mut open = lock(&self.0);
         open.begun += 1;
         let number = open.begun;
@@ -50,44 +48,12 @@ impl Drop for OpenRequest {
     }
 }
 
-impl<S> Layer<S> for InFlight {
-    type Service = Seen<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Seen {
-            inner,
-            seen: self.clone(),
-        }
-    }
-}
-
-/// A service whose requests are seen.
-#[derive(Clone)]
-pub struct Seen<S> {
-    inner: S,
-    seen: InFlight,
-}
-
-impl<S> Service<Request<Body>> for Seen<S>
-where
-    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Box<DynBody>>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let open = self.seen.begin(&request);
-        let response = self.inner.call(request);
-        Box::pin(async move {
-            let response = response.await;
+impl RequestObserver for InFlight {
+    fn begin(&self, request: &Request<Body>) -> Box<dyn FnOnce(RequestEnd) -> RequestEnd + Send> {
+        let open = self.open(request);
+        Box::new(move |end| {
             drop(open);
-            response
+            end
         })
     }
 }
@@ -95,15 +61,16 @@ where
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use tower::{ServiceExt as _, service_fn};
+    use tower::{Layer as _, ServiceExt as _, service_fn};
 
     use super::*;
+    use crate::cluster::observer::ObserverLayer;
 
     #[test]
     fn what_waits_longest_is_told_until_it_is_answered_or_given_up() {
         let seen = InFlight::default();
         let ask = |path: &str| {
-            let service = seen.layer(service_fn(|_| std::future::pending()));
+            let service = ObserverLayer(seen.clone()).layer(service_fn(|_| std::future::pending()));
             let request = Request::get(path).body(Body::empty()).unwrap();
             let mut asked = Box::pin(service.oneshot(request));
             assert!(asked.as_mut().now_or_never().is_none());

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::Request;
 use http_body::Frame;
 use kube::client::{Body, DynBody};
-use tower::{BoxError, Layer, Service};
+use tower::BoxError;
+
+use super::observer::{RequestEnd, RequestObserver};
 
 /// What of a watch has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,45 +35,16 @@ impl Pulse {
     }
 }
 
-impl<S> Layer<S> for Pulse {
-    type Service = Pulsed<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Pulsed {
-            inner,
-            pulse: self.clone(),
+impl RequestObserver for Pulse {
+    fn begin(&self, request: &Request<Body>) -> Box<dyn FnOnce(RequestEnd) -> RequestEnd + Send> {
+        if !is_watch(request.uri().query()) {
+            return Box::new(|end| end);
         }
-    }
-}
-
-/// A service whose watches are noticed.
-#[derive(Clone)]
-pub struct Pulsed<S> {
-    inner: S,
-    pulse: Pulse,
-}
-
-impl<S> Service<Request<Body>> for Pulsed<S>
-where
-    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Box<DynBody>>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let is_watch = is_watch(request.uri().query());
         let namespace = namespace(request.uri().path()).to_owned();
-        let response = self.inner.call(request);
-        let pulse = self.pulse.clone();
-        Box::pin(async move {
-            let response = response.await?;
-            if !(is_watch && response.status().is_success()) {
+        let pulse = self.clone();
+        Box::new(move |end| {
+            let response = end?;
+            if !response.status().is_success() {
                 return Ok(response);
             }
             (pulse.0)(&namespace, Sign::Head);
@@ -133,10 +105,12 @@ pub(super) fn namespace(path: &str) -> &str {
 mod tests {
     use std::sync::Mutex;
 
+    use http::Response;
     use http_body_util::{BodyExt as _, StreamBody};
-    use tower::{ServiceExt as _, service_fn};
+    use tower::{Layer as _, ServiceExt as _, service_fn};
 
     use super::*;
+    use crate::cluster::observer::ObserverLayer;
 
     /// The signs that a request brings whose answer has one frame and then ends or breaks, each with its namespace.
     async fn signs(path: &str, status: u16, breaks: bool) -> Vec<(String, Sign)> {
@@ -145,7 +119,7 @@ mod tests {
         let pulse = Pulse::new(move |namespace, sign| {
             seen.lock().unwrap().push((namespace.to_owned(), sign));
         });
-        let service = pulse.layer(service_fn(move |_| async move {
+        let service = ObserverLayer(pulse).layer(service_fn(move |_| async move {
             let frames = [
                 Some(Ok(Frame::data(Bytes::from_static(b"{}")))),
                 breaks.then(|| Err(BoxError::from("broken"))),

@@ -1,7 +1,7 @@
 //! Objects as a person works with them by hand, read without their types: one that this version can't read may have to be let go, too.
 //! Which of them, and whether, the commands decide.
 
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
@@ -116,25 +116,6 @@ impl RawObjects {
         let (name, params, change) = (object.name_any(), params(), Patch::Merge(change));
         let patched = api.patch(&name, &params, &change);
         call("change the RecordingCallback", patched).await
-    }
-
-    /// What an object would be with this spec, as the API server makes it of its rules and defaults; nothing is written.
-    pub async fn rehearse(&self, wanted: &DynamicObject) -> Result<DynamicObject, ClusterError> {
-        let namespace = wanted.namespace().unwrap_or_default();
-        let api = self.api(Some(&namespace));
-        let params = PostParams {
-            dry_run: true,
-            ..PostParams::default()
-        };
-        let Some(mut object) = self.get(&namespace, &wanted.name_any()).await? else {
-            return call("try the create", api.create(&params, wanted)).await;
-        };
-        if let Some(data) = object.data.as_object_mut() {
-            let spec = wanted.data.get("spec").cloned();
-            data.insert("spec".to_owned(), spec.unwrap_or_default());
-        }
-        let name = object.name_any();
-        call("try the update", api.replace(&name, &params, &object)).await
     }
 
     fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {

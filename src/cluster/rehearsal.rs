@@ -12,6 +12,9 @@ use super::error::ClusterError;
 use super::three_way::{self, LAST_APPLIED};
 use crate::api::RecordingCallback;
 
+/// Who kubectl is where it merges by itself.
+const KUBECTL: &str = "kubectl-client-side-apply";
+
 /// How kubectl applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApplyMode {
@@ -51,7 +54,7 @@ impl Rehearsal {
         let api = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let mut params = PatchParams {
             dry_run: true,
-            field_manager: Some("kubectl-client-side-apply".to_owned()),
+            field_manager: Some(KUBECTL.to_owned()),
             field_validation: Some(ValidationDirective::Strict),
             force: false,
         };
@@ -81,7 +84,7 @@ impl Rehearsal {
     async fn create(&self, url: &str, wanted: &Value) -> kube::Result<DynamicObject> {
         let params = PostParams {
             dry_run: true,
-            field_manager: Some("kubectl-client-side-apply".to_owned()),
+            field_manager: Some(KUBECTL.to_owned()),
         };
         let body = serde_json::to_vec(wanted).map_err(kube::Error::SerdeError)?;
         let request = kube::core::Request::new(url).create(&params, body);

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::now;
 use super::progress::Progress;
 use super::remote::ListFilter;
 use crate::api::RecordingCallback;
@@ -59,7 +59,7 @@ impl CommandCloud {
         granted: Grant,
         request_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let wall: Wall = Arc::new(local_time);
+        let wall: Wall = Arc::new(now);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let direct = Arc::new(HttpTransport::direct(Arc::clone(&wall))?);
         let transport = Arc::new(HttpTransport::new(wall)?);
@@ -229,9 +229,12 @@ impl ReadSecrets {
 
 /// Why a call failed, and what to do.
 pub(super) fn told(failure: &Failure) -> String {
-    let reason = reason_of(failure);
-    let advice = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
-    describe_failure(failure, advice)
+    describe_failure(failure, remedy(failure))
+}
+
+/// What to do about a call that failed.
+pub(super) fn remedy(failure: &Failure) -> Option<&'static str> {
+    codes::advice(failure).or_else(|| explain::remedy(reason_of(failure).as_str()))
 }
 
 /// Lists as one account.
@@ -281,10 +284,4 @@ impl CallMeter for Unmetered {
     fn waited(&self, _: Lane, _: Duration) {}
 
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
-}
-
-/// What time it is here.
-#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-pub(super) fn local_time() -> Timestamp {
-    Timestamp::now()
 }

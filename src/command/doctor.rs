@@ -14,10 +14,9 @@ mod urls;
 mod usage;
 
 use self::finding::{Finding, render_findings};
-use super::cloud::local_time;
 use super::output::{render_with, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
-use super::{CommandOutput, ExitStatus};
+use super::{CommandOutput, ExitStatus, now};
 use crate::config::doctor::DoctorArgs;
 use crate::config::run::host_name;
 
@@ -59,7 +58,7 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
     }
-    let now = local_time();
+    let now = now();
     findings.extend(usage::examine(&client, &operators, now).await);
     if args.check_urls {
         findings.extend(urls::examine(&objects, &host_name(), now).await);

@@ -4,7 +4,7 @@
 mod files;
 mod manifest;
 
-use kube::core::{DynamicObject, ObjectMeta};
+use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
 use self::manifest::{Names, manifest};
@@ -14,7 +14,7 @@ use super::remote::{ListedProject, look, sources};
 use super::trouble::{CommandCluster, at_cluster, failed};
 use super::{CommandOutput, ExitStatus, readable};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
-use crate::cluster::raw::RawObjects;
+use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, Manifests};
 
@@ -27,6 +27,7 @@ pub async fn run(args: ImportArgs) -> CommandOutput {
 async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<CommandOutput> {
     let namespace = cluster.namespace(args.namespace.as_deref());
     let raw = cluster.objects();
+    let rehearsal = Rehearsal::new(cluster.client().clone(), ApplyMode::Client);
     // Whoever may not see all objects can't say that none holds a callback.
     let (objects, _) = readable(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
@@ -42,8 +43,8 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let mut names = Names::taken(now.iter(), namespace);
     problems.extend(seen.problems);
     let mut manifests = Vec::new();
-    for ListedProject { target, inventory } in &seen.projects {
-        for found in standing.orphans(target, &inventory.rows) {
+    for ListedProject { target, rows } in &seen.projects {
+        for found in standing.orphans(target, rows) {
             let (row, place) = (found.row, &found.row.place);
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
             if !found.notes.is_empty() {
@@ -60,7 +61,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
                 continue;
             }
             let manifest = manifest(row, &source, &names.next(place));
-            match refusal(&raw, &manifest).await {
+            match refusal(&rehearsal, &manifest).await {
                 Ok(()) => manifests.push(manifest),
                 Err(refusal) => problems.push(format!("{title}: {refusal}")),
             }
@@ -98,10 +99,11 @@ fn source(args: &ImportArgs, namespace: &str) -> RecordingCallback {
 }
 
 /// Whether the API server would refuse it, and why. Where it may not be asked, it will tell when the manifest is applied.
-async fn refusal(raw: &RawObjects, manifest: &Value) -> Result<(), String> {
-    let object: DynamicObject =
-        serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())?;
-    match raw.rehearse(&object).await {
+async fn refusal(rehearsal: &Rehearsal, manifest: &Value) -> Result<(), String> {
+    let of = |word: &str| manifest.pointer(&format!("/metadata/{word}"))?.as_str();
+    let namespace = of("namespace").unwrap_or_default();
+    let name = of("name").unwrap_or_default();
+    match rehearsal.apply(namespace, name, manifest, None).await {
         Err(error) if !error.is_forbidden() || error.is_terminating() => Err(error.with_remedy()),
         Ok(_) | Err(_) => Ok(()),
     }

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::{TableRow, render_with, table, tell, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
-use super::{CommandOutput, ExitStatus, chosen};
+use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::api::RECONCILE_REQUESTED_AT;
 use crate::config::objects::ObjectsArgs;
 use crate::stop::Stop;
@@ -44,12 +43,8 @@ struct Marked {
 
 impl Mark {
     /// A request for a look, by a token of this moment.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a token for people to read; nobody compares it with a clock"
-    )]
     pub fn look() -> Self {
-        Self::Look(Timestamp::now().to_string())
+        Self::Look(now().to_string())
     }
 
     /// What to merge into the object, if that changes anything.

@@ -6,10 +6,3 @@ pub mod serve;
 mod verdict;
 pub mod verify;
 mod watched;
-
-use jiff::Timestamp;
-
-#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
-fn now() -> Timestamp {
-    Timestamp::now()
-}

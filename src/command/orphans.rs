@@ -104,8 +104,8 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
         .ownership(now.iter())
         .with_ids_held_before(objects.iter());
     let mut orphans = Vec::new();
-    for ListedProject { target, inventory } in &seen.projects {
-        let unheld = standing.orphans(target, &inventory.rows).into_iter();
+    for ListedProject { target, rows } in &seen.projects {
+        let unheld = standing.orphans(target, rows).into_iter();
         orphans.extend(unheld.map(|found| Orphan::new(target, found)));
     }
     let unseen = seen.problems.into_iter();

@@ -1,9 +1,8 @@
 //! Prints what a command found: a table for people, JSON and YAML for programs. What it says at once goes to stderr.
 
-use std::io::Write as _;
-
 mod fitting;
 
+use std::io::Write as _;
 use std::ops::RangeInclusive;
 
 use comfy_table::{Table, presets};
@@ -29,11 +28,7 @@ pub fn render<T: Serialize>(
     items: &[T],
     text: impl FnOnce(&[T]) -> String,
 ) -> anyhow::Result<String> {
-    Ok(match output {
-        Output::Table => text(items),
-        Output::Json => format!("{:#}\n", json!({ "items": items })),
-        Output::Yaml => serde_saphyr::to_string(&json!({ "items": items }))?,
-    })
+    render_with(output, items, &[], text)
 }
 
 /// As `render`, with a sentence for each thing that could not be told, which people read on stderr.
@@ -43,10 +38,11 @@ pub fn render_with<T: Serialize>(
     problems: &[String],
     text: impl FnOnce(&[T]) -> String,
 ) -> anyhow::Result<String> {
-    if problems.is_empty() {
-        return render(output, items, text);
-    }
-    let value = json!({ "items": items, "errors": problems });
+    let value = if problems.is_empty() {
+        json!({ "items": items })
+    } else {
+        json!({ "items": items, "errors": problems })
+    };
     Ok(match output {
         Output::Table => text(items),
         Output::Json => format!("{value:#}\n"),

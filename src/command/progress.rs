@@ -5,9 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::cloud::CALLS_PER_MINUTE;
 use crate::config;
-
-/// Callbacks of a page.
-const PAGE: u64 = 100;
+use crate::live::answer::PAGE;
 
 /// How many callbacks of a project were read.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ impl Progress {
 
     /// So many of all were read, page by page.
     pub(super) fn read(&self, project: &str, count: u64, total: u64) {
-        let calls = total.saturating_sub(count).div_ceil(PAGE);
+        let calls = total.saturating_sub(count).div_ceil(PAGE.into());
         self.read_slowly(
             project,
             count,

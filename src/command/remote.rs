@@ -12,7 +12,8 @@ pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnheldRow;
-use super::cloud::{CommandCloud, local_time, told};
+use super::cloud::{CommandCloud, told};
+use super::now;
 use super::output::tell;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
@@ -71,11 +72,6 @@ pub(super) fn sources<'a>(
 /// A project, as its callbacks were listed.
 pub(super) struct ListedProject {
     pub(super) target: Target,
-    pub(super) inventory: ListedRows,
-}
-
-/// The callbacks that were found.
-pub(super) struct ListedRows {
     pub(super) rows: Vec<Row>,
 }
 
@@ -144,8 +140,7 @@ async fn list(
         problem = match looks.sweep(Instant::now(), Lane::Background).await {
             Ok(inventory) if inventory.complete => {
                 let rows = inventory.rows.clone();
-                let inventory = ListedRows { rows };
-                return Ok((ListedProject { target, inventory }, None));
+                return Ok((ListedProject { target, rows }, None));
             }
             Ok(_) => match list_large(cloud, account, domains, &name).await {
                 Ok(listed) => return Ok(listed),
@@ -168,7 +163,7 @@ async fn list_large(
 ) -> Result<(ListedProject, Option<String>), String> {
     let target = account.target.clone();
     let kept = KeptReading::of(config::cache_directory().as_deref(), &target);
-    let now = local_time();
+    let now = now();
     let (begun, mut reading) = match kept.load(now) {
         Some((begun, reading)) => {
             let (found, total) = (reading.found(), reading.total());
@@ -203,10 +198,8 @@ async fn list_large(
     let problem = (found != total).then(|| {
         format!("{name} has {total} callbacks, and {found} were found: the cloud lists no more than 4,100 at once; others have a domain and an app that none of those has, or came or went meanwhile")
     });
-    let inventory = ListedRows {
-        rows: reading.rows(),
-    };
-    Ok((ListedProject { target, inventory }, problem))
+    let rows = reading.rows();
+    Ok((ListedProject { target, rows }, problem))
 }
 
 impl ListedProjects {

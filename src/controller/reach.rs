@@ -1,6 +1,6 @@
 //! How an account is reached, as its newest sweep tells. Pure.
 
-use crate::terms::failure::{Class, Failure};
+use crate::terms::failure::Failure;
 
 /// How the newest sweep of an account went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +16,12 @@ pub(super) enum Reach {
 impl Reach {
     /// What a sweep that failed so tells.
     pub(super) fn of(failure: &Failure) -> Self {
-        match failure.class {
-            Class::Throttled | Class::Overloaded => Self::Reached,
-            Class::Maintenance | Class::CloudDown | Class::NotSent | Class::Protocol => {
-                Self::Unreachable
-            }
-            Class::Rejected
-            | Class::Exists
-            | Class::Gone
-            | Class::Credential
-            | Class::ClockSkew
-            | Class::Permission
-            | Class::Account => Self::Refused,
+        if failure.class.is_throttling() {
+            Self::Reached
+        } else if failure.class.passes_by_itself() {
+            Self::Unreachable
+        } else {
+            Self::Refused
         }
     }
 }

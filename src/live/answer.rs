@@ -19,6 +19,9 @@ pub struct Answer<T> {
     pub date: Option<Timestamp>,
 }
 
+/// The largest page of a list that the cloud gives.
+pub const PAGE: u32 = 100;
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {

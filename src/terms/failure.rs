@@ -92,6 +92,25 @@ impl Class {
     pub fn is_throttling(self) -> bool {
         matches!(self, Self::Throttled | Self::Overloaded)
     }
+
+    /// Whether it passes without anybody's doing: the cloud, or the way to it, has to get well.
+    pub fn passes_by_itself(self) -> bool {
+        match self {
+            Self::Maintenance
+            | Self::CloudDown
+            | Self::NotSent
+            | Self::Throttled
+            | Self::Overloaded
+            | Self::Protocol => true,
+            Self::Rejected
+            | Self::Exists
+            | Self::Gone
+            | Self::Credential
+            | Self::ClockSkew
+            | Self::Permission
+            | Self::Account => false,
+        }
+    }
 }
 
 /// An unsuccessful call, ready to be told to a person: `message` has no secret and no control character and is at most 512 characters.

@@ -11,14 +11,14 @@ use super::operators::InstalledOperator;
 use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
-use crate::command::cloud::CommandCloud;
+use crate::command::cloud::{CommandCloud, remedy};
 use crate::command::remote::{CredentialSource, sources};
 use crate::config::RunConfig;
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
 use crate::config::names::Grant;
 use crate::explain;
-use crate::live::codes;
+use crate::live::answer::PAGE;
 use crate::plan::facts::CloudAccess;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::situation::{describe_failure, reason_of};
@@ -29,9 +29,6 @@ use crate::terms::failure::Failure;
 const CREDENTIALS: &str = "Credentials";
 const CLOUD: &str = "Cloud";
 const QUOTA: &str = "Quota";
-
-/// The cloud's largest page.
-const PAGE: u64 = 100;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -173,10 +170,9 @@ async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Ac
 }
 
 fn failed(subject: &str, failure: &Failure) -> Finding {
-    let reason = reason_of(failure);
-    let remedy = codes::advice(failure).or_else(|| explain::remedy(reason.as_str()));
-    let detail = format!("{}: {}", reason.as_str(), describe_failure(failure, None));
-    Finding::failed(CLOUD, subject, detail, remedy.unwrap_or_default())
+    let reason = reason_of(failure).as_str();
+    let detail = format!("{reason}: {}", describe_failure(failure, None));
+    Finding::failed(CLOUD, subject, detail, remedy(failure).unwrap_or_default())
 }
 
 fn who(account: &Account, count: usize) -> String {
@@ -227,7 +223,9 @@ fn quotas(used: &[UsedAccount<'_>], config: Option<&RunConfig>) -> Vec<Finding> 
         let mine = used
             .iter()
             .filter(|used| used.account.identity() == identity);
-        let calls: u64 = mine.map(|used| used.callbacks.div_ceil(PAGE).max(1)).sum();
+        let calls: u64 = mine
+            .map(|used| used.callbacks.div_ceil(PAGE.into()).max(1))
+            .sum();
         let detail = format!(
             "looking takes {} every {}, of {limit} a minute",
             counted(calls, "call"),

@@ -5,25 +5,13 @@ use std::collections::BTreeSet;
 use super::finding::Finding;
 use super::operators::InstalledOperator;
 use crate::api::RecordingCallback;
-use crate::platform::transport::{Proxies, certificate_problem};
+use crate::platform::transport::{PROXY_VARIABLES, Proxies, certificate_problem};
 
 const CHECK: &str = "Proxy";
 const CERTIFICATES: &str = "Certificates";
 
 /// What this process is called where operators are by their names.
 const HERE: &str = "this command";
-
-/// Variables that may hold a proxy or its exceptions.
-const VARIABLES: [&str; 8] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
-];
 
 /// A finding for each variable that does not do what it seems to, and one for each environment that has proxies and all is well.
 pub(super) fn examine(
@@ -48,8 +36,9 @@ pub(super) fn examine(
             continue;
         };
         let subject = operator.subject();
-        let elsewhere: Vec<&str> = VARIABLES
+        let elsewhere: Vec<&str> = PROXY_VARIABLES
             .into_iter()
+            .flatten()
             .filter(|name| matches!(environment.get(*name), Some(None)))
             .collect();
         if elsewhere.is_empty() {

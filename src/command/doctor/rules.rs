@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 use super::finding::{Finding, counted};
 use crate::api::RecordingCallback;
 use crate::command::cloud::CommandCloud;
+use crate::live::answer::PAGE;
 use crate::live::codes;
 use crate::live::rules::RecordRule;
 use crate::plan::facts::place::Place;
@@ -15,9 +16,6 @@ use crate::platform::account::Account;
 use crate::terms::failure::Class;
 
 const CHECK: &str = "Record rules";
-
-/// The cloud's largest page.
-const PAGE: u32 = 100;
 
 /// How many pages are read: a command shares the cloud's quota with everybody.
 const PAGES: u32 = 10;

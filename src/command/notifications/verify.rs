@@ -7,10 +7,9 @@ use std::{fs, io};
 use anyhow::{Context as _, anyhow, bail};
 
 use super::expected::Expected;
-use super::now;
 use super::verdict::{Verdict, VerifiedNotification};
 use crate::command::output::render;
-use crate::command::{CommandOutput, ExitStatus};
+use crate::command::{CommandOutput, ExitStatus, now};
 use crate::config::notifications::VerifyArgs;
 use crate::live::notification::Notification;
 

@@ -11,16 +11,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 pub(super) use self::kept::KeptReading;
-use self::kept::KeptRow;
 use crate::command::cloud::CommandCloud;
 use crate::command::output::tell;
-use crate::live::answer::Page;
+use crate::live::answer::{PAGE, Page};
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
 use crate::terms::failure::{Class, Failure};
 
-/// The largest page of the cloud.
-const PAGE: u32 = 100;
 /// The largest offset that the cloud takes, in whole pages.
 const LAST_OFFSET: u32 = 4_000;
 /// How often a call is made again that found the cloud busy or unreachable, and how long to wait before the first of them; twice as long
@@ -57,7 +54,7 @@ pub(in crate::command) trait PageSource: Sync {
 pub(in crate::command) struct Reading {
     /// How many callbacks the project has, by the cloud's word.
     total: u64,
-    rows: BTreeMap<String, KeptRow>,
+    rows: BTreeMap<String, Row>,
     /// The lists that were read to their end, or as far as the cloud lists.
     done: BTreeSet<ListFilter>,
     /// Where the list goes on that was begun.
@@ -77,10 +74,7 @@ impl Reading {
 
     /// The callbacks, in an order that is always the same.
     pub(super) fn rows(&self) -> Vec<Row> {
-        self.rows
-            .iter()
-            .map(|(id, row)| row.to_row(id.clone()))
-            .collect()
+        self.rows.values().cloned().collect()
     }
 
     /// The list to read next, and how many are left: the whole one, then by domain or by app, whichever are fewer.
@@ -88,9 +82,13 @@ impl Reading {
         if !self.done.contains(&ListFilter::All) {
             return Some((ListFilter::All, (LAST_OFFSET / PAGE) as usize));
         }
-        let domains = self.rows.values().map(KeptRow::domain).chain(known);
+        let domains = self.rows.values().map(|row| row.place.domain());
+        let domains = domains.chain(known.iter().map(String::as_str));
         let domains = self.left(domains, ListFilter::Domain);
-        let apps = self.left(self.rows.values().map(KeptRow::app), ListFilter::App);
+        let apps = self.left(
+            self.rows.values().map(|row| row.place.app()),
+            ListFilter::App,
+        );
         let is_by_app = domains.is_empty() || (!apps.is_empty() && apps.len() < domains.len());
         let fewer = if is_by_app { apps } else { domains };
         let count = fewer.len();
@@ -100,11 +98,11 @@ impl Reading {
     /// The lists by these words that are not read yet.
     fn left<'a>(
         &self,
-        words: impl Iterator<Item = &'a String>,
+        words: impl Iterator<Item = &'a str>,
         filter: fn(String) -> ListFilter,
     ) -> Vec<ListFilter> {
-        let words: BTreeSet<&String> = words.collect();
-        let filters = words.into_iter().cloned().map(filter);
+        let words: BTreeSet<&str> = words.collect();
+        let filters = words.into_iter().map(str::to_owned).map(filter);
         filters
             .filter(|filter| !self.done.contains(filter))
             .collect()
@@ -123,7 +121,7 @@ impl Reading {
         }
         let rows = page.rows.iter();
         self.rows
-            .extend(rows.map(|row| (row.id.clone(), KeptRow::from(row))));
+            .extend(rows.map(|row| (row.id.clone(), row.clone())));
     }
 }
 
@@ -167,7 +165,7 @@ async fn page(source: &impl PageSource, filter: &ListFilter, offset: u32) -> Res
     let mut pause = FIRST_PAUSE;
     for _ in 0..REPETITIONS {
         match source.page(filter, offset).await {
-            Err(failure) if may_pass(failure.class) => {
+            Err(failure) if failure.class.passes_by_itself() => {
                 let seconds = pause.as_secs();
                 tell(&format!("{}: asked again in {seconds} s", failure.message));
                 sleep(pause).await;
@@ -177,24 +175,6 @@ async fn page(source: &impl PageSource, filter: &ListFilter, offset: u32) -> Res
         }
     }
     source.page(filter, offset).await
-}
-
-fn may_pass(class: Class) -> bool {
-    match class {
-        Class::Maintenance
-        | Class::CloudDown
-        | Class::NotSent
-        | Class::Throttled
-        | Class::Overloaded
-        | Class::Protocol => true,
-        Class::Rejected
-        | Class::Exists
-        | Class::Gone
-        | Class::Credential
-        | Class::ClockSkew
-        | Class::Permission
-        | Class::Account => false,
-    }
 }
 
 /// A project of the cloud.

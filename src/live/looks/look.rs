@@ -9,11 +9,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::live::answer::PAGE;
 use crate::live::looks::board::{
     Board, LookError, LookHandle, LookScope, LookWork, SharedLook, WantedLook,
 };
 use crate::live::looks::kept::{Inventory, SeenInventories};
-use crate::live::looks::reader::{LONGEST, ListReader, PAGE};
+use crate::live::looks::reader::{LONGEST, ListReader};
 use crate::live::looks::request::{LookRequest, LookResult};
 use crate::live::looks::{Looks, reader};
 use crate::plan::step::Proof;

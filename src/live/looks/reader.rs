@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
+use crate::live::answer::PAGE;
 use crate::live::looks::Looks;
 use crate::live::looks::barrier::ClosedBarrier;
 use crate::live::looks::board::{LookError, LookHandle};
@@ -20,8 +21,6 @@ use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Bucket, Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
-/// The largest page of the cloud.
-pub(super) const PAGE: u32 = 100;
 /// The cloud's offset ends at 4096, so that a longer list can't be read to its end.
 pub(super) const LONGEST: u64 = 4_000;
 /// How often a list is read that changes under the reader.

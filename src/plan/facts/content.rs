@@ -29,7 +29,7 @@ pub struct Content {
 }
 
 /// The same as the cloud tells it, or as a status remembers that: of each field nothing may be told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReportedContent {
     /// Empty when nobody is notified: the cloud told null or an empty string.
     pub url: Option<String>,

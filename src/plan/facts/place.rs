@@ -1,7 +1,10 @@
 //! The key of a callback within a project: domain (without case) and app. A value only; who owns a place is `plan::ownership`'s.
 
+use serde::{Deserialize, Serialize};
+
 /// The key that the cloud gives a callback: an ingest (publish) domain and an application of one project.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(String, String)", into = "(String, String)")]
 pub struct Place {
     domain: String,
     app: String,
@@ -24,6 +27,18 @@ impl Place {
     /// The application, `*` for every one.
     pub fn app(&self) -> &str {
         &self.app
+    }
+}
+
+impl From<(String, String)> for Place {
+    fn from((domain, app): (String, String)) -> Self {
+        Self::new(&domain, &app)
+    }
+}
+
+impl From<Place> for (String, String) {
+    fn from(Place { domain, app }: Place) -> Self {
+        (domain, app)
     }
 }
 

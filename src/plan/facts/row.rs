@@ -1,13 +1,14 @@
 //! A callback as the cloud tells it. Every field but the id may be missing. A value only: whose it is, it does not know.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::api::status::RemoteStatus;
 use crate::plan::facts::content::{Content, ReportedContent};
 use crate::plan::facts::place::Place;
 
 /// One remote callback, as read from a list, a GET or the answer of a write.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Row {
     /// The id that the cloud made.
     pub id: String,

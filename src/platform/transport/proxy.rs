@@ -17,6 +17,9 @@ const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 
+/// The variables that may hold a proxy or its exceptions, each in both spellings: the first counts.
+pub const PROXY_VARIABLES: [[&str; 2]; 4] = [HTTPS, HTTP, ALL, NO_PROXY];
+
 /// A proxy that a call takes.
 #[derive(Clone)]
 pub(super) struct Proxy {
@@ -66,8 +69,7 @@ impl Proxies {
 
     /// Those of an environment that has these variables. The spelling in capitals counts before the other; an empty variable is unset.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let names = [NO_PROXY, HTTPS, HTTP, ALL];
-        let overruled = names.into_iter().filter(|[first, second]| {
+        let overruled = PROXY_VARIABLES.into_iter().filter(|[first, second]| {
             let (first, second) = (value(&variable, first), value(&variable, second));
             first.is_some() && second.is_some() && first != second
         });

@@ -187,16 +187,16 @@ impl<N: Clone + Send + 'static> DeliveryWorker<N> {
                         (delivery.notification, done)
                     });
                 }
-                Some(done) = under_way.join_next() => tell(done, &gave_up),
+                Some(done) = under_way.join_next() => report(done, &gave_up),
             }
         }
         while let Some(done) = under_way.join_next().await {
-            tell(done, &gave_up);
+            report(done, &gave_up);
         }
     }
 }
 
-fn tell<N>(
+fn report<N>(
     done: Result<(N, Result<(), String>), tokio::task::JoinError>,
     gave_up: &impl Fn(&N, &str),
 ) {

@@ -11,68 +11,10 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::plan::facts::content::{EventSet, ReportedContent};
-use crate::plan::facts::place::Place;
-use crate::plan::facts::row::Row;
 use crate::terms::target::Target;
 
 /// For so long what was read counts.
 const COUNTS: SignedDuration = SignedDuration::from_hours(1);
-
-/// A row, but for its id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct KeptRow {
-    domain: String,
-    app: String,
-    url: Option<String>,
-    events: Option<EventSet>,
-    sign_type: Option<String>,
-    create_time: Option<Timestamp>,
-    update_time: Option<Timestamp>,
-}
-
-impl KeptRow {
-    pub(super) fn domain(&self) -> &String {
-        &self.domain
-    }
-
-    pub(super) fn app(&self) -> &String {
-        &self.app
-    }
-
-    pub(super) fn to_row(&self, id: String) -> Row {
-        Row {
-            id,
-            place: Place::new(&self.domain, &self.app),
-            content: ReportedContent {
-                url: self.url.clone(),
-                events: self.events.clone(),
-                sign_type: self.sign_type.clone(),
-            },
-            create_time: self.create_time,
-            update_time: self.update_time,
-        }
-    }
-}
-
-impl From<&Row> for KeptRow {
-    fn from(row: &Row) -> Self {
-        let ReportedContent {
-            url,
-            events,
-            sign_type,
-        } = row.content.clone();
-        Self {
-            domain: row.place.domain().to_owned(),
-            app: row.place.app().to_owned(),
-            url,
-            events,
-            sign_type,
-            create_time: row.create_time,
-            update_time: row.update_time,
-        }
-    }
-}
 
 /// Where the reading of one project is kept; nowhere when the user has no cache.
 pub(in crate::command) struct KeptReading(Option<PathBuf>);
