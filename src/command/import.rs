@@ -16,7 +16,7 @@ use super::{CommandOutput, ExitStatus, readable};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
-use crate::config::orphans::{ImportArgs, Manifests};
+use crate::config::orphans::{ImportArgs, ManifestFormat};
 
 /// Prints manifests for the project that `args` name.
 pub async fn run(args: ImportArgs) -> CommandOutput {
@@ -110,7 +110,7 @@ async fn refusal(rehearsal: &Rehearsal, manifest: &Value) -> Result<(), String> 
 }
 
 /// A manifest as it is written.
-struct Manifest {
+struct ImportedManifest {
     name: String,
     text: String,
 }
@@ -125,17 +125,17 @@ fn delivered(
         return text(manifests, args.output);
     };
     let ending = match args.output {
-        Manifests::Json => "json",
-        Manifests::Yaml => "yaml",
+        ManifestFormat::Json => "json",
+        ManifestFormat::Yaml => "yaml",
     };
     let mut written = Vec::new();
     for manifest in manifests {
         let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
-        written.push(Manifest {
+        written.push(ImportedManifest {
             name: name.unwrap_or_default().to_owned(),
             text: match args.output {
-                Manifests::Json => format!("{manifest:#}\n"),
-                Manifests::Yaml => serde_saphyr::to_string(manifest)?,
+                ManifestFormat::Json => format!("{manifest:#}\n"),
+                ManifestFormat::Yaml => serde_saphyr::to_string(manifest)?,
             },
         });
     }
@@ -148,13 +148,13 @@ fn delivered(
     Ok(paths.collect())
 }
 
-fn text(manifests: &[Value], output: Manifests) -> anyhow::Result<String> {
+fn text(manifests: &[Value], output: ManifestFormat) -> anyhow::Result<String> {
     Ok(match output {
-        Manifests::Json => {
+        ManifestFormat::Json => {
             let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests });
             format!("{list:#}\n")
         }
-        Manifests::Yaml => {
+        ManifestFormat::Yaml => {
             let documents = manifests.iter().map(serde_saphyr::to_string);
             documents.collect::<Result<Vec<_>, _>>()?.join("---\n")
         }

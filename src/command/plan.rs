@@ -16,7 +16,7 @@ use kube::core::DynamicObject;
 use tokio::time::Instant;
 
 use self::dry_run::{DryRun, DryRunContext, Prediction};
-use self::manifests::{Destination, Manifest, Manifests};
+use self::manifests::{TargetNamespaces, WantedManifest, WantedManifests};
 use self::planned::{Planned, render_plans};
 use super::CommandOutput;
 use super::cloud::CommandCloud;
@@ -56,7 +56,7 @@ async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<C
     let (files, mut problems) = files::read(&args.files, args.recursive);
     let named = args.scope.namespace.as_deref();
     let usual = cluster.namespace(None);
-    let wanted = manifests::read(&files, &Destination { usual, named });
+    let wanted = manifests::read(&files, &TargetNamespaces { usual, named });
     tell_of(&wanted);
     let plans = if wanted.ours.is_empty() {
         Vec::new()
@@ -78,7 +78,7 @@ async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<C
 }
 
 /// Says what is not planned for.
-fn tell_of(wanted: &Manifests) {
+fn tell_of(wanted: &WantedManifests) {
     let others = wanted.others.iter();
     let kinds: Vec<String> = others
         .map(|(kind, count)| format!("{count} {kind}"))
@@ -98,7 +98,7 @@ fn tell_of(wanted: &Manifests) {
 async fn plans(
     cluster: &CommandCluster,
     args: &PlanArgs,
-    wanted: &[Manifest],
+    wanted: &[WantedManifest],
 ) -> anyhow::Result<Vec<Planned>> {
     let allowed = args.cloud.allowed(None);
     let timeout = args.cloud.request_timeout;
@@ -150,7 +150,7 @@ async fn plans(
 /// The objects of a namespace that manifests are applied to.
 async fn applied_to(
     objects: &RawObjects,
-    wanted: &[Manifest],
+    wanted: &[WantedManifest],
     namespace: &str,
 ) -> Result<Vec<DynamicObject>, ClusterError> {
     let mut found = Vec::new();
@@ -181,11 +181,14 @@ struct KnownObjects {
 }
 
 impl KnownObjects {
-    async fn read(cluster: &CommandCluster, wanted: &[Manifest]) -> Result<Self, ClusterError> {
+    async fn read(
+        cluster: &CommandCluster,
+        wanted: &[WantedManifest],
+    ) -> Result<Self, ClusterError> {
         let objects = cluster.objects();
         let listed = match objects.list(None).await {
             Err(error) if error.is_forbidden() => {
-                let of = |manifest: &Manifest| manifest.namespace.clone();
+                let of = |manifest: &WantedManifest| manifest.namespace.clone();
                 let namespaces: BTreeSet<_> = wanted.iter().map(of).collect();
                 let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
                 tell(&format!(
@@ -220,9 +223,9 @@ impl KnownObjects {
     async fn rehearse(
         &self,
         rehearsal: &Rehearsal,
-        manifest: &Manifest,
+        manifest: &WantedManifest,
     ) -> Result<DynamicObject, ClusterError> {
-        let Manifest {
+        let WantedManifest {
             namespace,
             name,
             value,

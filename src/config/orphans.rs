@@ -45,7 +45,7 @@ pub struct ImportArgs {
     pub cloud: CloudArgs,
     /// How to print the manifests
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml", value_enum)]
-    pub output: Manifests,
+    pub output: ManifestFormat,
     /// Write one file for each object into this directory, and print their names; what is there already is left as it is
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub struct ImportArgs {
 
 /// How manifests are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Manifests {
+pub enum ManifestFormat {
     /// One document each.
     Yaml,
     /// A list.

@@ -13,8 +13,8 @@ use tracing::{error, info, warn};
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
+use super::clean_up_slots::CleanUpSlots;
 use super::context::{Context, WorkerSlot};
-use super::hearsay::Places;
 use super::leftover::Leftover;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
@@ -49,7 +49,7 @@ enum AttemptEnd {
 
 /// Clears away what is left, until it is dropped: while the process drains, too.
 pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Leftover>) {
-    let places = &Places::new();
+    let slots = &CleanUpSlots::new();
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
             if !leftover.is_ours {
@@ -58,7 +58,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {
-                    () = leftover.clear_away(context, places) => {}
+                    () = leftover.clear_away(context, slots) => {}
                     () = sleep(LONGEST) => leftover.log_given_up("it is given up after an hour"),
                 }
                 context.memories.forget(&parse::uid(&leftover.object));
@@ -107,16 +107,16 @@ impl Leftover {
         );
     }
 
-    async fn clear_away(&self, context: &Context, places: &Places) {
+    async fn clear_away(&self, context: &Context, slots: &CleanUpSlots) {
         let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
-        let _own = places.of_namespace(self).await;
-        // What only left the selector is there still, and needs no place.
+        let _own = slots.of_namespace(self).await;
+        // What only left the selector is there still, and needs no slot of all.
         if let Ok(true) = self.is_there(context).await {
             info!(object = name, remote_id, "{STILL_THERE}");
             return;
         }
-        let _place = places.of_all(self).await;
+        let _slot = slots.of_all(self).await;
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
         loop {
@@ -230,7 +230,7 @@ impl Leftover {
         }
         let budget = run.budget();
         let token = async {
-            let alone = context.places.lock(account.target(), &place).await;
+            let alone = context.slots.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
             (alone, token.await)
         };

@@ -42,7 +42,7 @@ pub struct RulePage {
 }
 
 #[derive(Deserialize)]
-struct List {
+struct RuleList {
     total: u64,
     record_config: Option<Vec<Rule>>,
 }
@@ -57,7 +57,7 @@ struct Rule {
 
 /// The page in the answer of a list.
 pub(super) fn parse_page(body: &[u8], secrets: &Redactor) -> Result<RulePage, String> {
-    let List {
+    let RuleList {
         total,
         record_config,
     } = serde_json::from_slice(body)

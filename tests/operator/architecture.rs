@@ -2,6 +2,7 @@
 
 mod questions;
 mod source;
+mod type_names;
 
 use std::{
     collections::BTreeSet,
@@ -20,6 +21,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "k8s_openapi",
             "tokio",
             "hyper_util",
+            "reqwest",
             "ring",
             "http",
             "SystemTime",
@@ -41,6 +43,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "k8s_openapi",
             "tokio",
             "hyper_util",
+            "reqwest",
             "crate::api",
             "crate::plan",
             "crate::platform",
@@ -85,6 +88,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "cluster",
         &[
             "hyper_util",
+            "reqwest",
             "crate::live",
             "crate::controller",
             "crate::command",
@@ -96,12 +100,18 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("controller", &["crate::command"]),
     (
         "command",
-        &["hyper_util::client", "crate::controller", "crate::metrics"],
+        &[
+            "hyper_util::client",
+            "reqwest",
+            "crate::controller",
+            "crate::metrics",
+        ],
     ),
     (
         "declared",
         &[
             "hyper_util",
+            "reqwest",
             "crate::live",
             "crate::cluster",
             "crate::login",
@@ -114,6 +124,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "login",
         &[
             "hyper_util",
+            "reqwest",
             "tokio",
             "crate::controller",
             "crate::command",
@@ -125,6 +136,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &[
             "tokio",
             "hyper_util",
+            "reqwest",
             "crate::live",
             "crate::cluster",
             "crate::controller",

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::Manifest;
+use super::ImportedManifest;
 
 /// What became of the files.
 #[derive(Debug, Default, PartialEq)]
@@ -19,7 +19,7 @@ pub(super) struct WrittenFiles {
 pub(super) fn write(
     directory: &Path,
     ending: &str,
-    manifests: &[Manifest],
+    manifests: &[ImportedManifest],
     force: bool,
 ) -> WrittenFiles {
     let mut written = WrittenFiles::default();
@@ -70,7 +70,7 @@ mod tests {
     fn a_file_that_says_something_else_is_left_unless_force_is_given() {
         let directory = tempfile::TempDir::new().unwrap();
         let directory = directory.path().join("callbacks");
-        let manifest = |name: &str, text: &str| Manifest {
+        let manifest = |name: &str, text: &str| ImportedManifest {
             name: name.to_owned(),
             text: text.to_owned(),
         };

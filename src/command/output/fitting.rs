@@ -105,13 +105,13 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Finding {
+    struct NotedId {
         subject: &'static str,
         id: &'static str,
         note: &'static str,
     }
 
-    impl TableRow for Finding {
+    impl TableRow for NotedId {
         const HEADS: &'static [&'static str] = &["SUBJECT", "ID", "NOTE"];
 
         fn cells(&self) -> Vec<String> {
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    const ROWS: &[Finding] = &[Finding {
+    const ROWS: &[NotedId] = &[NotedId {
         subject: "media/push",
         id: "e2fe84def7e476651034ec4b9e92bc30",
         note: "wanted by media/push (Conflict), whose project is not known 中文 👍",

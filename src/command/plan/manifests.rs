@@ -10,16 +10,16 @@ use super::files::ReadFile;
 use crate::api::RecordingCallback;
 
 /// An object that is to be applied, and where it is declared.
-pub(super) struct Manifest {
+pub(super) struct WantedManifest {
     pub(super) namespace: String,
     pub(super) name: String,
     /// As it is sent.
     pub(super) value: Value,
-    place: Place,
+    place: ManifestPlace,
 }
 
 /// Where an object is declared.
-struct Place {
+struct ManifestPlace {
     file: String,
     document: usize,
     /// The document's first line.
@@ -31,9 +31,9 @@ struct Place {
 
 /// What files hold.
 #[derive(Default)]
-pub(super) struct Manifests {
+pub(super) struct WantedManifests {
     /// Each object once, as it is declared last.
-    pub(super) ours: Vec<Manifest>,
+    pub(super) ours: Vec<WantedManifest>,
     /// How many there are of other kinds.
     pub(super) others: BTreeMap<String, usize>,
     /// Objects that are declared more than once, a sentence each.
@@ -43,7 +43,7 @@ pub(super) struct Manifests {
 }
 
 /// Where objects go.
-pub(super) struct Destination<'a> {
+pub(super) struct TargetNamespaces<'a> {
     /// That of the context.
     pub(super) usual: &'a str,
     /// The one that was named, if any.
@@ -51,8 +51,8 @@ pub(super) struct Destination<'a> {
 }
 
 /// The objects in these files.
-pub(super) fn read(files: &[ReadFile], destination: &Destination<'_>) -> Manifests {
-    let mut read = Manifests::default();
+pub(super) fn read(files: &[ReadFile], destination: &TargetNamespaces<'_>) -> WantedManifests {
+    let mut read = WantedManifests::default();
     for file in files {
         let (found, problems) = documents(&file.text);
         if found.iter().all(|document| document.value.is_null()) && problems.is_empty() {
@@ -76,7 +76,7 @@ pub(super) fn read(files: &[ReadFile], destination: &Destination<'_>) -> Manifes
     read
 }
 
-impl Manifests {
+impl WantedManifests {
     /// Takes an object, or each of a list.
     fn take(
         &mut self,
@@ -84,9 +84,9 @@ impl Manifests {
         document: &Document<'_>,
         mut value: Value,
         within: String,
-        destination: &Destination<'_>,
+        destination: &TargetNamespaces<'_>,
     ) {
-        let place = Place {
+        let place = ManifestPlace {
             file: file.to_owned(),
             document: document.number,
             line: document.line,
@@ -121,7 +121,7 @@ impl Manifests {
             *self.others.entry(kind).or_default() += 1;
         } else {
             let text = document.text.to_owned();
-            match Manifest::new(value, Place { text, ..place }, destination) {
+            match WantedManifest::new(value, ManifestPlace { text, ..place }, destination) {
                 Ok(manifest) => self.ours.push(manifest),
                 Err(problem) => self.problems.push(problem),
             }
@@ -155,8 +155,12 @@ impl Manifests {
     }
 }
 
-impl Manifest {
-    fn new(mut value: Value, place: Place, destination: &Destination<'_>) -> Result<Self, String> {
+impl WantedManifest {
+    fn new(
+        mut value: Value,
+        place: ManifestPlace,
+        destination: &TargetNamespaces<'_>,
+    ) -> Result<Self, String> {
         let metadata = value.get("metadata");
         let of = |key: &str| {
             metadata
@@ -206,7 +210,7 @@ impl Manifest {
     }
 
     fn at_line(&self, field: &str) -> String {
-        let Place {
+        let ManifestPlace {
             file,
             line,
             text,
@@ -221,7 +225,7 @@ impl Manifest {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ManifestPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             file,
@@ -255,7 +259,7 @@ mod tests {
 
     const HEAD: &str = "apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback\n";
 
-    fn read_text(text: &str, named: Option<&str>) -> Manifests {
+    fn read_text(text: &str, named: Option<&str>) -> WantedManifests {
         let name = "callbacks.yaml".to_owned();
         let file = ReadFile {
             name,
@@ -263,14 +267,14 @@ mod tests {
         };
         read(
             &[file],
-            &Destination {
+            &TargetNamespaces {
                 usual: "media",
                 named,
             },
         )
     }
 
-    fn names(read: &Manifests) -> Vec<String> {
+    fn names(read: &WantedManifests) -> Vec<String> {
         let names = read
             .ours
             .iter()

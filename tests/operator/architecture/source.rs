@@ -30,7 +30,7 @@ pub(super) fn named(module: &str, text: &str) -> Vec<Named> {
 }
 
 /// The text with comments and the insides of strings blanked, line by line as it was.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let (mut code, mut letters) = (String::new(), text.chars().peekable());
     let (mut in_string, mut in_comment) = (false, false);
     while let Some(letter) = letters.next() {

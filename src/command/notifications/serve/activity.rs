@@ -18,7 +18,7 @@ struct ActivityState {
 }
 
 /// A request that is under way; ends when this is dropped.
-pub(super) struct UnderWay<'a>(&'a Activity);
+pub(super) struct RequestUnderWay<'a>(&'a Activity);
 
 impl Activity {
     /// A connection that was opened now.
@@ -31,12 +31,12 @@ impl Activity {
     }
 
     /// A request begins.
-    pub(super) fn begin(&self) -> UnderWay<'_> {
+    pub(super) fn begin(&self) -> RequestUnderWay<'_> {
         self.0.send_modify(|state| {
             state.under_way += 1;
             state.had_request = true;
         });
-        UnderWay(self)
+        RequestUnderWay(self)
     }
 
     /// For how long nothing is under way; none when something is.
@@ -73,7 +73,7 @@ impl Activity {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for RequestUnderWay<'_> {
     fn drop(&mut self) {
         self.0.0.send_modify(|state| {
             state.under_way = state.under_way.saturating_sub(1);

@@ -32,11 +32,11 @@ pub(super) enum Comparison {
 pub(super) struct ComparedObjects {
     raw: RawObjects,
     namespace: Option<String>,
-    read: Mutex<LastRead>,
+    read: Mutex<ReadPlaces>,
 }
 
 /// What was read last, and when that was tried.
-struct LastRead {
+struct ReadPlaces {
     tried: Option<Instant>,
     places: Result<Vec<DeclaredPlace>, String>,
 }
@@ -66,7 +66,7 @@ impl ComparedObjects {
         Self {
             raw: RawObjects::new(client),
             namespace,
-            read: Mutex::new(LastRead {
+            read: Mutex::new(ReadPlaces {
                 tried: None,
                 places: Ok(Vec::new()),
             }),
@@ -78,7 +78,7 @@ impl ComparedObjects {
         let domain = notification.text("publish_domain");
         let app = notification.text("app");
         let mut read = self.read.lock().await;
-        let is_known = |read: &LastRead| {
+        let is_known = |read: &ReadPlaces| {
             let mut places = read.places.iter().flatten();
             places.any(|place| place.covers(&domain, &app))
         };

@@ -15,7 +15,7 @@ use super::body::{BodyError, BodyReader};
 use super::connections::Answers;
 use super::deliver::Deliveries;
 use super::objects::{ComparedObjects, Comparison};
-use super::seen::{SeenNotifications, Sighting};
+use super::seen::{Recurrence, SeenNotifications};
 use crate::command::notifications::expected::Expected;
 use crate::command::notifications::verdict::{Verdict, VerifiedNotification};
 use crate::command::now;
@@ -122,12 +122,12 @@ impl Receiver {
         }
         let sighting = lock(&self.seen).see(&notification);
         match sighting {
-            Sighting::First => {}
-            Sighting::Repeated => {
+            Recurrence::First => {}
+            Recurrence::Repeated => {
                 self.print(told.repeated());
                 return answer(StatusCode::OK, "success");
             }
-            Sighting::SameSignature => {
+            Recurrence::SameSignature => {
                 told = told.noted(
                     "another one came with this signature, which does not cover what differs",
                 );

@@ -15,7 +15,7 @@ type Digest = Vec<u8>;
 
 /// Whether a notification came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sighting {
+pub(super) enum Recurrence {
     /// It did not.
     First,
     /// It did.
@@ -34,10 +34,10 @@ pub(super) struct SeenNotifications {
 
 impl SeenNotifications {
     /// Remembers one from now on, and says whether it came before.
-    pub(super) fn see(&mut self, notification: &Notification) -> Sighting {
+    pub(super) fn see(&mut self, notification: &Notification) -> Recurrence {
         let content = content(notification);
         if self.contents.contains(&content) {
-            return Sighting::Repeated;
+            return Recurrence::Repeated;
         }
         if self.oldest_first.len() >= MOST {
             self.forget_oldest();
@@ -50,9 +50,9 @@ impl SeenNotifications {
         self.contents.insert(content.clone());
         self.oldest_first.push_back((content, signature));
         if is_reused {
-            Sighting::SameSignature
+            Recurrence::SameSignature
         } else {
-            Sighting::First
+            Recurrence::First
         }
     }
 
@@ -107,14 +107,17 @@ mod tests {
     #[test]
     fn a_repetition_is_told_from_another_one_with_its_signature() {
         let mut seen = SeenNotifications::default();
-        assert_eq!(seen.see(&notification(1, "a", 1)), Sighting::First);
-        assert_eq!(seen.see(&notification(1, "a", 1)), Sighting::Repeated);
-        assert_eq!(seen.see(&notification(1, "a", 2)), Sighting::SameSignature);
-        assert_eq!(seen.see(&notification(1, "b", 1)), Sighting::First);
-        assert_eq!(seen.see(&notification(1, "", 1)), Sighting::First);
-        assert_eq!(seen.see(&notification(2, "", 1)), Sighting::First);
+        assert_eq!(seen.see(&notification(1, "a", 1)), Recurrence::First);
+        assert_eq!(seen.see(&notification(1, "a", 1)), Recurrence::Repeated);
+        assert_eq!(
+            seen.see(&notification(1, "a", 2)),
+            Recurrence::SameSignature
+        );
+        assert_eq!(seen.see(&notification(1, "b", 1)), Recurrence::First);
+        assert_eq!(seen.see(&notification(1, "", 1)), Recurrence::First);
+        assert_eq!(seen.see(&notification(2, "", 1)), Recurrence::First);
         seen.forget(&notification(1, "b", 1));
-        assert_eq!(seen.see(&notification(1, "b", 1)), Sighting::First);
+        assert_eq!(seen.see(&notification(1, "b", 1)), Recurrence::First);
     }
 
     #[test]
@@ -130,8 +133,8 @@ mod tests {
         );
         assert_eq!(
             seen.see(&notification(MOST, &MOST.to_string(), 1)),
-            Sighting::Repeated
+            Recurrence::Repeated
         );
-        assert_eq!(seen.see(&notification(0, "0", 1)), Sighting::First);
+        assert_eq!(seen.see(&notification(0, "0", 1)), Recurrence::First);
     }
 }

@@ -49,12 +49,12 @@ fn not_sent(result: Result<Response, TransportError>) -> String {
 #[derive(Deserialize)]
 struct Decisions {
     urls: Vec<String>,
-    rows: Vec<Row>,
+    rows: Vec<ProxyCase>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct ProxyCase {
     no_proxy: String,
     direct: BTreeSet<String>,
 }

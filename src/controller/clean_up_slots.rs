@@ -1,4 +1,4 @@
-//! The places of those that are cleared away at once. An id that is known by the status alone of an object that is gone is hearsay: anybody
+//! The slots of those that are cleared away at once. An id that is known by the status alone of an object that is gone is hearsay: anybody
 //! who may write statuses can bring any number of them about, and they must not hold up the clean-up of what was made here.
 
 use std::sync::{Arc, Mutex};
@@ -18,18 +18,18 @@ const BY_HEARSAY: usize = 50;
 const OF_ONE_NAMESPACE: usize = 20;
 
 /// Where those wait that are too many.
-pub(super) struct Places {
+pub(super) struct CleanUpSlots {
     all: Arc<Semaphore>,
     by_hearsay: Arc<Semaphore>,
     of_namespaces: Mutex<WeakRegistry<String, Semaphore>>,
 }
 
-/// A place, until it is dropped.
-pub(super) struct TakenPlace {
+/// Of one that is cleared away, until it is dropped.
+pub(super) struct CleanUpSlot {
     _permits: Vec<OwnedSemaphorePermit>,
 }
 
-impl Places {
+impl CleanUpSlots {
     /// All are free.
     pub(super) fn new() -> Self {
         Self {
@@ -39,29 +39,29 @@ impl Places {
         }
     }
 
-    /// A place among those of its namespace, which is enough to ask the API server.
-    pub(super) async fn of_namespace(&self, leftover: &Leftover) -> TakenPlace {
+    /// A slot among those of its namespace, which is enough to ask the API server.
+    pub(super) async fn of_namespace(&self, leftover: &Leftover) -> CleanUpSlot {
         if !leftover.is_hearsay() {
-            return TakenPlace::of([]).await;
+            return CleanUpSlot::of([]).await;
         }
         let namespace = parse::object(&leftover.object).namespace;
         let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
         let own = lock(&self.of_namespaces).get_or_make(namespace, make);
-        TakenPlace::of([own]).await
+        CleanUpSlot::of([own]).await
     }
 
-    /// A place among all, which is needed to ask the cloud.
-    pub(super) async fn of_all(&self, leftover: &Leftover) -> TakenPlace {
+    /// A slot among all, which is needed to ask the cloud.
+    pub(super) async fn of_all(&self, leftover: &Leftover) -> CleanUpSlot {
         let all = Arc::clone(&self.all);
         if leftover.is_hearsay() {
-            TakenPlace::of([Arc::clone(&self.by_hearsay), all]).await
+            CleanUpSlot::of([Arc::clone(&self.by_hearsay), all]).await
         } else {
-            TakenPlace::of([all]).await
+            CleanUpSlot::of([all]).await
         }
     }
 }
 
-impl TakenPlace {
+impl CleanUpSlot {
     async fn of<const N: usize>(semaphores: [Arc<Semaphore>; N]) -> Self {
         let mut permits = Vec::new();
         for semaphore in semaphores {
@@ -98,19 +98,19 @@ mod tests {
         }
     }
 
-    /// Both places of one, if they are free.
-    fn take(places: &Places, leftover: &Leftover) -> Option<[TakenPlace; 2]> {
-        let own = places.of_namespace(leftover).now_or_never()?;
-        let all = places.of_all(leftover).now_or_never()?;
+    /// Both slots of one, if they are free.
+    fn take(slots: &CleanUpSlots, leftover: &Leftover) -> Option<[CleanUpSlot; 2]> {
+        let own = slots.of_namespace(leftover).now_or_never()?;
+        let all = slots.of_all(leftover).now_or_never()?;
         Some([own, all])
     }
 
     #[test]
-    fn who_forges_ids_takes_few_places_and_none_of_what_was_made_here() {
-        let places = Places::new();
+    fn who_forges_ids_takes_few_slots_and_none_of_what_was_made_here() {
+        let slots = CleanUpSlots::new();
         let take_all = |namespace: &str| -> Vec<_> {
             let forged = leftover(namespace, Some("another"));
-            std::iter::from_fn(|| take(&places, &forged))
+            std::iter::from_fn(|| take(&slots, &forged))
                 .take(99)
                 .collect()
         };
@@ -122,12 +122,12 @@ mod tests {
             .flatten()
             .collect();
         assert_eq!(first.len() + others.len(), BY_HEARSAY);
-        let made: Vec<_> = std::iter::from_fn(|| take(&places, &leftover("one", Some("id"))))
+        let made: Vec<_> = std::iter::from_fn(|| take(&slots, &leftover("one", Some("id"))))
             .take(99)
             .collect();
         assert_eq!(made.len(), AT_ONCE - BY_HEARSAY);
-        assert!(take(&places, &leftover("five", None)).is_none());
+        assert!(take(&slots, &leftover("five", None)).is_none());
         drop(first);
-        assert!(take(&places, &leftover("five", None)).is_some());
+        assert!(take(&slots, &leftover("five", None)).is_some());
     }
 }
