@@ -230,7 +230,7 @@ impl Leftover {
         }
         let budget = run.budget();
         let token = async {
-            let alone = context.slots.lock(account.target(), &place).await;
+            let alone = context.places.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
             (alone, token.await)
         };
