@@ -10,9 +10,6 @@ use crate::plan::facts::time::later;
 use crate::plan::facts::{Facts, conditions};
 use crate::terms::failure::{Class, Failure};
 
-/// The longest pause that a `Retry-After` may ask for.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
-
 /// The first so many pauses are lengthened by a twentieth at most.
 const FEW: u32 = 3;
 /// No pause is longer: 10 minutes, lengthened.
@@ -26,10 +23,7 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 pub fn delay(failure: &Failure, failures: u32, seed: &str) -> Duration {
     let (first, longest) = range(failure.class);
     let doubled = doubled(first, failures);
-    let asked = failure
-        .retry_after
-        .unwrap_or_default()
-        .min(LONGEST_RETRY_AFTER);
+    let asked = failure.retry_after.unwrap_or_default();
     lengthened(doubled.min(longest).max(asked), failures, seed)
 }
 
@@ -127,12 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_lengthens_but_not_beyond_10_minutes() {
+    fn what_the_cloud_asks_for_lengthens() {
         let mut throttled = failure(Class::Throttled);
         throttled.retry_after = Some(Duration::from_secs(30));
         assert!(delay(&throttled, 1, "uid") >= Duration::from_secs(30));
-        throttled.retry_after = Some(Duration::from_hours(24));
-        assert!(delay(&throttled, 1, "uid") <= Duration::from_mins(12));
     }
 
     #[test]
