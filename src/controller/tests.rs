@@ -26,6 +26,7 @@ mod rewrites;
 mod script;
 mod server;
 mod settling;
+mod shares;
 mod story;
 mod strayed;
 mod stubborn;
