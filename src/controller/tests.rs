@@ -10,6 +10,7 @@ mod bystanders;
 mod chance;
 mod cloud;
 mod course;
+mod crowd;
 mod forced;
 mod frugal;
 mod ghosts;
