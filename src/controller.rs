@@ -34,6 +34,7 @@ mod tests;
 mod update_delete;
 mod watches;
 mod weak_registry;
+mod worker_slots;
 
 use std::sync::Arc;
 use std::time::Duration;

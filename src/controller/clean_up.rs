@@ -14,8 +14,9 @@ use tracing::{error, info, warn};
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::clean_up_slots::CleanUpSlots;
-use super::context::{Context, WorkerSlot};
+use super::context::Context;
 use super::leftover::Leftover;
+use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
@@ -153,7 +154,8 @@ impl Leftover {
             Ok(account) => account,
             Err(problem) => return AttemptEnd::Problem(problem),
         };
-        let turn = WorkerSlot::take(&context.workers).await;
+        let namespace = parse::object(&self.object).namespace;
+        let turn = WorkerSlot::take(&context.workers, &namespace).await;
         let mut run = Reconciliation::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));

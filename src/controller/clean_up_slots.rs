@@ -1,5 +1,6 @@
 //! The slots of those that are cleared away at once. An id that is known by the status alone of an object that is gone is hearsay: anybody
-//! who may write statuses can bring any number of them about, and they must not hold up the clean-up of what was made here.
+//! who may write statuses can bring any number of them about, and they must not hold up the clean-up of what was made here. Nor must one
+//! namespace, whose cloud refuses everything, hold up that of another.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,14 +15,15 @@ use crate::lock::lock;
 const AT_ONCE: usize = 100;
 /// How many of them by hearsay.
 const BY_HEARSAY: usize = 50;
-/// And how many of those of one namespace.
-const OF_ONE_NAMESPACE: usize = 20;
+/// How many of one namespace: by hearsay, and others.
+const OF_ONE_NAMESPACE: (usize, usize) = (20, 50);
 
 /// Where those wait that are too many.
 pub(super) struct CleanUpSlots {
     all: Arc<Semaphore>,
     by_hearsay: Arc<Semaphore>,
-    of_namespaces: Mutex<WeakRegistry<String, Semaphore>>,
+    /// By the namespace, and whether it is hearsay.
+    of_namespaces: Mutex<WeakRegistry<(String, bool), Semaphore>>,
 }
 
 /// Of one that is cleared away, until it is dropped.
@@ -41,12 +43,12 @@ impl CleanUpSlots {
 
     /// A slot among those of its namespace, which is enough to ask the API server.
     pub(super) async fn of_namespace(&self, leftover: &Leftover) -> CleanUpSlot {
-        if !leftover.is_hearsay() {
-            return CleanUpSlot::of([]).await;
-        }
         let namespace = parse::object(&leftover.object).namespace;
-        let make = || Arc::new(Semaphore::new(OF_ONE_NAMESPACE));
-        let own = lock(&self.of_namespaces).get_or_make(namespace, make);
+        let is_hearsay = leftover.is_hearsay();
+        let (by_hearsay, others) = OF_ONE_NAMESPACE;
+        let most = if is_hearsay { by_hearsay } else { others };
+        let make = || Arc::new(Semaphore::new(most));
+        let own = lock(&self.of_namespaces).get_or_make((namespace, is_hearsay), make);
         CleanUpSlot::of([own]).await
     }
 
@@ -115,7 +117,7 @@ mod tests {
                 .collect()
         };
         let first = take_all("one");
-        assert_eq!(first.len(), OF_ONE_NAMESPACE);
+        assert_eq!(first.len(), OF_ONE_NAMESPACE.0);
         let others: Vec<_> = ["two", "three", "four"]
             .map(take_all)
             .into_iter()
@@ -129,5 +131,19 @@ mod tests {
         assert!(take(&slots, &leftover("five", None)).is_none());
         drop(first);
         assert!(take(&slots, &leftover("five", None)).is_some());
+    }
+
+    #[test]
+    fn however_much_one_namespace_has_to_clear_away_there_are_slots_for_others() {
+        let slots = CleanUpSlots::new();
+        let take_all = |namespace: &str| -> Vec<_> {
+            let made = leftover(namespace, Some("id"));
+            std::iter::from_fn(|| take(&slots, &made))
+                .take(99)
+                .collect()
+        };
+        let first = take_all("one");
+        assert_eq!(first.len(), OF_ONE_NAMESPACE.1);
+        assert_eq!(take_all("two").len(), AT_ONCE - first.len());
     }
 }

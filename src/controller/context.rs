@@ -1,17 +1,18 @@
-//! What every reconcile shares, built once; the worker slots; the ways to wake an object and to hand on what it left; and what is
+//! What every reconcile shares, built once; the ways to wake an object and to hand on what it left; and what is
 //! counted of calls. Decides nothing.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::future::BoxFuture;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::ObjectStore;
 use super::deleted::DeletedIds;
 use super::leftover::Leftover;
 use super::memory::Memories;
+use super::worker_slots::WorkerSlots;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::event::EventPublisher;
@@ -49,7 +50,7 @@ pub(super) struct Context {
     pub(super) deleted: DeletedIds,
     pub(super) metrics: Arc<Metrics>,
     pub(super) leadership: Leadership,
-    pub(super) workers: Semaphore,
+    pub(super) workers: WorkerSlots,
     pub(super) stop: Stop,
     pub(super) secret_poll_interval: Duration,
     /// Whether no object of the cluster is left to another operator.
@@ -144,7 +145,7 @@ impl Context {
             stores: OnceLock::new(),
             metrics,
             leadership,
-            workers: Semaphore::new(config.concurrency),
+            workers: WorkerSlots::new(config.concurrency),
             stop,
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
@@ -249,33 +250,5 @@ impl RetryTokens for CallObserver {
     fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
         let bucket = self.quota.bucket(&account.identity().bucket());
         Box::pin(async move { bucket.acquire_next(Lane::Urgent).await })
-    }
-}
-
-/// Leave to work on an object. Given up while waiting, so that waiting costs no worker.
-pub(super) struct WorkerSlot<'a> {
-    workers: &'a Semaphore,
-    permit: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> WorkerSlot<'a> {
-    /// Waits for a place.
-    pub(super) async fn take(workers: &'a Semaphore) -> Self {
-        Self {
-            workers,
-            permit: workers.acquire().await.ok(),
-        }
-    }
-
-    /// Waits for something without taking a place meanwhile. What is there at once costs no place.
-    pub(super) async fn wait_without_slot<T>(&mut self, future: impl Future<Output = T>) -> T {
-        let mut future = std::pin::pin!(future);
-        if let Some(value) = future.as_mut().now_or_never() {
-            return value;
-        }
-        self.permit = None;
-        let value = future.await;
-        self.permit = self.workers.acquire().await.ok();
-        value
     }
 }

@@ -112,7 +112,7 @@ impl Reconciliation<'_> {
     }
 
     /// Told once the outcome is written, which an event must not hold up.
-    async fn report_removed(&self) {
+    async fn report_removed(&mut self) {
         self.context.metrics.drift_repaired();
         let note = "The callback was removed at the cloud; it is created again.";
         self.tell(Tone::Warning, Reason::Drifted, note).await;

@@ -10,9 +10,10 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::context::{Context, WorkerSlot};
+use super::context::Context;
 use super::inputs::Inputs;
 use super::memory::Sighting;
+use super::worker_slots::WorkerSlot;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
@@ -46,7 +47,8 @@ pub(super) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
     context.wait_until_ready().await;
-    let turn = WorkerSlot::take(&context.workers).await;
+    let namespace = parse::object(&object).namespace;
+    let turn = WorkerSlot::take(&context.workers, &namespace).await;
     let began = Instant::now();
     let uid = parse::uid(&object);
     let result = catch_panic(Box::pin(plan_rounds(&context, &object, turn))).await;
@@ -131,6 +133,7 @@ async fn plan_rounds(
             return Ok(next);
         }
         turn = run.turn;
+        turn.let_others_go().await;
     }
     Ok(RoundEnd::Again)
 }

@@ -237,7 +237,8 @@ impl Reconciliation<'_> {
     }
 
     /// Publishes an event about the object.
-    pub(super) async fn tell(&self, tone: Tone, reason: Reason, note: &str) {
+    pub(super) async fn tell(&mut self, tone: Tone, reason: Reason, note: &str) {
+        self.turn.let_others_go().await;
         self.context
             .events
             .publish(&self.object, tone, reason, note)
@@ -278,6 +279,7 @@ impl Reconciliation<'_> {
         version: &ObjectVersion,
         error: ClusterError,
     ) -> Result<(), ClusterError> {
+        self.turn.let_others_go().await;
         let meta = &self.facts.object;
         let objects = &self.context.objects;
         let found = objects.get(&meta.namespace, &meta.name).await?;

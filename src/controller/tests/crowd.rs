@@ -1,0 +1,122 @@
+//! Thousands of objects of one namespace and one of another, in one account: that one is created, edited, deleted and swept as if alone,
+//! but for the turns that it shares.
+//!
+//! `CROWD` says how many they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use live_simulator::RowPatch;
+use serde_json::json;
+
+use super::object::{ACCOUNT, domain, key, spec, verdict};
+use super::trouble::{Peace, Troubled};
+use super::world::{ControllerWorld, account};
+
+const NEIGHBOUR: &str = "neighbour";
+const USUAL_CROWD: usize = 500;
+/// Two for what has just left or gets the next token, and two for the turns that go to the others.
+const FEW: usize = 4;
+
+fn ready(world: &ControllerWorld) -> bool {
+    let object = world.object("push");
+    object.is_some_and(|object| verdict(&object).0 == "True")
+}
+
+/// Waits until something is so; how many calls were made before the first one with this method for `push`.
+async fn calls_before(
+    world: &ControllerWorld,
+    method: &Method,
+    is_so: impl Fn(&ControllerWorld) -> bool,
+) -> usize {
+    let before = world.calls().len();
+    let is_so = world.until(Duration::from_mins(1), is_so).await;
+    assert!(is_so, "{method}: {}", world.story.whole());
+    let calls = world.calls().split_off(before);
+    let own = domain("push");
+    let is_own = |call: &super::trouble::CloudCall| {
+        call.method == *method && call.domain.as_deref() == Some(own.as_str())
+    };
+    calls.iter().position(|made| is_own(&made.call)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
+    let crowd = std::env::var("CROWD").ok();
+    let crowd = crowd.map_or(USUAL_CROWD, |text| text.parse().expect("CROWD"));
+    // A list of all.
+    let pages = crowd / 100 + 1;
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
+    let values = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let secret = (NEIGHBOUR.to_owned(), ACCOUNT.to_owned());
+    world.server.set_secret(&secret, Some(values.into()));
+    for number in 0..crowd {
+        let name = format!("crowd-{number}");
+        let object = (NEIGHBOUR.to_owned(), name.clone());
+        world.server.create(&object, &spec(&name));
+    }
+    world.start();
+    world.pass(Duration::from_secs(20)).await;
+
+    world.apply("push", &spec("push"));
+    let created = calls_before(&world, &Method::POST, ready).await;
+    let url = "https://hooks.example.com/other";
+    let edit = json!({"spec": {"notifyCallbackURL": url}});
+    world.merge("push", &edit);
+    let edited = calls_before(&world, &Method::PUT, ready).await;
+    world.delete("push");
+    let is_gone = |world: &ControllerWorld| world.server.object(&key("push")).is_none();
+    let deleted = calls_before(&world, &Method::DELETE, is_gone).await;
+    let told =
+        format!("calls before the POST: {created}, the PUT: {edited}, the DELETE: {deleted}");
+    println!("{told}");
+    let made = world.cloud().rows().len();
+    assert!(made < crowd / 2, "{made} of the crowd are done");
+    assert!(
+        created <= pages + FEW && edited <= FEW && deleted <= FEW,
+        "{told}"
+    );
+
+    // All are served in the end, each by one call.
+    world.apply("push", &spec("push"));
+    let quota = usize::try_from(world.config().requests_per_minute).unwrap();
+    let minutes = u32::try_from(crowd / quota + 2).unwrap();
+    world.pass(Duration::from_mins(1) * minutes).await;
+    assert!(ready(&world), "{}", world.story.whole());
+    assert_eq!(world.cloud().rows().len(), crowd + 1);
+    let calls = world.calls();
+    let count = |method: &Method| {
+        calls
+            .iter()
+            .filter(|made| made.call.method == *method)
+            .count()
+    };
+    assert_eq!(count(&Method::POST), crowd + 2);
+    let lists = count(&Method::GET);
+    assert!(lists <= crowd / 10, "{lists} lists");
+
+    // What somebody changes is found by the sweep that is due.
+    world.pass(Duration::from_mins(1)).await;
+    let id = world.rows(&domain("push"))[0].id.clone();
+    let other = RowPatch {
+        notify_callback_url: Some(url.to_owned()),
+        ..RowPatch::default()
+    };
+    world.cloud().edit_row(&id, &other);
+    let (resync, since) = (world.config().resync_interval, world.calls().len());
+    let is_repaired = |world: &ControllerWorld| {
+        world
+            .cloud()
+            .row(&id)
+            .unwrap()
+            .notify_callback_url
+            .as_deref()
+            != Some(url)
+    };
+    assert!(world.until(resync * 13 / 10, is_repaired).await);
+    let calls = world.calls().split_off(since);
+    assert!(calls.len() <= 2 * pages + 2, "{} calls", calls.len());
+    world.kill().await;
+}

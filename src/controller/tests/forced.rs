@@ -1,0 +1,142 @@
+//! Objects that are taken away by force while their POST is out, by the hundred: what is left of them is cleared away, in bounds, and
+//! nobody else waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::object::{ACCOUNT, domain, key, spec, verdict};
+use super::server::StoreKey;
+use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::world::{ControllerWorld, account};
+
+const NEIGHBOUR: &str = "neighbour";
+const MANY: usize = 300;
+/// So many of one namespace are cleared away at once.
+const AT_ONCE: usize = 50;
+/// As often as 2 s doubling to 10 min come round in half an hour.
+const TRIES: usize = 12;
+const HALF_AN_HOUR: Duration = Duration::from_mins(30);
+
+/// A cloud that answers creates late, and none of the neighbour's deletes.
+struct Stubborn(AtomicBool);
+
+impl Troubled for Stubborn {
+    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+        let of_neighbour = |domain: &String| domain.starts_with(NEIGHBOUR);
+        let is_down =
+            self.0.load(Ordering::SeqCst) && call.domain.as_ref().is_some_and(of_neighbour);
+        match call.method {
+            Method::POST => TroubleTurn {
+                after: Duration::from_secs(8),
+                ..TroubleTurn::default()
+            },
+            Method::DELETE if is_down => TroubleTurn {
+                carried_out: false,
+                answer: TroubledAnswer::Reply(reply(503, "")),
+                ..TroubleTurn::default()
+            },
+            _ => TroubleTurn::default(),
+        }
+    }
+}
+
+fn take_away(world: &ControllerWorld, object: &StoreKey) {
+    world.server.edit(object, |object| {
+        object["metadata"]["finalizers"] = json!(null);
+    });
+    world.server.delete(object);
+}
+
+/// Takes each object away while the answer to its POST is on the way.
+async fn take_away_once_made(world: &ControllerWorld, objects: Vec<StoreKey>) {
+    let end = Instant::now() + HALF_AN_HOUR;
+    let mut there: BTreeMap<String, StoreKey> = objects
+        .into_iter()
+        .map(|object| (domain(&object.1), object))
+        .collect();
+    while !there.is_empty() {
+        assert!(Instant::now() < end, "{}", world.story.whole());
+        for row in world.cloud().rows() {
+            if let Some(object) = there.remove(&row.publish_domain) {
+                take_away(world, &object);
+            }
+        }
+        world.pass(Duration::from_secs(1)).await;
+    }
+}
+
+/// How many callbacks of the neighbour the cloud has.
+fn left(world: &ControllerWorld) -> usize {
+    let rows = world.cloud().rows().into_iter();
+    rows.filter(|row| row.publish_domain.starts_with(NEIGHBOUR))
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn clean_ups_by_the_hundred_are_bounded_and_hold_up_nobody() {
+    let stubborn = Arc::new(Stubborn(AtomicBool::new(true)));
+    let trouble: Arc<dyn Troubled> = stubborn.clone();
+    let mut world = ControllerWorld::new(&trouble);
+    world.configure(|config| config.requests_per_minute = 6000);
+    world.cloud().settings(|settings| {
+        settings.calls_per_minute = None;
+        settings.calls_per_minute_per_operation = None;
+    });
+    let values = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let secret = (NEIGHBOUR.to_owned(), ACCOUNT.to_owned());
+    world.server.set_secret(&secret, Some(values.into()));
+    let names = (0..MANY).map(|number| format!("{NEIGHBOUR}-{number}"));
+    let objects: Vec<StoreKey> = names.map(|name| (NEIGHBOUR.to_owned(), name)).collect();
+    for object in &objects {
+        world.server.create(object, &spec(&object.1));
+    }
+    world.start();
+    take_away_once_made(&world, objects).await;
+
+    // Nobody else waits for that, for a clean-up neither.
+    world.pass(Duration::from_mins(1)).await;
+    world.apply("push", &spec("push"));
+    let is_ready = |world: &ControllerWorld| verdict(&world.object("push").unwrap()).0 == "True";
+    let limit = Duration::from_secs(12);
+    assert!(
+        world.until(limit, is_ready).await,
+        "{}",
+        world.story.whole()
+    );
+    world.apply("other", &spec("other"));
+    let is_made = |world: &ControllerWorld| !world.rows(&domain("other")).is_empty();
+    assert!(world.until(limit, is_made).await, "{}", world.story.whole());
+    take_away(&world, &key("other"));
+    let is_cleared = |world: &ControllerWorld| world.rows(&domain("other")).is_empty();
+    assert!(
+        world.until(limit, is_cleared).await,
+        "{}",
+        world.story.whole()
+    );
+
+    world.pass(HALF_AN_HOUR).await;
+    let deletes = world.calls().into_iter().map(|made| made.call);
+    let of_neighbour =
+        |call: &CloudCall| call.method == Method::DELETE && call.domain != Some(domain("other"));
+    let deletes: Vec<CloudCall> = deletes.filter(of_neighbour).collect();
+    let tried: BTreeSet<_> = deletes.iter().filter_map(|call| call.id.as_ref()).collect();
+    assert!(tried.len() <= AT_ONCE, "{} are tried at once", tried.len());
+    assert!(
+        deletes.len() <= tried.len() * TRIES,
+        "{} tries",
+        deletes.len()
+    );
+    assert_eq!(left(&world), MANY);
+
+    stubborn.0.store(false, Ordering::SeqCst);
+    world.pass(HALF_AN_HOUR / 2).await;
+    assert_eq!(left(&world), 0, "{}", world.story.whole());
+    assert!(is_ready(&world));
+    world.kill().await;
+}

@@ -1,0 +1,111 @@
+//! Leave to work on an object, so that only so many are worked on at once. `shares` says whose turn it is; here it is waited for. Who waits
+//! for anything but the API server gives its slot back meanwhile.
+
+mod shares;
+
+use std::sync::Mutex;
+
+use futures::FutureExt as _;
+use tokio::sync::oneshot;
+
+use self::shares::{Progress, QueuePosition, SlotShares};
+use crate::lock::lock;
+
+/// The slots of all who work.
+pub(super) struct WorkerSlots(Mutex<SlotShares<oneshot::Sender<()>>>);
+
+impl WorkerSlots {
+    /// So many, all free.
+    pub(super) fn new(total: usize) -> Self {
+        Self(Mutex::new(SlotShares::new(total)))
+    }
+
+    /// Hands out what is free.
+    fn grant(&self) {
+        let next = || lock(&self.0).grant();
+        for granted in std::iter::from_fn(next) {
+            // An error means that it is leaving, and gives the slot back itself.
+            let _ = granted.send(());
+        }
+    }
+}
+
+/// A slot, or the place of one who waits for it. Given up when dropped.
+struct WorkerPlace<'a> {
+    slots: &'a WorkerSlots,
+    namespace: String,
+    position: QueuePosition,
+}
+
+impl<'a> WorkerPlace<'a> {
+    /// Lines up, and is told when it is a slot.
+    fn line_up(
+        slots: &'a WorkerSlots,
+        namespace: &str,
+        progress: Progress,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (reply, granted) = oneshot::channel();
+        let position = lock(&slots.0).push(namespace, progress, reply);
+        let place = Self {
+            slots,
+            namespace: namespace.to_owned(),
+            position,
+        };
+        (place, granted)
+    }
+
+    /// Waits for a slot.
+    async fn take(slots: &'a WorkerSlots, namespace: &str, progress: Progress) -> Self {
+        let (place, granted) = Self::line_up(slots, namespace, progress);
+        slots.grant();
+        // No error: who has lined up is served, or leaves of itself.
+        let _ = granted.await;
+        place
+    }
+}
+
+impl Drop for WorkerPlace<'_> {
+    fn drop(&mut self) {
+        lock(&self.slots.0).leave(&self.namespace, self.position);
+        self.slots.grant();
+    }
+}
+
+/// Leave to work on an object of a namespace. Given up while waiting, so that waiting costs no worker.
+pub(super) struct WorkerSlot<'a> {
+    slots: &'a WorkerSlots,
+    namespace: String,
+    place: Option<WorkerPlace<'a>>,
+}
+
+impl<'a> WorkerSlot<'a> {
+    /// Waits for a slot.
+    pub(super) async fn take(slots: &'a WorkerSlots, namespace: &str) -> Self {
+        Self {
+            slots,
+            namespace: namespace.to_owned(),
+            place: Some(WorkerPlace::take(slots, namespace, Progress::New).await),
+        }
+    }
+
+    /// Waits for something without taking a slot meanwhile. What is there at once costs none.
+    pub(super) async fn wait_without_slot<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        if let Some(value) = future.as_mut().now_or_never() {
+            return value;
+        }
+        self.place = None;
+        let value = future.await;
+        let place = WorkerPlace::take(self.slots, &self.namespace, Progress::Begun);
+        self.place = Some(place.await);
+        value
+    }
+
+    /// Between two calls to the API server: lets another namespace go first whose turn it is. So nobody keeps a slot for longer than
+    /// three of them, however many it makes.
+    pub(super) async fn let_others_go(&mut self) {
+        let (place, granted) = WorkerPlace::line_up(self.slots, &self.namespace, Progress::Begun);
+        self.place = Some(place); // the slot that it had goes to whose turn it is
+        let _ = granted.await;
+    }
+}
