@@ -10,6 +10,7 @@ pub mod lease;
 pub mod limits;
 pub mod object;
 pub mod observer;
+mod outline;
 pub mod pods;
 pub mod pulse;
 pub mod raw;

@@ -186,6 +186,7 @@ async fn lead(
         () = beside => {}
     }
     clean_up::log_unstarted(&mut left);
+    context.events.flush().await;
     Ok(())
 }
 

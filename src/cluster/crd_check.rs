@@ -4,14 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionCondition,
+};
+use kube::Resource as _;
 use kube::api::Api;
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::client::call;
 use super::error::ClusterError;
+use super::outline::{Outline, Unread};
 use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 
 /// Name of the CRD.
@@ -71,11 +76,19 @@ impl CrdState {
     }
 }
 
+/// The CRD without its schema, which is long, and read again and again.
+type CrdOutline = Outline<CustomResourceDefinition, Unread, CrdStatus>;
+
+#[derive(Debug, Clone, Deserialize)]
+struct CrdStatus {
+    conditions: Option<Vec<CustomResourceDefinitionCondition>>,
+}
+
 /// Reads the CRD.
 #[derive(Clone)]
 pub struct CrdCheck {
     /// `None` where it is not to be read.
-    api: Option<Api<CustomResourceDefinition>>,
+    api: Option<Api<CrdOutline>>,
     /// What was last read of it.
     known: Arc<watch::Sender<KnownCrd>>,
 }
@@ -100,7 +113,7 @@ impl CrdCheck {
         Self::of(None)
     }
 
-    fn of(api: Option<Api<CustomResourceDefinition>>) -> Self {
+    fn of(api: Option<Api<CrdOutline>>) -> Self {
         Self {
             api,
             known: Arc::new(watch::Sender::new(KnownCrd {
@@ -175,11 +188,11 @@ impl CrdCheck {
     }
 }
 
-fn judge(crd: &CustomResourceDefinition) -> CrdState {
-    if crd.metadata.deletion_timestamp.is_some() {
+fn judge(crd: &CrdOutline) -> CrdState {
+    if crd.meta().deletion_timestamp.is_some() {
         return CrdState::Terminating;
     }
-    let annotations = crd.metadata.annotations.as_ref();
+    let annotations = crd.meta().annotations.as_ref();
     let found = annotations
         .and_then(|all| all.get(SCHEMA_VERSION_ANNOTATION))
         .cloned();
@@ -187,10 +200,7 @@ fn judge(crd: &CustomResourceDefinition) -> CrdState {
     if version.is_none_or(|version| version < SCHEMA_VERSION) {
         return CrdState::TooOld { found };
     }
-    let conditions = crd
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_deref());
+    let conditions = crd.status.as_ref().and_then(|it| it.conditions.as_deref());
     let conditions = conditions.unwrap_or_default();
     let is = |kind: &str, status: &str| {
         conditions
@@ -220,7 +230,7 @@ mod tests {
 
     use super::*;
 
-    fn crd(version: Option<&str>, conditions: &serde_json::Value) -> CustomResourceDefinition {
+    fn crd(version: Option<&str>, conditions: &serde_json::Value) -> serde_json::Value {
         let mut crd = json!({
             "metadata": {"name": CRD_NAME, "annotations": {}},
             "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": []},
@@ -229,7 +239,11 @@ mod tests {
         if let Some(version) = version {
             crd["metadata"]["annotations"][SCHEMA_VERSION_ANNOTATION] = json!(version);
         }
-        serde_json::from_value(crd).unwrap()
+        crd
+    }
+
+    fn read(crd: &serde_json::Value) -> CrdOutline {
+        serde_json::from_str(&crd.to_string()).unwrap()
     }
 
     fn established() -> serde_json::Value {
@@ -239,7 +253,7 @@ mod tests {
     #[test]
     fn an_older_schema_is_not_used_and_the_file_is_named() {
         for version in [None, Some("0"), Some("one"), Some("")] {
-            let text = judge(&crd(version, &established()))
+            let text = judge(&read(&crd(version, &established())))
                 .readiness()
                 .unwrap_err();
             assert!(
@@ -249,7 +263,7 @@ mod tests {
         }
         for version in ["1", "2"] {
             assert!(matches!(
-                judge(&crd(Some(version), &established())),
+                judge(&read(&crd(Some(version), &established()))),
                 CrdState::Usable
             ));
         }
@@ -258,9 +272,8 @@ mod tests {
     #[test]
     fn a_crd_that_is_being_deleted_is_told_before_all_else() {
         let mut crd = crd(None, &established());
-        let when = serde_json::from_value(json!("2026-11-25T02:00:00Z")).unwrap();
-        crd.metadata.deletion_timestamp = Some(when);
-        assert!(matches!(judge(&crd), CrdState::Terminating));
+        crd["metadata"]["deletionTimestamp"] = json!("2026-11-25T02:00:00Z");
+        assert!(matches!(judge(&read(&crd)), CrdState::Terminating));
     }
 
     #[test]
@@ -269,15 +282,20 @@ mod tests {
             {"type": "NamesAccepted", "status": "False", "message": "\"rcb\" is already in use"},
             {"type": "Established", "status": "False", "message": "not all names are accepted"},
         ]);
-        let text = judge(&crd(Some("1"), &taken)).readiness().unwrap_err();
+        let text = judge(&read(&crd(Some("1"), &taken)))
+            .readiness()
+            .unwrap_err();
         assert!(text.contains("\"rcb\" is already in use"), "{text}");
-        let text = judge(&crd(Some("1"), &json!([]))).readiness().unwrap_err();
-        assert!(text.contains("not yet"), "{text}");
+        for nothing in [json!([]), json!(null)] {
+            let crd = crd(Some("1"), &nothing);
+            let text = judge(&read(&crd)).readiness().unwrap_err();
+            assert!(text.contains("not yet"), "{text}");
+        }
     }
 
     #[tokio::test]
     async fn what_cant_be_read_leaves_the_gate_as_it_was() {
-        let served = |version| (200, json!(crd(Some(version), &established())).to_string());
+        let served = |version| (200, crd(Some(version), &established()).to_string());
         let broken = || (500, String::new());
         let answers = [
             (served("0"), false),

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, EnvVar};
+use k8s_openapi::api::core::v1::EnvVar;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
+use serde::Deserialize;
 
 use super::client::call;
 use super::error::ClusterError;
 use super::lease::OPERATOR_LABEL;
+use super::outline::Outline;
 
 /// The label of an operator's own Deployment, whatever other labels an installation changes.
 const OWN_LABEL: &str = "live.huaweicloud.com/operator";
@@ -45,10 +48,49 @@ pub struct Installed {
     pub pods: String,
 }
 
+type DeploymentOutline = Outline<Deployment, DeploymentSpec, DeploymentStatus>;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct DeploymentSpec {
+    replicas: Option<i32>,
+    #[serde(default)]
+    selector: LabelSelector,
+    #[serde(default)]
+    template: PodTemplate,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct PodTemplate {
+    #[serde(default)]
+    spec: PodSpec,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    service_account_name: Option<String>,
+    #[serde(default)]
+    containers: Vec<Container>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Container {
+    name: String,
+    image: Option<String>,
+    args: Option<Vec<String>>,
+    env: Option<Vec<EnvVar>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeploymentStatus {
+    ready_replicas: Option<i32>,
+}
+
 /// All of them: those with the operator's own label, and those of versions that had none.
 pub async fn find(client: &Client) -> Result<Vec<Installed>, ClusterError> {
     let (key, value) = OPERATOR_LABEL;
-    let api: Api<Deployment> = Api::all(client.clone());
+    let api: Api<DeploymentOutline> = Api::all(client.clone());
     let mut found = BTreeMap::new();
     for selector in [OWN_LABEL.to_owned(), format!("{key}={value}")] {
         let params = ListParams::default().labels(&selector);
@@ -64,18 +106,17 @@ pub async fn find(client: &Client) -> Result<Vec<Installed>, ClusterError> {
 }
 
 impl Installed {
-    fn of(deployment: Deployment) -> Self {
+    fn of(deployment: DeploymentOutline) -> Self {
         let (namespace, name) = (
             deployment.namespace().unwrap_or_default(),
             deployment.name_any(),
         );
         let release = deployment.labels().get(RELEASE_LABEL).cloned();
-        let spec = deployment.spec.unwrap_or_default();
+        let (spec, status) = (deployment.spec, deployment.status.unwrap_or_default());
         let labels = spec.selector.match_labels.unwrap_or_default();
         let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
-        let pod = spec.template.spec.unwrap_or_default();
+        let pod = spec.template.spec;
         let container = own_container(pod.containers);
-        let status = deployment.status.unwrap_or_default();
         Self {
             namespace,
             name,

@@ -4,9 +4,18 @@ use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
+use serde::Deserialize;
 
 use super::client::call;
 use super::error::ClusterError;
+use super::outline::{Outline, Unread};
+
+type PodOutline = Outline<Pod, Unread, PodStatus>;
+
+#[derive(Debug, Clone, Deserialize)]
+struct PodStatus {
+    phase: Option<String>,
+}
 
 /// The metrics of each running pod with these labels, which it serves on this port.
 pub async fn metrics(
@@ -15,15 +24,12 @@ pub async fn metrics(
     selector: &str,
     port: u16,
 ) -> Result<Vec<String>, ClusterError> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let api: Api<PodOutline> = Api::namespaced(client.clone(), namespace);
     let params = ListParams::default().labels(selector);
     let pods = call("list the operator's pods", api.list(&params)).await?;
     let mut pages = Vec::new();
     for pod in pods {
-        let phase = pod
-            .status
-            .as_ref()
-            .and_then(|status| status.phase.as_deref());
+        let phase = pod.status.as_ref().and_then(|it| it.phase.as_deref());
         if phase != Some("Running") {
             continue;
         }

@@ -34,8 +34,8 @@ const COMPARED: Duration = Duration::from_mins(10);
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 /// How often a namespace without objects is looked for.
 const LOOKED_FOR: Duration = Duration::from_secs(20);
-/// How many objects are compared at once.
-const PAGE: u32 = 500;
+/// How many objects a page of a list has. It is in memory some times over while it is read, with what is passed over of each object.
+const PAGE: u32 = 100;
 /// The shortest and the longest time from one try that failed to the next.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// A failure that comes so much later than the one before has nothing to do with it.
@@ -97,7 +97,7 @@ impl Watched {
 
     /// What the watch brings, for ever. After a failure it goes on where it was.
     pub fn events(&self) -> BoxStream<'static, watcher::Result<StoredEvent>> {
-        let mut config = watcher::Config::default();
+        let mut config = watcher::Config::default().page_size(PAGE);
         config.label_selector.clone_from(&self.selector);
         let (api, anew, seen) = (
             self.api.clone(),

@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
             if !leftover.is_ours {
-                return leftover.report_unproven(context).await;
+                return leftover.report_unproven(context);
             }
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
@@ -89,14 +89,11 @@ impl Drop for Unfinished {
 
 impl Leftover {
     /// Nothing is asked or deleted for a record that anybody may have written.
-    async fn report_unproven(&self, context: &Context) {
+    fn report_unproven(&self, context: &Context) {
         let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
         warn!(object = self.name(), "{note}");
         let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
-        context
-            .events
-            .publish(&self.object, tone, reason, note)
-            .await;
+        context.events.publish(&self.object, tone, reason, note);
         context.memories.forget(&parse::uid(&self.object));
     }
 

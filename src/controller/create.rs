@@ -84,7 +84,7 @@ impl Reconciliation<'_> {
         match landed? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
-                    self.report_removed().await;
+                    self.report_removed();
                 }
                 Ok(next)
             }
@@ -111,11 +111,11 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Told once the outcome is written, which an event must not hold up.
-    async fn report_removed(&mut self) {
+    /// Told once the outcome is written.
+    fn report_removed(&self) {
         self.context.metrics.drift_repaired();
         let note = "The callback was removed at the cloud; it is created again.";
-        self.tell(Tone::Warning, Reason::Drifted, note).await;
+        self.tell(Tone::Warning, Reason::Drifted, note);
     }
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 
 use crate::api::RecordingCallback;
@@ -12,7 +11,8 @@ use crate::controller::leftover::Leftover;
 use crate::controller::{ObjectEvent, ObjectStore};
 use crate::declared::parse;
 
-type Uids = HashMap<ObjectRef<RecordingCallback>, String>;
+/// UIDs by `namespace/name`.
+type Uids = HashMap<String, String>;
 
 /// Keeps the index up to date with one watch.
 pub(super) struct IndexUpdater {
@@ -115,6 +115,7 @@ impl IndexUpdater {
 }
 
 /// An object's name and UID.
-fn named(object: &RecordingCallback) -> (ObjectRef<RecordingCallback>, String) {
-    (ObjectRef::from_obj(object), parse::uid(object))
+fn named(object: &RecordingCallback) -> (String, String) {
+    let meta = parse::object(object);
+    (format!("{}/{}", meta.namespace, meta.name), meta.uid)
 }

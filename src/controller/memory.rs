@@ -25,9 +25,11 @@ use crate::platform::account::AccountKey;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
 use crate::terms::failure::Failure;
 
-/// The memories of all objects, by UID.
+/// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
 #[derive(Default)]
-pub(super) struct Memories(Mutex<HashMap<String, ObjectMemory>>);
+pub(super) struct Memories(Mutex<Table>);
+
+type Table = HashMap<String, Box<ObjectMemory>>;
 
 #[derive(Default)]
 pub(super) struct ObjectMemory {
@@ -91,7 +93,11 @@ pub(super) struct ObjectMemory {
 impl Memories {
     /// Does something with the memory of an object.
     pub(super) fn with<T>(&self, uid: &str, act: impl FnOnce(&mut ObjectMemory) -> T) -> T {
-        act(self.lock().entry(uid.to_owned()).or_default())
+        let mut memories = self.lock();
+        if let Some(memory) = memories.get_mut(uid) {
+            return act(memory);
+        }
+        act(memories.entry(uid.to_owned()).or_default())
     }
 
     /// Forgets an object that is gone or no longer ours to serve.
@@ -159,7 +165,7 @@ impl Memories {
         self.with(uid, |memory| Arc::clone(&memory.changed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectMemory>> {
+    fn lock(&self) -> MutexGuard<'_, Table> {
         lock(&self.0)
     }
 }

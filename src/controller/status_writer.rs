@@ -49,7 +49,7 @@ impl Reconciliation<'_> {
         let objects = &self.context.objects;
         match objects.write_status(&self.object, &version, &status).await {
             Ok(object) => {
-                self.note_status_written(object, status).await;
+                self.note_status_written(object, status);
                 Ok(true)
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
@@ -119,7 +119,7 @@ impl Reconciliation<'_> {
                 .await;
             let verdict = match written {
                 Ok(object) => {
-                    self.note_status_written(object, status).await;
+                    self.note_status_written(object, status);
                     return Ok(CreateOutcomeWrite::Written);
                 }
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
@@ -179,7 +179,7 @@ impl Reconciliation<'_> {
     }
 
     /// A write of ours went through: remembers the object as it is now, and tells a transition.
-    pub(super) async fn note_status_written(&mut self, object: RecordingCallback, status: Status) {
+    pub(super) fn note_status_written(&mut self, object: RecordingCallback, status: Status) {
         let before = self.stored();
         self.has_acted = true;
         self.facts.status = status;
@@ -219,7 +219,7 @@ impl Reconciliation<'_> {
             request_id = self.facts.status.request_id.as_deref().unwrap_or_default(),
             "{message}"
         );
-        self.tell(tone, reason, &message).await;
+        self.tell(tone, reason, &message);
     }
 
     /// The wait that the status announces begins now, by the monotonic clock.
@@ -237,12 +237,10 @@ impl Reconciliation<'_> {
     }
 
     /// Publishes an event about the object.
-    pub(super) async fn tell(&mut self, tone: Tone, reason: Reason, note: &str) {
-        self.turn.let_others_go().await;
+    pub(super) fn tell(&self, tone: Tone, reason: Reason, note: &str) {
         self.context
             .events
-            .publish(&self.object, tone, reason, note)
-            .await;
+            .publish(&self.object, tone, reason, note);
     }
 
     /// The object as a write of ours, or a fresh read, returned it.

@@ -187,7 +187,7 @@ impl Reconciliation<'_> {
                 "The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.",
                 row.id
             );
-            self.tell(Tone::Normal, Reason::Adopted, &note).await;
+            self.tell(Tone::Normal, Reason::Adopted, &note);
         }
         Ok(RoundEnd::Again)
     }

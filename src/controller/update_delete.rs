@@ -68,7 +68,7 @@ impl Reconciliation<'_> {
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
-            self.tell(Tone::Warning, Reason::Drifted, &note).await;
+            self.tell(Tone::Warning, Reason::Drifted, &note);
         }
         let told = Receipt {
             http_status: Some(answer.http_status),
@@ -281,7 +281,7 @@ impl Reconciliation<'_> {
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
                 Ok(object) => {
-                    self.note_status_written(object, status).await;
+                    self.note_status_written(object, status);
                     return Ok(next);
                 }
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
@@ -341,7 +341,7 @@ impl Reconciliation<'_> {
         if let Some(id) = retained {
             info!(object = %self.name(), remote_id = id, "the object is let go; its callback stays at the cloud");
             let note = format!("The object is let go; the callback {id} stays at the cloud.");
-            self.tell(Tone::Normal, Reason::Retained, &note).await;
+            self.tell(Tone::Normal, Reason::Retained, &note);
         }
         Ok(RoundEnd::OnChange)
     }

@@ -2,7 +2,7 @@
 //! who of them owns the place is `plan::ownership`'s.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
@@ -29,22 +29,25 @@ pub struct Index {
 /// Region and project id.
 type RegionProject = (String, String);
 
+/// UIDs in their order; of one object most of the time, for which a tree would be large.
+#[derive(Default)]
+struct Uids(Vec<Arc<str>>);
+
+/// There are many entries: what they have in common is there once, and the room that a table keeps for more is none for whole entries.
 #[derive(Default)]
 struct Tables {
-    entries: HashMap<String, IndexEntry>,
-    places: HashMap<Place, BTreeSet<String>>,
-    ids: HashMap<String, BTreeSet<String>>,
+    entries: HashMap<Arc<str>, Box<IndexEntry>>,
+    places: HashMap<Arc<Place>, Uids>,
+    ids: HashMap<Arc<str>, Uids>,
 }
 
 /// What the index keeps of one object.
-#[derive(Clone)]
 struct IndexEntry {
-    object: ObjectRef<RecordingCallback>,
-    place: Place,
-    id: Option<String>,
-    project: Option<RegionProject>,
+    place: Arc<Place>,
+    id: Option<Arc<str>>,
+    project: Option<Arc<RegionProject>>,
     /// Where a look with its own credentials succeeded.
-    looked: Option<RegionProject>,
+    looked: Option<Arc<RegionProject>>,
     /// Whether those that came after it fail.
     looks_fail: bool,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
@@ -59,6 +62,12 @@ struct IndexEntry {
 }
 
 impl IndexEntry {
+    /// Which object it is.
+    fn object(&self) -> ObjectRef<RecordingCallback> {
+        let (namespace, name) = self.candidate.name.split_once('/').unwrap_or_default();
+        ObjectRef::new(name).within(namespace)
+    }
+
     /// What others who want the same place go by.
     fn claim(&self) -> ClaimKey<'_> {
         let Candidate { open, deleting, .. } = self.candidate;
@@ -69,7 +78,7 @@ impl IndexEntry {
     /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
     /// may write a record with credentials that never work.
     fn as_candidate(&self, project: &RegionProject, reservation: Duration) -> Candidate {
-        let looked = self.looked.as_ref() == Some(project);
+        let looked = self.looked.as_deref() == Some(project);
         let blind = looked && self.looks_fail;
         let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < reservation;
         Candidate {
@@ -99,7 +108,7 @@ impl Index {
         let mut tables = self.lock();
         if tables
             .entries
-            .get(&uid)
+            .get(uid.as_str())
             .is_some_and(|entry| entry.version > version)
         {
             return Vec::new();
@@ -120,13 +129,17 @@ impl Index {
         let project = status
             .target
             .map(|target| (target.region, target.project_id))
-            .or_else(|| record.map(|record| (record.target.region, record.target.project_id)))
-            .or_else(|| before.as_ref().and_then(|entry| entry.project.clone()));
+            .or_else(|| record.map(|record| (record.target.region, record.target.project_id)));
+        let known = before.as_ref().and_then(|entry| entry.project.clone());
+        let project = match (project, known) {
+            (Some(project), Some(known)) if *known == project => Some(known),
+            (Some(project), _) => Some(Arc::new(project)),
+            (None, known) => known,
+        };
         let let_go = meta.deleting && !meta.finalizer;
         let id = status.callback_id.filter(|_| !let_go);
         let entry = IndexEntry {
-            object: ObjectRef::from_obj(object),
-            place: parse::place(&object.spec),
+            place: Arc::new(parse::place(&object.spec)),
             project,
             looked: before.as_ref().and_then(|entry| entry.looked.clone()),
             looks_fail: before.as_ref().is_some_and(|entry| entry.looks_fail),
@@ -146,18 +159,18 @@ impl Index {
                 looked: false,
                 deleting: meta.deleting,
             },
-            id,
+            id: id.map(Arc::from),
             version,
         };
         let claimed = before
             .as_ref()
-            .map_or(ClaimKey::default(), IndexEntry::claim);
+            .map_or(ClaimKey::default(), |entry| entry.claim());
         let others = if entry.claim() == claimed {
             Vec::new()
         } else {
             tables.at(&entry.place)
         };
-        tables.add(entry);
+        tables.add(Box::new(entry));
         others
     }
 
@@ -174,7 +187,9 @@ impl Index {
     pub fn note_look(&self, uid: &str, target: &Target) {
         if let Some(entry) = self.lock().entries.get_mut(uid) {
             let project = (target.region.clone(), target.project_id.clone());
-            entry.looked = Some(project.clone());
+            let known = entry.project.take().filter(|known| **known == project);
+            let project = known.unwrap_or_else(|| Arc::new(project));
+            entry.looked = Some(Arc::clone(&project));
             entry.project = Some(project);
             entry.looks_fail = false;
         }
@@ -206,7 +221,9 @@ impl Index {
     /// The domains that these objects name.
     pub fn domains(&self, uids: &BTreeSet<String>) -> BTreeSet<String> {
         let tables = self.lock();
-        let entries = uids.iter().filter_map(|uid| tables.entries.get(uid));
+        let entries = uids
+            .iter()
+            .filter_map(|uid| tables.entries.get(uid.as_str()));
         entries
             .map(|entry| entry.place.domain().to_owned())
             .collect()
@@ -229,17 +246,23 @@ impl Index {
         let candidates: Vec<Candidate> = tables
             .places
             .get(place)?
+            .0
             .iter()
             .filter_map(|other| tables.entries.get(other))
             .filter(|entry| !entry.observes && !entry.let_go)
-            .filter(|entry| entry.candidate.uid == uid || entry.project.as_ref() == Some(&project))
+            .filter(|entry| {
+                entry.candidate.uid == uid || entry.project.as_deref() == Some(&project)
+            })
             .map(|entry| entry.as_candidate(&project, self.reservation))
             .collect();
         find_owner(&candidates)
             .filter(|owner| owner.uid != uid)
             .map(|owner| OtherOwner {
                 name: owner.name.clone(),
-                id: tables.entries.get(&owner.uid).and_then(|it| it.id.clone()),
+                id: tables
+                    .entries
+                    .get(owner.uid.as_str())
+                    .and_then(|it| it.id.as_deref().map(str::to_owned)),
                 deleting: owner.deleting,
                 unproven: !owner.holds && !owner.looked,
             })
@@ -256,7 +279,7 @@ impl Index {
             tables
                 .ids
                 .get(*id)
-                .is_some_and(|holders| holders.iter().any(|holder| holder != uid))
+                .is_some_and(|holders| holders.0.iter().any(|holder| **holder != *uid))
         })
         .map(str::to_owned)
         .collect()
@@ -270,31 +293,31 @@ impl Index {
 impl Tables {
     /// The objects that want this place.
     fn at(&self, place: &Place) -> Vec<ObjectRef<RecordingCallback>> {
-        let users = self.places.get(place).into_iter().flatten();
+        let users = self.places.get(place).map(|users| users.0.iter());
         users
+            .into_iter()
+            .flatten()
             .filter_map(|user| self.entries.get(user))
-            .map(|entry| entry.object.clone())
+            .map(|entry| entry.object())
             .collect()
     }
 
-    fn add(&mut self, entry: IndexEntry) {
-        let uid = entry.candidate.uid.clone();
-        self.places
-            .entry(entry.place.clone())
-            .or_default()
-            .insert(uid.clone());
+    fn add(&mut self, entry: Box<IndexEntry>) {
+        let uid: Arc<str> = entry.candidate.uid.as_str().into();
+        let users = self.places.entry(Arc::clone(&entry.place)).or_default();
+        users.insert(&uid);
         if let Some(id) = &entry.id {
-            self.ids.entry(id.clone()).or_default().insert(uid.clone());
+            self.ids.entry(Arc::clone(id)).or_default().insert(&uid);
         }
         self.entries.insert(uid, entry);
     }
 
-    fn take(&mut self, uid: &str) -> Option<IndexEntry> {
+    fn take(&mut self, uid: &str) -> Option<Box<IndexEntry>> {
         let entry = self.entries.remove(uid)?;
-        let without = |users: Option<&mut BTreeSet<String>>| {
+        let without = |users: Option<&mut Uids>| {
             users.is_some_and(|users| {
                 users.remove(uid);
-                users.is_empty()
+                users.0.is_empty()
             })
         };
         if without(self.places.get_mut(&entry.place)) {
@@ -306,6 +329,23 @@ impl Tables {
             self.ids.remove(id);
         }
         Some(entry)
+    }
+}
+
+impl Uids {
+    fn insert(&mut self, uid: &Arc<str>) {
+        if let Err(at) = self.0.binary_search(uid) {
+            if self.0.is_empty() {
+                self.0.reserve_exact(1);
+            }
+            self.0.insert(at, Arc::clone(uid));
+        }
+    }
+
+    fn remove(&mut self, uid: &str) {
+        if let Ok(at) = self.0.binary_search_by(|other| (**other).cmp(uid)) {
+            self.0.remove(at);
+        }
     }
 }
 

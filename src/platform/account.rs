@@ -1,6 +1,7 @@
 //! The account that one credential means at one project, and whom the cloud counts its calls for. Values only.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ring::digest;
 use secrecy::ExposeSecret;
@@ -26,7 +27,7 @@ pub struct Account {
 
 /// Equal for the same target and whole credential.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountKey(Vec<u8>);
+pub struct AccountKey(Arc<[u8]>);
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +49,7 @@ impl Account {
     pub fn new(target: Target, credential: Credential, iam_endpoint: String) -> Self {
         let whole = length_prefixed(&[&target.endpoint, &target.region, &target.project_id]);
         let whole = [whole, credential.unambiguous()].concat();
-        let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().to_vec());
+        let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().into());
         let identity = Identity::new(&target.endpoint, &credential);
         Self {
             target,

@@ -13,7 +13,8 @@ use tower::{BoxError, Service, ServiceExt as _};
 
 use crate::lock::lock;
 
-/// The longest page, in bytes: 500 usual objects have as many. It is in memory some times over while it is read.
+/// The longest page, in bytes: 500 usual objects have as many, of which fewer are asked for. It is in memory some times over while it is
+/// read.
 const LONGEST: usize = 2 * 1024 * 1024;
 /// A page that was too long is asked for again with so many times fewer objects.
 const FEWER: u32 = 2;

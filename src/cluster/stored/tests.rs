@@ -32,7 +32,7 @@ fn record(attempts: usize) -> String {
     };
     let content = crate::plan::facts::content::Content {
         url: Some(format!("https://hooks.example.com/{}", "é".repeat(2022))),
-        events: crate::api::EVENTS.map(str::to_owned).into(),
+        events: crate::api::EVENTS.map(str::to_owned).into_iter().collect(),
         sign_type: "HMACSHA256".to_owned(),
     };
     let attempt = |number: usize| {

@@ -149,7 +149,7 @@ fn row(facts: &Facts, id: &str, as_spec: bool, time: &str) -> Row {
     let wanted = facts.desired.as_ref().ok().filter(|_| as_spec);
     let other = Content {
         url: Some("https://foreign.example.com/".to_owned()),
-        events: EventSet::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        events: EventSet::from(vec!["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     };
     let content = wanted.map_or(other, |desired| desired.content.clone());

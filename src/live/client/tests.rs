@@ -41,7 +41,7 @@ fn place() -> Place {
 fn content() -> Content {
     Content {
         url: Some("https://hooks.example.com/record".to_owned()),
-        events: EventSet::from(["RECORD_FILE_COMPLETE".to_owned()]),
+        events: EventSet::from(vec!["RECORD_FILE_COMPLETE".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     }
 }

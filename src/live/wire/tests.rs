@@ -17,7 +17,7 @@ fn place() -> Place {
 fn a_request_names_every_field_that_is_ours_and_no_other() {
     let mut content = Content {
         url: Some("https://hooks.example.com/record".to_owned()),
-        events: EventSet::from(["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
+        events: EventSet::from(vec!["RECORD_OVER".to_owned(), "RECORD_FAILED".to_owned()]),
         sign_type: "HMACSHA256".to_owned(),
     };
     let sent = |content: &Content, key| -> Value {
@@ -55,7 +55,12 @@ fn a_full_row_is_read_and_unknown_fields_and_events_do_no_harm() {
         row.content.url.as_deref(),
         Some("https://hooks.example.com/record")
     );
-    assert!(row.content.events.unwrap().contains("RECORD_START"));
+    assert!(
+        row.content
+            .events
+            .unwrap()
+            .contains(&"RECORD_START".to_owned())
+    );
     assert_eq!(row.content.sign_type.as_deref(), Some("MD5"));
     assert_eq!(row.create_time.unwrap().to_string(), "2020-03-02T08:59:45Z");
     assert_eq!(row.update_time.unwrap().to_string(), "2020-03-09T08:59:45Z");

@@ -4,14 +4,59 @@
 //! Everything here names every field on both sides: a field that is added does not compile until each of these places is decided.
 //! Outside it are only the words of others: the spec (`declared::parse`, `import`) and the cloud's API (`live::wire`).
 
-use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::status::{RemoteStatus, SentStatus};
 
 /// A subscription: a set of event names. The cloud keeps an order, which has no meaning.
-pub type EventSet = BTreeSet<String>;
+///
+/// A list in order: a tree would have room for eleven of the one or two that there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<String>")]
+pub struct EventSet(Vec<String>);
+
+impl Deref for EventSet {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<Vec<String>> for EventSet {
+    fn from(mut events: Vec<String>) -> Self {
+        events.sort_unstable();
+        events.dedup();
+        events.shrink_to_fit();
+        Self(events)
+    }
+}
+
+impl FromIterator<String> for EventSet {
+    fn from_iter<I: IntoIterator<Item = String>>(events: I) -> Self {
+        events.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+impl<'a> IntoIterator for &'a EventSet {
+    type Item = &'a String;
+    type IntoIter = std::slice::Iter<'a, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for EventSet {
+    type Item = String;
+    type IntoIter = std::vec::IntoIter<String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
 
 /// What a callback is to say, or what was sent. As JSON it is a part of each attempt of a record: what was written once must stay
 /// readable, so a new field is one that may be absent.
@@ -211,7 +256,7 @@ fn canonical_url(url: &str) -> String {
 }
 
 fn joined(events: &EventSet) -> String {
-    events.iter().cloned().collect::<Vec<_>>().join(", ")
+    events.join(", ")
 }
 
 #[cfg(test)]
@@ -226,7 +271,7 @@ mod tests {
     fn content() -> Content {
         Content {
             url: Some("https://hooks.example.com/record".to_owned()),
-            events: EventSet::from(["RECORD_FAILED".to_owned(), "RECORD_OVER".to_owned()]),
+            events: EventSet::from(vec!["RECORD_FAILED".to_owned(), "RECORD_OVER".to_owned()]),
             sign_type: "MD5".to_owned(),
         }
     }
@@ -235,7 +280,7 @@ mod tests {
     fn others() -> [Content; 3] {
         let mut others = [content(), content(), content()];
         others[0].url = None;
-        others[1].events = EventSet::from(["RECORD_OVER".to_owned()]);
+        others[1].events = EventSet::from(vec!["RECORD_OVER".to_owned()]);
         "HMACSHA256".clone_into(&mut others[2].sign_type);
         others
     }

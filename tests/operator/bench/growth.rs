@@ -210,7 +210,7 @@ async fn lists_anew() {
     let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410, "message": "too old"});
     let told = format!("{{\"type\":\"ERROR\",\"object\":{expired}}}");
     proxy.watches(StreamOrder::Say(told));
-    let pages = count.div_ceil(500);
+    let pages = count.div_ceil(100);
     eventually("all are listed anew", LONG, async || {
         (lists() > before + pages).then_some(())
     })
