@@ -30,6 +30,7 @@ use crate::login::secret;
 use crate::login::{Login, LoginError};
 use crate::metrics::Metrics;
 use crate::plan::facts::conditions;
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CloudAccess, SignKeyState};
 use crate::platform::account::{Account as Identified, AccountKey};
@@ -216,9 +217,15 @@ impl AccountRegistry {
         }
     }
 
-    /// A refusal that an earlier process wrote into the status counts here, too.
+    /// A refusal that an earlier process wrote into the status counts here, too. Asked when the object is first seen: what is told later
+    /// is this process's own, which knows better, and by a clock that no `Date` moves.
     fn inherit_refusal(&self, object: &RecordingCallback, credential: &Credential, digest: &str) {
-        let Some(status) = &object.status else { return };
+        let is_first = self.memories.with(&parse::uid(object), |memory| {
+            !std::mem::replace(&mut memory.has_inherited, true)
+        });
+        let Some(status) = object.status.as_ref().filter(|_| is_first) else {
+            return;
+        };
         let refused = status.last_operation.as_ref().and_then(|last| last.time);
         if let Some(refused) = refused
             && status.rejected_credential.as_deref() == Some(digest)
@@ -305,6 +312,15 @@ impl AccountRegistry {
             None => BTreeSet::new(),
         });
         SharedAccount::new(login, Arc::clone(&self.client), bucket, gate, domains)
+    }
+
+    /// A write of ours at this place was handed over: what any account of the project has seen of it is void.
+    pub(super) fn void_place(&self, target: &Target, place: &Place) {
+        for account in lock(&self.accounts).all() {
+            if account.target().same_project(target) {
+                account.looks().void_place(place);
+            }
+        }
     }
 
     /// The barrier of a project at an endpoint.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::account::SharedAccount;
@@ -32,6 +32,8 @@ use crate::terms::failure::{Class, Failure};
 
 /// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
 const LONGEST: Duration = Duration::from_hours(1);
+/// How long one try may take, which holds a slot.
+const ATTEMPT_LIMIT: Duration = Duration::from_mins(2);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
 
@@ -108,17 +110,23 @@ impl Leftover {
     async fn clear_away(&self, context: &Context, slots: &CleanUpSlots) {
         let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
-        let _own = slots.of_namespace(self).await;
+        let own = slots.of_namespace(self).await;
         // What only left the selector is there still, and needs no slot of all.
         if let Ok(true) = self.is_there(context).await {
             info!(object = name, remote_id, "{STILL_THERE}");
             return;
         }
-        let _slot = slots.of_all(self).await;
+        drop(own);
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
         loop {
-            match Box::pin(self.attempt(context, &mut deleted)).await {
+            // Only while it is tried: those that fail again and again must leave room for the others.
+            let slots = (slots.of_namespace(self).await, slots.of_all(self).await);
+            let attempt = timeout(ATTEMPT_LIMIT, Box::pin(self.attempt(context, &mut deleted)));
+            let late = || AttemptEnd::Problem("it took too long".to_owned());
+            let end = attempt.await.unwrap_or_else(|_| late());
+            drop(slots);
+            match end {
                 AttemptEnd::Done(end) => {
                     info!(object = name, remote_id, "{end}");
                     return;
@@ -245,7 +253,7 @@ impl Leftover {
         let deadline = context.deadline(context.request_timeout);
         let call = account.delete(token.charged_to(&budget), id, deadline);
         let reply = run.turn.wait_without_slot(call).await;
-        account.looks().void_place(&place);
+        context.accesses.void_place(account.target(), &place);
         let Err(failure) = reply else {
             info!(
                 remote_id = id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::account::SharedAccount;
@@ -39,6 +39,8 @@ use crate::terms::failure::{Class, Failure, Operation};
 const DOUBTS: Duration = Duration::from_mins(1);
 /// Beside the request timeout, how long an attempt may take from its record to its end.
 const MARGIN: Duration = Duration::from_secs(2);
+/// How long a callback is looked for that the cloud made without naming it, before that is told.
+const FOUND_WITHIN: Duration = Duration::from_secs(5);
 
 impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
@@ -62,10 +64,11 @@ impl Reconciliation<'_> {
         if !self.may_create(&account, &desired) {
             return Ok(RoundEnd::Again);
         }
+        let begun = Instant::now();
         let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
             return Ok(RoundEnd::Again);
         };
-        let deadline = self.deadline(&account, attempt.at);
+        let deadline = self.deadline(&account, attempt.at, begun);
         let reply = self
             .post(&account, &desired, &record, token, deadline)
             .await;
@@ -212,20 +215,19 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Until when a request may be handed over and waited for, from the moment that it was planned at.
-    pub(super) fn deadline(&self, account: &SharedAccount, planned: jiff::Timestamp) -> Deadline {
+    /// Until when a request may be handed over and waited for, from the moment that it was planned at. Of both clocks the one counts by
+    /// which more has passed: the cloud's may be corrected meanwhile, this machine's stands still while it sleeps.
+    pub(super) fn deadline(
+        &self,
+        account: &SharedAccount,
+        planned: jiff::Timestamp,
+        begun: Instant,
+    ) -> Deadline {
         let limit = MARGIN + self.context.request_timeout;
-        let passed = self
-            .context
-            .clock
-            .now(&account.target().endpoint)
-            .duration_since(planned);
-        let passed = if passed.is_negative() {
-            Duration::ZERO
-        } else {
-            passed.unsigned_abs()
-        };
-        self.context.deadline(limit.saturating_sub(passed))
+        let now = self.context.clock.now(&account.target().endpoint);
+        let passed = Duration::try_from(now.duration_since(planned)).unwrap_or_default();
+        self.context
+            .deadline(limit.saturating_sub(passed.max(begun.elapsed())))
     }
 
     async fn post(
@@ -252,7 +254,9 @@ impl Reconciliation<'_> {
             !failure.class.may_have_happened() && failure.class != Class::Exists
         });
         if !made_nothing {
-            account.looks().void_place(&desired.place);
+            self.context
+                .accesses
+                .void_place(account.target(), &desired.place);
             self.note_wrote();
         }
         reply
@@ -354,11 +358,9 @@ impl Reconciliation<'_> {
             namespace: self.facts.object.namespace.clone(),
             budget,
         };
-        let seen = self
-            .turn
-            .wait_without_slot(account.looks().look(ask))
-            .await
-            .ok()?;
+        // The outcome is known: to wait longer for its id than for an answer would keep an edit, a delete or an uninstall waiting.
+        let look = timeout(FOUND_WITHIN, account.looks().look(ask));
+        let seen = self.turn.wait_without_slot(look).await.ok()?.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         self.facts.claimed_elsewhere = self
             .context

@@ -51,6 +51,8 @@ pub(super) struct ObjectMemory {
     pub(super) decided: Option<Inputs>,
     /// What they said when the round under way began.
     pub(super) deciding: Option<Inputs>,
+    /// Whether an earlier process told of a refused credential was asked.
+    pub(super) has_inherited: bool,
     /// The credentials that served last.
     pub(super) account: Option<Arc<SharedAccount>>,
     /// When a look is to be made again that came too soon to count.

@@ -10,11 +10,12 @@ use super::allowance::CallPurpose;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::ClusterError;
 use crate::controller::account_registry::AccountLookup;
-use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
+use crate::login::secret;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState};
+use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState, conditions};
 use crate::plan::step::Look;
 use crate::plan::step::settled;
 
@@ -31,21 +32,18 @@ impl Reconciliation<'_> {
             let refreshed = self
                 .wait(context.accesses.refresh(&object, needs_key))
                 .await;
-            let Ok(refreshed) = refreshed else {
-                return Ok(Some(RoundEnd::Again));
-            };
-            refreshed?;
+            match refreshed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.without_secrets(error),
+                Err(ObjectChanged) => return Ok(Some(RoundEnd::Again)),
+            }
         }
         let Ok(read) = self.wait(context.accesses.read(&object, needs_key)).await else {
             return Ok(Some(RoundEnd::Again));
         };
         let read = match read {
-            // That it is suspended is told all the same; whether as it was is not known.
-            Err(error) if is_suspended => {
-                self.facts.key = SignKeyState::Missing(error.to_string());
-                return Ok(None);
-            }
-            read => read?,
+            Ok(read) => read,
+            Err(error) => return self.without_secrets(error),
         };
         // What was not known when the round began is compared now: a round that ends well has decided on it.
         self.compare(Some(read.inputs));
@@ -61,6 +59,35 @@ impl Reconciliation<'_> {
         };
         self.sign_key = read.sign_key;
         self.use_account(entry);
+        Ok(None)
+    }
+
+    /// The API server does not say what is in a Secret. That is told, and a delete goes on by the last good credentials; only what is
+    /// settled is as it was, and nothing of it is decided.
+    fn without_secrets(&mut self, error: ClusterError) -> Result<Option<RoundEnd>, ClusterError> {
+        let facts = &self.facts;
+        let is_settled = conditions::is_ready(&facts.status) && !facts.is_new_generation();
+        let is_told = facts.object.deleting || facts.policies.suspend;
+        if is_settled && !is_told {
+            return Err(error);
+        }
+        let names: Vec<String> = secret::uses(&self.object)
+            .into_keys()
+            .map(|(_, name)| name)
+            .collect();
+        let sentence = format!(
+            "What the Secrets say that the spec names ({}) is not known: {error}",
+            names.join(", ")
+        );
+        // Of what is suspended it is asked whether its key is the one that was sent, which what was read once does not tell.
+        if self.facts.policies.suspend || self.facts.key == SignKeyState::Unread {
+            self.facts.key = SignKeyState::Missing(sentence.clone());
+        }
+        self.use_account(AccountLookup {
+            access: CloudAccess::Ambiguous(sentence),
+            account: None,
+            digest: None,
+        });
         Ok(None)
     }
 

@@ -23,6 +23,7 @@ mod object;
 mod oracles;
 mod outage;
 mod overtaken;
+mod patience;
 mod refused;
 mod rewrites;
 mod script;

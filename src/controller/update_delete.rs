@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use crate::api::status::Status;
@@ -38,15 +38,16 @@ impl Reconciliation<'_> {
         let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
-        let Some((token, planned)) = self.go_ahead(&account).await? else {
+        let Some((token, planned, begun)) = self.go_ahead(&account).await? else {
             return Ok(RoundEnd::Again);
         };
-        let deadline = self.deadline(&account, planned);
+        let deadline = self.deadline(&account, planned, begun);
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
-        account.looks().void_place(&desired.place);
+        let accounts = &self.context.accesses;
+        accounts.void_place(account.target(), &desired.place);
         let Some(reply) = reply else {
             return Ok(RoundEnd::Again);
         };
@@ -84,7 +85,7 @@ impl Reconciliation<'_> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(RoundEnd::Again));
         };
-        let Some((token, planned)) = self.go_ahead(&account).await? else {
+        let Some((token, planned, begun)) = self.go_ahead(&account).await? else {
             return Ok(Some(RoundEnd::Again));
         };
         self.load_crd().await;
@@ -92,11 +93,12 @@ impl Reconciliation<'_> {
             let soon = RoundEnd::After(Duration::from_secs(30));
             return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
         }
-        let deadline = self.deadline(&account, planned);
+        let deadline = self.deadline(&account, planned, begun);
         let call = account.delete(token, id, deadline);
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
-        account.looks().void_place(&parse::place(&self.object.spec));
+        let place = parse::place(&self.object.spec);
+        self.context.accesses.void_place(account.target(), &place);
         let Some(reply) = reply else {
             return Ok(Some(RoundEnd::Again));
         };
@@ -158,13 +160,14 @@ impl Reconciliation<'_> {
     async fn go_ahead(
         &mut self,
         account: &Arc<SharedAccount>,
-    ) -> Result<Option<(Token, Timestamp)>, ClusterError> {
+    ) -> Result<Option<(Token, Timestamp, Instant)>, ClusterError> {
         let Ok(token) = self.token(account, CallPurpose::Change).await? else {
             return Ok(None);
         };
         // What was noticed has to be found again by the next plan, if this one comes to nothing.
         self.is_interrupted = true;
         let planned = self.context.clock.now(&account.target().endpoint);
+        let begun = Instant::now();
         let meta = self.facts.object.clone();
         if self.sign_key.is_some() && !meta.deleting {
             let (context, object) = (self.context, Arc::clone(&self.object));
@@ -193,7 +196,7 @@ impl Reconciliation<'_> {
         self.remember(object);
         let may = same && self.context.leadership.fresh();
         self.is_interrupted = !may;
-        Ok(may.then_some((token, planned)))
+        Ok(may.then_some((token, planned, begun)))
     }
 
     /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.
@@ -242,11 +245,9 @@ impl Reconciliation<'_> {
             return Ok(false);
         };
         let token = token.charged_to(&self.budget());
-        Ok(self
-            .turn
-            .wait_without_slot(account.get_by_id(token, id))
-            .await
-            == GetResult::Gone)
+        let shown = timeout(self.context.request_timeout, account.get_by_id(token, id));
+        let shown = self.turn.wait_without_slot(shown).await;
+        Ok(shown.is_ok_and(|shown| shown == GetResult::Gone))
     }
 
     /// Tells a failed call, and comes back when its backoff ends.

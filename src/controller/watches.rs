@@ -189,8 +189,10 @@ pub(super) async fn run(
     let start = async {
         let answered = join_all(watches.iter().map(|watch| watch.is_answered()));
         // Who is late is told by the probes.
-        let _ = timeout(PATIENCE, answered).await;
-        raise(listed, Listed::WhatCanBe);
+        let answered = timeout(PATIENCE, answered).await;
+        let is_all = |all: Vec<Knowledge>| all.iter().all(|known| *known == Knowledge::Objects);
+        let all = answered.is_ok_and(is_all);
+        raise(listed, if all { Listed::All } else { Listed::WhatCanBe });
         info!("all objects are listed that can be");
     };
     let recall = join_all(watches.iter().map(|watch| watch.recall(context)));

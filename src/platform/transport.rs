@@ -9,6 +9,7 @@ mod http_transport;
 mod no_proxy;
 mod probe;
 mod proxy;
+mod single;
 mod trust;
 mod tunnel;
 

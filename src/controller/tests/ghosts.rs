@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::object::{ACCOUNT, NAMESPACE, domain, key, spec, verdict};
+use super::object::{ACCOUNT, NAMESPACE, domain, key, ready, spec, verdict};
 use super::script::{Script, settle};
 use super::server::{StoreKey, Telling};
 use super::trouble::{CallFate, Verb};
@@ -79,12 +79,18 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     world.start();
     settle(&world, "beside", &spec("beside")).await;
     assert!(is_told(&world), "{}", world.story.whole());
+    // Nor does one that is new, whatever its policy: the row may be that of an object that is not known yet.
+    world.apply("fresh", &other);
+    let waits = |world: &ControllerWorld| reason(world, "fresh") == "Creating";
+    assert!(world.until(Duration::from_secs(10), waits).await);
     // One that goes leaves the owner's callback alone.
     world.delete("push");
     let is_gone = |world: &ControllerWorld| world.object("push").is_none();
     assert!(world.until(Duration::from_secs(5), is_gone).await);
     world.pass(Duration::from_mins(5)).await;
-    assert_eq!(reason(&world, "again"), "Duplicate");
+    for name in ["again", "fresh"] {
+        assert_eq!(reason(&world, name), "Duplicate", "{}", world.story.whole());
+    }
     let changes = world.calls().into_iter();
     let changes = changes.filter(|made| made.call.domain == Some(domain("push")));
     let changes = changes.filter(|made| made.call.method != Method::GET);
@@ -92,7 +98,11 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
 
     // One that stays takes the place over when the owner goes.
     world.server.delete(&name("owner"));
-    let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
+    let is_ready = |world: &ControllerWorld| {
+        let objects = ["again", "fresh"].map(|name| world.object(name).unwrap());
+        let ready = objects.iter().filter(|object| verdict(object).0 == "True");
+        ready.count() == 1
+    };
     let ready = world.until(Duration::from_mins(1), is_ready).await;
     assert!(ready, "{}", world.story.whole());
 }
@@ -129,5 +139,36 @@ async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
     assert!(is_told(&world), "{}", world.story.whole());
     let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
     let ready = world.until(Duration::from_mins(10), is_ready).await;
+    assert!(ready, "{}", world.story.whole());
+}
+
+/// A Duplicate whose owner went while another namespace is silent is not told of an owner that is gone.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_list_says_so() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| {
+        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    });
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.apply("again", &spec("push"));
+    let told = |world: &ControllerWorld| ready(&world.object("again").unwrap())["message"].clone();
+    let names_owner = |world: &ControllerWorld| told(world).to_string().contains("media/push");
+    assert!(world.until(Duration::from_secs(30), names_owner).await);
+    world.kill().await;
+    script.server(|call| {
+        let is_broken = call.verb == Verb::List && call.namespace == ELSEWHERE;
+        let broken = CallFate::Refused(500, "InternalError");
+        if is_broken { broken } else { CallFate::Served }
+    });
+    world.start();
+    settle(&world, "beside", &spec("beside")).await;
+    world.delete("push");
+    let says_so = |world: &ControllerWorld| told(world).to_string().contains("not listed yet");
+    let is_told = world.until(Duration::from_mins(1), says_so).await;
+    assert!(is_told && !names_owner(&world), "{}", world.story.whole());
+    script.ends();
+    let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
+    let ready = world.until(Duration::from_mins(2), is_ready).await;
     assert!(ready, "{}", world.story.whole());
 }

@@ -9,8 +9,9 @@ use live_simulator::RowPatch;
 use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
+use super::script::{Script, settle};
 use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
-use super::world::ControllerWorld;
+use super::world::{ControllerWorld, account};
 
 /// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
 /// DELETE, before or after it is carried out.
@@ -160,4 +161,47 @@ async fn however_many_go_at_once_nothing_is_left_of_them() {
     }
     world.pass(Duration::from_mins(2)).await;
     assert_eq!(rows(&world), 0, "{}", world.story.whole());
+}
+
+/// A hundred that fail again and again leave room for one of another account, long before they are given up.
+#[tokio::test(start_paused = true)]
+async fn clean_ups_that_fail_hold_up_no_other() {
+    let (script, mut world) = Script::with_world();
+    world.secret("other", &account("AKSECOND"));
+    world.start();
+    let names: Vec<_> = (0..110).map(|number| format!("many{number}")).collect();
+    for name in &names {
+        let mut spec = spec(name);
+        spec["credentialsSecretRef"]["name"] = json!("other");
+        world.apply(name, &spec);
+    }
+    settle(&world, "one", &spec("one")).await;
+    world.pass(Duration::from_mins(1)).await;
+    assert_eq!(world.cloud().rows().len(), 111);
+    script.cloud(|call| {
+        let domain = call.domain.as_deref().unwrap_or_default();
+        let answer = if domain.starts_with("many") {
+            TroubledAnswer::Silent
+        } else {
+            TroubledAnswer::True
+        };
+        let carried_out = !domain.starts_with("many");
+        TroubleTurn {
+            answer,
+            carried_out,
+            ..TroubleTurn::default()
+        }
+    });
+    let wipe = |name: &str| {
+        world.server.edit(&key(name), |object| {
+            object["metadata"]["finalizers"] = json!(null)
+        });
+        world.server.delete(&key(name));
+    };
+    names.iter().for_each(|name| wipe(name));
+    world.pass(Duration::from_secs(30)).await;
+    wipe("one");
+    let is_gone = |world: &ControllerWorld| world.rows(&domain("one")).is_empty();
+    let gone = world.until(Duration::from_mins(5), is_gone).await;
+    assert!(gone, "{}", world.story.whole());
 }

@@ -16,6 +16,15 @@ pub struct CreateBarrier {
 struct Traffic {
     creates: usize,
     sweeps: usize,
+    /// How many creates have ever passed.
+    passed: u64,
+}
+
+/// How the creates stood at a moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CreateMark {
+    in_flight: bool,
+    passed: u64,
 }
 
 impl CreateBarrier {
@@ -38,11 +47,26 @@ impl CreateBarrier {
         let passed = self.traffic.send_if_modified(|traffic| {
             let open = traffic.sweeps == 0;
             traffic.creates += usize::from(open);
+            traffic.passed += u64::from(open);
             open
         });
         passed.then(|| CreateInFlight {
             gate: Arc::clone(self),
         })
+    }
+
+    /// How the creates stand now.
+    pub(super) fn mark(&self) -> CreateMark {
+        let traffic = self.traffic.borrow();
+        CreateMark {
+            in_flight: traffic.creates > 0,
+            passed: traffic.passed,
+        }
+    }
+
+    /// Whether no create was on its way then, nor any time since.
+    pub(super) fn was_quiet_since(&self, mark: CreateMark) -> bool {
+        !mark.in_flight && self.traffic.borrow().passed == mark.passed
     }
 
     /// Lets no create pass any more, and waits for those on their way.

@@ -3,12 +3,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use crate::live::answer::PAGE;
 use crate::live::looks::Looks;
@@ -25,6 +29,11 @@ use crate::terms::failure::{Class, Failure, Operation};
 pub(super) const LONGEST: u64 = 4_000;
 /// How often a list is read that changes under the reader.
 const PASSES: usize = 3;
+/// For so long a sweep may stand still, waiting for its turn or an answer, before creates wait for it no longer: they may be another
+/// account's. More than a call takes.
+const STANDSTILL: Duration = Duration::from_secs(20);
+/// The same before the cloud has answered at all: whoever names a project need not have a right to it, nor a login that ends.
+const UNANSWERED: Duration = Duration::from_secs(2);
 
 /// Waits for a token in the highest lane of those who wait for it: in the turn of a namespace, or, to go on, before all of them.
 pub(super) async fn token(
@@ -51,7 +60,12 @@ pub(super) async fn token(
 pub(super) struct ListReader {
     looks: Arc<Looks>,
     own: LookHandle,
+    /// Creates wait for what is read.
+    is_for_creates: bool,
     closed: Option<ClosedBarrier>,
+    is_answered: bool,
+    /// Creates have waited for this reading as long as they may.
+    has_given_way: bool,
     /// What is paid for beyond the first call of a filtered list.
     budget: CallBudget,
 }
@@ -88,7 +102,10 @@ impl ListReader {
         Self {
             looks,
             own,
+            is_for_creates: false,
             closed: None,
+            is_answered: false,
+            has_given_way: false,
             budget: CallBudget::default(),
         }
     }
@@ -119,9 +136,8 @@ impl ListReader {
         mut wanted: BTreeSet<String>,
         first: Token,
     ) -> Result<Inventory, LookError> {
-        if proof == Proof::Absence {
-            self.close_barrier().await;
-        }
+        self.is_for_creates = proof == Proof::Absence;
+        self.keep_creates_off().await;
         match self.read(None, first).await? {
             ReadList::Still(inventory) => Ok(inventory),
             ReadList::TooLong(start) => {
@@ -170,7 +186,8 @@ impl ListReader {
                 if !self.budget.spend(1) {
                     return Err(over_budget(1));
                 }
-                self.close_barrier().await;
+                self.is_for_creates = true;
+                self.keep_creates_off().await;
                 self.token().await
             };
             match self.pass(domain, token).await? {
@@ -194,7 +211,9 @@ impl ListReader {
     async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, LookError> {
         let begun = self.looks.lock().begin(self.own.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
-        let mut answer = lister.page(first, domain, 0, PAGE).await?;
+        let mark = self.looks.gate.mark();
+        let mut answer = self.give_way(lister.page(first, domain, 0, PAGE)).await?;
+        self.is_answered = true;
         let total = answer.value.total;
         let start = Start {
             total,
@@ -204,6 +223,17 @@ impl ListReader {
         };
         if domain.is_none() {
             self.looks.lock().size = Some(total);
+        }
+        if domain.is_none() && total > PAGE.into() {
+            self.keep_creates_off().await;
+            let is_kept_off = self.closed.is_some() && total <= LONGEST;
+            if is_kept_off && !self.looks.gate.was_quiet_since(mark) {
+                return Ok(ListPass::Moved {
+                    total,
+                    found: answer.value.rows.len(),
+                    request_id: answer.request_id,
+                });
+            }
         }
         if total > LONGEST {
             return Ok(ListPass::Read(ReadList::TooLong(start)));
@@ -239,7 +269,8 @@ impl ListReader {
                 return Err(over_budget(pages));
             }
             let token = self.token().await;
-            answer = lister.page(token, domain, offset, PAGE).await?;
+            let page = lister.page(token, domain, offset, PAGE);
+            answer = self.give_way(page).await?;
         }
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
         let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
@@ -247,14 +278,34 @@ impl ListReader {
         Ok(ListPass::Read(ReadList::Still(inventory)))
     }
 
-    async fn close_barrier(&mut self) {
-        if self.closed.is_none() {
+    /// Where creates wait for this reading, none is on its way while it goes on.
+    async fn keep_creates_off(&mut self) {
+        if self.is_for_creates && self.closed.is_none() && !self.has_given_way {
             self.closed = Some(self.looks.gate.close().await);
         }
     }
 
+    /// Waits on, but lets creates go on when that takes long: what is read then no longer proves that a place is free.
+    async fn give_way<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        if self.closed.is_some() {
+            let limit = if self.is_answered {
+                STANDSTILL
+            } else {
+                UNANSWERED
+            };
+            if let Ok(done) = timeout(limit, future.as_mut()).await {
+                return done;
+            }
+            self.closed = None;
+            self.has_given_way = self.is_answered;
+        }
+        future.await
+    }
+
     async fn token(&mut self) -> Token {
-        let token = token(&self.looks.bucket, &mut self.own.lane, None).await;
+        let (looks, mut lane) = (Arc::clone(&self.looks), self.own.lane.clone());
+        let token = self.give_way(token(&looks.bucket, &mut lane, None)).await;
         token.charged_to(&self.budget)
     }
 }

@@ -4,6 +4,7 @@ mod cloud;
 mod crowd;
 mod faults;
 mod liar;
+mod neighbours;
 mod random;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

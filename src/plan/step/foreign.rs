@@ -4,6 +4,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{Adoption, Desired, Facts, difference};
 use crate::plan::step::backoff::next_look;
+use crate::plan::step::preconditions::wait_for_lists;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Step, requeue};
 
@@ -26,8 +27,8 @@ pub(in crate::plan) fn decide_foreign(facts: &Facts, desired: &Desired, row: &Ro
             row,
             "another RecordingCallback's status holds its id",
         ),
-        Adoption::Always => Step::Adopt(row.clone()),
-        Adoption::IfIdentical if identical => Step::Adopt(row.clone()),
+        Adoption::Always => adopt(facts, row),
+        Adoption::IfIdentical if identical => adopt(facts, row),
         Adoption::IfIdentical => {
             let fields =
                 difference::describe(&difference::between(&row.reported(), &desired.content));
@@ -44,6 +45,15 @@ pub(in crate::plan) fn decide_foreign(facts: &Facts, desired: &Desired, row: &Ro
             row,
             "adoptionPolicy is Never; IfIdentical or Always would take it over",
         ),
+    }
+}
+
+/// Takes a row over, unless an object that is not known yet may hold it.
+fn adopt(facts: &Facts, row: &Row) -> Step {
+    if facts.knows_all {
+        Step::Adopt(row.clone())
+    } else {
+        wait_for_lists(facts, Reason::Creating)
     }
 }
 

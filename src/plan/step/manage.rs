@@ -1,8 +1,6 @@
 //! The decision for an object that is managed and not being deleted: access, owner, sign key, then the create or what `maintain` says.
 //! Pure.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 
 use crate::plan::facts::reason::Reason;
@@ -13,6 +11,7 @@ use crate::plan::facts::{
 use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
 use crate::plan::step::preconditions::{
     backoff, other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
+    wait_for_lists,
 };
 use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
 use crate::plan::step::situation::{Situation, Stage};
@@ -20,9 +19,6 @@ use crate::plan::step::{
     FRESH, Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at,
 };
 use crate::terms::target::Target;
-
-/// When a Duplicate asks again whether its owner is known.
-const LISTED_SOON: Duration = Duration::from_secs(5);
 
 /// The next step: preconditions first, then what the record and the status know, then what a look shows.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -97,8 +93,7 @@ fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, B
         return Err(Box::new(report_duplicate(facts, rival)));
     }
     if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
-        // Its owner may be in a namespace that is not listed yet.
-        return Err(Box::new(requeue_at(later(facts.now, LISTED_SOON))));
+        return Err(Box::new(wait_for_lists(facts, Reason::Duplicate)));
     }
     Ok(target)
 }

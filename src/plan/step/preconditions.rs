@@ -1,16 +1,22 @@
 //! What keeps an object from calling the cloud: no way in, another target than its callback's, a backoff that runs. Pure.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::ledger::Outcome;
 use crate::plan::facts::reason::Reason;
+use crate::plan::facts::time::later;
 use crate::plan::facts::{Facts, conditions, ledger};
 use crate::plan::step::backoff::next_look;
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Step, requeue, requeue_at};
+use crate::plan::step::{Requeue, Step, requeue, requeue_at};
 use crate::terms::failure::Failure;
 use crate::terms::target::Target;
+
+/// When it is asked again whether all objects are known.
+const LISTED_SOON: Duration = Duration::from_secs(5);
 
 /// The credentials can't be used.
 pub(in crate::plan) fn unusable(reason: Reason, message: &str) -> Situation {
@@ -109,6 +115,18 @@ pub(in crate::plan) fn target_changed_address(facts: &Facts, target: &Target) ->
         target.endpoint
     );
     situation
+}
+
+/// Whose the place is can't be told before the objects of every namespace that is served are known: an owner may be among them.
+pub(in crate::plan) fn wait_for_lists(facts: &Facts, reason: Reason) -> Step {
+    let message = "Another RecordingCallback may own this domain and app: the objects of a namespace that the operator serves are not listed yet. \
+                   Its log and /readyz name that namespace.";
+    Step::Requeue(Requeue {
+        situation: Situation::new(reason, Stage::Progressing, message),
+        remote: None,
+        again: Some(later(facts.now, LISTED_SOON)),
+        with_look: false,
+    })
 }
 
 /// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its

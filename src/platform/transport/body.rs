@@ -19,11 +19,16 @@ use crate::platform::transport::deadline::Deadline;
 /// What is said of a request whose deadline came before its turn.
 pub(super) const TOO_LATE: &str = "the deadline passed before the request could be handed over";
 
-/// Whether a body was handed over.
+/// Whether a request was handed over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HandOver(Arc<AtomicBool>);
 
 impl HandOver {
+    /// It is handed over now.
+    pub(super) fn hand_over(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the connection took the bytes.
     pub(super) fn is_handed_over(&self) -> bool {
         self.0.load(Ordering::SeqCst)
@@ -66,7 +71,7 @@ impl Body for OnceBody {
         if self.deadline.has_passed(&self.wall) {
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, TOO_LATE))));
         }
-        self.receipt.0.store(true, Ordering::SeqCst);
+        self.receipt.hand_over();
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 

@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
 
-type Cause = Box<dyn Error + Send + Sync>;
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
 /// Bytes both ways, over whatever they go.
 trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -82,7 +82,8 @@ impl Connector {
         }
     }
 
-    async fn connect(self, target: Uri) -> Result<Established, Cause> {
+    /// A connection to where a request goes.
+    pub(super) async fn connect(self, target: Uri) -> Result<Established, Cause> {
         let proxy = self.proxies.to(&target)?;
         let connecting = timeout(CONNECT_TIMEOUT, self.establish(&target, proxy));
         let established = connecting
@@ -156,7 +157,6 @@ impl Service<Uri> for Connector {
 /// A connection that can take requests.
 pub(super) struct Established {
     io: TokioIo<Stream>,
-    /// Whether a proxy at the other end passes requests on, and so needs whole URLs.
     asks_proxy: bool,
 }
 
@@ -166,6 +166,11 @@ impl Established {
             io: TokioIo::new(stream),
             asks_proxy: false,
         }
+    }
+
+    /// Whether a proxy at the other end passes requests on, and so needs whole URLs.
+    pub(super) fn asks_proxy(&self) -> bool {
+        self.asks_proxy
     }
 }
 

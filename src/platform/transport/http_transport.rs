@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Either, Empty};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -22,7 +22,7 @@ use super::proxy::{Proxies, Proxy};
 use super::trust::{Found, Source, Trust};
 use super::{
     MAX_BODY, Request, Response, Transport, TransportError, USER_AGENT, authority, body, connector,
-    failure, tunnel,
+    failure, single, tunnel,
 };
 use crate::lock::lock;
 use crate::platform::clock::Wall;
@@ -32,9 +32,14 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How old what was read of the certificates' files may be when a call is made.
 pub(super) const TRUST_AGE: Duration = Duration::from_secs(10);
 
-type Outgoing = Either<body::OnceBody, Empty<Bytes>>;
+pub(super) type Outgoing = Either<body::OnceBody, Empty<Bytes>>;
 
-type HttpClient = Client<Connector, Outgoing>;
+/// Both ways to send: over pooled connections, and over one of its own.
+#[derive(Clone)]
+struct HttpClient {
+    pooled: Client<Connector, Outgoing>,
+    connector: Connector,
+}
 
 /// HTTP/1.1 and TLS. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
 pub struct HttpTransport {
@@ -152,7 +157,9 @@ impl HttpTransport {
             return Err(TransportError::NotSent(told("this is not a URL")));
         };
         let proxy = self.asked_proxy(&uri);
-        let bodiless = request.body.is_none();
+        // Who only asks may ask late.
+        let is_alone = request.body.is_none() && request.method != Method::GET;
+        let asks = request.body.is_none() && !is_alone;
         let receipt = body::HandOver::default();
         let mut outgoing = self.outgoing(request, uri, deadline, receipt.clone());
         if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
@@ -160,14 +167,27 @@ impl HttpTransport {
             headers.insert(header::PROXY_AUTHORIZATION, authorization);
         }
         let failed = |message: &str, connecting: bool| {
-            let sent = receipt.is_handed_over() || (bodiless && !connecting);
+            let sent = receipt.is_handed_over() || (asks && !connecting);
             if sent {
                 TransportError::AfterHandOver(told(message))
             } else {
                 TransportError::NotSent(told(message))
             }
         };
-        match timeout_at(deadline.instant, client.request(outgoing)).await {
+        let sending = async {
+            if is_alone {
+                let clocks = (deadline, &self.wall);
+                let alone = single::send(client.connector, outgoing, clocks, &receipt);
+                alone.await.map_err(|error| (error, false))
+            } else {
+                let pooled = client.pooled.request(outgoing).await;
+                pooled.map_err(|error| {
+                    let connecting = error.is_connect();
+                    (error.into(), connecting)
+                })
+            }
+        };
+        match timeout_at(deadline.instant, sending).await {
             Ok(Ok(response)) => match proxy {
                 Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                     Err(TransportError::NotSent(told(&refused(
@@ -177,10 +197,11 @@ impl HttpTransport {
                 }
                 Some(_) | None => read(response, deadline).await,
             },
-            Ok(Err(error)) => {
+            Ok(Err((error, connecting))) => {
                 let untrusted = lock(&self.trusting).trust.problem.clone();
-                let words = failure::describe(&error, untrusted.as_deref());
-                Err(failed(&words, error.is_connect()))
+                let error: connector::Cause = error;
+                let words = failure::describe(error.as_ref(), untrusted.as_deref());
+                Err(failed(&words, connecting))
             }
             Err(_) => Err(failed("no answer before the deadline", false)),
         }
@@ -231,11 +252,12 @@ fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTrans
     let mut tls = tls_config(trust)?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connector = Connector::new(Arc::new(tls), Arc::clone(proxies));
-    Ok(Client::builder(TokioExecutor::new())
+    let pooled = Client::builder(TokioExecutor::new())
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_timer(TokioTimer::new())
         .retry_canceled_requests(false)
-        .build(connector))
+        .build(connector.clone());
+    Ok(HttpClient { pooled, connector })
 }
 
 pub(super) fn tls_config(trust: &Trust) -> Result<rustls::ClientConfig, HttpTransportError> {
