@@ -51,6 +51,8 @@ pub(super) struct ObjectMemory {
     pub(super) decided: Option<Inputs>,
     /// What they said when the round under way began.
     pub(super) deciding: Option<Inputs>,
+    /// How often in a row its Secrets could not be read.
+    pub(super) failed_reads: u32,
     /// Whether an earlier process told of a refused credential was asked.
     pub(super) has_inherited: bool,
     /// The credentials that served last.

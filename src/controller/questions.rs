@@ -15,9 +15,13 @@ use crate::declared::parse;
 use crate::live::looks::LookRequest;
 use crate::login::secret;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState, conditions};
+use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState};
+use crate::plan::outcome;
 use crate::plan::step::Look;
-use crate::plan::step::settled;
+use crate::plan::step::{preconditions, settled};
+
+/// So many reads of a Secret that fail in a row are more than a passing trouble.
+const FAILED_READS: u32 = 3;
 
 impl Reconciliation<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
@@ -34,7 +38,7 @@ impl Reconciliation<'_> {
                 .await;
             match refreshed {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return self.without_secrets(error),
+                Ok(Err(error)) => return self.without_secrets(error).await,
                 Err(ObjectChanged) => return Ok(Some(RoundEnd::Again)),
             }
         }
@@ -43,8 +47,10 @@ impl Reconciliation<'_> {
         };
         let read = match read {
             Ok(read) => read,
-            Err(error) => return self.without_secrets(error),
+            Err(error) => return self.without_secrets(error).await,
         };
+        let uid = &self.facts.object.uid;
+        context.memories.with(uid, |memory| memory.failed_reads = 0);
         // What was not known when the round began is compared now: a round that ends well has decided on it.
         self.compare(Some(read.inputs));
         if is_suspended {
@@ -62,33 +68,41 @@ impl Reconciliation<'_> {
         Ok(None)
     }
 
-    /// The API server does not say what is in a Secret. That is told, and a delete goes on by the last good credentials; only what is
-    /// settled is as it was, and nothing of it is decided.
-    fn without_secrets(&mut self, error: ClusterError) -> Result<Option<RoundEnd>, ClusterError> {
-        let facts = &self.facts;
-        let is_settled = conditions::is_ready(&facts.status) && !facts.is_new_generation();
-        let is_told = facts.object.deleting || facts.policies.suspend;
-        if is_settled && !is_told {
+    /// The API server does not say what is in a Secret, and is asked again soon. Where that lasts it is told of an object of which nothing
+    /// is told yet, and a delete goes on by the last good credentials.
+    async fn without_secrets(
+        &mut self,
+        error: ClusterError,
+    ) -> Result<Option<RoundEnd>, ClusterError> {
+        let is_going = self.facts.object.deleting;
+        if self.facts.policies.suspend && !is_going {
+            // That it is suspended is told all the same; whether as it was is not known.
+            self.facts.key = SignKeyState::Missing(error.to_string());
+            return Ok(None);
+        }
+        let uid = self.facts.object.uid.clone();
+        let (failed, account) = self.context.memories.with(&uid, |memory| {
+            memory.failed_reads = memory.failed_reads.saturating_add(1);
+            (memory.failed_reads, memory.account.clone())
+        });
+        let is_untold = is_going || self.facts.is_new_generation();
+        if failed < FAILED_READS || !is_untold {
             return Err(error);
         }
-        let names: Vec<String> = secret::uses(&self.object)
-            .into_keys()
-            .map(|(_, name)| name)
-            .collect();
-        let sentence = format!(
-            "What the Secrets say that the spec names ({}) is not known: {error}",
-            names.join(", ")
-        );
-        // Of what is suspended it is asked whether its key is the one that was sent, which what was read once does not tell.
-        if self.facts.policies.suspend || self.facts.key == SignKeyState::Unread {
-            self.facts.key = SignKeyState::Missing(sentence.clone());
+        if is_going && account.is_some() {
+            self.use_account(AccountLookup {
+                access: CloudAccess::Unread,
+                account: None,
+                digest: None,
+            });
+            return Ok(None);
         }
-        self.use_account(AccountLookup {
-            access: CloudAccess::Ambiguous(sentence),
-            account: None,
-            digest: None,
-        });
-        Ok(None)
+        let names = secret::uses(&self.object).into_keys();
+        let names: Vec<String> = names.map(|(_, name)| name).collect();
+        let rest = preconditions::unread_secrets(&self.facts, &names, &error.to_string());
+        self.write(outcome::after_requeue(&self.facts, &rest))
+            .await?;
+        Err(error)
     }
 
     fn use_account(&mut self, entry: AccountLookup) {

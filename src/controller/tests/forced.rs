@@ -21,6 +21,8 @@ const MANY: usize = 300;
 const AT_ONCE: usize = 50;
 /// As often as 2 s doubling to 10 min come round in half an hour.
 const TRIES: usize = 12;
+/// How long the cloud takes to refuse one.
+const DELETE_TAKES: Duration = Duration::from_secs(1);
 const HALF_AN_HOUR: Duration = Duration::from_mins(30);
 
 /// A cloud that answers creates late, and none of the neighbour's deletes.
@@ -38,6 +40,7 @@ impl Troubled for Stubborn {
             },
             Method::DELETE if is_down => TroubleTurn {
                 carried_out: false,
+                after: DELETE_TAKES,
                 answer: TroubledAnswer::Reply(reply(503, "")),
                 ..TroubleTurn::default()
             },
@@ -121,17 +124,25 @@ async fn clean_ups_by_the_hundred_are_bounded_and_hold_up_nobody() {
     );
 
     world.pass(HALF_AN_HOUR).await;
-    let deletes = world.calls().into_iter().map(|made| made.call);
     let of_neighbour =
         |call: &CloudCall| call.method == Method::DELETE && call.domain != Some(domain("other"));
-    let deletes: Vec<CloudCall> = deletes.filter(of_neighbour).collect();
-    let tried: BTreeSet<_> = deletes.iter().filter_map(|call| call.id.as_ref()).collect();
-    assert!(tried.len() <= AT_ONCE, "{} are tried at once", tried.len());
-    assert!(
-        deletes.len() <= tried.len() * TRIES,
-        "{} tries",
-        deletes.len()
-    );
+    let deletes = world.calls().into_iter();
+    let deletes: Vec<_> = deletes.filter(|made| of_neighbour(&made.call)).collect();
+    // All have their tries, in turn.
+    let tried: BTreeSet<_> = deletes
+        .iter()
+        .filter_map(|made| made.call.id.as_ref())
+        .collect();
+    assert_eq!(tried.len(), MANY);
+    let under_way = |begun: Duration| {
+        let at_once = deletes.iter().filter(|made| made.at <= begun);
+        at_once
+            .filter(|made| begun < made.at + DELETE_TAKES)
+            .count()
+    };
+    let at_once = deletes.iter().map(|made| under_way(made.at)).max();
+    assert!(at_once <= Some(AT_ONCE), "{at_once:?} are tried at once");
+    assert!(deletes.len() <= MANY * TRIES, "{} tries", deletes.len());
     assert_eq!(left(&world), MANY);
 
     stubborn.0.store(false, Ordering::SeqCst);

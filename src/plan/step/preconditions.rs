@@ -41,6 +41,25 @@ pub(in crate::plan) fn requeue_ambiguous(facts: &Facts, sentence: &str) -> Step 
     })
 }
 
+/// The API server does not say what is in the Secrets of these names.
+pub fn unread_secrets(facts: &Facts, names: &[String], problem: &str) -> Requeue {
+    let message = format!(
+        "What the Secrets hold that the spec names ({}) is not known, and asked again every few seconds: {problem}",
+        names.join(", ")
+    );
+    let situation = unusable(Reason::CredentialsMissing, &message);
+    Requeue {
+        situation: if facts.object.deleting {
+            situation.with_release_hint(facts)
+        } else {
+            situation
+        },
+        remote: None,
+        again: None,
+        with_look: false,
+    }
+}
+
 /// It could not be found out where to call, or as whom.
 pub(in crate::plan) fn requeue_without_access(facts: &Facts, failure: &Failure) -> Step {
     backoff(facts).map_or_else(|| Step::ReportFailure(failure.clone()), requeue_at)
