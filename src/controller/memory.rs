@@ -27,9 +27,9 @@ use crate::terms::failure::Failure;
 
 /// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
 #[derive(Default)]
-pub(super) struct Memories(Mutex<Table>);
+pub(super) struct Memories(Mutex<ObjectMemories>);
 
-type Table = HashMap<String, Box<ObjectMemory>>;
+type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 
 #[derive(Default)]
 pub(super) struct ObjectMemory {
@@ -165,7 +165,7 @@ impl Memories {
         self.with(uid, |memory| Arc::clone(&memory.changed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, ObjectMemories> {
         lock(&self.0)
     }
 }
