@@ -34,7 +34,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// Publishes events. One per process.
 pub struct EventPublisher {
-    queue: mpsc::Sender<Queued>,
+    queue: mpsc::Sender<QueuedEvent>,
 }
 
 /// Whether somebody should look at it.
@@ -46,8 +46,8 @@ pub enum Tone {
     Warning,
 }
 
-enum Queued {
-    Event(Transition),
+enum QueuedEvent {
+    Event(Box<Transition>),
     /// All before it are published.
     Mark(oneshot::Sender<()>),
 }
@@ -71,14 +71,14 @@ impl EventPublisher {
 
     /// Tells about an object.
     pub fn publish(&self, object: &RecordingCallback, tone: Tone, reason: Reason, note: &str) {
-        let queued = self.queue.try_send(Queued::Event(Transition {
+        let told = QueuedEvent::Event(Box::new(Transition {
             about: object.object_ref(&()),
-            at: Timestamp::now(),
+            at: now(),
             tone,
             reason,
             note: shortened(note),
         }));
-        if queued.is_err() {
+        if self.queue.try_send(told).is_err() {
             let reason = reason.as_str();
             debug!(reason, "an event was not published: too many wait");
         }
@@ -89,7 +89,7 @@ impl EventPublisher {
         let (mark, reached) = oneshot::channel();
         let flushed = async {
             // An error means that nobody publishes any more.
-            let _ = self.queue.send(Queued::Mark(mark)).await;
+            let _ = self.queue.send(QueuedEvent::Mark(mark)).await;
             let _ = reached.await;
         };
         if timeout(FLUSH_LIMIT, flushed).await.is_err() {
@@ -98,18 +98,18 @@ impl EventPublisher {
     }
 }
 
-async fn publish_all(client: Client, instance: String, mut queued: mpsc::Receiver<Queued>) {
+async fn publish_all(client: Client, instance: String, mut queued: mpsc::Receiver<QueuedEvent>) {
     let mut told = HashMap::new();
     while let Some(next) = queued.recv().await {
         let transition = match next {
-            Queued::Event(transition) => transition,
-            Queued::Mark(mark) => {
+            QueuedEvent::Event(transition) => transition,
+            QueuedEvent::Mark(mark) => {
                 let _ = mark.send(()); // nobody waits any more
                 continue;
             }
         };
         let reason = transition.reason.as_str();
-        if let Err(error) = publish(&client, &instance, &mut told, transition).await {
+        if let Err(error) = publish(&client, &instance, &mut told, *transition).await {
             debug!(%error, reason, "an event was not published");
         }
     }
@@ -186,6 +186,12 @@ impl Transition {
             ..Event::default()
         }
     }
+}
+
+/// When something is told, for whoever reads it: nothing is decided by that.
+#[allow(clippy::disallowed_methods, reason = "only written, never compared")]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// At most `LONGEST_NOTE` bytes, never cut inside a character.

@@ -27,9 +27,9 @@ use crate::terms::failure::Failure;
 
 /// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
 #[derive(Default)]
-pub(super) struct Memories(Mutex<Table>);
+pub(super) struct Memories(Mutex<ObjectMemories>);
 
-type Table = HashMap<String, Box<ObjectMemory>>;
+type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 
 #[derive(Default)]
 pub(super) struct ObjectMemory {
@@ -73,7 +73,7 @@ pub(super) struct ObjectMemory {
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
     pub(super) wait: Option<(Timestamp, Instant)>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
-    pub(super) unwritten: Option<UnwrittenStatus>,
+    pub(super) unwritten: Option<Box<UnwrittenStatus>>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
@@ -169,7 +169,7 @@ impl Memories {
         self.with(uid, |memory| Arc::clone(&memory.changed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, ObjectMemories> {
         lock(&self.0)
     }
 }

@@ -83,7 +83,7 @@ impl Reconciliation<'_> {
         let uid = &self.facts.object.uid;
         self.context
             .memories
-            .with(uid, |memory| memory.unwritten = unwritten);
+            .with(uid, |memory| memory.unwritten = unwritten.map(Box::new));
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.

@@ -31,14 +31,14 @@ type RegionProject = (String, String);
 
 /// UIDs in their order; of one object most of the time, for which a tree would be large.
 #[derive(Default)]
-struct Uids(Vec<Arc<str>>);
+struct SortedUids(Vec<Arc<str>>);
 
 /// There are many entries: what they have in common is there once, and the room that a table keeps for more is none for whole entries.
 #[derive(Default)]
 struct Tables {
     entries: HashMap<Arc<str>, Box<IndexEntry>>,
-    places: HashMap<Arc<Place>, Uids>,
-    ids: HashMap<Arc<str>, Uids>,
+    places: HashMap<Arc<Place>, SortedUids>,
+    ids: HashMap<Arc<str>, SortedUids>,
 }
 
 /// What the index keeps of one object.
@@ -314,7 +314,7 @@ impl Tables {
 
     fn take(&mut self, uid: &str) -> Option<Box<IndexEntry>> {
         let entry = self.entries.remove(uid)?;
-        let without = |users: Option<&mut Uids>| {
+        let without = |users: Option<&mut SortedUids>| {
             users.is_some_and(|users| {
                 users.remove(uid);
                 users.0.is_empty()
@@ -332,7 +332,7 @@ impl Tables {
     }
 }
 
-impl Uids {
+impl SortedUids {
     fn insert(&mut self, uid: &Arc<str>) {
         if let Err(at) = self.0.binary_search(uid) {
             if self.0.is_empty() {

@@ -84,7 +84,8 @@ impl Record {
 
     /// The record of an annotation, if it is one of this object.
     pub fn parse(annotation: &str, uid: &str) -> Option<Self> {
-        let record: Self = serde_json::from_str(annotation).ok()?;
+        let mut record: Self = serde_json::from_str(annotation).ok()?;
+        record.attempts.shrink_to_fit(); // it was read with room for more, and is kept for long
         (record.uid == uid && !record.attempts.is_empty()).then_some(record)
     }
 
