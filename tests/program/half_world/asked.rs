@@ -56,7 +56,7 @@ async fn a_plan_of_many_documents_asks_once_for_each_of_ours_side_by_side() {
 async fn an_api_server_is_heard_before_a_slow_cloud_is_waited_for() {
     let slow = Trouble::Late(Duration::from_secs(11));
     let world = World::new(Trouble::None, slow).await;
-    let text: String = (0..40).map(|number| ours(number, 0)).collect();
+    let text: String = (0..40).map(|number| ours(number, 100_000)).collect();
     std::fs::write(&world.manifest, text).unwrap();
     let said = say(
         &world,
