@@ -58,6 +58,7 @@ mod startup;
 mod support;
 mod tenants;
 mod terminal;
+mod told;
 mod uninstall;
 mod unseen;
 mod waiting;

@@ -141,13 +141,9 @@ impl CrashGround {
             }
         });
         if reached.await.is_err() {
-            let object = self.world.get(NAME).await;
             panic!(
-                "not within {limit:?}: {end:?}: {last}\nrows {:#?}\ncalls {:#?}\n{:?}\n{:#?}",
-                self.rows(),
-                self.world.calls(),
-                object.as_ref().map(|object| object.annotations().clone()),
-                object.and_then(|object| object.status)
+                "not within {limit:?}: {end:?}: {last}\nrows {:#?}",
+                self.rows()
             );
         }
         self.check_history();
