@@ -140,12 +140,12 @@ impl CrashGround {
                 tokio::time::sleep(POLL).await;
             }
         });
-        if reached.await.is_err() {
-            panic!(
-                "not within {limit:?}: {end:?}: {last}\nrows {:#?}",
-                self.rows()
-            );
-        }
+        let reached = reached.await.is_ok();
+        assert!(
+            reached,
+            "not within {limit:?}: {end:?}: {last}\nrows {:#?}",
+            self.rows()
+        );
         self.check_history();
     }
 

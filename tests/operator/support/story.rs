@@ -77,7 +77,7 @@ impl WorldStory {
         lock(&STORIES).insert(namespace.to_owned(), Arc::clone(&told));
         Self {
             namespace: namespace.to_owned(),
-            began: Timestamp::now(),
+            began: present(),
             cloud: cloud.clone(),
             told,
             watch: watch.abort_handle(),
@@ -86,7 +86,7 @@ impl WorldStory {
 
     /// The test does something.
     pub(crate) fn tell(&self, what: impl Into<String>) {
-        lock(&self.told).tell(Timestamp::now(), "test", what.into());
+        lock(&self.told).tell(present(), "test", what.into());
     }
 
     fn text(&self) -> String {
@@ -125,13 +125,13 @@ impl StoryLines {
         let now = serde_json::to_value(object).unwrap();
         let before = self.seen.insert(name.clone(), now.clone());
         for change in telling::changes(&before.unwrap_or_default(), &now) {
-            self.tell(Timestamp::now(), "object", format!("{name} {change}"));
+            self.tell(present(), "object", format!("{name} {change}"));
         }
     }
 
     fn lost(&mut self, name: &str) {
         if self.seen.remove(name).is_some() {
-            self.tell(Timestamp::now(), "object", format!("{name} is gone"));
+            self.tell(present(), "object", format!("{name} is gone"));
         }
     }
 }
@@ -140,7 +140,7 @@ impl StoryLines {
 /// printed. The whole log is kept.
 pub(crate) fn of_operator(flags: &[String], log: &str) {
     let lines = telling::of_log(log);
-    let name = format!("operator-{}-{}.log", std::process::id(), Timestamp::now());
+    let name = format!("operator-{}-{}.log", std::process::id(), present());
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let whole = match fs::write(&kept, log) {
         Ok(()) => format!("an operator's whole log is kept in {}", kept.display()),
@@ -151,7 +151,7 @@ pub(crate) fn of_operator(flags: &[String], log: &str) {
     if let Some(story) = world {
         let mut story = lock(&story);
         story.lines.extend(lines);
-        story.tell(Timestamp::now(), "test", whole);
+        story.tell(present(), "test", whole);
     } else {
         let began = lines.first().map_or(Timestamp::UNIX_EPOCH, |line| line.at);
         eprintln!("--- an operator said:\n{}  {whole}", page(began, &lines));
@@ -222,6 +222,12 @@ fn page(began: Timestamp, lines: &[StoryLine]) -> String {
         .unwrap();
     }
     text
+}
+
+/// The cloud and the operators date what they tell by this clock, too.
+#[allow(clippy::disallowed_methods, reason = "this is the clock")]
+fn present() -> Timestamp {
+    Timestamp::now()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

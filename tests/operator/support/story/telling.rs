@@ -110,9 +110,10 @@ pub(super) fn of_log(log: &str) -> Vec<StoryLine> {
             let more = fields
                 .iter()
                 .filter(|(name, _)| !told.contains(&name.as_str()));
-            let more: String = more
+            let more: Vec<String> = more
                 .map(|(name, value)| format!(" {name}={}", short(value)))
                 .collect();
+            let more = more.concat();
             format!("{level} {}{more}", word("message"))
         };
         let (at, who) = (last, "operator");
@@ -163,10 +164,8 @@ fn flat(part: &Value) -> BTreeMap<String, String> {
 }
 
 fn short(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map(str::to_owned);
+    let text = text.unwrap_or_else(|| value.to_string());
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,
