@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -63,6 +63,7 @@ record: need/rust need/go need/python need/cc build build/bin/kube ## Record the
 	TERM=dumb scripts/demo.sh | sed -E 's|/tmp/tmp\.[A-Za-z0-9]+|/tmp/demo|g' >docs/pictures/demo.new
 	mv docs/pictures/demo.new docs/pictures/demo.txt
 
+test: export TEST_EXTENT = full
 test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones
 	@echo "== control plane"
 	cd tests/cluster && go test ./controlplane/...
@@ -83,8 +84,11 @@ test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
-	cargo test --workspace --all-targets --locked -- $(skip_long)
 	cargo test --workspace --doc --locked
+	tests/timed.py cargo test --workspace --all-targets --locked -- $(skip_long)
+
+shuffle: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Run the tests of `make test` that are in Rust in any order; SHUFFLE_SEED repeats one
+	tests/timed.py --shuffle cargo test --workspace --all-targets --locked -- $(skip_long)
 
 runbook: need/rust need/go need/python need/cc build build/bin/kube build/bin/promtool build/bin/prometheus ## Make each trouble that there is an alert for, and follow the runbook
 	tests/monitoring/live.sh
@@ -100,7 +104,8 @@ test-1.37: need/rust need/go need/cc build/bin/helm build/bin/helm3 ## Run the t
 	tests/deploy/check.sh
 	cargo test --locked --test operator -- $(skip_long)
 
-test-all: test test-1.37 runbook e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances, 10,000 courses of lies
+test-all: export TEST_EXTENT = full
+test-all: test shuffle test-1.37 runbook e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances, 10,000 courses of lies
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	@echo "== whatever answers, whatever is missed: ADVERSARY_SEEDS courses, ADVERSARY_SEED repeats one"
 	ADVERSARY_SEEDS=$${ADVERSARY_SEEDS:-10000} TRANSITION_PAIRS=$${TRANSITION_PAIRS:-5000} HALF_DONE_SHARE=1 CROWD=2000 cargo test --locked --lib -- controller::tests --nocapture

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::live::answer::{Answer, Page};
-use crate::live::client::{Client, Payload};
+use crate::live::client::{Client, CreatePermit, Payload};
 use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
@@ -80,13 +80,10 @@ impl SharedAccount {
     /// POST.
     pub(super) async fn create(
         &self,
-        token: Token,
+        permit: CreatePermit,
         payload: Payload<'_>,
-        deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
-        self.client
-            .create(token, &self.login, payload, deadline)
-            .await
+        self.client.create(permit, &self.login, payload).await
     }
 
     /// PUT.

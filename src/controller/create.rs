@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
@@ -12,6 +13,7 @@ use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
 use super::memory::UnwrittenStatus;
+use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
@@ -21,9 +23,10 @@ use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, payload};
 use crate::declared::parse;
 use crate::live::answer::Answer;
+use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
 use crate::plan::facts::reason::Reason;
-use crate::plan::facts::record::{Attempt, Record};
+use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Observed, SignKeyState};
@@ -65,13 +68,13 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         let begun = Instant::now();
-        let Some((record, attempt)) = self.write_ahead(&account, &desired).await? else {
+        let ahead = self.write_ahead(&account, &desired).await?;
+        let Some((record, attempt, written)) = ahead else {
             return Ok(RoundEnd::Again);
         };
         let deadline = self.deadline(&account, attempt.at, begun);
-        let reply = self
-            .post(&account, &desired, &record, token, deadline)
-            .await;
+        let permit = CreatePermit::new(written, token, deadline);
+        let reply = self.post(&account, &desired, &record, permit).await;
         self.note_sent();
         drop(creating); // a look may wait for it
         let was_removed = self.facts.id().is_some();
@@ -81,9 +84,8 @@ impl Reconciliation<'_> {
             let (planned_on, status) = (self.stored(), status.clone());
             self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
         }
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.posting = false);
+        let (memories, uid) = (&self.context.memories, &self.facts.object.uid);
+        memories.with(uid, |memory| memory.posting = false);
         match landed? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
@@ -96,11 +98,7 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let uid = &self.facts.object.uid;
-                let made = self
-                    .context
-                    .memories
-                    .with(uid, |memory| memory.made.clone());
+                let made = memories.with(uid, |memory| memory.made.clone());
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,
@@ -167,7 +165,7 @@ impl Reconciliation<'_> {
         &mut self,
         account: &SharedAccount,
         desired: &Desired,
-    ) -> Result<Option<(Record, Attempt)>, ClusterError> {
+    ) -> Result<Option<(Record, Attempt, WrittenRecord)>, ClusterError> {
         let key_digest = match &self.facts.key {
             SignKeyState::Digest(digest) => Some(digest.clone()),
             SignKeyState::Unread
@@ -193,7 +191,11 @@ impl Reconciliation<'_> {
             .await
         {
             Ok(object) => {
+                let stored = object.annotations().get(PENDING_OPERATION);
+                let proof = stored.and_then(|stored| record.written_in(stored));
                 self.remember(object);
+                // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
+                let proof = proof.ok_or_else(record_not_kept)?;
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
                 let seen = Some((attempt.id.clone(), begun));
@@ -205,7 +207,7 @@ impl Reconciliation<'_> {
                         memory.posting = true;
                         memory.has_posted = true;
                     });
-                Ok(Some((record, attempt)))
+                Ok(Some((record, attempt, proof)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
                 self.reread_after_conflict(&version, error).await?;
@@ -235,14 +237,13 @@ impl Reconciliation<'_> {
         account: &Arc<SharedAccount>,
         desired: &Desired,
         record: &Record,
-        token: Token,
-        deadline: Deadline,
+        permit: CreatePermit,
     ) -> Result<Answer<Option<Row>>, Failure> {
         if !self.context.leadership.fresh() {
             return Err(lease_not_fresh());
         }
         let key = self.sign_key.clone();
-        let call = account.create(token, payload(desired, key.as_ref()), deadline);
+        let call = account.create(permit, payload(desired, key.as_ref()));
         let mut call = Box::pin(call);
         let reply = loop {
             match self.wait_or_changed(call.as_mut()).await {
@@ -376,6 +377,12 @@ impl Reconciliation<'_> {
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
+}
+
+/// The API server accepted the record and does not hold it.
+fn record_not_kept() -> ClusterError {
+    let problem = "the API server does not hold it: an admission webhook takes it off";
+    ClusterError::new("write the record", kube::Error::Service(problem.into()))
 }
 
 /// Another process may lead by now: nothing was handed over.

@@ -36,4 +36,5 @@ mod stubborn;
 mod transitions;
 mod trouble;
 mod uninstalled;
+mod unrecorded;
 mod world;

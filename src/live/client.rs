@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 pub use self::payload::Payload;
+pub use self::permit::CreatePermit;
 use crate::platform::account::Account;
 use crate::platform::clock::Clock;
 use crate::platform::iam::Iam;

@@ -1,9 +1,12 @@
 //! What the tests with generated bad input share: how many cases they run, texts that nobody would write, and what any text that
 //! is shown must be. Only for tests.
 //!
-//! `make test` runs a few cases from a fixed seed, the same every time. `PROPTEST_CASES` asks for more, from a new seed each time.
+//! `make test` sets `TEST_EXTENT` to `full`; without it a test tries a part, from the same fixed seed, so that all end in seconds.
+//! `PROPTEST_CASES` asks for more cases, from a new seed each time.
 
 pub(crate) mod manifest;
+
+use std::{io::Write as _, str::FromStr};
 
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use serde_json::Value;
@@ -11,14 +14,35 @@ use serde_json::Value;
 /// So much of the start of a secret is told by nobody.
 pub(crate) const TELLING: usize = 8;
 
+/// Whether all is tried that `make test` tries, and not only what a person waits for.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TEST_EXTENT").is_some_and(|extent| extent == "full")
+}
+
+/// How much of something is tried: as the variable of this name says, else all, else a few.
+pub(crate) fn extent<T: FromStr>(name: &str, few: T, all: T) -> T {
+    match std::env::var(name) {
+        Ok(text) => text.parse().ok().expect(name),
+        Err(_) if is_full() => all,
+        Err(_) => few,
+    }
+}
+
+/// Tells how much was tried, also when all goes well: a test's own output is shown only when it fails.
+pub(crate) fn tell_extent(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "tried: {text}").unwrap();
+}
+
 /// Few cases from a fixed seed, or as the environment has it.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_some() {
         return usual;
     }
+    let part = if is_full() { 1 } else { 4 };
     ProptestConfig {
-        cases,
+        cases: (cases / part).max(1),
         rng_seed: RngSeed::Fixed(5),
         max_shrink_iters: 2_000,
         ..usual

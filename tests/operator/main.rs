@@ -60,6 +60,7 @@ mod startup;
 mod support;
 mod tenants;
 mod terminal;
+mod told;
 mod uninstall;
 mod unseen;
 mod waiting;

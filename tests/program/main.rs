@@ -10,6 +10,7 @@
 
 use std::process::{Command, Output};
 
+mod compile_fail;
 mod completion;
 mod half_world;
 mod line;

@@ -39,7 +39,8 @@ def copy_tree():
 
 def cargo(tests, *more):
     command = ["cargo", "test", "--locked", *tests["of"].split(), *more]
-    return subprocess.run(command, cwd=COPY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    all_that_is_tried = {**os.environ, "TEST_EXTENT": "full"}
+    return subprocess.run(command, cwd=COPY, env=all_that_is_tried, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 def names(tests):

@@ -117,7 +117,7 @@ fn a_record_that_is_none_of_the_object_is_only_there() {
 
 #[test]
 fn a_status_that_was_made_up_is_cut() {
-    let long = "é".repeat(100 * 1024);
+    let long = "é".repeat(LONGEST_TEXT);
     let operation = json!({"type": "Update", "outcome": "Failed", "errorMessage": long});
     let few = json!({"callbackID": "id", "lastOperation": operation});
     let kept = read(&object(&json!({}), &few)).status.unwrap();

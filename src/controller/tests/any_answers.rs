@@ -1,6 +1,6 @@
 //! Whatever answers: courses by seeds, in which everybody lies for a while.
 //!
-//! `ADVERSARY_SEEDS` says how many, `ADVERSARY_SEED` repeats one. What no seed makes the same twice are a few random delays of the
+//! `ADVERSARY_SEEDS` says how many, beside `TEST_EXTENT`; `ADVERSARY_SEED` repeats one. What no seed makes the same twice are a few random delays of the
 //! libraries and the ids; so a course may differ a little when it is repeated.
 
 use std::num::NonZero;
@@ -11,29 +11,27 @@ use std::time::Instant;
 use futures::FutureExt as _;
 
 use super::course;
+use crate::fuzz::{extent, tell_extent};
 
 /// Seeds of bugs that there were: each line a seed and what it showed. They run always.
 const KEPT: &str = include_str!("kept_seeds.txt");
+const FEW: u64 = 15;
 const USUAL: u64 = 500;
 /// So many stories are told in full.
 const TOLD: usize = 3;
 
 #[test]
 fn any_answers() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().expect(name))
-    };
-    let seeds: Vec<u64> = match number("ADVERSARY_SEED") {
-        Some(seed) => vec![seed],
-        None => kept()
-            .chain(1..=number("ADVERSARY_SEEDS").unwrap_or(USUAL))
+    let seeds: Vec<u64> = match std::env::var("ADVERSARY_SEED") {
+        Ok(seed) => vec![seed.parse().expect("ADVERSARY_SEED")],
+        Err(_) => kept()
+            .chain(1..=extent("ADVERSARY_SEEDS", FEW, USUAL))
             .collect(),
     };
     let began = Instant::now();
     let problems = problems_of(&seeds);
-    eprintln!("{} seeds in {:?}", seeds.len(), began.elapsed());
+    let (count, took) = (seeds.len(), began.elapsed());
+    tell_extent(&format!("{count} courses of lies, in {took:.0?}"));
     if let Ok(directory) = std::env::var("ADVERSARY_STORIES") {
         for (number, problem) in problems.iter().enumerate() {
             std::fs::write(format!("{directory}/{number}.txt"), problem).unwrap();

@@ -1,7 +1,8 @@
 //! What is seen late, never, or only half: each change of the table, and what happens at the cloud, with one disturbance on the way.
 //! In the end the cloud is as declared, by one callback.
 //!
-//! `HALF_DONE_SHARE` says of how many such courses one is tried; 1 is all.
+//! `HALF_DONE_CHANGES` says of how many changes one is made, `HALF_DONE_SHARE` of how many disturbances one is tried; 1 is all. They
+//! go before `TEST_EXTENT`.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -21,12 +22,16 @@ use super::trouble::{
     CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, Verb,
 };
 use super::world::ControllerWorld;
+use crate::fuzz::{extent, tell_extent};
 
 /// The longest that anything may take: two sweeps, a backoff.
 const LATER: Duration = Duration::from_mins(25);
 /// For so long it has to stay as declared: a Secret is read once a minute, and whoever died begins anew.
 const STAYS: Duration = Duration::from_mins(2);
 
+/// Of how many changes one is made, where few are.
+const FEW_CHANGES: usize = 13;
+const FEW_DISTURBANCES: usize = 24;
 const USUAL_SHARE: usize = 4;
 /// How finely it is looked.
 const STEP: Duration = Duration::from_secs(5);
@@ -127,10 +132,10 @@ impl Troubled for Counter {
 
 #[test]
 fn what_is_unobserved_stale_or_half_done_ends_well() {
-    let share = std::env::var("HALF_DONE_SHARE").ok();
-    let share = share.map_or(USUAL_SHARE, |text| text.parse().expect("HALF_DONE_SHARE"));
+    let share = extent("HALF_DONE_SHARE", FEW_DISTURBANCES, USUAL_SHARE);
+    let changes = extent("HALF_DONE_CHANGES", FEW_CHANGES, 1);
     let mut problems = Vec::new();
-    let mut number = 0_usize;
+    let (mut number, mut count) = (0_usize, 0_usize);
     let steps = table::steps().into_iter().map(Happening::Step);
     let others = [
         Happening::Created,
@@ -138,16 +143,18 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
         Happening::Drifted,
         Happening::Removed,
     ];
-    for happening in steps.chain(others) {
+    for happening in steps.step_by(changes).chain(others) {
         let figures = tried(&happening, None).map_err(|problem| problems.push(problem));
         let Ok(figures) = figures else { continue };
         for disturbance in happening.disturbances(figures) {
             number += 1;
             if number.is_multiple_of(share) {
+                count += 1;
                 problems.extend(tried(&happening, Some(disturbance)).err());
             }
         }
     }
+    tell_extent(&format!("{count} of {number} disturbances"));
     report(&problems);
 }
 

@@ -112,6 +112,11 @@ impl MemoryApiServer {
         self.act(|store| store.telling = telling);
     }
 
+    /// Whether records of creates stay on the objects.
+    pub(super) fn keep_records(&self, kept: bool) {
+        self.act(|store| store.keeps_records = kept);
+    }
+
     fn act<T>(&self, act: impl FnOnce(&mut MemoryStore) -> T) -> T {
         let (result, version) = {
             let mut store = self.lock();
@@ -142,15 +147,9 @@ impl MemoryApiServer {
                 call.verb, call.name
             ));
         }
-        let is_partial = head
-            .headers
-            .get(http::header::ACCEPT)
-            .is_some_and(|accept| {
-                accept
-                    .to_str()
-                    .unwrap_or_default()
-                    .contains("PartialObject")
-            });
+        let accept = head.headers.get(http::header::ACCEPT);
+        let accept = accept.and_then(|accept| accept.to_str().ok());
+        let is_partial = accept.is_some_and(|accept| accept.contains("PartialObject"));
         let serve = || self.serve(life, &address, &body, is_partial);
         match fate {
             CallFate::Served => Ok(serve()),

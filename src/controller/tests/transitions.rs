@@ -1,7 +1,8 @@
 //! Every field changes to each class of its values, from every state of an object: then the cloud is as declared, or the status says
 //! exactly why not, and it took no more calls and writes than it may.
 //!
-//! `TRANSITION_PAIRS` says how many pairs of changes are tried beside the single ones.
+//! `TRANSITION_SHARE` says of how many single changes one is tried, 1 is all; `TRANSITION_PAIRS` how many pairs are, beside
+//! `TEST_EXTENT`.
 
 mod expected;
 pub(super) mod states;
@@ -20,6 +21,7 @@ use super::chance::SeededChance;
 use super::object::{domain, verdict};
 use super::oracles;
 use super::world::ControllerWorld;
+use crate::fuzz::{extent, tell_extent};
 
 /// A Secret is read once a minute, a strike is waited for.
 const SOON: Duration = Duration::from_mins(3);
@@ -29,24 +31,29 @@ const LATER: Duration = Duration::from_mins(15);
 const STEP: Duration = Duration::from_secs(2);
 /// Calls that one change of a settled object may cause: a GET or look at a new account, a PUT, a look, and the tries of a refusal.
 const CALLS: usize = 8;
+const FEW_SINGLES: usize = 17;
+const FEW_PAIRS: usize = 12;
 const USUAL_PAIRS: usize = 200;
 
 #[test]
 fn single_transitions() {
     let steps = table::steps();
-    let mut problems = Vec::new();
-    for state in STATES {
-        for step in &steps {
-            problems.extend(tried(state, std::slice::from_ref(step)).err());
-        }
+    let all = STATES
+        .iter()
+        .flat_map(|state| steps.iter().map(|step| (*state, step)));
+    let share = extent("TRANSITION_SHARE", FEW_SINGLES, 1);
+    let (mut problems, mut count) = (Vec::new(), 0_usize);
+    for (state, step) in all.step_by(share) {
+        count += 1;
+        problems.extend(tried(state, std::slice::from_ref(step)).err());
     }
+    tell_extent(&format!("{count} changes of one field"));
     report(&problems);
 }
 
 #[test]
 fn pairs_of_transitions() {
-    let pairs = std::env::var("TRANSITION_PAIRS").ok();
-    let pairs = pairs.map_or(USUAL_PAIRS, |text| text.parse().expect("TRANSITION_PAIRS"));
+    let pairs = extent("TRANSITION_PAIRS", FEW_PAIRS, USUAL_PAIRS);
     let steps = table::steps();
     let mut problems = Vec::new();
     for number in 0..pairs {
@@ -54,6 +61,7 @@ fn pairs_of_transitions() {
         let pair = [chance.pick(&steps).clone(), chance.pick(&steps).clone()];
         problems.extend(tried(*chance.pick(&STATES), &pair).err());
     }
+    tell_extent(&format!("{pairs} changes of two fields"));
     report(&problems);
 }
 

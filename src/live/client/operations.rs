@@ -1,8 +1,8 @@
-//! The five operations. None of them can be called without a token of the quota.
+//! The five operations. None of them can be called without a token of the quota, a create not without its record.
 
 use http::{Method, StatusCode};
 
-use super::{Client, call::ApiCall, payload::Payload};
+use super::{Client, CreatePermit, call::ApiCall, payload::Payload};
 use crate::live::answer::{Answer, Page};
 use crate::live::wire;
 use crate::plan::facts::row::Row;
@@ -18,11 +18,11 @@ impl Client {
     /// `POST /record/callbacks`. `None` when the cloud told no id.
     pub async fn create(
         &self,
-        token: Token,
+        permit: CreatePermit,
         account: &Account,
         payload: Payload<'_>,
-        deadline: Deadline,
     ) -> Result<Answer<Option<Row>>, Failure> {
+        let CreatePermit { token, deadline } = permit;
         let write = (Operation::Create, Method::POST, callbacks(account));
         self.write(token, account, write, payload, deadline, |body, secrets| {
             wire::parse_created(body, payload.place, secrets)

@@ -1,16 +1,33 @@
-//! Leave to make a call, which quota and credential give together. Sends nothing.
+//! Leave to make a call, which quota and credential give together; for a POST the record of it, too. Sends nothing.
 
 use std::time::Duration;
 
 use tokio::time::timeout_at;
 
 use crate::live::client::Client;
+use crate::plan::facts::record::WrittenRecord;
 use crate::platform::account::Account;
 use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::strikes::CredentialPass;
 use crate::platform::transport::Deadline;
 use crate::terms::failure::{Class, Failure, Operation};
+
+/// Leave to make one POST, until its deadline. A create has no idempotency key: what was posted and is on no record is lost when the
+/// process dies, so the record comes first, and without it this can't be made.
+#[derive(Debug)]
+pub struct CreatePermit {
+    pub(super) token: Token,
+    pub(super) deadline: Deadline,
+}
+
+impl CreatePermit {
+    /// The record is written, the quota has granted a token.
+    pub fn new(record: WrittenRecord, token: Token, deadline: Deadline) -> Self {
+        record.spend();
+        Self { token, deadline }
+    }
+}
 
 /// Leave to make one call. Given up while it waits for anything, and asked for again.
 pub(super) struct CallPermit<'a> {

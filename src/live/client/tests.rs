@@ -10,6 +10,7 @@ mod stage;
 use std::sync::atomic::Ordering;
 
 use http::{StatusCode, header};
+use jiff::Timestamp;
 use serde_json::json;
 
 use self::stage::{ClientStage, DATE, answer, noon, refusal};
@@ -18,6 +19,7 @@ use crate::live::answer::{Answer, Page};
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::content::{Content, EventSet};
 use crate::plan::facts::place::Place;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::platform::transport::{Deadline, TransportError};
 use crate::terms::failure::{Class, Failure};
@@ -46,6 +48,19 @@ fn content() -> Content {
     }
 }
 
+/// Leave to POST what `content` says.
+fn permit(token: Token, account: &Account, deadline: Deadline) -> CreatePermit {
+    let attempt = Attempt::new(
+        "attempt".to_owned(),
+        Timestamp::UNIX_EPOCH,
+        &content(),
+        None,
+    );
+    let record = Record::new("uid", &account.target, attempt);
+    let written = record.written_in(&serde_json::json!(record).to_string());
+    CreatePermit::new(written.unwrap(), token, deadline)
+}
+
 async fn create(stage: &ClientStage, account: &Account) -> Result<Answer<Option<Row>>, Failure> {
     let (place, content) = (place(), content());
     let payload = Payload {
@@ -55,7 +70,7 @@ async fn create(stage: &ClientStage, account: &Account) -> Result<Answer<Option<
     };
     stage
         .client
-        .create(stage.token().await, account, payload, stage.deadline())
+        .create(stage.create_permit().await, account, payload)
         .await
 }
 
@@ -238,11 +253,8 @@ async fn an_echo_of_secrets_is_not_shown() {
         content: &content,
         key: Some(&key),
     };
-    let token = stage.token().await;
-    let result = stage
-        .client
-        .create(token, &stage.account, payload, stage.deadline())
-        .await;
+    let permit = stage.create_permit().await;
+    let result = stage.client.create(permit, &stage.account, payload).await;
     let message = result.unwrap_err().message;
     assert!(message.starts_with("bad: [redacted] {"), "{message}");
     assert!(!message.contains("0123456789"), "{message}");

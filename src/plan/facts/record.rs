@@ -60,6 +60,15 @@ pub struct Attempt {
     pub key_digest: Option<String>,
 }
 
+/// Proof that a record stands on its object, its newest attempt included. Worth one POST: it can't be copied, and nothing else makes one.
+#[derive(Debug)]
+pub struct WrittenRecord(());
+
+impl WrittenRecord {
+    /// The POST of the newest attempt is made.
+    pub fn spend(self) {}
+}
+
 impl Attempt {
     /// An attempt to create this.
     pub fn new(id: String, at: Timestamp, content: &Content, key_digest: Option<String>) -> Self {
@@ -87,6 +96,12 @@ impl Record {
         let mut record: Self = serde_json::from_str(annotation).ok()?;
         record.attempts.shrink_to_fit(); // it was read with room for more, and is kept for long
         (record.uid == uid && !record.attempts.is_empty()).then_some(record)
+    }
+
+    /// Proof that this very record stands in the annotation of an object as the API server holds it.
+    pub fn written_in(&self, annotation: &str) -> Option<WrittenRecord> {
+        let stored = Self::parse(annotation, &self.uid);
+        (stored.as_ref() == Some(self)).then_some(WrittenRecord(()))
     }
 
     /// The same record with one more attempt; beyond the bound the second oldest goes.
@@ -269,6 +284,18 @@ mod tests {
         let text = serde_json::json!(empty).to_string();
         assert_eq!(Record::parse(&text, "uid"), None);
         assert_eq!(Record::parse("no JSON", "uid"), None);
+    }
+
+    #[test]
+    fn what_stands_elsewhere_or_says_something_else_is_no_proof() {
+        let text = serde_json::json!(record()).to_string();
+        assert!(record().written_in(&text).is_some());
+        let newer = record().appended(attempt("third", at(1200), "https://hooks.example.com/c"));
+        assert!(newer.written_in(&text).is_none());
+        let mut copied = record();
+        "another".clone_into(&mut copied.uid);
+        assert!(copied.written_in(&text).is_none());
+        assert!(record().written_in("").is_none());
     }
 
     #[test]

@@ -140,16 +140,12 @@ impl CrashGround {
                 tokio::time::sleep(POLL).await;
             }
         });
-        if reached.await.is_err() {
-            let object = self.world.get(NAME).await;
-            panic!(
-                "not within {limit:?}: {end:?}: {last}\nrows {:#?}\ncalls {:#?}\n{:?}\n{:#?}",
-                self.rows(),
-                self.world.calls(),
-                object.as_ref().map(|object| object.annotations().clone()),
-                object.and_then(|object| object.status)
-            );
-        }
+        let reached = reached.await.is_ok();
+        assert!(
+            reached,
+            "not within {limit:?}: {end:?}: {last}\nrows {:#?}",
+            self.rows()
+        );
         self.check_history();
     }
 

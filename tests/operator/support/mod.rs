@@ -15,6 +15,7 @@ mod program;
 pub(crate) mod proxy;
 pub(crate) mod right;
 pub(crate) mod secrets;
+pub(crate) mod story;
 pub(crate) mod trap;
 pub(crate) mod versions;
 pub(crate) mod world;

@@ -17,7 +17,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{account, eventually, secrets};
+use super::{account, eventually, secrets, story};
 
 /// How the API server's role-based rights refuse a call.
 const REFUSED: &str = "is forbidden: User ";
@@ -32,6 +32,7 @@ const END: Duration = Duration::from_secs(20);
 pub(crate) struct OperatorProcess {
     process: Child,
     log: PathBuf,
+    flags: Vec<String>,
     pub(crate) address: Option<SocketAddr>,
     /// Whether it has all the rights of the installation.
     granted: bool,
@@ -117,9 +118,11 @@ impl OperatorProcess {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
+        let flags = flags.iter().map(|flag| flag.as_ref().to_string_lossy());
         Self {
             process,
             log,
+            flags: flags.map(std::borrow::Cow::into_owned).collect(),
             address: None,
             granted: false,
             _directory: directory,
@@ -223,7 +226,7 @@ impl Drop for OperatorProcess {
     fn drop(&mut self) {
         let output = self.output();
         if std::thread::panicking() {
-            eprintln!("--- the operator wrote:\n{output}");
+            story::of_operator(&self.flags, &output);
             return;
         }
         secrets::check("the log", &output);

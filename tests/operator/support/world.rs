@@ -30,6 +30,7 @@ use super::{
     proxy::ApiProxy,
     right::GrantedRight,
     secrets,
+    story::WorldStory,
 };
 
 /// What a test waits for comes within this.
@@ -41,6 +42,8 @@ pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 
 /// Everything that one test needs.
 pub(crate) struct OperatorWorld {
+    /// The first to go: it tells what happened where the test fails.
+    story: WorldStory,
     pub(crate) namespace: Namespace,
     pub(crate) cloud: Simulator,
     /// The chart, where it is installed for this world alone; else `install.yaml` serves all.
@@ -77,6 +80,7 @@ impl OperatorWorld {
     /// The same in a namespace that holds nothing, be it that it is not there yet.
     pub(crate) fn at(namespace: Namespace, cloud: Simulator) -> Self {
         Self {
+            story: WorldStory::begin(namespace.name(), &cloud),
             namespace,
             cloud,
             release: None,
@@ -96,10 +100,8 @@ impl OperatorWorld {
 
     /// The rights that the operators of the chart lacked so far.
     pub(crate) fn refused(&self) -> Vec<GrantedRight> {
-        let release = self.release.iter();
-        release
-            .flat_map(|release| release.proxy.refused())
-            .collect()
+        let refused = |release: &Release| release.proxy.refused();
+        self.release.iter().flat_map(refused).collect()
     }
 
     /// The values of a good credentials Secret.
@@ -169,6 +171,7 @@ impl OperatorWorld {
         for (name, value) in values {
             secrets::remember_named(name, value);
         }
+        self.story.tell(format!("writes the Secret {name}"));
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
@@ -192,6 +195,7 @@ impl OperatorWorld {
 
     /// Deletes a Secret.
     pub(crate) async fn delete_secret(&self, name: &str) {
+        self.story.tell(format!("deletes the Secret {name}"));
         let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
         api.delete(name, &DeleteParams::default()).await.unwrap();
     }
@@ -207,6 +211,7 @@ impl OperatorWorld {
         full.as_object_mut()
             .unwrap()
             .extend(spec.as_object().cloned().unwrap_or_default());
+        self.story.tell(format!("creates {name}"));
         let object = serde_json::from_value(json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": "RecordingCallback",
@@ -222,6 +227,7 @@ impl OperatorWorld {
 
     /// Merges a change into an object, and gives the object that this leads to.
     pub(crate) async fn patch(&self, name: &str, change: Value) -> RecordingCallback {
+        self.story.tell(format!("patches {name}: {change}"));
         let callbacks = self.namespace.callbacks();
         callbacks
             .patch(name, &PatchParams::default(), &Patch::Merge(change))
@@ -231,6 +237,7 @@ impl OperatorWorld {
 
     /// Deletes an object without waiting.
     pub(crate) async fn delete(&self, name: &str) {
+        self.story.tell(format!("deletes {name}"));
         self.namespace
             .callbacks()
             .delete(name, &DeleteParams::default())
@@ -263,15 +270,10 @@ impl OperatorWorld {
         self.in_time(name, what, Box::pin(found)).await
     }
 
-    /// The status that comes in time, or how things are instead.
+    /// The status that comes in time; how things are instead is in the story.
     async fn in_time(&self, name: &str, what: &str, found: impl Future<Output = Status>) -> Status {
         let found = tokio::time::timeout(LIMIT, found).await.ok();
-        let Some(status) = found else {
-            let last = self.get(name).await.and_then(|object| object.status);
-            let calls = self.calls();
-            panic!("{name}: not within {LIMIT:?}: {what}\n{last:?}\n{calls:?}");
-        };
-        status
+        found.unwrap_or_else(|| panic!("{name}: not within {LIMIT:?}: {what}"))
     }
 
     /// The status, once Ready is True for the present generation.

@@ -74,6 +74,8 @@ pub(super) struct MemoryStore {
     pub(super) telling: Telling,
     pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
     pub(super) definition: StoredCrd,
+    /// Unless an admission webhook takes the record of a create off.
+    pub(super) keeps_records: bool,
 }
 
 impl MemoryStore {
@@ -86,6 +88,7 @@ impl MemoryStore {
             telling: Telling::default(),
             secrets: BTreeMap::new(),
             definition: StoredCrd::Served,
+            keeps_records: true,
         }
     }
 
@@ -149,6 +152,12 @@ impl MemoryStore {
                 new["metadata"] = patched["metadata"].take();
                 new["spec"] = patched["spec"].take();
             }
+        }
+        if !self.keeps_records
+            && let Some(annotations) = new.pointer_mut("/metadata/annotations")
+            && let Some(annotations) = annotations.as_object_mut()
+        {
+            annotations.remove(crate::api::PENDING_OPERATION);
         }
         Ok(self.commit(key, new))
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use self::answers::{FuzzAnswer, FuzzBody, FuzzCase, ID, KEY, case};
 use super::{
     super::*,
-    content, place,
+    content, permit, place,
     stage::{ClientStage, issued},
 };
 use crate::fuzz::{assert_presentable, config};
@@ -71,7 +71,9 @@ async fn call(stage: &ClientStage, operation: Operation) -> ReportedCall {
     let (token, deadline) = (stage.token().await, stage.deadline());
     match operation {
         Operation::Create => told(
-            client.create(token, account, payload, deadline).await,
+            client
+                .create(permit(token, account, deadline), account, payload)
+                .await,
             Vec::from_iter,
         ),
         Operation::Update => told(

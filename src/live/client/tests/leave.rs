@@ -21,9 +21,9 @@ async fn create_with(stage: &ClientStage, token: Token) -> Result<Answer<Option<
         content: &content,
         key: None,
     };
-    let deadline = stage.deadline();
     let account = &stage.account;
-    stage.client.create(token, account, payload, deadline).await
+    let permit = permit(token, account, stage.deadline());
+    stage.client.create(permit, account, payload).await
 }
 
 async fn list_with(stage: &ClientStage, token: Token) -> Result<Answer<Page>, Failure> {

@@ -40,8 +40,8 @@ impl RetryTokens for Bucket {
     clippy::disallowed_methods,
     reason = "the simulator lives in real time"
 )]
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 impl SimulatedScene {
@@ -104,9 +104,8 @@ impl SimulatedScene {
             content: &content,
             key: None,
         };
-        self.client
-            .create(self.token().await, account, payload, self.deadline())
-            .await
+        let permit = permit(self.token().await, account, self.deadline());
+        self.client.create(permit, account, payload).await
     }
 
     async fn list(&self, account: &Account) -> Result<Answer<Page>, Failure> {

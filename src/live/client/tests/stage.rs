@@ -119,6 +119,10 @@ impl ClientStage {
         self.bucket.acquire(Lane::Create, "test").await
     }
 
+    pub(super) async fn create_permit(&self) -> CreatePermit {
+        super::permit(self.token().await, &self.account, self.deadline())
+    }
+
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.client.clock.wall(), self.client.request_timeout)
     }

@@ -1,0 +1,58 @@
+//! A test that fails tells what happened, in the order of time.
+
+use std::{fs, panic::AssertUnwindSafe};
+
+use futures::FutureExt as _;
+use serde_json::json;
+
+use crate::support::{story, world::OperatorWorld};
+
+/// Parts of the story, each of which comes after the one before.
+const TOLD: &[&str] = &[
+    "test      writes the Secret huaweicloud",
+    "test      creates push",
+    "object    push spec: ",
+    "object    push metadata: ",
+    "live.huaweicloud.com/pending-operation {",
+    "cloud     Create POST /v1/",
+    " -> 201, changed ",
+    "object    push status: Ready True Available",
+    "test      patches push: {\"spec\":",
+    "cloud     Update PUT /v1/",
+    " -> 200, changed ",
+    "test      an operator's whole log is kept in ",
+];
+
+#[tokio::test]
+async fn a_test_that_fails_tells_what_happened_in_the_order_of_time() {
+    let failing = async {
+        let world = OperatorWorld::new().await;
+        let _operator = world.operator().await;
+        world.create("push", json!({})).await;
+        world.ready("push").await;
+        let url = "https://hooks.example.com/other";
+        let change = json!({ "spec": { "notifyCallbackURL": url } });
+        world.patch("push", change).await;
+        world.ready("push").await;
+        assert!(world.cloud.rows().is_empty(), "it fails");
+    };
+    let failed = AssertUnwindSafe(Box::pin(failing)).catch_unwind().await;
+    assert!(failed.is_err());
+    let told = story::printed().unwrap();
+    let mut rest = told.as_str();
+    for next in TOLD {
+        let found = rest.split_once(next);
+        rest = found
+            .unwrap_or_else(|| panic!("{next:?} does not come next in\n{told}"))
+            .1;
+    }
+    for once in ["operator  INFO leading", "event     push Available: "] {
+        assert!(told.contains(once), "{once:?} is missing in\n{told}");
+    }
+    // The cloud tells of its calls, the log that is kept does, too.
+    assert!(!told.contains("INFO call "), "{told}");
+    let log = rest.lines().next().unwrap();
+    let call = r#""message":"call","operation":"Create""#;
+    assert!(fs::read_to_string(log).unwrap().contains(call));
+    fs::remove_file(log).unwrap();
+}
