@@ -363,14 +363,9 @@ impl Reconciliation<'_> {
         let look = timeout(FOUND_WITHIN, account.looks().look(ask));
         let seen = self.turn.wait_without_slot(look).await.ok()?.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
-        self.facts.claimed_elsewhere = self
-            .context
-            .index
-            .held_by_others(&self.facts.object.uid, ids);
-        let rows = self
-            .context
-            .deleted
-            .without_deleted(account.target(), seen.rows);
+        let (context, uid) = (self.context, &self.facts.object.uid);
+        self.facts.claimed_elsewhere = context.index.held_by_others(uid, ids);
+        let rows = context.deleted.without_deleted(account.target(), seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
         let row = foreign::own_row(&self.facts)?;

@@ -32,6 +32,7 @@ pub(super) struct Memories(Mutex<ObjectMemories>);
 type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,

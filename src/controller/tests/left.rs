@@ -185,20 +185,21 @@ async fn clean_ups_that_fail_hold_up_no_other() {
         } else {
             TroubledAnswer::True
         };
-        let carried_out = !domain.starts_with("many");
         TroubleTurn {
+            carried_out: !domain.starts_with("many"),
             answer,
-            carried_out,
             ..TroubleTurn::default()
         }
     });
     let wipe = |name: &str| {
         world.server.edit(&key(name), |object| {
-            object["metadata"]["finalizers"] = json!(null)
+            object["metadata"]["finalizers"] = json!(null);
         });
         world.server.delete(&key(name));
     };
-    names.iter().for_each(|name| wipe(name));
+    for name in &names {
+        wipe(name);
+    }
     world.pass(Duration::from_secs(30)).await;
     wipe("one");
     let is_gone = |world: &ControllerWorld| world.rows(&domain("one")).is_empty();
