@@ -88,9 +88,9 @@ containerSecurityContext={"capabilities":{"drop":[]}}|- ALL|drop: \[\]
 podSecurityContext={"runAsNonRoot":false}|runAsNonRoot: true|runAsNonRoot: false
 podSecurityContext={"seccompProfile":{"type":""}}|RuntimeDefault|type: ""
 {"serviceMonitor":{"enabled":true,"honorLabels":true,"endpoint":{"honorLabels":false}}}|honorLabels: true|honorLabels: false
-{"serviceMonitor":{"enabled":true,"endpoint":{"targetPort":9090}}}|^ *(- )?port: metrics$|targetPort: 9090
-{"podMonitor":{"enabled":true,"endpoint":{"portNumber":9090}}}|^ *(- )?port: metrics$|portNumber: 9090
-{"commonAnnotations":{"owner":"a"},"podAnnotations":{"owner":""},"deploymentAnnotations":{"owner":""},"helmTest":{"enabled":false},"crds":{"enabled":false}}|none|^    owner: ""
+{"serviceMonitor":{"enabled":true,"endpoint":{"targetPort":9090}}}|^ {4,6}(- )?port: metrics$|targetPort: 9090
+{"podMonitor":{"enabled":true,"endpoint":{"portNumber":9090}}}|^ {4,6}(- )?port: metrics$|portNumber: 9090
+{"commonAnnotations":{"owner":"a"},"podAnnotations":{"owner":""},"deploymentAnnotations":{"owner":""},"helmTest":{"enabled":false},"crds":{"enabled":false}}|owner: none|^    owner: ""
 {"global":{"nodeSelector":{"pool":"a"}},"nodeSelector":{"pool":""}}|pool: a|pool: ""
 {"prometheusRule":{"enabled":true,"ruleLabels":{"severity":""}}}|severity: [a-z]|severity: ""
 hostNetwork=true|maxSurge: [^0]|maxSurge: 0
