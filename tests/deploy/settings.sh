@@ -86,6 +86,7 @@ check "a longer settle time by extraEnv goes with a longer timeout" accepted_set
     '{"requestTimeout":"26s","extraEnv":[{"name":"SETTLE_TIME","value":"40s"}]}'
 check "what a variable is told elsewhere can't be judged" accepted_setting \
     '{"requestTimeout":"26s","extraEnv":[{"name":"SETTLE_TIME","valueFrom":{"configMapKeyRef":{"name":"a","key":"b"}}}]}'
+check "an empty interval is the program's" accepted_setting 'resyncInterval=""'
 check "a variable in small letters is no flag" accepted_setting 'extraEnv=[{"name":"namespaces","value":"a"}]'
 check "where the chart mounts no certificates somebody else may" accepted_setting \
     '{"extraVolumes":[{"name":"a","emptyDir":{}}],"extraVolumeMounts":[{"name":"a","mountPath":"/etc/recording-callback-operator/ca"}]}'
