@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/operator-framework/api/pkg/lib/version"
@@ -77,7 +76,6 @@ func (r *rendered) install() v1alpha1.StrategyDetailsDeployment {
 	spec := r.deployment.Spec
 	pod := &spec.Template.Spec
 	container := &pod.Containers[0]
-	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool { return strings.HasPrefix(arg, "--lease-namespace=") })
 	container.Env = append(container.Env, corev1.EnvVar{Name: "NAMESPACES", ValueFrom: &corev1.EnvVarSource{
 		FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['olm.targetNamespaces']"},
 	}})

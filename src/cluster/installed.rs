@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::EnvVar;
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
@@ -117,6 +117,7 @@ impl Installed {
         let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
         let pod = spec.template.spec;
         let container = own_container(pod.containers);
+        let environment = variables(container.env.unwrap_or_default(), &namespace);
         Self {
             namespace,
             name,
@@ -126,7 +127,7 @@ impl Installed {
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| "default".to_owned()),
             args: container.args.unwrap_or_default(),
-            environment: container.env.into_iter().flatten().map(variable).collect(),
+            environment,
             image: container.image.unwrap_or_default(),
             ready: status.ready_replicas.unwrap_or_default(),
             wanted: spec.replicas.unwrap_or(1),
@@ -144,12 +145,20 @@ fn own_container(containers: Vec<Container>) -> Container {
         .unwrap_or_default()
 }
 
-fn variable(variable: EnvVar) -> (String, Option<String>) {
-    let is_known = variable.value_from.is_none();
-    (
-        variable.name,
-        is_known.then(|| variable.value.unwrap_or_default()),
-    )
+/// What the variables of a pod in this namespace are, as far as a Deployment tells.
+fn variables(variables: Vec<EnvVar>, namespace: &str) -> BTreeMap<String, Option<String>> {
+    let variables = variables.into_iter().map(|variable| {
+        let value = match variable.value_from {
+            None => Some(variable.value.unwrap_or_default()),
+            Some(EnvVarSource {
+                field_ref: Some(field),
+                ..
+            }) if field.field_path == "metadata.namespace" => Some(namespace.to_owned()),
+            Some(_) => None,
+        };
+        (variable.name, value)
+    });
+    variables.collect()
 }
 
 #[cfg(test)]
@@ -174,6 +183,8 @@ mod tests {
         let own = json!({ "name": "operator", "args": ["run"], "env": [
             { "name": "HTTPS_PROXY", "value": "http://p:1" },
             { "name": "NO_PROXY", "valueFrom": { "configMapKeyRef": { "name": "a", "key": "b" } } },
+            { "name": "LEASE_NAMESPACE", "valueFrom": { "fieldRef": { "fieldPath": "metadata.namespace" } } },
+            { "name": "POD_NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
         ] });
         let found = deployment(json!([sidecar, own]));
         assert_eq!(found.args, ["run"]);
@@ -182,6 +193,8 @@ mod tests {
             Some("http://p:1")
         );
         assert_eq!(found.environment["NO_PROXY"], None);
+        assert_eq!(found.environment["LEASE_NAMESPACE"].as_deref(), Some("b"));
+        assert_eq!(found.environment["POD_NAME"], None);
         assert_eq!(
             (found.release.as_deref(), &*found.pods),
             (Some("c"), "x=y,z=1")

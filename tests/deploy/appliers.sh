@@ -110,3 +110,18 @@ EOF
     kubectl kustomize "$work/kustomized" | accepted
 }
 check "accepted: kustomize over the rendered chart" kustomized
+
+# What kustomize has moved may have its Lease: by the name that it is told, in the namespace of its pods.
+leads_where_it_is() {
+    local moved=deployment/media-release-$operator account lease verb
+    kubectl kustomize "$work/kustomized" >"$work/applied"
+    kubectl apply -f "$work/applied"
+    held "$moved" '{.spec.template.spec.containers[0].env[?(@.name=="LEASE_NAMESPACE")].valueFrom.fieldRef.fieldPath}' metadata.namespace
+    lease=$(kubectl get "$moved" --namespace team-a --output 'jsonpath={.spec.template.spec.containers[0].args}' | tr '",' '\n\n' | grep -- --lease)
+    account=$(kubectl get "$moved" --namespace team-a --output 'jsonpath={.spec.template.spec.serviceAccountName}')
+    for verb in create get update; do
+        kubectl auth can-i $verb "leases.coordination.k8s.io/${lease#--lease-name=}" --namespace team-a --as "system:serviceaccount:team-a:$account"
+    done
+}
+check "what kustomize has moved may lead where it is" leads_where_it_is
+check "removed" removed

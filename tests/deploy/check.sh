@@ -21,6 +21,8 @@ source tests/deploy/acceptance.sh
 source tests/deploy/rights.sh
 source tests/deploy/lifecycle.sh
 source tests/deploy/umbrella.sh
+source tests/deploy/names.sh
+source tests/deploy/nulls.sh
 source tests/deploy/released.sh
 source tests/deploy/values.sh
 source tests/deploy/appliers.sh

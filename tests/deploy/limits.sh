@@ -74,7 +74,7 @@ limits namespaces watchNamespaces no Media -a a- a.b "a b" '*' "${label63}a"
 limits ambient-credentials-namespaces ambientCredentialsNamespaces ok '*' media media,live
 limits ambient-credentials-namespaces ambientCredentialsNamespaces no 'media,*' '*,*' 'media*' "${label63}a"
 limits allowed-endpoints allowedEndpoints ok live.example.com https://live.example.com http://live.example.com:8080 'live.*.example.com' '*' \
-    LIVE.example.com live.example.com:1 live.example.com:65535 live.example.com:00443 live.example.com/ 192.0.2.1 '[::1]' '[2001:db8::1]:8443' \
+    LIVE.example.com live.example.com:1 live.example.com:65535 live.example.com:00443 live.example.com/ 192.0.2.1 '[::1]' '[::ffff:192.0.2.1]' '[2001:db8::1]:8443' \
     "$label63.com" "$host253" "$host253:8443" a,b
 limits allowed-endpoints allowedEndpoints no ftp://live.example.com live.example.com/path 'live.example.com?q' 'live.example.com#f' u@live.example.com \
     live.example.com:0 live.example.com:65536 live.example.com:https live..example.com -live.example.com live-.example.com 'li*e.example.com' \
@@ -83,7 +83,7 @@ limits label-selector labelSelector ok a '!a' a=b a==b 'a = b' 'a!=b' a= 'a in (
     'a in (b,)' "$label63=$label63"
 limits label-selector labelSelector no a=b,,c a=b, a==b=c 'tier=live env=prod' 'a in b' 'a in (b' 'a=b,-c=d' =b 'a=b c' 'a>x' Bad.Prefix/a=b /a '!' \
     "${label63}a" "a=${label63}a" 'a;b'
-limits log-level logLevel ok error warn info debug trace off info,hyper=debug
+limits log-level logLevel ok error warn info debug trace off info,hyper=debug kube=INFO kube-client.a=Debug
 limits log-level logLevel no inof INFORMATION info,kube kube=loud INFO
 limits log-format logFormat ok json text
 limits log-format logFormat no xml JSON

@@ -8,8 +8,8 @@ released() {
 }
 # upgraded VERSION HELM ARGUMENTS...: a release is installed, upgraded with its values kept, and rolled back.
 upgraded() {
-    local old=$work/released/$1/$chart selector
-    either "$2" install old "$old" "${here[@]}" "${image[@]}" --set 'logLevel=debug,podLabels.team=media'
+    local old=$work/released/$1/$chart selector runbooks
+    either "$2" install old "$old" "${here[@]}" "${image[@]}" --set 'logLevel=debug,podLabels.team=media,prometheusRule.enabled=true'
     selector=$(kubectl get deployment old-$operator "${here[@]}" --output jsonpath='{.spec.selector}')
     either "$2" upgrade old "$chart" "${here[@]}" "${@:3}"
     equal "$selector" "$(kubectl get deployment old-$operator "${here[@]}" --output jsonpath='{.spec.selector}')"
@@ -17,6 +17,8 @@ upgraded() {
     equal "registry.example.com/recording-callback-operator:$version" \
         "$(kubectl get deployment old-$operator "${here[@]}" --output jsonpath='{..containers[0].image}')"
     kubectl get poddisruptionbudget old-$operator "${here[@]}"
+    runbooks=$(kubectl get prometheusrule old-$operator "${here[@]}" --output jsonpath='{..annotations.runbook_url}' | tr ' ' '\n')
+    equal "" "$(grep -v '^https://.*/docs/operations.md#' <<<"$runbooks")"
     either "$2" rollback old "${here[@]}"
 }
 # replaced VERSION COMMIT: its install.yaml is replaced by this one, and back; of the old one nothing is left over.

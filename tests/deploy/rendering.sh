@@ -35,6 +35,8 @@ done <<'EOF'
 /extraEnv/0 extraEnv=[{"name":"A","valeu":"b"}]
 /extraVolumes/0 extraVolumes=[{"name":"root","hostPath":{"path":"/"}}]
 /proxy/https proxy.https="http://user:password@proxy.example.com"
+/proxy/https proxy.https="http://proxy.example.com:99999"
+/podDisruptionBudget/minAvailable podDisruptionBudget.minAvailable="150%"
 /securityContext/runAsUser securityContext.runAsUser=0
 /tolerations/0 tolerations=[{"efect":"NoSchedule"}]
 /fullnameOverride fullnameOverride="Media"
@@ -67,6 +69,13 @@ check "the network policy allows the ports of proxy and endpoints, too" called_p
     --set 'networkPolicy.egressPorts={443}' --set proxy.https=http://proxy.example.com:3128/ \
     --set 'allowedEndpoints={live.*.example.com,live.example.com:8443,http://live.example.com}'
 
+check "a port is read as the decimal that it is, and the usual one where there is none" called_ports "6443 444 8080 443 3128" \
+    --set 'networkPolicy.egressPorts={6443}' --set proxy.https=http://proxy.example.com:3128/x \
+    --set 'allowedEndpoints={live.example.com:00444,a.example.com:08080,live.example.com,live.example.com:443}'
+for proxy in "80 http://proxy.example.com" "443 https://proxy.example.com/"; do
+    check "the usual port of ${proxy#* }" called_ports "6443 ${proxy% *}" --set 'networkPolicy.egressPorts={6443}' --set "proxy.https=${proxy#* }"
+done
+
 runbook_links() {
     template "${image[@]}" --show-only templates/prometheusrule.yaml \
         --set prometheusRule.enabled=true,prometheusRule.runbookURL=https://wiki.example.com/operations >"$work/rule"
@@ -89,6 +98,15 @@ check "nothing selects the pod of helm test" test_pod_stands_apart
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 check "the image's tag is the package's version" image_is "r.example.com/o:$version" --set image.repository=r.example.com/o
+while read -r name settings; do
+    check "refused as an image: $name" refused "image: $name is no name of an image" template --set "$settings"
+done <<'EOF'
+registry.example.com/rco:0.2.0 image.repository=registry.example.com/rco:0.2.0
+https://registry.example.com/rco image.registry=https://registry.example.com,image.repository=rco
+https://mirror.example.com/rco global.imageRegistry=https://mirror.example.com/,image.repository=rco
+registry.example.com/Media/rco image.repository=registry.example.com/Media/rco
+registry.example.com/media/rco:5000/x image.repository=registry.example.com/media/rco:5000/x
+EOF
 check "an image by tag" image_is r.example.com/o:main --set image.repository=r.example.com/o,image.tag=main
 check "an image by digest, whatever the tag" image_is "r.example.com/o@$digest" \
     --set image.repository=r.example.com/o,image.tag=main,image.digest="$digest"

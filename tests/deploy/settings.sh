@@ -1,7 +1,9 @@
 # Sourced by check.sh: no setting is made twice, none against a value of the chart; and every flag of the program has its value.
 
 # A sentence that names the value to set, and what is refused with it.
+prefix254=$label63.$label63.$label63.$label63
 while IFS='|' read -r sentence json; do
+    json=${json/PREFIX254/${prefix254::254}}
     check "refused: $json" refused "$sentence" template "${image[@]}" --set-json "$json"
 done <<'EOF'
 extraArgs has --resync-interval, which the chart sets by the value resyncInterval: set that|extraArgs=["--resync-interval=20m"]
@@ -26,9 +28,68 @@ podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both
 caBundle.configMap and caBundle.secret are both set: choose one|caBundle={"configMap":"roots","secret":"roots"}
 name the namespaces to serve in watchNamespaces|rbac={"clusterRoles":false}
 set crds.enabled=false|{"rbac":{"clusterRoles":false},"watchNamespaces":["team-a"]}
+extraVolumeMounts: two have one name, or the chart's: /a, /a|{"extraVolumes":[{"name":"a","emptyDir":{}}],"extraVolumeMounts":[{"name":"a","mountPath":"/a"},{"name":"a","mountPath":"/a/"}]}
+extraVolumeMounts: there is no volume none in extraVolumes|extraVolumeMounts=[{"name":"none","mountPath":"/a"}]
+extraInitContainers: two have one name, or the chart's: operator, done, done|extraInitContainers=[{"name":"done","image":"a"}]
+hostAliases: two have one name|hostAliases=[{"ip":"192.0.2.1","hostnames":["a"]},{"ip":"192.0.2.1","hostnames":["b"]}]
+topologySpreadConstraints: two have one name|topologySpreadConstraints=[{"topologyKey":"a","maxSkew":1,"whenUnsatisfiable":"DoNotSchedule"},{"topologyKey":"a","maxSkew":2,"whenUnsatisfiable":"DoNotSchedule"}]
+prometheusRule.additionalGroups: two have one name, or the chart's|prometheusRule={"enabled":true,"additionalGroups":[{"name":"recording-callback-operator","rules":[]}]}
+extraArgs has --nosuch=1, which the operator does not know|extraArgs=["--nosuch=1"]
+extraArgs has --help, which the operator does not know|extraArgs=["--help"]
+labelSelector: the prefix of a label has at most 253 characters|labelSelector="PREFIX254/a"
 prometheusRule.alerts: there is no alert RecordingCallbackNone|prometheusRule={"enabled":true,"alerts":{"RecordingCallbackNone":{"for":"1m"}}}
 prometheusRule.alerts: RecordingCallbackOperatorAbsent has no threshold|prometheusRule={"enabled":true,"alerts":{"RecordingCallbackOperatorAbsent":{"threshold":1}}}
 EOF
+
+# What extraArgs and extraEnv set is held to the program's own bounds: the two think alike of each of these.
+judged() {
+    local arguments=("--set-json" "$2") code=0
+    KUBECONFIG=$work/nothing env "${@:3}" >"$work/program" 2>&1 || code=$?
+    if [[ $1 == ok ]]; then
+        equal 1 "$code"
+        template "${image[@]}" "${arguments[@]}" >"$work/rendered"
+    else
+        equal 2 "$code"
+        refused "execution error" template "${image[@]}" "${arguments[@]}"
+    fi
+}
+while read -r verdict setting; do
+    variable=$(sed 's/=.*//; s/-/_/g' <<<"$setting" | tr a-z A-Z)
+    program=$PWD/target/debug/$operator
+    check "$verdict for both: extraArgs with --$setting" judged "$verdict" "extraArgs=[\"--$setting\"]" "$program" run "--$setting"
+    check "$verdict for both: extraEnv with $variable" judged "$verdict" "extraEnv=[{\"name\":\"$variable\",\"value\":\"${setting#*=}\"}]" \
+        "$variable=${setting#*=}" "$program" run
+done <<'END'
+ok concurrency=256
+no concurrency=0
+no concurrency=257
+no concurrency=many
+ok leader-elect=true
+no leader-elect=nope
+ok request-timeout=25s
+no request-timeout=26s
+no request-timeout=1.5s
+no request-timeout=60s
+no request-timeout=
+ok settle-time=40s
+no settle-time=1s
+ok lease-duration=30s
+no lease-duration=3500ms
+no stall-after=25h
+no stall-after=soon
+ok secret-poll-interval=100ms
+END
+accepted_setting() {
+    template "${image[@]}" --set-json "$1" >"$work/rendered"
+}
+check "a longer settle time by extraEnv goes with a longer timeout" accepted_setting \
+    '{"requestTimeout":"26s","extraEnv":[{"name":"SETTLE_TIME","value":"40s"}]}'
+check "what a variable is told elsewhere can't be judged" accepted_setting \
+    '{"requestTimeout":"26s","extraEnv":[{"name":"SETTLE_TIME","valueFrom":{"configMapKeyRef":{"name":"a","key":"b"}}}]}'
+check "an empty interval is the program's" accepted_setting 'resyncInterval=""'
+check "a variable in small letters is no flag" accepted_setting 'extraEnv=[{"name":"namespaces","value":"a"}]'
+check "where the chart mounts no certificates somebody else may" accepted_setting \
+    '{"extraVolumes":[{"name":"a","emptyDir":{}}],"extraVolumeMounts":[{"name":"a","mountPath":"/etc/recording-callback-operator/ca"}]}'
 
 # Those that another chart's values would need, or that are the kubeconfig's.
 flags_have_values() {

@@ -78,7 +78,14 @@ done <<'EOF'
 2 estate: media
 1 pool: system
 EOF
+# A release whose name has the aliases' in it.
+two_of_one_name() {
+    refused "are both named default/recording: set fullnameOverride" either "$1" template recording "$umbrella" \
+        --set recording.nameOverride=rec,recordingEurope.nameOverride=recording --namespace default
+    either "$1" template recording "$umbrella" --set recording.nameOverride=rec,recordingEurope.nameOverride=recording,recording.fullnameOverride=other
+}
 for version_of_helm in 4 3; do
+    check "Helm $version_of_helm: two charts of one name are refused" two_of_one_name $version_of_helm
     both="media-recording media-recordingeurope"
     check "Helm $version_of_helm: two aliases stand side by side" rendered_deployments "$both" $version_of_helm
     check "Helm $version_of_helm: one of them has the CRD" one_crd $version_of_helm

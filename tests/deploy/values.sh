@@ -73,6 +73,30 @@ no_hook() {
 check "helmTest.enabled: without it nothing is a hook's" no_hook
 check "the platform's release is uninstalled" helm uninstall platform --namespace recording-callback-system
 
+# What is set comes before the chart's own, also where it is false or empty.
+prevails() {
+    template "${image[@]}" --set-json "$1" >"$work/prevails"
+    equal "" "$(grep -E "$2" "$work/prevails")"
+    grep -E "$3" "$work/prevails"
+}
+while IFS='|' read -r json gone there; do
+    check "prevails: $json" prevails "$json" "$gone" "$there"
+done <<'END'
+containerSecurityContext={"readOnlyRootFilesystem":false}|readOnlyRootFilesystem: true|readOnlyRootFilesystem: false
+containerSecurityContext={"allowPrivilegeEscalation":true}|allowPrivilegeEscalation: false|allowPrivilegeEscalation: true
+containerSecurityContext={"capabilities":{"drop":[]}}|- ALL|drop: \[\]
+podSecurityContext={"runAsNonRoot":false}|runAsNonRoot: true|runAsNonRoot: false
+podSecurityContext={"seccompProfile":{"type":""}}|RuntimeDefault|type: ""
+{"serviceMonitor":{"enabled":true,"honorLabels":true,"endpoint":{"honorLabels":false}}}|honorLabels: true|honorLabels: false
+{"serviceMonitor":{"enabled":true,"endpoint":{"targetPort":9090}}}|^ {4,6}(- )?port: metrics$|targetPort: 9090
+{"podMonitor":{"enabled":true,"endpoint":{"portNumber":9090}}}|^ {4,6}(- )?port: metrics$|portNumber: 9090
+{"commonAnnotations":{"owner":"a"},"podAnnotations":{"owner":""},"deploymentAnnotations":{"owner":""},"helmTest":{"enabled":false},"crds":{"enabled":false}}|owner: none|^    owner: ""
+{"global":{"nodeSelector":{"pool":"a"}},"nodeSelector":{"pool":""}}|pool: a|pool: ""
+{"prometheusRule":{"enabled":true,"ruleLabels":{"severity":""}}}|severity: [a-z]|severity: ""
+hostNetwork=true|maxSurge: [^0]|maxSurge: 0
+{"hostNetwork":true,"strategy":{"type":"Recreate"}}|maxSurge|type: Recreate
+END
+
 budget() {
     equal "$1" "$(template "${image[@]}" --show-only templates/poddisruptionbudget.yaml --set-json "podDisruptionBudget=$2" | sed -n 's/^  \(m.*able: .*\)/\1/p')"
 }

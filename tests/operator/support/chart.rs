@@ -109,13 +109,23 @@ impl Chart {
         panic!("there is no right {position}");
     }
 
-    /// The flags of the operator's container, without those about its log.
+    /// The flags of the operator's container, without those about its log; with the variable that a kubelet sets to the pod's namespace.
     pub(crate) fn flags(&self) -> Vec<String> {
         let deployment = self.one("Deployment");
-        let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
-        let args = args.as_array().unwrap().iter().skip(1); // the command
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let args = container["args"].as_array().unwrap().iter().skip(1); // the command
         let args = args.map(|arg| arg.as_str().unwrap().to_owned());
-        args.filter(|arg| !arg.starts_with("--log-")).collect()
+        let mut flags: Vec<String> = args.filter(|arg| !arg.starts_with("--log-")).collect();
+        let variables = container["env"].as_array().unwrap();
+        let told = |variable: &&Value| variable["name"] == "LEASE_NAMESPACE";
+        let told = variables.iter().find(told).unwrap();
+        assert_eq!(
+            told["valueFrom"]["fieldRef"]["fieldPath"],
+            "metadata.namespace"
+        );
+        let namespace = deployment["metadata"]["namespace"].as_str().unwrap();
+        flags.push(format!("--lease-namespace={namespace}"));
+        flags
     }
 
     /// Makes the `ServiceAccount` with its rights, which go with the namespace, and waits until it has them. Returns a token of it.

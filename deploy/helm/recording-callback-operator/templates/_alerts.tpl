@@ -8,7 +8,7 @@ The alerts, changed as the user wants them. Nothing here renders an object.
 {{- range .rules -}}
 {{- $change := index $.of.alerts .alert | default dict -}}
 {{- if ne (toString $change.enabled) "false" -}}
-{{- $rule := set . "labels" (merge (pick $change "severity") $.of.ruleLabels .labels) -}}
+{{- $rule := set . "labels" (mergeOverwrite (dict) .labels $.of.ruleLabels (pick $change "severity")) -}}
 {{- with $change.for -}}{{- $_ := set $rule "for" . -}}{{- end -}}
 {{- if hasKey $change "threshold" -}}
 {{- if not (regexMatch "[0-9.]+\\s*$" .expr) -}}{{- fail (printf "prometheusRule.alerts: %s has no threshold" .alert) -}}{{- end -}}

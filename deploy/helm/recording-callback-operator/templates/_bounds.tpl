@@ -24,10 +24,15 @@ stallAfter: {flag: stall-after, least: 1000, most: 86400000, says: from 1s to 24
 
 {{- define "operator.checkDurations" -}}
 {{- $all := dict "requestTimeout" 15000.0 "settleTime" 30000.0 -}}
+{{- $extra := include "operator.extraSettings" . | fromYaml -}}
 {{- range $name, $bound := include "operator.durations" . | fromYaml -}}
 {{- $text := index $.Values $name -}}
-{{- range $.Values.extraArgs -}}
-{{- if hasPrefix (printf "--%s=" $bound.flag) . -}}{{- $text = trimPrefix (printf "--%s=" $bound.flag) . -}}{{- end -}}
+{{- if hasKey $extra $bound.flag -}}
+{{- $text = get $extra $bound.flag -}}
+{{- if kindIs "invalid" $text -}}{{- $_ := unset $all $name -}}
+{{- else if not (and $text (regexMatch "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$" $text)) -}}
+{{- fail (printf "extraArgs or extraEnv: %s is %q: write it as 90s, 1h30m or 500ms" $bound.flag $text) -}}
+{{- end -}}
 {{- end -}}
 {{- with $text -}}
 {{- $time := include "operator.milliseconds" . | float64 -}}
@@ -37,12 +42,25 @@ stallAfter: {flag: stall-after, least: 1000, most: 86400000, says: from 1s to 24
 {{- $_ := set $all $name $time -}}
 {{- end -}}
 {{- end -}}
-{{- if lt $all.settleTime (addf $all.requestTimeout 5000) -}}
+{{- /* Either may be unknown. */ -}}
+{{- if lt ($all.settleTime | default 1e12) (addf ($all.requestTimeout | default 0.0) 5000) -}}
 {{- fail "settleTime must be at least 5s longer than requestTimeout" -}}
 {{- end -}}
 {{- with $all.leaseDuration -}}
 {{- if mod (int64 .) 1000 -}}{{- fail "leaseDuration must be whole seconds" -}}{{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Those of the other flags that extraArgs and extraEnv may set. */}}
+{{- define "operator.checkOthers" -}}
+{{- $extra := include "operator.extraSettings" . | fromYaml -}}
+{{- with get $extra "concurrency" -}}
+{{- if not (regexMatch "^0*([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])$" .) -}}{{- fail (printf "concurrency is %s: it must be from 1 to 256" .) -}}{{- end -}}
+{{- end -}}
+{{- with get $extra "leader-elect" -}}
+{{- if not (has . (list "true" "false")) -}}{{- fail (printf "leader-elect is %s: it must be true or false" .) -}}{{- end -}}
+{{- end -}}
+{{- if regexMatch "[a-z0-9.-]{254,}/" .Values.labelSelector -}}{{- fail "labelSelector: the prefix of a label has at most 253 characters" -}}{{- end -}}
 {{- end -}}
 
 {{- define "operator.checkEndpoints" -}}

@@ -6,6 +6,7 @@ rendering with a sentence that names the value to set. Nothing here renders an o
 {{- define "operator.checks" -}}
 {{- include "operator.checkSettings" . -}}
 {{- include "operator.checkDurations" . -}}
+{{- include "operator.checkOthers" . -}}
 {{- include "operator.checkEndpoints" . -}}
 {{- with .Values.caBundle -}}
 {{- if and .configMap .secret -}}{{- fail "caBundle.configMap and caBundle.secret are both set: choose one" -}}{{- end -}}
@@ -29,14 +30,18 @@ rendering with a sentence that names the value to set. Nothing here renders an o
 {{/* An argument or variable that sets what a value of the chart sets, or that is there twice. */}}
 {{- define "operator.checkSettings" -}}
 {{- $seen := dict -}}
+{{- $flags := include "operator.flags" . | fromYaml -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := . | trimPrefix "--" | splitList "=" | first -}}
+{{- if not (or (hasKey $flags $flag) (has $flag (list "context" "kubeconfig" "leader-elect"))) -}}
+{{- fail (printf "extraArgs has %s, which the operator does not know" .) -}}
+{{- end -}}
 {{- include "operator.checkSetting" (dict "root" $ "in" "extraArgs" "name" (print "--" $flag) "flag" $flag "seen" $seen) -}}
 {{- end -}}
 {{- $own := include "operator.ownEnvironment" . | fromYaml -}}
 {{- $by := dict "HTTPS_PROXY" "proxy.https" "NO_PROXY" "proxy.noProxy" "SSL_CERT_FILE" "caBundle" -}}
 {{- range .Values.extraEnv -}}
-{{- $flag := eq .name (upper .name) | ternary (.name | lower | replace "_" "-") .name -}}
+{{- $flag := eq .name (upper .name) | ternary (.name | lower | replace "_" "-") (print "variable " .name) -}}
 {{- include "operator.checkSetting" (dict "root" $ "in" "extraEnv" "name" .name "flag" $flag "seen" $seen) -}}
 {{- if hasKey $own (upper .name) -}}
 {{- fail (printf "extraEnv has %s, which the chart sets%s" .name (get $by (upper .name) | empty | ternary " by itself" (print " by " (get $by (upper .name)) ": choose one"))) -}}
@@ -56,19 +61,4 @@ rendering with a sentence that names the value to set. Nothing here renders an o
 {{- fail (printf "%s has %s, which extraArgs or extraEnv sets already: name it once" .in .name) -}}
 {{- end -}}
 {{- $_ := set .seen .flag true -}}
-{{- end -}}
-
-{{/* Two things of one name in a list whose items have names. */}}
-{{- define "operator.checkNames" -}}
-{{- $volumes := list -}}
-{{- range include "operator.volumes" . | fromYamlArray -}}{{- $volumes = append $volumes .name -}}{{- end -}}
-{{- $containers := list "operator" -}}
-{{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $containers = append $containers .name -}}{{- end -}}
-{{- $paths := list "/etc/recording-callback-operator/ca" -}}
-{{- range .Values.extraVolumeMounts -}}{{- $paths = append $paths .mountPath -}}{{- end -}}
-{{- range $value, $names := dict "extraVolumes" $volumes "extraContainers" $containers "extraVolumeMounts" $paths -}}
-{{- if ne (len $names) (len (uniq $names)) -}}
-{{- fail (printf "%s: two have one name, or the chart's: %s" $value (join ", " $names)) -}}
-{{- end -}}
-{{- end -}}
 {{- end -}}

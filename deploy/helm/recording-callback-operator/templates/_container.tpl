@@ -8,8 +8,12 @@ The operator's container, which the Deployment and the test of the release have 
 {{- fail "image.repository is not set: no public registry holds this image. Build it and push it to a registry that your nodes can pull from: make image REPOSITORY=registry.example.com/recording-callback-operator. Then name it: --set image.repository=registry.example.com/recording-callback-operator" -}}
 {{- end -}}
 {{- $registry := .registry | default ($.Values.global).imageRegistry -}}
-{{- if and $registry (not (regexMatch "^([^/]*[.:][^/]*|localhost)/" .repository)) -}}{{ $registry | trimSuffix "/" }}/{{- end -}}
-{{- .repository -}}
+{{- $name := .repository -}}
+{{- if and $registry (not (regexMatch "^([^/]*[.:][^/]*|localhost)/" $name)) -}}{{- $name = print (trimSuffix "/" $registry) "/" $name -}}{{- end -}}
+{{- if not (regexMatch "^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*$" $name) -}}
+{{- fail (printf "image: %s is no name of an image: a registry without https://, then a path in small letters; the tag is image.tag" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- if .digest -}}@{{ .digest }}{{- else -}}:{{ .tag | default $.Chart.AppVersion }}{{- end -}}
 {{- end -}}
 {{- end -}}
@@ -17,7 +21,7 @@ The operator's container, which the Deployment and the test of the release have 
 {{/* What every container of the release may not. */}}
 {{- define "operator.containerSecurityContext" -}}
 {{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
-{{- merge (dict) .Values.containerSecurityContext $context | toYaml -}}
+{{- mergeOverwrite (dict) $context .Values.containerSecurityContext | toYaml -}}
 {{- end -}}
 
 {{/* The container, as a map without the list's dash. */}}

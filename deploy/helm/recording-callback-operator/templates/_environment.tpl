@@ -3,14 +3,15 @@ The environment of the container. Nothing here renders an object.
 */}}
 
 {{- define "operator.environment" -}}
-{{- $own := list -}}
+{{- /* The Lease lies where the pod is, also where another tool than Helm has moved both. */ -}}
+{{- $own := list (dict "name" "LEASE_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace"))) -}}
 {{- range $name, $value := include "operator.ownEnvironment" . | fromYaml -}}
 {{- $own = append $own (dict "name" $name "value" $value) -}}
 {{- end -}}
 {{- concat $own .Values.extraEnv | toYaml -}}
 {{- end -}}
 
-{{/* The variables that the chart sets, by name. */}}
+{{/* The variables whose values the chart sets, by name. */}}
 {{- define "operator.ownEnvironment" -}}
 # Freed memory goes back to the node soon, so that the pod's memory is what it uses.
 _RJEM_MALLOC_CONF: background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000

@@ -1,11 +1,13 @@
 {{/*
-Names, labels and the few decisions that several templates share. Nothing here renders an object.
+Names, labels and the few decisions that several templates share. Nothing here renders an object. Where a name is printed, toYaml puts those
+into quotes that YAML takes for a number, a bool or null. Where maps are merged, the later comes first: `merge` would pass over what is
+false or empty in the first.
 */}}
 
 {{/*
 The first line of every template: what is absent or null gets the chart's own default. `helm upgrade --reuse-values` hands over the values
 of the release before, which may not have had it, and a parent chart may pass null. Of Kubernetes' own maps null takes
-something away, so they stay as they are. files/ holds a copy of values.yaml, written by `make generate`: Helm does not let it be read.
+something away, so they stay as they are; of all maps, what is null in them goes. files/ holds a copy of values.yaml, written by `make generate`: Helm does not let it be read.
 */}}
 {{- define "operator.defaults" -}}
 {{- $defaults := .Files.Get "files/values.yaml" | fromYaml -}}
@@ -17,6 +19,18 @@ something away, so they stay as they are. files/ holds a copy of values.yaml, wr
 {{- range $inner, $of := $default -}}
 {{- if kindIs "invalid" (index $value $inner) -}}{{- $_ := set $value $inner $of -}}{{- end -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- /* Other charts of an umbrella have the same. */ -}}
+{{- with .Values.global }}{{ $_ := set $.Values "global" (deepCopy .) }}{{ end -}}
+{{- include "operator.dropNulls" .Values -}}
+{{- end -}}
+
+{{/* Takes what is null out of a map, and out of the maps in it. */}}
+{{- define "operator.dropNulls" -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "invalid" $value -}}{{- $_ := unset $ $key -}}
+{{- else if kindIs "map" $value -}}{{- include "operator.dropNulls" $value -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

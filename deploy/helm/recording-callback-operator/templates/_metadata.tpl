@@ -4,8 +4,8 @@ Labels and annotations of the objects. Nothing here renders an object.
 
 {{/* The labels by which Deployment, Service and the like find the pods. They never change. */}}
 {{- define "operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "operator.name" . | toYaml }}
+app.kubernetes.io/instance: {{ .Release.Name | toYaml }}
 {{- end -}}
 
 {{/*
@@ -13,7 +13,7 @@ The label by which a ServiceMonitor finds the Service, and commands the Deployme
 instance's, and the name may be an alias.
 */}}
 {{- define "operator.ownLabel" -}}
-live.huaweicloud.com/operator: {{ include "operator.fullname" . }}
+live.huaweicloud.com/operator: {{ include "operator.fullname" . | toYaml }}
 {{- end -}}
 
 {{- define "operator.labels" -}}
@@ -25,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* Labels that the user wants on every object. */}}
 {{- define "operator.commonLabels" -}}
-{{- merge (dict) .Values.commonLabels ((.Values.global).commonLabels | default dict) | toYaml -}}
+{{- mergeOverwrite (dict) ((.Values.global).commonLabels | default dict) .Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -34,8 +34,8 @@ chart's win over the user's: selectors depend on them.
 */}}
 {{- define "operator.metadata" -}}
 {{- $common := include "operator.commonLabels" .root | fromYaml -}}
-{{- $labels := merge (include "operator.labels" .root | fromYaml) (.labels | default dict) $common -}}
-{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
+{{- $labels := mergeOverwrite (dict) $common (.labels | default dict) (include "operator.labels" .root | fromYaml) -}}
+{{- $annotations := mergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) -}}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}

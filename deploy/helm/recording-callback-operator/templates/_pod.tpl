@@ -12,7 +12,7 @@ renders an object.
 {{- define "operator.fields" -}}
 {{- range $field, $value := . }}
 {{- with $value }}
-{{ $field }}: {{- if kindIs "string" . }} {{ . }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
+{{ $field }}: {{- if kindIs "string" . }} {{ toYaml . }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -20,7 +20,7 @@ renders an object.
 {{/* All of the pod's spec but its containers and its spread. */}}
 {{- define "operator.podSettings" -}}
 {{- $global := .Values.global | default dict -}}
-serviceAccountName: {{ include "operator.serviceAccountName" . }}
+serviceAccountName: {{ include "operator.serviceAccountName" . | toYaml }}
 automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ int .Values.terminationGracePeriodSeconds }}
@@ -32,7 +32,7 @@ hostNetwork: true
 {{- include "operator.fields" (dict
   "imagePullSecrets" (include "operator.imagePullSecrets" . | fromYamlArray)
   "volumes" (include "operator.volumes" . | fromYamlArray)
-  "nodeSelector" (merge (dict) (.Values.nodeSelector | default dict) ($global.nodeSelector | default dict))
+  "nodeSelector" (mergeOverwrite (dict) ($global.nodeSelector | default dict) (.Values.nodeSelector | default dict))
   "tolerations" (.Values.tolerations | default $global.tolerations)
   "affinity" .Values.affinity
   "priorityClassName" (.Values.priorityClassName | default $global.priorityClassName)
@@ -50,7 +50,7 @@ hostNetwork: true
 {{- with $value }}{{ $_ := set $context $field (int64 .) }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- merge (dict) .Values.podSecurityContext $context | toYaml -}}
+{{- mergeOverwrite (dict) $context .Values.podSecurityContext | toYaml -}}
 {{- end -}}
 
 {{/* Those of the release and of an umbrella chart, where some write names, some objects; each once. */}}

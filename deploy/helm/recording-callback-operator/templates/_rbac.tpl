@@ -34,9 +34,9 @@ The operator's rights, each of which its work needs. Nothing here may grant a ri
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ .kind }}
-  name: {{ .name }}
+  name: {{ .name | toYaml }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "operator.serviceAccountName" .root }}
-    namespace: {{ include "operator.namespace" .root }}
+    name: {{ include "operator.serviceAccountName" .root | toYaml }}
+    namespace: {{ include "operator.namespace" .root | toYaml }}
 {{- end -}}

@@ -25,10 +25,24 @@ settle-time: settleTime
 stall-after: stallAfter
 {{- end -}}
 
+{{/* By flag: what extraArgs and extraEnv set. Null where it is read from elsewhere when the pod starts. */}}
+{{- define "operator.extraSettings" -}}
+{{- $all := dict -}}
+{{- range .Values.extraEnv -}}
+{{- if eq .name (upper .name) -}}
+{{- $_ := set $all (.name | lower | replace "_" "-") (hasKey . "valueFrom" | ternary nil (.value | default "")) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraArgs -}}
+{{- $flag := . | trimPrefix "--" | splitList "=" | first -}}
+{{- $_ := set $all $flag (contains "=" . | ternary (trimPrefix (printf "--%s=" $flag) .) "true") -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end -}}
+
 {{/* The arguments, as a list; a value that is empty leaves the flag to the program's own default. */}}
 {{- define "operator.arguments" -}}
 - {{ printf "--lease-name=%s" (include "operator.fullname" .) | quote }}
-- {{ printf "--lease-namespace=%s" (include "operator.namespace" .) | quote }}
 {{- if ne (int .Values.listenPort) 8080 }}
 - {{ printf "--listen=:%d" (int .Values.listenPort) | quote }}
 {{- end }}
