@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub mod cloud;
 pub mod doctor;
 pub mod duration;
+pub mod elsewhere;
 pub mod manual;
 pub mod names;
 pub mod notifications;

@@ -153,11 +153,18 @@ impl fmt::Display for ClusterError {
                 write!(f, "no answer from the API server in {bound:?}")
             }
             (ErrorCause::Kube(_), Some(status)) => {
-                write!(f, "{} (HTTP {})", one_line(&status.message), status.code)
+                let said = one_line(without_quotation(&status.message));
+                write!(f, "{said} (HTTP {})", status.code)
             }
             (ErrorCause::Kube(error), None) => f.write_str(&one_line(&chain(error))),
         }
     }
+}
+
+/// What an API server says of a patch with fields that it does not know, without the object that it quotes whole before it says it.
+fn without_quotation(message: &str) -> &str {
+    let at = message.rfind("strict decoding error: ");
+    at.and_then(|at| message.get(at..)).unwrap_or(message)
 }
 
 /// Why there are no credentials. What a plugin printed may be one, and its command line may hold one.

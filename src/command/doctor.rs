@@ -61,7 +61,7 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     let now = now();
     findings.extend(usage::examine(&client, &operators, now).await);
     if args.check_urls {
-        findings.extend(urls::examine(&objects, &host_name(), now).await);
+        findings.extend(urls::examine(&objects, &host_name(), now).await?);
     }
     Ok(findings)
 }

@@ -130,11 +130,14 @@ async fn plans(
         ApplyMode::Client
     };
     let rehearsal = Rehearsal::new(cluster.client().clone(), mode);
-    let mut rehearsed = stream::iter(wanted)
+    // All of them before the cloud is waited for: a call that nobody awaits meanwhile would run into its limit.
+    let rehearsed: Vec<_> = stream::iter(wanted)
         .map(async |manifest| (manifest, known.rehearse(&rehearsal, manifest).await))
-        .buffered(AT_ONCE);
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
     let mut plans = Vec::new();
-    while let Some((manifest, rehearsed)) = rehearsed.next().await {
+    for (manifest, rehearsed) in rehearsed {
         let outlook = match rehearsed {
             Ok(object) => Box::pin(predict(&ground, object)).await,
             Err(error) => {

@@ -4,41 +4,56 @@ mod story;
 mod text;
 pub mod watch;
 
-use jiff::Timestamp;
-
 use self::story::ObjectStory;
 use super::output::{render_with, tell, tell_problems};
-use super::trouble::{CommandCluster, at_cluster, ended};
-use super::{CommandOutput, ExitStatus, chosen, readable};
-use crate::config::objects::StatusArgs;
+use super::trouble::{at_cluster, ended};
+use super::{CommandOutput, ExitStatus, chosen, now, readable};
+use crate::config::objects::{Output, StatusArgs};
 
 /// Tells of the objects that `args` name.
 pub async fn run(args: StatusArgs) -> CommandOutput {
-    ended(told(&args).await, args.print.output)
-}
-
-async fn told(args: &StatusArgs) -> Result<CommandOutput, String> {
-    let told = at_cluster(&args.objects.scope.cluster, async |cluster| {
-        stories(cluster, args).await
+    let output = args.print.output;
+    let told = look(&args).await.and_then(|found| {
+        found.tell_problems();
+        found.told(output)
     });
-    told.await
+    ended(told, output)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "says how long ago; decides nothing"
-)]
-async fn stories(cluster: &CommandCluster, args: &StatusArgs) -> anyhow::Result<CommandOutput> {
-    let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
-    if objects.is_empty() && problems.is_empty() {
-        tell("there is no RecordingCallback there");
+/// What was found at one moment.
+#[derive(PartialEq)]
+struct FoundStories {
+    stories: Vec<ObjectStory>,
+    /// A sentence for each object that can't be read.
+    problems: Vec<String>,
+}
+
+/// Reads the objects that `args` name.
+async fn look(args: &StatusArgs) -> Result<FoundStories, String> {
+    let found = at_cluster(&args.objects.scope.cluster, async |cluster| {
+        let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
+        let stories = objects.into_iter().map(ObjectStory::of).collect();
+        Ok(FoundStories { stories, problems })
+    });
+    found.await
+}
+
+impl FoundStories {
+    /// Says on stderr what could not be told.
+    fn tell_problems(&self) {
+        if self.stories.is_empty() && self.problems.is_empty() {
+            tell("there is no RecordingCallback there");
+        }
+        tell_problems(&self.problems);
     }
-    tell_problems(&problems);
-    let stories: Vec<_> = objects.into_iter().map(ObjectStory::of).collect();
-    let now = Timestamp::now();
-    let text = |stories: &[ObjectStory]| text::render_stories(stories, now);
-    Ok(CommandOutput {
-        text: render_with(args.print.output, &stories, &problems, text)?,
-        exit: ExitStatus::of(problems.is_empty()),
-    })
+
+    fn told(&self, output: Output) -> Result<CommandOutput, String> {
+        let now = now();
+        let text = |stories: &[ObjectStory]| text::render_stories(stories, now);
+        let text = render_with(output, &self.stories, &self.problems, text);
+        Ok(CommandOutput {
+            text: text.map_err(|error| format!("{error:#}"))?,
+            exit: ExitStatus::of(self.problems.is_empty()),
+        })
+    }
 }

@@ -30,10 +30,10 @@ pub(super) struct CommandCluster {
 }
 
 /// Does this with the cluster that the flags mean. An error is the one line that tells of it.
-pub(super) async fn at_cluster(
+pub(super) async fn at_cluster<T>(
     args: &ClusterArgs,
-    command: impl AsyncFnOnce(&CommandCluster) -> anyhow::Result<CommandOutput>,
-) -> Result<CommandOutput, String> {
+    command: impl AsyncFnOnce(&CommandCluster) -> anyhow::Result<T>,
+) -> Result<T, String> {
     let access = access(args).map_err(|error| error.to_string())?;
     let (server, in_flight) = (access.server(), InFlight::default());
     let seen = in_flight.clone();
@@ -50,7 +50,7 @@ pub(super) async fn at_cluster(
     };
     let done = aloud(waits_for, tell, Box::pin(command(&cluster))).await;
     match done {
-        Ok(output) => Ok(output),
+        Ok(done) => Ok(done),
         Err(error) => Err(match error.downcast_ref::<ClusterError>() {
             Some(error) => cluster.told(error).await,
             None => format!("{error:#}"),

@@ -123,17 +123,31 @@ async fn what_operators_call_in_other_ways_is_not_guessed() {
     assert!(found[0].0 == "Ok", "{found:#?}");
 }
 
+/// Gives the container these variables, too.
+fn with(variables: Value) -> impl FnOnce(&mut Value) {
+    move |deployment| {
+        let env = &mut deployment["spec"]["template"]["spec"]["containers"][0]["env"];
+        env.as_array_mut()
+            .unwrap()
+            .extend(variables.as_array().unwrap().iter().cloned());
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_is_told_by_variables_counts_as_what_its_flags_say() {
+    let (world, chart) = deployed().await;
+    let told = |deployment: &mut Value| {
+        args(deployment).retain(|arg| !arg.as_str().unwrap().starts_with("--lease-name"));
+        with(json!([{ "name": "LEASE_NAME", "value": "of-a-variable" }]))(deployment);
+    };
+    chart.deploy_changed(told).await;
+    let words = ["of-a-variable", "no such Lease"];
+    finds(&world, "Lease", &["--offline"], "Failed", &words).await;
+}
+
 #[tokio::test]
 async fn a_proxy_variable_of_the_deployment_is_told_by_its_name() {
     let (world, chart) = deployed().await;
-    let with = |variables: Value| {
-        move |deployment: &mut Value| {
-            let env = &mut deployment["spec"]["template"]["spec"]["containers"][0]["env"];
-            env.as_array_mut()
-                .unwrap()
-                .extend(variables.as_array().unwrap().iter().cloned());
-        }
-    };
     assert_eq!(findings(&world, "Proxy", &["--offline"]).await.0, []);
     let bad = json!([{ "name": "HTTPS_PROXY", "value": "socks5://user:hunter22@p" }]);
     chart.deploy_changed(with(bad)).await;

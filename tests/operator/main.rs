@@ -54,6 +54,7 @@ mod scale;
 mod scope;
 mod series;
 mod sign_key;
+mod skew;
 mod startup;
 mod support;
 mod tenants;

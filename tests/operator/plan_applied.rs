@@ -124,8 +124,19 @@ async fn fields_that_nobody_knows_are_refused_as_by_kubectl_and_told_with_their_
         .world
         .create("push", json!({ "publishDomain": "push.other.example.com" }))
         .await;
+    // Of an object that is there the API server says it after having quoted it whole.
+    let long = json!({ "metadata": { "annotations": { "long": "x".repeat(2000) } } });
+    applied.world.patch("push", long).await;
     let (told, code) = applied.plan(&file, &[]).await;
     assert_eq!((&told["action"], code), (&json!("Unknown"), 1), "{told:#}");
+    let words = format!(
+        "refuses it, since there is no field spec.notifyURL in {} line {line}",
+        file.display()
+    );
+    assert!(
+        told["message"].as_str().unwrap().contains(&words),
+        "{told:#}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Every command in a world of which a part is broken: it tells what it can, says in one line with cause, server or remedy what it
 //! can't, and its exit code and its stdout say so to a program, too.
 
+mod asked;
 mod world;
 
 use std::process::Stdio;
@@ -43,7 +44,12 @@ async fn say(world: &World, command: &str, more: &[&str]) -> Said {
         .any(|name| command.starts_with(name))
     {
         process.arg(format!("--allowed-endpoints={}", world.cloud));
-        process.arg("--request-timeout=2s");
+        if !more
+            .iter()
+            .any(|flag| flag.starts_with("--request-timeout"))
+        {
+            process.arg("--request-timeout=2s");
+        }
     }
     let said = process.stdin(Stdio::null()).kill_on_drop(true).output();
     let said = said.await.unwrap();

@@ -21,7 +21,11 @@ pub(super) async fn crd(client: &Client) -> Finding {
     let check = "CRD";
     let state = CrdCheck::new(client.clone()).read().await;
     match state.readiness() {
-        Ok(()) => Finding::ok(check, CRD_NAME, "installed, of a known version".to_owned()),
+        Ok(()) => Finding::ok(
+            check,
+            CRD_NAME,
+            "installed, with all that this version writes".to_owned(),
+        ),
         Err(text) => {
             let (detail, remedy) = text.split_once(": ").unwrap_or((&text, &text));
             let (detail, remedy) = (detail.to_owned(), remedy.to_owned());

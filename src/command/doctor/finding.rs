@@ -186,7 +186,7 @@ mod tests {
             ok(
                 "CRD",
                 "recordingcallbacks.live.huaweicloud.com",
-                "installed, of a known version",
+                "installed, with all that this version writes",
             ),
             ok(
                 "Operator",

@@ -9,6 +9,7 @@ use kube::Client;
 use super::finding::Finding;
 use crate::cluster::installed::{self, Installed};
 use crate::cluster::rights::RightsSubject;
+use crate::config::elsewhere::run_elsewhere;
 use crate::config::{self, Command, RunConfig};
 
 pub(super) const CHECK: &str = "Operator";
@@ -21,7 +22,7 @@ const PROGRAM: &str = "recording-callback-operator";
 /// An operator, and what it was told.
 pub(super) struct InstalledOperator {
     pub(super) whose: RightsSubject,
-    /// Unknown where its flags are not those of this version.
+    /// By its flags and its variables; unknown where they are not those of this version.
     pub(super) config: Option<RunConfig>,
     /// Its variables, `None` for those whose value comes from elsewhere; unset for the one whose environment is this process's.
     pub(super) environment: Option<BTreeMap<String, Option<String>>>,
@@ -38,7 +39,7 @@ impl InstalledOperator {
         let (namespace, account) = (&installed.namespace, &installed.service_account);
         Self {
             whose: RightsSubject::Account(namespace.clone(), account.clone()),
-            config: configuration(installed.args.iter().map(String::as_str)),
+            config: run_elsewhere(&installed.args, &installed.environment),
             environment: Some(installed.environment.clone()),
             pods: Some(installed.pods.clone()),
             release: installed
@@ -55,7 +56,7 @@ impl InstalledOperator {
         let line = fs::read_to_string(FIRST_PROCESS).ok()?;
         let mut words = line.split_terminator('\0');
         let program = Path::new(words.next()?);
-        let config = (program.file_name()? == PROGRAM).then(|| configuration(words))??;
+        let config = (program.file_name()? == PROGRAM).then(|| own_configuration(words))??;
         Some(Self {
             whose: RightsSubject::Own,
             namespace: client.default_namespace().to_owned(),
@@ -163,8 +164,8 @@ fn replicas(installed: &Installed) -> Finding {
     }
 }
 
-/// What the program makes of these arguments, if it knows them all.
-fn configuration<'a>(args: impl Iterator<Item = &'a str>) -> Option<RunConfig> {
+/// What the program makes of these arguments, if it knows them all, and of the variables that it has here, too.
+fn own_configuration<'a>(args: impl Iterator<Item = &'a str>) -> Option<RunConfig> {
     match config::parse(std::iter::once(PROGRAM).chain(args).map(Into::into)) {
         Ok(Command::Run(config)) => Some(*config),
         Ok(_) | Err(_) => None,

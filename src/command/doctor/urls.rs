@@ -9,7 +9,7 @@ use url::Url;
 
 use super::finding::{Finding, counted};
 use crate::api::RecordingCallback;
-use crate::platform::transport::{Reached, probe};
+use crate::platform::transport::{HttpTransportError, Prober, Reached};
 
 const CHECK: &str = "URL";
 
@@ -24,7 +24,8 @@ pub(super) async fn examine(
     objects: &[RecordingCallback],
     machine: &str,
     now: Timestamp,
-) -> Vec<Finding> {
+) -> Result<Vec<Finding>, HttpTransportError> {
+    let prober = Prober::new()?;
     let mut hosts: BTreeMap<String, (Url, u64)> = BTreeMap::new();
     for url in objects
         .iter()
@@ -35,10 +36,10 @@ pub(super) async fn examine(
             hosts.entry(origin).or_insert((url, 0)).1 += 1;
         }
     }
-    stream::iter(hosts)
-        .map(|(origin, (url, count))| async move {
+    let found = stream::iter(hosts)
+        .map(async |(origin, (url, count))| {
             let count = counted(count, "object");
-            match probe(&url).await {
+            match prober.probe(&url).await {
                 Ok(reached) => told(origin, &reached, &count, machine, now),
                 Err(error) => Finding::warning(
                     CHECK,
@@ -48,9 +49,8 @@ pub(super) async fn examine(
                 ),
             }
         })
-        .buffered(AT_ONCE)
-        .collect()
-        .await
+        .buffered(AT_ONCE);
+    Ok(found.collect().await)
 }
 
 fn told(origin: String, reached: &Reached, count: &str, machine: &str, now: Timestamp) -> Finding {

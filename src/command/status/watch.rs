@@ -7,10 +7,11 @@ use std::time::Duration;
 use console::Term;
 use tokio::time::sleep;
 
+use super::FoundStories;
 use crate::command::output::tell;
 use crate::command::{CommandOutput, ended};
+use crate::config;
 use crate::config::objects::{Output, StatusArgs};
-use crate::config::{self};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -22,41 +23,31 @@ pub async fn run(args: StatusArgs) -> CommandOutput {
 }
 
 async fn watch(args: StatusArgs) -> Result<CommandOutput, String> {
-    let mut last = super::told(&args).await?;
-    let mut key = comparable(&args, &last.text).await;
-    let is_still = args.print.output == Output::Table && config::is_able_terminal(&Term::stdout());
+    let output = args.print.output;
+    let is_still = output == Output::Table && config::is_able_terminal(&Term::stdout());
+    let mut found = super::look(&args).await?;
     loop {
-        if show(&last.text, is_still).is_err() {
-            last.text = String::new();
-            return Ok(last);
+        let mut told = found.told(output)?;
+        if show(&told.text, is_still).is_err() {
+            told.text.clear();
+            return Ok(told);
         }
-        loop {
-            sleep(PAUSE).await;
-            match super::told(&args).await {
-                Ok(next) => {
-                    let next_key = comparable(&args, &next.text).await;
-                    // Where it stands still, ages go on.
-                    let is_news = is_still || next_key != key;
-                    (last, key) = (next, next_key);
-                    if is_news {
-                        break;
-                    }
-                }
-                Err(problem) => tell(&format!("error: {problem}")),
-            }
-        }
+        // After the text, which may have cleared the screen.
+        found.tell_problems();
+        found = next(&args, found, is_still).await;
     }
 }
 
-/// What changes with the objects only, and not with time.
-async fn comparable(args: &StatusArgs, text: &str) -> String {
-    if args.print.output != Output::Table {
-        return text.to_owned();
+/// What is found next and is to be told: what differs, and where it stands still all, since ages go on.
+async fn next(args: &StatusArgs, before: FoundStories, is_still: bool) -> FoundStories {
+    loop {
+        sleep(PAUSE).await;
+        match super::look(args).await {
+            Ok(found) if is_still || found != before => return found,
+            Ok(_) => {}
+            Err(problem) => tell(&format!("error: {problem}")),
+        }
     }
-    let mut args = args.clone();
-    args.print.output = Output::Json;
-    let told = super::told(&args).await;
-    told.map(|told| told.text).unwrap_or_default()
 }
 
 fn show(text: &str, is_still: bool) -> std::io::Result<()> {

@@ -14,7 +14,7 @@ use url::Url;
 use x509_parser::parse_x509_certificate;
 
 use super::failure;
-use super::http_transport::tls_config;
+use super::http_transport::{HttpTransportError, tls_config};
 use super::trust::{Source, Trust};
 
 /// How long each step may take.
@@ -46,69 +46,86 @@ pub enum Unreached {
     Tls(SocketAddr, String),
 }
 
-/// Tries to reach the host of a URL, trusting whom calls to the cloud trust.
-pub async fn probe(url: &Url) -> Result<Reached, Unreached> {
-    probe_trusting(url, &Source::of_environment()).await
+/// Tries addresses, trusting whom calls to the cloud trust. Whom these trust is read once, for all addresses: it may be hundreds of files.
+pub struct Prober {
+    tls: TlsConnector,
+    /// What is wrong with the certificates of authorities, if anything is.
+    problem: Option<String>,
 }
 
-pub(super) async fn probe_trusting(url: &Url, sources: &[Source]) -> Result<Reached, Unreached> {
-    let (host, port) = url
-        .host_str()
-        .zip(url.port_or_known_default())
-        .ok_or(Unreached::NoHost)?;
-    let host = host.trim_matches(['[', ']']);
-    let late = || format!("no answer within {} s", STEP_LIMIT.as_secs());
-    let addresses = match timeout(STEP_LIMIT, lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
-        Ok(Err(error)) => return Err(Unreached::Name(error.to_string())),
-        Err(_) => return Err(Unreached::Name(late())),
-    };
-    let mut last = Unreached::Name("it has no address".to_owned());
-    for address in addresses {
-        let stream = match timeout(STEP_LIMIT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                last = Unreached::Connection(address, error.to_string());
-                continue;
-            }
-            Err(_) => {
-                last = Unreached::Connection(address, late());
-                continue;
-            }
-        };
-        let valid_until = match url.scheme() {
-            "https" => encrypted(host, stream, sources, late)
-                .await
-                .map_err(|why| Unreached::Tls(address, why))?,
-            _ => None,
-        };
-        return Ok(Reached {
-            address,
-            valid_until,
-        });
+impl Prober {
+    /// Reads whom to trust. May take a while.
+    pub fn new() -> Result<Self, HttpTransportError> {
+        Self::trusting(&Source::of_environment())
     }
-    Err(last)
-}
 
-async fn encrypted(
-    host: &str,
-    stream: TcpStream,
-    sources: &[Source],
-    late: impl FnOnce() -> String,
-) -> Result<Option<Timestamp>, String> {
-    let mut trust = Trust::default();
-    trust.renew(sources.iter().map(Source::read).collect());
-    let config = tls_config(&trust).map_err(|error| error.to_string())?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let stream = match timeout(STEP_LIMIT, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(failure::describe(&error, trust.problem.as_deref())),
-        Err(_) => return Err(late()),
-    };
-    let (_, session) = stream.get_ref();
-    let shown = session.peer_certificates().unwrap_or_default();
-    Ok(shown.iter().filter_map(end_of).min())
+    pub(super) fn trusting(sources: &[Source]) -> Result<Self, HttpTransportError> {
+        let mut trust = Trust::default();
+        trust.renew(sources.iter().map(Source::read).collect());
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(tls_config(&trust)?)),
+            problem: trust.problem,
+        })
+    }
+
+    /// Tries to reach the host of a URL.
+    pub async fn probe(&self, url: &Url) -> Result<Reached, Unreached> {
+        let (host, port) = url
+            .host_str()
+            .zip(url.port_or_known_default())
+            .ok_or(Unreached::NoHost)?;
+        let host = host.trim_matches(['[', ']']);
+        let late = || format!("no answer within {} s", STEP_LIMIT.as_secs());
+        let addresses = match timeout(STEP_LIMIT, lookup_host((host, port))).await {
+            Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
+            Ok(Err(error)) => return Err(Unreached::Name(error.to_string())),
+            Err(_) => return Err(Unreached::Name(late())),
+        };
+        let mut last = Unreached::Name("it has no address".to_owned());
+        for address in addresses {
+            let stream = match timeout(STEP_LIMIT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    last = Unreached::Connection(address, error.to_string());
+                    continue;
+                }
+                Err(_) => {
+                    last = Unreached::Connection(address, late());
+                    continue;
+                }
+            };
+            let valid_until = match url.scheme() {
+                "https" => self
+                    .encrypted(host, stream, late)
+                    .await
+                    .map_err(|why| Unreached::Tls(address, why))?,
+                _ => None,
+            };
+            return Ok(Reached {
+                address,
+                valid_until,
+            });
+        }
+        Err(last)
+    }
+
+    async fn encrypted(
+        &self,
+        host: &str,
+        stream: TcpStream,
+        late: impl FnOnce() -> String,
+    ) -> Result<Option<Timestamp>, String> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        let handshake = self.tls.connect(name, stream);
+        let stream = match timeout(STEP_LIMIT, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(failure::describe(&error, self.problem.as_deref())),
+            Err(_) => return Err(late()),
+        };
+        let (_, session) = stream.get_ref();
+        let shown = session.peer_certificates().unwrap_or_default();
+        Ok(shown.iter().filter_map(end_of).min())
+    }
 }
 
 /// Until when a certificate is valid.

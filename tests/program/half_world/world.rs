@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use recording_callback_operator::api::crd;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 
 /// What is wrong with a server.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,12 +38,21 @@ pub(super) enum Trouble {
     Unreadable,
     /// It drops what it does not know.
     Drops,
+    /// Its object has another app each time that it is listed: round-1, round-2.
+    Changes,
+    /// It answers creates only when so many wait for it.
+    Together(usize),
 }
+
+/// What a server was asked for, each with its method and path.
+type Requests = Arc<Mutex<Vec<String>>>;
 
 #[derive(Clone)]
 struct Server {
     trouble: Trouble,
     cloud: String,
+    requests: Requests,
+    together: Arc<Barrier>,
 }
 
 /// Where a server of that trouble listens.
@@ -60,18 +71,26 @@ pub(super) struct World {
     pub(super) cloud: String,
     pub(super) kubeconfig: std::path::PathBuf,
     pub(super) manifest: std::path::PathBuf,
+    requests: Requests,
+    requests_of_the_cloud: Requests,
     _files: TempDir,
 }
 
 impl World {
     pub(super) async fn new(cluster: Trouble, cloud: Trouble) -> Self {
+        let (requests, requests_of_the_cloud) = (Requests::default(), Requests::default());
         let answers = Router::new()
             .fallback(answer_of_the_cloud)
-            .with_state(cloud);
+            .with_state((cloud, Arc::clone(&requests_of_the_cloud)));
         let cloud = format!("http://{}", start(answers, cloud).await);
         let state = Server {
             trouble: cluster,
             cloud: cloud.clone(),
+            requests: Arc::clone(&requests),
+            together: Arc::new(Barrier::new(match cluster {
+                Trouble::Together(number) => number,
+                _ => 1,
+            })),
         };
         let answers = Router::new().fallback(answer).with_state(state);
         let server = format!("http://{}", start(answers, cluster).await);
@@ -89,8 +108,22 @@ impl World {
             cloud,
             kubeconfig,
             manifest,
+            requests,
+            requests_of_the_cloud,
             _files: files,
         }
+    }
+
+    /// How often the API server was asked for this.
+    pub(super) fn asked(&self, method: &str, resource: &str) -> usize {
+        let requests = self.requests.lock().unwrap();
+        let is_so = |line: &&String| line.starts_with(method) && line.contains(resource);
+        requests.iter().filter(is_so).count()
+    }
+
+    /// How often the cloud was called.
+    pub(super) fn calls(&self) -> usize {
+        self.requests_of_the_cloud.lock().unwrap().len()
     }
 }
 
@@ -123,6 +156,11 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     let path = head.uri.path();
     let (parent, name) = path.rsplit_once('/').unwrap();
     let resource = parent.rsplit('/').next().unwrap();
+    let number = {
+        let mut requests = server.requests.lock().unwrap();
+        requests.push(format!("{} {path}", head.method));
+        requests.len()
+    };
     match server.trouble {
         Trouble::Hangs => std::future::pending().await,
         Trouble::Late(wait) => tokio::time::sleep(wait).await,
@@ -141,14 +179,22 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         Trouble::Unserved(_) if path.starts_with("/apis/live.huaweicloud.com") => {
             return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
         }
+        Trouble::Together(_) if name == "recordingcallbacks" && head.method == "POST" => {
+            server.together.wait().await;
+        }
         Trouble::None
         | Trouble::Refuses
         | Trouble::Forbids(_)
         | Trouble::Unserved(_)
         | Trouble::Unreadable
-        | Trouble::Drops => {}
+        | Trouble::Drops
+        | Trouble::Changes
+        | Trouble::Together(_) => {}
     }
-    let good = object("push", "live");
+    let good = match server.trouble {
+        Trouble::Changes => object("push", format!("round-{number}")),
+        _ => object("push", "live"),
+    };
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
     let value = match (name, resource) {
         ("version", _) => json!({
@@ -192,7 +238,15 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     Body::from(value.to_string()).into_response()
 }
 
-async fn answer_of_the_cloud(State(trouble): State<Trouble>) -> Response {
+async fn answer_of_the_cloud(
+    State((trouble, requests)): State<(Trouble, Requests)>,
+    request: Request,
+) -> Response {
+    let line = format!("{} {}", request.method(), request.uri());
+    requests.lock().unwrap().push(line);
+    if let Trouble::Late(wait) = trouble {
+        tokio::time::sleep(wait).await;
+    }
     match trouble {
         Trouble::Hangs => std::future::pending().await,
         Trouble::Says(code, text) => (StatusCode::from_u16(code).unwrap(), text).into_response(),
@@ -202,6 +256,8 @@ async fn answer_of_the_cloud(State(trouble): State<Trouble>) -> Response {
         | Trouble::Forbids(_)
         | Trouble::Unserved(_)
         | Trouble::Unreadable
-        | Trouble::Drops => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
+        | Trouble::Drops
+        | Trouble::Changes
+        | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }

@@ -7,10 +7,9 @@ use http::Method;
 
 use super::environment::{TlsServer, tls_server};
 use super::{PATIENCE, request, steady};
-use crate::platform::transport::probe::probe_trusting;
 use crate::platform::transport::trust::Source;
 use crate::platform::transport::{
-    Deadline, HttpTransport, Proxies, Response, Transport, TransportError, Unreached,
+    Deadline, HttpTransport, Prober, Proxies, Response, Transport, TransportError, Unreached,
 };
 
 /// A transport that reads `source` before each call.
@@ -116,15 +115,20 @@ async fn what_was_read_lately_is_not_read_again() {
 async fn a_probe_tells_until_when_the_certificate_is_valid() {
     let server = tls_server();
     let url = server.url().parse().unwrap();
-    let trusted = [Source::File(server.authority.path().to_owned())];
-    let reached = probe_trusting(&url, &trusted).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.crt");
+    fs::copy(server.authority.path(), &file).unwrap();
+    let prober = Prober::trusting(&[Source::File(file.clone())]).unwrap();
+    // Whom it trusts is not read again for each address.
+    fs::remove_file(file).unwrap();
+    let reached = prober.probe(&url).await.unwrap();
     assert_eq!(reached.address, server.address);
     // The library that made it dates it so.
     assert_eq!(
         reached.valid_until,
         Some("4096-01-01T00:00:00Z".parse().unwrap())
     );
-    let refused = probe_trusting(&url, &[]).await;
+    let refused = Prober::trusting(&[]).unwrap().probe(&url).await;
     assert!(matches!(refused, Err(Unreached::Tls(_, why)) if why.contains("not accepted")));
     assert_eq!(
         server.requests(),

@@ -1,0 +1,88 @@
+//! What commands ask the API server and the cloud for, and in which order: as little as they need, and nothing while they do not listen.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::world::{Trouble, World};
+use super::{program, say};
+
+/// A manifest as Helm prints it, of about this length.
+fn document(kind: &str, name: usize, spec: &str, length: usize) -> String {
+    let head = format!(
+        "---\n# Source: platform/templates/{name}.yaml\n{kind}\nmetadata:\n  name: object-{name}\n  labels:\n    helm.sh/chart: platform-1.0.0\n{spec}"
+    );
+    let line = "    key: \"some text, as settings have it: true\"\n";
+    let lines = (length.saturating_sub(head.len()) / (line.len() + 5)).max(1);
+    let lines = (0..lines).map(|number| line.replace("key", &format!("key{number:05}")));
+    head + &lines.collect::<String>()
+}
+
+fn ours(name: usize, length: usize) -> String {
+    let kind = "apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback";
+    let spec = format!(
+        "spec:\n  publishDomain: push.example.com\n  app: app-{name}\n  credentialsSecretRef: {{name: huaweicloud}}\nmore:\n"
+    );
+    document(kind, name, &spec, length)
+}
+
+#[tokio::test]
+async fn a_plan_of_many_documents_asks_once_for_each_of_ours_side_by_side() {
+    let world = World::new(Trouble::Together(16), Trouble::None).await;
+    let documents = (0..1500).map(|number| match number % 75 {
+        0..16 => ours(number, 3500),
+        _ => document("apiVersion: v1\nkind: ConfigMap", number, "data:\n", 3500),
+    });
+    let text: String = documents.collect();
+    assert!(text.len() > 5_000_000, "{}", text.len());
+    std::fs::write(&world.manifest, text).unwrap();
+    let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    said.tells(&["of other kinds: 1180 (1180 ConfigMap)"]);
+    let value = said.value();
+    let items = value["items"].as_array().unwrap();
+    assert!(items.len() == 320 && items.iter().all(|item| item["action"] == "Create"));
+    let asked = ["POST", "GET"].map(|method| world.asked(method, "recordingcallbacks"));
+    assert_eq!(
+        asked,
+        [320, 1],
+        "a try of each, and one list of what is there"
+    );
+    assert_eq!((world.asked("GET", "/secrets/"), world.calls()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_api_server_is_heard_before_a_slow_cloud_is_waited_for() {
+    let slow = Trouble::Late(Duration::from_secs(11));
+    let world = World::new(Trouble::None, slow).await;
+    let text: String = (0..40).map(|number| ours(number, 100_000)).collect();
+    std::fs::write(&world.manifest, text).unwrap();
+    let said = say(
+        &world,
+        "plan MANIFEST",
+        &["-o", "json", "--request-timeout=20s"],
+    )
+    .await;
+    assert_eq!((said.code, said.errors().len()), (Some(2), 0), "{said}");
+}
+
+#[tokio::test]
+async fn a_story_that_is_watched_takes_one_question_a_round() {
+    let world = World::new(Trouble::Changes, Trouble::None).await;
+    let mut process = tokio::process::Command::from(program("status --all --watch"));
+    process.env("KUBECONFIG", &world.kubeconfig);
+    let process = process.stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = process.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if let Some((_, round)) = line.split_once("round-") {
+            let round: String = round.chars().take_while(char::is_ascii_digit).collect();
+            told.push(round);
+            told.dedup();
+        }
+    }
+    assert_eq!(told, ["1", "2", "3"]);
+}
