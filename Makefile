@@ -11,7 +11,7 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh 
 # Tests that take minutes, for `make test-all`; the soak is then longer than that of `make test`.
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
 	crash::faults::a_watch_that_falls_silent restored:: watches::taken_over::nor watches::what_a_watch_loses scale:: tenants::a_record_that_somebody_made_up \
-	neighbours_hostile::what_is_written
+	neighbours_hostile::what_is_written released::
 skip_long := $(foreach long,$(long_tests),--skip $(long))
 
 help: ## List the targets

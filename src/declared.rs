@@ -2,3 +2,6 @@
 
 pub mod index;
 pub mod parse;
+
+#[cfg(test)]
+mod released;

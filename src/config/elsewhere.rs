@@ -35,10 +35,10 @@ pub fn run_elsewhere(
             all.push(format!("--{name}={}", value.as_deref()?));
         }
     }
-    match Cli::from_arg_matches(&matched(&all)?).ok()?.command {
-        Command::Run(config) => config.checked().ok(),
-        _ => None,
-    }
+    let Command::Run(config) = Cli::from_arg_matches(&matched(&all)?).ok()?.command else {
+        return None;
+    };
+    config.checked().ok()
 }
 
 fn matched(args: &[String]) -> Option<ArgMatches> {

@@ -47,6 +47,7 @@ mod ownership;
 mod plan;
 mod plan_applied;
 mod release;
+mod released;
 mod remote;
 mod restored;
 mod rights;

@@ -74,13 +74,6 @@ impl OperatorProcess {
         flags: &[impl AsRef<OsStr>],
         environment: &[(&str, &str)],
     ) -> Self {
-        for (name, value) in environment {
-            secrets::remember_variable(name, value);
-        }
-        let directory = TempDir::new().unwrap();
-        let kubeconfig = directory.path().join("kubeconfig");
-        fs::write(&kubeconfig, account).unwrap();
-        let log = directory.path().join("log");
         // What is measured is the program that users get, and says what they see.
         let (program, level) = match std::env::var("OPERATOR_PROGRAM") {
             Ok(program) => (program, "info"),
@@ -89,6 +82,30 @@ impl OperatorProcess {
                 "debug",
             ),
         };
+        Self::spawn_program((program.as_ref(), level), account, flags, environment)
+    }
+
+    /// Starts a program of another version, as the service account of the installation, and waits until it is ready.
+    pub(crate) async fn start_program(program: &Path, flags: &[impl AsRef<OsStr>]) -> Self {
+        let account = account::installed(None).await;
+        let mut operator = Self::spawn_program((program, "debug"), &account, flags, &[]);
+        operator.ready().await;
+        operator
+    }
+
+    fn spawn_program(
+        (program, level): (&Path, &str),
+        account: &str,
+        flags: &[impl AsRef<OsStr>],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        for (name, value) in environment {
+            secrets::remember_variable(name, value);
+        }
+        let directory = TempDir::new().unwrap();
+        let kubeconfig = directory.path().join("kubeconfig");
+        fs::write(&kubeconfig, account).unwrap();
+        let log = directory.path().join("log");
         let process = Command::new(program)
             .args(["run", "--listen", "127.0.0.1:0", "--log-level", level])
             .args(flags)

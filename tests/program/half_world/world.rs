@@ -83,14 +83,16 @@ impl World {
             .fallback(answer_of_the_cloud)
             .with_state((cloud, Arc::clone(&requests_of_the_cloud)));
         let cloud = format!("http://{}", start(answers, cloud).await);
+        let together = if let Trouble::Together(number) = cluster {
+            number
+        } else {
+            1
+        };
         let state = Server {
             trouble: cluster,
             cloud: cloud.clone(),
             requests: Arc::clone(&requests),
-            together: Arc::new(Barrier::new(match cluster {
-                Trouble::Together(number) => number,
-                _ => 1,
-            })),
+            together: Arc::new(Barrier::new(together)),
         };
         let answers = Router::new().fallback(answer).with_state(state);
         let server = format!("http://{}", start(answers, cluster).await);
@@ -191,10 +193,12 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Changes
         | Trouble::Together(_) => {}
     }
-    let good = match server.trouble {
-        Trouble::Changes => object("push", format!("round-{number}")),
-        _ => object("push", "live"),
+    let app = if server.trouble == Trouble::Changes {
+        format!("round-{number}")
+    } else {
+        "live".to_owned()
     };
+    let good = object("push", app);
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
     let value = match (name, resource) {
         ("version", _) => json!({
