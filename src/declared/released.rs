@@ -41,7 +41,7 @@ fn released() -> Vec<(String, Vec<Value>)> {
 fn moment(objects: &[Value]) -> Timestamp {
     let conditions = objects
         .iter()
-        .flat_map(|object| object["status"]["conditions"].as_array());
+        .filter_map(|object| object["status"]["conditions"].as_array());
     let times = conditions
         .flatten()
         .map(|condition| condition["lastTransitionTime"].as_str());

@@ -113,9 +113,11 @@ async fn http2_is_spoken_with_who_speaks_it() {
             .await
             .unwrap();
         assert_eq!(large.status(), 413);
-        // One that is answered unread.
-        let huge = client.post(&receiver.url).body(vec![b' '; 9 << 20]);
-        assert_eq!(huge.send().await.unwrap().status(), 413);
+        if version == Version::HTTP_2 {
+            // One that is answered unread: only there may an answer overtake what is still sent.
+            let huge = client.post(&receiver.url).body(vec![b' '; 9 << 20]);
+            assert_eq!(huge.send().await.unwrap().status(), 413);
+        }
         let head = client.head(&receiver.url).send().await.unwrap();
         assert_eq!(
             (
@@ -254,14 +256,10 @@ fn who_stalls_while_reading_what_is_printed_stops_nothing() {
         assert!(answer.contains(" 200 OK"), "{answer}");
     }
     receiver.told("stdout is not read fast enough: 1 notifications were not printed so far");
-    // Asked twice, it ends at once.
-    let code = loop {
-        receiver.terminate();
-        if let Some(ended) = receiver.process.try_wait().unwrap() {
-            break ended.code();
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    assert_eq!(code, Some(1));
+    // Once nobody is connected any more, only the printing is waited for; asked again, not even that.
+    receiver.terminate();
+    while TcpStream::connect(receiver.address()).is_ok() {}
+    receiver.terminate();
+    assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
     receiver.told("error: ended before all was answered, handed on and printed");
 }
