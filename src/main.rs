@@ -43,7 +43,9 @@ fn main() -> ExitCode {
         Ok(Command::Suspend(args)) => at_cluster(mark::run(args, Mark::Suspend)),
         Ok(Command::Resume(args)) => at_cluster(mark::run(args, Mark::Resume)),
         Ok(Command::VerifyNotification(args)) => at_cluster(async move {
-            let judged = verify::run(&args).map_err(|error| format!("{error:#}"));
+            let judged = verify::run(&args)
+                .await
+                .map_err(|error| format!("{error:#}"));
             ended(judged, args.print.output)
         }),
         Ok(Command::ServeNotifications(args)) => at_cluster(async move {
@@ -98,6 +100,10 @@ fn at_cluster(command: impl Future<Output = CommandOutput>) -> ExitCode {
 
 fn print(result: Result<impl AsRef<[u8]>, String>) -> ExitCode {
     let printed = result.and_then(|text| {
+        if text.as_ref().is_empty() {
+            // Somebody may hold stdout who waits for a reader.
+            return Ok(());
+        }
         let mut stdout = std::io::stdout();
         let written = stdout.write_all(text.as_ref());
         match written.and_then(|()| stdout.flush()) {

@@ -3,6 +3,8 @@
 //! The environment's proxies and certificate variables are for calls to the cloud; the API server is reached as the kubeconfig
 //! or the pod says, whatever stands in them.
 
+mod credential;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,8 +13,7 @@ use http::{Request, Response, Uri};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::{Body, ClientBuilder, DynBody};
 use kube::config::{
-    AuthInfo, Cluster, Config, Context, ExecAuthCluster, InClusterError, Kubeconfig,
-    KubeconfigError,
+    Cluster, Config, Context, ExecAuthCluster, InClusterError, Kubeconfig, KubeconfigError,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -20,6 +21,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tower::BoxError;
 use tower::util::BoxService;
 
+use self::credential::{user, without_a_panic};
 use super::error::{ClusterError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
@@ -104,6 +106,17 @@ pub enum ClusterAccessError {
         /// What is wrong, without the value: it may hold a password.
         what: &'static str,
     },
+    /// A user of the kubeconfig can't be used.
+    #[error("kubeconfig: user {user:?}: {what}")]
+    User {
+        /// The user's name in the file.
+        user: String,
+        /// What is wrong, without the value: it is a secret.
+        what: &'static str,
+    },
+    /// A program that the kubeconfig names gives no credential.
+    #[error("what the kubeconfig's credential plugin printed is no credential")]
+    Plugin,
     /// The client refuses the configuration, a client certificate for instance.
     #[error("cannot set up the connection to the API server: {}", told(.0))]
     Client(kube::Error),
@@ -172,7 +185,9 @@ impl ClusterAccess {
     }
 
     fn builder(&self) -> Result<ClientBuilder<RequestService>, ClusterAccessError> {
-        ClientBuilder::try_from(self.config.clone()).map_err(ClusterAccessError::Client)
+        let made = without_a_panic(|| ClientBuilder::try_from(self.config.clone()));
+        made.ok_or(ClusterAccessError::Plugin)?
+            .map_err(ClusterAccessError::Client)
     }
 
     /// The address of the API server, for logs, without the user and password that it may have.
@@ -329,26 +344,6 @@ fn proxy(
         Some("http" | "https") => Ok(Some(url)),
         _ => Err(bad("its proxy-url must start with http:// or https://")),
     }
-}
-
-fn user(
-    kubeconfig: &Kubeconfig,
-    context: &Context,
-    cluster: &Cluster,
-) -> Result<AuthInfo, ClusterAccessError> {
-    let users = &kubeconfig.auth_infos;
-    let named = users
-        .iter()
-        .find(|user| Some(&user.name) == context.user.as_ref());
-    let mut user = named
-        .and_then(|user| user.auth_info.clone())
-        .unwrap_or_default();
-    if let Some(exec) = &mut user.exec
-        && exec.provide_cluster_info
-    {
-        exec.cluster = Some(cluster.try_into()?);
-    }
-    Ok(user)
 }
 
 fn join(items: impl Iterator<Item = impl std::fmt::Display>) -> String {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use kube::client::AuthError;
 
+use crate::platform::redact::is_obeyed;
+
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
 const LONGEST_TEXT: usize = 512;
 
@@ -19,7 +21,9 @@ const UNPARSED: &str = "Failed to parse error data";
 const UNREACHED: &str = "see that the kubeconfig and its context name the right cluster, and that it is up: kubectl cluster-info";
 const LOG_IN: &str =
     "log in again: the kubeconfig's credentials have expired, or are of another cluster";
-const NO_API: &str = "see that the kubeconfig's server is an API server, and what stands between";
+/// What to do where no API server answers.
+pub const NO_API: &str =
+    "see that the kubeconfig's server is an API server, and what stands between";
 
 const UNSERVED: &str = "this version of RecordingCallback is not served there: see kubectl explain rcb, or install the CRD: \
                         recording-callback-operator crd | kubectl apply --server-side -f -";
@@ -205,6 +209,7 @@ fn refused(status: &kube::core::Status) -> Option<&'static str> {
         403 => Some(
             "have this right granted to you: docs/commands.md names those that each command needs",
         ),
+        410 => Some("what it told so far has changed too often to go on with: try again"),
         429 => Some("the API server has too much to do: try again in a minute"),
         // A Kubernetes API answers with a Status; this one is of what stands before it.
         500.. if status.reason == UNPARSED => Some(NO_API),
@@ -240,7 +245,7 @@ pub fn one_line(text: &str) -> String {
     let clean: String = text
         .trim()
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_obeyed(c) { ' ' } else { c })
         .collect();
     match clean.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}...", clean.get(..end).unwrap_or_default()),

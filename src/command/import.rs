@@ -21,7 +21,13 @@ use crate::config::orphans::{ImportArgs, ManifestFormat};
 /// Prints manifests for the project that `args` name.
 pub async fn run(args: ImportArgs) -> CommandOutput {
     let done = at_cluster(&args.cluster, async |cluster| import(cluster, &args).await).await;
-    done.unwrap_or_else(|problem| failed(&problem, text(&[], args.output).unwrap_or_default()))
+    done.unwrap_or_else(|problem| {
+        let problems = [problem.clone()];
+        failed(
+            &problem,
+            text(&[], &problems, args.output).unwrap_or_default(),
+        )
+    })
 }
 
 async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<CommandOutput> {
@@ -122,7 +128,7 @@ fn delivered(
     problems: &mut Vec<String>,
 ) -> anyhow::Result<String> {
     let Some(directory) = &args.directory else {
-        return text(manifests, args.output);
+        return text(manifests, problems, args.output);
     };
     let ending = match args.output {
         ManifestFormat::Json => "json",
@@ -148,10 +154,18 @@ fn delivered(
     Ok(paths.collect())
 }
 
-fn text(manifests: &[Value], output: ManifestFormat) -> anyhow::Result<String> {
+/// In JSON with what could not be told, which kubectl passes over.
+fn text(
+    manifests: &[Value],
+    problems: &[String],
+    output: ManifestFormat,
+) -> anyhow::Result<String> {
     Ok(match output {
         ManifestFormat::Json => {
-            let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests });
+            let mut list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests });
+            if let (false, Some(list)) = (problems.is_empty(), list.as_object_mut()) {
+                list.insert("errors".to_owned(), json!(problems));
+            }
             format!("{list:#}\n")
         }
         ManifestFormat::Yaml => {

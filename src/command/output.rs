@@ -3,7 +3,6 @@
 mod fitting;
 
 use std::io::Write as _;
-use std::ops::RangeInclusive;
 
 use comfy_table::{Table, presets};
 use console::{Term, measure_text_width};
@@ -12,6 +11,7 @@ use serde_json::json;
 
 use crate::cluster::error::one_line;
 use crate::config::objects::Output;
+use crate::platform::redact::is_obeyed;
 
 /// Something of which a command prints several.
 pub trait TableRow: Serialize {
@@ -51,15 +51,14 @@ pub fn render_with<T: Serialize>(
 }
 
 /// What a program reads of a command of which nothing came.
-pub fn nothing(output: Output, problem: &str) -> String {
-    let problems = [problem.to_owned()];
+pub fn nothing(output: Output, problems: &[String]) -> String {
     // Strings can always be written.
-    render_with::<()>(output, &[], &problems, |_| String::new()).unwrap_or_default()
+    render_with::<()>(output, &[], problems, |_| String::new()).unwrap_or_default()
 }
 
-/// Says something on stderr: it may be closed, which is no reason to end.
+/// Says something on stderr, in a line of its own whatever names and texts are in it: it may be closed, which is no reason to end.
 pub fn tell(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{words}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(words));
 }
 
 /// Says on stderr what could not be told, a line each.
@@ -104,7 +103,6 @@ pub fn printable(text: &str) -> String {
     if text.is_empty() {
         return "-".to_owned();
     }
-    let is_obeyed = |c: char| c.is_control() || TURNS_TEXT.iter().any(|range| range.contains(&c));
     let clean = |c: char| if is_obeyed(c) { ' ' } else { c };
     let clean: String = text.chars().map(clean).collect();
     if clean.chars().any(is_right_to_left) {
@@ -113,14 +111,6 @@ pub fn printable(text: &str) -> String {
     }
     clean
 }
-
-/// Characters that are not seen and turn what follows, or end the line.
-const TURNS_TEXT: [RangeInclusive<char>; 4] = [
-    '\u{200e}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2066}'..='\u{2069}',
-    '\u{61c}'..='\u{61c}',
-];
 
 /// Hebrew, Arabic and their neighbours.
 fn is_right_to_left(c: char) -> bool {
@@ -205,14 +195,15 @@ mod tests {
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
         let problems = ["one can't be read".to_owned()];
+        let no = ["no".to_owned()];
         for output in [Output::Json, Output::Yaml] {
             let told = render_with(output, ROWS, &problems, table).unwrap();
             let read: serde_json::Value = serde_saphyr::from_str(&told).unwrap();
             assert_eq!(read, json!({ "items": ROWS, "errors": problems }));
-            let read: serde_json::Value = serde_saphyr::from_str(&nothing(output, "no")).unwrap();
+            let read: serde_json::Value = serde_saphyr::from_str(&nothing(output, &no)).unwrap();
             assert_eq!(read, json!({ "items": [], "errors": ["no"] }));
         }
-        assert_eq!(nothing(Output::Table, "no"), "");
+        assert_eq!(nothing(Output::Table, &no), "");
         assert_eq!(
             render::<SamplePair>(Output::Yaml, &[], table).unwrap(),
             "items: []\n"

@@ -16,6 +16,7 @@ use kube::core::DynamicObject;
 use tokio::time::Instant;
 
 use self::dry_run::{DryRun, DryRunContext, Prediction};
+use self::files::ReadFile;
 use self::manifests::{TargetNamespaces, WantedManifest, WantedManifests};
 use self::planned::{Planned, render_plans};
 use super::CommandOutput;
@@ -39,42 +40,61 @@ const AT_ONCE: usize = 16;
 
 /// Plans for what `args` name.
 pub async fn run(args: PlanArgs) -> CommandOutput {
+    let (files, problems) = match files::read_aloud(&args.files, args.recursive).await {
+        Ok(read) => read,
+        Err(error) => return told(&[], &[format!("{error:#}")], &args),
+    };
     let planned = at_cluster(&args.scope.cluster, async |cluster| {
-        plan_all(cluster, &args).await
+        Ok(plan_all(cluster, &args, &files).await)
     });
-    planned.await.unwrap_or_else(|problem| {
-        let problems = [problem.clone()];
-        let text = args.output.usual().map_or_else(
-            || markdown::render(&[], &problems),
-            |output| nothing(output, &problem),
-        );
-        failed(&problem, text)
-    })
+    let (plans, more) = match planned.await {
+        Ok(planned) => planned,
+        Err(problem) => (Vec::new(), vec![problem]),
+    };
+    let problems: Vec<String> = problems.into_iter().chain(more).collect();
+    told(&plans, &problems, &args)
 }
 
-async fn plan_all(cluster: &CommandCluster, args: &PlanArgs) -> anyhow::Result<CommandOutput> {
-    let (files, mut problems) = files::read(&args.files, args.recursive);
+/// What the manifests of these files lead to, and a sentence for each thing that can't be told.
+async fn plan_all(
+    cluster: &CommandCluster,
+    args: &PlanArgs,
+    files: &[ReadFile],
+) -> (Vec<Planned>, Vec<String>) {
     let named = args.scope.namespace.as_deref();
     let usual = cluster.namespace(None);
-    let wanted = manifests::read(&files, &TargetNamespaces { usual, named });
+    let wanted = manifests::read(files, &TargetNamespaces { usual, named });
     tell_of(&wanted);
-    let plans = if wanted.ours.is_empty() {
-        Vec::new()
-    } else {
-        plans(cluster, args, &wanted.ours).await?
-    };
-    problems.extend(wanted.problems);
-    let exit = planned::exit(&plans, &problems);
+    let mut problems = wanted.problems;
+    if wanted.ours.is_empty() {
+        return (Vec::new(), problems);
+    }
+    match plans(cluster, args, &wanted.ours).await {
+        Ok(plans) => (plans, problems),
+        Err(error) => {
+            problems.push(cluster.told_of(&error).await);
+            (Vec::new(), problems)
+        }
+    }
+}
+
+/// How a plan ends.
+fn told(plans: &[Planned], problems: &[String], args: &PlanArgs) -> CommandOutput {
     let unknown = plans.iter().filter_map(Planned::problem);
     let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
     tell_problems(&all);
-    Ok(CommandOutput {
-        text: match args.output.usual() {
-            Some(output) => render_with(output, &plans, &all, render_plans)?,
-            None => markdown::render(&plans, &problems),
+    let text = match args.output.usual() {
+        Some(output) if plans.is_empty() && !problems.is_empty() => Ok(nothing(output, problems)),
+        Some(output) => render_with(output, plans, &all, render_plans),
+        None => Ok(markdown::render(plans, problems)),
+    };
+    match text {
+        Ok(text) => CommandOutput {
+            text,
+            exit: planned::exit(plans, problems),
         },
-        exit,
-    })
+        Err(error) => failed(&format!("{error:#}"), String::new()),
+    }
 }
 
 /// Says what is not planned for.

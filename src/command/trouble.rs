@@ -34,33 +34,51 @@ pub(super) async fn at_cluster<T>(
     args: &ClusterArgs,
     command: impl AsyncFnOnce(&CommandCluster) -> anyhow::Result<T>,
 ) -> Result<T, String> {
-    let access = access(args).map_err(|error| error.to_string())?;
+    let meant = args.clone();
+    let waits_for = || "the kubeconfig".to_owned();
+    let access = read_aloud(waits_for, move || access(&meant)).await;
+    let access = access.map_err(|error| error.to_string())?;
+    let access = access.map_err(|error| error.to_string())?;
     let (server, in_flight) = (access.server(), InFlight::default());
     let seen = in_flight.clone();
     // A plugin of the kubeconfig may ask a person, or nobody who answers.
-    let made = spawn_blocking(move || access.client_through(&seen));
     let waits_for = || "the kubeconfig's credential plugin".to_owned();
-    let client = aloud(waits_for, tell, made).await;
+    let client = read_aloud(waits_for, move || access.client_through(&seen)).await;
     let client = client.map_err(|error| error.to_string())?;
     let client = client.map_err(|error| error.to_string())?;
     let cluster = CommandCluster { client, server };
-    let waits_for = || match in_flight.oldest() {
+    let waits_for = || {
+        match in_flight.oldest() {
         Some(request) => format!("the API server {}: {request}", cluster.server),
-        None => "the cloud, which is called 20 times a minute at most".to_owned(),
+        None => {
+            "the cloud: its answer, or the turn of the next call, of which there are 20 a minute at most"
+                .to_owned()
+        }
+    }
     };
     let done = aloud(waits_for, tell, Box::pin(command(&cluster))).await;
     match done {
         Ok(done) => Ok(done),
-        Err(error) => Err(match error.downcast_ref::<ClusterError>() {
-            Some(error) => cluster.told(error).await,
-            None => format!("{error:#}"),
-        }),
+        Err(error) => Err(cluster.told_of(&error).await),
     }
+}
+
+/// Reads what may keep whoever reads it waiting: stdin, a pipe in the place of a file, the output of another program.
+pub(super) async fn read_aloud<T: Send + 'static>(
+    waits_for: impl Fn() -> String,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    Ok(aloud(waits_for, tell, spawn_blocking(read)).await?)
 }
 
 /// What a command ends with: where it failed, with the line on stderr, and for a program a value on stdout that holds it.
 pub fn ended(done: Result<CommandOutput, String>, output: Output) -> CommandOutput {
-    done.unwrap_or_else(|problem| failed(&problem, output::nothing(output, &problem)))
+    done.unwrap_or_else(|problem| {
+        failed(
+            &problem,
+            output::nothing(output, std::slice::from_ref(&problem)),
+        )
+    })
 }
 
 /// That nothing came of a command, with `text` for stdout.
@@ -114,6 +132,14 @@ impl CommandCluster {
     /// The namespace that is named, or that of the context.
     pub(super) fn namespace<'a>(&'a self, named: Option<&'a str>) -> &'a str {
         named.unwrap_or(self.client.default_namespace())
+    }
+
+    /// What went wrong in one line, a call or something else.
+    pub(super) async fn told_of(&self, error: &anyhow::Error) -> String {
+        match error.downcast_ref::<ClusterError>() {
+            Some(error) => self.told(error).await,
+            None => format!("{error:#}"),
+        }
     }
 
     /// A failed call in one line: what was tried where, why it failed, and what to do.

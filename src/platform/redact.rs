@@ -106,11 +106,16 @@ pub fn shortened(access_key: &str) -> String {
     format!("{start}****")
 }
 
-/// Control characters, and those that reorder text, are written as escapes.
+/// Whether a terminal obeys a character instead of showing it: control characters, and those that are not seen and turn what follows,
+/// or end the line.
+pub fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+/// Those are written as escapes.
 fn push_escaped(text: &mut String, next: char) {
-    let reorders =
-        matches!(next, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if next.is_control() || reorders {
+    if is_obeyed(next) {
         // Writing to a String can't fail.
         let _ = write!(text, "{}", next.escape_default());
     } else {

@@ -2,6 +2,7 @@
 //! can't, and its exit code and its stdout say so to a program, too.
 
 mod asked;
+mod files;
 mod world;
 
 use std::process::Stdio;
@@ -114,10 +115,8 @@ async fn all_fail(world: &World, words: &[&str]) {
             said.tells(words);
         }
         let value = json.value();
-        // What import prints is to be applied, and tells of nothing else.
-        let told = usize::from(!table.command.starts_with("import"));
         let errors = value["errors"].as_array().map_or(0, Vec::len);
-        assert_eq!(errors, told, "{json}");
+        assert_eq!(errors, 1, "{json}");
         if table.command == "doctor" {
             assert_eq!(value["items"][0]["result"], "Failed", "{json}");
         } else {
@@ -345,24 +344,6 @@ async fn without_a_way_to_a_cluster_a_program_still_gets_a_value() {
     .await;
     let value: Value = serde_saphyr::from_str(&said.stdout).unwrap();
     assert_eq!(value["items"], Value::Array(Vec::new()), "{said}");
-}
-
-#[tokio::test]
-async fn a_plan_of_nothing_or_of_what_can_not_be_read_is_no_absence_of_changes() {
-    let world = World::new(Trouble::None, Trouble::None).await;
-    for output in ["table", "json", "yaml", "markdown"] {
-        let said = say(&world, "plan -", &["-o", output]).await;
-        assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["stdin: holds no manifest"]);
-    }
-    let text = "kind: Secret\napiVersion: v1\n---\npassword: [hunter2\n";
-    std::fs::write(&world.manifest, text).unwrap();
-    let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
-    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&["push.yaml: document 2, line "]);
-    said.tells(&["of other kinds: 1 (1 Secret)"]);
-    assert!(!said.to_string().contains("hunter2"), "{said}");
-    assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::*;
@@ -121,4 +122,41 @@ async fn a_call_that_hangs_ends_at_its_bound() {
         .unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(begun.elapsed(), CALL_LIMIT);
+}
+
+/// What comes of a user like this: its token as it is sent, or what is said of it.
+fn token(user: &str) -> Result<Option<String>, String> {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("config");
+    let text = kubeconfig("{server: 'http://127.0.0.1:1'}");
+    fs::write(
+        &file,
+        text.replace(
+            "{name: me, user: {token: not-a-real-token}}",
+            &format!("name: me\n  user: {user}"),
+        ),
+    )
+    .unwrap();
+    let access = ClusterAccess::find(&[file], None, None).map_err(|error| error.to_string())?;
+    access.client().map_err(|error| error.to_string())?;
+    let token = access.config.auth_info.token;
+    Ok(token.map(|token| token.expose_secret().to_owned()))
+}
+
+#[tokio::test]
+async fn a_token_that_can_not_be_sent_is_told_without_it() {
+    let block = token("\n    token: |\n      hunter2\n");
+    assert_eq!(block, Ok(Some("hunter2".to_owned())));
+    let said = token("{token: \"hunter2\\nhunter2\"}").unwrap_err();
+    assert!(
+        said.starts_with("kubeconfig: user \"me\": its token"),
+        "{said}"
+    );
+    let printed = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"hunter2\nhunter2"}}"#;
+    let plugin = format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: echo, args: ['{printed}']}}}}"
+    );
+    let told = token(&plugin).unwrap_err();
+    assert!(told.contains("plugin printed is no credential"), "{told}");
+    assert!(!said.contains("hunter2") && !told.contains("hunter2"));
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cluster::error::ClusterError;
+use crate::cluster::error::{ClusterError, NO_API};
 use crate::command::output::{TableRow, printable, table};
 
 /// How a check ended.
@@ -92,14 +92,18 @@ impl Finding {
 
     /// The same of the one thing without which nothing can be checked.
     pub(super) fn unreached(check: &'static str, subject: &str, error: &ClusterError) -> Self {
+        let remedy = match error.remedy() {
+            // Every API server has its version.
+            Some(_) if error.is_unserved() => NO_API,
+            Some(_) if error.is_forbidden() => {
+                "allow get on the path /version, as the ClusterRole system:public-info-viewer does for everybody"
+            }
+            Some(remedy) => remedy,
+            None => "see kubectl version, and the API server's log",
+        };
         Self {
-            result: CheckResult::Failed,
-            ..Self::kept_back(
-                check,
-                subject,
-                error,
-                "see kubectl version, and the API server's log",
-            )
+            is_kept_back: true,
+            ..Self::failed(check, subject, error.to_string(), remedy)
         }
     }
 

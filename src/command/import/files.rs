@@ -54,8 +54,11 @@ fn write_file(path: &Path, text: &[u8], force: bool) -> io::Result<()> {
     if force {
         // At once or not at all.
         let part = path.with_extension("part");
-        fs::write(&part, text)?;
-        return fs::rename(part, path);
+        let written = fs::write(&part, text).and_then(|()| fs::rename(&part, path));
+        if written.is_err() {
+            let _ = fs::remove_file(part);
+        }
+        return written;
     }
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).open(path)?;
@@ -100,6 +103,15 @@ mod tests {
             "the same is no change"
         );
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+        fs::remove_file(&paths[1]).unwrap();
+        fs::create_dir(&paths[1]).unwrap();
+        let problems = write(&directory, "yaml", &all, true).problems;
+        assert!(problems[0].contains("can't be written"), "{problems:?}");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            2,
+            "no part is left"
+        );
         let problems = write(&paths[0], "yaml", &all, false).problems;
         assert!(problems[0].contains("can't be made"), "{problems:?}");
     }

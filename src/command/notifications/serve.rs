@@ -4,21 +4,24 @@ mod activity;
 mod body;
 mod connections;
 mod deliver;
+mod lines;
 mod objects;
 mod receive;
 mod seen;
 mod tls;
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::body::BodyReader;
 use self::deliver::{CommandDestination, DeliveryWorker, Destination, UrlDestination, deliveries};
+use self::lines::{Lines, lines};
 use self::objects::ComparedObjects;
-use self::receive::Receiver;
+use self::receive::{Receiver, not_printed};
 use self::seen::SeenNotifications;
 use self::tls::TlsFiles;
 use super::expected::Expected;
@@ -35,6 +38,8 @@ use crate::stop::Stop;
 
 /// How long what is under way may take to end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Receives until it is asked to stop.
 pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
@@ -47,6 +52,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         (Some(certificate), Some(key)) => Some(TlsFiles::read(certificate, key)?),
         _ => None,
     };
+    let (printed, mut all_printed) = lines(io::stdout())?;
+    let (told, mut all_told) = lines(io::stderr())?;
+    let told = Arc::new(told);
     let (deliveries, worker) = destination(&args)?.map(deliveries).unzip();
     let seen = Arc::new(Mutex::new(SeenNotifications::default()));
     let receiver = Arc::new(Receiver {
@@ -54,6 +62,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         objects: compared_objects(&args)?,
         deliveries,
         format: args.output,
+        printed,
+        told: Arc::clone(&told),
         seen: Arc::clone(&seen),
         bodies: BodyReader::new(),
     });
@@ -64,22 +74,31 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         listener.local_addr()?
     ));
     let served = connections::serve(listener, tls, receiver, stop.clone());
-    let handed_on = work(worker, &seen);
+    let handed_on = work(worker, &seen, &told);
     let overdue = async {
         stop.requested().await;
         sleep(DRAIN_LIMIT).await;
     };
     let is_done = tokio::select! {
-        ((), ()) = async { tokio::join!(served, handed_on) } => true,
+        ((), (), ()) = async { tokio::join!(served, handed_on, all_printed.ended()) } => true,
         () = overdue => false,
         () = stop.forced() => false,
     };
-    if !is_done {
-        tell("error: ended before all was answered and handed on");
+    let left_out = all_printed.left_out();
+    let last_words = [
+        (!is_done)
+            .then(|| "error: ended before all was answered, handed on and printed".to_owned()),
+        (left_out > 0).then(|| not_printed(left_out)),
+    ];
+    for words in last_words.into_iter().flatten() {
+        // Where nobody reads that, nobody waits for it.
+        let _ = told.give(words);
     }
+    drop(told);
+    let _ = timeout(LAST_WORDS, all_told.ended()).await;
     Ok(CommandOutput {
         text: String::new(),
-        exit: ExitStatus::of(is_done),
+        exit: ExitStatus::of(is_done && left_out == 0),
     })
 }
 
@@ -109,11 +128,15 @@ fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>>
 }
 
 /// Hands on what is taken until nothing more comes.
-async fn work(worker: Option<DeliveryWorker<Arc<Notification>>>, seen: &Mutex<SeenNotifications>) {
+async fn work(
+    worker: Option<DeliveryWorker<Arc<Notification>>>,
+    seen: &Mutex<SeenNotifications>,
+    told: &Lines,
+) {
     let Some(worker) = worker else { return };
     let gave_up = |notification: &Arc<Notification>, problem: &str| {
         let said = summary(notification.fields());
-        tell(&format!("error: not handed on: {said}: {problem}"));
+        let _ = told.give(format!("error: not handed on: {said}: {problem}"));
         // It may come again, and is new then.
         lock(seen).forget(notification);
     };

@@ -9,18 +9,21 @@ use anyhow::{Context as _, anyhow, bail};
 use super::expected::Expected;
 use super::verdict::{Verdict, VerifiedNotification};
 use crate::command::output::render;
+use crate::command::trouble::read_aloud;
 use crate::command::{CommandOutput, ExitStatus, now};
 use crate::config::notifications::VerifyArgs;
 use crate::live::notification::Notification;
 
 /// Judges the body that `args` name.
-pub fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
+pub async fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
     let expected = Expected::read(&args.signature)?;
     if !expected.has_keys() {
         bail!("with which key: name a file by --key-file");
     }
     let name = args.file.display();
-    let body = body(&args.file).with_context(|| format!("{name} can't be read"))?;
+    let file = args.file.clone();
+    let read = read_aloud(|| name.to_string(), move || body(&file)).await?;
+    let body = read.with_context(|| format!("{name} can't be read"))?;
     let notification = Notification::parse(&body)
         .map_err(|problem| anyhow!("{name}: no notification: {problem}"))?;
     let now = (!args.any_age).then(now);

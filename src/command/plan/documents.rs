@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{Error, Spanned};
+use serde_saphyr::{Error, Options, Spanned};
 
 /// A document, and where it is.
 #[derive(Debug, PartialEq)]
@@ -101,11 +101,45 @@ fn parse(text: &str) -> Result<Vec<(Value, usize)>, Error> {
     if is_bare(text) {
         return Ok(vec![(Value::Null, 0)]);
     }
-    let options = serde_saphyr::options! { with_snippet: false };
     Ok(vec![(
-        serde_saphyr::from_str_with_options(text, options)?,
+        serde_saphyr::from_str_with_options(text, options())?,
         0,
     )])
+}
+
+/// Room for any file of manifests, whose anchors may be used as often as there are objects. What aliases repeat stays bounded: it is
+/// how a small text becomes an endless one.
+fn options() -> Options {
+    serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            enforce_alias_anchor_ratio: false,
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+            max_aliases: REPEATED,
+            max_anchors: REPEATED,
+            max_merge_keys: REPEATED,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: REPEATED,
+        },
+    }
+}
+
+/// So many values may aliases repeat.
+const REPEATED: usize = 500_000;
+
+/// Whether a document is refused for what it costs, and not for what it says.
+fn is_too_large(error: &Error) -> bool {
+    if let Error::AliasError { error, .. } = error {
+        return is_too_large(error);
+    }
+    matches!(
+        error,
+        Error::Budget { .. }
+            | Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasReplayStackDepthExceeded { .. }
+    )
 }
 
 /// What is wrong with a document, without a word of it.
@@ -122,6 +156,8 @@ fn described(number: usize, first: usize, text: &str, error: &Error) -> String {
         "a key is there twice"
     } else if matches!(error, Error::UnknownAnchor { .. }) {
         "an alias has no anchor"
+    } else if is_too_large(error) {
+        "larger or deeper than is read"
     } else if has_tab {
         "a tab indents, which only spaces may"
     } else {
@@ -133,7 +169,7 @@ fn described(number: usize, first: usize, text: &str, error: &Error) -> String {
 
 /// The line of a document, counted from 1, in which a field stands, by a path like `spec.items[0].name`.
 pub(super) fn line_of(text: &str, path: &str) -> Option<u64> {
-    let tree: Node = serde_saphyr::from_str(text).ok()?;
+    let tree: Node = serde_saphyr::from_str_with_options(text, options()).ok()?;
     let (mut node, mut line) = (&tree, None);
     for word in path.split(['.', '[', ']']).filter(|word| !word.is_empty()) {
         node = match node {
@@ -293,5 +329,43 @@ mod tests {
         ] {
             assert_eq!(line_of(text, path), line, "{path}");
         }
+    }
+
+    #[test]
+    fn large_lists_and_anchors_that_many_use_are_read() {
+        let used = "- {a: {<<: *x}, b: *y}\n".repeat(500);
+        let used = format!("x: &x {{c: 1}}\ny: &y [1, 2]\nitems:\n{used}");
+        let large = format!("items: [{}]\n", "0,".repeat(260_000));
+        for (text, count) in [(&used, 500), (&large, 260_000)] {
+            let (found, problems) = documents(text);
+            assert_eq!(problems, [""; 0]);
+            let items = found[0].value["items"].as_array().unwrap();
+            assert_eq!(items.len(), count);
+        }
+        assert_eq!(line_of(&used, "items[499].b"), Some(503));
+    }
+
+    #[test]
+    fn what_is_endless_is_refused_for_its_size() {
+        let level = |number: usize| {
+            let before = number - 1;
+            format!(
+                "x{number}: &x{number} [*x{before},*x{before},*x{before},*x{before},*x{before},*x{before},*x{before},*x{before},*x{before}]\n"
+            )
+        };
+        let laughs: String = (1..=9).map(level).collect();
+        for text in [
+            format!("x0: &x0 ha\n{laughs}"),
+            format!("a: {}1{}\n", "[".repeat(70), "]".repeat(70)),
+        ] {
+            let (found, problems) = documents(&text);
+            assert!(found.is_empty());
+            assert!(
+                problems[0].ends_with("larger or deeper than is read"),
+                "{problems:?}"
+            );
+        }
+        let deep = format!("a: {}1{}\n", "[".repeat(60), "]".repeat(60));
+        assert_eq!(read(&deep).len(), 1);
     }
 }

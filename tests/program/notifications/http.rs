@@ -113,6 +113,11 @@ async fn http2_is_spoken_with_who_speaks_it() {
             .await
             .unwrap();
         assert_eq!(large.status(), 413);
+        if version == Version::HTTP_2 {
+            // One that is answered unread: only there may an answer overtake what is still sent.
+            let huge = client.post(&receiver.url).body(vec![b' '; 9 << 20]);
+            assert_eq!(huge.send().await.unwrap().status(), 413);
+        }
         let head = client.head(&receiver.url).send().await.unwrap();
         assert_eq!(
             (
@@ -235,4 +240,26 @@ fn who_does_not_read_any_more_stops_nothing() {
         let answer = raw(&receiver, request.as_bytes());
         assert!(answer.contains(" 200 OK"), "{answer}");
     }
+}
+
+/// Nor does one who stalls, and neither is the end waited for without an end.
+#[test]
+fn who_stalls_while_reading_what_is_printed_stops_nothing() {
+    let mut receiver = Receiver::start("-o json");
+    let stream = "x".repeat(900_000);
+    for number in 0..30 {
+        let body = format!(
+            r#"{{"event_type":"RECORD_OVER","publish_domain":"push.example.com","app":"{number}","stream":"{stream}"}}"#
+        );
+        let head = format!("POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
+        let answer = raw(&receiver, format!("{head}{body}").as_bytes());
+        assert!(answer.contains(" 200 OK"), "{answer}");
+    }
+    receiver.told("stdout is not read fast enough: 1 notifications were not printed so far");
+    // Once nobody is connected any more, only the printing is waited for; asked again, not even that.
+    receiver.terminate();
+    while TcpStream::connect(receiver.address()).is_ok() {}
+    receiver.terminate();
+    assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
+    receiver.told("error: ended before all was answered, handed on and printed");
 }

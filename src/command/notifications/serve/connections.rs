@@ -89,7 +89,7 @@ pub(super) async fn serve(
         begin(&mut open, stream);
     }
     drop(listener);
-    open.tasks.join_all().await;
+    open.end().await;
 }
 
 /// The connections that are open.
@@ -103,6 +103,11 @@ impl OpenConnections {
     fn add(&mut self, task: impl Future<Output = ()> + Send + 'static, activity: Arc<Activity>) {
         let handle = self.tasks.spawn(task);
         self.oldest_first.push_back((handle, activity));
+    }
+
+    /// Waits until all have ended. One that had to make room is no error.
+    async fn end(mut self) {
+        while self.tasks.join_next().await.is_some() {}
     }
 
     /// Waits until there may be one more, and ends the oldest that is idle if none ends by itself.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, header};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -67,16 +68,45 @@ impl Destination for CommandDestination {
 async fn execute(command: &str, input: &[u8]) -> std::io::Result<std::process::ExitStatus> {
     let mut child = Command::new("sh")
         .args(["-c", command])
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::from(std::io::stderr()))
         .kill_on_drop(true)
         .spawn()?;
+    // Ends before the child that leads it, so that its number is nobody else's yet.
+    let group = ProcessGroup::led_by(&child);
     if let Some(mut stdin) = child.stdin.take() {
         // A command may leave its input unread.
         let _ = stdin.write_all(input).await;
         let _ = stdin.write_all(b"\n").await;
     }
-    child.wait().await
+    let ended = child.wait().await;
+    group.let_go();
+    ended
+}
+
+/// What a command started with all that this started, too: killed with this, unless the command has ended by itself.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    fn led_by(child: &Child) -> Self {
+        let number = child.id().and_then(|number| i32::try_from(number).ok());
+        Self(number.and_then(Pid::from_raw))
+    }
+
+    /// What it leaves behind is on purpose.
+    fn let_go(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // An error is that nothing of it is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 /// A URL.
@@ -292,5 +322,56 @@ mod tests {
         let large = || vec![b' '; WAITING_BYTES / 2];
         assert!(given.give((), large()).is_ok() && given.give((), large()).is_ok());
         assert!(given.give((), vec![b' ']).is_err());
+    }
+
+    /// Whether a process runs: one that has ended and is waited for by nobody does not.
+    fn runs(process: &str) -> bool {
+        let told = std::fs::read_to_string(format!("/proc/{process}/stat"));
+        let state = told.ok().and_then(|told| {
+            let (_, rest) = told.rsplit_once(") ")?;
+            rest.chars().next()
+        });
+        state.is_some_and(|state| state != 'Z')
+    }
+
+    #[tokio::test]
+    async fn a_command_that_is_given_up_leaves_nothing_behind_that_it_started() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let file = directory.path().join("pid");
+        let (part, whole) = (directory.path().join("part"), file.display());
+        let command = format!(
+            "sleep 600 & echo $! >{part}; mv {part} {whole}; wait",
+            part = part.display()
+        );
+        let mut running = Box::pin(execute(&command, b"{}"));
+        let process = loop {
+            tokio::select! {
+                ended = &mut running => panic!("{ended:?}"),
+                () = sleep(Duration::from_millis(10)) => {}
+            }
+            if let Ok(process) = std::fs::read_to_string(&file) {
+                break process.trim().to_owned();
+            }
+        };
+        assert!(runs(&process));
+        drop(running);
+        let gone = async {
+            while runs(&process) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_mins(1), gone).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_command_leaves_behind_at_its_end_is_left() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let file = directory.path().join("pid");
+        let command = format!("sleep 600 >&2 & echo $! >{}", file.display());
+        assert!(execute(&command, b"{}").await.unwrap().success());
+        let process = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+        assert!(runs(&process));
+        let killed = Command::new("kill").arg(&process).status().await;
+        assert!(killed.unwrap().success());
     }
 }

@@ -1,6 +1,5 @@
 //! A request and its answer: what is posted is verified, printed and handed on. An answer says what to do where the sender can do better.
 
-use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use serde_json::json;
 use super::body::{BodyError, BodyReader};
 use super::connections::Answers;
 use super::deliver::Deliveries;
+use super::lines::Lines;
 use super::objects::{ComparedObjects, Comparison};
 use super::seen::{Recurrence, SeenNotifications};
 use crate::command::notifications::expected::Expected;
@@ -33,6 +33,10 @@ pub(super) struct Receiver {
     pub(super) deliveries: Option<Deliveries<Arc<Notification>>>,
     /// How they are printed.
     pub(super) format: ReceiptFormat,
+    /// Where they are printed.
+    pub(super) printed: Lines,
+    /// Where is said what else there is to say.
+    pub(super) told: Arc<Lines>,
     /// Those that came before.
     pub(super) seen: Arc<Mutex<SeenNotifications>>,
     /// Reads bodies.
@@ -152,9 +156,18 @@ impl Receiver {
             ReceiptFormat::Line => told.line(),
             ReceiptFormat::Json => json!(told.received(now())).to_string(),
         };
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        if let Err(count) = self.printed.give(line)
+            && count.is_power_of_two()
+        {
+            // Where nobody reads that either, it is lost.
+            let _ = self.told.give(not_printed(count));
+        }
     }
+}
+
+/// That lines had no room, for as many as that.
+pub(super) fn not_printed(count: usize) -> String {
+    format!("error: stdout is not read fast enough: {count} notifications were not printed so far")
 }
 
 fn busy() -> Response<Full<Bytes>> {

@@ -128,3 +128,16 @@ async fn what_was_accepted_is_answered_before_the_end() {
     served.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_made_room_hinders_no_end() {
+    let mut open = OpenConnections::default();
+    for _ in 0..2 {
+        open.add(std::future::pending(), Arc::new(Activity::new()));
+    }
+    open.add(sleep(FAREWELL), Arc::new(Activity::new()));
+    for (task, _) in open.oldest_first.iter().take(2) {
+        task.abort();
+    }
+    open.end().await;
+}

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::Value;
 
 use super::super::body::LARGEST;
+use super::super::lines::lines;
 use super::*;
 use crate::config::notifications::{SignTypeArg, SignatureArgs};
 
@@ -28,6 +29,8 @@ fn receiver(key_file: Vec<PathBuf>, domain: &[&str]) -> Receiver {
         objects: None,
         deliveries: None,
         format: ReceiptFormat::Line,
+        printed: lines(std::io::sink()).unwrap().0,
+        told: Arc::new(lines(std::io::sink()).unwrap().0),
         seen: Arc::default(),
         bodies: BodyReader::new(),
     }
