@@ -144,6 +144,26 @@ async fn an_api_server_that_fails_is_told_with_its_address_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn what_refuses_even_its_version_is_told_for_what_it_is() {
+    let expired =
+        r#"{"kind":"Status","status":"Failure","message":"too old","reason":"Expired","code":410}"#;
+    for (trouble, command, remedy) in [
+        (Trouble::Says(404, "<html/>"), "doctor", "is an API server"),
+        (Trouble::Forbids("version"), "doctor", "public-info-viewer"),
+        (
+            Trouble::Says(410, expired),
+            "status --all",
+            "; what it told so far has changed too often",
+        ),
+    ] {
+        let world = World::new(trouble, Trouble::None).await;
+        let said = say(&world, command, &["-o", "json"]).await;
+        assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+        said.tells(&["error: ", &world.server, remedy]);
+    }
+}
+
+#[tokio::test]
 async fn an_api_server_that_never_answers_is_not_waited_for_in_silence() {
     let world = World::new(Trouble::Hangs, Trouble::None).await;
     let up = "see that the kubeconfig and its context name the right cluster";

@@ -340,7 +340,7 @@ mod tests {
         let file = directory.path().join("pid");
         let (part, whole) = (directory.path().join("part"), file.display());
         let command = format!(
-            "sleep 600 & echo $! >{part}; mv {part} {whole}; wait",
+            "sleep 600 >&- 2>&- & echo $! >{part}; mv {part} {whole}; wait",
             part = part.display()
         );
         let mut running = Box::pin(execute(&command, b"{}"));
