@@ -1,6 +1,8 @@
 //! From an object's references to what calls need: its Secrets are read and judged, and become an account, which all who name the same
 //! share. Also recalls what statuses tell of refused credentials, and sets the gauges of quotas. Calls no more of the cloud than IAM.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,16 +10,17 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 
+use self::found::{FoundSecrets, inputs, sign_key, values};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
-use crate::cluster::secret::{self as cluster, Keys, Values};
+use crate::cluster::secret::{self as cluster, Keys};
 use crate::config::RunConfig;
 use crate::controller::account::SharedAccount;
 use crate::controller::externals::Externals;
 use crate::controller::inputs::Inputs;
 use crate::controller::memory::Memories;
-use crate::controller::secrets::{SecretCache, SecretFound, SecretName};
+use crate::controller::secrets::{SecretCache, SecretName};
 use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::index::Index;
 use crate::declared::parse;
@@ -35,7 +38,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CloudAccess, SignKeyState};
 use crate::platform::account::{Account as Identified, AccountKey};
 use crate::platform::clock::Clock;
-use crate::platform::credentials::{Credential, CredentialSet};
+use crate::platform::credentials::Credential;
 use crate::platform::endpoint::AllowList;
 use crate::platform::quota::Quota;
 use crate::terms::target::Target;
@@ -43,9 +46,6 @@ use crate::terms::target::Target;
 /// How many Secrets are read at once when the process starts, and how long it waits for them.
 const RECALLED_AT_ONCE: usize = 32;
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
-
-/// What was found of the Secrets of an object.
-type FoundSecrets = BTreeMap<SecretName, SecretFound>;
 
 /// What the Secrets that an object refers to say.
 pub(super) struct SecretsRead {
@@ -356,56 +356,5 @@ impl AccountRegistry {
         for (region, identity) in before.difference(&present) {
             metrics.forget_quota_limit(region, identity);
         }
-    }
-}
-
-/// The values of a Secret, or the sentence that says why there are none.
-fn values(found: &FoundSecrets, namespace: String, name: &str) -> Result<Arc<Values>, String> {
-    let key = (namespace, name.to_owned());
-    let read = match found.get(&key) {
-        Some(SecretFound::Forbidden) => return Err(secret::forbidden(&key.0, name)),
-        Some(SecretFound::Values(values)) => Some(Arc::clone(values)),
-        Some(SecretFound::Absent) | None => None,
-    };
-    secret::values(&key.0, name, read)
-}
-
-fn sign_key(object: &RecordingCallback, found: &FoundSecrets) -> (SignKeyState, Option<SignKey>) {
-    let Some(reference) = &object.spec.sign_key_secret_ref else {
-        return (SignKeyState::Unwanted, None);
-    };
-    let meta = parse::object(object);
-    let name = (meta.namespace.clone(), reference.name.clone());
-    if !found.contains_key(&name) {
-        return (SignKeyState::Unread, None);
-    }
-    match values(found, meta.namespace, &reference.name) {
-        Ok(values) => secret::sign_key(reference, &meta.uid, &values),
-        Err(sentence) => (SignKeyState::Missing(sentence), None),
-    }
-}
-
-fn inputs(
-    object: &RecordingCallback,
-    found: &FoundSecrets,
-    key: SignKeyState,
-    login: &Result<Login, LoginError>,
-) -> Inputs {
-    let meta = parse::object(object);
-    let reference = object.spec.credentials_secret_ref.as_ref();
-    let is_forbidden = matches!(login, Err((reason, _)) if *reason == Reason::EndpointNotAllowed);
-    let login = login.as_ref().ok();
-    Inputs {
-        key,
-        is_forbidden,
-        credentials: reference.map(|reference| {
-            let values = values(found, meta.namespace, &reference.name)?;
-            CredentialSet::digest(secret::credentials(&values)?)
-        }),
-        credential: login.map(|login| login.credential.digest(&meta.uid)),
-        target: (
-            login.map(|login| login.region.clone()),
-            login.and_then(|login| login.project_id.clone()),
-        ),
     }
 }

@@ -123,8 +123,9 @@ impl Leftover {
             // Only while it is tried: those that fail again and again must leave room for the others.
             let slots = (slots.of_namespace(self).await, slots.of_all(self).await);
             let attempt = timeout(ATTEMPT_LIMIT, Box::pin(self.attempt(context, &mut deleted)));
-            let late = || AttemptEnd::Problem("it took too long".to_owned());
-            let end = attempt.await.unwrap_or_else(|_| late());
+            let end = attempt
+                .await
+                .unwrap_or_else(|_| problem("it took too long"));
             drop(slots);
             match end {
                 AttemptEnd::Done(end) => {
@@ -199,12 +200,10 @@ impl Leftover {
             return present;
         };
         // They may have been renewed since, but for the same project.
-        let renewed = present.ok();
-        let is_at_home =
-            |account: &Arc<SharedAccount>| account.target().same_project(last.target());
-        Ok(renewed
-            .filter(is_at_home)
-            .unwrap_or_else(|| Arc::clone(last)))
+        match present {
+            Ok(present) if present.target().same_project(last.target()) => Ok(present),
+            Ok(_) | Err(_) => Ok(Arc::clone(last)),
+        }
     }
 
     /// Who calls for it by what its credentials say now.
@@ -231,9 +230,7 @@ impl Leftover {
             memory.allowance.take(CallPurpose::Change)
         });
         if allowed.is_err() {
-            return Err(
-                "the calls that may be made for one object in an hour are used up".to_owned(),
-            );
+            return Err("its calls of this hour are used up".to_owned());
         }
         let budget = run.budget();
         let token = async {

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
 
-use self::shares::{Progress, QueuePosition, SlotShares};
+use self::shares::{QueuePosition, SlotShares, WorkStage};
 use crate::lock::lock;
 
 /// The slots of all who work.
@@ -42,7 +42,7 @@ impl<'a> WorkerPlace<'a> {
     fn line_up(
         slots: &'a WorkerSlots,
         namespace: &str,
-        progress: Progress,
+        progress: WorkStage,
     ) -> (Self, oneshot::Receiver<()>) {
         let (reply, granted) = oneshot::channel();
         let position = lock(&slots.0).push(namespace, progress, reply);
@@ -55,7 +55,7 @@ impl<'a> WorkerPlace<'a> {
     }
 
     /// Waits for a slot.
-    async fn take(slots: &'a WorkerSlots, namespace: &str, progress: Progress) -> Self {
+    async fn take(slots: &'a WorkerSlots, namespace: &str, progress: WorkStage) -> Self {
         let (place, granted) = Self::line_up(slots, namespace, progress);
         slots.grant();
         // No error: who has lined up is served, or leaves of itself.
@@ -84,7 +84,7 @@ impl<'a> WorkerSlot<'a> {
         Self {
             slots,
             namespace: namespace.to_owned(),
-            place: Some(WorkerPlace::take(slots, namespace, Progress::New).await),
+            place: Some(WorkerPlace::take(slots, namespace, WorkStage::New).await),
         }
     }
 
@@ -96,7 +96,7 @@ impl<'a> WorkerSlot<'a> {
         }
         self.place = None;
         let value = future.await;
-        let place = WorkerPlace::take(self.slots, &self.namespace, Progress::Begun);
+        let place = WorkerPlace::take(self.slots, &self.namespace, WorkStage::Begun);
         self.place = Some(place.await);
         value
     }
@@ -104,7 +104,7 @@ impl<'a> WorkerSlot<'a> {
     /// Between two calls to the API server: lets another namespace go first whose turn it is. So nobody keeps a slot for longer than
     /// three of them, however many it makes.
     pub(super) async fn let_others_go(&mut self) {
-        let (place, granted) = WorkerPlace::line_up(self.slots, &self.namespace, Progress::Begun);
+        let (place, granted) = WorkerPlace::line_up(self.slots, &self.namespace, WorkStage::Begun);
         self.place = Some(place); // the slot that it had goes to whose turn it is
         let _ = granted.await;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// Whether who waits has begun to work before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Progress {
+pub(super) enum WorkStage {
     /// It goes on with it: what it has done is still to be told. Before those of its namespace that begin.
     Begun,
     /// It begins.
@@ -14,7 +14,7 @@ pub(super) enum Progress {
 
 /// Where somebody waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct QueuePosition(Progress, u64);
+pub(super) struct QueuePosition(WorkStage, u64);
 
 /// All slots: who has how many, and who waits.
 #[derive(Debug)]
@@ -52,7 +52,12 @@ impl<T> SlotShares<T> {
     }
 
     /// Lines up, and tells where.
-    pub(super) fn push(&mut self, namespace: &str, progress: Progress, waiter: T) -> QueuePosition {
+    pub(super) fn push(
+        &mut self,
+        namespace: &str,
+        progress: WorkStage,
+        waiter: T,
+    ) -> QueuePosition {
         let first = self.first.get_or_insert_with(|| namespace.to_owned());
         self.is_shared |= first != namespace;
         self.arrivals += 1;
@@ -128,13 +133,13 @@ mod tests {
             };
             for &(namespace, count) in waiting {
                 for _ in 0..count {
-                    queue.push(namespace, Progress::New);
+                    queue.push(namespace, WorkStage::New);
                 }
             }
             queue
         }
 
-        fn push(&mut self, namespace: &'static str, progress: Progress) -> QueuePosition {
+        fn push(&mut self, namespace: &'static str, progress: WorkStage) -> QueuePosition {
             let position = QueuePosition(progress, self.shares.arrivals + 1);
             self.shares.push(namespace, progress, (namespace, position))
         }
@@ -159,7 +164,7 @@ mod tests {
         for total in [1, 2, 4, 16] {
             let mut queue = WorkersInTurn::new(total, &[("a", 50)]);
             assert_eq!(queue.grant().len(), total);
-            queue.push("b", Progress::New);
+            queue.push("b", WorkStage::New);
             for _ in 0..total {
                 queue.end("a");
             }
@@ -178,7 +183,7 @@ mod tests {
         assert_eq!(queue.grant(), ["a", "b", "c", "a"]);
         queue.end("a");
         assert_eq!(queue.grant(), ["b"], "both have one, and a was the last");
-        queue.push("c", Progress::New);
+        queue.push("c", WorkStage::New);
         queue.end("c");
         assert_eq!(queue.grant(), ["c"]);
     }
@@ -187,7 +192,7 @@ mod tests {
     fn who_has_none_waits_for_no_second_turn_of_another() {
         let mut queue = WorkersInTurn::new(1, &[("a", 50), ("b", 50), ("c", 50)]);
         let mut order = queue.grant();
-        queue.push("bb", Progress::New);
+        queue.push("bb", WorkStage::New);
         for _ in 0..6 {
             queue.end(order[order.len() - 1]);
             order.extend(queue.grant());
@@ -198,7 +203,7 @@ mod tests {
     #[test]
     fn what_has_begun_goes_before_what_begins() {
         let mut queue = WorkersInTurn::new(1, &[("a", 3)]);
-        let begun = queue.push("a", Progress::Begun);
+        let begun = queue.push("a", WorkStage::Begun);
         queue.grant();
         assert_eq!(queue.working, [("a", begun)]);
     }
@@ -206,7 +211,7 @@ mod tests {
     #[test]
     fn who_leaves_is_not_served_and_nothing_is_kept_of_who_has_gone() {
         let mut queue = WorkersInTurn::new(1, &[("a", 1)]);
-        let position = queue.push("b", Progress::New);
+        let position = queue.push("b", WorkStage::New);
         queue.shares.leave("b", position);
         assert_eq!(queue.grant(), ["a"]);
         queue.end("a");

@@ -1,0 +1,78 @@
+//! What was found of an object's Secrets, taken apart: values, sign key, and one value to compare. Reads nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::RecordingCallback;
+use crate::cluster::secret::Values;
+use crate::controller::inputs::Inputs;
+use crate::controller::secrets::{SecretFound, SecretName};
+use crate::declared::parse;
+use crate::live::sign_key::SignKey;
+use crate::login::{Login, LoginError, secret};
+use crate::plan::facts::SignKeyState;
+use crate::plan::facts::reason::Reason;
+use crate::platform::credentials::CredentialSet;
+
+/// What was found of the Secrets of an object.
+pub(super) type FoundSecrets = BTreeMap<SecretName, SecretFound>;
+
+/// The values of a Secret, or the sentence that says why there are none.
+pub(super) fn values(
+    found: &FoundSecrets,
+    namespace: String,
+    name: &str,
+) -> Result<Arc<Values>, String> {
+    let key = (namespace, name.to_owned());
+    let read = match found.get(&key) {
+        Some(SecretFound::Forbidden) => return Err(secret::forbidden(&key.0, name)),
+        Some(SecretFound::Values(values)) => Some(Arc::clone(values)),
+        Some(SecretFound::Absent) | None => None,
+    };
+    secret::values(&key.0, name, read)
+}
+
+/// The sign key, and what is known of it.
+pub(super) fn sign_key(
+    object: &RecordingCallback,
+    found: &FoundSecrets,
+) -> (SignKeyState, Option<SignKey>) {
+    let Some(reference) = &object.spec.sign_key_secret_ref else {
+        return (SignKeyState::Unwanted, None);
+    };
+    let meta = parse::object(object);
+    let name = (meta.namespace.clone(), reference.name.clone());
+    if !found.contains_key(&name) {
+        return (SignKeyState::Unread, None);
+    }
+    match values(found, meta.namespace, &reference.name) {
+        Ok(values) => secret::sign_key(reference, &meta.uid, &values),
+        Err(sentence) => (SignKeyState::Missing(sentence), None),
+    }
+}
+
+/// All that they say, as one value that can be compared.
+pub(super) fn inputs(
+    object: &RecordingCallback,
+    found: &FoundSecrets,
+    key: SignKeyState,
+    login: &Result<Login, LoginError>,
+) -> Inputs {
+    let meta = parse::object(object);
+    let reference = object.spec.credentials_secret_ref.as_ref();
+    let is_forbidden = matches!(login, Err((reason, _)) if *reason == Reason::EndpointNotAllowed);
+    let login = login.as_ref().ok();
+    Inputs {
+        key,
+        is_forbidden,
+        credentials: reference.map(|reference| {
+            let values = values(found, meta.namespace, &reference.name)?;
+            CredentialSet::digest(secret::credentials(&values)?)
+        }),
+        credential: login.map(|login| login.credential.digest(&meta.uid)),
+        target: (
+            login.map(|login| login.region.clone()),
+            login.and_then(|login| login.project_id.clone()),
+        ),
+    }
+}
