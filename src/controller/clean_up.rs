@@ -224,8 +224,7 @@ impl Leftover {
         id: &str,
     ) -> Result<(), String> {
         let context = run.context;
-        let meta = parse::object(&self.object);
-        let place = parse::place(&self.object.spec);
+        let (meta, place) = (parse::object(&self.object), parse::place(&self.object.spec));
         let allowed = context.memories.with(&meta.uid, |memory| {
             memory.allowance.take(CallPurpose::Change)
         });
