@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::clean_up_slots::CleanUpSlots;
 use super::context::Context;
-use super::leftover::Leftover;
+use super::leftover::{Leftover, LeftoverEnd};
 use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
@@ -32,13 +32,14 @@ use crate::terms::failure::{Class, Failure};
 
 /// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
 const LONGEST: Duration = Duration::from_hours(1);
-/// How long one try may take, which holds a slot.
-const ATTEMPT_LIMIT: Duration = Duration::from_mins(2);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(10));
 
 /// What is told of an object that somebody else may serve now.
 const STILL_THERE: &str = "the object is still there, so its callback stays at the cloud";
+
+/// What is told of a callback that somebody else took over.
+const TAKEN_OVER: &str = "the callback belongs to another object now";
 
 /// How a try ended.
 enum AttemptEnd {
@@ -122,10 +123,7 @@ impl Leftover {
         loop {
             // Only while it is tried: those that fail again and again must leave room for the others.
             let slots = (slots.of_namespace(self).await, slots.of_all(self).await);
-            let attempt = timeout(ATTEMPT_LIMIT, Box::pin(self.attempt(context, &mut deleted)));
-            let end = attempt
-                .await
-                .unwrap_or_else(|_| problem("it took too long"));
+            let end = Box::pin(self.attempt(context, &mut deleted)).await;
             drop(slots);
             match end {
                 AttemptEnd::Done(end) => {
@@ -222,7 +220,7 @@ impl Leftover {
         run: &mut Reconciliation<'_>,
         account: &Arc<SharedAccount>,
         id: &str,
-    ) -> Result<(), String> {
+    ) -> Result<LeftoverEnd, String> {
         let context = run.context;
         let (meta, place) = (parse::object(&self.object), parse::place(&self.object.spec));
         let allowed = context.memories.with(&meta.uid, |memory| {
@@ -240,8 +238,7 @@ impl Leftover {
         let (_alone, token) = run.turn.wait_without_slot(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
-            info!(remote_id = id, "the callback belongs to another object now");
-            return Ok(());
+            return Ok(LeftoverEnd::TakenOver);
         }
         if !context.leadership.fresh() {
             return Err("the Lease was not renewed in time".to_owned());
@@ -255,7 +252,7 @@ impl Leftover {
                 remote_id = id,
                 "the callback of an object that went is deleted at the cloud"
             );
-            return Ok(());
+            return Ok(LeftoverEnd::Deleted);
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && budget.spend(1) && {
@@ -265,7 +262,7 @@ impl Leftover {
                 };
                 run.turn.wait_without_slot(shown).await == GetResult::Gone
             });
-        if gone { Ok(()) } else { Err(failure.message) }
+        gone.then_some(LeftoverEnd::Deleted).ok_or(failure.message)
     }
 }
 
@@ -342,9 +339,11 @@ impl Interpreter for CleanUp<'_> {
     }
 
     async fn delete(&mut self, id: &str) -> Ended {
-        let deleted = self.leftover.delete(&mut self.run, &self.account, id).await;
-        if let Err(what) = deleted {
-            return Ok(Some(problem(what)));
+        match self.leftover.delete(&mut self.run, &self.account, id).await {
+            Ok(LeftoverEnd::Deleted) => {}
+            // Not noted as deleted: its new owner would believe that it is gone.
+            Ok(LeftoverEnd::TakenOver) => return Ok(Some(AttemptEnd::Done(TAKEN_OVER))),
+            Err(what) => return Ok(Some(problem(what))),
         }
         let (target, facts) = (self.account.target(), &mut self.run.facts);
         self.run.context.deleted.note(target, id);

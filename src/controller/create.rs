@@ -195,7 +195,10 @@ impl Reconciliation<'_> {
                 let proof = stored.and_then(|stored| record.written_in(stored));
                 self.remember(object);
                 // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
-                let proof = proof.ok_or_else(record_not_kept)?;
+                let Some(proof) = proof else {
+                    self.write_failure(&record_not_kept()).await?;
+                    return Ok(None);
+                };
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
                 let seen = Some((attempt.id.clone(), begun));
@@ -375,9 +378,9 @@ impl Reconciliation<'_> {
 }
 
 /// The API server accepted the record and does not hold it.
-fn record_not_kept() -> ClusterError {
-    let problem = "the API server does not hold it: an admission webhook takes it off";
-    ClusterError::new("write the record", kube::Error::Service(problem.into()))
+fn record_not_kept() -> Failure {
+    let message = "an admission webhook takes the record of the create off the object";
+    Failure::new(Operation::Create, Class::NotSent, message)
 }
 
 /// Another process may lead by now: nothing was handed over.
@@ -388,8 +391,7 @@ fn lease_not_fresh() -> Failure {
 
 /// A 2xx that names no id, and no look found it yet.
 fn created_without_id(told: Receipt) -> Failure {
-    let message =
-        "the cloud accepted the create without naming an id, and the list does not show it yet";
+    let message = "the cloud took the create without naming an id, and no look has shown it yet";
     Failure {
         http_status: told.http_status,
         request_id: told.request_id,

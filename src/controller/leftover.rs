@@ -25,6 +25,14 @@ pub(super) struct Leftover {
     pub(super) is_ours: bool,
 }
 
+/// What became of a callback that was left.
+pub(super) enum LeftoverEnd {
+    /// It is deleted, or was gone.
+    Deleted,
+    /// Another object has it.
+    TakenOver,
+}
+
 impl Leftover {
     /// What an object may have left that went. One that was let go was being deleted. One that was not lost its finalizer
     /// before, even if the finalizer came back in the very moment (the API server may delete it all the same), or it leaves

@@ -28,7 +28,7 @@ use crate::declared::parse;
 
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A namespace that is refused for so long is taken for one that we are not to see; rights may be granted after the start.
+/// A namespace that is refused or silent for so long is taken for one that we are not to see; rights may be granted after the start.
 const REFUSED_FOR: Duration = Duration::from_mins(10);
 /// How often it is told how the watches stand.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
@@ -149,10 +149,10 @@ impl NamespaceWatch {
         answered.map_or(Knowledge::Nothing, |known| *known)
     }
 
-    /// Waits until the objects of the namespace are known, or it has been refused for so long that none of it is ours to see: an
-    /// owner there is as unknown as one that another operator serves.
+    /// Waits until the objects of the namespace are known, or it has been refused or silent for so long that none of it is ours to see:
+    /// an owner there is as unknown as one that another operator serves.
     async fn is_known(&self) {
-        let Knowledge::Refused(since) = self.is_answered().await else {
+        let Ok(Knowledge::Refused(since)) = timeout(REFUSED_FOR, self.is_answered()).await else {
             return;
         };
         let mut changes = self.knows.subscribe();

@@ -206,3 +206,45 @@ async fn clean_ups_that_fail_hold_up_no_other() {
     let gone = world.until(Duration::from_mins(5), is_gone).await;
     assert!(gone, "{}", world.story.whole());
 }
+
+/// A callback that another object took over meanwhile is not believed to be deleted: its new owner keeps and changes it.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_over_is_not_believed_deleted() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.apply("again", &spec("push"));
+    world.pass(Duration::from_secs(5)).await;
+    let id = world.rows(&domain("push"))[0].id.clone();
+    script.cloud(|call| {
+        let is_down = call.method == Method::DELETE;
+        TroubleTurn {
+            carried_out: !is_down,
+            answer: if is_down {
+                TroubledAnswer::Broken
+            } else {
+                TroubledAnswer::True
+            },
+            ..TroubleTurn::default()
+        }
+    });
+    world.server.edit(&key("push"), |object| {
+        object["metadata"]["finalizers"] = json!(null);
+    });
+    world.server.delete(&key("push"));
+    let has = |world: &ControllerWorld| {
+        world.object("again").unwrap()["status"]["callbackID"] == id.as_str()
+    };
+    let taken = world.until(Duration::from_mins(2), has).await;
+    assert!(taken, "{}", world.story.whole());
+    world.pass(Duration::from_mins(1)).await;
+    script.ends();
+    world.pass(Duration::from_mins(1)).await;
+    let url = "https://hooks.example.com/other";
+    world.merge("again", &json!({"spec": {"notifyCallbackURL": url}}));
+    world.pass(Duration::from_mins(1)).await;
+    let rows = world.rows(&domain("push"));
+    assert_eq!(rows.len(), 1, "{}", world.story.whole());
+    assert_eq!(rows[0].id, id, "{}", world.story.whole());
+    assert!(has(&world), "{}", world.story.whole());
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::object::{domain, spec, verdict};
+use super::object::{domain, ready, spec, verdict};
 use super::trouble::{Peace, Troubled};
 use super::world::ControllerWorld;
 
@@ -23,6 +23,8 @@ async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     let calls = world.calls();
     let posts = calls.iter().filter(|made| made.call.method == Method::POST);
     assert_eq!(posts.count(), 0, "{}", world.story.whole());
+    let told = ready(&world.object("push").unwrap())["message"].to_string();
+    assert!(told.contains("webhook"), "{}", world.story.whole());
     let versions = world.server.history().len();
     assert!(versions <= FEW, "{versions}: {}", world.story.whole());
 

@@ -17,6 +17,8 @@ use crate::terms::failure::Failure;
 
 /// A filtered list is of no use to a create after this time.
 const LIST_KEPT: Duration = Duration::from_mins(1);
+/// So many places are told apart that were written since something was seen: an account may be written beside and never look itself.
+const MOST_WRITTEN: usize = 10_000;
 
 /// When a look began: its time, and its place among all looks and writes of the account, since two of them can share a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub(super) struct SeenInventories {
     sweep: Option<Arc<Inventory>>,
     lists: HashMap<String, Inventory>,
     written: HashMap<Place, u64>,
+    /// What was seen before that counts for no place.
+    void_before: u64,
 }
 
 impl SeenInventories {
@@ -94,14 +98,17 @@ impl SeenInventories {
     /// We wrote at this place: what was seen of it before is void.
     pub(super) fn wrote(&mut self, place: &Place) {
         self.order += 1;
+        if self.written.len() >= MOST_WRITTEN {
+            self.void_before = self.order;
+            self.written.clear();
+        }
         self.written.insert(place.clone(), self.order);
     }
 
     /// Whether what a look that began then sees of this place counts.
     pub(super) fn counts(&self, order: u64, place: &Place) -> bool {
-        self.written
-            .get(place)
-            .is_none_or(|written| *written < order)
+        let written = self.written.get(place);
+        order >= self.void_before && written.is_none_or(|written| *written < order)
     }
 
     /// What is known of a place, if that is good enough.

@@ -273,7 +273,10 @@ impl ListReader {
             answer = self.give_way(page).await?;
         }
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
-        let still = domains.is_some() || total <= PAGE.into() || self.closed.is_some();
+        // No create passed all the while, whether it was kept off or not.
+        let is_quiet = self.is_for_creates && self.looks.gate.was_quiet_since(mark);
+        let is_still = self.closed.is_some() || is_quiet;
+        let still = domains.is_some() || total <= PAGE.into() || is_still;
         let inventory = start.inventory(rows, domains, still);
         Ok(ListPass::Read(ReadList::Still(inventory)))
     }

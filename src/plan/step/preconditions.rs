@@ -16,7 +16,7 @@ use crate::terms::failure::Failure;
 use crate::terms::target::Target;
 
 /// When it is asked again whether all objects are known.
-const LISTED_SOON: Duration = Duration::from_secs(5);
+const LISTED_SOON: Duration = Duration::from_secs(30);
 
 /// The credentials can't be used.
 pub(in crate::plan) fn unusable(reason: Reason, message: &str) -> Situation {
