@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -18,6 +17,7 @@ use tracing::debug;
 use super::client::call;
 use super::error::ClusterError;
 use super::object::FIELD_MANAGER;
+use super::stamp;
 use crate::api::RecordingCallback;
 use crate::plan::facts::reason::Reason;
 
@@ -55,7 +55,7 @@ enum QueuedEvent {
 /// What an event tells.
 struct Transition {
     about: ObjectReference,
-    at: Timestamp,
+    at: MicroTime,
     tone: Tone,
     reason: Reason,
     note: String,
@@ -73,7 +73,7 @@ impl EventPublisher {
     pub fn publish(&self, object: &RecordingCallback, tone: Tone, reason: Reason, note: &str) {
         let told = QueuedEvent::Event(Box::new(Transition {
             about: object.object_ref(&()),
-            at: now(),
+            at: stamp(),
             tone,
             reason,
             note: shortened(note),
@@ -140,7 +140,7 @@ async fn publish(
         .filter(|series| series.last.elapsed() < SERIES);
     let (event, count) = if let Some(series) = before {
         let count = series.count + 1;
-        let last = MicroTime(transition.at);
+        let last = transition.at.clone();
         let more = json!({"series": {"count": count, "lastObservedTime": last}});
         let (params, more) = (PatchParams::default(), Patch::Merge(&more));
         let patched = events.patch(&series.event, &params, &more);
@@ -164,7 +164,7 @@ async fn publish(
 impl Transition {
     fn into_event(self, instance: &str) -> Event {
         let name = self.about.name.as_deref().unwrap_or_default();
-        let name = format!("{name}.{:x}", self.at.as_nanosecond());
+        let name = format!("{name}.{:x}", self.at.0.as_nanosecond());
         let tone = match self.tone {
             Tone::Normal => "Normal",
             Tone::Warning => "Warning",
@@ -176,7 +176,7 @@ impl Transition {
                 ..ObjectMeta::default()
             },
             action: Some("Reconcile".to_owned()),
-            event_time: Some(MicroTime(self.at)),
+            event_time: Some(self.at),
             note: Some(self.note),
             reason: Some(self.reason.as_str().to_owned()),
             regarding: Some(self.about),
@@ -186,12 +186,6 @@ impl Transition {
             ..Event::default()
         }
     }
-}
-
-/// When something is told, for whoever reads it: nothing is decided by that.
-#[allow(clippy::disallowed_methods, reason = "only written, never compared")]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 /// At most `LONGEST_NOTE` bytes, never cut inside a character.

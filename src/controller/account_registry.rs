@@ -63,6 +63,17 @@ pub(super) struct AccountLookup {
     pub(super) digest: Option<String>,
 }
 
+impl AccountLookup {
+    /// This account serves, for the object of this UID.
+    pub(super) fn of(account: Arc<SharedAccount>, uid: &str) -> Self {
+        Self {
+            access: CloudAccess::Usable(account.target().clone()),
+            digest: Some(account.digest(uid)),
+            account: Some(account),
+        }
+    }
+}
+
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
 pub(super) struct AccountRegistry {
     secrets: SecretCache,

@@ -18,7 +18,9 @@ use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
-use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::controller::reconciliation::{
+    ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
+};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, payload};
 use crate::declared::parse;
@@ -35,15 +37,10 @@ use crate::plan::step::foreign;
 use crate::plan::step::open_record::FIRST_LOOK;
 use crate::plan::step::{self, Look};
 use crate::platform::quota::{Lane, Token};
-use crate::platform::transport::Deadline;
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// For so long a doubtful date holds up no second create.
 const DOUBTS: Duration = Duration::from_mins(1);
-/// Beside the request timeout, how long an attempt may take from its record to its end.
-const MARGIN: Duration = Duration::from_secs(2);
-/// How long a callback is looked for that the cloud made without naming it, before that is told.
-const FOUND_WITHIN: Duration = Duration::from_secs(5);
 
 impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
@@ -67,13 +64,12 @@ impl Reconciliation<'_> {
         if !self.may_create(&account, &desired) {
             return Ok(RoundEnd::Again);
         }
-        let begun = Instant::now();
-        let ahead = self.write_ahead(&account, &desired).await?;
+        let planned = self.planned_now(&account);
+        let ahead = self.write_ahead(&account, &desired, planned).await?;
         let Some((record, attempt, written)) = ahead else {
             return Ok(RoundEnd::Again);
         };
-        let deadline = self.deadline(&account, attempt.at, begun);
-        let permit = CreatePermit::new(written, token, deadline);
+        let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
         let reply = self.post(&account, &desired, &record, permit).await;
         self.note_sent();
         drop(creating); // a look may wait for it
@@ -165,6 +161,7 @@ impl Reconciliation<'_> {
         &mut self,
         account: &SharedAccount,
         desired: &Desired,
+        planned: PlannedAt,
     ) -> Result<Option<(Record, Attempt, WrittenRecord)>, ClusterError> {
         let key_digest = match &self.facts.key {
             SignKeyState::Digest(digest) => Some(digest.clone()),
@@ -173,11 +170,8 @@ impl Reconciliation<'_> {
             | SignKeyState::Missing(_)
             | SignKeyState::Invalid(_) => None,
         };
-        let (now, begun) = (
-            self.context.clock.now(&account.target().endpoint),
-            Instant::now(),
-        );
-        let attempt = Attempt::new(identifier::new(now), now, &desired.content, key_digest);
+        let (id, now) = (identifier::new(planned.cloud), planned.cloud);
+        let attempt = Attempt::new(id, now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
         let record = match self.facts.claiming_record() {
             Some(open) => open.clone().appended(attempt.clone()),
@@ -201,7 +195,7 @@ impl Reconciliation<'_> {
                 };
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
-                let seen = Some((attempt.id.clone(), begun));
+                let seen = Some((attempt.id.clone(), planned.here));
                 self.context
                     .memories
                     .with(&self.facts.object.uid, |memory| {
@@ -218,21 +212,6 @@ impl Reconciliation<'_> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Until when a request may be handed over and waited for, from the moment that it was planned at. Of both clocks the one counts by
-    /// which more has passed: the cloud's may be corrected meanwhile, this machine's stands still while it sleeps.
-    pub(super) fn deadline(
-        &self,
-        account: &SharedAccount,
-        planned: jiff::Timestamp,
-        begun: Instant,
-    ) -> Deadline {
-        let limit = MARGIN + self.context.request_timeout;
-        let now = self.context.clock.now(&account.target().endpoint);
-        let passed = Duration::try_from(now.duration_since(planned)).unwrap_or_default();
-        self.context
-            .deadline(limit.saturating_sub(passed.max(begun.elapsed())))
     }
 
     async fn post(
@@ -363,7 +342,7 @@ impl Reconciliation<'_> {
             budget,
         };
         // The outcome is known: to wait longer for its id than for an answer would keep an edit, a delete or an uninstall waiting.
-        let look = timeout(FOUND_WITHIN, account.looks().look(ask));
+        let look = timeout(REPORTED_WAIT, account.looks().look(ask));
         let seen = self.turn.wait_without_slot(look).await.ok()?.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         let (context, uid) = (self.context, &self.facts.object.uid);

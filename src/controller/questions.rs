@@ -81,20 +81,17 @@ impl Reconciliation<'_> {
             return Ok(None);
         }
         let uid = self.facts.object.uid.clone();
-        let (failed, account) = self.context.memories.with(&uid, |memory| {
+        let memories = &self.context.memories;
+        let failed = memories.with(&uid, |memory| {
             memory.failed_reads = memory.failed_reads.saturating_add(1);
-            (memory.failed_reads, memory.account.clone())
+            memory.failed_reads
         });
         let is_untold = is_going || self.facts.is_new_generation();
         if failed < FAILED_READS || !is_untold {
             return Err(error);
         }
-        if is_going && account.is_some() {
-            self.use_account(AccountLookup {
-                access: CloudAccess::Unread,
-                account: None,
-                digest: None,
-            });
+        if let Some(account) = memories.account(&uid).filter(|_| is_going) {
+            self.use_account(AccountLookup::of(account, &uid));
             return Ok(None);
         }
         let names = secret::uses(&self.object).into_keys();
@@ -107,21 +104,15 @@ impl Reconciliation<'_> {
 
     fn use_account(&mut self, entry: AccountLookup) {
         let uid = &self.facts.object.uid;
-        let last_good = self
-            .context
-            .memories
-            .with(uid, |memory| memory.account.clone());
+        let serves = entry.account.is_some() || !self.facts.object.deleting;
+        let last_good = self.context.memories.account(uid);
+        let entry = match last_good.filter(|_| !serves) {
+            Some(account) => AccountLookup::of(account, uid),
+            None => entry,
+        };
         self.facts.access = entry.access;
         self.facts.credential = entry.digest;
         self.account = entry.account;
-        if self.account.is_none()
-            && self.facts.object.deleting
-            && let Some(account) = last_good
-        {
-            self.facts.access = CloudAccess::Usable(account.target().clone());
-            self.facts.credential = Some(account.digest(uid));
-            self.account = Some(account);
-        }
         if let Some(account) = &self.account {
             let key = account.identity_account().key();
             self.facts.account_has_seen = self.context.memories.with(uid, |memory| {

@@ -29,9 +29,20 @@ use crate::plan::step::decide;
 use crate::plan::step::preconditions;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Lane, Token};
+use crate::platform::transport::Deadline;
 
 /// A wait that is longer is told in the status.
-const REPORTED_WAIT: Duration = Duration::from_secs(5);
+pub(super) const REPORTED_WAIT: Duration = Duration::from_secs(5);
+/// Beside the request timeout, how long a change may take from its plan to its end.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// When a change was planned: of both clocks the one counts by which more has passed since. The cloud's may be corrected meanwhile, this
+/// machine's stands still while it sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlannedAt {
+    pub(super) cloud: Timestamp,
+    pub(super) here: Instant,
+}
 
 /// One reconcile under way.
 pub(super) struct Reconciliation<'a> {
@@ -166,6 +177,24 @@ impl<'a> Reconciliation<'a> {
             .await?;
         let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
         Ok(token.map(|token| token.charged_to(&self.budget())))
+    }
+
+    /// Now, as a change is planned.
+    pub(super) fn planned_now(&self, account: &SharedAccount) -> PlannedAt {
+        PlannedAt {
+            cloud: self.context.clock.now(&account.target().endpoint),
+            here: Instant::now(),
+        }
+    }
+
+    /// Until when a change may be handed over and waited for, from the moment that it was planned at.
+    pub(super) fn deadline(&self, account: &SharedAccount, planned: PlannedAt) -> Deadline {
+        let limit = MARGIN + self.context.request_timeout;
+        let now = self.planned_now(account);
+        let passed = now.cloud.duration_since(planned.cloud);
+        let passed = Duration::try_from(passed).unwrap_or_default();
+        let passed = passed.max(now.here.duration_since(planned.here));
+        self.context.deadline(limit.saturating_sub(passed))
     }
 
     /// What calls beyond those that were taken from the allowance are paid from.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
 use tracing::info;
@@ -16,7 +15,7 @@ use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
 use crate::controller::memory::{Sighting, UnwrittenStatus};
-use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::client::Payload;
 use crate::live::codes;
@@ -38,10 +37,10 @@ impl Reconciliation<'_> {
         let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
-        let Some((token, planned, begun)) = self.go_ahead(&account).await? else {
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(RoundEnd::Again);
         };
-        let deadline = self.deadline(&account, planned, begun);
+        let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
         let reply = self.unless_uninstalled(call).await;
@@ -85,7 +84,7 @@ impl Reconciliation<'_> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(RoundEnd::Again));
         };
-        let Some((token, planned, begun)) = self.go_ahead(&account).await? else {
+        let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(Some(RoundEnd::Again));
         };
         self.load_crd().await;
@@ -93,7 +92,7 @@ impl Reconciliation<'_> {
             let soon = RoundEnd::After(Duration::from_secs(30));
             return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
         }
-        let deadline = self.deadline(&account, planned, begun);
+        let deadline = self.deadline(&account, planned);
         let call = account.delete(token, id, deadline);
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
@@ -160,14 +159,13 @@ impl Reconciliation<'_> {
     async fn go_ahead(
         &mut self,
         account: &Arc<SharedAccount>,
-    ) -> Result<Option<(Token, Timestamp, Instant)>, ClusterError> {
+    ) -> Result<Option<(Token, PlannedAt)>, ClusterError> {
         let Ok(token) = self.token(account, CallPurpose::Change).await? else {
             return Ok(None);
         };
         // What was noticed has to be found again by the next plan, if this one comes to nothing.
         self.is_interrupted = true;
-        let planned = self.context.clock.now(&account.target().endpoint);
-        let begun = Instant::now();
+        let planned = self.planned_now(account);
         let meta = self.facts.object.clone();
         if self.sign_key.is_some() && !meta.deleting {
             let (context, object) = (self.context, Arc::clone(&self.object));
@@ -196,7 +194,7 @@ impl Reconciliation<'_> {
         self.remember(object);
         let may = same && self.context.leadership.fresh();
         self.is_interrupted = !may;
-        Ok(may.then_some((token, planned, begun)))
+        Ok(may.then_some((token, planned)))
     }
 
     /// A PUT was refused: when the id is gone the plan is made anew with that knowledge.

@@ -30,41 +30,41 @@ impl WorkerSlots {
     }
 }
 
-/// A slot, or the place of one who waits for it. Given up when dropped.
-struct WorkerPlace<'a> {
+/// A slot, or the claim to one of who waits for it. Given up when dropped.
+struct SlotClaim<'a> {
     slots: &'a WorkerSlots,
     namespace: String,
     position: QueuePosition,
 }
 
-impl<'a> WorkerPlace<'a> {
+impl<'a> SlotClaim<'a> {
     /// Lines up, and is told when it is a slot.
     fn line_up(
         slots: &'a WorkerSlots,
         namespace: &str,
-        progress: WorkStage,
+        stage: WorkStage,
     ) -> (Self, oneshot::Receiver<()>) {
         let (reply, granted) = oneshot::channel();
-        let position = lock(&slots.0).push(namespace, progress, reply);
-        let place = Self {
+        let position = lock(&slots.0).push(namespace, stage, reply);
+        let claim = Self {
             slots,
             namespace: namespace.to_owned(),
             position,
         };
-        (place, granted)
+        (claim, granted)
     }
 
     /// Waits for a slot.
-    async fn take(slots: &'a WorkerSlots, namespace: &str, progress: WorkStage) -> Self {
-        let (place, granted) = Self::line_up(slots, namespace, progress);
+    async fn take(slots: &'a WorkerSlots, namespace: &str, stage: WorkStage) -> Self {
+        let (claim, granted) = Self::line_up(slots, namespace, stage);
         slots.grant();
         // No error: who has lined up is served, or leaves of itself.
         let _ = granted.await;
-        place
+        claim
     }
 }
 
-impl Drop for WorkerPlace<'_> {
+impl Drop for SlotClaim<'_> {
     fn drop(&mut self) {
         lock(&self.slots.0).leave(&self.namespace, self.position);
         self.slots.grant();
@@ -75,7 +75,7 @@ impl Drop for WorkerPlace<'_> {
 pub(super) struct WorkerSlot<'a> {
     slots: &'a WorkerSlots,
     namespace: String,
-    place: Option<WorkerPlace<'a>>,
+    claim: Option<SlotClaim<'a>>,
 }
 
 impl<'a> WorkerSlot<'a> {
@@ -84,7 +84,7 @@ impl<'a> WorkerSlot<'a> {
         Self {
             slots,
             namespace: namespace.to_owned(),
-            place: Some(WorkerPlace::take(slots, namespace, WorkStage::New).await),
+            claim: Some(SlotClaim::take(slots, namespace, WorkStage::New).await),
         }
     }
 
@@ -94,18 +94,18 @@ impl<'a> WorkerSlot<'a> {
         if let Some(value) = future.as_mut().now_or_never() {
             return value;
         }
-        self.place = None;
+        self.claim = None;
         let value = future.await;
-        let place = WorkerPlace::take(self.slots, &self.namespace, WorkStage::Begun);
-        self.place = Some(place.await);
+        let claim = SlotClaim::take(self.slots, &self.namespace, WorkStage::Begun);
+        self.claim = Some(claim.await);
         value
     }
 
     /// Between two calls to the API server: lets another namespace go first whose turn it is. So nobody keeps a slot for longer than
     /// three of them, however many it makes.
     pub(super) async fn let_others_go(&mut self) {
-        let (place, granted) = WorkerPlace::line_up(self.slots, &self.namespace, WorkStage::Begun);
-        self.place = Some(place); // the slot that it had goes to whose turn it is
+        let (claim, granted) = SlotClaim::line_up(self.slots, &self.namespace, WorkStage::Begun);
+        self.claim = Some(claim); // the slot that it had goes to whose turn it is
         let _ = granted.await;
     }
 }

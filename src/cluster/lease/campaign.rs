@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
@@ -15,6 +13,7 @@ use super::decide::{LeaseAction, View, decide, ours, released};
 use super::{LeadershipPhase, LeadershipState, LeaseObserver, LeaseSettings, OPERATOR_LABEL};
 use crate::cluster::client::{CALL_LIMIT, ClusterAccessError, call_within};
 use crate::cluster::error::ClusterError;
+use crate::cluster::stamp;
 
 /// How often a standby looks: a Lease that is let go is taken over within 2 s.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -308,10 +307,4 @@ fn labelled(mut metadata: ObjectMeta) -> ObjectMeta {
     let labels = metadata.labels.get_or_insert_default();
     labels.insert(key.to_owned(), value.to_owned());
     metadata
-}
-
-/// For people who read the Lease; no replica judges by it.
-#[expect(clippy::disallowed_methods, reason = "decides nothing")]
-fn stamp() -> MicroTime {
-    MicroTime(Timestamp::now())
 }

@@ -52,16 +52,11 @@ impl<T> SlotShares<T> {
     }
 
     /// Lines up, and tells where.
-    pub(super) fn push(
-        &mut self,
-        namespace: &str,
-        progress: WorkStage,
-        waiter: T,
-    ) -> QueuePosition {
+    pub(super) fn push(&mut self, namespace: &str, stage: WorkStage, waiter: T) -> QueuePosition {
         let first = self.first.get_or_insert_with(|| namespace.to_owned());
         self.is_shared |= first != namespace;
         self.arrivals += 1;
-        let position = QueuePosition(progress, self.arrivals);
+        let position = QueuePosition(stage, self.arrivals);
         let share = self.namespaces.entry(namespace.to_owned());
         let share = share.or_insert_with(|| NamespaceShare {
             held: 0,
@@ -139,9 +134,9 @@ mod tests {
             queue
         }
 
-        fn push(&mut self, namespace: &'static str, progress: WorkStage) -> QueuePosition {
-            let position = QueuePosition(progress, self.shares.arrivals + 1);
-            self.shares.push(namespace, progress, (namespace, position))
+        fn push(&mut self, namespace: &'static str, stage: WorkStage) -> QueuePosition {
+            let position = QueuePosition(stage, self.shares.arrivals + 1);
+            self.shares.push(namespace, stage, (namespace, position))
         }
 
         /// The namespaces that get a slot now.

@@ -273,10 +273,9 @@ impl ListReader {
             answer = self.give_way(page).await?;
         }
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
-        // No create passed all the while, whether it was kept off or not.
+        // No create passed all the while, whether they were kept off or not.
         let is_quiet = self.is_for_creates && self.looks.gate.was_quiet_since(mark);
-        let is_still = self.closed.is_some() || is_quiet;
-        let still = domains.is_some() || total <= PAGE.into() || is_still;
+        let still = domains.is_some() || total <= PAGE.into() || is_quiet;
         let inventory = start.inventory(rows, domains, still);
         Ok(ListPass::Read(ReadList::Still(inventory)))
     }

@@ -33,12 +33,17 @@ pub(in crate::plan) fn requeue_ambiguous(facts: &Facts, sentence: &str) -> Step 
     if let Some(next) = backoff(facts) {
         return requeue_at(next);
     }
-    let situation = unusable(Reason::CredentialsMissing, sentence).at(next_look(facts));
-    requeue(if facts.object.deleting {
+    requeue(missing(facts, sentence).at(next_look(facts)))
+}
+
+/// Credentials that are not there, with the way to let go of what is being deleted.
+fn missing(facts: &Facts, sentence: &str) -> Situation {
+    let situation = unusable(Reason::CredentialsMissing, sentence);
+    if facts.object.deleting {
         situation.with_release_hint(facts)
     } else {
         situation
-    })
+    }
 }
 
 /// The API server does not say what is in the Secrets of these names.
@@ -47,13 +52,8 @@ pub fn unread_secrets(facts: &Facts, names: &[String], problem: &str) -> Requeue
         "What the Secrets hold that the spec names ({}) is not known, and asked again every few seconds: {problem}",
         names.join(", ")
     );
-    let situation = unusable(Reason::CredentialsMissing, &message);
     Requeue {
-        situation: if facts.object.deleting {
-            situation.with_release_hint(facts)
-        } else {
-            situation
-        },
+        situation: missing(facts, &message),
         remote: None,
         again: None,
         with_look: false,

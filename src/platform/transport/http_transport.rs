@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Either, Empty};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
@@ -177,14 +177,9 @@ impl HttpTransport {
         let sending = async {
             if is_alone {
                 let clocks = (deadline, &self.wall);
-                let alone = single::send(client.connector, outgoing, clocks, &receipt);
-                alone.await.map_err(|error| (error, false))
+                single::send(client.connector, outgoing, clocks, &receipt).await
             } else {
-                let pooled = client.pooled.request(outgoing).await;
-                pooled.map_err(|error| {
-                    let connecting = error.is_connect();
-                    (error.into(), connecting)
-                })
+                Ok(client.pooled.request(outgoing).await?)
             }
         };
         match timeout_at(deadline.instant, sending).await {
@@ -197,11 +192,14 @@ impl HttpTransport {
                 }
                 Some(_) | None => read(response, deadline).await,
             },
-            Ok(Err((error, connecting))) => {
+            Ok(Err(error)) => {
                 let untrusted = lock(&self.trusting).trust.problem.clone();
-                let error: connector::Cause = error;
                 let words = failure::describe(error.as_ref(), untrusted.as_deref());
-                Err(failed(&words, connecting))
+                let pooled = error.downcast_ref::<legacy::Error>();
+                Err(failed(
+                    &words,
+                    pooled.is_some_and(legacy::Error::is_connect),
+                ))
             }
             Err(_) => Err(failed("no answer before the deadline", false)),
         }
