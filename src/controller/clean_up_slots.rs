@@ -107,26 +107,25 @@ mod tests {
         Some([own, all])
     }
 
+    /// As many as one may have, at most 99.
+    fn take_all(slots: &CleanUpSlots, leftover: &Leftover) -> Vec<[CleanUpSlot; 2]> {
+        let taken = std::iter::from_fn(|| take(slots, leftover));
+        taken.take(99).collect()
+    }
+
     #[test]
     fn who_forges_ids_takes_few_slots_and_none_of_what_was_made_here() {
         let slots = CleanUpSlots::new();
-        let take_all = |namespace: &str| -> Vec<_> {
-            let forged = leftover(namespace, Some("another"));
-            std::iter::from_fn(|| take(&slots, &forged))
-                .take(99)
-                .collect()
-        };
-        let first = take_all("one");
+        let forge = |namespace: &str| take_all(&slots, &leftover(namespace, Some("another")));
+        let first = forge("one");
         assert_eq!(first.len(), OF_ONE_NAMESPACE.0);
         let others: Vec<_> = ["two", "three", "four"]
-            .map(take_all)
+            .map(forge)
             .into_iter()
             .flatten()
             .collect();
         assert_eq!(first.len() + others.len(), BY_HEARSAY);
-        let made: Vec<_> = std::iter::from_fn(|| take(&slots, &leftover("one", Some("id"))))
-            .take(99)
-            .collect();
+        let made = take_all(&slots, &leftover("one", Some("id")));
         assert_eq!(made.len(), AT_ONCE - BY_HEARSAY);
         assert!(take(&slots, &leftover("five", None)).is_none());
         drop(first);
@@ -136,14 +135,9 @@ mod tests {
     #[test]
     fn however_much_one_namespace_has_to_clear_away_there_are_slots_for_others() {
         let slots = CleanUpSlots::new();
-        let take_all = |namespace: &str| -> Vec<_> {
-            let made = leftover(namespace, Some("id"));
-            std::iter::from_fn(|| take(&slots, &made))
-                .take(99)
-                .collect()
-        };
-        let first = take_all("one");
+        let make = |namespace: &str| take_all(&slots, &leftover(namespace, Some("id")));
+        let first = make("one");
         assert_eq!(first.len(), OF_ONE_NAMESPACE.1);
-        assert_eq!(take_all("two").len(), AT_ONCE - first.len());
+        assert_eq!(make("two").len(), AT_ONCE - first.len());
     }
 }

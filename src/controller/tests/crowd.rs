@@ -49,9 +49,7 @@ async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
     let pages = crowd / 100 + 1;
     let trouble: Arc<dyn Troubled> = Arc::new(Peace);
     let mut world = ControllerWorld::new(&trouble);
-    let values = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let secret = (NEIGHBOUR.to_owned(), ACCOUNT.to_owned());
-    world.server.set_secret(&secret, Some(values.into()));
+    world.secret_in(NEIGHBOUR, ACCOUNT, &account("AKFIRST"));
     for number in 0..crowd {
         let name = format!("crowd-{number}");
         let object = (NEIGHBOUR.to_owned(), name.clone());

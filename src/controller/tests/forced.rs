@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Method;
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::object::{ACCOUNT, domain, key, spec, verdict};
@@ -49,13 +48,6 @@ impl Troubled for Stubborn {
     }
 }
 
-fn take_away(world: &ControllerWorld, object: &StoreKey) {
-    world.server.edit(object, |object| {
-        object["metadata"]["finalizers"] = json!(null);
-    });
-    world.server.delete(object);
-}
-
 /// Takes each object away while the answer to its POST is on the way.
 async fn take_away_once_made(world: &ControllerWorld, objects: Vec<StoreKey>) {
     let end = Instant::now() + HALF_AN_HOUR;
@@ -67,7 +59,7 @@ async fn take_away_once_made(world: &ControllerWorld, objects: Vec<StoreKey>) {
         assert!(Instant::now() < end, "{}", world.story.whole());
         for row in world.cloud().rows() {
             if let Some(object) = there.remove(&row.publish_domain) {
-                take_away(world, &object);
+                world.take_away(&object);
             }
         }
         world.pass(Duration::from_secs(1)).await;
@@ -91,9 +83,7 @@ async fn clean_ups_by_the_hundred_are_bounded_and_hold_up_nobody() {
         settings.calls_per_minute = None;
         settings.calls_per_minute_per_operation = None;
     });
-    let values = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let secret = (NEIGHBOUR.to_owned(), ACCOUNT.to_owned());
-    world.server.set_secret(&secret, Some(values.into()));
+    world.secret_in(NEIGHBOUR, ACCOUNT, &account("AKFIRST"));
     let names = (0..MANY).map(|number| format!("{NEIGHBOUR}-{number}"));
     let objects: Vec<StoreKey> = names.map(|name| (NEIGHBOUR.to_owned(), name)).collect();
     for object in &objects {
@@ -115,7 +105,7 @@ async fn clean_ups_by_the_hundred_are_bounded_and_hold_up_nobody() {
     world.apply("other", &spec("other"));
     let is_made = |world: &ControllerWorld| !world.rows(&domain("other")).is_empty();
     assert!(world.until(limit, is_made).await, "{}", world.story.whole());
-    take_away(&world, &key("other"));
+    world.take_away(&key("other"));
     let is_cleared = |world: &ControllerWorld| world.rows(&domain("other")).is_empty();
     assert!(
         world.until(limit, is_cleared).await,

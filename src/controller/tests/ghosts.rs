@@ -1,6 +1,7 @@
 //! Objects that went unseen, and objects that are not seen yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -15,6 +16,28 @@ use crate::config::names::Namespaces;
 
 /// Another namespace that is served.
 const ELSEWHERE: &str = "elsewhere";
+
+fn with_two_namespaces() -> (Arc<Script>, ControllerWorld) {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| {
+        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
+    });
+    (script, world)
+}
+
+/// `push` is settled, and `again` wants the same place; then the operator is killed.
+async fn with_a_duplicate(world: &mut ControllerWorld) {
+    world.start();
+    settle(world, "push", &spec("push")).await;
+    world.apply("again", &spec("push"));
+    let is_told = |world: &ControllerWorld| {
+        let told = ready(&world.object("again").unwrap());
+        told["reason"] == "Duplicate" && told["message"].to_string().contains("media/push")
+    };
+    assert!(world.until(Duration::from_secs(30), is_told).await);
+    world.pass(Duration::from_mins(1)).await;
+    world.kill().await;
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
@@ -43,14 +66,9 @@ async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
 /// The owner of a place is in a namespace whose first list takes long after a restart.
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
-    let (script, mut world) = Script::with_world();
-    world.configure(|config| {
-        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
-    });
-    let secret = account("AKFIRST").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (script, mut world) = with_two_namespaces();
     let name = |name: &str| (ELSEWHERE.to_owned(), name.to_owned());
-    let secret = BTreeMap::from(secret);
-    world.server.set_secret(&name(ACCOUNT), Some(secret));
+    world.secret_in(ELSEWHERE, ACCOUNT, &account("AKFIRST"));
     world.start();
     world.server.create(&name("owner"), &spec("push"));
     world.pass(Duration::from_secs(10)).await;
@@ -110,19 +128,10 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
 /// A namespace that is refused for ever is one that we are not to see: who waits for an owner there waits for 10 minutes.
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
-    let (script, mut world) = Script::with_world();
-    world.configure(|config| {
-        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
-    });
-    world.start();
-    settle(&world, "push", &spec("push")).await;
-    world.apply("again", &spec("push"));
+    let (script, mut world) = with_two_namespaces();
+    with_a_duplicate(&mut world).await;
     let reason = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).1;
     let is_told = |world: &ControllerWorld| reason(world) == "Duplicate";
-    assert!(world.until(Duration::from_secs(30), is_told).await);
-    world.pass(Duration::from_mins(1)).await;
-
-    world.kill().await;
     script.server(|call| {
         let is_refused = call.verb == Verb::List && call.namespace == ELSEWHERE;
         let refusal = CallFate::Refused(403, "Forbidden");
@@ -145,17 +154,10 @@ async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
 /// A Duplicate whose owner went while another namespace is silent is not told of an owner that is gone.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_a_list_says_so() {
-    let (script, mut world) = Script::with_world();
-    world.configure(|config| {
-        config.namespaces = Namespaces(vec![NAMESPACE.to_owned(), ELSEWHERE.to_owned()]);
-    });
-    world.start();
-    settle(&world, "push", &spec("push")).await;
-    world.apply("again", &spec("push"));
+    let (script, mut world) = with_two_namespaces();
+    with_a_duplicate(&mut world).await;
     let told = |world: &ControllerWorld| ready(&world.object("again").unwrap())["message"].clone();
     let names_owner = |world: &ControllerWorld| told(world).to_string().contains("media/push");
-    assert!(world.until(Duration::from_secs(30), names_owner).await);
-    world.kill().await;
     script.server(|call| {
         let is_broken = call.verb == Verb::List && call.namespace == ELSEWHERE;
         let broken = CallFate::Refused(500, "InternalError");

@@ -153,11 +153,7 @@ async fn however_many_go_at_once_nothing_is_left_of_them() {
     world.restart().await;
     world.pass(Duration::from_secs(5)).await;
     for name in &names {
-        let object = key(name);
-        world.server.edit(&object, |object| {
-            object["metadata"]["finalizers"] = json!(null);
-        });
-        world.server.delete(&object);
+        world.take_away(&key(name));
     }
     world.pass(Duration::from_mins(2)).await;
     assert_eq!(rows(&world), 0, "{}", world.story.whole());
@@ -191,17 +187,11 @@ async fn clean_ups_that_fail_hold_up_no_other() {
             ..TroubleTurn::default()
         }
     });
-    let wipe = |name: &str| {
-        world.server.edit(&key(name), |object| {
-            object["metadata"]["finalizers"] = json!(null);
-        });
-        world.server.delete(&key(name));
-    };
     for name in &names {
-        wipe(name);
+        world.take_away(&key(name));
     }
     world.pass(Duration::from_secs(30)).await;
-    wipe("one");
+    world.take_away(&key("one"));
     let is_gone = |world: &ControllerWorld| world.rows(&domain("one")).is_empty();
     let gone = world.until(Duration::from_mins(5), is_gone).await;
     assert!(gone, "{}", world.story.whole());
@@ -228,10 +218,7 @@ async fn what_was_taken_over_is_not_believed_deleted() {
             ..TroubleTurn::default()
         }
     });
-    world.server.edit(&key("push"), |object| {
-        object["metadata"]["finalizers"] = json!(null);
-    });
-    world.server.delete(&key("push"));
+    world.take_away(&key("push"));
     let has = |world: &ControllerWorld| {
         world.object("again").unwrap()["status"]["callbackID"] == id.as_str()
     };

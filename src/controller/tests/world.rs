@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::cloud::{Made, Road};
 use super::life::Life;
 use super::object::{ACCOUNT, HOOKS, NAMESPACE, PROJECT, key};
-use super::server::MemoryApiServer;
+use super::server::{MemoryApiServer, StoreKey};
 use super::story::EventStory;
 use super::trouble::Troubled;
 use crate::admin::Health;
@@ -212,7 +212,22 @@ impl ControllerWorld {
         self.server.delete(&key(name));
     }
 
+    /// Takes an object away by force: it goes without having been let go.
+    pub(super) fn take_away(&self, object: &StoreKey) {
+        self.story
+            .tell(format!("somebody takes {} away by force", object.1));
+        self.server.edit(object, |object| {
+            object["metadata"]["finalizers"] = Value::Null;
+        });
+        self.server.delete(object);
+    }
+
     pub(super) fn secret(&self, name: &str, values: &[(&str, &str)]) {
+        self.secret_in(NAMESPACE, name, values);
+    }
+
+    /// Writes a Secret of any namespace.
+    pub(super) fn secret_in(&self, namespace: &str, name: &str, values: &[(&str, &str)]) {
         let shown: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
         self.story
             .tell(format!("somebody writes the Secret {name} with {shown:?}"));
@@ -220,7 +235,7 @@ impl ControllerWorld {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let key = (NAMESPACE.to_owned(), name.to_owned());
+        let key = (namespace.to_owned(), name.to_owned());
         self.server.set_secret(&key, Some(values));
     }
 

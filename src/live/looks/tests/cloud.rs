@@ -37,6 +37,8 @@ pub(super) struct LooksCloud {
     unknown_domains: Mutex<BTreeSet<String>>,
     refuses_filters: Mutex<bool>,
     is_dated: AtomicBool,
+    /// From this offset on nothing is answered.
+    silent_from: Mutex<Option<u32>>,
     ids: AtomicUsize,
 }
 
@@ -85,6 +87,11 @@ impl LooksCloud {
     /// Answers have a `Date` from now on.
     pub(super) fn date_answers(&self) {
         self.is_dated.store(true, SeqCst);
+    }
+
+    /// Pages from this offset on are never answered.
+    pub(super) fn falls_silent(&self, from: u32) {
+        *self.silent_from.lock().unwrap() = Some(from);
     }
 
     pub(super) fn refuse_filters(&self) {
@@ -203,6 +210,10 @@ impl Lister for LooksCloud {
         limit: u32,
     ) -> BoxFuture<'a, Result<Answer<Page>, Failure>> {
         async move {
+            let silent_from = *self.silent_from.lock().unwrap();
+            if silent_from.is_some_and(|from| offset >= from) {
+                return std::future::pending().await;
+            }
             let call = format!("{} {offset}", domain.unwrap_or("*"));
             self.log.lock().unwrap().push((Instant::now(), call));
             let call = token.spend();
