@@ -1,5 +1,6 @@
 //! What happened in a world, in the order of time: what its test did, each write of its objects, the calls and rows of its cloud, and
-//! what its operators said. Printed when the test fails. Reads only; no test depends on it.
+//! what its operators said. Printed when the test fails. Reads only; no test depends on it. A write stands where the watch told of it,
+//! which on a busy machine is after what it led to.
 
 mod telling;
 
@@ -24,13 +25,18 @@ use kube::{
 use live_simulator::Cloud;
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::Value;
-use tokio::{runtime::Runtime, task::AbortHandle};
+use tokio::{
+    runtime::Runtime,
+    sync::watch::{Receiver, Sender, channel},
+    task::AbortHandle,
+    time::timeout,
+};
 
 use super::{connect_to, kubeconfig};
 
 /// Of a longer story the end is printed.
 const MOST: usize = 300;
-/// How long a failing test asks for what was missed.
+/// How long a failing test asks for what was missed, and a world waits for its watch.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Watches for all worlds, on a thread of its own: a test that blocks its thread holds up no line, and so no order.
@@ -66,6 +72,8 @@ pub(crate) struct WorldStory {
     cloud: Cloud,
     told: Arc<Mutex<StoryLines>>,
     watch: AbortHandle,
+    /// Whether the watch tells of each write from now on.
+    watching: Receiver<bool>,
 }
 
 impl WorldStory {
@@ -73,7 +81,8 @@ impl WorldStory {
     pub(crate) fn begin(namespace: &str, cloud: &Cloud) -> Self {
         let told = Arc::<Mutex<StoryLines>>::default();
         let (watched, lines) = (namespace.to_owned(), Arc::clone(&told));
-        let watch = RUNTIME.spawn(async move { watch(&watched, &lines).await });
+        let (listed, watching) = channel(false);
+        let watch = RUNTIME.spawn(async move { watch(&watched, &lines, &listed).await });
         lock(&STORIES).insert(namespace.to_owned(), Arc::clone(&told));
         Self {
             namespace: namespace.to_owned(),
@@ -81,7 +90,14 @@ impl WorldStory {
             cloud: cloud.clone(),
             told,
             watch: watch.abort_handle(),
+            watching,
         }
+    }
+
+    /// Waits until no write is missed, as far as the API server allows.
+    pub(crate) async fn watches(&self) {
+        let mut watching = self.watching.clone();
+        drop(timeout(PATIENCE, watching.wait_for(|now| *now)).await);
     }
 
     /// The test does something.
@@ -164,7 +180,7 @@ pub(crate) fn printed() -> Option<String> {
 }
 
 /// Tells every version of the objects of a namespace, whatever becomes of the API server; never ends.
-async fn watch(namespace: &str, told: &Mutex<StoryLines>) {
+async fn watch(namespace: &str, told: &Mutex<StoryLines>, listed: &Sender<bool>) {
     let callbacks: Api<RecordingCallback> =
         Api::namespaced(connect_to(kubeconfig()).await, namespace);
     let mut events = watcher(callbacks, watcher::Config::default())
@@ -176,7 +192,8 @@ async fn watch(namespace: &str, told: &Mutex<StoryLines>) {
                 lock(told).saw(&object);
             }
             Ok(watcher::Event::Delete(object)) => lock(told).lost(&object.name_any()),
-            Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => {}
+            Ok(watcher::Event::InitDone) => drop(listed.send(true)),
+            Ok(watcher::Event::Init) | Err(_) => {}
         }
     }
 }

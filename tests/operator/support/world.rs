@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api,
-    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher::watch_object},
 };
 use live_simulator::{
@@ -73,6 +73,7 @@ impl OperatorWorld {
     /// The same with a cloud that knows the credentials.
     pub(crate) async fn on(cloud: Simulator) -> Self {
         let world = Self::at(Namespace::new().await, cloud);
+        world.story.watches().await;
         world.put_secret("huaweicloud", &world.credentials()).await;
         world
     }
@@ -175,14 +176,11 @@ impl OperatorWorld {
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                ..ObjectMeta::default()
-            },
+        let mut secret = Secret {
             data: Some(data.collect()),
             ..Secret::default()
         };
+        secret.metadata.name = Some(name.to_owned());
         let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
         if api.get_opt(name).await.unwrap().is_some() {
             api.replace(name, &PostParams::default(), &secret)
