@@ -67,9 +67,12 @@ impl ObjectClient {
     ) -> Result<RecordingCallback, ClusterError> {
         let mut operations = guarded(version);
         let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
-        if finalizers.is_empty() {
+        let is_held = finalizers.iter().any(|finalizer| finalizer == FINALIZER);
+        if is_held || object.metadata.deletion_timestamp.is_some() {
+            // Of what is being deleted the API server refuses a new finalizer, and the record with it.
+        } else if finalizers.is_empty() {
             operations.push(add(["metadata", "finalizers"], json!([FINALIZER])));
-        } else if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        } else {
             operations.push(add(["metadata", "finalizers", "-"], json!(FINALIZER)));
         }
         if let Some(record) = record {

@@ -62,8 +62,10 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         memory.allowance.renew_for(generation, requested);
     });
     facts.knows_all = context.knows_all();
-    let held = facts.status.callback_id.iter().map(String::as_str);
-    facts.claimed_elsewhere = context.index.held_by_others(&uid, held);
+    // Also of what a sweep handed over: another object may have come to hold it since.
+    let rows = facts.observed.rows().iter().map(|row| row.id.as_str());
+    let ids = facts.status.callback_id.iter().map(String::as_str);
+    facts.claimed_elsewhere = context.index.held_by_others(&uid, ids.chain(rows));
     facts
 }
 

@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
-use crate::plan::facts::{GetResult, Observed, Rewrites};
+use crate::plan::facts::{GetResult, Observed, OtherOwner, Rewrites};
 use crate::plan::step::contention::HOUR;
 use crate::plan::step::maintain;
 use crate::platform::account::AccountKey;
@@ -67,7 +67,8 @@ pub(super) struct ObjectMemory {
     pub(super) sweep_at: Option<Instant>,
     /// How its account was reached by the newest sweep.
     pub(super) reach: Option<Reach>,
-    /// Sweeps that failed in a row for the credential, the permission or the account.
+    /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
+    /// could not be asked for.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
     pub(super) blind: Option<Failure>,
@@ -87,6 +88,8 @@ pub(super) struct ObjectMemory {
     pub(super) seen_by: Option<AccountKey>,
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
+    /// Whom the newest status of an object that only looks was decided with as the owner of its place.
+    pub(super) told_owner: Option<ToldOwner>,
     /// When a create last waited for another look, since the date of the last one was doubted.
     pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
@@ -94,6 +97,9 @@ pub(super) struct ObjectMemory {
     rewrites: Vec<Instant>,
     changed: Arc<Notify>,
 }
+
+/// The name of the object that owns a place, if one does.
+pub(super) struct ToldOwner(pub(super) Option<String>);
 
 impl Memories {
     /// Does something with the memory of an object.
@@ -192,6 +198,18 @@ impl SpendCalls for ObjectBudget {
 }
 
 impl ObjectMemory {
+    /// A sweep has shown what the cloud holds of it.
+    pub(super) fn sees_again(&mut self) {
+        self.failed_sweeps = 0;
+        self.blind = None;
+    }
+
+    /// Whether this is whom the status was decided with as the owner of its place.
+    pub(super) fn has_told(&self, owner: Option<&OtherOwner>) -> bool {
+        let told = self.told_owner.as_ref();
+        told.is_some_and(|told| told.0.as_deref() == owner.map(|owner| owner.name.as_str()))
+    }
+
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
     pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
         let put_off = self.look_at.filter(|at| *at > now);

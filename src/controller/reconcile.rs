@@ -142,7 +142,7 @@ impl Reconciliation<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     pub(super) fn compare(&mut self, inputs: Option<Inputs>) {
-        self.facts.nudged |= self.has_strayed();
+        self.facts.nudged |= self.has_strayed() || self.has_another_owner();
         let Some(inputs) = inputs else { return };
         let uid = &self.facts.object.uid;
         self.facts.key = inputs.key.clone();
@@ -164,6 +164,21 @@ impl Reconciliation<'_> {
         let account = self.account.as_ref();
         home.zip(account)
             .is_some_and(|(home, account)| !home.same_project(account.target()))
+    }
+
+    /// Whether the place of an object that only looks has another owner than when it was decided what managing it would do. No row
+    /// and no spec shows that.
+    fn has_another_owner(&self) -> bool {
+        let account = self.account.as_ref();
+        let Some(account) = account.filter(|_| self.facts.status.plan.is_some()) else {
+            return false;
+        };
+        let (uid, index) = (&self.facts.object.uid, &self.context.index);
+        let owner = index.owner_elsewhere(uid, &parse::place(&self.object.spec), account.target());
+        let memories = &self.context.memories;
+        memories.with(uid, |memory| {
+            memory.told_owner.is_some() && !memory.has_told(owner.as_ref())
+        })
     }
 
     /// What this round begins with that somebody saw at the cloud.

@@ -24,7 +24,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, GetResult, Observed};
-use crate::plan::outcome;
+use crate::plan::outcome::waiting;
 use crate::plan::step::decide;
 use crate::plan::step::preconditions;
 use crate::platform::call_budget::CallBudget;
@@ -213,7 +213,7 @@ impl<'a> Reconciliation<'a> {
             .memories
             .with(&uid, |memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
-        let status = outcome::while_exhausted(&self.facts, later(self.facts.now, wait));
+        let status = waiting::while_exhausted(&self.facts, later(self.facts.now, wait));
         self.write(status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
@@ -234,7 +234,7 @@ impl<'a> Reconciliation<'a> {
         let told = is_told && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
         if !told {
-            let status = outcome::while_queued(&self.facts, later(self.facts.now, wait));
+            let status = waiting::while_queued(&self.facts, later(self.facts.now, wait));
             self.write(status).await?;
         }
         Ok(())

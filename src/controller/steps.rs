@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::controller::memory::ToldOwner;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
@@ -249,7 +250,16 @@ impl Reconciliation<'_> {
             .memories
             .with(uid, |memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-        self.end(status, wait.map_or(RoundEnd::OnChange, RoundEnd::After))
-            .await
+        let owner = ToldOwner(self.facts.rival.as_ref().map(|owner| owner.name.clone()));
+        let shows_plan = status.plan.is_some() && self.facts.observed.begun().is_some();
+        if !self.write(status).await? {
+            return Ok(RoundEnd::Again);
+        }
+        if shows_plan {
+            let uid = &self.facts.object.uid;
+            let memories = &self.context.memories;
+            memories.with(uid, |memory| memory.told_owner = Some(owner));
+        }
+        Ok(wait.map_or(RoundEnd::OnChange, RoundEnd::After))
     }
 }

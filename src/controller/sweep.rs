@@ -5,6 +5,7 @@
 
 mod accounts;
 mod gauge;
+mod missing;
 mod rounds;
 
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
-use tokio::time::{Instant, sleep};
-use tracing::{debug, info};
+use tokio::time::Instant;
+use tracing::debug;
 
 use super::ObjectStore;
 use super::account::SharedAccount;
@@ -32,10 +33,9 @@ use crate::plan::step::maintain;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home};
+use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
-/// When more than one callback is missing, a second sweep has to agree, so much later.
-const SECOND_OPINION: Duration = Duration::from_secs(5);
 /// So many sweeps in a row that fail for the credential, the permission or the account are told.
 const TOLERATED: u32 = 3;
 
@@ -131,16 +131,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
                 let domain = parse::place(&object.spec).domain().to_owned();
                 if let Some(refused) = inventory.refusal(&domain) {
                     note_failed_sweep(context, &vec![Arc::clone(object)], refused);
-                    continue;
                 }
-                if !inventory.covers(&domain) {
-                    continue;
-                }
-                context.memories.with(&parse::uid(object), |memory| {
-                    memory.failed_sweeps = 0;
-                    memory.blind = None;
-                    memory.seen_by = Some(account.identity_account().key().clone());
-                });
             }
             set_inventory_gauges(context, account, &inventory);
             let missing = compare_rows(context, account, &served, &inventory);
@@ -167,15 +158,6 @@ fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &
         .inventory(&target.region, &target.project_id, unmanaged);
 }
 
-/// What a sweep lacked.
-#[derive(Default)]
-struct MissingRows {
-    /// Those of whom it counts.
-    objects: ServedObjects,
-    /// How many in all.
-    count: usize,
-}
-
 /// Hands every row that is news to its object. Gives the objects whose row is missing.
 fn compare_rows(
     context: &Context,
@@ -198,12 +180,20 @@ fn compare_rows(
         let last_write = status.as_ref().and_then(ledger::last_write);
         let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let settle_time = context.settings.settle_time;
-        let (baseline, wrote) = context.memories.with(&parse::uid(object), |memory| {
+        let (uid, target) = (parse::uid(object), account.target());
+        let owner = context.index.owner_elsewhere(&uid, &place, target);
+        let shows_plan = status.as_ref().is_some_and(|status| status.plan.is_some());
+        let (baseline, wrote, has_another_owner) = context.memories.with(&uid, |memory| {
+            memory.seen_by = Some(account.identity_account().key().clone());
+            if !is_missing {
+                memory.sees_again();
+            }
             let write = last_write.filter(|at| begun >= *at);
             if let (Some(write), Some(status), [row]) = (write, &status, rows) {
                 memory.note_row(write, status, row);
             }
-            (memory.baseline(last_write), memory.wrote)
+            let has_another_owner = shows_plan && !memory.has_told(owner.as_ref());
+            (memory.baseline(last_write), memory.wrote, has_another_owner)
         });
         // What this process wrote itself is not older for what a header says.
         let counts = begun >= maintain::looks_count_from(last_write, settle_time)
@@ -212,6 +202,7 @@ fn compare_rows(
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
         } else if is_missing
+            || has_another_owner
             || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
         {
             hand_over(
@@ -240,89 +231,6 @@ fn rows_at_place(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<
     }
     let elsewhere = inventory.rows.iter().find(is_own);
     elsewhere.into_iter().chain(rows).cloned().collect()
-}
-
-/// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
-async fn confirm_missing(
-    context: &Context,
-    account: &Arc<SharedAccount>,
-    missing: MissingRows,
-    inventory: Arc<Inventory>,
-) {
-    let MissingRows { objects, count } = missing;
-    let objects = find_gone(context, account, objects).await;
-    if objects.is_empty() {
-        return;
-    }
-    let mut inventory = inventory;
-    if count > 1 {
-        sleep(SECOND_OPINION).await;
-        match account
-            .looks()
-            .sweep(Instant::now(), Lane::Background)
-            .await
-        {
-            Ok(second) => inventory = second,
-            Err(failure) => {
-                debug!("a second sweep failed: {}", failure.message);
-                return;
-            }
-        }
-    }
-    let begun = cloud_time(context, account, &inventory);
-    for object in objects {
-        let place = parse::place(&object.spec);
-        let rows = inventory.at_place(&place);
-        if inventory.covers(place.domain())
-            && !rows.iter().any(|row| Some(row.id.as_str()) == id(&object))
-        {
-            let rows = context
-                .deleted
-                .without_deleted(account.target(), rows.to_vec());
-            let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, inventory.begun, observed, GetResult::Gone);
-        }
-    }
-}
-
-/// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for, voids what the list
-/// lacked; one whose calls are used up, or whose id the cloud takes for none, is left for another sweep and says nothing of the others.
-async fn find_gone(
-    context: &Context,
-    account: &SharedAccount,
-    missing: ServedObjects,
-) -> ServedObjects {
-    let mut gone = ServedObjects::new();
-    for object in missing {
-        let Some(id) = id(&object) else { continue };
-        let budget = context.memories.budget(&parse::uid(&object));
-        if !budget.spend(1) {
-            continue;
-        }
-        let token = account.bucket().acquire(Lane::Background, "").await;
-        let token = token.charged_to(&budget);
-        match account.get_by_id(token, id).await {
-            GetResult::Gone => gone.push(object),
-            GetResult::Row(_) => {
-                info!(
-                    remote_id = id,
-                    "a list lacked a callback that is there: what it lacked is not believed"
-                );
-                return ServedObjects::new();
-            }
-            GetResult::Unknown(failure) if failure.class == Class::Rejected => {}
-            GetResult::Unknown(failure) => {
-                let problem = failure.message;
-                debug!(
-                    remote_id = id,
-                    "a missing callback could not be asked for: {problem}"
-                );
-                return ServedObjects::new();
-            }
-            GetResult::Unasked => return ServedObjects::new(),
-        }
-    }
-    gone
 }
 
 /// The recorded id.
@@ -359,16 +267,21 @@ fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failur
         return;
     }
     for object in served {
-        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
-        let is_news = context.memories.with(&parse::uid(object), |memory| {
-            memory.failed_sweeps += 1;
-            let is_news = is_ready && memory.failed_sweeps >= TOLERATED;
-            memory.blind = is_news.then(|| failure.clone());
-            is_news
-        });
-        if is_news {
-            context.trigger(ObjectRef::from_obj(object.as_ref()));
-        }
+        count_failed_sweep(context, object, failure);
+    }
+}
+
+/// What the cloud holds of an object was not seen. That is told when it was so for long enough.
+fn count_failed_sweep(context: &Context, object: &RecordingCallback, failure: &Failure) {
+    let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
+    let is_news = context.memories.with(&parse::uid(object), |memory| {
+        memory.failed_sweeps += 1;
+        let is_news = is_ready && memory.failed_sweeps >= TOLERATED;
+        memory.blind = is_news.then(|| failure.clone());
+        is_news
+    });
+    if is_news {
+        context.trigger(ObjectRef::from_obj(object));
     }
 }
 

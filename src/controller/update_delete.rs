@@ -87,6 +87,12 @@ impl Reconciliation<'_> {
         let Some((token, planned)) = self.go_ahead(&account).await? else {
             return Ok(Some(RoundEnd::Again));
         };
+        // While the call waited another object may have come to hold the id.
+        let (index, uid) = (&self.context.index, &self.facts.object.uid);
+        let held = index.held_by_others(uid, std::iter::once(id));
+        if !held.is_subset(&self.facts.claimed_elsewhere) {
+            return Ok(Some(RoundEnd::Again));
+        }
         self.load_crd().await;
         if self.facts.definition != CrdPresence::Stays {
             let soon = RoundEnd::After(Duration::from_secs(30));

@@ -3,6 +3,7 @@
 mod conditions;
 pub(crate) mod failed_look;
 pub mod release;
+pub mod waiting;
 
 use jiff::Timestamp;
 
@@ -277,41 +278,6 @@ pub fn after_delete(facts: &Facts, told: Receipt) -> Status {
     );
     status.callback_id = facts.id().map(str::to_owned);
     finish(facts, status, &Situation::unchanged())
-}
-
-/// The object waits for its turn.
-pub fn while_queued(facts: &Facts, until: Timestamp) -> Status {
-    let mut status = facts.status.clone();
-    let situation = Situation::new(
-        Reason::RateLimited,
-        Stage::Progressing,
-        "Waiting for the cloud's quota of calls per minute; see --requests-per-minute.",
-    )
-    .at(until);
-    status.next_attempt_time = situation.next;
-    if holds_spec(facts) && !facts.object.deleting {
-        return facts.status.clone();
-    }
-    set_conditions(&mut status, &situation, facts.object.generation, facts.now);
-    status
-}
-
-/// The object has used up the calls that one may cause, and got nowhere.
-pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
-    let mut status = facts.status.clone();
-    // Looks that fail are told already, and leave what is settled as it was.
-    let is_unseen = ledger::shows_failed_look(&status) && holds_spec(facts);
-    if !is_ready(&status) || is_unseen {
-        return status;
-    }
-    let situation = Situation::new(
-        Reason::CloudUnavailable,
-        Stage::Progressing,
-        "The calls for this object led to nothing that lasts, whatever the cloud answered: it causes no more than 120 in an hour. See status.operations and the operator's log.",
-    )
-    .at(until);
-    status.next_attempt_time = situation.next;
-    finish(facts, status, &situation)
 }
 
 /// When a call that failed is made again.

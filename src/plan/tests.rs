@@ -6,4 +6,5 @@ mod levels;
 mod model;
 mod ownership;
 mod scenarios;
+mod waits;
 mod world;

@@ -4,22 +4,30 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, PostParams};
 use live_simulator::{Cloud, LoggedCall, LoggedOperation, ScriptedFault, ScriptedPayload};
-use recording_callback_operator::api::PENDING_OPERATION;
+use recording_callback_operator::api::{FINALIZER, PENDING_OPERATION};
 use serde_json::json;
 
-use crate::support::{
-    eventually,
-    operator::OperatorProcess,
-    world::{LIMIT, OperatorWorld},
+use crate::{
+    duplicates::same_place,
+    support::{
+        eventually,
+        operator::OperatorProcess,
+        world::{LIMIT, OperatorWorld, condition},
+    },
 };
 
 use LoggedOperation::{Create, Delete, List};
 
 /// What `kubectl replace` does with a manifest that knows of neither finalizer nor record: it takes the version from the server.
 pub(crate) async fn wipe(world: &OperatorWorld, name: &str) {
+    wipe_for(world, name, &[]).await;
+}
+
+/// The same, with these finalizers in its manifest.
+pub(crate) async fn wipe_for(world: &OperatorWorld, name: &str, finalizers: &[&str]) {
     eventually("the object is replaced", LIMIT, async || {
         let mut object = world.get(name).await.unwrap();
-        object.metadata.finalizers = None;
+        object.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
         object.metadata.annotations = None;
         let callbacks = world.namespace.callbacks();
         let params = PostParams::default();
@@ -148,6 +156,30 @@ async fn an_object_that_is_replaced_and_deleted_while_its_create_is_in_flight_le
         world.calls(),
         [(List, Some(200)), (Create, Some(201)), (Delete, Some(204))]
     );
+}
+
+/// To what is being deleted the API server lets nobody add a finalizer: what the POST makes is known by the record alone.
+#[tokio::test]
+async fn neither_does_one_that_another_finalizer_holds() {
+    let world = OperatorWorld::new().await;
+    let _operator = posting(&world).await;
+    let held = json!({ "metadata": { "finalizers": [FINALIZER, "example.com/archive"] } });
+    world.patch("push", held).await;
+    world.delete("push").await;
+    wipe_for(&world, "push", &["example.com/archive"]).await;
+
+    nothing_is_left(&world).await;
+    let calls = [(List, Some(200)), (Create, Some(201)), (Delete, Some(204))];
+    assert_eq!(world.calls(), calls);
+    let told = world
+        .status("push", "it is let go", |status| {
+            status.callback_id.is_none()
+        })
+        .await;
+    let ready = condition(&told, "Ready").unwrap();
+    assert!(ready.message.contains("example.com/archive"), "{told:?}");
+    world.create("second", same_place()).await;
+    world.ready("second").await;
 }
 
 #[tokio::test]

@@ -355,7 +355,7 @@ proptest! {
         if let Some(status) = outcome(&mut facts, &step, &around) {
             check_status(&facts, &before, &status);
         }
-        let waits = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(9)));
+        let waits = outcome::waiting::while_queued(&facts, later(facts.now, Duration::from_secs(9)));
         check_status(&facts, &before, &waits);
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use tokio::time::sleep;
+
 use super::*;
 
 const INTERVAL: Duration = Duration::from_mins(1);

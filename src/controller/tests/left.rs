@@ -9,7 +9,7 @@ use live_simulator::RowPatch;
 use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
-use super::script::{Script, settle};
+use super::script::{Script, becomes, settle};
 use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
 use super::world::{ControllerWorld, account};
 
@@ -234,4 +234,76 @@ async fn what_was_taken_over_is_not_believed_deleted() {
     assert_eq!(rows.len(), 1, "{}", world.story.whole());
     assert_eq!(rows[0].id, id, "{}", world.story.whole());
     assert!(has(&world), "{}", world.story.whole());
+}
+
+/// A world where two callbacks may be at one place, with a settled `push` whose record has two attempts, a suspended `holder`, and a second
+/// callback that fits the record. Gives its id.
+async fn with_a_second_row(requests_per_minute: u32) -> (ControllerWorld, String) {
+    let (script, mut world) = Script::with_world();
+    world
+        .cloud()
+        .settings(|settings| settings.uniqueness = false);
+    world.configure(|config| config.requests_per_minute = requests_per_minute);
+    world.start();
+    let mut is_first = true;
+    script.cloud(move |call| {
+        let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
+        TroubleTurn {
+            carried_out: !is_lost,
+            answer: if is_lost {
+                TroubledAnswer::Broken
+            } else {
+                TroubledAnswer::True
+            },
+            ..TroubleTurn::default()
+        }
+    });
+    world.apply("push", &spec("push"));
+    becomes(&world, "True", "Available", Duration::from_mins(3)).await;
+    let mut holder = spec("holder");
+    holder["suspend"] = json!(true);
+    world.apply("holder", &holder);
+    world.pass(Duration::from_mins(2)).await;
+    let first = world.rows(&domain("push")).remove(0);
+    let content = RowPatch {
+        notify_callback_url: first.notify_callback_url,
+        notify_event_subscription: Some(first.notify_event_subscription),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    let second = cloud.insert_row(PROJECT, &domain("push"), "live", &content);
+    (world, second.id)
+}
+
+/// The holder's status names this id.
+fn gives_to_holder(world: &ControllerWorld, id: &str) {
+    world.server.edit(&key("holder"), |object| {
+        object["status"]["callbackID"] = json!(id);
+    });
+}
+
+/// A row that our record fits and another object holds is the other's, whether a look shows it or a sweep.
+#[tokio::test(start_paused = true)]
+async fn a_second_row_that_another_object_holds_is_not_deleted() {
+    let (world, second) = with_a_second_row(270).await;
+    gives_to_holder(&world, &second);
+    world.pass(Duration::from_hours(1)).await;
+    let whole = world.story.whole();
+    assert_eq!(world.rows(&domain("push")).len(), 2, "{whole}");
+    let told = verdict(&world.object("push").unwrap());
+    assert_eq!(told, ("False".to_owned(), "Conflict".to_owned()), "{whole}");
+}
+
+/// Nor is one that it comes to hold while the DELETE waits for its token.
+#[tokio::test(start_paused = true)]
+async fn nor_is_one_that_it_comes_to_hold_meanwhile() {
+    let (world, second) = with_a_second_row(5).await;
+    let before = world.calls().len();
+    let is_swept = |world: &ControllerWorld| world.calls().len() > before;
+    let swept = world.until(Duration::from_mins(15), is_swept).await;
+    assert!(swept, "{}", world.story.whole());
+    gives_to_holder(&world, &second);
+    world.pass(Duration::from_hours(1)).await;
+    let rows = world.rows(&domain("push")).len();
+    assert_eq!(rows, 2, "{}", world.story.whole());
 }

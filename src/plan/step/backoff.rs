@@ -55,6 +55,11 @@ fn as_told(status: &Status) -> Duration {
     wait.map_or(LONGEST, |wait: Duration| wait + RESOLUTION)
 }
 
+/// The pause after the first failure of a class, from the time on that a status tells.
+pub(in crate::plan) fn first(class: Class, seed: &str) -> Duration {
+    lengthened(range(class).0, 1, seed) + RESOLUTION
+}
+
 fn doubled(first: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(16))
 }

@@ -19,7 +19,9 @@ use crate::terms::target::Target;
 pub(in crate::plan) fn decide(facts: &Facts) -> Step {
     // Without our finalizer it was let go, or somebody wiped that (`kubectl replace` does): then its delete is still to be made.
     let has_nothing = facts.id().is_none() && facts.claiming_record().is_none();
-    if !facts.object.finalizer && (has_nothing || facts.released) {
+    // A status that still names what we deleted is put right first, as for an object that is let go with its finalizer.
+    let names_nothing = has_nothing && facts.status.callback_id.is_none();
+    if !facts.object.finalizer && (names_nothing || facts.released) {
         return requeue(released(facts));
     }
     let retained = facts.id().map(str::to_owned);

@@ -10,8 +10,8 @@ use crate::plan::facts::{
 };
 use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
 use crate::plan::step::preconditions::{
-    backoff, other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
-    wait_for_lists,
+    backoff, backoff_of_hidden, other_target, requeue_ambiguous, requeue_without_access,
+    target_changed, unusable, wait_for_lists,
 };
 use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
 use crate::plan::step::situation::{Situation, Stage};
@@ -152,7 +152,9 @@ fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
     match &facts.observed {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         seen if !seen.since(not_before) => look(not_before, Proof::Absence),
-        Observed::Absent { proven: true, .. } => Step::Create,
+        Observed::Absent { proven: true, .. } => {
+            backoff_of_hidden(facts).map_or(Step::Create, requeue_at)
+        }
         Observed::Present { row, .. } => decide_foreign(facts, desired, row),
         Observed::Several { rows, .. } => report_several(facts, rows),
         Observed::Unasked | Observed::Absent { .. } => look(not_before, Proof::Absence),

@@ -9,10 +9,10 @@ use crate::plan::facts::ledger::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Facts, conditions, ledger};
-use crate::plan::step::backoff::next_look;
+use crate::plan::step::backoff::{self as pauses, next_look};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, Step, requeue, requeue_at};
-use crate::terms::failure::Failure;
+use crate::terms::failure::{Class, Failure, Operation};
 use crate::terms::target::Target;
 
 /// When it is asked again whether all objects are known.
@@ -172,6 +172,18 @@ pub(in crate::plan) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
     facts
         .next_attempt
         .filter(|next| failed && *next > facts.now)
+}
+
+/// When a create is made again that the cloud refused because of a callback which no look shows. The look for it was made at once.
+pub(in crate::plan) fn backoff_of_hidden(facts: &Facts) -> Option<Timestamp> {
+    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let newest = facts.status.last_operation.as_ref().filter(|_| !hurry)?;
+    let is_refused = ledger::operation(newest) == Some(Operation::Create)
+        && ledger::outcome(newest) == Some(Outcome::Rejected)
+        && conditions::has_reason(&facts.status, Reason::Conflict);
+    let refused = newest.time.filter(|at| is_refused && *at <= facts.now)?;
+    let next = later(refused, pauses::first(Class::Exists, &facts.object.uid));
+    (next > facts.now).then_some(next)
 }
 
 /// Whether a sweep showed, unasked, what becomes of a state that waits for nothing but that: then its own time does not hold.

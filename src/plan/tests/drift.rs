@@ -239,7 +239,8 @@ fn a_place_in_the_queue_is_no_backoff() {
     let mut facts = world.facts();
     facts.access = CloudAccess::Usable(world.target());
     facts.key = SignKeyState::Unwanted;
-    facts.status = outcome::while_queued(&facts, later(facts.now, Duration::from_secs(30)));
+    facts.status =
+        outcome::waiting::while_queued(&facts, later(facts.now, Duration::from_secs(30)));
     facts.queued = true;
     assert!(matches!(decide(&facts), Step::Look(_)));
 }

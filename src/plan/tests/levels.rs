@@ -131,7 +131,7 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         least = (least * 2).min(Duration::from_mins(2));
         (facts.status, facts.now) = (status, again);
     }
-    let told = outcome::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
+    let told = outcome::waiting::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
     assert_eq!(told, facts.status);
     // A change that fails is another story.
     let change = process::failure(Class::CloudDown);

@@ -30,6 +30,12 @@ pub(super) const INVALID: StoreRefusal = StoreRefusal {
     reason: "Invalid",
 };
 
+/// What is being deleted gets no new finalizer.
+const NO_NEW_FINALIZER: StoreRefusal = StoreRefusal {
+    code: 422,
+    reason: "Schema",
+};
+
 /// One change, as watches tell it.
 #[derive(Debug, Clone)]
 pub(super) struct StoredChange {
@@ -152,6 +158,16 @@ impl MemoryStore {
                 new["metadata"] = patched["metadata"].take();
                 new["spec"] = patched["spec"].take();
             }
+        }
+        let is_new = |finalizer: &Value| {
+            let held = old["metadata"]["finalizers"].as_array();
+            !held.is_some_and(|held| held.contains(finalizer))
+        };
+        let finalizers = new["metadata"]["finalizers"].as_array();
+        if old["metadata"].get("deletionTimestamp").is_some()
+            && finalizers.is_some_and(|all| all.iter().any(is_new))
+        {
+            return Err(NO_NEW_FINALIZER);
         }
         if !self.keeps_records
             && let Some(annotations) = new.pointer_mut("/metadata/annotations")
