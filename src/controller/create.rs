@@ -27,15 +27,15 @@ use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Observed, SignKeyState};
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::foreign;
+use crate::plan::step::Look;
 use crate::plan::step::open_record::FIRST_LOOK;
-use crate::plan::step::{self, Look};
 use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
@@ -147,7 +147,7 @@ impl Reconciliation<'_> {
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
     fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
         let now = self.to_cloud_time(Instant::now());
-        let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
+        let fresh = self.facts.observed.since(shifted(now, -FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context
@@ -350,7 +350,7 @@ impl Reconciliation<'_> {
         let rows = context.deleted.without_deleted(account.target(), seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
-        let row = foreign::own_row(&self.facts)?;
+        let row = self.facts.own_row()?;
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }

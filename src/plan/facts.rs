@@ -21,7 +21,6 @@ pub use self::observed::{GetResult, Observed};
 use self::place::Place;
 use self::reason::Reason;
 use self::record::Record;
-use self::row::Row;
 use self::time::later;
 use crate::api::status::Status;
 use crate::terms::failure::Failure;
@@ -298,16 +297,6 @@ impl Facts {
             return settled.max(later(self.record_first_seen, self.settings.settle_time));
         }
         settled
-    }
-
-    /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.
-    pub fn is_ours(&self, row: &Row) -> bool {
-        !self.deleted.contains(&row.id)
-            && (self.id() == Some(row.id.as_str())
-                || (!self.claimed_elsewhere.contains(&row.id)
-                    && self
-                        .claiming_record()
-                        .is_some_and(|record| record.attempt_that_made(row).is_some())))
     }
 
     /// The look that was asked for and not answered yet.

@@ -15,7 +15,7 @@ pub mod preconditions;
 pub mod settled;
 pub mod situation;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::situation::Situation;
 use crate::plan::facts::row::Row;
@@ -95,9 +95,6 @@ pub struct Look {
     /// Whether finding nothing must be worth something.
     pub proof: Proof,
 }
-
-/// How old a look may be that a create relies on.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a look is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

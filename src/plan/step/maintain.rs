@@ -7,17 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::status::Status;
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference, ledger};
-use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::ownership::rows::OtherRows;
+use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
 use crate::plan::step::settled::{
     is_as_sent, is_remembered, must_recheck, plans_update, recheck_at,
 };
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{FRESH, Proof, Requeue, Step, contention, look, requeue};
+use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
 use crate::terms::target::Target;
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
@@ -151,8 +153,15 @@ pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Ste
 
 /// The recorded row was seen.
 fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    if let Some(step) = judge_other_rows(facts, row) {
-        return step;
+    // Other rows at the same place: provably ours they go, else a human must know.
+    match facts.rows_beside(row) {
+        OtherRows::None => {}
+        OtherRows::Ours(other) => {
+            return Step::Delete {
+                id: other.id.clone(),
+            };
+        }
+        OtherRows::Foreign => return report_several(facts, facts.observed.rows()),
     }
     let known = is_known(facts, row);
     let news = Some(row).filter(|_| !known);
@@ -257,7 +266,7 @@ fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
         (GetResult::Unasked, _) => Step::GetById,
         (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
         (GetResult::Row(row), _) => decide_by_row(facts, desired, row),
-        (GetResult::Gone, seen) => match (own_row(facts), seen) {
+        (GetResult::Gone, seen) => match (facts.own_row(), seen) {
             // An earlier attempt came to something after all.
             (Some(row), _) => Step::Claim(row.clone()),
             (None, Observed::Present { row, .. }) => decide_foreign(facts, desired, row),
@@ -282,21 +291,6 @@ fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step 
         });
     }
     step
-}
-
-/// Other rows at the same place: provably ours they go, else a human must know.
-pub(in crate::plan) fn judge_other_rows(facts: &Facts, kept: &Row) -> Option<Step> {
-    let rows = facts.observed.rows();
-    let extra: Vec<&Row> = rows
-        .iter()
-        .filter(|row| row.id != kept.id && !facts.deleted.contains(&row.id))
-        .collect();
-    if let Some(ours) = extra.iter().find(|row| facts.is_ours(row)) {
-        return Some(Step::Delete {
-            id: ours.id.clone(),
-        });
-    }
-    (!extra.is_empty()).then(|| report_several(facts, rows))
 }
 
 /// From when on a look counts against our own last write.

@@ -6,6 +6,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
 };
+use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::maintain::Standing;
 use crate::plan::step::preconditions::{
     other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
@@ -148,10 +149,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
         None => !differences.is_empty(),
     };
-    let in_conflict = matches!(
-        maintain::judge_other_rows(facts, row),
-        Some(Step::Requeue(_))
-    );
+    let in_conflict = facts.rows_beside(row) == OtherRows::Foreign;
     let word = if ours && is_changed && owner.is_none() && !in_conflict {
         UPDATE
     } else if !ours && may_adopt {

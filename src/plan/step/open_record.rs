@@ -8,7 +8,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, conditions, ledger};
-use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::backoff_of_change;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look};
@@ -20,7 +20,7 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(row) = own_row(facts) {
+    if let Some(row) = facts.own_row() {
         return Step::Claim(row.clone());
     }
     match &facts.observed {
