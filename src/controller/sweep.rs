@@ -28,7 +28,7 @@ use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{GetResult, Observed};
-use crate::plan::step::maintain;
+use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home};
@@ -206,13 +206,13 @@ fn compare_rows(
             (memory.baseline(last_write), memory.wrote)
         });
         // What this process wrote itself is not older for what a header says.
-        let counts = begun >= maintain::looks_count_from(last_write, settle_time)
+        let counts = begun >= drift::looks_count_from(last_write, settle_time)
             && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
         } else if is_missing
-            || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
+            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
         {
             hand_over(
                 context,

@@ -5,6 +5,7 @@ pub mod contention;
 pub mod decide;
 pub mod delete;
 pub(crate) mod dispute;
+pub mod drift;
 pub mod foreign;
 pub mod interpreter;
 pub mod maintain;

@@ -7,13 +7,13 @@ use crate::plan::facts::{
     Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
 };
 use crate::plan::ownership::rows::OtherRows;
-use crate::plan::step::maintain::Standing;
+use crate::plan::step::drift::Standing;
 use crate::plan::step::preconditions::{
     other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
 };
 use crate::plan::step::settled::{UPDATE, is_key_as_sent};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Proof, Requeue, Step, look, maintain, requeue};
+use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
 /// The next step. Never one that changes the cloud.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -107,7 +107,7 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
 
 /// How the recorded callback stands to the spec; of another row only its values can be known.
 fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Option<Standing> {
-    (facts.id() == Some(row.id.as_str())).then(|| maintain::standing(facts, desired, row))
+    (facts.id() == Some(row.id.as_str())).then(|| drift::standing(facts, desired, row))
 }
 
 /// Whether the cloud holds the spec, as far as can be seen.

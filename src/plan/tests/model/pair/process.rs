@@ -15,7 +15,7 @@ use crate::plan::facts::{
 use crate::plan::outcome::{self, Receipt, release};
 use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::{Look, Requeue};
-use crate::plan::step::{maintain, settled};
+use crate::plan::step::{drift, settled};
 use crate::plan::tests::model::world::target;
 use crate::plan::tests::world::{SETTLE, moment, process::failure};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -54,7 +54,7 @@ impl PairWorld {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, PairFate::Answered, observed, GetResult::Gone);
-        } else if maintain::needs_decision(&object.status, None, &rows) {
+        } else if drift::needs_decision(&object.status, None, &rows) {
             self.decide(who, PairFate::Answered, observed, GetResult::Unasked);
         }
     }
