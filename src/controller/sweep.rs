@@ -27,6 +27,7 @@ use crate::plan::facts::ledger;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
 use crate::platform::quota::Lane;
@@ -205,9 +206,12 @@ fn compare_rows(
             }
             (memory.baseline(last_write), memory.wrote)
         });
-        // What this process wrote itself is not older for what a header says.
-        let counts = begun >= drift::looks_count_from(last_write, settle_time)
-            && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
+        // What this process wrote itself is not older for what a header says: the monotonic clock tells how long that was before.
+        let wrote = wrote.map(|at| match inventory.begun.checked_duration_since(at) {
+            Some(before) => earlier(begun, before),
+            None => later(begun, at.duration_since(inventory.begun)),
+        });
+        let counts = begun >= drift::looks_count_from(last_write, wrote, settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));

@@ -348,7 +348,7 @@ proptest! {
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
         drift::needs_decision(&before, None, &rows);
-        drift::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
+        drift::looks_count_from(ledger::last_write(&before), None, SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

@@ -114,15 +114,19 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
     untold && !changed_after(facts, row)
 }
 
-/// From when on a look counts against our own last write.
-pub fn looks_count_from(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
-    last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
+/// From when on a look counts against our own last write, as the status tells it and as this process knows that it wrote itself.
+pub fn looks_count_from(
+    last_write: Option<Timestamp>,
+    wrote: Option<Timestamp>,
+    settle_time: Duration,
+) -> Timestamp {
+    let newest = last_write.max(wrote);
+    newest.map_or(Timestamp::MIN, |at| later(at, settle_time))
 }
 
-/// From when on a look counts against what was last written, as the status tells it and as this process knows it.
+/// The same of an object.
 pub(in crate::plan) fn look_counts_at(facts: &Facts) -> Timestamp {
-    let settle_time = facts.settings.settle_time;
-    looks_count_from(facts.last_write, settle_time).max(looks_count_from(facts.wrote, settle_time))
+    looks_count_from(facts.last_write, facts.wrote, facts.settings.settle_time)
 }
 
 /// Whether the row says that it was changed later than our last write was answered.

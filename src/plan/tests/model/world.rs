@@ -243,8 +243,8 @@ impl ModelWorld {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts =
-            moment(self.now) >= drift::looks_count_from(ledger::last_write(status), settle_time);
+        let counts = moment(self.now)
+            >= drift::looks_count_from(ledger::last_write(status), None, settle_time);
         let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
