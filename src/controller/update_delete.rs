@@ -2,7 +2,6 @@
 //! release of an object. Posts nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
@@ -24,6 +23,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
+use crate::plan::step::delete::CRD_SOON;
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
 
@@ -89,8 +89,7 @@ impl Reconciliation<'_> {
         };
         self.load_crd().await;
         if self.facts.definition != CrdPresence::Stays {
-            let soon = RoundEnd::After(Duration::from_secs(30));
-            return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
+            return Ok(Some(RoundEnd::After(CRD_SOON)).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
         let call = account.delete(token, id, deadline);

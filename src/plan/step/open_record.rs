@@ -42,9 +42,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
             look(settled_at, Proof::Absence)
         }
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let settled = later(settled_at, Duration::from_millis(1));
-            let again = record.next_look(facts.now).min(settled);
-            wait(facts, settled_at, again)
+            wait(facts, settled_at, next_look_for(facts, record, settled_at))
         }
     }
 }
@@ -55,6 +53,17 @@ fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
     let newest = record.newest().filter(|_| waits)?;
     let first = later(newest.at, FIRST_LOOK);
     (newest.at <= facts.now && facts.now < first).then_some(first)
+}
+
+/// When to look again for what the newest attempt may still make: once the settle time is over at the latest. A millisecond more than that,
+/// to which the times of a status and of a timer are kept: who comes back just before that moment can decide nothing.
+pub(in crate::plan) fn next_look_for(
+    facts: &Facts,
+    record: &Record,
+    settled_at: Timestamp,
+) -> Timestamp {
+    let settled = later(settled_at, Duration::from_millis(1));
+    record.next_look(facts.now).min(settled)
 }
 
 fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
