@@ -1,4 +1,5 @@
-//! The create: write ahead, POST once, find out what came of it. The only file that may POST; whether to, `plan` says.
+//! The create: write ahead, POST once, find out what came of it. Nothing else in the controller POSTs; whether to, `plan` says, and what
+//! must hold still when the token is there is asked here.
 
 use std::sync::Arc;
 use std::time::Duration;

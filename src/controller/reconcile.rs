@@ -1,4 +1,5 @@
-//! One reconcile, round by round: gathers what is known, has `plan` interpreted, and remembers how it ended. Decides nothing of an object.
+//! One reconcile, round by round: gathers what is known, has `plan` interpreted, and remembers how it ended. Which step an object takes is
+//! decided in `plan`; here only when it comes back, and what of the memory counts for a round.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The controller as the interpreter of decisions: what each step does. Decides nothing; creates, updates and deletes have files of
-//! their own.
+//! The controller as the interpreter of decisions: what each step does. Which step that is, `plan` decides; what may have changed since is
+//! asked once more before it is done. Creates, updates and deletes have files of their own.
 
 use std::time::Duration;
 

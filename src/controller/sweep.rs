@@ -1,7 +1,8 @@
 //! Compares what is settled with what the cloud holds, for all objects of an account with one list, again and again.
 //!
-//! A sweep decides nothing: it hands what it saw to the reconciles of those objects for which it is news. Accounts are identified and
-//! swept side by side; one that hangs or fails delays only itself.
+//! A sweep changes nothing at the cloud and writes no status. It decides for which objects what it saw is news, and whether a row that the
+//! list lacks is believed to be gone; what is done about it, their reconciles decide. Accounts are identified and swept side by side; one
+//! that hangs or fails delays only itself.
 
 mod accounts;
 mod gauge;

@@ -1,4 +1,5 @@
-//! Everything that a decision is made from. Values only; who gathered them does not matter here.
+//! Everything that a decision is made from, and what follows from it without a further question: which record is open, when a look
+//! settles it, which deletion policy is in force. Pure; who gathered the facts does not matter here.
 
 pub mod conditions;
 pub mod content;

@@ -1,4 +1,5 @@
-//! How things are with an object, in the words that its conditions will use. Values only; `plan::outcome` puts them into a status.
+//! How things are with an object, in the words that its conditions will use: a reason, a sentence, and what that means for Ready. Also
+//! which of these a failure gives, and whether it stalls. Pure; `plan::outcome` puts them into a status.
 
 use jiff::Timestamp;
 
