@@ -70,12 +70,8 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
         "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
     );
     let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
-    Step::Requeue(Requeue {
-        situation: situation.with_release_hint(facts),
-        remote: None,
-        again: Some(later(facts.now, CRD_SOON)),
-        with_look: false,
-    })
+    let rest = Requeue::new(situation.with_release_hint(facts));
+    Step::Requeue(rest.until(later(facts.now, CRD_SOON)))
 }
 
 /// What the delete waits for, if a human has to do something.
@@ -162,12 +158,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
             let situation =
                 Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);
-            Step::Requeue(Requeue {
-                situation,
-                remote: None,
-                again: Some(again),
-                with_look: false,
-            })
+            Step::Requeue(Requeue::new(situation).until(again))
         }
     }
 }

@@ -81,12 +81,7 @@ pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Ste
     } else {
         available(facts, desired)
     };
-    Step::Requeue(Requeue {
-        situation,
-        remote: None,
-        again: recheck_at(facts),
-        with_look: false,
-    })
+    Step::Requeue(Requeue::new(situation).until(recheck_at(facts)))
 }
 
 /// The recorded row was seen.
@@ -126,12 +121,8 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
     if let Some(next) = contention::backoff_until(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
-        return Step::Requeue(Requeue {
-            situation: contention::contended(&row.id).at(next),
-            remote: None,
-            again: Some(next),
-            with_look: false,
-        });
+        let situation = contention::contended(&row.id).at(next);
+        return Step::Requeue(Requeue::new(situation).until(next));
     }
     let told = difference::describe(&difference::between(&row.reported(), &desired.content));
     let told = if told.is_empty() {
@@ -195,10 +186,8 @@ fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     // However a clock stands: once the settle time is over here, it is worth a look.
     let latest = later(facts.now, facts.settings.settle_time);
     Step::Requeue(Requeue {
-        situation: Situation::unchanged(),
-        remote: None,
-        again: Some(moment.min(latest)),
         with_look: true,
+        ..Requeue::new(Situation::unchanged()).until(moment.min(latest))
     })
 }
 
@@ -256,10 +245,7 @@ pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
 /// Settled, by what was seen, unless something else keeps rewriting it.
 fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
     let again = recheck_at(facts).into_iter().chain(contention::end(facts));
-    Step::Requeue(Requeue {
-        situation: contention::unless_contended(facts, situation),
-        remote: remote.cloned(),
-        again: again.min(),
-        with_look: false,
-    })
+    let situation = contention::unless_contended(facts, situation);
+    let rest = Requeue::new(situation).with_row(remote);
+    Step::Requeue(rest.until(again.min()))
 }

@@ -109,13 +109,10 @@ fn report_duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
     let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
-    Step::Requeue(Requeue {
-        situation: Situation::duplicate(facts, rival, young_until),
-        remote: None,
-        // A record's reservation ends by time, which wakes nobody.
-        again: again.or(rival.id.is_none().then_some(next)),
-        with_look: false,
-    })
+    // A record's reservation ends by time, which wakes nobody.
+    let again = again.or(rival.id.is_none().then_some(next));
+    let situation = Situation::duplicate(facts, rival, young_until);
+    Step::Requeue(Requeue::new(situation).until(again))
 }
 
 /// What the sign key forbids, if anything.

@@ -61,12 +61,8 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
                 plan.action
             );
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
-            Step::Requeue(Requeue {
-                situation,
-                remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
-                again: None,
-                with_look: false,
-            })
+            let news = row.filter(|_| facts.status.sent.is_none());
+            Step::Requeue(Requeue::new(situation).with_row(news))
         }
     }
 }

@@ -67,12 +67,8 @@ pub(in crate::plan) fn next_look_for(
 }
 
 fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
-    Step::Requeue(Requeue {
-        situation: waits_for_settling(facts, settled_at),
-        remote: None,
-        again: Some(again),
-        with_look: false,
-    })
+    let situation = waits_for_settling(facts, settled_at);
+    Step::Requeue(Requeue::new(situation).until(again))
 }
 
 /// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.

@@ -52,12 +52,7 @@ pub fn unread_secrets(facts: &Facts, names: &[String], problem: &str) -> Requeue
         "What the Secrets hold that the spec names ({}) is not known, and asked again every few seconds: {problem}",
         names.join(", ")
     );
-    Requeue {
-        situation: missing(facts, &message),
-        remote: None,
-        again: None,
-        with_look: false,
-    }
+    Requeue::new(missing(facts, &message))
 }
 
 /// It could not be found out where to call, or as whom.
@@ -140,12 +135,8 @@ pub(in crate::plan) fn target_changed_address(facts: &Facts, target: &Target) ->
 pub(in crate::plan) fn wait_for_lists(facts: &Facts, reason: Reason) -> Step {
     let message = "Another RecordingCallback may own this domain and app: the objects of a namespace that the operator serves are not listed yet. \
                    Its log and /readyz name that namespace.";
-    Step::Requeue(Requeue {
-        situation: Situation::new(reason, Stage::Progressing, message),
-        remote: None,
-        again: Some(later(facts.now, LISTED_SOON)),
-        with_look: false,
-    })
+    let situation = Situation::new(reason, Stage::Progressing, message);
+    Step::Requeue(Requeue::new(situation).until(later(facts.now, LISTED_SOON)))
 }
 
 /// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its
