@@ -222,9 +222,7 @@ impl Leftover {
     ) -> Result<LeftoverEnd, String> {
         let context = run.context;
         let (meta, place) = (parse::object(&self.object), parse::place(&self.object.spec));
-        let allowed = context.memories.with(&meta.uid, |memory| {
-            memory.allowance.take(CallPurpose::Change)
-        });
+        let allowed = run.memory(|memory| memory.allowance.take(CallPurpose::Change));
         if allowed.is_err() {
             return Err("its calls of this hour are used up".to_owned());
         }

@@ -81,8 +81,7 @@ impl Reconciliation<'_> {
             let (planned_on, status) = (self.stored(), status.clone());
             self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
         }
-        let (memories, uid) = (&self.context.memories, &self.facts.object.uid);
-        memories.with(uid, |memory| memory.posting = false);
+        self.memory(|memory| memory.posting = false);
         match landed? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
@@ -95,7 +94,7 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let made = memories.with(uid, |memory| memory.made.clone());
+                let made = self.memory(|memory| memory.made.clone());
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,
@@ -120,9 +119,8 @@ impl Reconciliation<'_> {
     /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
     fn is_date_doubted(&self, account: &SharedAccount) -> bool {
         let doubted = self.context.clock.is_doubted(&account.target().endpoint);
-        let uid = &self.facts.object.uid;
         doubted
-            && self.context.memories.with(uid, |memory| {
+            && self.memory(|memory| {
                 let lately = memory.doubted.is_some_and(|at| at.elapsed() < DOUBTS);
                 memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
                 !lately
@@ -197,14 +195,12 @@ impl Reconciliation<'_> {
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
                 let seen = Some((attempt.id.clone(), planned.here));
-                self.context
-                    .memories
-                    .with(&self.facts.object.uid, |memory| {
-                        memory.record = Some(written);
-                        memory.attempt_seen = seen;
-                        memory.posting = true;
-                        memory.has_posted = true;
-                    });
+                self.memory(|memory| {
+                    memory.record = Some(written);
+                    memory.attempt_seen = seen;
+                    memory.posting = true;
+                    memory.has_posted = true;
+                });
                 Ok(Some((record, attempt, proof)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {

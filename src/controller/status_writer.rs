@@ -80,10 +80,7 @@ impl Reconciliation<'_> {
 
     /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
     pub(super) fn keep_unwritten(&self, unwritten: Option<UnwrittenStatus>) {
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.unwritten = unwritten.map(Box::new));
+        self.memory(|memory| memory.unwritten = unwritten.map(Box::new));
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
@@ -230,10 +227,7 @@ impl Reconciliation<'_> {
         let exact = self.again.filter(|again| next_second(*again) == next);
         let until = self.to_instant(exact.unwrap_or(next));
         let until = until.min(Instant::now() + backoff::LONGEST);
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.wait = Some((next, until)));
+        self.memory(|memory| memory.wait = Some((next, until)));
     }
 
     /// Publishes an event about the object.
@@ -248,11 +242,9 @@ impl Reconciliation<'_> {
         self.object = Arc::new(object);
         self.context.update(&self.object);
         let written = Arc::clone(&self.object);
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory.written = Some(written);
-            });
+        self.memory(|memory| {
+            memory.written = Some(written);
+        });
     }
 
     /// Reads the object afresh, so that the next plan is made on what it is now.

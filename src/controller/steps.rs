@@ -174,8 +174,7 @@ impl Reconciliation<'_> {
                 .last_write
                 .is_some_and(|at| self.facts.observed.since(at))
         {
-            let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, |memory| {
+            self.memory(|memory| {
                 memory.note_row(write, &self.facts.status, row);
             });
         }
@@ -187,16 +186,10 @@ impl Reconciliation<'_> {
         self.note_row();
         if rest.with_look {
             let at = rest.again.map(|again| self.to_instant(again));
-            self.context
-                .memories
-                .with(&self.facts.object.uid, |memory| memory.look_at = at);
+            self.memory(|memory| memory.look_at = at);
         }
         let again = rest.again.map(|again| self.to_instant(again));
-        let uid = &self.facts.object.uid;
-        let next = self
-            .context
-            .memories
-            .with(uid, |memory| memory.comes_back(again, Instant::now()));
+        let next = self.memory(|memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
         self.end(status, wait.map_or(RoundEnd::OnChange, RoundEnd::After))
             .await

@@ -60,8 +60,8 @@ impl Reconciliation<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let (uid, now) = (&self.facts.object.uid, self.to_cloud_time(Instant::now()));
-            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+            let now = self.to_cloud_time(Instant::now());
+            self.facts.rewrites = self.memory(|memory| {
                 memory.note_repaired();
                 memory.rewrites(now)
             });
@@ -210,9 +210,7 @@ impl Reconciliation<'_> {
                 shown: GetResult::Gone,
                 denied: Some(failure),
             };
-            self.context
-                .memories
-                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
+            self.memory(|memory| memory.news = Some(news));
             return Ok(RoundEnd::Again);
         }
         self.write_failure(&failure).await
@@ -228,12 +226,8 @@ impl Reconciliation<'_> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let uid = &self.facts.object.uid;
-        let memories = &self.context.memories;
-        if memories
-            .with(uid, |memory| memory.allowance.take(CallPurpose::Change))
-            .is_err()
-        {
+        let taken = self.memory(|memory| memory.allowance.take(CallPurpose::Change));
+        if taken.is_err() {
             return Ok(false); // the refusal is told now, and asked about when there are calls again
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
@@ -306,9 +300,7 @@ impl Reconciliation<'_> {
     /// Said before the API server may let the object vanish: whoever sees it vanish must know why.
     fn note_released(&self, released: bool) {
         let released = released && self.facts.object.deleting;
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.released = released);
+        self.memory(|memory| memory.released = released);
     }
 
     /// Lets the object go.
