@@ -11,6 +11,7 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod sanitize;
+mod target;
 pub mod time;
 
 use std::{collections::BTreeSet, time::Duration};

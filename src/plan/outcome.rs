@@ -7,7 +7,7 @@ pub mod release;
 use jiff::Timestamp;
 
 use self::conditions::set_conditions;
-use crate::api::status::{RemoteStatus, Status, TargetStatus};
+use crate::api::status::{RemoteStatus, Status};
 use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
@@ -17,7 +17,6 @@ use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, ledger};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
-use crate::terms::target::Target;
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -379,14 +378,4 @@ pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -
         status.last_handled_reconcile_at = Some(token.to_owned());
     }
     status
-}
-
-impl From<&Target> for TargetStatus {
-    fn from(target: &Target) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
-    }
 }

@@ -20,22 +20,9 @@ pub struct Record {
     /// UID of the object it was written for; a copied manifest carries a foreign one.
     pub uid: String,
     /// Where the attempts went.
-    pub target: RecordTarget,
+    pub target: Target,
     /// Oldest first. Never empty in a record that we wrote.
     pub attempts: Vec<Attempt>,
-}
-
-/// Region, project and address of the attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecordTarget {
-    /// Region.
-    pub region: String,
-    /// Project id.
-    #[serde(rename = "projectID")]
-    pub project_id: String,
-    /// Base URL.
-    pub endpoint: String,
 }
 
 /// One POST that was sent or may have been.
@@ -80,7 +67,7 @@ impl Record {
     pub fn new(uid: &str, target: &Target, attempt: Attempt) -> Self {
         Self {
             uid: uid.to_owned(),
-            target: target.into(),
+            target: target.clone(),
             attempts: vec![attempt],
         }
     }
@@ -135,26 +122,6 @@ impl Record {
     /// Whether more than one POST may have made something.
     pub fn has_several_attempts(&self) -> bool {
         self.attempts.len() > 1
-    }
-}
-
-impl From<&Target> for RecordTarget {
-    fn from(target: &Target) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
-    }
-}
-
-impl From<&RecordTarget> for Target {
-    fn from(target: &RecordTarget) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
     }
 }
 

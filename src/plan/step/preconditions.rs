@@ -68,27 +68,22 @@ pub fn recorded_target(facts: &Facts) -> Option<Target> {
         .as_ref()
         .filter(|_| facts.id().is_some());
     recorded
-        .map(|t| Target {
-            region: t.region.clone(),
-            project_id: t.project_id.clone(),
-            endpoint: t.endpoint.clone(),
-        })
-        .or_else(|| {
-            facts
-                .claiming_record()
-                .map(|record| (&record.target).into())
-        })
+        .map(Target::from)
+        .or_else(|| attempted_target(facts))
+}
+
+/// Where creates went that may have made something.
+fn attempted_target(facts: &Facts) -> Option<Target> {
+    let record = facts.claiming_record();
+    record.map(|record| record.target.clone())
 }
 
 /// Where the object's callback is, or may be, if that is not the project of this target: what is recorded counts, and the record
 /// of a create whose outcome is not known.
 pub(in crate::plan) fn other_target(facts: &Facts, target: &Target) -> Option<Target> {
-    let recorded = recorded_target(facts).into_iter();
-    let attempted = facts
-        .claiming_record()
-        .map(|record| (&record.target).into());
-    recorded
-        .chain(attempted)
+    recorded_target(facts)
+        .into_iter()
+        .chain(attempted_target(facts))
         .find(|home| !home.same_project(target))
 }
 
