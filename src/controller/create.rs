@@ -13,7 +13,6 @@ use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
-use super::memory::UnwrittenStatus;
 use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
@@ -23,7 +22,7 @@ use crate::controller::reconciliation::{
     ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
 };
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
-use crate::controller::update_delete::{advice, payload};
+use crate::controller::update_delete::{advice, payload, receipt};
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
@@ -33,7 +32,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{Desired, Observed, SignKeyState};
+use crate::plan::facts::{Desired, Observed};
 use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::Look;
 use crate::plan::step::open_record::FIRST_LOOK;
@@ -78,8 +77,7 @@ impl Reconciliation<'_> {
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
-            let (planned_on, status) = (self.stored(), status.clone());
-            self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+            self.keep_unwritten(self.stored(), status.clone());
         }
         self.memory(|memory| memory.posting = false);
         match landed? {
@@ -162,13 +160,7 @@ impl Reconciliation<'_> {
         desired: &Desired,
         planned: PlannedAt,
     ) -> Result<Option<(Record, Attempt, WrittenRecord)>, ClusterError> {
-        let key_digest = match &self.facts.key {
-            SignKeyState::Digest(digest) => Some(digest.clone()),
-            SignKeyState::Unread
-            | SignKeyState::Unwanted
-            | SignKeyState::Missing(_)
-            | SignKeyState::Invalid(_) => None,
-        };
+        let key_digest = self.facts.key.digest().map(str::to_owned);
         let (id, now) = (identifier::new(planned.cloud), planned.cloud);
         let attempt = Attempt::new(id, now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
@@ -276,11 +268,7 @@ impl Reconciliation<'_> {
     ) -> (Status, RoundEnd) {
         let failure = match reply {
             Ok(answer) => {
-                let told = Receipt {
-                    http_status: Some(answer.http_status),
-                    request_id: answer.request_id,
-                    at: answer.at,
-                };
+                let told = receipt(&answer);
                 let row = match answer.value {
                     Some(row) => Some((row, None)),
                     None => self.find(account, desired).await,

@@ -42,7 +42,7 @@ impl Reconciliation<'_> {
     pub(super) async fn write(&mut self, status: Status) -> Result<bool, ClusterError> {
         let stored = self.stored();
         if status == stored {
-            self.keep_unwritten(None);
+            self.forget_unwritten();
             return Ok(true);
         }
         let version = ObjectVersion::of(&self.object);
@@ -56,18 +56,12 @@ impl Reconciliation<'_> {
                 self.is_interrupted = true;
                 let overtaken = self.reread_after_conflict(&version, error).await;
                 if overtaken.is_err() {
-                    self.keep_unwritten(Some(UnwrittenStatus {
-                        planned_on: stored,
-                        status,
-                    }));
+                    self.keep_unwritten(stored, status);
                 }
                 overtaken.map(|()| false)
             }
             Err(error) => {
-                self.keep_unwritten(Some(UnwrittenStatus {
-                    planned_on: stored,
-                    status,
-                }));
+                self.keep_unwritten(stored, status);
                 Err(error)
             }
         }
@@ -79,8 +73,13 @@ impl Reconciliation<'_> {
     }
 
     /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
-    pub(super) fn keep_unwritten(&self, unwritten: Option<UnwrittenStatus>) {
-        self.memory(|memory| memory.unwritten = unwritten.map(Box::new));
+    pub(super) fn keep_unwritten(&self, planned_on: Status, status: Status) {
+        let unwritten = UnwrittenStatus { planned_on, status };
+        self.memory(|memory| memory.unwritten = Some(Box::new(unwritten)));
+    }
+
+    fn forget_unwritten(&self) {
+        self.memory(|memory| memory.unwritten = None);
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
@@ -181,7 +180,7 @@ impl Reconciliation<'_> {
         self.has_acted = true;
         self.facts.status = status;
         self.remember(object);
-        self.keep_unwritten(None);
+        self.forget_unwritten();
         self.note_wait();
         let (old, new) = (
             conditions::ready(&before),

@@ -13,9 +13,10 @@ use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::{Sighting, UnwrittenStatus};
+use crate::controller::memory::Sighting;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::declared::parse;
+use crate::live::answer::Answer;
 use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::sign_key::SignKey;
@@ -70,12 +71,8 @@ impl Reconciliation<'_> {
             );
             self.tell(Tone::Warning, Reason::Drifted, &note);
         }
-        let told = Receipt {
-            http_status: Some(answer.http_status),
-            request_id: answer.request_id,
-            at: answer.at,
-        };
-        let status = outcome::after_update(&self.facts, &desired, answer.value.as_ref(), told);
+        let (row, told) = (answer.value.as_ref(), receipt(&answer));
+        let status = outcome::after_update(&self.facts, &desired, row, told);
         self.end_change(status, RoundEnd::Again).await
     }
 
@@ -104,11 +101,7 @@ impl Reconciliation<'_> {
             self.note_wrote();
         }
         let told = match reply {
-            Ok(answer) => Receipt {
-                http_status: Some(answer.http_status),
-                request_id: answer.request_id,
-                at: answer.at,
-            },
+            Ok(answer) => receipt(&answer),
             Err(failure)
                 if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
             {
@@ -279,7 +272,7 @@ impl Reconciliation<'_> {
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
                     if let Err(error) = self.reread_after_conflict(&version, error).await {
-                        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                        self.keep_unwritten(planned_on, status);
                         return Err(error);
                     }
                     if self.stored() != planned_on {
@@ -288,12 +281,12 @@ impl Reconciliation<'_> {
                     next = RoundEnd::Again;
                 }
                 Err(error) => {
-                    self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                    self.keep_unwritten(planned_on, status);
                     return Err(error);
                 }
             }
         }
-        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+        self.keep_unwritten(planned_on, status);
         Ok(RoundEnd::Again)
     }
 
@@ -343,6 +336,15 @@ pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Pay
         place: &desired.place,
         content: &desired.content,
         key,
+    }
+}
+
+/// What a status tells of a call that was answered.
+pub(super) fn receipt<T>(answer: &Answer<T>) -> Receipt {
+    Receipt {
+        http_status: Some(answer.http_status),
+        request_id: answer.request_id.clone(),
+        at: answer.at,
     }
 }
 

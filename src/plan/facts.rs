@@ -225,6 +225,16 @@ pub enum SignKeyState {
     Digest(String),
 }
 
+impl SignKeyState {
+    /// The digest of a good key.
+    pub fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Unread | Self::Unwanted | Self::Missing(_) | Self::Invalid(_) => None,
+        }
+    }
+}
+
 /// Another object that owns the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherOwner {
@@ -267,6 +277,12 @@ impl Facts {
             .callback_id
             .as_deref()
             .filter(|id| !self.deleted.contains(*id))
+    }
+
+    /// The id of the newest attempt that the record tells of.
+    pub fn newest_attempt_id(&self) -> Option<String> {
+        let newest = self.record.as_ref()?.newest()?;
+        Some(newest.id.clone())
     }
 
     /// The record, if the outcome of its newest attempt is not known.
