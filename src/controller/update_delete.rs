@@ -20,6 +20,7 @@ use crate::live::answer::Answer;
 use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::sign_key::SignKey;
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
@@ -44,16 +45,9 @@ impl Reconciliation<'_> {
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
-        let reply = self.unless_uninstalled(call).await;
-        self.note_sent();
-        let accounts = &self.context.accesses;
-        accounts.void_place(account.target(), &desired.place);
-        let Some(reply) = reply else {
+        let Some(reply) = self.send(&account, &desired.place, call).await else {
             return Ok(RoundEnd::Again);
         };
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.note_wrote();
-        }
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
@@ -90,16 +84,10 @@ impl Reconciliation<'_> {
         }
         let deadline = self.deadline(&account, planned);
         let call = account.delete(token, id, deadline);
-        let reply = self.unless_uninstalled(call).await;
-        self.note_sent();
         let place = parse::place(&self.object.spec);
-        self.context.accesses.void_place(account.target(), &place);
-        let Some(reply) = reply else {
+        let Some(reply) = self.send(&account, &place, call).await else {
             return Ok(Some(RoundEnd::Again));
         };
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.note_wrote();
-        }
         let told = match reply {
             Ok(answer) => receipt(&answer),
             Err(failure)
@@ -127,6 +115,23 @@ impl Reconciliation<'_> {
         }
         let status = outcome::after_delete(&self.facts, told);
         self.end_change(status, RoundEnd::Again).await.map(Some)
+    }
+
+    /// Sends a change, and notes that. `None` when its answer is not waited for any more.
+    async fn send<T>(
+        &mut self,
+        account: &SharedAccount,
+        place: &Place,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Option<Result<T, Failure>> {
+        let reply = self.unless_uninstalled(call).await;
+        self.note_sent();
+        self.context.accesses.void_place(account.target(), place);
+        let reply = reply?;
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
+        Some(reply)
     }
 
     /// Waits for the answer to a change. `None` when the object goes with its CRD meanwhile: its callback stays then, whatever becomes
