@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ use crate::plan::facts::conditions;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::time::later;
+use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed};
 use crate::plan::outcome;
 use crate::plan::step::decide;
@@ -299,9 +299,7 @@ impl<'a> Reconciliation<'a> {
         if let Some(after) = instant.checked_duration_since(self.started) {
             return later(self.facts.now, after);
         }
-        let before = SignedDuration::try_from(self.started.duration_since(instant));
-        let moment = self.facts.now.checked_sub(before.unwrap_or_default());
-        moment.unwrap_or(Timestamp::MIN)
+        earlier(self.facts.now, self.started.duration_since(instant))
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.

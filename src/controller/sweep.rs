@@ -11,7 +11,7 @@ mod rounds;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
@@ -379,9 +379,8 @@ fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failur
 
 /// When the inventory's look began, in cloud time.
 fn cloud_time(context: &Context, account: &SharedAccount, inventory: &Inventory) -> Timestamp {
-    let ago = SignedDuration::try_from(inventory.begun.elapsed()).unwrap_or_default();
     let now = context.clock.now(&account.target().endpoint);
-    now.checked_sub(ago).unwrap_or(Timestamp::MIN)
+    earlier(now, inventory.begun.elapsed())
 }
 
 #[cfg(test)]
