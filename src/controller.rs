@@ -1,5 +1,5 @@
-//! Wires what leads: the check of the CRD, the Lease, the streams of objects, what wakes a reconcile, and what runs beside. Starts tasks;
-//! reads and writes no object itself, and decides nothing of one.
+//! Wires what leads: the check of the CRD, the Lease, the streams of objects, what wakes a reconcile, and what runs beside; and wakes what
+//! goes with the CRD. Starts tasks; writes no object and calls no cloud itself.
 
 mod account;
 mod account_registry;

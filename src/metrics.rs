@@ -58,50 +58,23 @@ struct RequestLabels {
     error_code: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LaneLabel {
-    lane: &'static str,
+/// A label whose values are words of this program.
+type WordLabel = [(&'static str, &'static str); 1];
+/// So many labels whose values are told from outside, and bounded there.
+type NameLabels<const N: usize> = [(&'static str, String); N];
+
+fn project_labels(region: &str, project: &str) -> NameLabels<2> {
+    [
+        ("region", region.to_owned()),
+        ("project", project.to_owned()),
+    ]
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabel {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct IdentityLabels {
-    region: String,
-    identity: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct NamespaceLabel {
-    namespace: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
-struct ProjectLabels {
-    region: String,
-    project: String,
-}
-
-impl ProjectLabels {
-    fn new(region: &str, project: &str) -> Self {
-        Self {
-            region: region.to_owned(),
-            project: project.to_owned(),
-        }
-    }
+fn identity_labels(region: &str, identity: &str) -> NameLabels<2> {
+    [
+        ("region", region.to_owned()),
+        ("identity", identity.to_owned()),
+    ]
 }
 
 /// Every metric of the process.
@@ -111,17 +84,17 @@ pub struct Metrics {
     api_requests: Family<RequestLabels, Counter>,
     api_duration: Histogram,
     api_outcome_unknown: Counter,
-    quota_wait: Family<LaneLabel, Histogram, fn() -> Histogram>,
-    quota_limit: Family<IdentityLabels, Gauge>,
-    reconcile: Family<ResultLabel, Counter>,
+    quota_wait: Family<WordLabel, Histogram, fn() -> Histogram>,
+    quota_limit: Family<NameLabels<2>, Gauge>,
+    reconcile: Family<WordLabel, Counter>,
     reconcile_duration: Histogram,
-    resources: Family<ReasonLabel, Gauge>,
+    resources: Family<WordLabel, Gauge>,
     drift_repaired: Counter,
-    unmanaged: Family<ProjectLabels, Gauge>,
-    inventory: Ages<ProjectLabels>,
-    accounts: Family<StateLabel, Gauge>,
+    unmanaged: Family<NameLabels<2>, Gauge>,
+    inventory: Ages<NameLabels<2>>,
+    accounts: Family<WordLabel, Gauge>,
     clock_offset: Gauge<f64, AtomicU64>,
-    watch_up: Family<NamespaceLabel, Gauge>,
+    watch_up: Family<NameLabels<1>, Gauge>,
     watch_missed: Counter,
     leader: Gauge,
 }
@@ -152,9 +125,11 @@ impl Metrics {
         };
         metrics.register(read_only);
         for outcome in ReconcileResult::ALL {
-            drop(metrics.reconcile.get_or_create(&ResultLabel {
-                result: outcome.as_str(),
-            }));
+            drop(
+                metrics
+                    .reconcile
+                    .get_or_create(&[("result", outcome.as_str())]),
+            );
         }
         metrics.set_resources(&BTreeMap::new());
         metrics
@@ -213,16 +188,13 @@ impl Metrics {
     /// A call waited for its turn in a lane.
     pub fn quota_waited(&self, lane: &'static str, wait: Duration) {
         self.quota_wait
-            .get_or_create(&LaneLabel { lane })
+            .get_or_create(&[("lane", lane)])
             .observe(wait.as_secs_f64());
     }
 
     /// The quota that an identity keeps to now, in calls a minute. `identity` is a hash: names are a tenant's.
     pub fn set_quota_limit(&self, region: &str, identity: &str, per_minute: u32) {
-        let labels = IdentityLabels {
-            region: region.to_owned(),
-            identity: identity.to_owned(),
-        };
+        let labels = identity_labels(region, identity);
         self.quota_limit
             .get_or_create(&labels)
             .set(per_minute.into());
@@ -230,19 +202,14 @@ impl Metrics {
 
     /// No object uses this identity any more.
     pub fn forget_quota_limit(&self, region: &str, identity: &str) {
-        let labels = IdentityLabels {
-            region: region.to_owned(),
-            identity: identity.to_owned(),
-        };
+        let labels = identity_labels(region, identity);
         self.quota_limit.remove(&labels);
     }
 
     /// An object was reconciled.
     pub fn reconciled(&self, outcome: ReconcileResult, duration: Duration) {
         self.reconcile
-            .get_or_create(&ResultLabel {
-                result: outcome.as_str(),
-            })
+            .get_or_create(&[("result", outcome.as_str())])
             .inc();
         self.reconcile_duration.observe(duration.as_secs_f64());
     }
@@ -254,9 +221,7 @@ impl Metrics {
                 continue; // of events only
             }
             let count = counts.get(&reason).copied().unwrap_or_default();
-            let gauge = self.resources.get_or_create(&ReasonLabel {
-                reason: reason.as_str(),
-            });
+            let gauge = self.resources.get_or_create(&[("reason", reason.as_str())]);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
@@ -268,7 +233,7 @@ impl Metrics {
 
     /// A project was swept whole just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
     pub fn inventory(&self, region: &str, project: &str, unmanaged: Option<usize>) {
-        let labels = ProjectLabels::new(region, project);
+        let labels = project_labels(region, project);
         if let Some(count) = unmanaged {
             let gauge = self.unmanaged.get_or_create(&labels);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -278,7 +243,7 @@ impl Metrics {
 
     /// No object lies in this project any more.
     pub fn forget_inventory(&self, region: &str, project: &str) {
-        let labels = ProjectLabels::new(region, project);
+        let labels = project_labels(region, project);
         self.unmanaged.remove(&labels);
         self.inventory.forget(&labels);
     }
@@ -286,7 +251,7 @@ impl Metrics {
     /// How many accounts are in use, by how their newest sweep went.
     pub fn set_accounts(&self, counts: [(&'static str, usize); 3]) {
         for (state, count) in counts {
-            let gauge = self.accounts.get_or_create(&StateLabel { state });
+            let gauge = self.accounts.get_or_create(&[("state", state)]);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
@@ -298,8 +263,8 @@ impl Metrics {
 
     /// Whether the objects of a namespace are listed and its watch is alive. The namespaces are those that the operator was told.
     pub fn set_watch_up(&self, namespace: &str, is_up: bool) {
-        let namespace = namespace.to_owned();
-        let gauge = self.watch_up.get_or_create(&NamespaceLabel { namespace });
+        let labels = [("namespace", namespace.to_owned())];
+        let gauge = self.watch_up.get_or_create(&labels);
         gauge.set(i64::from(is_up));
     }
 

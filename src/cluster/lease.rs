@@ -1,6 +1,6 @@
 //! Leadership by a Lease: which of several replicas acts. Only availability and quota hang on it, correctness does not.
 //!
-//! `decide` says what to do, `campaign` does it; `holder` tells who does not campaign whether somebody leads. No time that stands
+//! `decide` says what to do, `campaign` does it; `liveness` tells who does not campaign whether somebody leads. No time that stands
 //! in a Lease is ever compared with a clock.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 mod campaign;
 mod decide;
-pub mod holder;
+pub mod liveness;
 
 use super::client::ClusterAccessError;
 use campaign::Campaign;

@@ -34,7 +34,7 @@ use crate::platform::credentials::KEYS;
 use crate::platform::endpoint::AllowList;
 use crate::platform::quota::{Bucket, Lane, Quota, Token};
 use crate::platform::transport::HttpTransport;
-use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::failure::{Failure, Operation};
 
 /// How many calls a minute a command makes.
 pub(super) const CALLS_PER_MINUTE: u32 = 20;
@@ -144,11 +144,7 @@ impl CommandCloud {
     /// The callback of an id.
     pub async fn get_by_id(&self, account: &Account, id: &str) -> GetResult {
         let token = self.bucket.acquire(Lane::Background, "").await;
-        match self.client.get(token, account, id).await {
-            Ok(answer) => GetResult::Row(answer.value),
-            Err(failure) if failure.class == Class::Gone => GetResult::Gone,
-            Err(failure) => GetResult::Unknown(failure),
-        }
+        self.client.get_by_id(token, account, id).await
     }
 
     /// One page of what an account's project holds.

@@ -13,7 +13,7 @@ use self::row::{ReleaseWord, Released};
 use super::output::{render_with, table, tell, tell_problems};
 use super::trouble::{CommandCluster, at_cluster, ended};
 use super::{CommandOutput, ExitStatus, chosen};
-use crate::cluster::lease::holder::{self, Holder, Holding, WantedLeases};
+use crate::cluster::lease::liveness::{self, Holder, Holding, WantedLeases};
 use crate::cluster::raw::{ReleaseResult, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
@@ -77,7 +77,7 @@ async fn refuse_beside_an_operator(
         namespace: args.lease_namespace.as_deref(),
         name: args.lease_name.as_deref(),
     };
-    let judged = holder::find(cluster.client(), wanted, |held| {
+    let judged = liveness::find(cluster.client(), wanted, |held| {
         tell(&format!(
             "the Lease {}/{} is held by {}: waiting up to {:?} to see whether that operator is alive",
             held.namespace, held.name, held.identity, held.duration

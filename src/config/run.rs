@@ -1,4 +1,5 @@
-//! The flags of `run`, and the configuration they make. Grammar and checks only, but for the name of the host.
+//! The flags of `run`, and the configuration they make. Checks only what can be told from the values; beside them it reads the name of the
+//! host, and nothing else.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -146,8 +147,7 @@ fn lease_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// In a pod, its name.
-/// The name of this machine.
+/// The name of this host: in a pod that is the name of the pod, unless it uses the network of its node.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

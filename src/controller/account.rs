@@ -12,7 +12,7 @@ use crate::plan::facts::row::Row;
 use crate::platform::account::Account as Login;
 use crate::platform::quota::{Bucket, Token};
 use crate::platform::transport::Deadline;
-use crate::terms::failure::{Class, Failure, Operation};
+use crate::terms::failure::{Failure, Operation};
 use crate::terms::target::Target;
 
 /// An account of the cloud in use.
@@ -110,11 +110,7 @@ impl SharedAccount {
 
     /// GET by id, as the decisions take it.
     pub(super) async fn get_by_id(&self, token: Token, id: &str) -> GetResult {
-        match self.client.get(token, &self.login, id).await {
-            Ok(answer) => GetResult::Row(answer.value),
-            Err(failure) if failure.class == Class::Gone => GetResult::Gone,
-            Err(failure) => GetResult::Unknown(failure),
-        }
+        self.client.get_by_id(token, &self.login, id).await
     }
 }
 

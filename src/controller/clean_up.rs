@@ -22,13 +22,12 @@ use crate::cluster::event::Tone;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::plan::facts::reason::Reason;
-use crate::plan::facts::row::Row;
 use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
+use crate::plan::step::Step;
 use crate::plan::step::interpreter::{Interpreter, interpret};
-use crate::plan::step::{Look, Requeue};
 use crate::platform::quota::Lane;
-use crate::terms::failure::{Class, Failure};
+use crate::terms::failure::Class;
 
 /// How long it is tried. Whatever stands in the way then needs a person, who is told the id.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -223,9 +222,7 @@ impl Leftover {
     ) -> Result<LeftoverEnd, String> {
         let context = run.context;
         let (meta, place) = (parse::object(&self.object), parse::place(&self.object.spec));
-        let allowed = context.memories.with(&meta.uid, |memory| {
-            memory.allowance.take(CallPurpose::Change)
-        });
+        let allowed = run.memory(|memory| memory.allowance.take(CallPurpose::Change));
         if allowed.is_err() {
             return Err("its calls of this hour are used up".to_owned());
         }
@@ -278,15 +275,6 @@ struct CleanUp<'a> {
 /// How a step ends the try, if it does.
 type Ended = Result<Option<AttemptEnd>, ClusterError>;
 
-fn problem(what: impl Into<String>) -> AttemptEnd {
-    AttemptEnd::Problem(what.into())
-}
-
-/// A change to an object, or for one that is to stay, makes no sense any more.
-fn impossible() -> AttemptEnd {
-    problem("this can't be done for an object that is gone")
-}
-
 /// Why a question was not answered.
 fn interrupted(answered: Result<Option<RoundEnd>, ClusterError>) -> Ended {
     let unanswered = answered?.map(|_| AttemptEnd::Problem("the look was interrupted".to_owned()));
@@ -305,87 +293,57 @@ impl Interpreter for CleanUp<'_> {
         AttemptEnd::Problem("the cloud shows something else at every look".to_owned())
     }
 
-    async fn read_secrets(&mut self) -> Ended {
-        Ok(Some(impossible()))
+    async fn perform(&mut self, step: Step) -> Ended {
+        let end = match step {
+            Step::Look(look) => return interrupted(Box::pin(self.run.look_at_place(look)).await),
+            Step::GetById => return interrupted(Box::pin(self.run.get_recorded()).await),
+            Step::ReadCrd => {
+                self.run.load_crd().await;
+                return Ok(None);
+            }
+            Step::Delete { id } => return Ok(self.delete(&id).await),
+            Step::Release { retained } => {
+                AttemptEnd::Done(describe_end(retained.is_some(), !self.deleted.is_empty()))
+            }
+            Step::ReportFailure(failure) | Step::ReportSweepFailure(failure) => {
+                AttemptEnd::Problem(failure.message)
+            }
+            Step::Requeue(rest) => match rest.again {
+                Some(again) => {
+                    AttemptEnd::Later(again.duration_since(self.run.facts.now).unsigned_abs())
+                }
+                None => AttemptEnd::Problem(rest.situation.message),
+            },
+            // A change to an object, or for one that is to stay, makes no sense any more.
+            Step::ReadSecrets
+            | Step::AddFinalizer
+            | Step::RemoveFinalizer
+            | Step::Create
+            | Step::Update { .. }
+            | Step::Claim(_)
+            | Step::Adopt(_)
+            | Step::Disown { .. } => {
+                AttemptEnd::Problem("this can't be done for an object that is gone".to_owned())
+            }
+        };
+        Ok(Some(end))
     }
+}
 
-    async fn look(&mut self, look: Look) -> Ended {
-        interrupted(Box::pin(self.run.look_at_place(look)).await)
-    }
-
-    async fn get_by_id(&mut self) -> Ended {
-        interrupted(Box::pin(self.run.get_recorded()).await)
-    }
-
-    async fn read_crd(&mut self) -> Ended {
-        self.run.load_crd().await;
-        Ok(None)
-    }
-
-    async fn add_finalizer(&mut self) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn remove_finalizer(&mut self) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn create(&mut self) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn update(&mut self, _: &str, _: Option<String>) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn delete(&mut self, id: &str) -> Ended {
+impl CleanUp<'_> {
+    async fn delete(&mut self, id: &str) -> Option<AttemptEnd> {
         match self.leftover.delete(&mut self.run, &self.account, id).await {
             Ok(LeftoverEnd::Deleted) => {}
             // Not noted as deleted: its new owner would believe that it is gone.
-            Ok(LeftoverEnd::TakenOver) => return Ok(Some(AttemptEnd::Done(TAKEN_OVER))),
-            Err(what) => return Ok(Some(problem(what))),
+            Ok(LeftoverEnd::TakenOver) => return Some(AttemptEnd::Done(TAKEN_OVER)),
+            Err(problem) => return Some(AttemptEnd::Problem(problem)),
         }
         let (target, facts) = (self.account.target(), &mut self.run.facts);
         self.run.context.deleted.note(target, id);
         self.deleted.insert(id.to_owned());
         facts.deleted.insert(id.to_owned());
         facts.observed = Observed::Unasked;
-        Ok(None)
-    }
-
-    async fn claim(&mut self, _: Row) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn adopt(&mut self, _: Row) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn disown(&mut self, _: &str, _: &str) -> Ended {
-        Ok(Some(impossible()))
-    }
-
-    async fn release(&mut self, retained: Option<String>) -> Ended {
-        let end = describe_end(retained.is_some(), !self.deleted.is_empty());
-        Ok(Some(AttemptEnd::Done(end)))
-    }
-
-    async fn report_failure(&mut self, failure: &Failure) -> Ended {
-        Ok(Some(problem(&failure.message)))
-    }
-
-    async fn report_sweep_failure(&mut self, failure: &Failure) -> Ended {
-        Ok(Some(problem(&failure.message)))
-    }
-
-    async fn requeue(&mut self, rest: Requeue) -> Ended {
-        let again = rest
-            .again
-            .map(|again| again.duration_since(self.run.facts.now));
-        Ok(Some(match again {
-            Some(again) => AttemptEnd::Later(again.unsigned_abs()),
-            None => AttemptEnd::Problem(rest.situation.message),
-        }))
+        None
     }
 }
 

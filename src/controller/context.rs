@@ -1,5 +1,5 @@
-//! What every reconcile shares, built once; the ways to wake an object and to hand on what it left; and what is
-//! counted of calls. Decides nothing.
+//! What every reconcile shares, built once, with the ways to look an object up, to wake it, and to hand on what it left; and what the
+//! cloud's client tells of its calls. No call is made here.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

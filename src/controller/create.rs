@@ -1,4 +1,5 @@
-//! The create: write ahead, POST once, find out what came of it. The only file that may POST; whether to, `plan` says.
+//! The create: write ahead, POST once, find out what came of it. Nothing else in the controller POSTs; whether to, `plan` says, and what
+//! must hold still when the token is there is asked here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,6 @@ use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
-use super::memory::UnwrittenStatus;
 use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
@@ -22,20 +22,20 @@ use crate::controller::reconciliation::{
     ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
 };
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
-use crate::controller::update_delete::{advice, payload};
+use crate::controller::update_delete::{advice, payload, receipt};
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{Desired, Observed, SignKeyState};
+use crate::plan::facts::{Desired, Observed};
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::foreign;
+use crate::plan::step::Look;
 use crate::plan::step::open_record::FIRST_LOOK;
-use crate::plan::step::{self, Look};
 use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
@@ -77,11 +77,9 @@ impl Reconciliation<'_> {
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
         if landed.is_err() {
-            let (planned_on, status) = (self.stored(), status.clone());
-            self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+            self.keep_unwritten(self.stored(), status.clone());
         }
-        let (memories, uid) = (&self.context.memories, &self.facts.object.uid);
-        memories.with(uid, |memory| memory.posting = false);
+        self.memory(|memory| memory.posting = false);
         match landed? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
@@ -94,7 +92,7 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let made = memories.with(uid, |memory| memory.made.clone());
+                let made = self.memory(|memory| memory.made.clone());
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,
@@ -119,9 +117,8 @@ impl Reconciliation<'_> {
     /// the clock in use disagree, one more look tells who is right; it is not waited for longer.
     fn is_date_doubted(&self, account: &SharedAccount) -> bool {
         let doubted = self.context.clock.is_doubted(&account.target().endpoint);
-        let uid = &self.facts.object.uid;
         doubted
-            && self.context.memories.with(uid, |memory| {
+            && self.memory(|memory| {
                 let lately = memory.doubted.is_some_and(|at| at.elapsed() < DOUBTS);
                 memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
                 !lately
@@ -147,7 +144,7 @@ impl Reconciliation<'_> {
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
     fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
         let now = self.to_cloud_time(Instant::now());
-        let fresh = self.facts.observed.since(shifted(now, -step::FRESH));
+        let fresh = self.facts.observed.since(shifted(now, -FRESH));
         let uid = &self.facts.object.uid;
         let rival = self
             .context
@@ -163,13 +160,7 @@ impl Reconciliation<'_> {
         desired: &Desired,
         planned: PlannedAt,
     ) -> Result<Option<(Record, Attempt, WrittenRecord)>, ClusterError> {
-        let key_digest = match &self.facts.key {
-            SignKeyState::Digest(digest) => Some(digest.clone()),
-            SignKeyState::Unread
-            | SignKeyState::Unwanted
-            | SignKeyState::Missing(_)
-            | SignKeyState::Invalid(_) => None,
-        };
+        let key_digest = self.facts.key.digest().map(str::to_owned);
         let (id, now) = (identifier::new(planned.cloud), planned.cloud);
         let attempt = Attempt::new(id, now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
@@ -196,14 +187,12 @@ impl Reconciliation<'_> {
                 self.facts.record = Some(record.clone());
                 let written = record.clone();
                 let seen = Some((attempt.id.clone(), planned.here));
-                self.context
-                    .memories
-                    .with(&self.facts.object.uid, |memory| {
-                        memory.record = Some(written);
-                        memory.attempt_seen = seen;
-                        memory.posting = true;
-                        memory.has_posted = true;
-                    });
+                self.memory(|memory| {
+                    memory.record = Some(written);
+                    memory.attempt_seen = seen;
+                    memory.posting = true;
+                    memory.has_posted = true;
+                });
                 Ok(Some((record, attempt, proof)))
             }
             Err(error) if is_stale(&error) || error.is_not_found() => {
@@ -279,11 +268,7 @@ impl Reconciliation<'_> {
     ) -> (Status, RoundEnd) {
         let failure = match reply {
             Ok(answer) => {
-                let told = Receipt {
-                    http_status: Some(answer.http_status),
-                    request_id: answer.request_id,
-                    at: answer.at,
-                };
+                let told = receipt(&answer);
                 let row = match answer.value {
                     Some(row) => Some((row, None)),
                     None => self.find(account, desired).await,
@@ -350,7 +335,7 @@ impl Reconciliation<'_> {
         let rows = context.deleted.without_deleted(account.target(), seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
-        let row = foreign::own_row(&self.facts)?;
+        let row = self.facts.own_row()?;
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }

@@ -1,5 +1,5 @@
-//! Ids that this process deleted a short while ago. A list may lag and show them still: they count as absent, for every object of
-//! the project, or else an object that replaces another would take the dead row over.
+//! Ids that this process deleted, or found to be gone, a short while ago. A list may lag and still show them: they count as absent for
+//! every object of the project, or an object that replaces another would take the dead row over. Kept in memory only.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};

@@ -1,4 +1,5 @@
-//! The facts of an object that cost nothing: what it says, what this process remembers, what others hold. Asks nobody.
+//! The facts of an object that cost nothing: what it says, what this process remembers, what others hold. Makes no call and waits for
+//! nobody; but what is new about the object is noted in its memory here, such as when its record was first seen.
 
 use jiff::Timestamp;
 use tokio::time::Instant;

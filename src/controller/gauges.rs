@@ -1,4 +1,4 @@
-//! Gauges that are counted from what there is, not from what happened. Asks nobody.
+//! Gauges that are counted anew from what the stores and the accounts hold, not kept up by events. Calls nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Ids of attempts: ULIDs, so that they sort by time and never repeat. Random, for this process's own use: nothing is decided by them.
+//! Ids of attempts: ULIDs, so that they sort by time and never repeat. The order counts: of two records of an object the one whose newest
+//! attempt has the greater id is the newer one.
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};

@@ -20,7 +20,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed, OtherOwner, Rewrites};
 use crate::plan::step::contention::HOUR;
-use crate::plan::step::maintain;
+use crate::plan::step::drift;
 use crate::platform::account::AccountKey;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
 use crate::terms::failure::Failure;
@@ -239,7 +239,7 @@ impl ObjectMemory {
     /// Takes note of a row that was seen by a look that began after our write of that time.
     pub(super) fn note_row(&mut self, last_write: Timestamp, status: &Status, row: &Row) {
         if self.baseline.is_none_or(|(write, _)| write != last_write) {
-            let baseline = maintain::baseline(Some(last_write), status, row);
+            let baseline = drift::baseline(Some(last_write), status, row);
             self.baseline = baseline.map(|baseline| (last_write, baseline));
         }
     }

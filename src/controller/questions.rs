@@ -49,8 +49,7 @@ impl Reconciliation<'_> {
             Ok(read) => read,
             Err(error) => return self.without_secrets(error).await,
         };
-        let uid = &self.facts.object.uid;
-        context.memories.with(uid, |memory| memory.failed_reads = 0);
+        self.memory(|memory| memory.failed_reads = 0);
         // What was not known when the round began is compared now: a round that ends well has decided on it.
         self.compare(Some(read.inputs));
         if is_suspended {
@@ -80,9 +79,7 @@ impl Reconciliation<'_> {
             self.facts.key = SignKeyState::Missing(error.to_string());
             return Ok(None);
         }
-        let uid = self.facts.object.uid.clone();
-        let memories = &self.context.memories;
-        let failed = memories.with(&uid, |memory| {
+        let failed = self.memory(|memory| {
             memory.failed_reads = memory.failed_reads.saturating_add(1);
             memory.failed_reads
         });
@@ -90,8 +87,10 @@ impl Reconciliation<'_> {
         if failed < FAILED_READS || !is_untold {
             return Err(error);
         }
-        if let Some(account) = memories.account(&uid).filter(|_| is_going) {
-            self.use_account(AccountLookup::of(account, &uid));
+        let uid = &self.facts.object.uid;
+        let last_good = self.context.memories.account(uid);
+        if let Some(account) = last_good.filter(|_| is_going) {
+            self.use_account(AccountLookup::of(account, uid));
             return Ok(None);
         }
         let names = secret::uses(&self.object).into_keys();
@@ -115,7 +114,7 @@ impl Reconciliation<'_> {
         self.account = entry.account;
         if let Some(account) = &self.account {
             let key = account.identity_account().key();
-            self.facts.account_has_seen = self.context.memories.with(uid, |memory| {
+            self.facts.account_has_seen = self.memory(|memory| {
                 memory.account = Some(Arc::clone(account));
                 memory.seen_by.as_ref() == Some(key)
             });
@@ -166,13 +165,11 @@ impl Reconciliation<'_> {
         };
         match answer {
             Ok(seen) => {
-                self.context
-                    .memories
-                    .with(&self.facts.object.uid, |memory| {
-                        memory.look_at = None;
-                        memory.blind = None;
-                        memory.failed_sweeps = 0;
-                    });
+                self.memory(|memory| {
+                    memory.look_at = None;
+                    memory.blind = None;
+                    memory.failed_sweeps = 0;
+                });
                 // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
                 let told = seen.dated.map(|dated| later(dated, seen.begun.elapsed()));
                 self.rebase_clock(&account, told);
@@ -229,10 +226,8 @@ impl Reconciliation<'_> {
         if let (Some(due), Some(newest)) = (due, newest)
             && self.facts.observed.since(due)
         {
-            let (uid, id) = (&self.facts.object.uid, newest.id.clone());
-            self.context
-                .memories
-                .with(uid, |memory| memory.rechecked = Some(id));
+            let id = newest.id.clone();
+            self.memory(|memory| memory.rechecked = Some(id));
             self.facts.rechecked = true;
         }
     }

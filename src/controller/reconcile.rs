@@ -1,4 +1,5 @@
-//! One reconcile, round by round: gathers what is known, has `plan` interpreted, and remembers how it ended. Decides nothing of an object.
+//! One reconcile, round by round: gathers what is known, has `plan` interpreted, and remembers how it ended. Which step an object takes is
+//! decided in `plan`; here only when it comes back, and what of the memory counts for a round.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -144,10 +145,9 @@ impl Reconciliation<'_> {
     pub(super) fn compare(&mut self, inputs: Option<Inputs>) {
         self.facts.nudged |= self.has_strayed() || self.has_another_owner();
         let Some(inputs) = inputs else { return };
-        let uid = &self.facts.object.uid;
         self.facts.key = inputs.key.clone();
         let status = self.object.status.as_ref();
-        self.facts.nudged |= self.context.memories.with(uid, |memory| {
+        self.facts.nudged |= self.memory(|memory| {
             let is_news = inputs.are_news(memory.decided.as_ref(), status);
             memory.deciding = Some(inputs);
             is_news
@@ -183,24 +183,19 @@ impl Reconciliation<'_> {
 
     /// What this round begins with that somebody saw at the cloud.
     fn pending_news(&self) -> (Option<Sighting>, Option<Failure>) {
-        let memories = &self.context.memories;
-        memories.with(&self.facts.object.uid, |memory| {
-            (memory.news.clone(), memory.blind.clone())
-        })
+        self.memory(|memory| (memory.news.clone(), memory.blind.clone()))
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
     fn clear_news(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory
-                    .news
-                    .take_if(|newest| Some(&*newest) == news.as_ref());
-                memory
-                    .blind
-                    .take_if(|newest| Some(&*newest) == blind.as_ref());
-            });
+        self.memory(|memory| {
+            memory
+                .news
+                .take_if(|newest| Some(&*newest) == news.as_ref());
+            memory
+                .blind
+                .take_if(|newest| Some(&*newest) == blind.as_ref());
+        });
     }
 }
 

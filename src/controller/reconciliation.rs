@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
 use crate::controller::context::Context;
 use crate::controller::gather;
+use crate::controller::memory::ObjectMemory;
 use crate::controller::worker_slots::WorkerSlot;
 use crate::declared::parse;
 use crate::live::sign_key::SignKey;
@@ -22,7 +23,7 @@ use crate::plan::facts::conditions;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::time::later;
+use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed};
 use crate::plan::outcome::waiting;
 use crate::plan::step::decide;
@@ -117,50 +118,42 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
+    /// Reads or notes what this process knows of the object.
+    pub(super) fn memory<T>(&self, act: impl FnOnce(&mut ObjectMemory) -> T) -> T {
+        self.context.memories.with(&self.facts.object.uid, act)
+    }
+
     /// This account has seen the place, or written there.
     pub(super) fn note_seen_by(&mut self, account: &SharedAccount) {
         let key = account.identity_account().key().clone();
         self.facts.account_has_seen = true;
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.seen_by = Some(key));
+        self.memory(|memory| memory.seen_by = Some(key));
     }
 
     /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
     /// reason to send it again at once.
     pub(super) fn note_sent(&mut self) {
         self.has_acted = true;
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory.decided.clone_from(&memory.deciding);
-            });
+        self.memory(|memory| {
+            memory.decided.clone_from(&memory.deciding);
+        });
     }
 
     /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
     pub(super) fn note_made(&self, id: &str) {
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.made = Some(id.to_owned()));
+        self.memory(|memory| memory.made = Some(id.to_owned()));
     }
 
     /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
     pub(super) fn note_wrote(&self) {
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.wrote = Some(Instant::now()));
+        self.memory(|memory| memory.wrote = Some(Instant::now()));
     }
 
     /// The cloud took what this round sends, key and all.
     pub(super) fn note_written(&mut self, account: &SharedAccount) {
         self.note_seen_by(account);
         self.facts.key_in_doubt = false;
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.key_in_doubt = Some(false));
+        self.memory(|memory| memory.key_in_doubt = Some(false));
     }
 
     /// Waits for the right to make one call; a long wait is told first.
@@ -207,11 +200,7 @@ impl<'a> Reconciliation<'a> {
         &mut self,
         call: CallPurpose,
     ) -> Result<Result<(), ObjectChanged>, ClusterError> {
-        let uid = self.facts.object.uid.clone();
-        let taken = self
-            .context
-            .memories
-            .with(&uid, |memory| memory.allowance.take(call));
+        let taken = self.memory(|memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
         let status = waiting::while_exhausted(&self.facts, later(self.facts.now, wait));
         self.write(status).await?;
@@ -310,9 +299,7 @@ impl<'a> Reconciliation<'a> {
         if let Some(after) = instant.checked_duration_since(self.started) {
             return later(self.facts.now, after);
         }
-        let before = SignedDuration::try_from(self.started.duration_since(instant));
-        let moment = self.facts.now.checked_sub(before.unwrap_or_default());
-        moment.unwrap_or(Timestamp::MIN)
+        earlier(self.facts.now, self.started.duration_since(instant))
     }
 
     /// A moment of cloud time by the monotonic clock; one before this machine started is its start.

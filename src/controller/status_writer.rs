@@ -42,7 +42,7 @@ impl Reconciliation<'_> {
     pub(super) async fn write(&mut self, status: Status) -> Result<bool, ClusterError> {
         let stored = self.stored();
         if status == stored {
-            self.keep_unwritten(None);
+            self.forget_unwritten();
             return Ok(true);
         }
         let version = ObjectVersion::of(&self.object);
@@ -56,18 +56,12 @@ impl Reconciliation<'_> {
                 self.is_interrupted = true;
                 let overtaken = self.reread_after_conflict(&version, error).await;
                 if overtaken.is_err() {
-                    self.keep_unwritten(Some(UnwrittenStatus {
-                        planned_on: stored,
-                        status,
-                    }));
+                    self.keep_unwritten(stored, status);
                 }
                 overtaken.map(|()| false)
             }
             Err(error) => {
-                self.keep_unwritten(Some(UnwrittenStatus {
-                    planned_on: stored,
-                    status,
-                }));
+                self.keep_unwritten(stored, status);
                 Err(error)
             }
         }
@@ -79,11 +73,13 @@ impl Reconciliation<'_> {
     }
 
     /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
-    pub(super) fn keep_unwritten(&self, unwritten: Option<UnwrittenStatus>) {
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.unwritten = unwritten.map(Box::new));
+    pub(super) fn keep_unwritten(&self, planned_on: Status, status: Status) {
+        let unwritten = UnwrittenStatus { planned_on, status };
+        self.memory(|memory| memory.unwritten = Some(Box::new(unwritten)));
+    }
+
+    fn forget_unwritten(&self) {
+        self.memory(|memory| memory.unwritten = None);
     }
 
     /// Writes a status and ends the reconcile so, or plans again where the object has changed.
@@ -184,7 +180,7 @@ impl Reconciliation<'_> {
         self.has_acted = true;
         self.facts.status = status;
         self.remember(object);
-        self.keep_unwritten(None);
+        self.forget_unwritten();
         self.note_wait();
         let (old, new) = (
             conditions::ready(&before),
@@ -230,10 +226,7 @@ impl Reconciliation<'_> {
         let exact = self.again.filter(|again| next_second(*again) == next);
         let until = self.to_instant(exact.unwrap_or(next));
         let until = until.min(Instant::now() + backoff::LONGEST);
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.wait = Some((next, until)));
+        self.memory(|memory| memory.wait = Some((next, until)));
     }
 
     /// Publishes an event about the object.
@@ -248,11 +241,9 @@ impl Reconciliation<'_> {
         self.object = Arc::new(object);
         self.context.update(&self.object);
         let written = Arc::clone(&self.object);
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| {
-                memory.written = Some(written);
-            });
+        self.memory(|memory| {
+            memory.written = Some(written);
+        });
     }
 
     /// Reads the object afresh, so that the next plan is made on what it is now.

@@ -1,5 +1,5 @@
-//! The controller as the interpreter of decisions: what each step does. Decides nothing; creates, updates and deletes have files of
-//! their own.
+//! The controller as the interpreter of decisions: what each step does. Which step that is, `plan` decides; what may have changed since is
+//! asked once more before it is done. Creates, updates and deletes have files of their own.
 
 use std::time::Duration;
 
@@ -21,14 +21,13 @@ use crate::plan::facts::row::Row;
 use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
-use crate::plan::step::{Look, Requeue};
-use crate::terms::failure::Failure;
+use crate::plan::step::{Requeue, Step};
 use crate::terms::target::Target;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What the controller does with a decision. Each method that says `Some` ends the round.
+/// What the controller does with a decision; the end of a plan is that of the round.
 impl Interpreter for Reconciliation<'_> {
     type End = RoundEnd;
     type Error = ClusterError;
@@ -41,83 +40,33 @@ impl Interpreter for Reconciliation<'_> {
         RoundEnd::Again
     }
 
-    async fn read_secrets(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.access().await
-    }
-
-    async fn look(&mut self, look: Look) -> Result<Option<RoundEnd>, ClusterError> {
-        self.look_at_place(look).await
-    }
-
-    async fn get_by_id(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.get_recorded().await
-    }
-
-    async fn read_crd(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.load_crd().await;
-        Ok(None)
-    }
-
-    async fn add_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.restore_metadata().await.map(Some)
-    }
-
-    async fn remove_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.let_go(None).await.map(|_| Some(RoundEnd::Again))
-    }
-
-    async fn create(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        Box::pin(self.make()).await.map(Some)
-    }
-
-    async fn update(
-        &mut self,
-        id: &str,
-        drift: Option<String>,
-    ) -> Result<Option<RoundEnd>, ClusterError> {
-        Box::pin(self.change(id, drift)).await.map(Some)
-    }
-
-    async fn delete(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
-        self.remove(id).await
-    }
-
-    async fn claim(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
-        self.record_claim(row).await.map(Some)
-    }
-
-    async fn adopt(&mut self, row: Row) -> Result<Option<RoundEnd>, ClusterError> {
-        self.record_adoption(row).await.map(Some)
-    }
-
-    async fn disown(&mut self, id: &str, owner: &str) -> Result<Option<RoundEnd>, ClusterError> {
-        self.record_disown(id, owner).await.map(Some)
-    }
-
-    async fn release(
-        &mut self,
-        retained: Option<String>,
-    ) -> Result<Option<RoundEnd>, ClusterError> {
-        self.let_go(retained).await.map(Some)
-    }
-
-    async fn report_failure(
-        &mut self,
-        failure: &Failure,
-    ) -> Result<Option<RoundEnd>, ClusterError> {
-        self.write_failure(failure).await.map(Some)
-    }
-
-    async fn report_sweep_failure(
-        &mut self,
-        failure: &Failure,
-    ) -> Result<Option<RoundEnd>, ClusterError> {
-        let status = outcome::after_sweep_failure(&self.facts, failure, advice(failure));
-        self.end(status, RoundEnd::OnChange).await.map(Some)
-    }
-
-    async fn requeue(&mut self, rest: Requeue) -> Result<Option<RoundEnd>, ClusterError> {
-        self.tell_rest(rest).await.map(Some)
+    async fn perform(&mut self, step: Step) -> Result<Option<RoundEnd>, ClusterError> {
+        let end = match step {
+            Step::ReadSecrets => return self.access().await,
+            Step::Look(look) => return self.look_at_place(look).await,
+            Step::GetById => return self.get_recorded().await,
+            Step::ReadCrd => {
+                self.load_crd().await;
+                return Ok(None);
+            }
+            Step::AddFinalizer => self.restore_metadata().await,
+            Step::RemoveFinalizer => self.let_go(None).await.map(|_| RoundEnd::Again),
+            Step::Create => Box::pin(self.make()).await,
+            Step::Update { id, drift } => Box::pin(self.change(&id, drift)).await,
+            Step::Delete { id } => return self.remove(&id).await,
+            Step::Claim(row) => self.record_claim(row).await,
+            Step::Adopt(row) => self.record_adoption(row).await,
+            Step::Disown { id, owner } => self.record_disown(&id, &owner).await,
+            Step::Release { retained } => self.let_go(retained).await,
+            Step::ReportFailure(failure) => self.write_failure(&failure).await,
+            Step::ReportSweepFailure(failure) => {
+                let advice = advice(&failure);
+                let status = outcome::after_sweep_failure(&self.facts, &failure, advice);
+                self.end(status, RoundEnd::OnChange).await
+            }
+            Step::Requeue(rest) => self.tell_rest(rest).await,
+        };
+        end.map(Some)
     }
 }
 
@@ -226,8 +175,7 @@ impl Reconciliation<'_> {
                 .last_write
                 .is_some_and(|at| self.facts.observed.since(at))
         {
-            let uid = &self.facts.object.uid;
-            self.context.memories.with(uid, |memory| {
+            self.memory(|memory| {
                 memory.note_row(write, &self.facts.status, row);
             });
         }
@@ -239,16 +187,10 @@ impl Reconciliation<'_> {
         self.note_row();
         if rest.with_look {
             let at = rest.again.map(|again| self.to_instant(again));
-            self.context
-                .memories
-                .with(&self.facts.object.uid, |memory| memory.look_at = at);
+            self.memory(|memory| memory.look_at = at);
         }
         let again = rest.again.map(|again| self.to_instant(again));
-        let uid = &self.facts.object.uid;
-        let next = self
-            .context
-            .memories
-            .with(uid, |memory| memory.comes_back(again, Instant::now()));
+        let next = self.memory(|memory| memory.comes_back(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
         let owner = ToldOwner(self.facts.rival.as_ref().map(|owner| owner.name.clone()));
         let shows_plan = status.plan.is_some() && self.facts.observed.begun().is_some();

@@ -1,7 +1,8 @@
 //! Compares what is settled with what the cloud holds, for all objects of an account with one list, again and again.
 //!
-//! A sweep decides nothing: it hands what it saw to the reconciles of those objects for which it is news. Accounts are identified and
-//! swept side by side; one that hangs or fails delays only itself.
+//! A sweep changes nothing at the cloud and writes no status. It decides for which objects what it saw is news, and whether a row that the
+//! list lacks is believed to be gone; what is done about it, their reconciles decide. Accounts are identified and swept side by side; one
+//! that hangs or fails delays only itself.
 
 mod accounts;
 mod gauge;
@@ -11,7 +12,7 @@ mod rounds;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::debug;
@@ -28,8 +29,9 @@ use crate::plan::facts::ledger;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
-use crate::plan::step::maintain;
+use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home};
@@ -195,15 +197,18 @@ fn compare_rows(
             let has_another_owner = shows_plan && !memory.has_told(owner.as_ref());
             (memory.baseline(last_write), memory.wrote, has_another_owner)
         });
-        // What this process wrote itself is not older for what a header says.
-        let counts = begun >= maintain::looks_count_from(last_write, settle_time)
-            && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
+        // What this process wrote itself is not older for what a header says: the monotonic clock tells how long that was before.
+        let wrote = wrote.map(|at| match inventory.begun.checked_duration_since(at) {
+            Some(before) => earlier(begun, before),
+            None => later(begun, at.duration_since(inventory.begun)),
+        });
+        let counts = begun >= drift::looks_count_from(last_write, wrote, settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
             missing.objects.push(Arc::clone(object));
         } else if is_missing
             || has_another_owner
-            || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
+            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
         {
             hand_over(
                 context,
@@ -287,9 +292,8 @@ fn count_failed_sweep(context: &Context, object: &RecordingCallback, failure: &F
 
 /// When the inventory's look began, in cloud time.
 fn cloud_time(context: &Context, account: &SharedAccount, inventory: &Inventory) -> Timestamp {
-    let ago = SignedDuration::try_from(inventory.begun.elapsed()).unwrap_or_default();
     let now = context.clock.now(&account.target().endpoint);
-    now.checked_sub(ago).unwrap_or(Timestamp::MIN)
+    earlier(now, inventory.begun.elapsed())
 }
 
 #[cfg(test)]

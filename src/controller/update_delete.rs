@@ -2,7 +2,6 @@
 //! release of an object. Posts nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
@@ -14,16 +13,19 @@ use crate::cluster::event::Tone;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::{Sighting, UnwrittenStatus};
+use crate::controller::memory::Sighting;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::declared::parse;
+use crate::live::answer::Answer;
 use crate::live::client::Payload;
 use crate::live::codes;
 use crate::live::sign_key::SignKey;
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
+use crate::plan::step::delete::CRD_SOON;
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
 
@@ -43,16 +45,9 @@ impl Reconciliation<'_> {
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
         let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
-        let reply = self.unless_uninstalled(call).await;
-        self.note_sent();
-        let accounts = &self.context.accesses;
-        accounts.void_place(account.target(), &desired.place);
-        let Some(reply) = reply else {
+        let Some(reply) = self.send(&account, &desired.place, call).await else {
             return Ok(RoundEnd::Again);
         };
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.note_wrote();
-        }
         let answer = match reply {
             Ok(answer) => answer,
             Err(failure) => return self.refused(&account, failure).await,
@@ -60,8 +55,8 @@ impl Reconciliation<'_> {
         self.note_written(&account);
         if let Some(drift) = drift {
             self.context.metrics.drift_repaired();
-            let (uid, now) = (&self.facts.object.uid, self.to_cloud_time(Instant::now()));
-            self.facts.rewrites = self.context.memories.with(uid, |memory| {
+            let now = self.to_cloud_time(Instant::now());
+            self.facts.rewrites = self.memory(|memory| {
                 memory.note_repaired();
                 memory.rewrites(now)
             });
@@ -70,12 +65,8 @@ impl Reconciliation<'_> {
             );
             self.tell(Tone::Warning, Reason::Drifted, &note);
         }
-        let told = Receipt {
-            http_status: Some(answer.http_status),
-            request_id: answer.request_id,
-            at: answer.at,
-        };
-        let status = outcome::after_update(&self.facts, &desired, answer.value.as_ref(), told);
+        let (row, told) = (answer.value.as_ref(), receipt(&answer));
+        let status = outcome::after_update(&self.facts, &desired, row, told);
         self.end_change(status, RoundEnd::Again).await
     }
 
@@ -95,27 +86,16 @@ impl Reconciliation<'_> {
         }
         self.load_crd().await;
         if self.facts.definition != CrdPresence::Stays {
-            let soon = RoundEnd::After(Duration::from_secs(30));
-            return Ok(Some(soon).filter(|_| !self.facts.object.deleting));
+            return Ok(Some(RoundEnd::After(CRD_SOON)).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
         let call = account.delete(token, id, deadline);
-        let reply = self.unless_uninstalled(call).await;
-        self.note_sent();
         let place = parse::place(&self.object.spec);
-        self.context.accesses.void_place(account.target(), &place);
-        let Some(reply) = reply else {
+        let Some(reply) = self.send(&account, &place, call).await else {
             return Ok(Some(RoundEnd::Again));
         };
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.note_wrote();
-        }
         let told = match reply {
-            Ok(answer) => Receipt {
-                http_status: Some(answer.http_status),
-                request_id: answer.request_id,
-                at: answer.at,
-            },
+            Ok(answer) => receipt(&answer),
             Err(failure)
                 if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
             {
@@ -141,6 +121,23 @@ impl Reconciliation<'_> {
         }
         let status = outcome::after_delete(&self.facts, told);
         self.end_change(status, RoundEnd::Again).await.map(Some)
+    }
+
+    /// Sends a change, and notes that. `None` when its answer is not waited for any more.
+    async fn send<T>(
+        &mut self,
+        account: &SharedAccount,
+        place: &Place,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Option<Result<T, Failure>> {
+        let reply = self.unless_uninstalled(call).await;
+        self.note_sent();
+        self.context.accesses.void_place(account.target(), place);
+        let reply = reply?;
+        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
+            self.note_wrote();
+        }
+        Some(reply)
     }
 
     /// Waits for the answer to a change. `None` when the object goes with its CRD meanwhile: its callback stays then, whatever becomes
@@ -217,9 +214,7 @@ impl Reconciliation<'_> {
                 shown: GetResult::Gone,
                 denied: Some(failure),
             };
-            self.context
-                .memories
-                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
+            self.memory(|memory| memory.news = Some(news));
             return Ok(RoundEnd::Again);
         }
         self.write_failure(&failure).await
@@ -235,12 +230,8 @@ impl Reconciliation<'_> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let uid = &self.facts.object.uid;
-        let memories = &self.context.memories;
-        if memories
-            .with(uid, |memory| memory.allowance.take(CallPurpose::Change))
-            .is_err()
-        {
+        let taken = self.memory(|memory| memory.allowance.take(CallPurpose::Change));
+        if taken.is_err() {
             return Ok(false); // the refusal is told now, and asked about when there are calls again
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
@@ -292,7 +283,7 @@ impl Reconciliation<'_> {
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
                     if let Err(error) = self.reread_after_conflict(&version, error).await {
-                        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                        self.keep_unwritten(planned_on, status);
                         return Err(error);
                     }
                     if self.stored() != planned_on {
@@ -301,21 +292,19 @@ impl Reconciliation<'_> {
                     next = RoundEnd::Again;
                 }
                 Err(error) => {
-                    self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+                    self.keep_unwritten(planned_on, status);
                     return Err(error);
                 }
             }
         }
-        self.keep_unwritten(Some(UnwrittenStatus { planned_on, status }));
+        self.keep_unwritten(planned_on, status);
         Ok(RoundEnd::Again)
     }
 
     /// Said before the API server may let the object vanish: whoever sees it vanish must know why.
     fn note_released(&self, released: bool) {
         let released = released && self.facts.object.deleting;
-        self.context
-            .memories
-            .with(&self.facts.object.uid, |memory| memory.released = released);
+        self.memory(|memory| memory.released = released);
     }
 
     /// Lets the object go.
@@ -358,6 +347,15 @@ pub(super) fn payload<'a>(desired: &'a Desired, key: Option<&'a SignKey>) -> Pay
         place: &desired.place,
         content: &desired.content,
         key,
+    }
+}
+
+/// What a status tells of a call that was answered.
+pub(super) fn receipt<T>(answer: &Answer<T>) -> Receipt {
+    Receipt {
+        http_status: Some(answer.http_status),
+        request_id: answer.request_id.clone(),
+        at: answer.at,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Things that live as long as somebody uses them: for each key one, which all who need it share. No I/O.
+//! One thing for each key, shared by all who need it and kept while any of them holds it: a lock, a barrier, an account. It keeps nothing
+//! alive itself, and makes no call.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -14,16 +14,13 @@ use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
-use crate::plan::ownership::{Candidate, find_owner};
-use crate::plan::step::FRESH;
+use crate::plan::ownership::{Candidate, find_owner, reserves_place};
 use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
 pub struct Index {
     tables: Mutex<Tables>,
-    /// How long an open record counts for others by itself. Whoever may edit an object may write one, so it must not count for
-    /// ever; and as long as a create may show late, or a look that missed it is believed, it must.
-    reservation: Duration,
+    settle_time: Duration,
 }
 
 /// Region and project id.
@@ -75,12 +72,12 @@ impl IndexEntry {
         (self.id.as_deref(), open, deleting, observes)
     }
 
-    /// How it stands among those who want its place in a project. Failing looks count only of who has looked there before: anybody
-    /// may write a record with credentials that never work.
-    fn as_candidate(&self, project: &RegionProject, reservation: Duration) -> Candidate {
+    /// How it stands among those who want its place in a project.
+    fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
         let looked = self.looked.as_deref() == Some(project);
-        let blind = looked && self.looks_fail;
-        let counts = |(_, seen): &(String, Instant)| blind || seen.elapsed() < reservation;
+        let counts = |(_, seen): &(String, Instant)| {
+            reserves_place(seen.elapsed(), settle_time, looked, self.looks_fail)
+        };
         Candidate {
             looked,
             open: self.attempt.as_ref().is_some_and(counts),
@@ -97,7 +94,7 @@ impl Index {
     pub fn new(settle_time: Duration) -> Self {
         Self {
             tables: Mutex::default(),
-            reservation: settle_time + FRESH.unsigned_abs(),
+            settle_time,
         }
     }
 
@@ -253,7 +250,7 @@ impl Index {
             .filter(|entry| {
                 entry.candidate.uid == uid || entry.project.as_deref() == Some(&project)
             })
-            .map(|entry| entry.as_candidate(&project, self.reservation))
+            .map(|entry| entry.as_candidate(&project, self.settle_time))
             .collect();
         find_owner(&candidates)
             .filter(|owner| owner.uid != uid)

@@ -1,5 +1,5 @@
-//! A client of the Live API. The only caller of the transport for it; whether a call may be made, the quota's token and the
-//! credential's pass say.
+//! A client of the Live API: no other part of the program calls it. Each call takes a token of the quota by value and is held back by the
+//! strikes of its credential; whether it is wanted, the callers decide.
 
 mod call;
 mod permit;

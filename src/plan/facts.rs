@@ -1,4 +1,5 @@
-//! Everything that a decision is made from. Values only; who gathered them does not matter here.
+//! Everything that a decision is made from, and what follows from it without a further question: which record is open, when a look
+//! settles it, which deletion policy is in force. Pure; who gathered the facts does not matter here.
 
 pub mod conditions;
 pub mod content;
@@ -10,6 +11,7 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod sanitize;
+mod target;
 pub mod time;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -21,7 +23,6 @@ pub use self::observed::{GetResult, Observed};
 use self::place::Place;
 use self::reason::Reason;
 use self::record::Record;
-use self::row::Row;
 use self::time::later;
 use crate::api::status::Status;
 use crate::terms::failure::Failure;
@@ -224,6 +225,16 @@ pub enum SignKeyState {
     Digest(String),
 }
 
+impl SignKeyState {
+    /// The digest of a good key.
+    pub fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Unread | Self::Unwanted | Self::Missing(_) | Self::Invalid(_) => None,
+        }
+    }
+}
+
 /// Another object that owns the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherOwner {
@@ -268,6 +279,12 @@ impl Facts {
             .filter(|id| !self.deleted.contains(*id))
     }
 
+    /// The id of the newest attempt that the record tells of.
+    pub fn newest_attempt_id(&self) -> Option<String> {
+        let newest = self.record.as_ref()?.newest()?;
+        Some(newest.id.clone())
+    }
+
     /// The record, if the outcome of its newest attempt is not known.
     pub fn open_record(&self) -> Option<&Record> {
         self.record
@@ -298,16 +315,6 @@ impl Facts {
             return settled.max(later(self.record_first_seen, self.settings.settle_time));
         }
         settled
-    }
-
-    /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.
-    pub fn is_ours(&self, row: &Row) -> bool {
-        !self.deleted.contains(&row.id)
-            && (self.id() == Some(row.id.as_str())
-                || (!self.claimed_elsewhere.contains(&row.id)
-                    && self
-                        .claiming_record()
-                        .is_some_and(|record| record.attempt_that_made(row).is_some())))
     }
 
     /// The look that was asked for and not answered yet.

@@ -8,17 +8,16 @@ pub mod waiting;
 use jiff::Timestamp;
 
 use self::conditions::set_conditions;
-use crate::api::status::{RemoteStatus, Status, TargetStatus};
+use crate::api::status::{OperationStatus, RemoteStatus, Status};
 use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{CloudAccess, Desired, Facts, SignKeyState, ledger};
+use crate::plan::facts::{CloudAccess, Desired, Facts, ledger};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
-use crate::terms::target::Target;
 
 /// What is told of a change that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,22 +171,13 @@ pub fn after_create(
     told: Receipt,
 ) -> Status {
     let mut status = with_callback(facts, row, false);
-    status.closed_operation = facts
-        .record
-        .as_ref()
-        .and_then(|r| r.newest())
-        .map(|newest| newest.id.clone());
+    status.closed_operation = facts.newest_attempt_id();
     status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
     let newest = status.operations.first();
     let unknown = newest.is_some_and(ledger::is_unknown_create);
-    let mut entry = ledger::success_entry(
-        Operation::Create,
-        told.http_status,
-        told.request_id,
-        told.at,
-        facts.failures() + 1,
-    );
-    if told.http_status.is_none() && unknown {
+    let is_seen = told.http_status.is_none(); // not answered
+    let mut entry = success(facts, Operation::Create, told);
+    if is_seen && unknown {
         let newest = status.operations.remove(0);
         entry.request_id = newest.request_id;
         entry.attempt = newest.attempt;
@@ -201,6 +191,18 @@ pub fn after_create(
     finish(facts, status, &situation)
 }
 
+/// The entry of a change that succeeded.
+fn success(facts: &Facts, operation: Operation, told: Receipt) -> OperationStatus {
+    let attempt = facts.failures() + 1;
+    ledger::success_entry(
+        operation,
+        told.http_status,
+        told.request_id,
+        told.at,
+        attempt,
+    )
+}
+
 /// Whether nothing else was seen at the place of this row.
 fn is_alone(facts: &Facts, row: &Row) -> bool {
     let mut others = facts.observed.rows().iter();
@@ -210,11 +212,7 @@ fn is_alone(facts: &Facts, row: &Row) -> bool {
 /// A foreign row was taken over, as the policy allows.
 pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     let mut status = with_callback(facts, row, true);
-    status.closed_operation = facts
-        .record
-        .as_ref()
-        .and_then(|r| r.newest())
-        .map(|newest| newest.id.clone());
+    status.closed_operation = facts.newest_attempt_id();
     status.sent = None;
     ledger::restore_last_change(&mut status);
     let as_wanted = row.reports(&desired.content) && !desired.wants_key;
@@ -230,14 +228,8 @@ pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
 pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Receipt) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
-    let digest = match &facts.key {
-        SignKeyState::Digest(digest) => Some(digest.clone()),
-        SignKeyState::Unread
-        | SignKeyState::Unwanted
-        | SignKeyState::Missing(_)
-        | SignKeyState::Invalid(_) => former,
-    };
-    status.sent = Some(desired.content.sent(digest));
+    let digest = facts.key.digest().map(str::to_owned);
+    status.sent = Some(desired.content.sent(digest.or(former)));
     status.remote = Some(row.map_or_else(
         || RemoteStatus {
             id: status.callback_id.clone(),
@@ -245,16 +237,7 @@ pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: R
         },
         RemoteStatus::from,
     ));
-    ledger::record_change(
-        &mut status,
-        ledger::success_entry(
-            Operation::Update,
-            told.http_status,
-            told.request_id,
-            told.at,
-            facts.failures() + 1,
-        ),
-    );
+    ledger::record_change(&mut status, success(facts, Operation::Update, told));
     status.failures = Some(0);
     status.next_attempt_time = None;
     status.plan = None;
@@ -266,16 +249,7 @@ pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: R
 /// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
 pub fn after_delete(facts: &Facts, told: Receipt) -> Status {
     let mut status = facts.status.clone();
-    ledger::record_change(
-        &mut status,
-        ledger::success_entry(
-            Operation::Delete,
-            told.http_status,
-            told.request_id,
-            told.at,
-            facts.failures() + 1,
-        ),
-    );
+    ledger::record_change(&mut status, success(facts, Operation::Delete, told));
     status.callback_id = facts.id().map(str::to_owned);
     finish(facts, status, &Situation::unchanged())
 }
@@ -345,14 +319,4 @@ pub(super) fn finish(facts: &Facts, mut status: Status, situation: &Situation) -
         status.last_handled_reconcile_at = Some(token.to_owned());
     }
     status
-}
-
-impl From<&Target> for TargetStatus {
-    fn from(target: &Target) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
-    }
 }

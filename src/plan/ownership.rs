@@ -1,6 +1,13 @@
-//! Which of several objects owns one domain and app of a project. Pure; the rest are `Duplicate`.
+//! Whose a place and what lies there is: which of several objects owns one domain and app of a project (the rest are `Duplicate`), how
+//! long a record reserves it, and whose a row is (`rows`). Pure, and nothing is decided here of what is done about it.
+
+pub mod rows;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::plan::facts::observed::FRESH;
 
 /// An object that wants the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +38,20 @@ pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
         .iter()
         .filter(|c| c.holds || c.open || (c.looked && !c.deleting))
         .min_by_key(|c| (!c.holds, !c.open, c.created, c.uid.as_str()))
+}
+
+/// Whether a record that is open, and was first seen so long ago, still keeps others from its place. Whoever may edit an object may
+/// write one, so it must not count for ever; and as long as a create may show late, or a look that missed it is believed, it must.
+/// Failing looks make it count for longer only of who has `looked` there before: anybody may write a record with credentials that
+/// never work.
+pub fn reserves_place(
+    seen_since: Duration,
+    settle_time: Duration,
+    looked: bool,
+    looks_fail: bool,
+) -> bool {
+    let blind = looked && looks_fail;
+    blind || seen_since < settle_time + FRESH.unsigned_abs()
 }
 
 #[cfg(test)]

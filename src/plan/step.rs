@@ -5,6 +5,7 @@ pub mod contention;
 pub mod decide;
 pub mod delete;
 pub(crate) mod dispute;
+pub mod drift;
 pub mod foreign;
 pub mod interpreter;
 pub mod maintain;
@@ -15,7 +16,7 @@ pub mod preconditions;
 pub mod settled;
 pub mod situation;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::situation::Situation;
 use crate::plan::facts::row::Row;
@@ -87,6 +88,32 @@ pub struct Requeue {
     pub with_look: bool,
 }
 
+impl Requeue {
+    /// An end of which only a change matters.
+    pub fn new(situation: Situation) -> Self {
+        Self {
+            situation,
+            remote: None,
+            again: None,
+            with_look: false,
+        }
+    }
+
+    /// The same, until then at the latest.
+    #[must_use]
+    pub fn until(self, again: impl Into<Option<Timestamp>>) -> Self {
+        let again = again.into();
+        Self { again, ..self }
+    }
+
+    /// The same, with a row that is news.
+    #[must_use]
+    pub fn with_row(self, row: Option<&Row>) -> Self {
+        let remote = row.cloned();
+        Self { remote, ..self }
+    }
+}
+
 /// A look at the object's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -95,9 +122,6 @@ pub struct Look {
     /// Whether finding nothing must be worth something.
     pub proof: Proof,
 }
-
-/// How old a look may be that a create relies on.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a look is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,12 +135,7 @@ pub enum Proof {
 /// A rest in this situation, until something changes or the situation's own time comes.
 pub(super) fn requeue(situation: Situation) -> Step {
     let again = situation.next;
-    Step::Requeue(Requeue {
-        situation,
-        remote: None,
-        again,
-        with_look: false,
-    })
+    Step::Requeue(Requeue::new(situation).until(again))
 }
 
 /// A look that begins at or after a moment.
@@ -126,10 +145,5 @@ pub(super) fn look(not_before: Timestamp, proof: Proof) -> Step {
 
 /// Nothing to do before a backoff ends.
 pub(super) fn requeue_at(next: Timestamp) -> Step {
-    Step::Requeue(Requeue {
-        situation: Situation::unchanged(),
-        remote: None,
-        again: Some(next),
-        with_look: false,
-    })
+    Step::Requeue(Requeue::new(Situation::unchanged()).until(next))
 }

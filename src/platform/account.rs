@@ -1,4 +1,5 @@
-//! The account that one credential means at one project, and whom the cloud counts its calls for. Values only.
+//! The account that one credential means at one project, whom the cloud counts its calls for, and how either is shown: never by a secret.
+//! Makes no call.
 
 use std::fmt;
 use std::sync::Arc;

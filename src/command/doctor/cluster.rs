@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::operators::InstalledOperator;
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
-use crate::cluster::lease::holder::{self, Holding, WantedLeases};
+use crate::cluster::lease::liveness::{self, Holding, WantedLeases};
 use crate::command::output::tell;
 
 pub(super) async fn server(client: &Client, address: &str) -> Finding {
@@ -61,7 +61,7 @@ async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
         namespace: Some(namespace),
         name: Some(name),
     };
-    let held = holder::find(client, wanted, |held| {
+    let held = liveness::find(client, wanted, |held| {
         tell(&format!(
             "watching the Lease {namespace}/{name}, for up to {:?}",
             held.duration

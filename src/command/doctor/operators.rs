@@ -7,7 +7,7 @@ use std::path::Path;
 use kube::Client;
 
 use super::finding::Finding;
-use crate::cluster::installed::{self, Installed};
+use crate::cluster::operator_deployments::{self, Installed};
 use crate::cluster::rights::RightsSubject;
 use crate::config::elsewhere::run_elsewhere;
 use crate::config::{self, Command, RunConfig};
@@ -97,7 +97,7 @@ pub(super) async fn find(
     namespace: Option<&str>,
     release: Option<&str>,
 ) -> (Vec<InstalledOperator>, Vec<Finding>) {
-    let found = match installed::find(client).await {
+    let found = match operator_deployments::find(client).await {
         Ok(found) => found,
         Err(error) => {
             if let Some(operator) = InstalledOperator::here(client) {

@@ -17,7 +17,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, PlanSettings, SignKeyState};
 use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::observe;
-use crate::plan::step::{Look, Proof, Requeue};
+use crate::plan::step::{Look, Proof, Step};
 use crate::platform::account::Account;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::Lane;
@@ -103,7 +103,11 @@ impl<'a> DryRun<'a> {
     }
 
     /// That this would be done to this callback, with what it changes.
-    async fn predict(&mut self, action: PredictedAction, id: Option<String>) -> DryRunStep {
+    async fn predict(
+        &mut self,
+        action: PredictedAction,
+        id: Option<String>,
+    ) -> Result<Prediction, ClusterError> {
         if self.facts.observed == Observed::Unasked {
             let not_before = self.facts.now;
             let proof = Proof::Presence;
@@ -117,12 +121,12 @@ impl<'a> DryRun<'a> {
                 Vec::new()
             }
         };
-        Ok(Some(Prediction {
+        Ok(Prediction {
             action,
             id,
             changes,
             message: None,
-        }))
+        })
     }
 
     /// From what the cloud holds to what it would.
@@ -254,95 +258,62 @@ impl Interpreter for DryRun<'_> {
         Prediction::unknown("There is no end to it.".to_owned())
     }
 
-    async fn read_secrets(&mut self) -> DryRunStep {
-        Ok(self.enter().await?.map(Prediction::unknown))
-    }
-
-    async fn look(&mut self, look: Look) -> DryRunStep {
-        if look.not_before > self.now() {
-            return Ok(Some(Prediction::unknown(format!(
-                "What came of the last change is not known before {}.",
-                look.not_before
-            ))));
-        }
-        self.look_at_place(look).await;
-        Ok(None)
-    }
-
-    async fn get_by_id(&mut self) -> DryRunStep {
-        if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
-            self.facts.shown = self.ground.cloud.get_by_id(account, id).await;
-        }
-        Ok(None)
-    }
-
-    async fn read_crd(&mut self) -> DryRunStep {
-        self.facts.definition = CrdPresence::Stays;
-        Ok(None)
-    }
-
-    async fn add_finalizer(&mut self) -> DryRunStep {
-        self.facts.object.finalizer = true;
-        self.facts.object.has_record = true;
-        Ok(None)
-    }
-
-    async fn remove_finalizer(&mut self) -> DryRunStep {
-        self.facts.object.finalizer = false;
-        Ok(None)
-    }
-
-    async fn create(&mut self) -> DryRunStep {
-        self.predict(PredictedAction::Create, None).await
-    }
-
-    async fn update(&mut self, id: &str, _: Option<String>) -> DryRunStep {
-        self.predict(PredictedAction::Update, Some(id.to_owned()))
-            .await
-    }
-
-    async fn delete(&mut self, id: &str) -> DryRunStep {
-        self.predict(PredictedAction::Delete, Some(id.to_owned()))
-            .await
-    }
-
-    /// A row of a create whose outcome was not known: it is ours already.
-    async fn claim(&mut self, row: Row) -> DryRunStep {
-        let action = if self.changes().is_empty() {
-            PredictedAction::None
-        } else {
-            PredictedAction::Update
+    async fn perform(&mut self, step: Step) -> DryRunStep {
+        let (action, id) = match step {
+            Step::ReadSecrets => return Ok(self.enter().await?.map(Prediction::unknown)),
+            Step::Look(look) => {
+                if look.not_before > self.now() {
+                    return Ok(Some(Prediction::unknown(format!(
+                        "What came of the last change is not known before {}.",
+                        look.not_before
+                    ))));
+                }
+                self.look_at_place(look).await;
+                return Ok(None);
+            }
+            Step::GetById => {
+                if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
+                    self.facts.shown = self.ground.cloud.get_by_id(account, id).await;
+                }
+                return Ok(None);
+            }
+            Step::ReadCrd => {
+                self.facts.definition = CrdPresence::Stays;
+                return Ok(None);
+            }
+            Step::AddFinalizer => {
+                self.facts.object.finalizer = true;
+                self.facts.object.has_record = true;
+                return Ok(None);
+            }
+            Step::RemoveFinalizer => {
+                self.facts.object.finalizer = false;
+                return Ok(None);
+            }
+            Step::Disown { id, .. } => {
+                self.facts.status.callback_id.take_if(|held| *held == id);
+                return Ok(None);
+            }
+            Step::ReportFailure(failure) | Step::ReportSweepFailure(failure) => {
+                return Ok(Some(Prediction::unknown(told(&failure))));
+            }
+            Step::Requeue(rest) => {
+                return Ok(Some(Prediction {
+                    action: PredictedAction::None,
+                    id: self.facts.id().map(str::to_owned),
+                    changes: Vec::new(),
+                    message: Some(rest.situation.message).filter(|message| !message.is_empty()),
+                }));
+            }
+            Step::Create => (PredictedAction::Create, None),
+            Step::Update { id, .. } => (PredictedAction::Update, Some(id)),
+            Step::Delete { id } => (PredictedAction::Delete, Some(id)),
+            // A row of a create whose outcome was not known: it is ours already.
+            Step::Claim(row) if self.changes().is_empty() => (PredictedAction::None, Some(row.id)),
+            Step::Claim(row) => (PredictedAction::Update, Some(row.id)),
+            Step::Adopt(row) => (PredictedAction::Adopt, Some(row.id)),
+            Step::Release { .. } => (PredictedAction::None, None),
         };
-        self.predict(action, Some(row.id)).await
-    }
-
-    async fn adopt(&mut self, row: Row) -> DryRunStep {
-        self.predict(PredictedAction::Adopt, Some(row.id)).await
-    }
-
-    async fn disown(&mut self, id: &str, _: &str) -> DryRunStep {
-        self.facts.status.callback_id.take_if(|held| held == id);
-        Ok(None)
-    }
-
-    async fn release(&mut self, _: Option<String>) -> DryRunStep {
-        self.predict(PredictedAction::None, None).await
-    }
-
-    async fn report_failure(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(told(failure))))
-    }
-
-    async fn report_sweep_failure(&mut self, failure: &Failure) -> DryRunStep {
-        Ok(Some(Prediction::unknown(told(failure))))
-    }
-
-    async fn requeue(&mut self, rest: Requeue) -> DryRunStep {
-        Ok(Some(Prediction {
-            action: PredictedAction::None,
-            id: self.facts.id().map(str::to_owned),
-            changes: Vec::new(),
-            message: Some(rest.situation.message).filter(|message| !message.is_empty()),
-        }))
+        self.predict(action, id).await.map(Some)
     }
 }

@@ -25,7 +25,7 @@ use crate::plan::facts::{
 use crate::plan::outcome;
 use crate::plan::outcome::{Receipt, release};
 use crate::plan::step::decide::decide;
-use crate::plan::step::{Requeue, Step, maintain};
+use crate::plan::step::{Requeue, Step, drift};
 use crate::terms::failure::{Class, Failure, Operation};
 use crate::terms::target::Target;
 
@@ -347,8 +347,8 @@ proptest! {
         let mut facts = facts(&object, &around);
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
-        maintain::needs_decision(&before, None, &rows);
-        maintain::looks_count_from(ledger::last_write(&before), SETTINGS.settle_time);
+        drift::needs_decision(&before, None, &rows);
+        drift::looks_count_from(ledger::last_write(&before), None, SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

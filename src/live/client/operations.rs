@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::{Client, CreatePermit, call::ApiCall, payload::Payload};
 use crate::live::answer::{Answer, Page};
 use crate::live::wire;
+use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
 use crate::platform::failures;
@@ -118,6 +119,15 @@ impl Client {
             wire::parse_row(&response.body, id, secrets)
         })
         .await
+    }
+
+    /// The same, as the decisions take it.
+    pub async fn get_by_id(&self, token: Token, account: &Account, id: &str) -> GetResult {
+        match self.get(token, account, id).await {
+            Ok(answer) => GetResult::Row(answer.value),
+            Err(failure) if failure.class == Class::Gone => GetResult::Gone,
+            Err(failure) => GetResult::Unknown(failure),
+        }
     }
 
     /// `GET /record/callbacks`: one page, of one ingest domain or of all.

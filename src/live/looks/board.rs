@@ -1,4 +1,5 @@
-//! Who looks for what: the looks that wait for their token, and those under way. Nothing here waits; the lock around it is held for moments.
+//! Who looks for what: the looks that are lined up for their token, and those under way. No function here is async, and none is called
+//! without the lock around the board, which is held for moments; who waits for a look awaits what these functions give.
 
 use std::collections::{BTreeSet, HashMap};
 

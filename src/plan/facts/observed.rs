@@ -1,9 +1,12 @@
 //! What was seen of an object's callback at the cloud. Values only.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::facts::row::Row;
 use crate::terms::failure::Failure;
+
+/// How old a look may be that a create relies on.
+pub const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// What lies at the object's place. *Absent* and *could not ask* are different things.
 #[derive(Debug, Clone, PartialEq)]

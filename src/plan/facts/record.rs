@@ -6,15 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::facts::content::Content;
-use crate::plan::facts::row::Row;
 use crate::plan::facts::time::shifted;
 use crate::terms::target::Target;
 
-/// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
-/// `Date` headers may be dated by two clocks.
-const OLDER: SignedDuration = SignedDuration::from_secs(60);
-/// A row younger than the newest attempt by more than this was made by somebody else.
-const YOUNGER: SignedDuration = SignedDuration::from_mins(10);
 /// How many attempts a record keeps: the first and the newest.
 const KEPT: usize = 8;
 /// The longest record that this program writes, in bytes: a URL has up to 2,048 characters of up to 4 bytes.
@@ -26,22 +20,9 @@ pub struct Record {
     /// UID of the object it was written for; a copied manifest carries a foreign one.
     pub uid: String,
     /// Where the attempts went.
-    pub target: RecordTarget,
+    pub target: Target,
     /// Oldest first. Never empty in a record that we wrote.
     pub attempts: Vec<Attempt>,
-}
-
-/// Region, project and address of the attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecordTarget {
-    /// Region.
-    pub region: String,
-    /// Project id.
-    #[serde(rename = "projectID")]
-    pub project_id: String,
-    /// Base URL.
-    pub endpoint: String,
 }
 
 /// One POST that was sent or may have been.
@@ -86,7 +67,7 @@ impl Record {
     pub fn new(uid: &str, target: &Target, attempt: Attempt) -> Self {
         Self {
             uid: uid.to_owned(),
-            target: target.into(),
+            target: target.clone(),
             attempts: vec![attempt],
         }
     }
@@ -142,51 +123,11 @@ impl Record {
     pub fn has_several_attempts(&self) -> bool {
         self.attempts.len() > 1
     }
-
-    /// The newest attempt that could have made this row: equal content, and an age that fits. No row tells its key: that is known
-    /// only where all that could have made it sent the same.
-    pub fn attempt_that_made(&self, row: &Row) -> Option<Attempt> {
-        let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
-        let fits = row.create_time.is_none_or(|made| {
-            made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
-        });
-        let mut authors = self
-            .attempts
-            .iter()
-            .rev()
-            .filter(|attempt| fits && row.holds(&attempt.content));
-        let mut author = authors.next()?.clone();
-        if authors.any(|other| other.key_digest != author.key_digest) {
-            author.key_digest = None;
-        }
-        Some(author)
-    }
-}
-
-impl From<&Target> for RecordTarget {
-    fn from(target: &Target) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
-    }
-}
-
-impl From<&RecordTarget> for Target {
-    fn from(target: &RecordTarget) -> Self {
-        Self {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            endpoint: target.endpoint.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::facts::content::ReportedContent;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -217,59 +158,13 @@ mod tests {
         Record::new("uid", &target, first).appended(second)
     }
 
-    fn row(made: Option<i64>, url: Option<&str>) -> Row {
-        Row {
-            id: "id".to_owned(),
-            place: crate::plan::facts::place::Place::new("push.example.com", "live"),
-            content: ReportedContent {
-                url: url.map(str::to_owned),
-                ..ReportedContent::default()
-            },
-            create_time: made.map(at),
-            update_time: None,
-        }
-    }
-
-    /// The attempt that may have made such a row.
-    fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
-        let attempt = record().attempt_that_made(&row(made, url));
-        attempt.map(|attempt| attempt.id)
-    }
-
     #[test]
-    fn a_row_is_of_an_attempt_whose_values_it_holds() {
-        let made = Some(1050);
-        let first = author(made, Some("https://HOOKS.example.com/a"));
-        assert_eq!(first.as_deref(), Some("first"));
-        assert_eq!(author(made, Some("https://hooks.example.com/c")), None);
-        assert_eq!(author(made, Some("")), None, "nobody sent no URL");
-        let lacking = author(made, None);
-        assert_eq!(lacking.as_deref(), Some("second"), "it lacks the field");
-    }
-
-    #[test]
-    fn a_row_is_not_older_than_the_first_attempt_nor_much_younger_than_the_newest() {
-        let url = Some("https://hooks.example.com/a");
-        for (made, fits) in [
-            (Some(939), false),
-            (Some(940), true),
-            (Some(1700), true),
-            (Some(1701), false),
-            (None, true),
-        ] {
-            assert_eq!(author(made, url).is_some(), fits, "{made:?}");
-        }
-    }
-
-    #[test]
-    fn a_record_from_the_ends_of_time_can_be_asked() {
+    fn a_record_from_the_ends_of_time_says_when_to_look() {
         for end in [Timestamp::MIN, Timestamp::MAX] {
             let mut record = record();
             for attempt in &mut record.attempts {
                 attempt.at = end;
             }
-            assert_eq!(record.attempt_that_made(&row(Some(1050), None)), None);
-            assert!(record.attempt_that_made(&row(None, None)).is_some());
             assert!(record.next_look(end) >= end);
         }
     }

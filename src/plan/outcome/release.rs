@@ -10,12 +10,7 @@ use crate::plan::step::situation::Situation;
 pub fn after_release(facts: &Facts) -> Status {
     let mut status = facts.status.clone();
     status.callback_id = None;
-    status.closed_operation = facts
-        .record
-        .as_ref()
-        .and_then(|r| r.newest())
-        .map(|newest| newest.id.clone())
-        .or(status.closed_operation);
+    status.closed_operation = facts.newest_attempt_id().or(status.closed_operation);
     status.next_attempt_time = None;
     finish(facts, status, &delete::released(facts))
 }

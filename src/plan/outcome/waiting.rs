@@ -9,7 +9,7 @@ use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{Facts, GetResult, Observed, ledger};
-use crate::plan::step::maintain::{self, Standing};
+use crate::plan::step::drift::{Standing, standing};
 use crate::plan::step::situation::{Situation, Stage};
 
 /// The object waits for its turn.
@@ -51,8 +51,8 @@ pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
 fn is_seen_otherwise(facts: &Facts) -> bool {
     let differs = |row: &Row| {
         let desired = facts.desired.as_ref();
-        let standing = desired.map(|desired| maintain::standing(facts, desired, row));
-        !matches!(standing, Ok(Standing::Held | Standing::Normalized))
+        let seen = desired.map(|desired| standing(facts, desired, row));
+        !matches!(seen, Ok(Standing::Held | Standing::Normalized))
     };
     match &facts.observed {
         _ if facts.shown == GetResult::Gone => true,

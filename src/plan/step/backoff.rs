@@ -60,6 +60,7 @@ pub(in crate::plan) fn first(class: Class, seed: &str) -> Duration {
     lengthened(range(class).0, 1, seed) + RESOLUTION
 }
 
+/// Doubled with each failure. Often enough for each class to come to its longest pause, and not so often that the shift overflows.
 fn doubled(first: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(16))
 }
@@ -83,6 +84,8 @@ fn range(class: Class) -> (Duration, Duration) {
 
 /// `delay` lengthened by 0 to 20 %, by a hash of the seed, so that many objects that failed together do not come back together.
 pub fn lengthened(delay: Duration, salt: u32, seed: &str) -> Duration {
+    // FNV-1a: no hasher of the standard library promises to give the same in every version of it, and a pause is to be the same whenever
+    // it is worked out, so that what a status announces and what is waited for agree.
     let hash = seed
         .bytes()
         .chain(salt.to_le_bytes())

@@ -6,6 +6,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed};
+use crate::plan::step::open_record::next_look_for;
 use crate::plan::step::preconditions::{
     backoff, endpoint_changed, other_target, requeue_ambiguous, requeue_without_access,
     target_changed, target_changed_address, unusable,
@@ -14,6 +15,9 @@ use crate::plan::step::settled::stage_while_suspended;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look, requeue, requeue_at};
 use crate::terms::target::Target;
+
+/// When it is asked again whether the product is being uninstalled, where that is not known or is so.
+pub const CRD_SOON: Duration = Duration::from_secs(30);
 
 /// The next step.
 pub(in crate::plan) fn decide(facts: &Facts) -> Step {
@@ -68,12 +72,8 @@ fn cannot_know(facts: &Facts, problem: &str) -> Step {
         "The delete waits, since it can't be known whether the product is being uninstalled (then the callback would stay): {problem}"
     );
     let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
-    Step::Requeue(Requeue {
-        situation: situation.with_release_hint(facts),
-        remote: None,
-        again: Some(later(facts.now, Duration::from_secs(30))),
-        with_look: false,
-    })
+    let rest = Requeue::new(situation.with_release_hint(facts));
+    Step::Requeue(rest.until(later(facts.now, CRD_SOON)))
 }
 
 /// What the delete waits for, if a human has to do something.
@@ -156,17 +156,11 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
         }
         _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let settled = later(settled_at, Duration::from_millis(1));
-            let again = record.next_look(facts.now).min(settled);
+            let again = next_look_for(facts, record, settled_at);
             let message = "It is not known whether the newest create happened: the object goes when what it made is deleted, or nothing shows after the settle time.";
             let situation =
                 Situation::new(Reason::OutcomeUnknown, Stage::Progressing, message).at(settled_at);
-            Step::Requeue(Requeue {
-                situation,
-                remote: None,
-                again: Some(again),
-                with_look: false,
-            })
+            Step::Requeue(Requeue::new(situation).until(again))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rows at an object's place: which of them is ours, and what becomes of one that is not. Pure.
+//! What becomes of rows at an object's place that are not its own. Pure; whose they are is `ownership`'s.
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
@@ -7,15 +7,6 @@ use crate::plan::step::backoff::next_look;
 use crate::plan::step::preconditions::wait_for_lists;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Step, requeue};
-
-/// The row that is ours: the recorded id, else the oldest that an attempt made.
-pub fn own_row(facts: &Facts) -> Option<&Row> {
-    let rows = facts.observed.rows();
-    let recorded = rows
-        .iter()
-        .find(|row| facts.id() == Some(row.id.as_str()) && facts.is_ours(row));
-    recorded.or_else(|| rows.iter().find(|row| facts.is_ours(row)))
-}
 
 /// A row lies at our place that is not ours: the policy decides.
 pub(in crate::plan) fn decide_foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {

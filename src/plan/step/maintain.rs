@@ -1,81 +1,21 @@
-//! The decision for an object whose callback is known by id: keep the cloud equal to the spec. Pure; it never creates without a look.
+//! The decision for an object whose callback is known by id: keep the cloud equal to the spec. Pure; it never creates before a look and
+//! a GET by id have shown that the callback is gone.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::api::status::Status;
-use crate::plan::facts::conditions::ConditionStatus;
-use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference, ledger};
-use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference};
+use crate::plan::ownership::rows::OtherRows;
+use crate::plan::step::drift::{Standing, changed_after, is_known, look_counts_at, standing};
+use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
-use crate::plan::step::settled::{
-    is_as_sent, is_remembered, must_recheck, plans_update, recheck_at,
-};
+use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, recheck_at};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{FRESH, Proof, Requeue, Step, contention, look, requeue};
+use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
 use crate::terms::target::Target;
-
-/// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
-const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
-/// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
-const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
-
-/// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
-/// `baseline` is the `update_time` that was first seen after our last write.
-pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
-    let unknown = conditions::ready_status(status) == Some(ConditionStatus::Unknown);
-    if unknown || ledger::shows_failed_look(status) {
-        return true;
-    }
-    let (Some(remote), [row]) = (&status.remote, rows) else {
-        return status.remote.is_some() || !rows.is_empty();
-    };
-    let keyed = status
-        .sent
-        .as_ref()
-        .is_some_and(|sent| sent.key_digest.is_some());
-    let last_write = ledger::last_write(status);
-    plans_update(status)
-        || !row.is_same(remote)
-        || (keyed && is_rewritten(status, last_write, baseline, row))
-}
-
-/// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
-/// may date what we compare, so the first time seen after our own write is what counts, if it can be that write's.
-fn is_rewritten(
-    status: &Status,
-    last_write: Option<Timestamp>,
-    baseline: Option<Timestamp>,
-    row: &Row,
-) -> bool {
-    let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
-        return false;
-    };
-    let told = status.remote.as_ref();
-    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
-    let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
-    match told.or(baseline).filter(may_be_ours) {
-        Some(baseline) => changed > baseline,
-        None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
-    }
-}
-
-/// The baseline that a row gives which is the first seen after our last write. One that says something else than that write left may be
-/// what was there before it: a list may lag.
-pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
-    let ours = last_write?;
-    let remembered = status.remote.as_ref();
-    let told =
-        remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
-    row.update_time
-        .filter(|_| told.is_none_or(|told| row.is_same(told)))
-        .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
-}
 
 /// The next step.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
@@ -141,18 +81,20 @@ pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Ste
     } else {
         available(facts, desired)
     };
-    Step::Requeue(Requeue {
-        situation,
-        remote: None,
-        again: recheck_at(facts),
-        with_look: false,
-    })
+    Step::Requeue(Requeue::new(situation).until(recheck_at(facts)))
 }
 
 /// The recorded row was seen.
 fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
-    if let Some(step) = judge_other_rows(facts, row) {
-        return step;
+    // Other rows at the same place: provably ours they go, else a human must know.
+    match facts.rows_beside(row) {
+        OtherRows::None => {}
+        OtherRows::Ours(other) => {
+            return Step::Delete {
+                id: other.id.clone(),
+            };
+        }
+        OtherRows::Foreign => return report_several(facts, facts.observed.rows()),
     }
     let known = is_known(facts, row);
     let news = Some(row).filter(|_| !known);
@@ -171,50 +113,6 @@ fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
 }
 
-/// How a row of ours stands to the spec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plan) enum Standing {
-    /// Spec or key are not those that were sent last.
-    Unsent,
-    /// It says what the spec says.
-    Held,
-    /// It is what the cloud made of our own write.
-    Normalized,
-    /// Somebody else wrote it.
-    Different,
-}
-
-/// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
-pub(in crate::plan) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing {
-    let was_sent = facts.status.sent.is_some();
-    if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
-        return Standing::Unsent;
-    }
-    let holds = row.reports(&desired.content) && row.place == desired.place;
-    let rewritten =
-        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
-    match (holds, is_known(facts, row)) {
-        (true, _) if !rewritten => Standing::Held,
-        (false, _) if !was_sent => Standing::Unsent,
-        (false, true) => Standing::Normalized,
-        (false, false) if is_answer(facts, row) => Standing::Normalized,
-        _ => Standing::Different,
-    }
-}
-
-/// Whether the row is as the status remembers it.
-fn is_known(facts: &Facts, row: &Row) -> bool {
-    let remote = facts.status.remote.as_ref();
-    remote.is_some_and(|remote| row.is_same(remote))
-}
-
-/// Whether the row is what the cloud made of our last write, whose answer had no body.
-fn is_answer(facts: &Facts, row: &Row) -> bool {
-    let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
-    let untold = remembered == Some(ReportedContent::default());
-    untold && !changed_after(facts, row)
-}
-
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let counts_at = look_counts_at(facts);
@@ -223,12 +121,8 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
     if let Some(next) = contention::backoff_until(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
-        return Step::Requeue(Requeue {
-            situation: contention::contended(&row.id).at(next),
-            remote: None,
-            again: Some(next),
-            with_look: false,
-        });
+        let situation = contention::contended(&row.id).at(next);
+        return Step::Requeue(Requeue::new(situation).until(next));
     }
     let told = difference::describe(&difference::between(&row.reported(), &desired.content));
     let told = if told.is_empty() {
@@ -257,7 +151,7 @@ fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
         (GetResult::Unasked, _) => Step::GetById,
         (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
         (GetResult::Row(row), _) => decide_by_row(facts, desired, row),
-        (GetResult::Gone, seen) => match (own_row(facts), seen) {
+        (GetResult::Gone, seen) => match (facts.own_row(), seen) {
             // An earlier attempt came to something after all.
             (Some(row), _) => Step::Claim(row.clone()),
             (None, Observed::Present { row, .. }) => decide_foreign(facts, desired, row),
@@ -284,32 +178,6 @@ fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step 
     step
 }
 
-/// Other rows at the same place: provably ours they go, else a human must know.
-pub(in crate::plan) fn judge_other_rows(facts: &Facts, kept: &Row) -> Option<Step> {
-    let rows = facts.observed.rows();
-    let extra: Vec<&Row> = rows
-        .iter()
-        .filter(|row| row.id != kept.id && !facts.deleted.contains(&row.id))
-        .collect();
-    if let Some(ours) = extra.iter().find(|row| facts.is_ours(row)) {
-        return Some(Step::Delete {
-            id: ours.id.clone(),
-        });
-    }
-    (!extra.is_empty()).then(|| report_several(facts, rows))
-}
-
-/// From when on a look counts against our own last write.
-pub fn looks_count_from(last_write: Option<Timestamp>, settle_time: Duration) -> Timestamp {
-    last_write.map_or(Timestamp::MIN, |at| later(at, settle_time))
-}
-
-/// From when on a look counts against what was last written, as the status tells it and as this process knows it.
-fn look_counts_at(facts: &Facts) -> Timestamp {
-    let settle_time = facts.settings.settle_time;
-    looks_count_from(facts.last_write, settle_time).max(looks_count_from(facts.wrote, settle_time))
-}
-
 /// A look came too soon after our own write: look again when it counts.
 fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     if facts.now >= moment {
@@ -318,17 +186,9 @@ fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     // However a clock stands: once the settle time is over here, it is worth a look.
     let latest = later(facts.now, facts.settings.settle_time);
     Step::Requeue(Requeue {
-        situation: Situation::unchanged(),
-        remote: None,
-        again: Some(moment.min(latest)),
         with_look: true,
+        ..Requeue::new(Situation::unchanged()).until(moment.min(latest))
     })
-}
-
-/// Whether the row says that it was changed later than our last write was answered.
-fn changed_after(facts: &Facts, row: &Row) -> bool {
-    let times = row.update_time.zip(facts.last_write);
-    times.is_some_and(|(changed, ours)| changed > ours)
 }
 
 /// The cloud holds the spec.
@@ -385,10 +245,7 @@ pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
 /// Settled, by what was seen, unless something else keeps rewriting it.
 fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
     let again = recheck_at(facts).into_iter().chain(contention::end(facts));
-    Step::Requeue(Requeue {
-        situation: contention::unless_contended(facts, situation),
-        remote: remote.cloned(),
-        again: again.min(),
-        with_look: false,
-    })
+    let situation = contention::unless_contended(facts, situation);
+    let rest = Requeue::new(situation).with_row(remote);
+    Step::Requeue(rest.until(again.min()))
 }

@@ -3,21 +3,20 @@
 
 use jiff::SignedDuration;
 
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{
     CloudAccess, Desired, Facts, Observed, OtherOwner, SignKeyState, conditions,
 };
-use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{
     backoff, backoff_of_hidden, other_target, requeue_ambiguous, requeue_without_access,
     target_changed, unusable, wait_for_lists,
 };
 use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{
-    FRESH, Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at,
-};
+use crate::plan::step::{Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at};
 use crate::terms::target::Target;
 
 /// The next step: preconditions first, then what the record and the status know, then what a look shows.
@@ -110,13 +109,10 @@ fn report_duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
     let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
-    Step::Requeue(Requeue {
-        situation: Situation::duplicate(facts, rival, young_until),
-        remote: None,
-        // A record's reservation ends by time, which wakes nobody.
-        again: again.or(rival.id.is_none().then_some(next)),
-        with_look: false,
-    })
+    // A record's reservation ends by time, which wakes nobody.
+    let again = again.or(rival.id.is_none().then_some(next));
+    let situation = Situation::duplicate(facts, rival, young_until);
+    Step::Requeue(Requeue::new(situation).until(again))
 }
 
 /// What the sign key forbids, if anything.
@@ -141,7 +137,7 @@ fn key_missing(problem: &str) -> Situation {
 
 /// No id and nothing open: the first create, or the next one after a rejection.
 fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
-    if let Some(row) = own_row(facts) {
+    if let Some(row) = facts.own_row() {
         return Step::Claim(row.clone());
     }
     // What was seen in the way may have gone: a conflict is over only by a look of its own.

@@ -6,13 +6,14 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
 };
-use crate::plan::step::maintain::Standing;
+use crate::plan::ownership::rows::OtherRows;
+use crate::plan::step::drift::Standing;
 use crate::plan::step::preconditions::{
     other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
 };
 use crate::plan::step::settled::{UPDATE, is_key_as_sent};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Proof, Requeue, Step, look, maintain, requeue};
+use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
 /// The next step. Never one that changes the cloud.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -60,12 +61,8 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
                 plan.action
             );
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
-            Step::Requeue(Requeue {
-                situation,
-                remote: row.filter(|_| facts.status.sent.is_none()).cloned(),
-                again: None,
-                with_look: false,
-            })
+            let news = row.filter(|_| facts.status.sent.is_none());
+            Step::Requeue(Requeue::new(situation).with_row(news))
         }
     }
 }
@@ -106,7 +103,7 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
 
 /// How the recorded callback stands to the spec; of another row only its values can be known.
 fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Option<Standing> {
-    (facts.id() == Some(row.id.as_str())).then(|| maintain::standing(facts, desired, row))
+    (facts.id() == Some(row.id.as_str())).then(|| drift::standing(facts, desired, row))
 }
 
 /// Whether the cloud holds the spec, as far as can be seen.
@@ -148,10 +145,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
         None => !differences.is_empty(),
     };
-    let in_conflict = matches!(
-        maintain::judge_other_rows(facts, row),
-        Some(Step::Requeue(_))
-    );
+    let in_conflict = facts.rows_beside(row) == OtherRows::Foreign;
     let word = if ours && is_changed && owner.is_none() && !in_conflict {
         UPDATE
     } else if !ours && may_adopt {

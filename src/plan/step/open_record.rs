@@ -8,7 +8,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, conditions, ledger};
-use crate::plan::step::foreign::{decide_foreign, own_row, report_several};
+use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::backoff_of_change;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look};
@@ -20,7 +20,7 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(row) = own_row(facts) {
+    if let Some(row) = facts.own_row() {
         return Step::Claim(row.clone());
     }
     match &facts.observed {
@@ -42,9 +42,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
             look(settled_at, Proof::Absence)
         }
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let settled = later(settled_at, Duration::from_millis(1));
-            let again = record.next_look(facts.now).min(settled);
-            wait(facts, settled_at, again)
+            wait(facts, settled_at, next_look_for(facts, record, settled_at))
         }
     }
 }
@@ -57,13 +55,20 @@ fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
     (newest.at <= facts.now && facts.now < first).then_some(first)
 }
 
+/// When to look again for what the newest attempt may still make: once the settle time is over at the latest. A millisecond more than that,
+/// to which the times of a status and of a timer are kept: who comes back just before that moment can decide nothing.
+pub(in crate::plan) fn next_look_for(
+    facts: &Facts,
+    record: &Record,
+    settled_at: Timestamp,
+) -> Timestamp {
+    let settled = later(settled_at, Duration::from_millis(1));
+    record.next_look(facts.now).min(settled)
+}
+
 fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
-    Step::Requeue(Requeue {
-        situation: waits_for_settling(facts, settled_at),
-        remote: None,
-        again: Some(again),
-        with_look: false,
-    })
+    let situation = waits_for_settling(facts, settled_at);
+    Step::Requeue(Requeue::new(situation).until(again))
 }
 
 /// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.

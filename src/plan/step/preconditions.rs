@@ -52,12 +52,7 @@ pub fn unread_secrets(facts: &Facts, names: &[String], problem: &str) -> Requeue
         "What the Secrets hold that the spec names ({}) is not known, and asked again every few seconds: {problem}",
         names.join(", ")
     );
-    Requeue {
-        situation: missing(facts, &message),
-        remote: None,
-        again: None,
-        with_look: false,
-    }
+    Requeue::new(missing(facts, &message))
 }
 
 /// It could not be found out where to call, or as whom.
@@ -73,27 +68,22 @@ pub fn recorded_target(facts: &Facts) -> Option<Target> {
         .as_ref()
         .filter(|_| facts.id().is_some());
     recorded
-        .map(|t| Target {
-            region: t.region.clone(),
-            project_id: t.project_id.clone(),
-            endpoint: t.endpoint.clone(),
-        })
-        .or_else(|| {
-            facts
-                .claiming_record()
-                .map(|record| (&record.target).into())
-        })
+        .map(Target::from)
+        .or_else(|| attempted_target(facts))
+}
+
+/// Where creates went that may have made something.
+fn attempted_target(facts: &Facts) -> Option<Target> {
+    let record = facts.claiming_record();
+    record.map(|record| record.target.clone())
 }
 
 /// Where the object's callback is, or may be, if that is not the project of this target: what is recorded counts, and the record
 /// of a create whose outcome is not known.
 pub(in crate::plan) fn other_target(facts: &Facts, target: &Target) -> Option<Target> {
-    let recorded = recorded_target(facts).into_iter();
-    let attempted = facts
-        .claiming_record()
-        .map(|record| (&record.target).into());
-    recorded
-        .chain(attempted)
+    recorded_target(facts)
+        .into_iter()
+        .chain(attempted_target(facts))
         .find(|home| !home.same_project(target))
 }
 
@@ -140,12 +130,8 @@ pub(in crate::plan) fn target_changed_address(facts: &Facts, target: &Target) ->
 pub(in crate::plan) fn wait_for_lists(facts: &Facts, reason: Reason) -> Step {
     let message = "Another RecordingCallback may own this domain and app: the objects of a namespace that the operator serves are not listed yet. \
                    Its log and /readyz name that namespace.";
-    Step::Requeue(Requeue {
-        situation: Situation::new(reason, Stage::Progressing, message),
-        remote: None,
-        again: Some(later(facts.now, LISTED_SOON)),
-        with_look: false,
-    })
+    let situation = Situation::new(reason, Stage::Progressing, message);
+    Step::Requeue(Requeue::new(situation).until(later(facts.now, LISTED_SOON)))
 }
 
 /// When a running backoff ends, unless something changed or somebody asked. An object that never failed only told when its

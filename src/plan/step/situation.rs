@@ -1,4 +1,5 @@
-//! How things are with an object, in the words that its conditions will use. Values only; `plan::outcome` puts them into a status.
+//! How things are with an object, in the words that its conditions will use: a reason, a sentence, and what that means for Ready. Also
+//! which of these a failure gives, and whether it stalls. Pure; `plan::outcome` puts them into a status.
 
 use jiff::Timestamp;
 
@@ -6,6 +7,9 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{Facts, OtherOwner, ledger};
 use crate::terms::failure::{Class, Failure};
+
+/// So many rejections of the same kind in a row may mean that it takes a person.
+const STALLED_AFTER: i64 = 5;
 
 /// One sentence about an object, and what it means for the three conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,9 +193,9 @@ fn capitalised(text: &str) -> String {
         .collect()
 }
 
-/// Whether the same rejection came 5 times, and for as long as a stalled object takes. The ledger counts the past ones.
+/// Whether the same rejection came that often, and for as long as a stalled object takes. The ledger counts those before this one.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
     ledger::count_repeats(&facts.status, failure).is_some_and(|(count, since)| {
-        count >= 4 && facts.now >= later(since, facts.settings.stall_after)
+        count + 1 >= STALLED_AFTER && facts.now >= later(since, facts.settings.stall_after)
     })
 }

@@ -16,7 +16,7 @@ use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::backoff;
 use crate::plan::step::decide::decide;
-use crate::plan::step::maintain;
+use crate::plan::step::drift;
 use crate::plan::step::{Requeue, Step};
 use crate::terms::failure::Class;
 use crate::terms::target::Target;
@@ -334,16 +334,16 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
         update_time: Some(later(ours, Duration::from_secs(secs))),
         ..row.clone()
     };
-    let is_news = |baseline, secs| maintain::needs_decision(&status, baseline, &[at(secs)]);
+    let is_news = |baseline, secs| drift::needs_decision(&status, baseline, &[at(secs)]);
     assert!(!is_news(None, 40), "two clocks");
     assert!(is_news(None, 120), "no clock is so wrong");
-    let baseline = maintain::baseline(Some(ours), &status, &at(40));
+    let baseline = drift::baseline(Some(ours), &status, &at(40));
     assert!(!is_news(baseline, 40));
     assert!(is_news(baseline, 41), "somebody wrote it since");
-    assert_eq!(maintain::baseline(Some(ours), &status, &at(120)), None);
+    assert_eq!(drift::baseline(Some(ours), &status, &at(120)), None);
     let mut before = at(0);
     before.content.url = Some("https://hooks.example.com/before".to_owned());
-    let baseline = maintain::baseline(Some(ours), &status, &before);
+    let baseline = drift::baseline(Some(ours), &status, &before);
     assert_eq!(
         baseline, None,
         "a list that lags shows what was there before"

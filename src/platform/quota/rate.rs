@@ -29,7 +29,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// A rate that has one token now. The burst is 10 at the cloud's own scale, and less where fewer calls are allowed.
+    /// A rate that has one token now. The burst is 10 at the 270 calls a minute that fit under the cloud's own limit of 300 (with the burst
+    /// no minute has more than 280), and less where fewer are allowed.
     pub(super) fn new(per_minute: u32, now: Instant) -> Self {
         let full = per_minute.max(1);
         Self {
@@ -66,6 +67,7 @@ impl Rate {
         }
         if self.held + self.spent.len() >= self.most_in_window() {
             let oldest = self.spent.front().copied().unwrap_or(now);
+            // A call of exactly a window ago still counts; timers go by milliseconds.
             return Err(oldest + WINDOW + Duration::from_millis(1));
         }
         Ok(())
@@ -111,6 +113,7 @@ impl Rate {
     ) {
         self.fill(now);
         if self.is_news(taken) {
+            // Halved, but not for ever: somebody else's calls may be what is throttled, and a rate near nothing would take long to recover.
             self.limit = (self.limit / 2).max(self.full / 16).max(1);
             self.slowed = Some(now);
         }
@@ -124,6 +127,7 @@ impl Rate {
     pub(super) fn accepted(&mut self, taken: Instant, now: Instant) {
         if self.limit < self.full && self.is_news(taken) {
             self.fill(now);
+            // In small steps: about 130 calls that are not throttled make up for one that was, however high the rate is.
             self.limit = (self.limit + (self.full / 256).max(1)).min(self.full);
         }
     }

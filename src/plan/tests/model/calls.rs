@@ -12,10 +12,10 @@ use super::twins::Mechanism;
 use super::world::{DEADLINE, ModelFault, ModelWorld, target};
 use crate::api::status::Status;
 use crate::plan::facts::Facts;
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step;
 use crate::plan::step::Requeue;
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -24,7 +24,7 @@ impl ModelWorld {
     /// Finalizer and record, if the look is fresh still.
     pub(super) fn write_ahead(&mut self, who: usize, mut run: ModelRun, facts: &Facts) {
         let now = moment(self.now);
-        if !facts.observed.since(now - step::FRESH) {
+        if !facts.observed.since(now - FRESH) {
             return self.again(who);
         }
         let id = format!("attempt-{}", self.next_attempt + 1);

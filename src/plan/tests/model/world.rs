@@ -16,7 +16,7 @@ use crate::plan::facts::ledger;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::Step;
-use crate::plan::step::maintain;
+use crate::plan::step::drift;
 use crate::plan::tests::world::{SETTLE, SWEEP, content, moment};
 use crate::terms::target::Target;
 
@@ -243,8 +243,8 @@ impl ModelWorld {
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
-        let counts =
-            moment(self.now) >= maintain::looks_count_from(ledger::last_write(status), settle_time);
+        let counts = moment(self.now)
+            >= drift::looks_count_from(ledger::last_write(status), None, settle_time);
         let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -255,7 +255,7 @@ impl ModelWorld {
             if !is_there || self.lies(Mechanism::GetBeforeVanished) {
                 self.start(who, Some(look(true)), ModelQuestion::Gone);
             }
-        } else if is_missing || maintain::needs_decision(status, None, &plain(&rows)) {
+        } else if is_missing || drift::needs_decision(status, None, &plain(&rows)) {
             self.start(who, Some(look(false)), ModelQuestion::Nothing);
         }
     }

@@ -143,13 +143,7 @@ impl PlanWorld {
     }
 
     pub(super) fn create(&mut self, facts: &mut Facts) -> Result<(), Dead> {
-        let digest = match &facts.key {
-            SignKeyState::Digest(digest) => Some(digest.clone()),
-            SignKeyState::Unread
-            | SignKeyState::Unwanted
-            | SignKeyState::Missing(_)
-            | SignKeyState::Invalid(_) => None,
-        };
+        let digest = facts.key.digest().map(str::to_owned);
         let attempt = Attempt::new(
             format!("attempt-{}", self.posts),
             facts.now,

@@ -14,8 +14,8 @@ use crate::plan::facts::{
 };
 use crate::plan::outcome::{self, Receipt, release};
 use crate::plan::step::interpreter::{Interpreter, interpret};
-use crate::plan::step::{Look, Requeue};
-use crate::plan::step::{maintain, settled};
+use crate::plan::step::{Requeue, Step};
+use crate::plan::step::{drift, settled};
 use crate::plan::tests::model::world::target;
 use crate::plan::tests::world::{SETTLE, moment, process::failure};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -54,7 +54,7 @@ impl PairWorld {
         let observed = Observed::seen(moment(self.now), rows.clone(), is_missing);
         if is_missing {
             self.decide(who, PairFate::Answered, observed, GetResult::Gone);
-        } else if maintain::needs_decision(&object.status, None, &rows) {
+        } else if drift::needs_decision(&object.status, None, &rows) {
             self.decide(who, PairFate::Answered, observed, GetResult::Unasked);
         }
     }
@@ -149,14 +149,48 @@ impl Interpreter for PairRun<'_> {
         PairNext::At(self.now() + 1)
     }
 
-    async fn read_secrets(&mut self) -> Result<Option<PairNext>, Infallible> {
+    async fn perform(&mut self, step: Step) -> Result<Option<PairNext>, Infallible> {
+        let next = match step {
+            Step::ReadSecrets => {
+                self.read_secrets();
+                return Ok(None);
+            }
+            Step::Look(_) => {
+                self.look();
+                return Ok(None);
+            }
+            Step::GetById => {
+                self.get_by_id();
+                return Ok(None);
+            }
+            Step::ReadCrd => {
+                self.facts.definition = CrdPresence::Stays;
+                return Ok(None);
+            }
+            Step::AddFinalizer => self.add_finalizer(),
+            Step::Create => self.create(),
+            Step::Update { id, .. } => self.update(&id),
+            Step::Delete { id } => return Ok(self.delete(&id)),
+            Step::Claim(row) => self.claim(&row),
+            Step::Adopt(row) => self.adopt(&row),
+            Step::Disown { id, .. } => self.disown(&id),
+            Step::Release { .. } => self.release(),
+            Step::ReportFailure(failure) => self.report_failure(&failure),
+            Step::Requeue(rest) => self.requeue(&rest),
+            Step::RemoveFinalizer | Step::ReportSweepFailure(_) => unreachable!(),
+        };
+        Ok(Some(next))
+    }
+}
+
+impl PairRun<'_> {
+    fn read_secrets(&mut self) {
         self.facts.access = CloudAccess::Usable(target());
         self.facts.key = SignKeyState::Unwanted;
         self.facts.rival = self.world.rival(self.who);
-        Ok(None)
     }
 
-    async fn look(&mut self, _: Look) -> Result<Option<PairNext>, Infallible> {
+    fn look(&mut self) {
         let rows = self.world.here();
         let ids = rows.iter().map(|row| row.id.as_str());
         let ids = ids.chain(self.facts.id());
@@ -174,10 +208,9 @@ impl Interpreter for PairRun<'_> {
             self.facts.rechecked = true;
         }
         self.facts.rival = self.world.rival(self.who);
-        Ok(None)
     }
 
-    async fn get_by_id(&mut self) -> Result<Option<PairNext>, Infallible> {
+    fn get_by_id(&mut self) {
         let id = self.facts.id().unwrap_or_default();
         let row = self.world.rows.iter().find(|row| row.id == id);
         let lies = self.world.lies(Neglect::Dispute);
@@ -188,28 +221,18 @@ impl Interpreter for PairRun<'_> {
             }
             GetResult::Row(row)
         });
-        Ok(None)
     }
 
-    async fn read_crd(&mut self) -> Result<Option<PairNext>, Infallible> {
-        self.facts.definition = CrdPresence::Stays;
-        Ok(None)
-    }
-
-    async fn add_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
+    fn add_finalizer(&mut self) -> PairNext {
         let record = self.facts.claiming_record().cloned();
         self.world.write(self.who, |object| {
             object.finalizer = true;
             object.record = record.or_else(|| object.record.take());
         });
-        Ok(Some(self.again()))
+        self.again()
     }
 
-    async fn remove_finalizer(&mut self) -> Result<Option<PairNext>, Infallible> {
-        unreachable!()
-    }
-
-    async fn create(&mut self) -> Result<Option<PairNext>, Infallible> {
+    fn create(&mut self) -> PairNext {
         let desired = self.desired();
         let id = format!("{}-{}", self.who, self.now());
         let attempt = Attempt::new(id, self.facts.now, &desired.content, None);
@@ -229,7 +252,7 @@ impl Interpreter for PairRun<'_> {
         let arrives = !matches!(self.fate, PairFate::Lost | PairFate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.post(url));
         if self.dies() {
-            return Ok(Some(PairNext::OnChange));
+            return PairNext::OnChange;
         }
         let class = match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
@@ -241,26 +264,22 @@ impl Interpreter for PairRun<'_> {
                     &row,
                     told,
                 ));
-                return Ok(Some(self.again()));
+                return self.again();
             }
             (Some(None), PairFate::Answered) => Class::Exists,
             _ => Class::CloudDown,
         };
         let failed = outcome::after_failure(&self.facts, &failure(class), None, self.facts.now);
         self.write(failed.0);
-        Ok(Some(PairNext::At(self.now() + 1)))
+        PairNext::At(self.now() + 1)
     }
 
-    async fn update(
-        &mut self,
-        id: &str,
-        _: Option<String>,
-    ) -> Result<Option<PairNext>, Infallible> {
+    fn update(&mut self, id: &str) -> PairNext {
         let url = self.world.objects[self.who].as_ref().map(|it| it.url);
         let arrives = !matches!(self.fate, PairFate::Lost | PairFate::Late);
         let row = url.filter(|_| arrives).map(|url| self.world.put(id, url));
         if self.dies() {
-            return Ok(Some(PairNext::OnChange));
+            return PairNext::OnChange;
         }
         match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
@@ -271,41 +290,41 @@ impl Interpreter for PairRun<'_> {
                     Some(&row),
                     told,
                 ));
-                Ok(Some(self.again()))
+                self.again()
             }
             (Some(None), _) => {
                 self.known().gone = true;
-                Ok(Some(self.again()))
+                self.again()
             }
-            _ => Ok(Some(self.unanswered(Operation::Update))),
+            _ => self.unanswered(Operation::Update),
         }
     }
 
-    async fn delete(&mut self, id: &str) -> Result<Option<PairNext>, Infallible> {
+    fn delete(&mut self, id: &str) -> Option<PairNext> {
         if !matches!(self.fate, PairFate::Lost | PairFate::Late) {
             self.world.remove(id);
         }
         if self.dies() {
-            return Ok(Some(PairNext::OnChange));
+            return Some(PairNext::OnChange);
         }
         if self.fate != PairFate::Answered {
-            return Ok(Some(self.unanswered(Operation::Delete)));
+            return Some(self.unanswered(Operation::Delete));
         }
         self.world.memory.deleted.insert(id.to_owned());
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;
         if self.facts.object.deleting {
-            return Ok(None);
+            return None;
         }
         let told = self.told(Some(204));
         self.write(outcome::after_delete(&self.facts, told));
-        Ok(Some(self.again()))
+        Some(self.again())
     }
 
-    async fn claim(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
+    fn claim(&mut self, row: &Row) -> PairNext {
         let record = self.facts.record.clone().unwrap();
         let attempt = record
-            .attempt_that_made(&row)
+            .attempt_that_made(row)
             .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
         let told = Receipt {
@@ -317,46 +336,42 @@ impl Interpreter for PairRun<'_> {
             &self.facts,
             &desired,
             &attempt,
-            &row,
+            row,
             told,
         ));
-        Ok(Some(self.again()))
+        self.again()
     }
 
-    async fn adopt(&mut self, row: Row) -> Result<Option<PairNext>, Infallible> {
+    fn adopt(&mut self, row: &Row) -> PairNext {
         self.world.write(self.who, |object| object.finalizer = true);
         let desired = self.desired();
-        self.write(outcome::after_adoption(&self.facts, &desired, &row));
-        Ok(Some(self.again()))
+        self.write(outcome::after_adoption(&self.facts, &desired, row));
+        self.again()
     }
 
-    async fn disown(&mut self, id: &str, _: &str) -> Result<Option<PairNext>, Infallible> {
+    fn disown(&mut self, id: &str) -> PairNext {
         let owner = self.world.objects[1 - self.who].as_ref();
         let held = owner.and_then(|owner| owner.status.callback_id.as_deref());
         if held == Some(id) && !self.world.lies(Neglect::Disowning) {
             self.write(release::after_disown(&self.facts));
         }
-        Ok(Some(self.again()))
+        self.again()
     }
 
-    async fn release(&mut self, _: Option<String>) -> Result<Option<PairNext>, Infallible> {
+    fn release(&mut self) -> PairNext {
         self.world
             .write(self.who, |object| object.finalizer = false);
-        Ok(Some(PairNext::OnChange))
+        PairNext::OnChange
     }
 
-    async fn report_failure(&mut self, failure: &Failure) -> Result<Option<PairNext>, Infallible> {
+    fn report_failure(&mut self, failure: &Failure) -> PairNext {
         let (status, again) = outcome::after_failure(&self.facts, failure, None, self.facts.now);
         self.write(status);
-        Ok(Some(PairNext::At(again.as_second())))
+        PairNext::At(again.as_second())
     }
 
-    async fn report_sweep_failure(&mut self, _: &Failure) -> Result<Option<PairNext>, Infallible> {
-        unreachable!()
-    }
-
-    async fn requeue(&mut self, rest: Requeue) -> Result<Option<PairNext>, Infallible> {
-        let status = outcome::after_requeue(&self.facts, &rest);
+    fn requeue(&mut self, rest: &Requeue) -> PairNext {
+        let status = outcome::after_requeue(&self.facts, rest);
         self.write(status);
         let again = rest.again.map(Timestamp::as_second);
         if rest.with_look {
@@ -365,8 +380,6 @@ impl Interpreter for PairRun<'_> {
         let now = self.now();
         let put_off = self.known().look_at.filter(|at| *at > now);
         let again = again.into_iter().chain(put_off).min();
-        Ok(Some(again.map_or(PairNext::OnChange, |at| {
-            PairNext::At(at.max(now))
-        })))
+        again.map_or(PairNext::OnChange, |at| PairNext::At(at.max(now)))
     }
 }

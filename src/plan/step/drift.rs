@@ -1,0 +1,136 @@
+//! Whether a row of ours is as our last write left it, or somebody else has written it since; and from when on a look can tell. Pure;
+//! what is done about it is `maintain`'s.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::status::Status;
+use crate::plan::facts::conditions::ConditionStatus;
+use crate::plan::facts::content::ReportedContent;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::{Desired, Facts, conditions, ledger};
+use crate::plan::step::settled::{is_as_sent, plans_update};
+
+/// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
+const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
+/// `baseline` is the `update_time` that was first seen after our last write.
+pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
+    let unknown = conditions::ready_status(status) == Some(ConditionStatus::Unknown);
+    if unknown || ledger::shows_failed_look(status) {
+        return true;
+    }
+    let (Some(remote), [row]) = (&status.remote, rows) else {
+        return status.remote.is_some() || !rows.is_empty();
+    };
+    let keyed = status
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.key_digest.is_some());
+    let last_write = ledger::last_write(status);
+    plans_update(status)
+        || !row.is_same(remote)
+        || (keyed && is_rewritten(status, last_write, baseline, row))
+}
+
+/// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
+/// may date what we compare, so the first time seen after our own write is what counts, if it can be that write's.
+fn is_rewritten(
+    status: &Status,
+    last_write: Option<Timestamp>,
+    baseline: Option<Timestamp>,
+    row: &Row,
+) -> bool {
+    let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
+        return false;
+    };
+    let told = status.remote.as_ref();
+    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
+    match told.or(baseline).filter(may_be_ours) {
+        Some(baseline) => changed > baseline,
+        None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
+    }
+}
+
+/// The baseline that a row gives which is the first seen after our last write. One that says something else than that write left may be
+/// what was there before it: a list may lag.
+pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
+    let ours = last_write?;
+    let remembered = status.remote.as_ref();
+    let told =
+        remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
+    row.update_time
+        .filter(|_| told.is_none_or(|told| row.is_same(told)))
+        .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
+}
+
+/// How a row of ours stands to the spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Standing {
+    /// Spec or key are not those that were sent last.
+    Unsent,
+    /// It says what the spec says.
+    Held,
+    /// It is what the cloud made of our own write.
+    Normalized,
+    /// Somebody else wrote it.
+    Different,
+}
+
+/// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
+pub(in crate::plan) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing {
+    let was_sent = facts.status.sent.is_some();
+    if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
+        return Standing::Unsent;
+    }
+    let holds = row.reports(&desired.content) && row.place == desired.place;
+    let rewritten =
+        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
+    match (holds, is_known(facts, row)) {
+        (true, _) if !rewritten => Standing::Held,
+        (false, _) if !was_sent => Standing::Unsent,
+        (false, true) => Standing::Normalized,
+        (false, false) if is_answer(facts, row) => Standing::Normalized,
+        _ => Standing::Different,
+    }
+}
+
+/// Whether the row is as the status remembers it.
+pub(in crate::plan) fn is_known(facts: &Facts, row: &Row) -> bool {
+    let remote = facts.status.remote.as_ref();
+    remote.is_some_and(|remote| row.is_same(remote))
+}
+
+/// Whether the row is what the cloud made of our last write, whose answer had no body.
+fn is_answer(facts: &Facts, row: &Row) -> bool {
+    let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
+    let untold = remembered == Some(ReportedContent::default());
+    untold && !changed_after(facts, row)
+}
+
+/// From when on a look counts against our own last write, as the status tells it and as this process knows that it wrote itself.
+pub fn looks_count_from(
+    last_write: Option<Timestamp>,
+    wrote: Option<Timestamp>,
+    settle_time: Duration,
+) -> Timestamp {
+    let newest = last_write.max(wrote);
+    newest.map_or(Timestamp::MIN, |at| later(at, settle_time))
+}
+
+/// The same of an object.
+pub(in crate::plan) fn look_counts_at(facts: &Facts) -> Timestamp {
+    looks_count_from(facts.last_write, facts.wrote, facts.settings.settle_time)
+}
+
+/// Whether the row says that it was changed later than our last write was answered.
+pub(in crate::plan) fn changed_after(facts: &Facts, row: &Row) -> bool {
+    let times = row.update_time.zip(facts.last_write);
+    times.is_some_and(|(changed, ours)| changed > ours)
+}
