@@ -2,6 +2,7 @@
 
 mod activity;
 mod body;
+mod child_output;
 mod connections;
 mod deliver;
 mod lines;
@@ -62,7 +63,9 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
         _ => None,
     };
     let (printed, mut all_printed) = lines(io::stdout())?;
-    let (deliveries, worker) = destination(&args)?.map(deliveries).unzip();
+    let (deliveries, worker) = destination(&args, Arc::clone(&say))?
+        .map(deliveries)
+        .unzip();
     let seen = Arc::new(Mutex::new(SeenNotifications::default()));
     let receiver = Arc::new(Receiver {
         expected,
@@ -113,9 +116,12 @@ fn say(told: &Arc<Lines>) -> Say {
 }
 
 /// Who gets what is taken.
-fn destination(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Destination>>> {
+fn destination(args: &ServeArgs, say: Say) -> anyhow::Result<Option<Arc<dyn Destination>>> {
     if let Some(command) = &args.exec {
-        return Ok(Some(Arc::new(CommandDestination(command.clone()))));
+        return Ok(Some(Arc::new(CommandDestination {
+            command: command.clone(),
+            say,
+        })));
     }
     let Some(url) = &args.forward else {
         return Ok(None);

@@ -290,3 +290,26 @@ fn who_stalls_while_reading_what_is_told_stops_nothing() {
     assert!(receiver.process.wait().unwrap().success());
     assert!(receiver.told("read again").contains(name));
 }
+
+/// Nor is anything held up that is handed to a command which prints much.
+#[test]
+fn who_stalls_while_reading_what_a_command_prints_holds_up_no_command() {
+    let directory = TempDir::new().unwrap();
+    let done = directory.path().join("done");
+    let print = "head -c 100000 /dev/zero | tr '\\0' x; head -c 100000 /dev/zero | tr '\\0' y >&2";
+    let command = format!("{print}; echo done >>{}", done.display());
+    let mut receiver = Receiver::start_with(&["--exec", &command]);
+    for number in 0..3 {
+        let body = BODY.replace("live", &number.to_string());
+        let request = format!(
+            "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert!(raw(&receiver, request.as_bytes()).contains(" 200 OK"));
+    }
+    // Ends when all are handed on.
+    receiver.terminate();
+    assert!(receiver.process.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&done).unwrap(), "done\n".repeat(3));
+    assert!(receiver.told("xxxx").len() < 10_000);
+}
