@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help record build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help record record-dashboard build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -62,6 +62,9 @@ demo: need/rust need/go need/python need/cc build build/bin/kube ## Show the ope
 record: need/rust need/go need/python need/cc build build/bin/kube ## Record the demo for the pictures of README.md; `make generate` draws them
 	TERM=dumb scripts/demo.sh | sed -E 's|/tmp/tmp\.[A-Za-z0-9]+|/tmp/demo|g' >docs/pictures/demo.new
 	mv docs/pictures/demo.new docs/pictures/demo.txt
+
+record-dashboard: need/rust need/go need/python need/cc build build/bin/kube build/bin/promtool build/bin/prometheus ## Record what the dashboard shows of a run, for its picture (3 minutes)
+	scripts/record-dashboard.sh
 
 test: export TEST_EXTENT = full
 test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool ## Run all tests but the long ones

@@ -9,7 +9,7 @@
 #   deploy/kustomize/base/operator.yaml     from install.yaml: all but the binding that an overlay chooses
 #   docs/gitops.md's table of reasons       from what the engines' own code says, by the test that compares it
 #   deploy/schema/                          from the CRD, by the test that compares it
-#   docs/pictures/*.svg                     from the examples of docs/commands.md and the recorded demo, by scripts/pictures.py
+#   docs/pictures/*.svg                     from the examples of docs/commands.md, the recorded demo, and the dashboard with its recorded answers, by scripts/pictures.py
 #   docs/api.md, errors.md, metrics.md      from the CRD, the table of error codes and the metrics, by the tests that compare them
 #
 # Needs build/bin/helm. `generate.sh --list` prints the generated files and writes nothing.

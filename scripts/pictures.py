@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Draws the terminals that README.md shows, as SVG for light and dark pages, from text that real runs have printed: the examples of
-docs/commands.md, which tests compare with the program, and docs/pictures/demo.txt, which `make record` writes. The same
-text gives the same picture."""
+docs/commands.md, which tests compare with the program, and docs/pictures/demo.txt, which `make record` writes; and the dashboard, from
+what `make record-dashboard` writes. The same text gives the same picture."""
 
 import html
 import pathlib
 import re
+import sys
 import textwrap
 import unicodedata
+
+sys.dont_write_bytecode = True
+import dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs/pictures"
@@ -74,3 +78,7 @@ for name, lines in {
     "plan": example("plan"),
 }.items():
     (PICTURES / f"{name}.svg").write_text(drawn(lines))
+(PICTURES / "dashboard.svg").write_text(dashboard.drawn())
+size = sum(picture.stat().st_size for picture in PICTURES.glob("*.svg"))
+if size > 300_000:
+    sys.exit(f"error: the pictures have {size} bytes together, and a page should load at once: 300,000 at most")

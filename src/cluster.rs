@@ -1,6 +1,7 @@
 //! Kubernetes, as far as the operator needs it. Knows nothing of the cloud.
 
 pub mod client;
+pub mod container;
 pub mod crd_check;
 pub mod error;
 pub mod event;

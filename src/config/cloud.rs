@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration::between;
-use super::{RunConfig, names};
+use super::names;
 use crate::platform::endpoint::AllowList;
 
 /// The items of `--allowed-endpoints`, each once.
@@ -32,9 +32,8 @@ pub struct CloudArgs {
 
 impl CloudArgs {
     /// Where calls may go: as said here, else as an operator was told, else where the cloud's API is.
-    pub fn allowed(&self, operator: Option<&RunConfig>) -> AllowList {
+    pub fn allowed(&self, operator: Option<&AllowList>) -> AllowList {
         let told = self.allowed_endpoints.clone();
-        told.or_else(|| operator.map(|config| config.allowed_endpoints.clone()))
-            .unwrap_or_default()
+        told.or_else(|| operator.cloned()).unwrap_or_default()
     }
 }

@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, StatusCode};
 pub use self::deadline::Deadline;
 pub use self::http_transport::{HttpTransport, HttpTransportError};
 pub use self::probe::{Prober, Reached, Unreached};
-pub use self::proxy::{BadVariable, PROXY_VARIABLES, Proxies};
+pub use self::proxy::{BadVariable, NO_PROXY, PROXY_VARIABLES, Proxies};
 pub use self::trust::certificate_problem;
 
 /// The largest body that is read.

@@ -1,5 +1,7 @@
 //! What `doctor` finds around the operator: others beside it, variables about proxies and certificates, where callbacks go.
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, api::PostParams};
 use live_simulator::{Listen, Simulator, SimulatorSettings};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, process::Command};
@@ -7,7 +9,7 @@ use tokio::{net::TcpListener, process::Command};
 use crate::doctor_cloud::{findings, finds};
 use crate::support::{
     chart::{Chart, Mode},
-    kubeconfig,
+    kubeconfig, program,
     world::OperatorWorld,
 };
 
@@ -146,6 +148,55 @@ async fn what_an_operator_is_told_by_variables_counts_as_what_its_flags_say() {
 }
 
 #[tokio::test]
+async fn what_an_operator_is_told_by_config_maps_secrets_and_references_counts_too() {
+    let (world, chart) = deployed().await;
+    let maps: Api<ConfigMap> = Api::namespaced(world.namespace.client(), world.namespace.name());
+    let settings = json!({ "metadata": { "name": "settings" }, "data": {
+        "OF_MAP": "map", "RESYNC_INTERVAL": "20m", "NO_PROXY": "myhuaweicloud.com" } });
+    let settings = serde_json::from_value(settings).unwrap();
+    maps.create(&PostParams::default(), &settings)
+        .await
+        .unwrap();
+    let values = [
+        ("password", "hunter22".to_owned()),
+        ("LABEL_SELECTOR", "hidden=hunter22".to_owned()),
+    ];
+    world.put_secret("proxy", &values).await;
+    let told = |deployment: &mut Value| {
+        args(deployment).retain(|arg| !arg.as_str().unwrap().starts_with("--lease-name"));
+        args(deployment).push(json!("--lease-name=of-$(WHAT)"));
+        with(json!([
+            { "name": "WHAT", "value": "a-$(OF_MAP)" },
+            { "name": "PASSWORD", "valueFrom": { "secretKeyRef": { "name": "proxy", "key": "password" } } },
+            { "name": "HTTPS_PROXY", "value": "socks5://user:$(PASSWORD)@p" },
+            { "name": "SETTLE_TIME", "valueFrom": { "configMapKeyRef": { "name": "gone", "key": "x" } } },
+        ]))(deployment);
+        deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"] = json!([
+            { "configMapRef": { "name": "settings" } },
+            { "secretRef": { "name": "proxy" } },
+        ]);
+    };
+    chart.deploy_changed(told).await;
+    let words = ["of-a-map", "no such Lease"];
+    finds(&world, "Lease", &["--offline"], "Failed", &words).await;
+    let words = ["HTTPS_PROXY can't be used", "of the Secret proxy"];
+    finds(&world, "Proxy", &["--offline"], "Failed", &words).await;
+    let (found, _) = findings(&world, "Operator", &["--offline"]).await;
+    for words in [
+        "--settle-time (there is no ConfigMap gone)",
+        "--label-selector (it is of the Secret proxy, and not shown)",
+    ] {
+        let told = found.iter().any(|(result, told)| {
+            result == "Unknown" && told.contains(words) && !told.contains("resync")
+        });
+        assert!(told, "{words}: {found:#?}");
+    }
+    let offline = ["doctor", "--offline", "-n", world.namespace.name()];
+    let said = format!("{:?}", program(&offline).await);
+    assert!(!said.contains("hunter22"), "{said}");
+}
+
+#[tokio::test]
 async fn a_proxy_variable_of_the_deployment_is_told_by_its_name() {
     let (world, chart) = deployed().await;
     assert_eq!(findings(&world, "Proxy", &["--offline"]).await.0, []);
@@ -160,7 +211,10 @@ async fn a_proxy_variable_of_the_deployment_is_told_by_its_name() {
     chart.deploy_changed(with(secret)).await;
     let (found, _) = findings(&world, "Proxy", &["--offline"]).await;
     assert!(
-        found[0].0 == "Unknown" && found[0].1.contains("HTTPS_PROXY comes from"),
+        found[0].0 == "Unknown"
+            && found[0]
+                .1
+                .contains("HTTPS_PROXY (there is no Secret proxy)"),
         "{found:#?}"
     );
 }

@@ -7,15 +7,18 @@ use jiff::SignedDuration;
 use kube::{Client, ResourceExt as _};
 
 use super::finding::{Finding, counted};
-use super::operators::InstalledOperator;
+use super::operators::{InstalledOperator, LOOK_INSIDE};
 use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
 use crate::command::cloud::{CommandCloud, remedy};
 use crate::command::remote::{CredentialSource, sources};
-use crate::config::RunConfig;
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
+use crate::config::elsewhere::{
+    ALLOWED_ENDPOINTS, AMBIENT_CREDENTIALS_NAMESPACES, REQUESTS_PER_MINUTE, RESYNC_INTERVAL,
+    RunFlag,
+};
 use crate::config::names::Grant;
 use crate::explain;
 use crate::live::answer::PAGE;
@@ -56,13 +59,14 @@ pub(super) async fn examine(
     if let Some(finding) = undecided(operators) {
         return Ok(vec![finding]);
     }
-    let config = operators
-        .iter()
-        .find_map(|operator| operator.config.as_ref());
-    let granted = config.map_or(Grant::All, |config| {
-        config.ambient_credentials_namespaces.clone()
-    });
-    let allowed = args.cloud.allowed(config);
+    let granted = first(operators, &AMBIENT_CREDENTIALS_NAMESPACES);
+    let granted = granted.and_then(Result::ok).cloned().unwrap_or(Grant::All);
+    let allowed_there = first(operators, &ALLOWED_ENDPOINTS).transpose();
+    let allowed = args
+        .cloud
+        .allowed(allowed_there.as_ref().ok().copied().flatten());
+    let is_said = args.cloud.allowed_endpoints.is_some();
+    let not_known = allowed_there.err().filter(|_| !is_said);
     let cloud = CommandCloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
     let mut used: Vec<UsedAccount<'_>> = Vec::new();
@@ -76,7 +80,7 @@ pub(super) async fn examine(
             findings.push(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
             continue;
         }
-        let account = match enter(&cloud, &source).await {
+        let account = match enter(&cloud, &source, not_known).await {
             Ok(account) => account,
             Err(finding) => {
                 findings.push(finding);
@@ -111,18 +115,26 @@ pub(super) async fn examine(
     {
         findings.push(rules::examine(&cloud, account, objects).await);
     }
-    findings.extend(quotas(&used, config));
+    findings.extend(quotas(&used, operators));
     Ok(findings)
+}
+
+/// What the operators go by, which is the same for all where it is known; nothing without an operator.
+fn first<'a, T>(
+    operators: &'a [InstalledOperator],
+    flag: &RunFlag<T>,
+) -> Option<Result<&'a T, &'a str>> {
+    let told = operators.iter().map(|operator| operator.setting(flag));
+    told.reduce(Result::or)
 }
 
 /// Operators that let calls go elsewhere, or use their own credentials for others: which of them is meant is not guessed.
 fn undecided(operators: &[InstalledOperator]) -> Option<Finding> {
-    let settings = |operator: &InstalledOperator| {
-        let config = operator.config.as_ref()?;
-        let granted = config.ambient_credentials_namespaces.clone();
-        Some((config.allowed_endpoints.clone(), granted))
-    };
-    let known: Vec<_> = operators.iter().filter_map(settings).collect();
+    let known = operators.iter().filter_map(|operator| {
+        let granted = operator.setting(&AMBIENT_CREDENTIALS_NAMESPACES).ok()?;
+        Some((operator.setting(&ALLOWED_ENDPOINTS).ok()?, granted))
+    });
+    let known: Vec<_> = known.collect();
     let is_one = known
         .windows(2)
         .all(|pair| matches!(pair, [one, other] if one == other));
@@ -141,9 +153,19 @@ fn undecided(operators: &[InstalledOperator]) -> Option<Finding> {
     ))
 }
 
-async fn enter(cloud: &CommandCloud, source: &CredentialSource<'_>) -> Result<Account, Finding> {
+/// Who calls by a credential; `not_known` is why it is not known where calls may go.
+async fn enter(
+    cloud: &CommandCloud,
+    source: &CredentialSource<'_>,
+    not_known: Option<&str>,
+) -> Result<Account, Finding> {
     let namespace = source.object.namespace().unwrap_or_default();
     let refused = |reason: Reason, sentence: String| {
+        if let (Reason::EndpointNotAllowed, Some(why)) = (reason, not_known) {
+            let detail = format!("whether its endpoint is allowed is not known: {why}");
+            let remedy = "say where the operator may call: --allowed-endpoints";
+            return Finding::unknown(CREDENTIALS, &source.name, detail, remedy);
+        }
         let remedy = explain::remedy(reason.as_str()).unwrap_or_default();
         let detail = format!("{reason}: {sentence}", reason = reason.as_str());
         Finding::failed(CREDENTIALS, &source.name, detail, remedy)
@@ -215,9 +237,9 @@ async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding),
 }
 
 /// What looking takes of each identity's quota.
-fn quotas(used: &[UsedAccount<'_>], config: Option<&RunConfig>) -> Vec<Finding> {
-    let limit = config.map_or(USUAL_QUOTA, |config| config.requests_per_minute);
-    let interval = config.map_or(USUAL_INTERVAL, |config| config.resync_interval);
+fn quotas(used: &[UsedAccount<'_>], operators: &[InstalledOperator]) -> Vec<Finding> {
+    let limit = first(operators, &REQUESTS_PER_MINUTE).unwrap_or(Ok(&USUAL_QUOTA));
+    let interval = first(operators, &RESYNC_INTERVAL).unwrap_or(Ok(&USUAL_INTERVAL));
     let identities: BTreeSet<_> = used.iter().map(|used| used.account.identity()).collect();
     let of = |identity: &Identity| {
         let mine = used
@@ -226,6 +248,13 @@ fn quotas(used: &[UsedAccount<'_>], config: Option<&RunConfig>) -> Vec<Finding> 
         let calls: u64 = mine
             .map(|used| used.callbacks.div_ceil(PAGE.into()).max(1))
             .sum();
+        let (limit, interval) = match (limit, interval) {
+            (Ok(limit), Ok(interval)) => (*limit, *interval),
+            (Err(why), _) | (_, Err(why)) => {
+                let detail = format!("what looking takes is not known: {why}");
+                return Finding::unknown(QUOTA, identity.to_string(), detail, LOOK_INSIDE);
+            }
+        };
         let detail = format!(
             "looking takes {} every {}, of {limit} a minute",
             counted(calls, "call"),

@@ -3,11 +3,14 @@
 use kube::Client;
 
 use super::finding::Finding;
-use super::operators::InstalledOperator;
+use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
 use crate::cluster::lease::liveness::{self, Holding, WantedLeases};
 use crate::command::output::tell;
+use crate::config::elsewhere::LEADER_ELECT;
+
+const LEASE: &str = "Lease";
 
 pub(super) async fn server(client: &Client, address: &str) -> Finding {
     let check = "API server";
@@ -43,19 +46,21 @@ pub(super) async fn crd(client: &Client) -> Finding {
 pub(super) async fn leases(client: &Client, operators: &[InstalledOperator]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operator in operators {
-        let elects = operator
-            .config
-            .as_ref()
-            .is_none_or(|config| config.leader_elect);
-        if elects {
-            findings.push(lease(client, operator.lease()).await);
+        let lease = operator.setting(&LEADER_ELECT);
+        match lease.and_then(|elects| elects.then(|| operator.lease()).transpose()) {
+            Ok(None) => {}
+            Ok(Some(lease)) => findings.push(examine_lease(client, lease).await),
+            Err(why) => {
+                let detail = format!("by which Lease it acts is not known: {why}");
+                let finding = Finding::unknown(LEASE, operator.subject(), detail, LOOK_INSIDE);
+                findings.push(finding);
+            }
         }
     }
     findings
 }
 
-async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
-    let check = "Lease";
+async fn examine_lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
     let subject = format!("{namespace}/{name}");
     let wanted = WantedLeases {
         namespace: Some(namespace),
@@ -69,22 +74,22 @@ async fn lease(client: &Client, (namespace, name): (&str, &str)) -> Finding {
     });
     match held.await {
         Ok(Holding::Alive(holder)) => Finding::ok(
-            check,
+            LEASE,
             subject,
             format!("{} holds and renews it", holder.identity),
         ),
         Ok(Holding::NoLease) => Finding::failed(
-            check,
+            LEASE,
             subject,
             "there is no such Lease, so no replica has ever acted".to_owned(),
             "see why no replica starts: the events of its pods, and their log",
         ),
         Ok(Holding::Nobody) => Finding::failed(
-            check,
+            LEASE,
             subject,
             "nobody holds it, or who does is not alive: nothing is done for any object".to_owned(),
             "see why no replica acts: /readyz and the log of its pods",
         ),
-        Err(error) => Finding::kept_back(check, subject, &error, "allow get on leases there"),
+        Err(error) => Finding::kept_back(LEASE, subject, &error, "allow get on leases there"),
     }
 }

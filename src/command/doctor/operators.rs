@@ -1,16 +1,21 @@
 //! The operators of a cluster: by their Deployments, or the one in whose container this runs. Only reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use kube::Client;
 
 use super::finding::Finding;
+use crate::cluster::container::{ContainerEnvironment, ContainerText};
 use crate::cluster::operator_deployments::{self, Installed};
 use crate::cluster::rights::RightsSubject;
-use crate::config::elsewhere::run_elsewhere;
+use crate::config::elsewhere::{
+    LEASE_NAME, LEASE_NAMESPACE, NAMESPACES, RunElsewhere, RunFlag, ToldArgument, ToldText,
+    run_elsewhere, run_variables,
+};
 use crate::config::{self, Command, RunConfig};
+use crate::platform::transport::PROXY_VARIABLES;
 
 pub(super) const CHECK: &str = "Operator";
 
@@ -19,13 +24,20 @@ const FIRST_PROCESS: &str = "/proc/1/cmdline";
 
 const PROGRAM: &str = "recording-callback-operator";
 
+/// What to do where something of an operator can't be told from here.
+pub(super) const LOOK_INSIDE: &str =
+    "run doctor in the operator's pod, or as somebody who may read what is named there";
+
+/// How many flags are named that something is not known of.
+const NAMED: usize = 4;
+
 /// An operator, and what it was told.
 pub(super) struct InstalledOperator {
     pub(super) whose: RightsSubject,
-    /// By its flags and its variables; unknown where they are not those of this version.
-    pub(super) config: Option<RunConfig>,
-    /// Its variables, `None` for those whose value comes from elsewhere; unset for the one whose environment is this process's.
-    pub(super) environment: Option<BTreeMap<String, Option<String>>>,
+    /// By its flags and its variables, or why nothing of that is known.
+    settings: Result<RunElsewhere, String>,
+    /// Its variables; unset for the one whose environment is this process's.
+    pub(super) environment: Option<ContainerEnvironment>,
     /// The labels of its pods, as a selector, where they are known.
     pub(super) pods: Option<String>,
     /// The Helm release that it is of, else its name.
@@ -37,10 +49,20 @@ pub(super) struct InstalledOperator {
 impl InstalledOperator {
     fn of(installed: &Installed) -> Self {
         let (namespace, account) = (&installed.namespace, &installed.service_account);
+        let process = &installed.process;
+        let args: Vec<_> = process
+            .arguments
+            .iter()
+            .map(|argument| ToldArgument {
+                written: argument.written.clone(),
+                text: showable(argument.text.clone()),
+            })
+            .collect();
+        let variable = |name: &str| process.environment.get(name).map(showable);
         Self {
             whose: RightsSubject::Account(namespace.clone(), account.clone()),
-            config: run_elsewhere(&installed.args, &installed.environment),
-            environment: Some(installed.environment.clone()),
+            settings: run_elsewhere(&args, variable),
+            environment: Some(process.environment.clone()),
             pods: Some(installed.pods.clone()),
             release: installed
                 .release
@@ -62,16 +84,46 @@ impl InstalledOperator {
             namespace: client.default_namespace().to_owned(),
             name: config.lease_name.clone(),
             release: config.lease_name.clone(),
-            config: Some(config),
+            settings: Ok(config.into()),
             environment: None,
             pods: None,
         })
     }
 
-    /// Whether it serves a namespace. One whose flags are not understood may.
+    /// What it goes by, or why that is not known.
+    pub(super) fn setting<T>(&self, flag: &RunFlag<T>) -> Result<&T, &str> {
+        self.settings.as_ref().map_err(String::as_str)?.get(flag)
+    }
+
+    /// Whether it serves a namespace. One of which that is not known may.
     fn serves(&self, namespace: &str) -> bool {
-        let served = self.config.as_ref().map(|config| &config.namespaces);
-        served.is_none_or(|served| served.is_empty() || served.iter().any(|name| name == namespace))
+        let served = self.setting(&NAMESPACES);
+        served.map_or(true, |served| {
+            served.is_empty() || served.iter().any(|name| name == namespace)
+        })
+    }
+
+    /// What is not known of what it goes by, if something is.
+    fn not_known(&self) -> Option<Finding> {
+        let detail = match &self.settings {
+            Err(why) => format!("what it goes by is not known: {why}"),
+            Ok(settings) => {
+                let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+                for (flag, why) in settings.not_known() {
+                    reasons.entry(why).or_default().push(format!("--{flag}"));
+                }
+                let told = reasons.iter().map(|(why, flags)| {
+                    let more = flags.len().saturating_sub(NAMED);
+                    let named = flags.iter().take(NAMED).cloned().collect::<Vec<_>>();
+                    let more = (more > 0).then(|| format!(" and {more} more"));
+                    let named = named.join(", ");
+                    format!("{named}{} ({why})", more.unwrap_or_default())
+                });
+                let told = told.collect::<Vec<_>>().join("; ");
+                (!told.is_empty()).then(|| format!("not known is {told}"))?
+            }
+        };
+        Some(Finding::unknown(CHECK, self.subject(), detail, LOOK_INSIDE))
     }
 
     /// Namespace and name, for people.
@@ -79,15 +131,22 @@ impl InstalledOperator {
         format!("{}/{}", self.namespace, self.name)
     }
 
-    /// Namespace and name of its Lease.
-    pub(super) fn lease(&self) -> (&str, &str) {
-        let config = self.config.as_ref();
-        let namespace = config.and_then(|config| config.lease_namespace.as_deref());
-        let name = config.map(|config| config.lease_name.as_str());
-        (
-            namespace.unwrap_or(&self.namespace),
-            name.unwrap_or(&self.name),
-        )
+    /// Namespace and name of its Lease, or why they are not known.
+    pub(super) fn lease(&self) -> Result<(&str, &str), &str> {
+        let namespace = self.setting(&LEASE_NAMESPACE)?.as_deref();
+        let name = self.setting(&LEASE_NAME)?;
+        Ok((namespace.unwrap_or(&self.namespace), name))
+    }
+}
+
+/// What may be told, and what is checked by it: findings name what they are about.
+fn showable(text: ContainerText) -> ToldText {
+    match text {
+        ContainerText::Plain(text) => Ok(text),
+        ContainerText::OfSecret(_, secret) => {
+            Err(format!("it is of the Secret {secret}, and not shown"))
+        }
+        ContainerText::NotKnown(why) => Err(why),
     }
 }
 
@@ -97,7 +156,10 @@ pub(super) async fn find(
     namespace: Option<&str>,
     release: Option<&str>,
 ) -> (Vec<InstalledOperator>, Vec<Finding>) {
-    let found = match operator_deployments::find(client).await {
+    let proxies = PROXY_VARIABLES.into_iter().flatten();
+    let mut variables: BTreeSet<_> = proxies.map(str::to_owned).collect();
+    variables.extend(run_variables());
+    let found = match operator_deployments::find(client, &variables).await {
         Ok(found) => found,
         Err(error) => {
             if let Some(operator) = InstalledOperator::here(client) {
@@ -118,6 +180,7 @@ pub(super) async fn find(
             others.push(format!("{} ({})", operator.release, operator.subject()));
         } else if namespace.is_none_or(|namespace| operator.serves(namespace)) {
             findings.push(replicas(&installed));
+            findings.extend(operator.not_known());
             operators.push(operator);
         }
     }

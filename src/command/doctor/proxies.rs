@@ -1,11 +1,12 @@
 //! What the variables about proxies and certificates do: for each operator by its Deployment, and for this process. Asks nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
-use super::operators::InstalledOperator;
+use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::api::RecordingCallback;
-use crate::platform::transport::{PROXY_VARIABLES, Proxies, certificate_problem};
+use crate::cluster::container::{ContainerEnvironment, ContainerText};
+use crate::platform::transport::{NO_PROXY, PROXY_VARIABLES, Proxies, certificate_problem};
 
 const CHECK: &str = "Proxy";
 const CERTIFICATES: &str = "Certificates";
@@ -24,7 +25,7 @@ pub(super) fn examine(
         .filter_map(|object| object.status.as_ref()?.target.as_ref());
     let endpoints: BTreeSet<&str> = targets.map(|target| target.endpoint.as_str()).collect();
     let here = Proxies::from_environment();
-    let mut findings = of(HERE, &here, &endpoints);
+    let mut findings = of(HERE, &here, &SecretVariables::new(), &endpoints);
     findings.extend(past_the_api_server(&here, server));
     findings.extend(certificate_problem().map(|problem| {
         let remedy =
@@ -36,30 +37,74 @@ pub(super) fn examine(
             continue;
         };
         let subject = operator.subject();
-        let elsewhere: Vec<&str> = PROXY_VARIABLES
-            .into_iter()
-            .flatten()
-            .filter(|name| matches!(environment.get(*name), Some(None)))
-            .collect();
-        if elsewhere.is_empty() {
-            let value = |name: &str| environment.get(name)?.as_ref().map(Into::into);
-            findings.extend(of(&subject, &Proxies::of(value), &endpoints));
-        } else {
-            let detail = format!("{} comes from a Secret or ConfigMap", elsewhere.join(", "));
-            let remedy = "run doctor in the operator's pod";
-            findings.push(Finding::unknown(CHECK, subject, detail, remedy));
-        }
+        findings.extend(of_container(&subject, environment, &endpoints));
     }
     findings
 }
 
-fn of(subject: &str, proxies: &Proxies, endpoints: &BTreeSet<&str>) -> Vec<Finding> {
+/// The same of a container, of which nothing is shown that is of a Secret.
+fn of_container(
+    subject: &str,
+    environment: &ContainerEnvironment,
+    endpoints: &BTreeSet<&str>,
+) -> Vec<Finding> {
+    let (mut values, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+    let mut not_known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in PROXY_VARIABLES.into_iter().flatten() {
+        match environment.get(name) {
+            None => {}
+            Some(ContainerText::Plain(value)) => {
+                values.insert(name, value);
+            }
+            Some(ContainerText::OfSecret(value, secret)) => {
+                values.insert(name, value);
+                secrets.insert(name, secret);
+            }
+            Some(ContainerText::NotKnown(why)) => not_known.entry(why).or_default().push(name),
+        }
+    }
+    if not_known.is_empty() {
+        let proxies = Proxies::of(|name| values.get(name).map(Into::into));
+        return of(subject, &proxies, &secrets, endpoints);
+    }
+    let told = not_known.iter();
+    let told = told.map(|(why, names)| format!("{} ({why})", names.join(", ")));
+    let told = told.collect::<Vec<_>>().join("; ");
+    let detail = format!("not known is {told}");
+    let unknown = Finding::unknown(CHECK, subject, detail, LOOK_INSIDE);
+    vec![unknown]
+}
+
+/// The Secrets that variables have something of, which is not shown.
+type SecretVariables = BTreeMap<&'static str, String>;
+
+fn of(
+    subject: &str,
+    proxies: &Proxies,
+    secrets: &SecretVariables,
+    endpoints: &BTreeSet<&str>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for bad in proxies.unusable() {
         let remedy = format!("correct {}, or take it away", bad.variable);
-        findings.push(Finding::failed(CHECK, subject, bad.to_string(), remedy));
+        let detail = match secrets.get(bad.variable) {
+            Some(secret) => format!(
+                "{} can't be used, and nothing that it is for is called; it is of the Secret {secret}, and not shown",
+                bad.variable
+            ),
+            None => bad.to_string(),
+        };
+        findings.push(Finding::failed(CHECK, subject, detail, remedy));
     }
-    for sentence in proxies.ineffective() {
+    let void = proxies.void_exceptions();
+    let of_secret = NO_PROXY.iter().find_map(|name| secrets.get(name));
+    let void = match of_secret.filter(|_| !void.is_empty()) {
+        Some(secret) => vec![format!(
+            "entries of NO_PROXY match nothing: they are no names, addresses or networks; they are of the Secret {secret}, and not shown"
+        )],
+        None => void,
+    };
+    for sentence in proxies.ineffective().into_iter().chain(void) {
         let remedy = "take it away, or correct it";
         findings.push(Finding::warning(CHECK, subject, sentence, remedy));
     }
@@ -69,7 +114,11 @@ fn of(subject: &str, proxies: &Proxies, endpoints: &BTreeSet<&str>) -> Vec<Findi
     let ways: BTreeSet<String> = endpoints
         .iter()
         .filter_map(|endpoint| {
-            let proxy = proxies.way_to(endpoint).ok()??;
+            let variable = proxies.variable_for(endpoint)?;
+            let proxy = match secrets.get(variable) {
+                Some(_) => format!("the proxy of {variable}"),
+                None => proxies.way_to(endpoint).ok()??,
+            };
             Some(format!("{endpoint} by {proxy}"))
         })
         .collect();
@@ -114,7 +163,55 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| value.into())
         };
-        of("ns/name", &Proxies::of(value), &[LIVE].into())
+        let proxies = Proxies::of(value);
+        of("ns/name", &proxies, &SecretVariables::new(), &[LIVE].into())
+    }
+
+    #[test]
+    fn what_is_of_a_secret_is_judged_and_not_shown() {
+        for (variables, result, told) in [
+            (
+                &[("HTTPS_PROXY", "socks5://hidden:hidden@hidden")][..],
+                CheckResult::Failed,
+                "HTTPS_PROXY can't be used, and nothing",
+            ),
+            (
+                &[("HTTPS_PROXY", "hidden:3128")],
+                CheckResult::Ok,
+                "by the proxy of HTTPS_PROXY",
+            ),
+            (
+                &[("HTTPS_PROXY", "hidden"), ("no_proxy", "hidden:hidden")],
+                CheckResult::Warning,
+                "entries of NO_PROXY match nothing",
+            ),
+            (
+                &[("HTTP_PROXY", "hidden")],
+                CheckResult::Warning,
+                "HTTP_PROXY is set, and no call takes it",
+            ),
+        ] {
+            let value = |name: &str| {
+                let mut variables = variables.iter();
+                let found = variables.find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.into())
+            };
+            let secrets = variables
+                .iter()
+                .map(|(name, _)| (*name, "proxy".to_owned()));
+            let proxies = Proxies::of(value);
+            let found = of("ns/name", &proxies, &secrets.collect(), &[LIVE].into());
+            assert_eq!(found.len(), 1, "{variables:?}: {found:?}");
+            assert!(
+                found[0].result == result && found[0].detail.contains(told),
+                "{variables:?}: {found:?}"
+            );
+            let shown = format!("{found:?}");
+            assert!(
+                !shown.contains("hidden") && !shown.contains("socks"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

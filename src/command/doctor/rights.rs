@@ -6,12 +6,13 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::Client;
 
 use super::finding::Finding;
-use super::operators::InstalledOperator;
+use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::api::RecordingCallback;
 use crate::cluster::rights::{
     NeededRight, Question, RIGHTS, RightScope, RightsSubject, SECRETS, has,
 };
 use crate::config::doctor::DoctorArgs;
+use crate::config::elsewhere::NAMESPACES;
 use crate::login::secret;
 
 const CHECK: &str = "Rights";
@@ -50,7 +51,13 @@ async fn of(
         RightsSubject::Own => "whoever asks".to_owned(),
         RightsSubject::Account(namespace, name) => format!("{namespace}/{name}"),
     };
-    let needed = needed(operator, objects);
+    let needed = match needed(operator, objects) {
+        Ok(needed) => needed,
+        Err(why) => {
+            let detail = format!("where it needs them is not known: {why}");
+            return Finding::unknown(CHECK, subject, detail, LOOK_INSIDE);
+        }
+    };
     let questions = needed.iter().flat_map(|(right, namespace, name)| {
         right.verbs.iter().map(|verb| Question {
             right,
@@ -90,10 +97,14 @@ async fn of(
 
 type Needed = (&'static NeededRight, Option<String>, Option<String>);
 
-/// Each right with the namespace and the name that it is needed for.
-fn needed(operator: Option<&InstalledOperator>, objects: &[RecordingCallback]) -> Vec<Needed> {
-    let config = operator.and_then(|operator| operator.config.as_ref());
-    let served = config.map_or(&[][..], |config| &*config.namespaces);
+/// Each right with the namespace and the name that it is needed for, or why they are not known.
+fn needed<'a>(
+    operator: Option<&'a InstalledOperator>,
+    objects: &[RecordingCallback],
+) -> Result<Vec<Needed>, &'a str> {
+    let served = operator.map(|operator| operator.setting(&NAMESPACES));
+    let served = served.transpose()?.map_or(&[][..], |served| served);
+    let lease = operator.map(InstalledOperator::lease).transpose()?;
     let mut needed: Vec<Needed> = Vec::new();
     for right in RIGHTS {
         match right.place {
@@ -104,8 +115,7 @@ fn needed(operator: Option<&InstalledOperator>, objects: &[RecordingCallback]) -
                     .iter()
                     .map(|namespace| (right, Some(namespace.clone()), None)),
             ),
-            RightScope::Lease => needed.extend(operator.map(|operator| {
-                let (namespace, name) = operator.lease();
+            RightScope::Lease => needed.extend(lease.map(|(namespace, name)| {
                 (right, Some(namespace.to_owned()), Some(name.to_owned()))
             })),
             RightScope::Crd => needed.push((right, None, None)),
@@ -120,7 +130,7 @@ fn needed(operator: Option<&InstalledOperator>, objects: &[RecordingCallback]) -
             .filter(|(namespace, _)| is_served(namespace))
             .map(|(namespace, name)| (&SECRETS, Some(namespace), Some(name))),
     );
-    needed
+    Ok(needed)
 }
 
 fn words(question: &Question<'_>) -> String {

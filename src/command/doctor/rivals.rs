@@ -10,7 +10,24 @@ use super::operators::{CHECK, InstalledOperator};
 use crate::api::RecordingCallback;
 use crate::cluster::client::call;
 use crate::cluster::error::ClusterError;
-use crate::config::RunConfig;
+use crate::config::elsewhere::{LABEL_SELECTOR, NAMESPACES};
+
+/// What an operator serves, where that is known.
+struct Served<'a> {
+    /// Every one if empty.
+    namespaces: &'a [String],
+    selector: &'a str,
+}
+
+impl<'a> Served<'a> {
+    fn of(operator: &'a InstalledOperator) -> Option<Self> {
+        let selector = operator.setting(&LABEL_SELECTOR).ok()?;
+        Some(Self {
+            namespaces: operator.setting(&NAMESPACES).ok()?,
+            selector: selector.as_deref().unwrap_or_default(),
+        })
+    }
+}
 
 /// What two operators have in common.
 enum Overlap {
@@ -26,7 +43,8 @@ pub(super) async fn examine(client: &Client, operators: &[InstalledOperator]) ->
     let mut findings = Vec::new();
     for (index, first) in operators.iter().enumerate() {
         for second in operators.iter().skip(index + 1) {
-            if first.lease() != second.lease() {
+            let leases = (first.lease(), second.lease());
+            if matches!(leases, (Ok(one), Ok(other)) if one != other) {
                 findings.extend(of_two(client, first, second).await);
             }
         }
@@ -39,11 +57,10 @@ async fn of_two(
     first: &InstalledOperator,
     second: &InstalledOperator,
 ) -> Option<Finding> {
-    let (Some(one), Some(other)) = (&first.config, &second.config) else {
-        return None;
-    };
+    // What is not known is told of each by itself.
+    let (one, other) = (Served::of(first)?, Served::of(second)?);
     let subject = format!("{} and {}", first.subject(), second.subject());
-    let what = match overlap(client, one, other).await {
+    let what = match overlap(client, &one, &other).await {
         Ok(Overlap::Nothing) => return None,
         Ok(Overlap::Everything) => "the same namespaces and labels".to_owned(),
         Ok(Overlap::Objects(objects)) => {
@@ -67,18 +84,17 @@ async fn of_two(
 
 async fn overlap(
     client: &Client,
-    one: &RunConfig,
-    other: &RunConfig,
+    one: &Served<'_>,
+    other: &Served<'_>,
 ) -> Result<Overlap, ClusterError> {
-    let Some(namespaces) = common(&one.namespaces, &other.namespaces) else {
+    let Some(namespaces) = common(one.namespaces, other.namespaces) else {
         return Ok(Overlap::Nothing);
     };
-    let (of_one, of_other) = (selector(one), selector(other));
-    if of_one == of_other {
+    if one.selector == other.selector {
         return Ok(Overlap::Everything);
     }
-    let selected = served(client, &namespaces, of_one).await?;
-    let others = served(client, &namespaces, of_other).await?;
+    let selected = objects(client, &namespaces, one.selector).await?;
+    let others = objects(client, &namespaces, other.selector).await?;
     let both: BTreeSet<_> = selected.intersection(&others).cloned().collect();
     Ok(if both.is_empty() {
         Overlap::Nothing
@@ -100,12 +116,8 @@ fn common(one: &[String], other: &[String]) -> Option<Vec<String>> {
     (!both.is_empty()).then_some(both)
 }
 
-fn selector(config: &RunConfig) -> &str {
-    config.label_selector.as_deref().unwrap_or_default()
-}
-
 /// The objects that a selector selects there.
-async fn served(
+async fn objects(
     client: &Client,
     namespaces: &[String],
     selector: &str,

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use kube::Client;
 
 use super::finding::Finding;
-use super::operators::InstalledOperator;
+use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::cluster::pods;
+use crate::config::elsewhere::{LISTEN, REQUESTS_PER_MINUTE};
 
 const CHECK: &str = "Quota";
 
@@ -30,15 +31,26 @@ pub(super) async fn examine(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operator in operators {
-        let (Some(config), Some(selector)) = (&operator.config, &operator.pods) else {
+        let Some(selector) = &operator.pods else {
             continue;
         };
-        let port = config.listen.port();
+        let listen = operator.setting(&LISTEN);
+        let told_of =
+            listen.and_then(|it| Ok((it.port(), *operator.setting(&REQUESTS_PER_MINUTE)?)));
+        let (port, limit) = match told_of {
+            Ok(told_of) => told_of,
+            Err(why) => {
+                let detail = format!("what it takes of the quota is not known: {why}");
+                let finding = Finding::unknown(CHECK, operator.subject(), detail, LOOK_INSIDE);
+                findings.push(finding);
+                continue;
+            }
+        };
         match pods::metrics(client, &operator.namespace, selector, port).await {
             Ok(pages) if pages.is_empty() => {}
             Ok(pages) => {
                 let usage = Usage::of(&pages, now);
-                findings.push(told(operator.subject(), &usage, config.requests_per_minute));
+                findings.push(told(operator.subject(), &usage, limit));
             }
             Err(error) => {
                 let detail = format!("what it takes of the quota is not known: {error}");

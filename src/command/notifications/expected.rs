@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 
 use super::verdict::Verdict;
-use super::watched::{FileContent, WatchedFiles};
+use super::watched::{FileContent, Say, WatchedFiles};
 use crate::config::notifications::{SignTypeArg, SignatureArgs};
 use crate::live::notification::bounds::{Pins, shifted_field};
 use crate::live::notification::{Notification, SignType, SignatureVerdict};
@@ -21,10 +21,10 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Reads the keys, where some are named.
-    pub(super) fn read(args: &SignatureArgs) -> anyhow::Result<Self> {
+    /// Reads the keys, where some are named; says when they change.
+    pub(super) fn read(args: &SignatureArgs, say: Say) -> anyhow::Result<Self> {
         let files: &[PathBuf] = &args.key_file;
-        let keys = (!files.is_empty()).then(|| WatchedFiles::read(files, keys));
+        let keys = (!files.is_empty()).then(|| WatchedFiles::read(files, keys, say));
         Ok(Self {
             keys: keys.transpose()?,
             sign_type: match args.sign_type {

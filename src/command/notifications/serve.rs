@@ -2,6 +2,7 @@
 
 mod activity;
 mod body;
+mod child_output;
 mod connections;
 mod deliver;
 mod lines;
@@ -26,8 +27,9 @@ use self::seen::SeenNotifications;
 use self::tls::TlsFiles;
 use super::expected::Expected;
 use super::verdict::summary;
+use super::watched::Say;
 use crate::admin;
-use crate::command::output::tell;
+use crate::command::output::printable;
 use crate::command::{CommandOutput, ExitStatus, access, now};
 use crate::config::notifications::ServeArgs;
 use crate::live::notification::Notification;
@@ -41,21 +43,29 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 /// How long the last words may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Receives until it is asked to stop.
+/// Receives until it is asked to stop. All that is told meanwhile is told by a thread of its own.
 pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
+    let (told, mut all_told) = lines(io::stderr())?;
+    let received = receive(args, Arc::new(told)).await;
+    let _ = timeout(LAST_WORDS, all_told.ended()).await;
+    received
+}
+
+async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let expected = Expected::read(&args.signature)?;
+    let say = say(&told);
+    let expected = Expected::read(&args.signature, Arc::clone(&say))?;
     if !expected.has_keys() {
-        tell("no --key-file is given: nothing is verified");
+        say("no --key-file is given: nothing is verified");
     }
     let tls = match (&args.tls_cert_file, &args.tls_key_file) {
-        (Some(certificate), Some(key)) => Some(TlsFiles::read(certificate, key)?),
+        (Some(certificate), Some(key)) => Some(TlsFiles::read(certificate, key, Arc::clone(&say))?),
         _ => None,
     };
     let (printed, mut all_printed) = lines(io::stdout())?;
-    let (told, mut all_told) = lines(io::stderr())?;
-    let told = Arc::new(told);
-    let (deliveries, worker) = destination(&args)?.map(deliveries).unzip();
+    let (deliveries, worker) = destination(&args, Arc::clone(&say))?
+        .map(deliveries)
+        .unzip();
     let seen = Arc::new(Mutex::new(SeenNotifications::default()));
     let receiver = Arc::new(Receiver {
         expected,
@@ -69,7 +79,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     });
     let listener = admin::bind(args.listen).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    tell(&format!(
+    say(&format!(
         "receiving at {scheme}://{}",
         listener.local_addr()?
     ));
@@ -85,27 +95,33 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         () = stop.forced() => false,
     };
     let left_out = all_printed.left_out();
-    let last_words = [
-        (!is_done)
-            .then(|| "error: ended before all was answered, handed on and printed".to_owned()),
-        (left_out > 0).then(|| not_printed(left_out)),
-    ];
-    for words in last_words.into_iter().flatten() {
-        // Where nobody reads that, nobody waits for it.
-        let _ = told.give(words);
+    if !is_done {
+        say("error: ended before all was answered, handed on and printed");
     }
-    drop(told);
-    let _ = timeout(LAST_WORDS, all_told.ended()).await;
+    if left_out > 0 {
+        say(&not_printed(left_out));
+    }
     Ok(CommandOutput {
         text: String::new(),
         exit: ExitStatus::of(is_done && left_out == 0),
     })
 }
 
+/// Gives what is said to the thread that tells it. Where nobody reads that, it is lost, and nobody waits for it.
+fn say(told: &Arc<Lines>) -> Say {
+    let told = Arc::clone(told);
+    Arc::new(move |words| {
+        let _ = told.give(printable(words));
+    })
+}
+
 /// Who gets what is taken.
-fn destination(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Destination>>> {
+fn destination(args: &ServeArgs, say: Say) -> anyhow::Result<Option<Arc<dyn Destination>>> {
     if let Some(command) = &args.exec {
-        return Ok(Some(Arc::new(CommandDestination(command.clone()))));
+        return Ok(Some(Arc::new(CommandDestination {
+            command: command.clone(),
+            say,
+        })));
     }
     let Some(url) = &args.forward else {
         return Ok(None);

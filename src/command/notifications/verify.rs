@@ -2,13 +2,14 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use anyhow::{Context as _, anyhow, bail};
 
 use super::expected::Expected;
 use super::verdict::{Verdict, VerifiedNotification};
-use crate::command::output::render;
+use crate::command::output::{render, tell};
 use crate::command::trouble::read_aloud;
 use crate::command::{CommandOutput, ExitStatus, now};
 use crate::config::notifications::VerifyArgs;
@@ -16,7 +17,7 @@ use crate::live::notification::Notification;
 
 /// Judges the body that `args` name.
 pub async fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
-    let expected = Expected::read(&args.signature)?;
+    let expected = Expected::read(&args.signature, Arc::new(tell))?;
     if !expected.has_keys() {
         bail!("with which key: name a file by --key-file");
     }

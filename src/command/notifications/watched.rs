@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, bail};
 use ring::digest::{SHA256, digest};
 
-use crate::command::output::tell;
 use crate::lock::lock;
 
 /// No file that is meant is larger.
@@ -23,12 +22,17 @@ pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Says something beside what is printed. It may be called while a request waits, so it waits for nobody.
+pub(super) type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
 type Parse<T> = fn(&[FileContent]) -> anyhow::Result<T>;
 
 /// What files say, by a parser.
 pub(super) struct WatchedFiles<T> {
     paths: Vec<PathBuf>,
     parse: Parse<T>,
+    /// Tells of each change.
+    say: Say,
     /// What can be read only once, as a pipe, is not read again.
     is_fixed: bool,
     last: Mutex<LastRead<T>>,
@@ -43,13 +47,14 @@ struct LastRead<T> {
 
 impl<T> WatchedFiles<T> {
     /// Reads the files, and those of the directories.
-    pub(super) fn read(paths: &[PathBuf], parse: Parse<T>) -> anyhow::Result<Self> {
+    pub(super) fn read(paths: &[PathBuf], parse: Parse<T>, say: Say) -> anyhow::Result<Self> {
         let contents = read_all(paths)?;
         let value = Arc::new(parse(&contents)?);
         Ok(Self {
             is_fixed: paths.iter().any(|path| !path.is_file() && !path.is_dir()),
             paths: paths.to_vec(),
             parse,
+            say,
             last: Mutex::new(LastRead {
                 digest: digest_of(&contents),
                 value,
@@ -75,9 +80,9 @@ impl<T> WatchedFiles<T> {
             match read.and_then(|contents| (self.parse)(&contents)) {
                 Ok(value) => {
                     last.value = Arc::new(value);
-                    tell(&format!("read again, since it changed: {names}"));
+                    (self.say)(&format!("read again, since it changed: {names}"));
                 }
-                Err(error) => tell(&format!(
+                Err(error) => (self.say)(&format!(
                     "error: {error:#}; what {names} said before still counts"
                 )),
             }
@@ -152,7 +157,10 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("key");
         fs::write(&path, "one").unwrap();
-        let watched = WatchedFiles::read(std::slice::from_ref(&path), lengths).unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&said);
+        let say: Say = Arc::new(move |words| lock(&to).push(words.to_owned()));
+        let watched = WatchedFiles::read(std::slice::from_ref(&path), lengths, say).unwrap();
         assert_eq!(*watched.current(), [3]);
         fs::write(&path, "three").unwrap();
         assert_eq!(*watched.current(), [5]);
@@ -164,6 +172,10 @@ mod tests {
         assert_eq!(*watched.current(), [7]);
         fs::write(&path, "x".repeat(300_000)).unwrap();
         assert_eq!(*watched.current(), [7]);
+        assert_eq!(*watched.current(), [7]);
+        let said = lock(&said);
+        let bad: Vec<_> = said.iter().map(|it| it.starts_with("error: ")).collect();
+        assert_eq!(bad, [false, true, true, false, true], "{said:?}");
     }
 
     #[test]
@@ -173,7 +185,7 @@ mod tests {
         for (name, text) in [("sign", "one"), ("..data", "hidden"), ("previous", "three")] {
             fs::write(directory.path().join(name), text).unwrap();
         }
-        let watched = WatchedFiles::read(&paths, lengths).unwrap();
+        let watched = WatchedFiles::read(&paths, lengths, Arc::new(|_| {})).unwrap();
         assert_eq!(*watched.current(), [5, 3]);
         fs::remove_file(directory.path().join("previous")).unwrap();
         assert_eq!(*watched.current(), [3]);

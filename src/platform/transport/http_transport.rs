@@ -65,7 +65,8 @@ impl HttpTransport {
         for problem in proxies.unusable() {
             tracing::error!(%problem, "calls to the cloud will fail");
         }
-        for problem in proxies.ineffective() {
+        let void = proxies.ineffective().into_iter();
+        for problem in void.chain(proxies.void_exceptions()) {
             tracing::warn!(%problem, "a variable of the environment has no effect");
         }
         let made = Self::build(proxies, Source::of_environment(), TRUST_AGE, wall)?;

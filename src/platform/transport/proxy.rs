@@ -12,7 +12,8 @@ use url::Url;
 
 use super::no_proxy::NoProxy;
 
-const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+/// The exceptions, in both spellings.
+pub const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
@@ -123,6 +124,12 @@ impl Proxies {
         Ok(self.to(&endpoint)?.map(ToString::to_string))
     }
 
+    /// The variable that names the proxy to an endpoint, if a call there takes one.
+    pub fn variable_for(&self, endpoint: &str) -> Option<&'static str> {
+        let endpoint = endpoint.parse().ok()?;
+        Some(self.to(&endpoint).ok()??.variable)
+    }
+
     /// A variable that names a proxy, if one does.
     pub fn named(&self) -> Option<&'static str> {
         let choices = [&self.https, &self.http];
@@ -141,19 +148,23 @@ impl Proxies {
         bad
     }
 
-    /// What is set and has no effect, in sentences.
+    /// The variables that are set and have no effect, in sentences.
     pub fn ineffective(&self) -> Vec<String> {
         let overruled = self.overruled.iter();
-        let mut told: Vec<String> = overruled
+        overruled
             .map(|(name, counts)| {
                 format!("{name} is not used: {counts} is set to something else, and counts")
             })
-            .collect();
+            .collect()
+    }
+
+    /// The entries of `NO_PROXY` that match nothing, in sentences that show them.
+    pub fn void_exceptions(&self) -> Vec<String> {
         let entries = self.no_proxy.iter().flat_map(NoProxy::unread);
-        told.extend(entries.map(|entry| {
+        let told = entries.map(|entry| {
             format!("NO_PROXY's entry {entry:?} matches nothing: it is no name, address or network")
-        }));
-        told
+        });
+        told.collect()
     }
 }
 

@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Receiver;
+use super::{KEY, Receiver};
 
 const BODY: &str =
     r#"{"event_type":"RECORD_OVER","publish_domain":"push.example.com","app":"live"}"#;
@@ -262,4 +262,54 @@ fn who_stalls_while_reading_what_is_printed_stops_nothing() {
     receiver.terminate();
     assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
     receiver.told("error: ended before all was answered, handed on and printed");
+}
+
+/// Nor does one who stalls while reading what is told beside it: here of keys that change.
+#[test]
+fn who_stalls_while_reading_what_is_told_stops_nothing() {
+    let directory = TempDir::new().unwrap();
+    let mut file = directory.path().to_owned();
+    file.extend(vec!["x".repeat(250); 12]);
+    fs::create_dir_all(&file).unwrap();
+    file.push("key");
+    fs::write(&file, KEY).unwrap();
+    let name = file.to_str().unwrap();
+    let mut receiver = Receiver::start(&format!("--key-file {name}"));
+    let request = format!(
+        "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // Each is told with this name: together more than a pipe holds.
+    let changes = 2 * 65_536 / name.len();
+    for number in 0..changes {
+        fs::write(&file, format!("{KEY}{number}")).unwrap();
+        let answer = raw(&receiver, request.as_bytes());
+        assert!(answer.contains(" 401 "), "{number}: {answer}");
+    }
+    receiver.terminate();
+    assert!(receiver.process.wait().unwrap().success());
+    assert!(receiver.told("read again").contains(name));
+}
+
+/// Nor is anything held up that is handed to a command which prints much.
+#[test]
+fn who_stalls_while_reading_what_a_command_prints_holds_up_no_command() {
+    let directory = TempDir::new().unwrap();
+    let done = directory.path().join("done");
+    let print = "head -c 100000 /dev/zero | tr '\\0' x; head -c 100000 /dev/zero | tr '\\0' y >&2";
+    let command = format!("{print}; echo done >>{}", done.display());
+    let mut receiver = Receiver::start_with(&["--exec", &command]);
+    for number in 0..3 {
+        let body = BODY.replace("live", &number.to_string());
+        let request = format!(
+            "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert!(raw(&receiver, request.as_bytes()).contains(" 200 OK"));
+    }
+    // Ends when all are handed on.
+    receiver.terminate();
+    assert!(receiver.process.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&done).unwrap(), "done\n".repeat(3));
+    assert!(receiver.told("xxxx").len() < 10_000);
 }

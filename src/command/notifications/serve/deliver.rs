@@ -1,7 +1,8 @@
 //! What is done with a notification that was taken: it is handed to a command or to a URL, again until that has it. Live has had its
 //! answer by then.
 
-use std::process::Stdio;
+use std::io;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::child_output::said;
+use crate::command::notifications::watched::Say;
 use crate::platform::clock::Wall;
 use crate::platform::transport::{
     Deadline, HttpTransport, Request, Transport as _, TransportError,
@@ -48,12 +51,21 @@ pub(super) trait Destination: Send + Sync + 'static {
 }
 
 /// A command for sh.
-pub(super) struct CommandDestination(pub(super) String);
+pub(super) struct CommandDestination {
+    /// Its words.
+    pub(super) command: String,
+    /// Tells what it prints: stdout has the notifications.
+    pub(super) say: Say,
+}
 
 impl Destination for CommandDestination {
     fn hand_over(&self, notification: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
         Box::pin(async move {
-            let ran = timeout(COMMAND_LIMIT, execute(&self.0, &notification)).await;
+            let ran = timeout(
+                COMMAND_LIMIT,
+                execute(&self.command, &notification, &self.say),
+            )
+            .await;
             match ran {
                 Ok(Ok(status)) if status.success() => Ok(()),
                 Ok(Ok(status)) => Err(again(format!("the command ended with {status}"))),
@@ -64,13 +76,14 @@ impl Destination for CommandDestination {
     }
 }
 
-/// What it prints goes to stderr: stdout has the notifications.
-async fn execute(command: &str, input: &[u8]) -> std::io::Result<std::process::ExitStatus> {
+async fn execute(command: &str, input: &[u8], say: &Say) -> io::Result<ExitStatus> {
+    let (output, errors) = said(Arc::clone(say))?;
     let mut child = Command::new("sh")
         .args(["-c", command])
         .process_group(0)
         .stdin(Stdio::piped())
-        .stdout(Stdio::from(std::io::stderr()))
+        .stdout(output)
+        .stderr(errors)
         .kill_on_drop(true)
         .spawn()?;
     // Ends before the child that leads it, so that its number is nobody else's yet.
@@ -318,10 +331,17 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_waits_than_there_is_memory_for() {
-        let (given, _worker) = deliveries(Arc::new(CommandDestination("true".to_owned())));
+        let (given, _worker) = deliveries(Arc::new(CommandDestination {
+            command: "true".to_owned(),
+            say: silent(),
+        }));
         let large = || vec![b' '; WAITING_BYTES / 2];
         assert!(given.give((), large()).is_ok() && given.give((), large()).is_ok());
         assert!(given.give((), vec![b' ']).is_err());
+    }
+
+    fn silent() -> Say {
+        Arc::new(|_| {})
     }
 
     /// Whether a process runs: one that has ended and is waited for by nobody does not.
@@ -343,7 +363,8 @@ mod tests {
             "sleep 600 >&- 2>&- & echo $! >{part}; mv {part} {whole}; wait",
             part = part.display()
         );
-        let mut running = Box::pin(execute(&command, b"{}"));
+        let silent = silent();
+        let mut running = Box::pin(execute(&command, b"{}", &silent));
         let process = loop {
             tokio::select! {
                 ended = &mut running => panic!("{ended:?}"),
@@ -368,7 +389,8 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let file = directory.path().join("pid");
         let command = format!("sleep 600 >&2 & echo $! >{}", file.display());
-        assert!(execute(&command, b"{}").await.unwrap().success());
+        let silent = silent();
+        assert!(execute(&command, b"{}", &silent).await.unwrap().success());
         let process = std::fs::read_to_string(&file).unwrap().trim().to_owned();
         assert!(runs(&process));
         let killed = Command::new("kill").arg(&process).status().await;

@@ -9,16 +9,16 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::command::notifications::watched::{FileContent, WatchedFiles};
+use crate::command::notifications::watched::{FileContent, Say, WatchedFiles};
 
 /// Certificate and key.
 pub(super) struct TlsFiles(WatchedFiles<ServerConfig>);
 
 impl TlsFiles {
-    /// Reads both; they have to belong together.
-    pub(super) fn read(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+    /// Reads both; they have to belong together. Says when they change.
+    pub(super) fn read(certificate: &Path, key: &Path, say: Say) -> anyhow::Result<Self> {
         let paths: [PathBuf; 2] = [certificate.to_owned(), key.to_owned()];
-        Ok(Self(WatchedFiles::read(&paths, parse)?))
+        Ok(Self(WatchedFiles::read(&paths, parse, say)?))
     }
 
     /// Makes the handshake of a connection that comes now.

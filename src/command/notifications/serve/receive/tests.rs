@@ -25,7 +25,7 @@ fn receiver(key_file: Vec<PathBuf>, domain: &[&str]) -> Receiver {
         app: Vec::new(),
     };
     Receiver {
-        expected: Expected::read(&args).unwrap(),
+        expected: Expected::read(&args, Arc::new(|_| {})).unwrap(),
         objects: None,
         deliveries: None,
         format: ReceiptFormat::Line,
