@@ -230,8 +230,8 @@ impl Reconciliation<'_> {
         if failure.class != Class::Rejected {
             return Ok(false);
         }
-        let taken = self.memory(|memory| memory.allowance.take(CallPurpose::Change));
-        if taken.is_err() {
+        let allowed = self.memory(|memory| memory.allowance.take(CallPurpose::Change));
+        if allowed.is_err() {
             return Ok(false); // the refusal is told now, and asked about when there are calls again
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());

@@ -164,7 +164,7 @@ fn what_is_made_up_is_found_missing() {
          ## Where is it decided\n| question | by |\n|---|---|\n\
          | a? | `plan::ownership::find_owner` |\n\
          | b? | `plan::ownership::find_nobody` |\n\
-         | c? | `plan::facts::Facts::is_ours` |\n\
+         | c? | `plan::ownership::rows::Facts::is_ours` |\n\
          | d? | `plan::facts::Facts::as_str` |\n\
          | e? | `plan::facts::Deletion::as_str` |\n\
          ## Glossary\n| word | means | type |\n|---|---|---|\n\
