@@ -164,7 +164,7 @@ impl Client {
         match (again, proof) {
             (RetryReason::Date(_), _) => true,
             (RetryReason::Token, RequestAuth::MadeToken(refused)) => {
-                self.iam.forget(account, refused).await;
+                self.iam.forget(account, refused);
                 true
             }
             (RetryReason::Key, RequestAuth::MadeKey { from, pair, .. }) => {

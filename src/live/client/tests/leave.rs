@@ -80,7 +80,7 @@ async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
     stage.reply(stage::issued("made-1"));
     stage.reply(answer(200, LISTED));
     list(&stage, &stage.account).await.unwrap();
-    advance(Duration::from_hours(19)).await;
+    advance(Duration::from_hours(25)).await;
 
     // The login of one call takes so long that others of the same user are refused twice.
     let meanwhile = Arc::clone(&stage.client.strikes);
