@@ -121,6 +121,11 @@ impl Health {
         self.watch(namespace, WatchVitals::granted);
     }
 
+    /// An object came through the watch of a namespace.
+    pub fn watch_brings(&self, namespace: &str) {
+        self.watch(namespace, WatchVitals::brings);
+    }
+
     /// Something came through the watch of a namespace.
     pub fn watch_seen(&self, namespace: &str) {
         self.watch(namespace, WatchVitals::seen);
@@ -224,6 +229,7 @@ mod tests {
         WatchTrouble {
             text: "forbidden".to_owned(),
             is_refusal: true,
+            was_brought: false,
         }
     }
 
@@ -307,6 +313,7 @@ mod tests {
             let lost = WatchTrouble {
                 text: "lost".to_owned(),
                 is_refusal: false,
+                was_brought: false,
             };
             health.watch_fails("live", lost);
             health.watch_granted("live");
@@ -323,6 +330,48 @@ mod tests {
         health.watch_fails("live", refusal());
         health.watch_granted("live");
         assert!(health.readiness().0, "who refuses is alive");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_brought_and_turns_out_to_be_a_failure_is_no_sign_of_life() {
+        let health = well(&["live"]);
+        let brings_a_failure = || {
+            health.watch_granted("live");
+            health.watch_seen("live");
+            let trouble = WatchTrouble {
+                text: "etcdserver: request timed out".to_owned(),
+                is_refusal: false,
+                was_brought: true,
+            };
+            health.watch_fails("live", trouble);
+            health.watch_seen("live"); // the end of it
+        };
+        for _ in 0..6 {
+            assert!(health.readiness().0);
+            advance(Duration::from_mins(1)).await;
+            brings_a_failure();
+        }
+        let (is_ready, text) = health.readiness();
+        let silent = "watch of live: silent for 360 s: etcdserver: request timed out\n";
+        assert!(!is_ready && text.contains(silent), "{text}");
+        health.watch_granted("live");
+        health.watch_seen("live");
+        assert!(health.readiness().0, "an honest one");
+
+        // One that was alive for long was so until just before.
+        for _ in 0..30 {
+            advance(Duration::from_mins(1)).await;
+            health.watch_seen("live");
+        }
+        brings_a_failure();
+        assert!(health.readiness().0);
+        for _ in 0..600 {
+            advance(Duration::from_secs(1)).await;
+            health.watch_seen("live");
+            health.watch_brings("live");
+        }
+        brings_a_failure();
+        assert!(health.readiness().0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
-//! Events, published at transitions only: one after the other beside the work, which waits for none of them. A failure to publish never
-//! reaches the caller.
+//! Events, published at transitions only: beside the work, which waits for none of them, those of a namespace one after the other, and those
+//! of one where nothing is answered at nobody else's cost. A failure to publish never reaches the caller.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -10,21 +12,28 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource as _};
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::client::call;
 use super::error::ClusterError;
 use super::object::FIELD_MANAGER;
 use super::stamp;
 use crate::api::RecordingCallback;
+use crate::lock::lock;
 use crate::plan::facts::reason::Reason;
 
 /// The longest note that the API server takes is 1,024 bytes.
 const LONGEST_NOTE: usize = 1000;
 /// So many wait; those beyond are not published. The status and the log tell the same.
 const WAITING: usize = 4096;
+/// So many of them of one namespace.
+const OF_ONE_NAMESPACE: usize = 256;
+/// So many are published at once, one of a namespace.
+const AT_ONCE: usize = 8;
+/// For so long a namespace is passed over where an event was not answered: a webhook that hangs may stand before it.
+const REST: Duration = Duration::from_mins(1);
 /// The same is told of the same object by one event, that counts, if it is told again so soon.
 const SERIES: Duration = Duration::from_mins(6);
 /// So many events may be told again. Where there are more all of them are told anew.
@@ -33,8 +42,26 @@ const MOST_SERIES: usize = 1024;
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// Publishes events. One per process.
-pub struct EventPublisher {
-    queue: mpsc::Sender<QueuedEvent>,
+pub struct EventPublisher(Arc<Publishing>);
+
+struct Publishing {
+    client: Client,
+    instance: String,
+    state: Mutex<EventQueues>,
+    turns: Semaphore,
+    /// Nothing waits any more.
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct EventQueues {
+    /// How many wait.
+    count: usize,
+    /// Of each namespace that is served now, those that wait.
+    served: HashMap<String, VecDeque<Transition>>,
+    /// The namespaces that are passed over, and until when.
+    resting: HashMap<String, Instant>,
+    told: HashMap<SeriesKey, Series>,
 }
 
 /// Whether somebody should look at it.
@@ -44,12 +71,6 @@ pub enum Tone {
     Normal,
     /// Something is wrong.
     Warning,
-}
-
-enum QueuedEvent {
-    Event(Box<Transition>),
-    /// All before it are published.
-    Mark(oneshot::Sender<()>),
 }
 
 /// What an event tells.
@@ -62,35 +83,50 @@ struct Transition {
 }
 
 impl EventPublisher {
-    /// Publishes with this client, for as long as this value lives.
+    /// Publishes with this client.
     pub fn new(client: Client, instance: String) -> Self {
-        let (queue, queued) = mpsc::channel(WAITING);
-        tokio::spawn(publish_all(client, instance, queued));
-        Self { queue }
+        Self(Arc::new(Publishing {
+            client,
+            instance,
+            state: Mutex::default(),
+            turns: Semaphore::new(AT_ONCE),
+            idle: Notify::new(),
+        }))
     }
 
     /// Tells about an object.
     pub fn publish(&self, object: &RecordingCallback, tone: Tone, reason: Reason, note: &str) {
-        let told = QueuedEvent::Event(Box::new(Transition {
+        let transition = Transition {
             about: object.object_ref(&()),
             at: stamp(),
             tone,
             reason,
             note: shortened(note),
-        }));
-        if self.queue.try_send(told).is_err() {
-            let reason = reason.as_str();
-            debug!(reason, "an event was not published: too many wait");
+        };
+        let namespace = transition.namespace();
+        let lined_up = lock(&self.0.state).line_up(&namespace, transition);
+        match lined_up {
+            Ok(is_first) if is_first => {
+                tokio::spawn(Arc::clone(&self.0).serve(namespace));
+            }
+            Ok(_) => {}
+            Err(why) => {
+                let reason = reason.as_str();
+                debug!(reason, namespace, "an event was not published: {why}");
+            }
         }
     }
 
     /// Waits until those told so far are published, but not for long.
     pub async fn flush(&self) {
-        let (mark, reached) = oneshot::channel();
         let flushed = async {
-            // An error means that nobody publishes any more.
-            let _ = self.queue.send(QueuedEvent::Mark(mark)).await;
-            let _ = reached.await;
+            loop {
+                let idle = self.0.idle.notified();
+                if lock(&self.0.state).served.is_empty() {
+                    return;
+                }
+                idle.await;
+            }
         };
         if timeout(FLUSH_LIMIT, flushed).await.is_err() {
             debug!("events that waited are not published");
@@ -98,20 +134,78 @@ impl EventPublisher {
     }
 }
 
-async fn publish_all(client: Client, instance: String, mut queued: mpsc::Receiver<QueuedEvent>) {
-    let mut told = HashMap::new();
-    while let Some(next) = queued.recv().await {
-        let transition = match next {
-            QueuedEvent::Event(transition) => transition,
-            QueuedEvent::Mark(mark) => {
-                let _ = mark.send(()); // nobody waits any more
-                continue;
+impl EventQueues {
+    /// Whether it is the first that waits in its namespace, or why it does not wait.
+    fn line_up(&mut self, namespace: &str, transition: Transition) -> Result<bool, &'static str> {
+        let now = Instant::now();
+        self.resting.retain(|_, until| now < *until);
+        if self.resting.contains_key(namespace) {
+            return Err("the last one of its namespace was not answered");
+        }
+        if self.count == WAITING {
+            return Err("too many wait");
+        }
+        let is_first = match self.served.entry(namespace.to_owned()) {
+            Entry::Occupied(queue) if queue.get().len() == OF_ONE_NAMESPACE => {
+                return Err("too many of its namespace wait");
+            }
+            Entry::Occupied(mut queue) => {
+                queue.get_mut().push_back(transition);
+                false
+            }
+            Entry::Vacant(queue) => {
+                queue.insert(VecDeque::from([transition]));
+                true
             }
         };
-        let reason = transition.reason.as_str();
-        if let Err(error) = publish(&client, &instance, &mut told, *transition).await {
-            debug!(%error, reason, "an event was not published");
+        self.count += 1;
+        Ok(is_first)
+    }
+
+    /// The next one of a namespace. Without one it is served no more.
+    fn next(&mut self, namespace: &str) -> Option<Transition> {
+        let next = self.served.get_mut(namespace)?.pop_front();
+        match next {
+            Some(_) => self.count -= 1,
+            None => drop(self.served.remove(namespace)),
         }
+        next
+    }
+
+    /// A namespace is passed over from now on. How many waited there, which are not published.
+    fn rest(&mut self, namespace: &str) -> usize {
+        let until = Instant::now() + REST;
+        self.resting.insert(namespace.to_owned(), until);
+        let queue = self.served.get_mut(namespace);
+        let dropped = queue.map_or(0, |queue| std::mem::take(queue).len());
+        self.count -= dropped;
+        dropped
+    }
+}
+
+impl Publishing {
+    /// Publishes what waits of a namespace, until nothing does.
+    async fn serve(self: Arc<Self>, namespace: String) {
+        let next = || lock(&self.state).next(&namespace);
+        while let Some(transition) = next() {
+            // Never closed.
+            let _turn = self.turns.acquire().await;
+            let reason = transition.reason.as_str();
+            let Err(error) = self.publish(transition).await else {
+                continue;
+            };
+            if error.is_timeout() {
+                let dropped = lock(&self.state).rest(&namespace);
+                warn!(
+                    namespace,
+                    dropped,
+                    "the API server takes no event here, none is published for a minute: {error}"
+                );
+            } else {
+                debug!(%error, reason, "an event was not published");
+            }
+        }
+        self.idle.notify_waiters();
     }
 }
 
@@ -125,43 +219,43 @@ struct Series {
     last: Instant,
 }
 
-async fn publish(
-    client: &Client,
-    instance: &str,
-    told: &mut HashMap<SeriesKey, Series>,
-    transition: Transition,
-) -> Result<(), ClusterError> {
-    let namespace = transition.about.namespace.clone().unwrap_or_default();
-    let events: Api<Event> = Api::namespaced(client.clone(), &namespace);
-    let uid = transition.about.uid.clone().unwrap_or_default();
-    let key = (uid, transition.tone, transition.reason);
-    let before = told
-        .remove(&key)
-        .filter(|series| series.last.elapsed() < SERIES);
-    let (event, count) = if let Some(series) = before {
-        let count = series.count + 1;
-        let last = transition.at.clone();
-        let more = json!({"series": {"count": count, "lastObservedTime": last}});
-        let (params, more) = (PatchParams::default(), Patch::Merge(&more));
-        let patched = events.patch(&series.event, &params, &more);
-        call("count an event", patched).await?;
-        (series.event, count)
-    } else {
-        let event = transition.into_event(instance);
-        let params = PostParams::default();
-        call("publish an event", events.create(&params, &event)).await?;
-        let event = event.metadata.name.unwrap_or_default();
-        (event, 1)
-    };
-    if told.len() == MOST_SERIES {
-        told.clear();
+impl Publishing {
+    async fn publish(&self, transition: Transition) -> Result<(), ClusterError> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &transition.namespace());
+        let uid = transition.about.uid.clone().unwrap_or_default();
+        let key = (uid, transition.tone, transition.reason);
+        let before = lock(&self.state).told.remove(&key);
+        let before = before.filter(|series| series.last.elapsed() < SERIES);
+        let (event, count) = if let Some(series) = before {
+            let count = series.count + 1;
+            let last = transition.at.clone();
+            let more = json!({"series": {"count": count, "lastObservedTime": last}});
+            let (params, more) = (PatchParams::default(), Patch::Merge(&more));
+            let patched = events.patch(&series.event, &params, &more);
+            call("count an event", patched).await?;
+            (series.event, count)
+        } else {
+            let event = transition.into_event(&self.instance);
+            let params = PostParams::default();
+            call("publish an event", events.create(&params, &event)).await?;
+            let event = event.metadata.name.unwrap_or_default();
+            (event, 1)
+        };
+        let mut state = lock(&self.state);
+        if state.told.len() == MOST_SERIES {
+            state.told.clear();
+        }
+        let last = Instant::now();
+        state.told.insert(key, Series { event, count, last });
+        Ok(())
     }
-    let last = Instant::now();
-    told.insert(key, Series { event, count, last });
-    Ok(())
 }
 
 impl Transition {
+    fn namespace(&self) -> String {
+        self.about.namespace.clone().unwrap_or_default()
+    }
+
     fn into_event(self, instance: &str) -> Event {
         let name = self.about.name.as_deref().unwrap_or_default();
         let name = format!("{name}.{:x}", self.at.0.as_nanosecond());
@@ -195,97 +289,4 @@ fn shortened(note: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use http::{Request, Response};
-    use kube::client::Body;
-    use serde_json::{Value, json};
-    use tower::BoxError;
-
-    use super::*;
-    use crate::lock::lock;
-
-    fn object() -> RecordingCallback {
-        serde_json::from_value(json!({
-            "apiVersion": "live.huaweicloud.com/v1alpha1", "kind": "RecordingCallback",
-            "metadata": {"name": "push", "namespace": "media", "uid": "uid"},
-            "spec": {"publishDomain": "push.example.com", "app": "live"},
-        }))
-        .unwrap()
-    }
-
-    /// An API server that takes so long for each event, and what it has been told.
-    fn publisher(each: Duration) -> (EventPublisher, Arc<Mutex<Vec<String>>>) {
-        let notes: Arc<Mutex<Vec<String>>> = Arc::default();
-        let taken = Arc::clone(&notes);
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let taken = Arc::clone(&taken);
-            async move {
-                tokio::time::sleep(each).await;
-                let body = request.into_body().collect_bytes().await?;
-                let event: Value = serde_json::from_slice(&body)?;
-                let told = match event["series"]["count"].as_i64() {
-                    Some(count) => format!("{count} times"),
-                    None => event["note"].as_str().unwrap_or_default().to_owned(),
-                };
-                lock(&taken).push(told);
-                let answer = json!({"metadata": {"name": "event"}}).to_string();
-                Ok::<_, BoxError>(Response::new(Body::from(answer.into_bytes())))
-            }
-        });
-        let client = Client::new(service, "default");
-        (EventPublisher::new(client, "pod".to_owned()), notes)
-    }
-
-    fn tell(events: &EventPublisher, reason: Reason, note: &str) {
-        events.publish(&object(), Tone::Normal, reason, note);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn events_are_published_in_their_order_and_before_the_end() {
-        let (events, notes) = publisher(Duration::from_millis(10));
-        tell(&events, Reason::Creating, "one");
-        tell(&events, Reason::Available, "two");
-        tell(&events, Reason::Suspended, "three");
-        assert!(lock(&notes).is_empty(), "nobody has waited");
-        events.flush().await;
-        assert_eq!(*lock(&notes), ["one", "two", "three"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_told_again_soon_is_counted() {
-        let (events, notes) = publisher(Duration::ZERO);
-        for _ in 0..3 {
-            tell(&events, Reason::Available, "again");
-            tell(&events, Reason::Suspended, "and again");
-        }
-        events.flush().await;
-        tokio::time::advance(SERIES).await;
-        tell(&events, Reason::Available, "anew");
-        events.flush().await;
-        let counted = ["2 times", "2 times", "3 times", "3 times", "anew"];
-        assert_eq!(lock(&notes)[..2], ["again", "and again"]);
-        assert_eq!(lock(&notes)[2..], counted);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_api_server_that_is_silent_holds_up_neither_the_work_nor_the_end() {
-        let (events, notes) = publisher(Duration::from_hours(1));
-        for _ in 0..2 * WAITING {
-            tell(&events, Reason::Available, "one of many");
-        }
-        assert_eq!(events.queue.capacity(), 0);
-        let begun = Instant::now();
-        events.flush().await;
-        assert_eq!(begun.elapsed(), FLUSH_LIMIT);
-        assert!(lock(&notes).is_empty());
-    }
-
-    #[test]
-    fn a_note_is_not_cut_inside_a_character() {
-        assert_eq!(shortened("short"), "short");
-        assert_eq!(shortened(&"ä".repeat(600)).len(), 1000);
-        assert_eq!(shortened(&format!("a{}", "ä".repeat(600))).len(), 999);
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::Frame;
 use kube::client::{Body, DynBody};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -46,6 +46,11 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} s", .0.as_secs())]
 struct TooLate(Duration);
+
+/// Something on the way answered in place of the API server.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no watch of an API server: see what stands between this pod and it")]
+struct NoWatch;
 
 impl<S> Layer<S> for Limits
 where
@@ -90,6 +95,9 @@ where
             let response = inner.call(request);
             Box::pin(async move {
                 let response = within(HEAD_LIMIT, response).await?;
+                if is_foreign(&response) {
+                    return Err(NoWatch.into());
+                }
                 Ok(limits.held(namespace, response))
             })
         } else if is_list(request.uri()) {
@@ -163,6 +171,13 @@ impl http_body::Body for HeldWatch {
         ready!(end.as_mut().poll(cx));
         Poll::Ready(None)
     }
+}
+
+/// Whether this is granted, and says of itself that it is not what an API server sends.
+fn is_foreign(response: &Response<Box<DynBody>>) -> bool {
+    let told = response.headers().get(header::CONTENT_TYPE);
+    response.status().is_success()
+        && told.is_some_and(|told| !told.as_bytes().starts_with(b"application/json"))
 }
 
 async fn within<T>(

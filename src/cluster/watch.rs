@@ -208,6 +208,19 @@ pub fn is_refusal(error: &watcher::Error) -> bool {
     }
 }
 
+/// Whether it is what a watch that was granted brought, be it a failure that the API server tells there or nothing that can be read.
+pub fn was_brought(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::WatchError(_) => true,
+        watcher::Error::WatchFailed(error) => {
+            matches!(error, kube::Error::SerdeError(_) | kube::Error::Api(_))
+        }
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
 /// The pauses after failures, counted from the beginning of one try to the beginning of the next: one that was waited for in vain
 /// has paused already. A try that begins well is no reason to forget those that failed.
 struct Pauses {

@@ -21,7 +21,7 @@ use crate::admin::{Health, WatchTrouble};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
 use crate::cluster::stored::StoredObject;
-use crate::cluster::watch::{Missed, StoredEvent, Watched, is_refusal};
+use crate::cluster::watch::{Missed, StoredEvent, Watched, is_refusal, was_brought};
 use crate::config::RunConfig;
 use crate::controller::index_updater::IndexUpdater;
 use crate::declared::parse;
@@ -115,11 +115,16 @@ impl NamespaceWatch {
         match event {
             Ok(watcher::Event::Init) => {}
             Ok(watcher::Event::InitDone) => health.listed(namespace),
-            Ok(_) => health.watch_seen(namespace),
+            Ok(_) => health.watch_brings(namespace),
             Err(error) => {
                 let is_refusal = is_refusal(error);
                 let text = one_line(&error.to_string());
-                health.watch_fails(namespace, WatchTrouble { text, is_refusal });
+                let trouble = WatchTrouble {
+                    text,
+                    is_refusal,
+                    was_brought: was_brought(error),
+                };
+                health.watch_fails(namespace, trouble);
                 if is_refusal {
                     self.knows.send_if_modified(|known| {
                         let is_first = *known == Knowledge::Nothing;

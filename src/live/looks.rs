@@ -1,8 +1,8 @@
 //! What the cloud holds, as seen by everybody who shares an account: one look answers all who wait for it.
 //!
 //! A look waits for its token; when it has it, it sees who else waits. Few domains: a filtered list of its own. Many: one sweep for all of
-//! them. No task runs here: a look is driven by those who wait for it, and ends with the last of them. A failed look tells nothing
-//! about what the cloud holds.
+//! them. A look is driven by those who wait for it, and ends with the last of them; the one task that runs here drops rows that are of no
+//! use any more. A failed look tells nothing about what the cloud holds.
 
 mod barrier;
 mod board;
@@ -15,14 +15,16 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
 };
 
 use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
 
 pub use self::barrier::{CreateBarrier, CreateInFlight};
 use self::board::Board;
 pub use self::kept::Inventory;
+use self::kept::SeenInventories;
 pub use self::request::{LookRequest, LookResult};
 use crate::live::answer::{Answer, Page};
 use crate::lock::lock;
@@ -70,7 +72,7 @@ impl Looks {
         })
     }
 
-    /// The newest sweep, whatever its age; what was written since is not in it.
+    /// The newest sweep, if it is kept still; what was written since is not in it.
     pub fn newest_sweep(&self) -> Option<Arc<Inventory>> {
         self.lock().kept.newest_sweep()
     }
@@ -92,7 +94,32 @@ impl Looks {
         }
     }
 
+    /// Keeps what was seen, and no longer than it is of use, though nobody asks again.
+    fn keep(self: &Arc<Self>, keep: impl FnOnce(&mut SeenInventories, Instant)) {
+        let mut board = self.lock();
+        keep(&mut board.kept, Instant::now());
+        if !std::mem::replace(&mut board.is_forgetting, true) {
+            tokio::spawn(forget_in_time(Arc::downgrade(self)));
+        }
+    }
+
+    /// Drops what is of no use any more. Tells when to come again.
+    fn forget_old_rows(&self) -> Option<Instant> {
+        let mut board = self.lock();
+        let next = board.kept.forget_old_rows(Instant::now());
+        board.is_forgetting = next.is_some();
+        next
+    }
+
     fn lock(&self) -> MutexGuard<'_, Board> {
         lock(&self.board)
+    }
+}
+
+/// Drops the rows of an account that were seen long ago, until none are left, or the account is gone.
+async fn forget_in_time(looks: Weak<Looks>) {
+    let next = || looks.upgrade()?.forget_old_rows();
+    while let Some(next) = next() {
+        sleep_until(next).await;
     }
 }

@@ -66,7 +66,10 @@ impl AmbientLogin {
 }
 
 /// Has a key before it is used: that there is none to be had is another matter than what the cloud says to one.
-pub(super) async fn obtain(temporary: &TemporaryKeys, namespace: &str) -> Result<(), CloudAccess> {
+pub(super) async fn obtain(
+    temporary: &Arc<TemporaryKeys>,
+    namespace: &str,
+) -> Result<(), CloudAccess> {
     let key = temporary.key(Operation::List).await;
     key.map(drop).map_err(|problem| match problem {
         TemporaryKeyError::Missing(sentence) => CloudAccess::Ambiguous(format!(

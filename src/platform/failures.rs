@@ -150,6 +150,12 @@ pub fn failure_before_sending(operation: Operation, class: Class, problem: &str)
     Failure::new(operation, class, format!("not sent: {problem}"))
 }
 
+/// The failure of a request whose turn did not come, since as many others are under way as may be.
+pub fn failure_without_slot(operation: Operation) -> Failure {
+    let problem = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
+    failure_before_sending(operation, Class::NotSent, problem)
+}
+
 /// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.
 pub fn is_skewed(failure: &Failure, signed: Timestamp, date: Timestamp) -> bool {
     failure.class == Class::Credential

@@ -52,8 +52,8 @@ impl Iam {
     }
 
     /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
-    pub async fn forget(&self, account: &Account, refused: &SecretString) {
-        self.logins.forget(account, refused).await;
+    pub fn forget(&self, account: &Account, refused: &SecretString) {
+        self.logins.forget(account, refused);
     }
 
     /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::platform::clock::{Clock, RequestSpan, date};
 use crate::platform::failures::{self, PLATFORM_RULES};
@@ -76,9 +77,14 @@ impl ServiceClient {
         let request = request
             .ok_or_else(|| failures::failure_before_sending(operation, Class::Rejected, problem))?;
         let ServiceAddress { name, endpoint } = service;
+        let turn = Instant::now() + self.request_timeout;
+        let Some(slot) = self.transport.slot(endpoint, turn).await else {
+            return Err(service.as_not_sent(failures::failure_without_slot(operation)));
+        };
         let deadline = Deadline::after(self.clock.wall(), self.request_timeout);
         let sent = self.clock.local();
         let reply = self.transport.send(request, deadline).await;
+        drop(slot);
         let received = self.clock.local();
         let date = reply_headers(&reply).and_then(date);
         let span = RequestSpan { sent, received };

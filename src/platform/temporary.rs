@@ -1,4 +1,5 @@
-//! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends. Never written anywhere.
+//! The temporary key of this process: made when it is needed, by one caller at a time, and again before it ends, beside those who have it.
+//! Never written anywhere.
 
 mod exchange;
 pub(crate) mod key_error;
@@ -6,13 +7,15 @@ pub(crate) mod source;
 mod wire;
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use self::exchange::IssuedKey;
 pub use self::exchange::ServiceClients;
 pub use self::key_error::TemporaryKeyError;
 use self::source::KeySource;
+use crate::lock::lock;
 use crate::platform::keys::KeyPair;
 use crate::terms::failure::Operation;
 
@@ -24,6 +27,8 @@ pub struct TemporaryKeys {
     passed: Vec<String>,
     ways: ServiceClients,
     state: Mutex<KeyState>,
+    /// Held while the source is asked.
+    turn: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Default)]
@@ -52,6 +57,7 @@ impl TemporaryKeys {
             passed,
             ways,
             state: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -66,40 +72,60 @@ impl TemporaryKeys {
     }
 
     /// The present key. `operation` is what it is for.
-    pub async fn key(&self, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
-        let mut state = self.state.lock().await;
-        let now = Instant::now();
-        if let Some(held) = state.held.as_ref().filter(|held| now < held.renew) {
-            return Ok(held.pair.clone());
+    pub async fn key(self: &Arc<Self>, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
+        if let Some(pair) = self.present(operation) {
+            return Ok(pair);
         }
-        let lately = state.failed.as_ref().filter(|(_, until)| now < *until);
-        let problem = match lately {
-            Some((problem, _)) => problem.clone(),
-            None => match Box::pin(self.made(operation)).await {
-                Ok(held) => {
-                    state.failed = None;
-                    return Ok(state.held.insert(held).pair.clone());
-                }
-                Err(problem) => {
-                    state.failed = Some((problem.clone(), Instant::now() + problem.holdoff()));
-                    problem
-                }
-            },
-        };
-        // Early enough for other attempts before the old one ends.
-        let old = state.held.as_ref().filter(|held| now < held.expire);
-        old.map(|held| held.pair.clone()).ok_or(problem)
+        let _turn = self.turn.lock().await;
+        // Another one may have made it while this one waited for it.
+        if let Some(made) = lock(&self.state).known(Instant::now()) {
+            return made;
+        }
+        self.renew(operation).await
+    }
+
+    /// The key that there is. One that is to be replaced serves on, early enough for some attempts before it ends, and the first who
+    /// sees that lets it be replaced beside.
+    fn present(self: &Arc<Self>, operation: Operation) -> Option<KeyPair> {
+        let (state, now) = (lock(&self.state), Instant::now());
+        let held = state.held.as_ref().filter(|held| now < held.expire)?;
+        let is_due = held.renew <= now && state.failure(now).is_none();
+        if is_due && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+            let keys = Arc::clone(self);
+            tokio::spawn(async move {
+                // What became of it is kept for those who ask next.
+                let _ = keys.renew(operation).await;
+                drop(turn);
+            });
+        }
+        Some(held.pair.clone())
+    }
+
+    /// Asks the source, and keeps what comes of it. Whoever calls this has the turn.
+    async fn renew(&self, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
+        let made = Box::pin(self.made(operation)).await;
+        let mut state = lock(&self.state);
+        match made {
+            Ok(held) => {
+                state.failed = None;
+                Ok(state.held.insert(held).pair.clone())
+            }
+            Err(problem) => {
+                state.failed = Some((problem.clone(), Instant::now() + problem.holdoff()));
+                Err(problem)
+            }
+        }
     }
 
     /// The cloud did not take this key: the next caller gets another, unless somebody else has replaced it already.
-    pub(in crate::platform) async fn forget(&self, refused: &KeyPair) {
-        let mut state = self.state.lock().await;
+    pub(in crate::platform) fn forget(&self, refused: &KeyPair) {
+        let mut state = lock(&self.state);
         state.held.take_if(|held| held.pair.ak == refused.ak);
     }
 
     /// The same. Whether there is another key now.
-    pub async fn replace(&self, refused: &KeyPair, operation: Operation) -> bool {
-        self.forget(refused).await;
+    pub async fn replace(self: &Arc<Self>, refused: &KeyPair, operation: Operation) -> bool {
+        self.forget(refused);
         let key = self.key(operation).await;
         key.is_ok_and(|pair| pair.ak != refused.ak)
     }
@@ -127,6 +153,21 @@ impl TemporaryKeys {
             "The operator's own environment gives no credentials. {}.",
             lacking.join("; ")
         )
+    }
+}
+
+impl KeyState {
+    /// The key, if it has not ended, or the failure of a moment ago.
+    fn known(&self, now: Instant) -> Option<Result<KeyPair, TemporaryKeyError>> {
+        let held = self.held.as_ref().filter(|held| now < held.expire);
+        let held = held.map(|held| Ok(held.pair.clone()));
+        held.or_else(|| self.failure(now).cloned().map(Err))
+    }
+
+    fn failure(&self, now: Instant) -> Option<&TemporaryKeyError> {
+        let failed = self.failed.as_ref();
+        let failed = failed.filter(|(_, until)| now < *until);
+        failed.map(|(problem, _)| problem)
     }
 }
 

@@ -10,17 +10,20 @@ mod no_proxy;
 mod probe;
 mod proxy;
 mod single;
+mod slots;
 mod trust;
 mod tunnel;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
 
 pub use self::deadline::Deadline;
 pub use self::http_transport::{HttpTransport, HttpTransportError};
 pub use self::probe::{Prober, Reached, Unreached};
 pub use self::proxy::{BadVariable, NO_PROXY, PROXY_VARIABLES, Proxies};
+pub use self::slots::CallSlot;
 pub use self::trust::certificate_problem;
 
 /// The largest body that is read.
@@ -81,6 +84,12 @@ pub fn reply_headers(reply: &Result<Response, TransportError>) -> Option<&Header
 
 /// Sends requests. The one seam between this program and the network of the cloud.
 pub trait Transport: Send + Sync {
+    /// Waits, until then at most, for leave to have one more call under way to where this URL leads. Where descriptors cost nothing there
+    /// is always room.
+    fn slot<'a>(&'a self, _url: &'a str, _until: Instant) -> BoxFuture<'a, Option<CallSlot>> {
+        Box::pin(std::future::ready(Some(CallSlot::default())))
+    }
+
     /// Sends once and reads the whole answer, both before the deadline.
     fn send(
         &self,

@@ -24,7 +24,7 @@ async fn opened(address: SocketAddr, count: usize, sent: &str) -> Vec<TcpStream>
 }
 
 /// Sets how many descriptors a process may have, until it says something else.
-async fn limit_descriptors(process: u32, most: &str) {
+pub(crate) async fn limit_descriptors(process: u32, most: &str) {
     let arguments = [format!("--pid={process}"), format!("--nofile={most}:")];
     let limited = Command::new("prlimit").args(arguments).status().await;
     assert!(limited.unwrap().success(), "{most} descriptors");
@@ -40,14 +40,14 @@ async fn have_descriptors() {
 }
 
 /// The value of a metric that is a number of descriptors.
-async fn descriptors(operator: &OperatorProcess, metric: &str) -> usize {
+pub(crate) async fn descriptors(operator: &OperatorProcess, metric: &str) -> usize {
     let (_, page) = operator.get("/metrics").await.unwrap();
     let mut lines = page.lines().filter_map(|line| line.split_once(' '));
     let (_, value) = lines.find(|(name, _)| *name == metric).unwrap();
     value.trim_end_matches(".0").parse().unwrap()
 }
 
-async fn probes_are_answered(operator: &OperatorProcess) {
+pub(crate) async fn probes_are_answered(operator: &OperatorProcess) {
     for page in ["/livez", "/readyz"] {
         let answer = timeout(PROBE, operator.get(page)).await;
         assert_eq!(answer.unwrap().unwrap().0, 200, "{page}");

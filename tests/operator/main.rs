@@ -43,6 +43,7 @@ mod management;
 mod manifests;
 mod neighbours;
 mod neighbours_hostile;
+mod neighbours_silent;
 mod ownership;
 mod plan;
 mod plan_applied;

@@ -52,7 +52,7 @@ async fn series(operator: &OperatorProcess) -> BTreeSet<String> {
 }
 
 /// Makes a Secret whose values nobody looks for in logs: there are too many.
-async fn make_secret(
+pub(crate) async fn make_secret(
     world: &OperatorWorld,
     name: &str,
     values: impl IntoIterator<Item = (String, Vec<u8>)>,
@@ -76,7 +76,7 @@ async fn make_secret(
         .unwrap();
 }
 
-async fn make(world: &OperatorWorld, name: &str, metadata: &Value, spec: &Value) {
+pub(crate) async fn make(world: &OperatorWorld, name: &str, metadata: &Value, spec: &Value) {
     let mut object = json!({
         "apiVersion": "live.huaweicloud.com/v1alpha1",
         "kind": "RecordingCallback",
@@ -162,7 +162,7 @@ async fn heavy_secrets(world: &OperatorWorld) {
 }
 
 /// Waits until each of these has an answer.
-async fn answered(world: &OperatorWorld, prefix: &str, count: usize) {
+pub(crate) async fn answered(world: &OperatorWorld, prefix: &str, count: usize) {
     eventually("all have an answer", Duration::from_mins(3), async || {
         let all = world
             .namespace
@@ -243,7 +243,7 @@ async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
 }
 
 /// A server that is none of the cloud's: it says nothing, says something else, or says it slowly.
-async fn strange_server(manner: usize) -> String {
+pub(crate) async fn strange_server(manner: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -9,6 +9,8 @@ pub const WATCH_LIMIT: Duration = Duration::from_mins(5);
 
 /// A first list that takes longer is told.
 const FIRST_LIST: Duration = Duration::from_secs(10);
+/// A sign of life that another one follows so much later was none of what turned out to be a failure.
+const BORNE_OUT: Duration = Duration::from_secs(10);
 
 /// Why a list or watch failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct WatchTrouble {
     pub text: String,
     /// Whether the API server refused it, which heals by itself seldom: it counts at once.
     pub is_refusal: bool,
+    /// Whether it is what a watch that was granted brought: that was no sign of life.
+    pub was_brought: bool,
 }
 
 /// What is known of one watch.
@@ -25,6 +29,10 @@ pub(super) struct WatchVitals {
     begun: Option<Instant>,
     is_listed: bool,
     seen: Option<Instant>,
+    /// The newest sign of life that was none of what may turn out to be a failure yet.
+    borne_out: Option<Instant>,
+    /// The present watch has brought a failure: what else comes of it, its end, too, is no sign of life.
+    is_void: bool,
     failing: Option<WatchTrouble>,
     is_missing: bool,
 }
@@ -36,18 +44,32 @@ impl WatchVitals {
 
     pub(super) fn listed(&mut self) {
         self.is_listed = true;
+        self.brings();
+    }
+
+    /// What came through could be read.
+    pub(super) fn brings(&mut self) {
+        self.is_void = false;
         self.seen();
+        self.borne_out = self.seen;
     }
 
     /// A watch can't bring anything while it fails.
     pub(super) fn seen(&mut self) {
-        self.seen = Some(Instant::now());
+        if self.is_void {
+            return;
+        }
+        let before = self.seen.replace(Instant::now());
+        if before.is_none_or(|before| before.elapsed() >= BORNE_OUT) {
+            self.borne_out = before;
+        }
         self.failing = None;
     }
 
     /// A watch was granted, which ends what kept it from that. What is granted may be dead all the same: alive it is when it brings
     /// something, save where it was only refused before.
     pub(super) fn granted(&mut self) {
+        self.is_void = false;
         if self
             .failing
             .take()
@@ -58,6 +80,10 @@ impl WatchVitals {
     }
 
     pub(super) fn fails(&mut self, trouble: WatchTrouble) {
+        if trouble.was_brought && !self.is_void {
+            self.is_void = true;
+            self.seen = self.borne_out;
+        }
         self.failing = Some(trouble);
     }
 
@@ -69,7 +95,9 @@ impl WatchVitals {
     /// before the watch is too old.
     pub(super) fn result(&self) -> Result<(), String> {
         let cause = match &self.failing {
-            Some(WatchTrouble { text, is_refusal }) if *is_refusal => return Err(text.clone()),
+            Some(WatchTrouble {
+                text, is_refusal, ..
+            }) if *is_refusal => return Err(text.clone()),
             failing => failing.as_ref().map(|trouble| trouble.text.clone()),
         };
         if self.is_missing {

@@ -1,5 +1,7 @@
 //! Watches in virtual time, against an API server that answers by script.
 
+mod failures;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -22,6 +24,8 @@ use crate::cluster::limits::Limits;
 enum WatchFault {
     Hang,
     Refuse(u16),
+    /// A page of something on the way, which has many lines.
+    Page,
 }
 
 #[derive(Default)]
@@ -92,6 +96,12 @@ impl WatchServer {
             Some(WatchFault::Refuse(code)) => {
                 let refusal = json!({ "kind": "Status", "status": "Failure", "message": "forbidden", "reason": "", "code": code });
                 return Ok(whole(code, &refusal));
+            }
+            Some(WatchFault::Page) => {
+                let page = Full::new(Bytes::from("<p>Please log in.</p>\n".repeat(20)));
+                let page: Box<DynBody> = Box::new(page.map_err(BoxError::from));
+                let answer = Response::builder().header("content-type", "text/html");
+                return Ok(answer.body(page).unwrap());
             }
             None => {}
         }
@@ -255,6 +265,18 @@ async fn who_is_refused_asks_ever_more_slowly_and_is_served_soon_after_it_heals(
         minutes(1).await;
         assert_eq!(followed.failures(), [(0, is)], "{code}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_in_place_of_a_watch_is_refused_as_a_whole() {
+    let server = WatchServer::default();
+    server.world().faults.1.extend([WatchFault::Page; 2]);
+    let followed = Followed::new(server.clone());
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(server.world().watches, 3);
+    assert!(server.world().events.is_some(), "an honest one is open");
+    let times: Vec<u64> = followed.failures().iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [0, 1], "one failure for each page");
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ use crate::platform::redact::Redactor;
 use crate::platform::request::Draft;
 use crate::platform::strikes::{CredentialPass, CredentialVerdict};
 use crate::platform::temporary::TemporaryKeys;
-use crate::platform::transport::{Deadline, Request, Response, reply_headers};
+use crate::platform::transport::{CallSlot, Deadline, Request, Response, reply_headers};
 use crate::terms::failure::{Class, Failure, Operation};
 
 const JSON: &str = "application/json";
@@ -164,7 +164,7 @@ impl Client {
         match (again, proof) {
             (RetryReason::Date(_), _) => true,
             (RetryReason::Token, RequestAuth::MadeToken(refused)) => {
-                self.iam.forget(account, refused).await;
+                self.iam.forget(account, refused);
                 true
             }
             (RetryReason::Key, RequestAuth::MadeKey { from, pair, .. }) => {
@@ -183,23 +183,24 @@ impl Client {
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
     ) -> Result<(SentCall, CredentialPass<'a>), Failure> {
-        let deadline = call
-            .deadline
-            .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
         let mut secrets = Redactor::new();
         account.credential.conceal(&mut secrets);
         if let Some(key) = call.key {
             secrets.hide(key.expose());
         }
-        let (leave, request, proof) = self
+        let (leave, slot, (request, proof)) = self
             .ready(leave, account, call, ahead, &mut secrets)
             .await?;
         let CallPermit { token, pass } = leave;
+        let deadline = call
+            .deadline
+            .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
         let endpoint = &account.target.endpoint;
         self.meter.waited(token.lane(), token.waited());
         let spent = token.spend();
         let (before, started) = (self.clock.local(), Instant::now());
         let reply = self.transport.send(request, deadline).await;
+        drop(slot);
         let (received, elapsed) = (self.clock.local(), started.elapsed());
         let span = RequestSpan {
             sent: before,
@@ -226,8 +227,9 @@ impl Client {
         Ok((outcome, pass))
     }
 
-    /// The request, with leave to send it now. What proves the identity may have been long in coming, and while it came the account may
-    /// have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for, all is made anew.
+    /// The request, with leave and a slot to send it now. What proves the identity may have been long in coming, and the slot, too, and
+    /// meanwhile the account may have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for,
+    /// all is made anew.
     async fn ready<'a>(
         &'a self,
         mut leave: CallPermit<'a>,
@@ -235,10 +237,15 @@ impl Client {
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
         secrets: &mut Redactor,
-    ) -> Result<(CallPermit<'a>, Request, RequestAuth), Failure> {
+    ) -> Result<(CallPermit<'a>, CallSlot, (Request, RequestAuth)), Failure> {
         loop {
-            match self.prepare(account, call, ahead, secrets).await {
-                Ok((request, proof)) if leave.holds() => return Ok((leave, request, proof)),
+            let prepared = async {
+                let prepared = self.prepare(account, call, ahead, secrets).await?;
+                let slot = self.slot(account, call.operation, call.deadline).await?;
+                Ok((slot, prepared))
+            };
+            match prepared.await {
+                Ok((slot, prepared)) if leave.holds() => return Ok((leave, slot, prepared)),
                 Ok(_) => {}
                 Err(failure) => {
                     leave.pass.end(CredentialVerdict::of_failure(&failure));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::live::client::Client;
 use crate::plan::facts::record::WrittenRecord;
@@ -10,7 +10,7 @@ use crate::platform::account::Account;
 use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::strikes::CredentialPass;
-use crate::platform::transport::Deadline;
+use crate::platform::transport::{CallSlot, Deadline};
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// Leave to make one POST, until its deadline. A create has no idempotency key: what was posted and is on no record is lost when the
@@ -69,6 +69,19 @@ impl Client {
                 return Ok(CallPermit { token, pass });
             }
         }
+    }
+
+    /// Waits for a slot among the calls that are under way: a change until its deadline, a look for as long as it may take itself.
+    pub(super) async fn slot(
+        &self,
+        account: &Account,
+        operation: Operation,
+        deadline: Option<Deadline>,
+    ) -> Result<CallSlot, Failure> {
+        let turn = deadline.map(|deadline| deadline.instant);
+        let turn = turn.unwrap_or_else(|| Instant::now() + self.request_timeout);
+        let slot = self.transport.slot(&account.target.endpoint, turn).await;
+        slot.ok_or_else(|| failures::failure_without_slot(operation))
     }
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Board {
     waiting: HashMap<LookScope, WaitingLook>,
     under_way: Vec<UnderWay>,
     looks: u64,
+    /// Somebody sees to it that rows are dropped in time.
+    pub(super) is_forgetting: bool,
 }
 
 struct WaitingLook {

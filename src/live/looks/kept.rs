@@ -15,8 +15,8 @@ use crate::plan::facts::row::Row;
 use crate::plan::step::Proof;
 use crate::terms::failure::Failure;
 
-/// A filtered list is of no use to a create after this time.
-const LIST_KEPT: Duration = Duration::from_mins(1);
+/// What was seen is of no use to a create after this time.
+pub(super) const LIST_KEPT: Duration = Duration::from_mins(1);
 /// So many places are told apart that were written since something was seen: an account may be written beside and never look itself.
 const MOST_WRITTEN: usize = 10_000;
 
@@ -74,12 +74,19 @@ impl Inventory {
     }
 }
 
-/// The newest sweep, the filtered lists of the last minute, and what our own writes made void.
+/// What is kept until then.
+#[derive(Debug)]
+struct Lasting<T> {
+    seen: T,
+    until: Instant,
+}
+
+/// The newest sweep and the filtered lists, those of the last minute, and what our own writes made void.
 #[derive(Debug, Default)]
 pub(super) struct SeenInventories {
     order: u64,
-    sweep: Option<Arc<Inventory>>,
-    lists: HashMap<String, Inventory>,
+    sweep: Option<Lasting<Arc<Inventory>>>,
+    lists: HashMap<String, Lasting<Inventory>>,
     written: HashMap<Place, u64>,
     /// What was seen before that counts for no place.
     void_before: u64,
@@ -118,11 +125,9 @@ impl SeenInventories {
         not_before: Instant,
         proof: Proof,
     ) -> Option<LookResult> {
-        let list = self.lists.get(place.domain());
-        let sweep = self
-            .sweep
-            .as_deref()
-            .filter(|sweep| sweep.covers(place.domain()));
+        let list = self.lists.get(place.domain()).map(|list| &list.seen);
+        let sweep = self.sweep.as_ref().map(|sweep| &*sweep.seen);
+        let sweep = sweep.filter(|sweep| sweep.covers(place.domain()));
         let newest = list
             .into_iter()
             .chain(sweep)
@@ -139,48 +144,56 @@ impl SeenInventories {
 
     /// The newest sweep, if that is good enough.
     pub(super) fn swept(&self, not_before: Instant, proof: Proof) -> Option<Arc<Inventory>> {
-        self.sweep
-            .as_ref()
+        self.newest_sweep()
             .filter(|sweep| sweep.serves(not_before, proof))
-            .map(Arc::clone)
     }
 
-    /// The newest sweep, whatever its age.
+    /// The newest sweep, if it is kept still.
     pub(super) fn newest_sweep(&self) -> Option<Arc<Inventory>> {
-        self.sweep.clone()
+        self.sweep.as_ref().map(|sweep| Arc::clone(&sweep.seen))
     }
 
-    pub(super) fn keep_sweep(&mut self, sweep: Inventory) {
-        if self
-            .sweep
-            .as_ref()
-            .is_none_or(|newest| newest.order < sweep.order)
-        {
-            self.sweep = Some(Arc::new(sweep));
+    pub(super) fn keep_sweep(&mut self, sweep: Inventory, now: Instant) {
+        let newest = self.sweep.as_ref().map(|sweep| sweep.seen.order);
+        if newest.is_none_or(|newest| newest < sweep.order) {
+            self.sweep = Some(Lasting::new(Arc::new(sweep), now));
         }
     }
 
     pub(super) fn keep_list(&mut self, domain: &str, list: Inventory, now: Instant) {
-        self.lists
-            .retain(|_, list| now.duration_since(list.begun) <= LIST_KEPT);
-        if self
-            .lists
-            .get(domain)
-            .is_none_or(|newest| newest.order < list.order)
-        {
-            self.lists.insert(domain.to_owned(), list);
+        let newest = self.lists.get(domain).map(|list| list.seen.order);
+        if newest.is_none_or(|newest| newest < list.order) {
+            self.lists
+                .insert(domain.to_owned(), Lasting::new(list, now));
         }
+    }
+
+    /// Drops the rows that are of no use any more. Tells when the next ones are, if any are left.
+    pub(super) fn forget_old_rows(&mut self, now: Instant) -> Option<Instant> {
+        self.sweep.take_if(|sweep| sweep.until <= now);
+        self.lists.retain(|_, list| list.until > now);
+        let lists = self.lists.values().map(|list| list.until);
+        let sweep = self.sweep.iter().map(|sweep| sweep.until);
+        lists.chain(sweep).min()
     }
 
     /// Forgets the writes that are older than everything seen; `under_way` is the oldest look that is still going on.
     pub(super) fn forget_old_writes(&mut self, under_way: Option<u64>) {
-        let lists = self.lists.values().map(|list| list.order);
-        let sweep = self.sweep.iter().map(|sweep| sweep.order);
+        let lists = self.lists.values().map(|list| list.seen.order);
+        let sweep = self.sweep.iter().map(|sweep| sweep.seen.order);
         let oldest = lists
             .chain(sweep)
             .chain(under_way)
             .min()
             .unwrap_or(u64::MAX);
         self.written.retain(|_, written| *written > oldest);
+    }
+}
+
+impl<T> Lasting<T> {
+    /// Kept as long as it is of use.
+    fn new(seen: T, now: Instant) -> Self {
+        let until = now + LIST_KEPT;
+        Self { seen, until }
     }
 }

@@ -169,7 +169,7 @@ impl Looks {
                 async move {
                     let mut reader = ListReader::new(Arc::clone(&looks), own);
                     let sweep = reader.project(proof, domains, token).await?;
-                    looks.lock().kept.keep_sweep(sweep);
+                    looks.keep(|kept, now| kept.keep_sweep(sweep, now));
                     Ok(())
                 }
                 .boxed()
@@ -191,7 +191,7 @@ impl Looks {
             .await;
         match listed {
             Ok(list) => {
-                self.lock().kept.keep_list(domain, list, Instant::now());
+                self.keep(|kept, now| kept.keep_list(domain, list, now));
                 Ok(())
             }
             Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {

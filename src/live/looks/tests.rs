@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use self::cloud::LooksCloud;
+use super::kept::LIST_KEPT;
 use super::{CreateBarrier, LookRequest, LookResult, Looks, Proof};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
@@ -103,6 +104,30 @@ async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
     sleep(Duration::from_secs(2)).await;
     assert!(account.looks.look(ask(&place(7000))).await.unwrap().begun > seen.begun);
     assert_eq!(account.cloud.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_dropped_when_they_are_of_no_use_though_nobody_asks_again() {
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
+    let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+    let swept = Arc::downgrade(&swept.unwrap());
+    sleep(LIST_KEPT / 2).await;
+    account.looks.look(ask_now(&place(7000))).await.unwrap();
+    assert_eq!(
+        swept.strong_count(),
+        1,
+        "whoever asks now is answered by it"
+    );
+    sleep(LIST_KEPT / 2).await;
+    assert_eq!(swept.strong_count(), 0);
+    assert!(account.looks.lock().is_forgetting, "there is a list still");
+    sleep(LIST_KEPT / 2 + MINUTE / 60).await;
+    assert!(!account.looks.lock().is_forgetting);
+    // And so again.
+    let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+    let swept = Arc::downgrade(&swept.unwrap());
+    sleep(LIST_KEPT + MINUTE / 60).await;
+    assert_eq!(swept.strong_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,17 @@
 //! Which source serves, and what the environment says beside it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use futures::future::BoxFuture;
 
 use crate::platform::ambient::*;
 use crate::platform::clock::{Clock, Wall};
 use crate::platform::service::ServiceClient;
-use crate::platform::transport::HttpTransport;
+use crate::platform::transport::{
+    Deadline, HttpTransport, Request, Response, Transport, TransportError,
+};
+use crate::terms::failure::Operation;
 
 mod simulated;
 
@@ -29,7 +35,11 @@ const STS: [(&str, &str); 3] = [
 )]
 fn ways() -> ServiceClients {
     let wall: Wall = Arc::new(jiff::Timestamp::now);
-    let transport = Arc::new(HttpTransport::direct(Arc::clone(&wall)).unwrap());
+    let transport = HttpTransport::direct(Arc::clone(&wall)).unwrap();
+    ways_by(Arc::new(transport), wall)
+}
+
+fn ways_by(transport: Arc<dyn Transport>, wall: Wall) -> ServiceClients {
     let clock = Arc::new(Clock::new(wall));
     let way = ServiceClient::new(transport, clock, Duration::from_secs(5));
     ServiceClients {
@@ -39,11 +49,20 @@ fn ways() -> ServiceClients {
 }
 
 fn own(variables: &[(&str, &str)], allowed: &str, metadata: &str) -> Ambient {
+    own_by(ways(), variables, allowed, metadata)
+}
+
+fn own_by(
+    ways: ServiceClients,
+    variables: &[(&str, &str)],
+    allowed: &str,
+    metadata: &str,
+) -> Ambient {
     let variables = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let allowed = allowed.parse().unwrap();
-    Ambient::new(Environment::new(variables), &allowed, ways(), metadata)
+    Ambient::new(Environment::new(variables), &allowed, ways, metadata)
 }
 
 /// With Huawei Cloud's own addresses allowed.
@@ -206,4 +225,51 @@ fn whom_keys_are_asked_of_has_to_be_allowed_unless_it_is_on_this_machine() {
     ] {
         assert!(pod(uri).is_ok(), "{uri}");
     }
+}
+
+/// Gives one key, which lives for an hour, and never answers again.
+#[derive(Default)]
+struct OneKey(AtomicUsize);
+
+impl Transport for OneKey {
+    fn send(&self, _: Request, _: Deadline) -> BoxFuture<'_, Result<Response, TransportError>> {
+        if self.0.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Box::pin(std::future::pending());
+        }
+        let key = r#"{"credential":{"access":"AKTEST","secret":"sk-test","securitytoken":"token-t","expires_at":"2026-11-25T13:00:00Z"}}"#;
+        Box::pin(std::future::ready(Ok(Response {
+            status: http::StatusCode::OK,
+            headers: http::HeaderMap::new(),
+            body: bytes::Bytes::from_static(key.as_bytes()),
+        })))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_a_key_does_not_wait_for_a_source_that_hangs() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "test-pod-token").unwrap();
+    let pod = [
+        (BY_POD[0].0, "http://127.0.0.1:1/pod-identity/credentials"),
+        (BY_POD[1].0, file.path().to_str().unwrap()),
+    ];
+    let source = Arc::new(OneKey::default());
+    let wall: Wall = Arc::new(|| "2026-11-25T12:00:00Z".parse().unwrap());
+    let ways = ways_by(Arc::<OneKey>::clone(&source), wall);
+    let temporary = temporary(&own_by(ways, &pod, "a.example.com", METADATA));
+    let key = async || {
+        let key = tokio::time::timeout(Duration::from_secs(1), temporary.key(Operation::List));
+        key.await.expect("nobody waits").unwrap().ak
+    };
+    key().await;
+    tokio::time::advance(Duration::from_mins(50)).await;
+    for _ in 0..2 {
+        assert_eq!(key().await.as_str(), "AKTEST");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        source.0.load(Ordering::SeqCst),
+        2,
+        "one renewal is under way"
+    );
 }

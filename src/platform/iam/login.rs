@@ -1,13 +1,18 @@
 //! Logins of users. One at a time for each user, whatever project it is for; a token serves until it is renewed, and tells the id of its
-//! project. Nothing is tried again here: a failure is the answer to all who ask soon after.
+//! project. Whoever has one does not wait for its renewal. Nothing is tried again here: a failure is the answer to all who ask soon after.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
+use crate::lock::lock;
 use crate::platform::account::Account;
 use crate::platform::credentials::Credential;
 use crate::platform::failures;
@@ -31,7 +36,7 @@ const SHORTEST_LIFE: Duration = Duration::from_mins(5);
 pub(super) struct UserLogins {
     sender: ServiceClient,
     strikes: Arc<Strikes>,
-    users: Slots<LoginKey, UserTokens>,
+    users: Slots<LoginKey, LoginSlot>,
 }
 
 /// A user at one IAM.
@@ -39,6 +44,14 @@ pub(super) struct UserLogins {
 struct LoginKey {
     endpoint: String,
     credential: String,
+}
+
+/// What is known of a user, and whose turn it is to log in.
+#[derive(Default)]
+struct LoginSlot {
+    given: Mutex<UserTokens>,
+    /// Held while IAM is asked.
+    turn: Arc<AsyncMutex<()>>,
 }
 
 /// What a user was given, by project id.
@@ -69,36 +82,53 @@ impl UserLogins {
 
     /// A token for a user, scoped to the account's project. `operation` is what it is for, and what a failure is told as.
     pub(super) async fn token(
-        &self,
+        self: &Arc<Self>,
         account: &Account,
         user: &User,
         operation: Operation,
     ) -> Result<SecretString, Failure> {
         let slot = self.users.slot(&LoginKey::of(account));
-        let mut given = slot.lock().await;
         let project = &account.target.project_id;
-        let now = Instant::now();
-        let token = given.tokens.get(project);
-        if let Some(issued) = token.filter(|issued| now < issued.renew) {
-            return Ok(issued.token.clone());
+        if let Some(token) = self.present(&slot, account, user, operation) {
+            return Ok(token);
         }
-        let failure = match given.failure(project, now) {
-            Some(failure) => Failure {
+        let _turn = slot.turn.lock().await;
+        // Another one may have logged in while this one waited for it.
+        if let Some(token) = slot.given().current(project, Instant::now()) {
+            return Ok(token.token.clone());
+        }
+        if let Some(failure) = slot.given().failure(project, Instant::now()) {
+            return Err(Failure {
                 operation,
                 ..failure
-            },
-            None => match self.renew(account, user, operation).await {
-                Ok(issued) => return Ok(given.keep(project.clone(), issued)),
-                Err(failure) => {
-                    given.fail(project.clone(), &failure);
-                    failure
-                }
-            },
-        };
-        // Early enough for other attempts before the old one ends.
-        let old = given.tokens.get(project);
-        let old = old.filter(|issued| now < issued.expire);
-        old.map(|issued| issued.token.clone()).ok_or(failure)
+            });
+        }
+        self.renew(&slot, account, user, operation).await
+    }
+
+    /// The token that there is. One that is to be replaced serves on, early enough for some attempts before it ends, and the first who
+    /// sees that lets it be replaced beside.
+    fn present(
+        self: &Arc<Self>,
+        slot: &Arc<LoginSlot>,
+        account: &Account,
+        user: &User,
+        operation: Operation,
+    ) -> Option<SecretString> {
+        let (given, now) = (slot.given(), Instant::now());
+        let project = &account.target.project_id;
+        let issued = given.current(project, now)?;
+        let is_due = issued.renew <= now && given.failure(project, now).is_none();
+        if is_due && let Ok(turn) = Arc::clone(&slot.turn).try_lock_owned() {
+            let (logins, slot) = (Arc::clone(self), Arc::clone(slot));
+            let (account, user) = (account.clone(), user.clone());
+            tokio::spawn(async move {
+                // What became of it is kept for those who ask next.
+                let _ = logins.renew(&slot, &account, &user, operation).await;
+                drop(turn);
+            });
+        }
+        Some(issued.token.clone())
     }
 
     /// How many users are known.
@@ -107,41 +137,49 @@ impl UserLogins {
         self.users.len()
     }
 
+    /// Logs in, and keeps what comes of it. Whoever calls this has the turn.
     async fn renew(
         &self,
+        slot: &LoginSlot,
         account: &Account,
         user: &User,
         operation: Operation,
-    ) -> Result<CachedToken, Failure> {
+    ) -> Result<SecretString, Failure> {
+        let project = &account.target.project_id;
+        let scope = wire::TokenScope::Project(project);
         // Another login of this user may have been refused while this one waited for it.
-        if let Some(stopped) = self.strikes.stopped(&account.credential) {
-            return Err(stopped.failure(operation));
+        let issued = match self.strikes.stopped(&account.credential) {
+            Some(stopped) => Err(stopped.failure(operation)),
+            None => {
+                self.issue(&account.iam_endpoint, user, scope, operation)
+                    .await
+            }
+        };
+        match issued {
+            Ok(issued) => Ok(slot.given().keep(project.clone(), issued)),
+            Err(failure) => {
+                slot.given().fail(project.clone(), &failure);
+                Err(failure)
+            }
         }
-        let scope = wire::TokenScope::Project(&account.target.project_id);
-        let endpoint = &account.iam_endpoint;
-        self.issue(endpoint, user, scope, operation).await
     }
 
     /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
-    pub(super) async fn forget(&self, account: &Account, refused: &SecretString) {
+    pub(super) fn forget(&self, account: &Account, refused: &SecretString) {
         let slot = self.users.slot(&LoginKey::of(account));
-        let mut given = slot.lock().await;
         let same = |token: &SecretString| token.expose_secret() == refused.expose_secret();
-        given.tokens.retain(|_, issued| !same(&issued.token));
+        slot.given().tokens.retain(|_, issued| !same(&issued.token));
     }
 
     /// The id of the project of this name, if a token of this user tells it already.
-    pub(super) async fn known(
+    pub(super) fn known(
         &self,
         endpoint: &str,
         credential: &Credential,
         name: &str,
     ) -> Option<String> {
         let slot = self.users.slot(&LoginKey::new(endpoint, credential));
-        let given = slot.lock().await;
-        let now = Instant::now();
-        let mut current = given.tokens.values().filter(|issued| now < issued.expire);
-        current.find_map(|issued| issued.id_of(name))
+        slot.given().project_of(name, Instant::now())
     }
 
     /// Logs in to the project of this name, and gives its id. The token is kept for the calls that are to come. None where IAM does not
@@ -155,7 +193,11 @@ impl UserLogins {
         operation: Operation,
     ) -> Result<Option<String>, Failure> {
         let slot = self.users.slot(&LoginKey::new(endpoint, credential));
-        let mut given = slot.lock().await;
+        let _turn = slot.turn.lock().await;
+        // Another one may have logged in while this one waited for it.
+        if let Some(id) = slot.given().project_of(name, Instant::now()) {
+            return Ok(Some(id));
+        }
         if let Some(stopped) = self.strikes.stopped(credential) {
             return Err(stopped.failure(operation));
         }
@@ -164,7 +206,7 @@ impl UserLogins {
         let Some(id) = issued.id_of(name) else {
             return Ok(None);
         };
-        given.keep(id.clone(), issued);
+        slot.given().keep(id.clone(), issued);
         Ok(Some(id))
     }
 
@@ -221,7 +263,26 @@ impl LoginKey {
     }
 }
 
+impl LoginSlot {
+    fn given(&self) -> MutexGuard<'_, UserTokens> {
+        lock(&self.given)
+    }
+}
+
 impl UserTokens {
+    /// The token of a project, if it has not ended.
+    fn current(&self, project: &str, now: Instant) -> Option<&CachedToken> {
+        self.tokens
+            .get(project)
+            .filter(|issued| now < issued.expire)
+    }
+
+    /// The id of the project of this name, if a token tells it that has not ended.
+    fn project_of(&self, name: &str, now: Instant) -> Option<String> {
+        let mut current = self.tokens.values().filter(|issued| now < issued.expire);
+        current.find_map(|issued| issued.id_of(name))
+    }
+
     fn keep(&mut self, project: String, issued: CachedToken) -> SecretString {
         let now = Instant::now();
         self.tokens.retain(|_, issued| now < issued.expire);
@@ -248,10 +309,11 @@ impl UserTokens {
     }
 }
 
-impl SlotContent for UserTokens {
+impl SlotContent for LoginSlot {
     fn counts(&self, now: Instant) -> bool {
-        let failed = self.failed.values();
-        let tokens = self.tokens.values();
+        let given = self.given();
+        let failed = given.failed.values();
+        let tokens = given.tokens.values();
         failed.into_iter().any(|(_, until)| now < *until)
             || tokens.into_iter().any(|issued| now < issued.expire)
     }

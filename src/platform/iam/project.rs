@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use http::Method;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::platform::credentials::Credential;
 use crate::platform::iam::login::{UserLogins, at};
@@ -29,9 +29,16 @@ struct LookedUp {
     until: Option<Instant>,
 }
 
-impl SlotContent for LookedUp {
+impl LookedUp {
     fn counts(&self, now: Instant) -> bool {
         self.result.is_some() && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Locked while somebody asks IAM.
+impl SlotContent for Mutex<LookedUp> {
+    fn counts(&self, now: Instant) -> bool {
+        self.try_lock().is_ok_and(|known| known.counts(now))
     }
 }
 
@@ -64,7 +71,7 @@ pub(super) struct Projects {
     sender: ServiceClient,
     logins: Arc<UserLogins>,
     strikes: Arc<Strikes>,
-    known: Slots<ProjectKey, LookedUp>,
+    known: Slots<ProjectKey, Mutex<LookedUp>>,
 }
 
 impl Projects {
@@ -153,7 +160,7 @@ impl Projects {
         &self,
         key: &ProjectKey,
         credential: &Credential,
-        temporary: &TemporaryKeys,
+        temporary: &Arc<TemporaryKeys>,
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {
         let pair = temporary.key(operation).await;
@@ -164,7 +171,7 @@ impl Projects {
         if let Err(failure) = &listed
             && failure.class == Class::Credential
         {
-            temporary.forget(&pair).await;
+            temporary.forget(&pair);
         }
         only(key, listed)
     }
@@ -179,7 +186,7 @@ impl Projects {
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {
         let (endpoint, name) = (&key.endpoint, &key.region);
-        if let Some(id) = self.logins.known(endpoint, credential, name).await {
+        if let Some(id) = self.logins.known(endpoint, credential, name) {
             return Ok(id);
         }
         let entered = self

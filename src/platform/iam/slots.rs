@@ -6,21 +6,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::time::Instant;
 
 use crate::lock::lock;
 
-/// The content of a slot, empty at first.
+/// What is in a slot, nothing at first; it says itself how those who ask IAM for it keep to one at a time.
 pub(super) trait SlotContent: Default {
-    /// Whether anything in it counts still.
+    /// Whether anything in it counts still. Nobody uses it when this is asked.
     fn counts(&self, now: Instant) -> bool;
 }
 
-/// The one slot of a key, locked while somebody asks IAM for its content.
-type Slot<T> = Arc<AsyncMutex<T>>;
-
 /// Slots by key.
-pub(super) struct Slots<K, T>(Mutex<HashMap<K, Slot<T>>>);
+pub(super) struct Slots<K, T>(Mutex<HashMap<K, Arc<T>>>);
 
 impl<K, T> Default for Slots<K, T> {
     fn default() -> Self {
@@ -30,14 +27,11 @@ impl<K, T> Default for Slots<K, T> {
 
 impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
     /// The slot of a key. Credentials come and go: a new one clears away what nobody uses and what does not count any more.
-    pub(super) fn slot(&self, key: &K) -> Slot<T> {
+    pub(super) fn slot(&self, key: &K) -> Arc<T> {
         let mut slots = lock(&self.0);
         if !slots.contains_key(key) {
             let now = Instant::now();
-            slots.retain(|_, slot| {
-                let content = slot.try_lock();
-                Arc::strong_count(slot) > 1 || content.is_ok_and(|content| content.counts(now))
-            });
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.counts(now));
         }
         slots.entry(key.clone()).or_default().clone()
     }

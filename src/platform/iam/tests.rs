@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -25,6 +25,7 @@ use crate::terms::target::Target;
 const IAM: &str = "https://iam.example.com";
 const NOON: &str = "2026-11-25T12:00:00Z";
 const HOUR: Duration = Duration::from_hours(1);
+const SECOND: Duration = Duration::from_secs(1);
 const USER: [(&str, &str); 3] = [
     ("username", "user"),
     ("password", "test-password"),
@@ -43,6 +44,8 @@ struct IamScript {
     sent: Mutex<Vec<Request>>,
     replies: Mutex<VecDeque<IamReply>>,
     at_once: AtomicUsize,
+    /// Nothing is answered any more.
+    hangs: AtomicBool,
 }
 
 impl Transport for IamScript {
@@ -53,6 +56,9 @@ impl Transport for IamScript {
             "one call at a time"
         );
         self.sent.lock().unwrap().push(request);
+        if self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         let reply = self
             .replies
             .lock()
@@ -184,6 +190,7 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
     stage.token(&account).await.unwrap();
     tokio::time::advance(HOUR * 17).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-1");
+    tokio::time::sleep(SECOND).await;
     assert_eq!(stage.calls(), 1);
     tokio::time::advance(HOUR * 2).await;
     assert_eq!(
@@ -191,10 +198,15 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
         "made-1",
         "still good, IAM is down"
     );
+    tokio::time::sleep(SECOND).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-1");
+    tokio::time::sleep(SECOND / 2).await;
     assert_eq!(stage.calls(), 2, "it is left alone for a moment");
-    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::sleep(SECOND * 2).await;
+    stage.token(&account).await.unwrap();
+    tokio::time::sleep(SECOND).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-2");
+    assert_eq!(stage.calls(), 3);
 
     let stage = IamStage::new([Ok(issued("made-1")), down()]);
     stage.token(&account).await.unwrap();
@@ -206,13 +218,38 @@ async fn a_token_is_renewed_before_it_ends_and_an_outage_of_iam_bridged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_a_token_does_not_wait_for_an_iam_that_hangs() {
+    let stage = IamStage::new([Ok(issued("made-1"))]);
+    let (account, other) = (account("project"), account("other"));
+    stage.token(&account).await.unwrap();
+    // From now on a reply takes for ever.
+    stage.script.hangs.store(true, Ordering::SeqCst);
+    tokio::time::advance(HOUR * 19).await;
+    let token = async || {
+        let token = tokio::time::timeout(SECOND, stage.token(&account)).await;
+        token.expect("nobody waits").unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(token().await, "made-1");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stage.calls(), 2, "one renewal is under way");
+    // Nor for the login of the same user to another project.
+    let login = stage.token(&other);
+    tokio::pin!(login);
+    assert!(futures::poll!(login.as_mut()).is_pending());
+    assert_eq!(token().await, "made-1");
+    assert_eq!(stage.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_token_that_was_refused_is_forgotten() {
     let stage = IamStage::new([Ok(issued("made-1")), Ok(issued("made-2"))]);
     let account = account("project");
     stage.token(&account).await.unwrap();
-    stage.iam.forget(&account, &"made-1".into()).await;
+    stage.iam.forget(&account, &"made-1".into());
     assert_eq!(stage.token(&account).await.unwrap(), "made-2");
-    stage.iam.forget(&account, &"made-1".into()).await;
+    stage.iam.forget(&account, &"made-1".into());
     assert_eq!(stage.token(&account).await.unwrap(), "made-2");
     assert_eq!(stage.calls(), 2);
 }

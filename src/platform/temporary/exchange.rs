@@ -21,6 +21,9 @@ use crate::terms::failure::{Failure, Operation};
 const JSON: (&str, &str) = ("content-type", "application/json;charset=UTF-8");
 /// How long a token of the metadata service is to live, in seconds. It is used at once.
 const METADATA_TOKEN_LIFE: &str = "60";
+/// How long a key serves that was issued just now and has expired already, by its date and our clock: a source without a `Date` can't be
+/// asked for its own. One that has expired indeed is refused by Live, and replaced.
+const LIFE_OF_EXPIRED: Duration = Duration::from_mins(5);
 const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
 
 /// How services are reached.
@@ -238,10 +241,11 @@ impl KeyExchange<'_> {
     fn read_key(&self, response: &Response) -> Result<IssuedKey, TemporaryKeyError> {
         let (pair, expires_at) =
             wire::key(&response.body).map_err(|problem| self.unreadable(response, problem))?;
-        Ok(IssuedKey {
-            pair,
-            life: lifetime(expires_at, self.way.now(self.service)),
-        })
+        let mut life = lifetime(expires_at, self.way.now(self.service));
+        if life.is_zero() {
+            life = LIFE_OF_EXPIRED;
+        }
+        Ok(IssuedKey { pair, life })
     }
 
     fn unreadable(&self, response: &Response, problem: &str) -> TemporaryKeyError {

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connector::Connector;
 use super::deadline::Deadline;
 use super::proxy::{Proxies, Proxy};
+use super::slots::{CallSlot, CallSlots};
 use super::trust::{Found, Source, Trust};
 use super::{
     MAX_BODY, Request, Response, Transport, TransportError, USER_AGENT, authority, body, connector,
@@ -29,6 +30,8 @@ use crate::platform::clock::Wall;
 
 /// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// So many connections to a host are kept for the next calls. Who makes more at once connects anew.
+const POOL_IDLE: usize = 32;
 /// How old what was read of the certificates' files may be when a call is made.
 pub(super) const TRUST_AGE: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,7 @@ pub struct HttpTransport {
     sources: Vec<Source>,
     trust_age: Duration,
     trusting: Mutex<Trusting>,
+    slots: Arc<CallSlots>,
 }
 
 /// The client that goes by the authorities as they were last read. It is made anew when they are others, so that no connection
@@ -103,6 +107,7 @@ impl HttpTransport {
                 client,
                 read: Instant::now(),
             }),
+            slots: Arc::new(CallSlots::new()),
         })
     }
 
@@ -253,6 +258,7 @@ fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTrans
     let connector = Connector::new(Arc::new(tls), Arc::clone(proxies));
     let pooled = Client::builder(TokioExecutor::new())
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(POOL_IDLE)
         .pool_timer(TokioTimer::new())
         .retry_canceled_requests(false)
         .build(connector.clone());
@@ -270,6 +276,11 @@ pub(super) fn tls_config(trust: &Trust) -> Result<rustls::ClientConfig, HttpTran
 }
 
 impl Transport for HttpTransport {
+    fn slot<'a>(&'a self, url: &'a str, until: Instant) -> BoxFuture<'a, Option<CallSlot>> {
+        let slot = self.slots.take(authority(url));
+        Box::pin(async move { timeout_at(until, slot).await.ok() })
+    }
+
     fn send(
         &self,
         request: Request,

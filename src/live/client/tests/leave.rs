@@ -80,7 +80,7 @@ async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
     stage.reply(stage::issued("made-1"));
     stage.reply(answer(200, LISTED));
     list(&stage, &stage.account).await.unwrap();
-    advance(Duration::from_hours(19)).await;
+    advance(Duration::from_hours(25)).await;
 
     // The login of one call takes so long that others of the same user are refused twice.
     let meanwhile = Arc::clone(&stage.client.strikes);
@@ -118,4 +118,25 @@ async fn a_change_waits_for_a_first_answer_no_longer_than_its_deadline() {
     assert_eq!(start.elapsed(), Duration::from_secs(15));
     assert!(stage.sent().is_empty());
     drop(probe);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_turn_does_not_come_is_given_up_and_not_sent() {
+    for pairs in [&AK[..], &USER[..]] {
+        let stage = ClientStage::new(pairs);
+        stage.crowd();
+        let token = stage.token().await;
+        let start = Instant::now();
+        let failure = list_with(&stage, token).await.unwrap_err();
+        assert_eq!((failure.class, failure.http_status), (Class::NotSent, None));
+        assert!(failure.message.contains("as many calls"), "{failure:?}");
+        assert_eq!(start.elapsed(), Duration::from_secs(15));
+
+        let token = stage.token().await;
+        let start = Instant::now();
+        let failure = create_with(&stage, token).await.unwrap_err();
+        assert_eq!(failure.class, Class::NotSent);
+        assert!(start.elapsed() <= Duration::from_secs(15));
+        assert!(stage.sent().is_empty());
+    }
 }

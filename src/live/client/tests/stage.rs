@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -12,12 +12,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::time::{Instant, sleep_until};
 
 use super::super::*;
 use crate::platform::clock::Wall;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::quota::{Bucket, Lane, Quota};
-use crate::platform::transport::{Deadline, Request, Response, TransportError};
+use crate::platform::transport::{CallSlot, Deadline, Request, Response, TransportError};
 use crate::terms::target::Target;
 
 /// Noon, as a `Date` header says it.
@@ -153,6 +154,11 @@ impl ClientStage {
             .push_back(Box::new(script));
     }
 
+    /// From now on as many calls are under way as may be.
+    pub(super) fn crowd(&self) {
+        self.script.is_crowded.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn sent(&self) -> Vec<Request> {
         self.script.sent.lock().unwrap().clone()
     }
@@ -175,9 +181,20 @@ fn account(pairs: &[(&str, &str)]) -> Account {
 struct Scripted {
     sent: Mutex<Vec<Request>>,
     replies: Mutex<VecDeque<StageScript>>,
+    is_crowded: AtomicBool,
 }
 
 impl Transport for Scripted {
+    fn slot<'a>(&'a self, _: &'a str, until: Instant) -> BoxFuture<'a, Option<CallSlot>> {
+        Box::pin(async move {
+            if self.is_crowded.load(Ordering::SeqCst) {
+                sleep_until(until).await;
+                return None;
+            }
+            Some(CallSlot::default())
+        })
+    }
+
     fn send(
         &self,
         request: Request,

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use http::header;
 use live_simulator::{
     LoggedOperation, Metadata, Rights, ScriptedFault, ScriptedPayload, Simulator,
     SimulatorSettings, Workload,
@@ -12,7 +13,7 @@ use tempfile::NamedTempFile;
 use crate::platform::ambient::tests::*;
 use crate::platform::credentials::KeyPair;
 use crate::platform::temporary::TemporaryKeyError;
-use crate::terms::failure::{Class, Operation};
+use crate::terms::failure::Class;
 
 const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 const POD_TOKEN: &str = "test-pod-token";
@@ -49,6 +50,11 @@ impl AmbientStage {
 
     /// What these variables give, where `{cloud}` and `{file}` stand for the simulator and the file.
     fn temporary(&self, variables: &[(&str, &str)]) -> Arc<TemporaryKeys> {
+        self.temporary_by(ways(), variables)
+    }
+
+    /// The same, where services are reached so.
+    fn temporary_by(&self, ways: ServiceClients, variables: &[(&str, &str)]) -> Arc<TemporaryKeys> {
         let endpoint = self.cloud.endpoint();
         let file = self.file.path().to_str().unwrap();
         let filled: Vec<_> = variables
@@ -59,7 +65,7 @@ impl AmbientStage {
             })
             .collect();
         let filled: Vec<_> = filled.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        temporary(&own(&filled, &endpoint, &endpoint))
+        temporary(&own_by(ways, &filled, &endpoint, &endpoint))
     }
 
     fn called(&self) -> Vec<(LoggedOperation, Option<u16>)> {
@@ -68,11 +74,11 @@ impl AmbientStage {
     }
 }
 
-async fn key(temporary: &TemporaryKeys) -> KeyPair {
+async fn key(temporary: &Arc<TemporaryKeys>) -> KeyPair {
     temporary.key(Operation::List).await.unwrap()
 }
 
-async fn lacks(temporary: &TemporaryKeys) -> String {
+async fn lacks(temporary: &Arc<TemporaryKeys>) -> String {
     match temporary.key(Operation::List).await {
         Err(TemporaryKeyError::Missing(sentence)) => sentence,
         other => panic!("{other:?}"),
@@ -186,6 +192,42 @@ async fn an_outage_is_bridged_while_the_key_lives() {
     });
     assert!(matches!(lost.await.unwrap(), TemporaryKeyError::Missing(_)));
     assert!(served > 1 && stage.called().len() == 1);
+}
+
+/// Passes everything on, save when it was answered.
+struct Undated(HttpTransport);
+
+impl Transport for Undated {
+    fn send(
+        &self,
+        request: Request,
+        deadline: Deadline,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let mut response = self.0.send(request, deadline).await?;
+            response.headers.remove(header::DATE);
+            Ok(response)
+        })
+    }
+}
+
+#[tokio::test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the simulator's clock is this machine's"
+)]
+async fn a_key_that_has_expired_by_a_clock_that_is_wrong_is_not_asked_for_before_each_call() {
+    let stage = AmbientStage::new(POD_TOKEN);
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(25);
+    let wall: Wall = Arc::new(move || tomorrow);
+    let transport = HttpTransport::direct(Arc::clone(&wall)).unwrap();
+    let ways = ways_by(Arc::new(Undated(transport)), wall);
+    let temporary = stage.temporary_by(ways, &BY_POD);
+    let first = key(&temporary).await;
+    for _ in 0..3 {
+        assert_eq!(key(&temporary).await.ak, first.ak);
+    }
+    assert_eq!(stage.called().len(), 1);
 }
 
 #[tokio::test]

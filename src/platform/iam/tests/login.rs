@@ -39,6 +39,8 @@ async fn one_login_answers_for_project_and_token_wherever_the_project_is_named()
     assert_eq!(stage.project(&user).await, Ok("p-1".to_owned()));
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
     tokio::time::advance(HOUR * 19).await;
+    assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-1");
+    tokio::time::sleep(SECOND).await;
     assert_eq!(stage.token(&account("p-1")).await.unwrap(), "made-2");
     let by_id = r#"{"project":{"id":"p-1"}}"#;
     assert_eq!(
