@@ -14,6 +14,7 @@ use super::inputs::Inputs;
 use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::declared::parse;
 use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
@@ -192,6 +193,12 @@ impl SpendCalls for ObjectBudget {
 }
 
 impl ObjectMemory {
+    /// A watch has brought this version.
+    pub(super) fn forget_written(&mut self, brought: u64) {
+        self.written
+            .take_if(|written| parse::version(written) <= brought);
+    }
+
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
     pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
         let put_off = self.look_at.filter(|at| *at > now);

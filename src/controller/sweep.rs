@@ -11,18 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::ObjectStore;
 use super::account::SharedAccount;
 use super::context::Context;
 use super::memory::{ObjectMemory, Sighting};
+use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
-use crate::plan::facts::conditions;
 use crate::plan::facts::ledger;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
@@ -70,9 +68,9 @@ fn put_off(context: &Context, served: &ServedObjects, pause: Duration) {
 
 /// Notes something of each of these that has not gone meanwhile.
 fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut ObjectMemory)) {
-    for uid in served.iter().map(|object| parse::uid(object)) {
-        if context.index.has(&uid) {
-            context.memories.with(&uid, &note);
+    for object in served {
+        if context.index.has(&object.uid) {
+            context.memories.with(&object.uid, &note);
         }
     }
 }
@@ -97,7 +95,7 @@ async fn identify_and_sweep(
     };
     let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
-        .partition(|object| is_at_home(object, account.target()));
+        .partition(|object| is_at_home(&object.unpack(), account.target()));
     for object in &strayed {
         tell_strayed(context, object);
     }
@@ -108,10 +106,9 @@ async fn identify_and_sweep(
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
 /// else may have noticed.
-fn tell_strayed(context: &Context, object: &RecordingCallback) {
-    let status = object.status.as_ref();
-    if !status.is_some_and(|status| conditions::has_reason(status, Reason::TargetChanged)) {
-        context.trigger(ObjectRef::from_obj(object));
+fn tell_strayed(context: &Context, object: &KeptObject) {
+    if object.reason != Some(Reason::TargetChanged) {
+        context.trigger(object.object_ref());
     }
 }
 
@@ -123,12 +120,12 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
         looks.sweep(Instant::now(), Lane::Background).await
     };
     gauge::note(context, served, swept.as_ref().err());
-    let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
+    let is_there = |object: &&Arc<KeptObject>| context.index.has(&object.uid);
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
             for object in &served {
-                let domain = parse::place(&object.spec).domain().to_owned();
+                let domain = parse::place(&object.unpack().spec).domain().to_owned();
                 if let Some(refused) = inventory.refusal(&domain) {
                     note_failed_sweep(context, &vec![Arc::clone(object)], refused);
                     continue;
@@ -136,7 +133,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
                 if !inventory.covers(&domain) {
                     continue;
                 }
-                context.memories.with(&parse::uid(object), |memory| {
+                context.memories.with(&object.uid, |memory| {
                     memory.failed_sweeps = 0;
                     memory.blind = None;
                     memory.seen_by = Some(account.identity_account().key().clone());
@@ -185,20 +182,21 @@ fn compare_rows(
 ) -> MissingRows {
     let begun = cloud_time(context, account, inventory);
     let mut missing = MissingRows::default();
-    for object in served {
+    for kept in served {
+        let object = kept.unpack();
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
             continue;
         }
-        let rows = rows_at_place(inventory, &place, id(object));
+        let rows = rows_at_place(inventory, &place, id(&object));
         let rows = context.deleted.without_deleted(account.target(), rows);
         let rows = rows.as_slice();
         let status = object.status.is_some();
-        let status = status.then(|| parse::status(object, begun));
+        let status = status.then(|| parse::status(&object, begun));
         let last_write = status.as_ref().and_then(ledger::last_write);
-        let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
+        let is_missing = id(&object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let settle_time = context.settings.settle_time;
-        let (baseline, wrote) = context.memories.with(&parse::uid(object), |memory| {
+        let (baseline, wrote) = context.memories.with(&kept.uid, |memory| {
             let write = last_write.filter(|at| begun >= *at);
             if let (Some(write), Some(status), [row]) = (write, &status, rows) {
                 memory.note_row(write, status, row);
@@ -210,20 +208,20 @@ fn compare_rows(
             && wrote.is_none_or(|at| inventory.begun >= at + settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
-            missing.objects.push(Arc::clone(object));
+            missing.objects.push(Arc::clone(kept));
         } else if is_missing
             || status.is_none_or(|status| maintain::needs_decision(&status, baseline, rows))
         {
             hand_over(
                 context,
-                object,
+                kept,
                 inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
                 GetResult::Unasked,
             );
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
-            context.memories.with(&parse::uid(object), |memory| {
+            context.memories.with(&kept.uid, |memory| {
                 memory.news.take_if(|news| news.denied.is_none());
             });
         }
@@ -270,7 +268,8 @@ async fn confirm_missing(
         }
     }
     let begun = cloud_time(context, account, &inventory);
-    for object in objects {
+    for kept in objects {
+        let object = kept.unpack();
         let place = parse::place(&object.spec);
         let rows = inventory.at_place(&place);
         if inventory.covers(place.domain())
@@ -280,7 +279,7 @@ async fn confirm_missing(
                 .deleted
                 .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, inventory.begun, observed, GetResult::Gone);
+            hand_over(context, &kept, inventory.begun, observed, GetResult::Gone);
         }
     }
 }
@@ -293,16 +292,17 @@ async fn find_gone(
     missing: ServedObjects,
 ) -> ServedObjects {
     let mut gone = ServedObjects::new();
-    for object in missing {
+    for kept in missing {
+        let object = kept.unpack();
         let Some(id) = id(&object) else { continue };
-        let budget = context.memories.budget(&parse::uid(&object));
+        let budget = context.memories.budget(&kept.uid);
         if !budget.spend(1) {
             continue;
         }
         let token = account.bucket().acquire(Lane::Background, "").await;
         let token = token.charged_to(&budget);
         match account.get_by_id(token, id).await {
-            GetResult::Gone => gone.push(object),
+            GetResult::Gone => gone.push(kept),
             GetResult::Row(_) => {
                 info!(
                     remote_id = id,
@@ -333,12 +333,12 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 /// Has the object reconciled with what was seen.
 fn hand_over(
     context: &Context,
-    object: &RecordingCallback,
+    object: &KeptObject,
     begun: Instant,
     observed: Observed,
     shown: GetResult,
 ) {
-    context.memories.with(&parse::uid(object), |memory| {
+    context.memories.with(&object.uid, |memory| {
         memory.news = Some(Sighting {
             observed,
             begun,
@@ -346,7 +346,7 @@ fn hand_over(
             denied: None,
         });
     });
-    context.trigger(ObjectRef::from_obj(object));
+    context.trigger(object.object_ref());
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
@@ -359,15 +359,14 @@ fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failur
         return;
     }
     for object in served {
-        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
-        let is_news = context.memories.with(&parse::uid(object), |memory| {
+        let is_news = context.memories.with(&object.uid, |memory| {
             memory.failed_sweeps += 1;
-            let is_news = is_ready && memory.failed_sweeps >= TOLERATED;
+            let is_news = object.is_ready && memory.failed_sweeps >= TOLERATED;
             memory.blind = is_news.then(|| failure.clone());
             is_news
         });
         if is_news {
-            context.trigger(ObjectRef::from_obj(object.as_ref()));
+            context.trigger(object.object_ref());
         }
     }
 }
