@@ -135,7 +135,8 @@ mod tests {
     fn what_would_come_back_as_another_is_kept_as_it_is() {
         let mut object = settled();
         let time: jiff::Timestamp = "2026-11-25T02:00:01.5Z".parse().unwrap();
-        object.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
+        object.metadata.creation_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
         assert_eq!(PackedObject::new(&object).unpack(), object);
     }
 

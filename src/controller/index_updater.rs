@@ -6,10 +6,10 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 
 use crate::api::RecordingCallback;
+use crate::controller::ObjectEvent;
 use crate::controller::context::Context;
 use crate::controller::leftover::Leftover;
-use crate::controller::ObjectEvent;
-use crate::controller::store::{KeptObject, ObjectStore};
+use crate::controller::store::{self, KeptObject, ObjectStore};
 use crate::declared::parse;
 
 /// Keeps the index up to date with one watch.
@@ -35,20 +35,43 @@ impl IndexUpdater {
     pub(super) fn apply(&self, event: &ObjectEvent) {
         match event {
             watcher::Event::Apply(object) => {
-                let uid = parse::uid(object);
-                let former = self.before.get(&ObjectRef::from_obj(object));
+                let former = self.former(object);
                 // Of an object that had the name before, the end was not told.
-                let former = former.filter(|former| *former.uid != *uid);
-                self.lose(former.as_slice());
-                self.context.index_object(object);
+                let other = former.filter(|former| *former.uid != *parse::uid(object));
+                self.lose(other.as_slice());
+                self.take_note(object);
             }
             watcher::Event::Delete(object) => {
+                self.keep_record(object);
                 self.clear_away(object, true);
                 self.forget(&parse::uid(object));
             }
             watcher::Event::Init => {}
-            watcher::Event::InitApply(object) => self.context.index_object(object),
+            watcher::Event::InitApply(object) => self.take_note(object),
             watcher::Event::InitDone => self.lose(&self.before.unlisted()),
+        }
+    }
+
+    fn take_note(&self, object: &RecordingCallback) {
+        self.keep_record(object);
+        self.context.index_object(object);
+    }
+
+    /// What the watch brought last of the object of this name.
+    fn former(&self, object: &RecordingCallback) -> Option<Arc<KeptObject>> {
+        self.before.get(&ObjectRef::from_obj(object))
+    }
+
+    /// Remembers the record that an object has lost. What the watch brings is kept by the store: it needs no second place.
+    fn keep_record(&self, object: &RecordingCallback) {
+        let uid = parse::uid(object);
+        let former = self.former(object).filter(|former| *former.uid == *uid);
+        let lost = former.filter(|former| former.record != store::record_hash(object));
+        let lost = lost.and_then(|former| parse::record(&former.unpack()));
+        let found = parse::record(object);
+        let memories = &self.context.memories;
+        if lost.is_some() || memories.has_record(&uid) {
+            memories.with(&uid, |memory| memory.note_record(found.as_ref(), lost));
         }
     }
 

@@ -229,7 +229,7 @@ impl Reconciliation<'_> {
         if let (Some(due), Some(newest)) = (due, newest)
             && self.facts.observed.since(due)
         {
-            let (uid, id) = (&self.facts.object.uid, newest.id.clone());
+            let (uid, id) = (&self.facts.object.uid, newest.id.as_str().into());
             self.context
                 .memories
                 .with(uid, |memory| memory.rechecked = Some(id));

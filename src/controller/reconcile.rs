@@ -141,8 +141,8 @@ impl Reconciliation<'_> {
         self.facts.key = inputs.key.clone();
         let status = self.object.status.as_ref();
         self.facts.nudged |= self.context.memories.with(uid, |memory| {
-            let is_news = inputs.are_news(memory.decided.as_ref(), status);
-            memory.deciding = Some(inputs);
+            let is_news = inputs.are_news(memory.decided, status);
+            memory.deciding = Some(inputs.mark());
             is_news
         });
     }
@@ -160,7 +160,7 @@ impl Reconciliation<'_> {
     }
 
     /// What this round begins with that somebody saw at the cloud.
-    fn pending_news(&self) -> (Option<Sighting>, Option<Failure>) {
+    fn pending_news(&self) -> (Option<Box<Sighting>>, Option<Box<Failure>>) {
         let memories = &self.context.memories;
         memories.with(&self.facts.object.uid, |memory| {
             (memory.news.clone(), memory.blind.clone())
@@ -168,7 +168,7 @@ impl Reconciliation<'_> {
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
-    fn clear_news(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
+    fn clear_news(&self, (news, blind): &(Option<Box<Sighting>>, Option<Box<Failure>>)) {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {

@@ -133,7 +133,7 @@ impl<'a> Reconciliation<'a> {
         self.context
             .memories
             .with(&self.facts.object.uid, |memory| {
-                memory.decided.clone_from(&memory.deciding);
+                memory.decided = memory.deciding;
             });
     }
 

@@ -177,7 +177,13 @@ mod tests {
 
     fn comeback(at: Instant, seconds: u64) -> Option<(Instant, Comeback)> {
         let after = Duration::from_secs(seconds);
-        Some((at, Comeback { after, why: "a test" }))
+        Some((
+            at,
+            Comeback {
+                after,
+                why: "a test",
+            },
+        ))
     }
 
     #[test]
@@ -225,6 +231,10 @@ mod tests {
         for name in begun(&mut agenda, now) {
             agenda.end(&name, None);
         }
-        assert!(agenda.objects.capacity() < 16, "{}", agenda.objects.capacity());
+        assert!(
+            agenda.objects.capacity() < 16,
+            "{}",
+            agenda.objects.capacity()
+        );
     }
 }

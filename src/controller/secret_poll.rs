@@ -120,9 +120,9 @@ fn wake(context: &Context, kept: &KeptObject) {
         return;
     }
     let (is_known, is_news) = context.memories.with(uid, |memory| {
-        let known = memory.deciding.as_ref().or(memory.decided.as_ref());
+        let known = memory.deciding.or(memory.decided);
         let is_news = present.are_news(known, object.status.as_ref());
-        (known == Some(&present), is_news)
+        (known == Some(present.mark()), is_news)
     });
     if is_news {
         context.memories.wake(uid);

@@ -44,6 +44,8 @@ pub(super) struct KeptObject {
     pub(super) is_refused: bool,
     /// Whether a sweep compares it: settled, or one that only looks.
     pub(super) is_compared: bool,
+    /// Stands for its record, if it has one.
+    pub(super) record: Option<u64>,
     /// A hash of all that may give work.
     trigger: u64,
     /// When its newest event came.
@@ -154,7 +156,10 @@ impl ObjectStore {
     /// All objects.
     pub(super) fn all(&self) -> Vec<Arc<KeptObject>> {
         let kept = self.lock();
-        kept.known.iter().map(|ByName(kept)| Arc::clone(kept)).collect()
+        kept.known
+            .iter()
+            .map(|ByName(kept)| Arc::clone(kept))
+            .collect()
     }
 
     /// Those that the list under way does not show.
@@ -162,7 +167,10 @@ impl ObjectStore {
         let kept = self.lock();
         let listed: HashSet<&str> = kept.listing.iter().map(|ByName(kept)| &*kept.uid).collect();
         let known = kept.known.iter().map(|ByName(kept)| kept);
-        known.filter(|kept| !listed.contains(&*kept.uid)).map(Arc::clone).collect()
+        known
+            .filter(|kept| !listed.contains(&*kept.uid))
+            .map(Arc::clone)
+            .collect()
     }
 
     /// Waits for the first list.
@@ -204,6 +212,7 @@ impl Kept {
             has_id,
             is_refused: status.is_some_and(|status| status.rejected_credential.is_some()),
             is_compared: !is_deleted && !policies.suspend && (has_id || policies.observe),
+            record: record_hash(object),
             trigger: trigger_hash(object, epoch),
             seen: Instant::now(),
             packed: PackedObject::new(object),
@@ -211,7 +220,11 @@ impl Kept {
         let former = self.listing.get(&*kept.name);
         let former = former.or_else(|| self.known.get(&*kept.name));
         let is_news = kept.is_news_to(former);
-        let shelf = if is_listed { &mut self.listing } else { &mut self.known };
+        let shelf = if is_listed {
+            &mut self.listing
+        } else {
+            &mut self.known
+        };
         shelf.replace(ByName(Arc::clone(&kept)));
         is_news.then_some(kept)
     }
@@ -260,6 +273,18 @@ fn name(object: &RecordingCallback) -> String {
 pub(super) fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     format!("{namespace}/{}", object.name)
+}
+
+/// Stands for the record of an object, if it has one.
+pub(super) fn record_hash(object: &RecordingCallback) -> Option<u64> {
+    let record = object
+        .metadata
+        .annotations
+        .as_ref()?
+        .get(PENDING_OPERATION)?;
+    let mut hasher = DefaultHasher::new();
+    record.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.

@@ -339,12 +339,12 @@ fn hand_over(
     shown: GetResult,
 ) {
     context.memories.with(&object.uid, |memory| {
-        memory.news = Some(Sighting {
+        memory.news = Some(Box::new(Sighting {
             observed,
             begun,
             shown,
             denied: None,
-        });
+        }));
     });
     context.trigger(object.object_ref());
 }
@@ -362,7 +362,7 @@ fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failur
         let is_news = context.memories.with(&object.uid, |memory| {
             memory.failed_sweeps += 1;
             let is_news = object.is_ready && memory.failed_sweeps >= TOLERATED;
-            memory.blind = is_news.then(|| failure.clone());
+            memory.blind = is_news.then(|| Box::new(failure.clone()));
             is_news
         });
         if is_news {

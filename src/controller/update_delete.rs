@@ -213,7 +213,9 @@ impl Reconciliation<'_> {
             };
             self.context
                 .memories
-                .with(&self.facts.object.uid, |memory| memory.news = Some(news));
+                .with(&self.facts.object.uid, |memory| {
+                    memory.news = Some(Box::new(news))
+                });
             return Ok(RoundEnd::Again);
         }
         self.write_failure(&failure).await

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
-use futures::StreamExt as _;
 use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
-use super::context::{Context, Listed};
 use super::ObjectEvent;
+use super::context::{Context, Listed};
 use super::runner::Wake;
 use super::store::ObjectStore;
 use crate::admin::{Health, WatchTrouble};
