@@ -12,6 +12,7 @@ pub mod object;
 pub mod observer;
 pub mod operator_deployments;
 mod outline;
+pub mod packed;
 pub mod pods;
 pub mod pulse;
 pub mod raw;

@@ -24,10 +24,12 @@ mod questions;
 mod reach;
 mod reconcile;
 mod reconciliation;
+mod runner;
 mod secret_poll;
 mod secrets;
 mod status_writer;
 mod steps;
+mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -40,10 +42,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::future::{join_all, ready};
-use futures::stream::BoxStream;
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, watcher};
+use futures::future::join_all;
+use futures::stream::{self, BoxStream};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
@@ -53,10 +55,11 @@ use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
-use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
+use runner::Wake;
+use store::{KeptObject, ObjectStore};
 use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
@@ -64,7 +67,6 @@ const BEAT: Duration = Duration::from_secs(5);
 /// How often those are woken that are deleted while the CRD is being deleted.
 const UNINSTALLING: Duration = Duration::from_secs(3);
 
-type ObjectStore = Store<RecordingCallback>;
 type ObjectEvent = watcher::Event<RecordingCallback>;
 
 /// Works until `stop` is requested; calls in flight are then given time to end.
@@ -153,23 +155,19 @@ async fn lead(
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
     let alone = config.leader_elect && config.label_selector.is_none();
-    let (watches, writers): (Vec<_>, Vec<_>) = NamespaceWatch::all(config, &outside.kube)
-        .into_iter()
-        .unzip();
+    let watches = NamespaceWatch::all(config, &outside.kube);
     let stores: Vec<ObjectStore> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
     let mut inboxes = distribute(triggered, config);
-    let controllers = join_all(watches.iter().zip(writers).map(|(watch, writer)| {
-        let inbox = inboxes
-            .pop()
-            .unwrap_or_else(|| futures::stream::pending().boxed());
-        let work = watch.work(writer, &context, health, alone);
-        let (context, stop) = (Arc::clone(&context), stop.clone());
-        Controller::for_stream(work, watch.store.clone())
-            .reconcile_on(inbox)
-            .graceful_shutdown_on(async move { stop.requested().await })
-            .run(reconcile::reconcile, reconcile::error_policy, context)
-            .for_each(|_| ready(()))
+    let controllers = join_all(watches.iter().map(|watch| {
+        let inbox = inboxes.pop().unwrap_or_else(|| stream::pending().boxed());
+        let inbox = inbox.map(|object| Wake {
+            name: store::full_name(&object).into(),
+            why: "unknown",
+        });
+        let work = watch.work(&context, health, alone);
+        let reconcile = |object| reconcile::reconcile(object, Arc::clone(&context));
+        runner::run(&watch.store, stream::select(work, inbox), &stop, reconcile)
     }));
     let beside = async {
         tokio::join!(
@@ -193,13 +191,13 @@ async fn lead(
 /// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
 /// others their own deletion comes.
 async fn uninstall(context: &Context, stores: &[ObjectStore]) {
-    let is_deleted = |object: &Arc<RecordingCallback>| object.metadata.deletion_timestamp.is_some();
+    let is_deleted = |object: &Arc<KeptObject>| object.is_deleted;
     loop {
         context.crd.going().await;
-        let all = stores.iter().flat_map(ObjectStore::state);
+        let all = stores.iter().flat_map(ObjectStore::all);
         all.filter(is_deleted).for_each(|object| {
-            context.memories.wake(&parse::uid(&object));
-            context.trigger(ObjectRef::from_obj(object.as_ref()));
+            context.memories.wake(&object.uid);
+            context.trigger(object.object_ref());
         });
         tokio::time::sleep(UNINSTALLING).await;
     }
@@ -211,7 +209,7 @@ fn distribute(
     config: &RunConfig,
 ) -> Vec<BoxStream<'static, ObjectRef<RecordingCallback>>> {
     if config.namespaces.len() < 2 {
-        return vec![futures::stream::poll_fn(move |cx| triggers.poll_recv(cx)).boxed()];
+        return vec![stream::poll_fn(move |cx| triggers.poll_recv(cx)).boxed()];
     }
     let (senders, inboxes): (Vec<_>, Vec<_>) = config
         .namespaces
@@ -219,7 +217,7 @@ fn distribute(
         .rev()
         .map(|namespace| {
             let (sender, mut inbox) = mpsc::unbounded_channel();
-            let inbox = futures::stream::poll_fn(move |cx| inbox.poll_recv(cx)).boxed();
+            let inbox = stream::poll_fn(move |cx| inbox.poll_recv(cx)).boxed();
             ((namespace.clone(), sender), inbox)
         })
         .unzip();

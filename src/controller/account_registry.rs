@@ -12,7 +12,6 @@ use tokio::time::timeout;
 
 use self::found::{FoundSecrets, inputs, sign_key, values};
 use crate::api::RecordingCallback;
-use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{self as cluster, Keys};
 use crate::config::RunConfig;
@@ -21,6 +20,7 @@ use crate::controller::externals::Externals;
 use crate::controller::inputs::Inputs;
 use crate::controller::memory::Memories;
 use crate::controller::secrets::{SecretCache, SecretName};
+use crate::controller::store::KeptObject;
 use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::index::Index;
 use crate::declared::parse;
@@ -251,30 +251,26 @@ impl AccountRegistry {
     /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
     /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
     /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
-    pub(super) async fn recall_refusals(&self, objects: &[Arc<RecordingCallback>]) {
-        let status = |object: &RecordingCallback| object.status.clone().unwrap_or_default();
-        let is_refused = |status: &Status| status.rejected_credential.is_some();
-        if !objects.iter().any(|object| is_refused(&status(object))) {
+    pub(super) async fn recall_refusals(&self, objects: &[Arc<KeptObject>]) {
+        if !objects.iter().any(|object| object.is_refused) {
             return;
         }
-        let is_settled =
-            |status: &Status| status.callback_id.is_some() && conditions::is_ready(status);
-        let telling = objects.iter().filter(|object| {
-            let status = status(object);
-            is_refused(&status) || is_settled(&status)
-        });
-        let all =
-            stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |object| async move {
-                if let Ok(read) = self.read(object, false).await
-                    && let Ok(login) = read.login
-                {
-                    if is_settled(&status(object)) {
-                        self.client.strikes.vouch(&login.credential);
-                    }
-                    let digest = login.credential.digest(&parse::uid(object));
-                    self.inherit_refusal(object, &login.credential, &digest);
+        let is_settled = |object: &KeptObject| object.has_id && object.is_ready;
+        let telling = objects
+            .iter()
+            .filter(|object| object.is_refused || is_settled(object));
+        let all = stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |kept| async move {
+            let object = kept.unpack();
+            if let Ok(read) = self.read(&object, false).await
+                && let Ok(login) = read.login
+            {
+                if is_settled(kept) {
+                    self.client.strikes.vouch(&login.credential);
                 }
-            });
+                let digest = login.credential.digest(&kept.uid);
+                self.inherit_refusal(&object, &login.credential, &digest);
+            }
+        });
         // An error means that this is as long as the start waits.
         let _ = timeout(RECALL_LIMIT, all).await;
     }

@@ -8,10 +8,10 @@ use futures::future::BoxFuture;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 
-use super::ObjectStore;
 use super::deleted::DeletedIds;
 use super::leftover::Leftover;
 use super::memory::Memories;
+use super::store::ObjectStore;
 use super::worker_slots::WorkerSlots;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
@@ -23,7 +23,6 @@ use crate::controller::account_registry::AccountRegistry;
 use crate::controller::externals::Externals;
 use crate::controller::place_locks::PlaceLocks;
 use crate::declared::index::Index;
-use crate::declared::parse;
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
@@ -187,14 +186,11 @@ impl Context {
     ) -> Option<Arc<RecordingCallback>> {
         let mut all = self.stores.get().into_iter().flatten();
         let stored = all.find_map(|store| store.get(object))?;
-        Some(self.memories.with(&parse::uid(&stored), |memory| {
-            let later = memory
-                .written
-                .clone()
-                .filter(|written| parse::version(written) > parse::version(&stored));
-            memory.written.clone_from(&later);
-            later.unwrap_or(stored)
-        }))
+        let later = self.memories.with(&stored.uid, |memory| {
+            memory.forget_written(stored.version);
+            memory.written.clone()
+        });
+        Some(later.unwrap_or_else(|| stored.unpack()))
     }
 
     /// Takes note of an object that a write or read of our own returned.

@@ -185,8 +185,8 @@ impl Reconciliation<'_> {
                     return Ok(None);
                 };
                 self.facts.record = Some(record.clone());
-                let written = record.clone();
-                let seen = Some((attempt.id.clone(), planned.here));
+                let written = Box::new(record.clone());
+                let seen = Some((attempt.id.as_str().into(), planned.here));
                 self.memory(|memory| {
                     memory.record = Some(written);
                     memory.attempt_seen = seen;

@@ -20,23 +20,25 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
     context.memories.with(&uid, |memory| {
         apply_unwritten(memory, &mut facts);
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
-        let known = memory.record.take();
-        let known = known.filter(|known| {
+        if let Some(known) = &mut memory.record {
             let found = facts.record.as_ref();
-            found.is_none_or(|found| known.is_newer_than(found))
-        });
-        facts.object.has_record &= known.is_none();
-        facts.record = known.or_else(|| facts.record.take());
-        memory.record.clone_from(&facts.record);
+            match found.filter(|found| !known.is_newer_than(found)) {
+                Some(found) => (**known).clone_from(found),
+                None => {
+                    facts.object.has_record = false;
+                    facts.record = Some((**known).clone());
+                }
+            }
+        }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {
             let seen = match &memory.attempt_seen {
-                Some((id, seen)) if *id == newest.id => *seen,
+                Some((id, seen)) if **id == *newest.id => *seen,
                 Some(_) | None => Instant::now(),
             };
-            memory.attempt_seen = Some((newest.id.clone(), seen));
+            memory.attempt_seen = Some((newest.id.as_str().into(), seen));
             facts.record_first_seen = earlier(now, seen.elapsed());
             facts.posted_here = memory.has_posted;
-            facts.rechecked = memory.rechecked.as_ref() == Some(&newest.id);
+            facts.rechecked = memory.rechecked.as_deref() == Some(&newest.id);
         }
         facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
         facts.wrote = memory.wrote.map(|at| earlier(now, at.elapsed()));
@@ -51,7 +53,7 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.released = memory.released;
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
-        facts.blind.clone_from(&memory.blind);
+        facts.blind = memory.blind.as_deref().cloned();
         if let Some(news) = memory.news.clone() {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ObjectStore;
 use super::context::Context;
-use crate::plan::facts::conditions;
+use super::store::ObjectStore;
 use crate::plan::facts::reason::Reason;
 
 /// How often they are counted.
@@ -15,13 +14,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
     loop {
         let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
-        for object in stores.iter().flat_map(ObjectStore::state) {
-            let reason = object
-                .status
-                .as_ref()
-                .and_then(conditions::ready)
-                .and_then(|ready| Reason::parse(&ready.reason))
-                .unwrap_or(Reason::Creating);
+        for object in stores.iter().flat_map(ObjectStore::all) {
+            let reason = object.reason.unwrap_or(Reason::Creating);
             *counts.entry(reason).or_default() += 1;
         }
         context.metrics.set_resources(&counts);

@@ -1,90 +1,88 @@
 //! What one watch has brought: keeps the index up to date with it, and notices what went. Reads and writes no object.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 
 use crate::api::RecordingCallback;
+use crate::controller::ObjectEvent;
 use crate::controller::context::Context;
 use crate::controller::leftover::Leftover;
-use crate::controller::{ObjectEvent, ObjectStore};
+use crate::controller::store::{self, KeptObject, ObjectStore};
 use crate::declared::parse;
-
-/// UIDs by `namespace/name`.
-type Uids = HashMap<String, String>;
 
 /// Keeps the index up to date with one watch.
 pub(super) struct IndexUpdater {
     context: Arc<Context>,
-    before: Option<ObjectStore>,
-    /// The UIDs of the objects that this watch has brought and not taken back.
-    known: Uids,
-    /// Those of a list that is under way.
-    listing: Uids,
+    /// What this watch has brought so far.
+    before: ObjectStore,
+    /// Whether what vanishes from it was not let go by another operator.
+    is_alone: bool,
 }
 
 impl IndexUpdater {
-    /// Notes of a watch. `before` holds what it brought so far, where what vanished from it was not let go by another operator.
-    pub(super) fn new(context: Arc<Context>, before: Option<ObjectStore>) -> Self {
+    /// Notes of a watch, whose store takes each event in after this.
+    pub(super) fn new(context: Arc<Context>, before: ObjectStore, is_alone: bool) -> Self {
         Self {
             context,
             before,
-            known: Uids::new(),
-            listing: Uids::new(),
+            is_alone,
         }
     }
 
     /// Takes an event in. What a new list does not show any more went while nobody watched.
-    pub(super) fn apply(&mut self, event: &ObjectEvent) {
+    pub(super) fn apply(&self, event: &ObjectEvent) {
         match event {
             watcher::Event::Apply(object) => {
-                let (name, uid) = named(object);
-                let former = self.known.insert(name, uid.clone());
+                let former = self.former(object);
                 // Of an object that had the name before, the end was not told.
-                self.lose(former.into_iter().filter(|former| *former != uid).collect());
-                self.context.index_object(object);
+                let other = former.filter(|former| *former.uid != *parse::uid(object));
+                self.lose(other.as_slice());
+                self.take_note(object);
             }
             watcher::Event::Delete(object) => {
-                let (name, uid) = named(object);
+                self.keep_record(object);
                 self.clear_away(object, true);
-                if self.known.get(&name) == Some(&uid) {
-                    self.known.remove(&name);
-                }
-                self.forget(&uid);
+                self.forget(&parse::uid(object));
             }
-            watcher::Event::Init => self.listing.clear(),
-            watcher::Event::InitApply(object) => {
-                self.listing.extend([named(object)]);
-                self.context.index_object(object);
-            }
-            watcher::Event::InitDone => {
-                let listed = std::mem::take(&mut self.listing);
-                let before = std::mem::replace(&mut self.known, listed);
-                let present: HashSet<&String> = self.known.values().collect();
-                let before = before.into_values();
-                self.lose(before.filter(|uid| !present.contains(uid)).collect());
-            }
+            watcher::Event::Init => {}
+            watcher::Event::InitApply(object) => self.take_note(object),
+            watcher::Event::InitDone => self.lose(&self.before.unlisted()),
+        }
+    }
+
+    fn take_note(&self, object: &RecordingCallback) {
+        self.keep_record(object);
+        self.context.index_object(object);
+    }
+
+    /// What the watch brought last of the object of this name.
+    fn former(&self, object: &RecordingCallback) -> Option<Arc<KeptObject>> {
+        self.before.get(&ObjectRef::from_obj(object))
+    }
+
+    /// Remembers the record that an object has lost. What the watch brings is kept by the store: it needs no second place.
+    fn keep_record(&self, object: &RecordingCallback) {
+        let uid = parse::uid(object);
+        let former = self.former(object).filter(|former| *former.uid == *uid);
+        let lost = former.filter(|former| former.record != store::record_hash(object));
+        let lost = lost.and_then(|former| parse::record(&former.unpack()));
+        let found = parse::record(object);
+        let memories = &self.context.memories;
+        if lost.is_some() || memories.has_record(&uid) {
+            memories.with(&uid, |memory| memory.note_record(found.as_ref(), lost));
         }
     }
 
     /// These went, and nobody saw it.
-    fn lose(&self, gone: HashSet<String>) {
-        self.clear_away_all(&gone);
-        for uid in gone {
-            self.forget(&uid);
-        }
-    }
-
-    /// What was there when the watch last saw it, and was deleted while nobody watched.
-    fn clear_away_all(&self, gone: &HashSet<String>) {
-        if gone.is_empty() {
-            return;
-        }
-        let before = self.before.iter().flat_map(ObjectStore::state);
-        for object in before.filter(|object| gone.contains(&parse::uid(object))) {
+    fn lose(&self, gone: &[Arc<KeptObject>]) {
+        for object in gone.iter().filter(|_| self.is_alone) {
             // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
-            self.clear_away(&object, false);
+            self.clear_away(&object.unpack(), false);
+        }
+        for object in gone {
+            self.forget(&object.uid);
         }
     }
 
@@ -112,10 +110,4 @@ impl IndexUpdater {
             self.context.trigger(other);
         }
     }
-}
-
-/// An object's name and UID.
-fn named(object: &RecordingCallback) -> (String, String) {
-    let meta = parse::object(object);
-    (format!("{}/{}", meta.namespace, meta.name), meta.uid)
 }

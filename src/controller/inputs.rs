@@ -2,12 +2,14 @@
 //!
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
 use crate::api::status::Status;
 use crate::plan::facts::SignKeyState;
 use crate::plan::facts::conditions;
 
 /// What an object's Secrets say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Inputs {
     /// The sign key, by its digest.
     pub(super) key: SignKeyState,
@@ -21,28 +23,37 @@ pub(super) struct Inputs {
     pub(super) is_forbidden: bool,
 }
 
+/// What is remembered of inputs, to tell others from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InputsMark {
+    /// Unset where the key was not read.
+    key: Option<u64>,
+    rest: u64,
+}
+
 impl Inputs {
-    /// Whether an object has to be tried anew with them: they are not those that it was last decided on or, where nothing was
-    /// decided yet, not those that its status tells of.
-    pub(super) fn are_news(&self, decided: Option<&Self>, status: Option<&Status>) -> bool {
-        match decided {
-            Some(decided) => !decided.is_same(self),
-            None => status.is_some_and(|status| self.differ_from(status)),
+    /// What tells them from others.
+    pub(super) fn mark(&self) -> InputsMark {
+        let Self {
+            key,
+            credentials,
+            credential,
+            target,
+            is_forbidden,
+        } = self;
+        InputsMark {
+            key: (*key != SignKeyState::Unread).then(|| hash(key)),
+            rest: hash(&(credentials, credential, target, is_forbidden)),
         }
     }
 
-    /// A key that was not needed then, and not read, is none that has changed.
-    fn is_same(&self, other: &Self) -> bool {
-        let key = if self.key == SignKeyState::Unread {
-            &self.key
-        } else {
-            &other.key
-        };
-        *self
-            == Self {
-                key: key.clone(),
-                ..other.clone()
-            }
+    /// Whether an object has to be tried anew with them: they are not those that it was last decided on or, where nothing was
+    /// decided yet, not those that its status tells of.
+    pub(super) fn are_news(&self, decided: Option<InputsMark>, status: Option<&Status>) -> bool {
+        match decided {
+            Some(decided) => !decided.is_of(self.mark()),
+            None => status.is_some_and(|status| self.differ_from(status)),
+        }
     }
 
     /// Another process sent another key for what is settled, had another credential refused, created in another project, or was
@@ -72,6 +83,19 @@ impl Inputs {
             differs(region, &target.region) || differs(project_id, &target.project_id)
         })
     }
+}
+
+impl InputsMark {
+    /// A key that was not needed then, and not read, is none that has changed.
+    fn is_of(self, present: Self) -> bool {
+        self.rest == present.rest && (self.key.is_none() || self.key == present.key)
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -105,9 +129,9 @@ mod tests {
     fn what_was_decided_on_is_no_news_whatever_the_status_says() {
         let (one, other) = (inputs("one", "ak"), inputs("other", "ak"));
         let status = status("True", "one", Some("another"));
-        assert!(!other.are_news(Some(&other), Some(&status)));
-        assert!(other.are_news(Some(&one), Some(&status)));
-        assert!(one.are_news(Some(&inputs("one", "other")), None));
+        assert!(!other.are_news(Some(other.mark()), Some(&status)));
+        assert!(other.are_news(Some(one.mark()), Some(&status)));
+        assert!(one.are_news(Some(inputs("one", "other").mark()), None));
     }
 
     #[test]

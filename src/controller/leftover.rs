@@ -45,7 +45,7 @@ impl Leftover {
     ) -> Option<Self> {
         let status = object.status.clone().unwrap_or_default();
         let has_posted = memory.has_posted;
-        let record = parse::record(object).or_else(|| memory.record.clone());
+        let record = parse::record(object).or_else(|| memory.record.as_deref().cloned());
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
         let left = status.callback_id.is_some() || is_open;

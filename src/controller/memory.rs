@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::account::SharedAccount;
 use super::allowance::Allowance;
-use super::inputs::Inputs;
+use super::inputs::InputsMark;
 use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::declared::parse;
 use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
@@ -36,8 +37,9 @@ type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,
-    /// The newest record that this process has seen or written; the object may have lost its own.
-    pub(super) record: Option<Record>,
+    /// The newest record that this process has seen or written, unless the watch has brought it and nothing older since: the object may
+    /// have lost its own.
+    pub(super) record: Option<Box<Record>>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
     /// This process has let the object go.
@@ -45,13 +47,13 @@ pub(super) struct ObjectMemory {
     /// This process has made a create for the object. A record that it has not written itself may have been made up.
     pub(super) has_posted: bool,
     /// The newest attempt seen, and when it was first seen.
-    pub(super) attempt_seen: Option<(String, Instant)>,
+    pub(super) attempt_seen: Option<(Box<str>, Instant)>,
     /// The attempt after whose closing the place was looked at again.
-    pub(super) rechecked: Option<String>,
+    pub(super) rechecked: Option<Box<str>>,
     /// What the object's Secrets said when the last reconcile that ended well began its last round.
-    pub(super) decided: Option<Inputs>,
+    pub(super) decided: Option<InputsMark>,
     /// What they said when the round under way began.
-    pub(super) deciding: Option<Inputs>,
+    pub(super) deciding: Option<InputsMark>,
     /// How often in a row its Secrets could not be read.
     pub(super) failed_reads: u32,
     /// Whether an earlier process told of a refused credential was asked.
@@ -62,7 +64,7 @@ pub(super) struct ObjectMemory {
     pub(super) look_at: Option<Instant>,
     /// What was seen that needs a decision, and stays until one that was made of it has ended well: a reconcile that fails or
     /// is interrupted must find it again.
-    pub(super) news: Option<Sighting>,
+    pub(super) news: Option<Box<Sighting>>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
     /// How its account was reached by the newest sweep.
@@ -71,7 +73,7 @@ pub(super) struct ObjectMemory {
     /// could not be asked for.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
-    pub(super) blind: Option<Failure>,
+    pub(super) blind: Option<Box<Failure>>,
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
     pub(super) wait: Option<(Timestamp, Instant)>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
@@ -171,6 +173,14 @@ impl Memories {
         }
     }
 
+    /// Whether a record is remembered that the watch has not brought, or has taken away.
+    pub(super) fn has_record(&self, uid: &str) -> bool {
+        let memories = self.lock();
+        memories
+            .get(uid)
+            .is_some_and(|memory| memory.record.is_some())
+    }
+
     /// Told at every change of this object.
     pub(super) fn changes(&self, uid: &str) -> Arc<Notify> {
         self.with(uid, |memory| Arc::clone(&memory.changed))
@@ -210,10 +220,31 @@ impl ObjectMemory {
         told.is_some_and(|told| told.0.as_deref() == owner.map(|owner| owner.name.as_str()))
     }
 
+    /// A watch has brought this version.
+    pub(super) fn forget_written(&mut self, brought: u64) {
+        self.written
+            .take_if(|written| parse::version(written) <= brought);
+    }
+
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
     pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
         let put_off = self.look_at.filter(|at| *at > now);
         again.into_iter().chain(put_off).min()
+    }
+
+    /// The watch brings a version with this record, after one with that.
+    pub(super) fn note_record(&mut self, found: Option<&Record>, former: Option<Record>) {
+        let is_newer = |record: &Record| found.is_none_or(|found| record.is_newer_than(found));
+        let known = self.record.take().map(|known| *known);
+        let lost = known.into_iter().chain(former).filter(is_newer);
+        let newest = lost.reduce(|one, other| {
+            if other.is_newer_than(&one) {
+                other
+            } else {
+                one
+            }
+        });
+        self.record = newest.map(Box::new);
     }
 
     /// Somebody else rewrote our values, and we repaired them.
@@ -311,16 +342,18 @@ pub(super) struct UnwrittenStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::inputs::Inputs;
     use crate::plan::facts::SignKeyState;
 
-    fn inputs(key: &str) -> Inputs {
-        Inputs {
+    fn inputs(key: &str) -> InputsMark {
+        let inputs = Inputs {
             key: SignKeyState::Digest(key.to_owned()),
             credentials: None,
             credential: None,
             target: (None, None),
             is_forbidden: false,
-        }
+        };
+        inputs.mark()
     }
 
     #[test]
@@ -345,7 +378,7 @@ mod tests {
     fn what_a_failed_reconcile_was_decided_on_does_not_count() {
         let memories = Memories::default();
         let decide = |key| memories.with("uid", |memory| memory.deciding = Some(inputs(key)));
-        let decided = || memories.with("uid", |memory| memory.decided.clone());
+        let decided = || memories.with("uid", |memory| memory.decided);
         decide("one");
         memories.ended("uid", true);
         assert_eq!(decided(), Some(inputs("one")));

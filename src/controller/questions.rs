@@ -226,7 +226,7 @@ impl Reconciliation<'_> {
         if let (Some(due), Some(newest)) = (due, newest)
             && self.facts.observed.since(due)
         {
-            let id = newest.id.clone();
+            let id = newest.id.as_str().into();
             self.memory(|memory| memory.rechecked = Some(id));
             self.facts.rechecked = true;
         }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::context::Context;
 use super::inputs::Inputs;
 use super::memory::Sighting;
+use super::runner::Comeback;
+use super::store::KeptObject;
 use super::worker_slots::WorkerSlot;
-use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
@@ -42,29 +41,30 @@ pub(super) enum ReconcileError {
     Panic(String),
 }
 
-/// Reconciles an object; a panic stays within it.
-pub(super) async fn reconcile(
-    object: Arc<RecordingCallback>,
-    context: Arc<Context>,
-) -> Result<Action, ReconcileError> {
+/// Reconciles an object; a panic stays within it. Gives when to come back.
+pub(super) async fn reconcile(object: Arc<KeptObject>, context: Arc<Context>) -> Option<Comeback> {
     context.wait_until_ready().await;
-    let namespace = parse::object(&object).namespace;
-    let turn = WorkerSlot::take(&context.workers, &namespace).await;
+    let turn = WorkerSlot::take(&context.workers, object.namespace()).await;
     let began = Instant::now();
-    let uid = parse::uid(&object);
     let result = catch_panic(Box::pin(plan_rounds(&context, &object, turn))).await;
-    context.memories.ended(&uid, result.is_ok());
+    context.memories.ended(&object.uid, result.is_ok());
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,
         Err(ReconcileError::Cluster(_)) => ReconcileResult::Error,
         Err(ReconcileError::Panic(_)) => ReconcileResult::Panic,
     };
     context.metrics.reconciled(outcome, began.elapsed());
-    result.map(|next| match next {
-        RoundEnd::Again => Action::requeue(BREATHER),
-        RoundEnd::After(wait) => Action::requeue(wait),
-        RoundEnd::OnChange => Action::await_change(),
-    })
+    let next = match result {
+        Ok(next) => next,
+        Err(failed) => return Some(come_back_after(&object.name, &failed)),
+    };
+    let after = match next {
+        RoundEnd::Again => BREATHER,
+        RoundEnd::After(wait) => wait,
+        RoundEnd::OnChange => return None,
+    };
+    let why = "reconciler requested retry";
+    Some(Comeback { after, why })
 }
 
 /// The result, or the panic as an error.
@@ -80,17 +80,7 @@ async fn catch_panic<T>(
 }
 
 /// When to come back after an error of the API server: soon, since it says nothing about the cloud.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the controller hands it over so"
-)]
-pub(super) fn error_policy(
-    object: Arc<RecordingCallback>,
-    failed: &ReconcileError,
-    _: Arc<Context>,
-) -> Action {
-    let meta = parse::object(&object);
-    let name = format!("{}/{}", meta.namespace, meta.name);
+fn come_back_after(name: &str, failed: &ReconcileError) -> Comeback {
     match failed {
         ReconcileError::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
         ReconcileError::Panic(text) => error!(
@@ -98,20 +88,23 @@ pub(super) fn error_policy(
             "a mistake in this program: {text}; tried again in a minute"
         ),
     }
-    Action::requeue(match failed {
-        ReconcileError::Cluster(_) => Duration::from_secs(5),
-        ReconcileError::Panic(_) => Duration::from_mins(1),
-    })
+    Comeback {
+        after: match failed {
+            ReconcileError::Cluster(_) => Duration::from_secs(5),
+            ReconcileError::Panic(_) => Duration::from_mins(1),
+        },
+        why: "error policy requested retry",
+    }
 }
 
 /// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have
 /// been edited, and the edit is all that counts.
 async fn plan_rounds(
     context: &Context,
-    object: &RecordingCallback,
+    object: &KeptObject,
     mut turn: WorkerSlot<'_>,
 ) -> Result<RoundEnd, ReconcileError> {
-    let name = ObjectRef::from_obj(object);
+    let name = object.object_ref();
     let mut queued = false;
     for _ in 0..ROUNDS {
         let newest = context.newest(&name);
@@ -148,8 +141,8 @@ impl Reconciliation<'_> {
         self.facts.key = inputs.key.clone();
         let status = self.object.status.as_ref();
         self.facts.nudged |= self.memory(|memory| {
-            let is_news = inputs.are_news(memory.decided.as_ref(), status);
-            memory.deciding = Some(inputs);
+            let is_news = inputs.are_news(memory.decided, status);
+            memory.deciding = Some(inputs.mark());
             is_news
         });
     }
@@ -182,12 +175,12 @@ impl Reconciliation<'_> {
     }
 
     /// What this round begins with that somebody saw at the cloud.
-    fn pending_news(&self) -> (Option<Sighting>, Option<Failure>) {
+    fn pending_news(&self) -> (Option<Box<Sighting>>, Option<Box<Failure>>) {
         self.memory(|memory| (memory.news.clone(), memory.blind.clone()))
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
-    fn clear_news(&self, (news, blind): &(Option<Sighting>, Option<Failure>)) {
+    fn clear_news(&self, (news, blind): &(Option<Box<Sighting>>, Option<Box<Failure>>)) {
         self.memory(|memory| {
             memory
                 .news

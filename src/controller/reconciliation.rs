@@ -135,7 +135,7 @@ impl<'a> Reconciliation<'a> {
     pub(super) fn note_sent(&mut self) {
         self.has_acted = true;
         self.memory(|memory| {
-            memory.decided.clone_from(&memory.deciding);
+            memory.decided = memory.deciding;
         });
     }
 

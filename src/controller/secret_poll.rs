@@ -11,19 +11,14 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use self::schedule::Schedule;
-use crate::api::RecordingCallback;
 use crate::cluster::secret::Keys;
-use crate::controller::ObjectStore;
 use crate::controller::context::Context;
 use crate::controller::secrets::SecretName;
-use crate::declared::parse;
-use crate::login::secret;
-use crate::plan::facts::conditions;
+use crate::controller::store::{KeptObject, ObjectStore};
 
 /// No more than 10 reads begin in a second.
 const SPACING: Duration = Duration::from_millis(100);
@@ -34,7 +29,7 @@ const CENSUS: Duration = Duration::from_secs(5);
 #[derive(Default)]
 struct UsedSecret {
     keys: Keys,
-    objects: Vec<Arc<RecordingCallback>>,
+    objects: Vec<Arc<KeptObject>>,
     /// Whether one of the objects waits for something.
     urgent: bool,
 }
@@ -93,10 +88,9 @@ async fn poll<R: Future<Output = ()>>(
 /// Who uses what of each Secret.
 fn users(stores: &[ObjectStore]) -> Users {
     let mut users: HashMap<SecretName, UsedSecret> = HashMap::new();
-    for object in stores.iter().flat_map(ObjectStore::state) {
-        let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
-        let urgent = object.metadata.deletion_timestamp.is_some() || !is_ready;
-        for (name, keys) in secret::uses(&object) {
+    for object in stores.iter().flat_map(ObjectStore::all) {
+        let urgent = object.is_deleted || !object.is_ready;
+        for (name, keys) in object.references.uses() {
             let used = users.entry(name).or_default();
             used.urgent |= urgent;
             used.keys.extend(keys);
@@ -117,24 +111,24 @@ async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
 }
 
 /// Wakes an object unless what its Secrets say is what it was, or is being, decided on.
-fn wake(context: &Context, object: &RecordingCallback) {
-    let uid = parse::uid(object);
-    let Some(present) = context.accesses.inputs(object) else {
+fn wake(context: &Context, kept: &KeptObject) {
+    let (uid, object) = (&kept.uid, kept.unpack());
+    let Some(present) = context.accesses.inputs(&object) else {
         return;
     };
-    if !context.index.has(&uid) {
+    if !context.index.has(uid) {
         return;
     }
-    let (is_known, is_news) = context.memories.with(&uid, |memory| {
-        let known = memory.deciding.as_ref().or(memory.decided.as_ref());
+    let (is_known, is_news) = context.memories.with(uid, |memory| {
+        let known = memory.deciding.or(memory.decided);
         let is_news = present.are_news(known, object.status.as_ref());
-        (known == Some(&present), is_news)
+        (known == Some(present.mark()), is_news)
     });
     if is_news {
-        context.memories.wake(&uid);
+        context.memories.wake(uid);
     }
     if !is_known {
-        context.trigger(ObjectRef::from_obj(object));
+        context.trigger(kept.object_ref());
     }
 }
 

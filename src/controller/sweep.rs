@@ -13,18 +13,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::ObjectStore;
 use super::account::SharedAccount;
 use super::context::Context;
 use super::memory::{ObjectMemory, Sighting};
+use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
-use crate::plan::facts::conditions;
 use crate::plan::facts::ledger;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
@@ -72,9 +70,9 @@ fn put_off(context: &Context, served: &ServedObjects, pause: Duration) {
 
 /// Notes something of each of these that has not gone meanwhile.
 fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut ObjectMemory)) {
-    for uid in served.iter().map(|object| parse::uid(object)) {
-        if context.index.has(&uid) {
-            context.memories.with(&uid, &note);
+    for object in served {
+        if context.index.has(&object.uid) {
+            context.memories.with(&object.uid, &note);
         }
     }
 }
@@ -99,7 +97,7 @@ async fn identify_and_sweep(
     };
     let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
-        .partition(|object| is_at_home(object, account.target()));
+        .partition(|object| is_at_home(&object.unpack(), account.target()));
     for object in &strayed {
         tell_strayed(context, object);
     }
@@ -110,10 +108,9 @@ async fn identify_and_sweep(
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
 /// else may have noticed.
-fn tell_strayed(context: &Context, object: &RecordingCallback) {
-    let status = object.status.as_ref();
-    if !status.is_some_and(|status| conditions::has_reason(status, Reason::TargetChanged)) {
-        context.trigger(ObjectRef::from_obj(object));
+fn tell_strayed(context: &Context, object: &KeptObject) {
+    if object.reason != Some(Reason::TargetChanged) {
+        context.trigger(object.object_ref());
     }
 }
 
@@ -125,12 +122,12 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
         looks.sweep(Instant::now(), Lane::Background).await
     };
     gauge::note(context, served, swept.as_ref().err());
-    let is_there = |object: &&Arc<RecordingCallback>| context.index.has(&parse::uid(object));
+    let is_there = |object: &&Arc<KeptObject>| context.index.has(&object.uid);
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
             for object in &served {
-                let domain = parse::place(&object.spec).domain().to_owned();
+                let domain = parse::place(&object.unpack().spec).domain().to_owned();
                 if let Some(refused) = inventory.refusal(&domain) {
                     note_failed_sweep(context, &vec![Arc::clone(object)], refused);
                 }
@@ -169,23 +166,24 @@ fn compare_rows(
 ) -> MissingRows {
     let begun = cloud_time(context, account, inventory);
     let mut missing = MissingRows::default();
-    for object in served {
+    for kept in served {
+        let object = kept.unpack();
         let place = parse::place(&object.spec);
         if !inventory.covers(place.domain()) {
             continue;
         }
-        let rows = rows_at_place(inventory, &place, id(object));
+        let rows = rows_at_place(inventory, &place, id(&object));
         let rows = context.deleted.without_deleted(account.target(), rows);
         let rows = rows.as_slice();
         let status = object.status.is_some();
-        let status = status.then(|| parse::status(object, begun));
+        let status = status.then(|| parse::status(&object, begun));
         let last_write = status.as_ref().and_then(ledger::last_write);
-        let is_missing = id(object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
+        let is_missing = id(&object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let settle_time = context.settings.settle_time;
-        let (uid, target) = (parse::uid(object), account.target());
-        let owner = context.index.owner_elsewhere(&uid, &place, target);
+        let target = account.target();
+        let owner = context.index.owner_elsewhere(&kept.uid, &place, target);
         let shows_plan = status.as_ref().is_some_and(|status| status.plan.is_some());
-        let (baseline, wrote, has_another_owner) = context.memories.with(&uid, |memory| {
+        let (baseline, wrote, has_another_owner) = context.memories.with(&kept.uid, |memory| {
             memory.seen_by = Some(account.identity_account().key().clone());
             if !is_missing {
                 memory.sees_again();
@@ -205,21 +203,21 @@ fn compare_rows(
         let counts = begun >= drift::looks_count_from(last_write, wrote, settle_time);
         missing.count += usize::from(is_missing);
         if is_missing && counts {
-            missing.objects.push(Arc::clone(object));
+            missing.objects.push(Arc::clone(kept));
         } else if is_missing
             || has_another_owner
             || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
         {
             hand_over(
                 context,
-                object,
+                kept,
                 inventory.begun,
                 Observed::seen(begun, rows.to_vec(), false),
                 GetResult::Unasked,
             );
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
-            context.memories.with(&parse::uid(object), |memory| {
+            context.memories.with(&kept.uid, |memory| {
                 memory.news.take_if(|news| news.denied.is_none());
             });
         }
@@ -246,20 +244,20 @@ fn id(object: &RecordingCallback) -> Option<&str> {
 /// Has the object reconciled with what was seen.
 fn hand_over(
     context: &Context,
-    object: &RecordingCallback,
+    object: &KeptObject,
     begun: Instant,
     observed: Observed,
     shown: GetResult,
 ) {
-    context.memories.with(&parse::uid(object), |memory| {
-        memory.news = Some(Sighting {
+    context.memories.with(&object.uid, |memory| {
+        memory.news = Some(Box::new(Sighting {
             observed,
             begun,
             shown,
             denied: None,
-        });
+        }));
     });
-    context.trigger(ObjectRef::from_obj(object));
+    context.trigger(object.object_ref());
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
@@ -277,16 +275,15 @@ fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failur
 }
 
 /// What the cloud holds of an object was not seen. That is told when it was so for long enough.
-fn count_failed_sweep(context: &Context, object: &RecordingCallback, failure: &Failure) {
-    let is_ready = object.status.as_ref().is_some_and(conditions::is_ready);
-    let is_news = context.memories.with(&parse::uid(object), |memory| {
+fn count_failed_sweep(context: &Context, object: &KeptObject, failure: &Failure) {
+    let is_news = context.memories.with(&object.uid, |memory| {
         memory.failed_sweeps += 1;
-        let is_news = is_ready && memory.failed_sweeps >= TOLERATED;
-        memory.blind = is_news.then(|| failure.clone());
+        let is_news = object.is_ready && memory.failed_sweeps >= TOLERATED;
+        memory.blind = is_news.then(|| Box::new(failure.clone()));
         is_news
     });
     if is_news {
-        context.trigger(ObjectRef::from_obj(object));
+        context.trigger(object.object_ref());
     }
 }
 

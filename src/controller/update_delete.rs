@@ -214,7 +214,7 @@ impl Reconciliation<'_> {
                 shown: GetResult::Gone,
                 denied: Some(failure),
             };
-            self.memory(|memory| memory.news = Some(news));
+            self.memory(|memory| memory.news = Some(Box::new(news)));
             return Ok(RoundEnd::Again);
         }
         self.write_failure(&failure).await

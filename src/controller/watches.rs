@@ -1,30 +1,28 @@
 //! The watches, one for each namespace that is served, each with a life of its own: one that is missing, forbidden or silent holds up
 //! neither the start nor the others. What they bring may wake an object; nothing of it is decided here.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::{join_all, ready};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
-use kube::runtime::reflector::{self, store::Writer};
-use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
+use super::ObjectEvent;
 use super::context::{Context, Listed};
-use super::{ObjectEvent, ObjectStore};
+use super::runner::Wake;
+use super::store::ObjectStore;
 use crate::admin::{Health, WatchTrouble};
-use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::error::one_line;
 use crate::cluster::stored::StoredObject;
 use crate::cluster::watch::{Missed, StoredEvent, Watched, is_refusal, was_brought};
 use crate::config::RunConfig;
 use crate::controller::index_updater::IndexUpdater;
-use crate::declared::parse;
 
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,14 +51,11 @@ enum Knowledge {
 }
 
 /// Objects that may need work.
-pub(super) type WorkStream = BoxStream<'static, watcher::Result<RecordingCallback>>;
+pub(super) type WorkStream = BoxStream<'static, Wake>;
 
 impl NamespaceWatch {
-    /// One for each namespace that is served, or one for all, with what writes its store.
-    pub(super) fn all(
-        config: &RunConfig,
-        client: &kube::Client,
-    ) -> Vec<(Arc<Self>, Writer<RecordingCallback>)> {
+    /// One for each namespace that is served, or one for all.
+    pub(super) fn all(config: &RunConfig, client: &kube::Client) -> Vec<Arc<Self>> {
         let all = [String::new()];
         let namespaces = if config.namespaces.is_empty() {
             &all[..]
@@ -69,13 +64,11 @@ impl NamespaceWatch {
         };
         let selector = config.label_selector.as_deref();
         let each = namespaces.iter().map(|namespace| {
-            let (store, writer) = reflector::store();
-            let watch = Self {
+            Arc::new(Self {
                 watched: Watched::new(client.clone(), namespace, selector),
-                store,
+                store: ObjectStore::default(),
                 knows: watch::Sender::new(Knowledge::Nothing),
-            };
-            (Arc::new(watch), writer)
+            })
         });
         each.collect()
     }
@@ -83,29 +76,29 @@ impl NamespaceWatch {
     /// What the watch brings, as far as it may give work.
     pub(super) fn work(
         self: &Arc<Self>,
-        writer: Writer<RecordingCallback>,
         context: &Arc<Context>,
         health: &Arc<Health>,
         is_alone: bool,
     ) -> WorkStream {
-        let before = is_alone.then(|| self.store.clone());
-        let mut notes = IndexUpdater::new(Arc::clone(context), before);
+        let store = self.store.clone();
+        let notes = IndexUpdater::new(Arc::clone(context), store.clone(), is_alone);
         let (waking, telling) = (Arc::clone(context), Arc::clone(self));
         let (health, epoch) = (Arc::clone(health), self.watched.epoch());
-        let matters = move |object: &RecordingCallback| {
-            Some(trigger_hash(object, epoch.load(Ordering::Relaxed)))
+        let take_in = move |event: ObjectEvent| {
+            notes.apply(&event);
+            let news = store.apply(&event, epoch.load(Ordering::Relaxed))?;
+            waking.memories.wake(&news.uid);
+            Some(Wake {
+                name: (*news.name).into(),
+                why: "object updated",
+            })
         };
         self.watched
             .events()
             .inspect(move |event| telling.report_health(event, &health))
-            // Told; the controller would hold up all else that there is to do in this namespace.
-            .filter(|event| ready(event.is_ok()))
-            .try_filter_map(|event| ready(Ok(readable(event))))
-            .inspect_ok(move |event| notes.apply(event))
-            .reflect(writer)
-            .applied_objects()
-            .predicate_filter(matters, PredicateConfig::default())
-            .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)))
+            // What failed is told.
+            .filter_map(|event| ready(event.ok().and_then(readable)))
+            .filter_map(move |event| ready(take_in(event)))
             .boxed()
     }
 
@@ -140,10 +133,8 @@ impl NamespaceWatch {
 
     /// Waits for the first list, and takes over from the objects what an earlier process knew.
     async fn recall(&self, context: &Context) {
-        if self.store.wait_until_ready().await.is_err() {
-            return; // the controller has ended
-        }
-        Box::pin(context.accesses.recall_refusals(&self.store.state())).await;
+        self.store.listed().await;
+        Box::pin(context.accesses.recall_refusals(&self.store.all())).await;
         self.knows.send_replace(Knowledge::Objects);
     }
 
@@ -277,31 +268,4 @@ fn readable(event: StoredEvent) -> Option<ObjectEvent> {
         watcher::Event::Init => Some(ObjectEvent::Init),
         watcher::Event::InitDone => Some(ObjectEvent::InitDone),
     }
-}
-
-/// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.
-fn trigger_hash(object: &RecordingCallback, epoch: u64) -> u64 {
-    let annotations = object.metadata.annotations.as_ref();
-    let mut hasher = DefaultHasher::new();
-    epoch.hash(&mut hasher);
-    object.metadata.generation.hash(&mut hasher);
-    object.metadata.finalizers.hash(&mut hasher);
-    object
-        .metadata
-        .deletion_timestamp
-        .is_some()
-        .hash(&mut hasher);
-    annotations
-        .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
-        .hash(&mut hasher);
-    annotations
-        .and_then(|all| all.get(PENDING_OPERATION))
-        .hash(&mut hasher);
-    // A status that somebody wiped.
-    let status = object.status.as_ref();
-    status.map(|status| &status.callback_id).hash(&mut hasher);
-    status
-        .is_some_and(|status| status.conditions.is_empty())
-        .hash(&mut hasher);
-    hasher.finish()
 }

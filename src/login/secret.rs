@@ -68,17 +68,58 @@ pub fn names(object: &RecordingCallback) -> BTreeSet<(String, String)> {
 
 /// The keys that an object uses of each Secret that it refers to, by namespace and name.
 pub fn uses(object: &RecordingCallback) -> BTreeMap<(String, String), Keys> {
-    let namespace = object.namespace().unwrap_or_default();
-    let mut uses: BTreeMap<_, Keys> = BTreeMap::new();
-    if let Some(reference) = &object.spec.credentials_secret_ref {
-        let keys = uses.entry((namespace.clone(), reference.name.clone()));
-        keys.or_default().extend(KEYS.map(str::to_owned));
+    References::of(object).uses()
+}
+
+/// What of an object says which Secrets it uses, and as whom it calls. Many objects say the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct References {
+    namespace: String,
+    credentials: Option<String>,
+    /// Secret and key.
+    sign_key: Option<(String, String)>,
+    region: Option<String>,
+    project_id: Option<String>,
+}
+
+impl References {
+    /// Those of an object.
+    pub fn of(object: &RecordingCallback) -> Self {
+        let spec = &object.spec;
+        let credentials = spec.credentials_secret_ref.as_ref();
+        let sign_key = spec.sign_key_secret_ref.as_ref();
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            credentials: credentials.map(|reference| reference.name.clone()),
+            sign_key: sign_key.map(|reference| (reference.name.clone(), reference.key.clone())),
+            region: spec.region.clone(),
+            project_id: spec.project_id.clone(),
+        }
     }
-    if let Some(reference) = &object.spec.sign_key_secret_ref {
-        let keys = uses.entry((namespace, reference.name.clone()));
-        keys.or_default().insert(reference.key.clone());
+
+    /// The keys that are used of each Secret, by namespace and name.
+    pub fn uses(&self) -> BTreeMap<(String, String), Keys> {
+        let mut uses: BTreeMap<_, Keys> = BTreeMap::new();
+        if let Some(name) = &self.credentials {
+            let keys = uses.entry((self.namespace.clone(), name.clone()));
+            keys.or_default().extend(KEYS.map(str::to_owned));
+        }
+        if let Some((name, key)) = &self.sign_key {
+            let keys = uses.entry((self.namespace.clone(), name.clone()));
+            keys.or_default().insert(key.clone());
+        }
+        uses
     }
-    uses
+
+    /// Objects of which this is the same have one login.
+    pub fn login(&self) -> [Option<&str>; 4] {
+        [
+            Some(&self.namespace),
+            self.credentials.as_deref(),
+            self.region.as_deref(),
+            self.project_id.as_deref(),
+        ]
+    }
 }
 
 /// Whether the Secret of this name is that of the object's credentials.

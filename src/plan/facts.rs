@@ -211,7 +211,7 @@ pub enum CloudAccess {
 }
 
 /// The sign key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SignKeyState {
     /// Nobody asked yet.
     Unread,

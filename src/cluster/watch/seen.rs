@@ -1,6 +1,7 @@
 //! Names and versions of the objects that a watch has brought. Pure.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use kube::Resource as _;
 use kube::api::ObjectMeta;
@@ -8,24 +9,27 @@ use kube::runtime::watcher;
 
 use super::StoredEvent;
 
-/// Namespace and name.
-pub(super) type BroughtName = (String, String);
+/// Stands for namespace and name: there are many, and they are only compared.
+pub(super) type BroughtName = u64;
 
 /// What is known of each object that is not as it was brought; nothing of one that was not.
 pub(super) type Differences = BTreeMap<BroughtName, Option<BroughtVersion>>;
 
 /// Which object it is, and how it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BroughtVersion {
-    uid: String,
-    resource_version: String,
+    /// Stands for the UID.
+    uid: u64,
+    /// Stands for the resourceVersion.
+    version: u64,
+    /// The resourceVersion, where it is a number.
+    number: u64,
 }
 
 impl BroughtVersion {
     /// Whether it is the same object, and was read when it was newer.
-    pub(super) fn is_ahead_of(&self, other: Option<&Self>) -> bool {
-        let number = |version: &Self| version.resource_version.parse::<u64>().unwrap_or_default();
-        other.is_some_and(|other| other.uid == self.uid && number(self) > number(other))
+    pub(super) fn is_ahead_of(self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| other.uid == self.uid && self.number > other.number)
     }
 }
 
@@ -73,19 +77,27 @@ impl BroughtObjects {
         let names = known.keys().chain(listed.keys());
         names
             .filter(|name| known.get(*name) != listed.get(*name))
-            .map(|name| (name.clone(), known.get(name).cloned()))
+            .map(|name| (*name, known.get(name).copied()))
             .collect()
     }
 }
 
 /// Name and version of an object.
 pub(super) fn named(metadata: &ObjectMeta) -> (BroughtName, BroughtVersion) {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let version = metadata.resource_version.as_deref();
+    let number = version.and_then(|version| version.parse().ok());
     (
-        (text(&metadata.namespace), text(&metadata.name)),
+        hash(&(&metadata.namespace, &metadata.name)),
         BroughtVersion {
-            uid: text(&metadata.uid),
-            resource_version: text(&metadata.resource_version),
+            uid: hash(&metadata.uid),
+            version: hash(&version),
+            number: number.unwrap_or_default(),
         },
     )
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

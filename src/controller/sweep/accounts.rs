@@ -3,21 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::super::ObjectStore;
 use super::super::account::SharedAccount;
 use super::super::context::Context;
+use super::super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
-use crate::declared::parse;
 use crate::login::Login;
 use crate::plan::facts::CloudAccess;
 use crate::platform::account::AccountKey;
 use crate::terms::failure::Failure;
 use crate::terms::target::Target;
 
-pub(super) type ServedObjects = Vec<Arc<RecordingCallback>>;
+pub(super) type ServedObjects = Vec<Arc<KeptObject>>;
 
 /// Objects that call as the same one.
 pub(super) struct Group {
@@ -39,10 +37,11 @@ pub(super) fn groups(
     stores: &[ObjectStore],
     first: Instant,
 ) -> HashMap<Caller, (Instant, Group)> {
-    let objects = stores.iter().flat_map(ObjectStore::state);
+    let objects: ServedObjects = stores.iter().flat_map(ObjectStore::all).collect();
     let mut alike: HashMap<_, ServedObjects> = HashMap::new();
-    for object in objects.filter(|object| is_compared(object)) {
-        alike.entry(source(&object)).or_default().push(object);
+    for object in objects.iter().filter(|object| object.is_compared) {
+        let login = object.references.login();
+        alike.entry(login).or_default().push(Arc::clone(object));
     }
     let mut groups: HashMap<Caller, (Instant, Group)> = HashMap::new();
     for served in alike.into_values() {
@@ -60,30 +59,6 @@ pub(super) fn groups(
     groups
 }
 
-/// Settled objects, and those that only look.
-fn is_compared(object: &RecordingCallback) -> bool {
-    let policies = parse::policies(&object.spec);
-    let has_id = object
-        .status
-        .as_ref()
-        .is_some_and(|status| status.callback_id.is_some());
-    object.metadata.deletion_timestamp.is_none()
-        && !policies.suspend
-        && (has_id || policies.observe)
-}
-
-/// Objects of which this is the same have one login.
-fn source(object: &RecordingCallback) -> [Option<String>; 4] {
-    let spec = &object.spec;
-    let secret = spec.credentials_secret_ref.as_ref();
-    [
-        object.namespace(),
-        secret.map(|reference| reference.name.clone()),
-        spec.region.clone(),
-        spec.project_id.clone(),
-    ]
-}
-
 /// As whom these objects call, by what is known of their Secret.
 fn caller(
     context: &Context,
@@ -91,11 +66,11 @@ fn caller(
 ) -> Option<(Caller, Option<Arc<SharedAccount>>)> {
     let mut logins = served
         .iter()
-        .filter_map(|object| context.accesses.known_login(object));
+        .filter_map(|object| context.accesses.known_login(&object.unpack()));
     let login = logins.next()?.ok()?;
     let mut accounts = served
         .iter()
-        .filter_map(|object| context.memories.account(&parse::uid(object)));
+        .filter_map(|object| context.memories.account(&object.uid));
     Some(match accounts.find(|account| is_of(account, &login)) {
         Some(account) => {
             let caller = Caller::Account(account.identity_account().key().clone());
@@ -134,7 +109,7 @@ fn due(
     first: Instant,
 ) -> Instant {
     let due = served.iter().map(|object| {
-        context.memories.with(&parse::uid(object), |memory| {
+        context.memories.with(&object.uid, |memory| {
             if let Some(account) = account {
                 memory.account = Some(Arc::clone(account));
             }
@@ -150,9 +125,9 @@ pub(super) async fn identify(
     context: &Context,
     served: &ServedObjects,
 ) -> Result<Arc<SharedAccount>, Option<Failure>> {
-    let object = served.first().ok_or(None)?;
-    let login = context.accesses.known_login(object).ok_or(None)?;
-    let entry = context.accesses.identify(object, login).await;
+    let object = served.first().ok_or(None)?.unpack();
+    let login = context.accesses.known_login(&object).ok_or(None)?;
+    let entry = context.accesses.identify(&object, login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,
         (None, CloudAccess::Unknown(failure)) => return Err(Some(failure)),
@@ -162,7 +137,7 @@ pub(super) async fn identify(
         let known = Some(Arc::clone(&account));
         context
             .memories
-            .with(&parse::uid(object), |memory| memory.account = known);
+            .with(&object.uid, |memory| memory.account = known);
     }
     Ok(account)
 }

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
 use crate::controller::reach::Reach;
-use crate::declared::parse;
 use crate::terms::failure::Failure;
 
 /// Remembers how a sweep of these objects went.
@@ -18,15 +17,9 @@ pub(super) fn note(context: &Context, served: &ServedObjects, failure: Option<&F
 /// Sets the gauge. An account is in use when a callback of its own is compared: one that was made up never is.
 pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) {
     let of = |group: &Group| {
-        let settled = group
-            .served
-            .iter()
-            .filter(|object| super::id(object).is_some());
-        let mut reaches = settled.filter_map(|object| {
-            context
-                .memories
-                .with(&parse::uid(object), |memory| memory.reach)
-        });
+        let settled = group.served.iter().filter(|object| object.has_id);
+        let mut reaches =
+            settled.filter_map(|object| context.memories.with(&object.uid, |memory| memory.reach));
         reaches.next()
     };
     let reaches: Vec<Reach> = groups.values().filter_map(|(_, group)| of(group)).collect();

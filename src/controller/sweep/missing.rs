@@ -8,10 +8,10 @@ use tracing::{debug, info};
 
 use super::accounts::ServedObjects;
 use super::{cloud_time, count_failed_sweep, hand_over, id};
-use crate::api::RecordingCallback;
 use crate::controller::account::SharedAccount;
 use crate::controller::context::Context;
 use crate::controller::memory::ObjectMemory;
+use crate::controller::store::KeptObject;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
 use crate::plan::facts::{GetResult, Observed};
@@ -40,8 +40,8 @@ pub(super) async fn confirm_missing(
     let MissingRows { objects, count } = missing;
     let objects = find_gone(context, account, objects).await;
     for object in &objects {
-        let uid = parse::uid(object);
-        context.memories.with(&uid, ObjectMemory::sees_again);
+        let memories = &context.memories;
+        memories.with(&object.uid, ObjectMemory::sees_again);
     }
     if objects.is_empty() {
         return;
@@ -62,7 +62,8 @@ pub(super) async fn confirm_missing(
         }
     }
     let begun = cloud_time(context, account, &inventory);
-    for object in objects {
+    for kept in objects {
+        let object = kept.unpack();
         let place = parse::place(&object.spec);
         let rows = inventory.at_place(&place);
         if inventory.covers(place.domain())
@@ -72,7 +73,7 @@ pub(super) async fn confirm_missing(
                 .deleted
                 .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &object, inventory.begun, observed, GetResult::Gone);
+            hand_over(context, &kept, inventory.begun, observed, GetResult::Gone);
         }
     }
 }
@@ -85,22 +86,23 @@ async fn find_gone(
     account: &SharedAccount,
     mut missing: ServedObjects,
 ) -> ServedObjects {
-    let failed = |object: &RecordingCallback| {
-        let uid = parse::uid(object);
-        context.memories.with(&uid, |memory| memory.failed_sweeps)
+    let failed = |object: &KeptObject| {
+        let memories = &context.memories;
+        memories.with(&object.uid, |memory| memory.failed_sweeps)
     };
     missing.sort_by_key(|object| failed(object));
     let mut gone = ServedObjects::new();
-    for object in missing {
+    for kept in missing {
+        let object = kept.unpack();
         let Some(id) = id(&object) else { continue };
-        let budget = context.memories.budget(&parse::uid(&object));
+        let budget = context.memories.budget(&kept.uid);
         if !budget.spend(1) {
             continue;
         }
         let token = account.bucket().acquire(Lane::Background, "").await;
         let token = token.charged_to(&budget);
         match account.get_by_id(token, id).await {
-            GetResult::Gone => gone.push(object),
+            GetResult::Gone => gone.push(kept),
             GetResult::Row(_) => {
                 info!(
                     remote_id = id,
@@ -114,8 +116,8 @@ async fn find_gone(
                     remote_id = id,
                     "a missing callback could not be asked for: {problem}"
                 );
-                let has_failed_before = failed(&object) > 0;
-                count_failed_sweep(context, &object, &failure);
+                let has_failed_before = failed(&kept) > 0;
+                count_failed_sweep(context, &kept, &failure);
                 if failure.class == Class::Rejected {
                     continue;
                 }

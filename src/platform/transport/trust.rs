@@ -59,6 +59,11 @@ impl Source {
             Self::System => read_system(),
         };
         found.certs.retain(is_usable);
+        // A system may have them twice, in a file and in a directory.
+        found
+            .certs
+            .sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        found.certs.dedup();
         let problem = found.certs.is_empty().then(|| self.problem(&found));
         Found {
             authorities: found.certs,
