@@ -214,7 +214,7 @@ impl Reconciliation<'_> {
             self.context
                 .memories
                 .with(&self.facts.object.uid, |memory| {
-                    memory.news = Some(Box::new(news))
+                    memory.news = Some(Box::new(news));
                 });
             return Ok(RoundEnd::Again);
         }
