@@ -56,7 +56,11 @@ impl PackedObject {
     }
 
     /// The object that was packed.
-    #[allow(clippy::expect_used, reason = "it was unpacked when it was packed")]
+    #[allow(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "it was unpacked when it was packed"
+    )]
     pub fn unpack(&self) -> RecordingCallback {
         match &self.0 {
             Parcel::Compressed(packed) => unpacked(packed).expect("what was packed is unpacked"),

@@ -22,12 +22,11 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
         if let Some(known) = &mut memory.record {
             let found = facts.record.as_ref();
-            match found.filter(|found| !known.is_newer_than(found)) {
-                Some(found) => (**known).clone_from(found),
-                None => {
-                    facts.object.has_record = false;
-                    facts.record = Some((**known).clone());
-                }
+            if let Some(found) = found.filter(|found| !known.is_newer_than(found)) {
+                (**known).clone_from(found);
+            } else {
+                facts.object.has_record = false;
+                facts.record = Some((**known).clone());
             }
         }
         if let Some(newest) = facts.record.as_ref().and_then(|record| record.newest()) {

@@ -84,7 +84,7 @@ pub(super) async fn run<R>(
         let due = agenda.due().filter(|_| is_listed);
         tokio::select! {
             Some(ended) = under_way.join_next() => match ended {
-                Ok((name, comeback, at)) => agenda.end(&name, comeback.map(|comeback| (at, comeback))),
+                Ok((name, comeback, at)) => agenda.end(&name, comeback.map(|comeback| (at, comeback)).as_ref()),
                 Err(failed) => if let Ok(panic) = failed.try_into_panic() {
                     std::panic::resume_unwind(panic);
                 },
@@ -133,9 +133,9 @@ impl Agenda {
     }
 
     /// One has ended, and perhaps comes back by itself.
-    fn end(&mut self, name: &Arc<str>, comeback: Option<(Instant, Comeback)>) {
+    fn end(&mut self, name: &Arc<str>, comeback: Option<&(Instant, Comeback)>) {
         if let Some((ended, Comeback { after, why })) = comeback
-            && let Some(at) = ended.checked_add(after)
+            && let Some(at) = ended.checked_add(*after)
         {
             let name = Arc::clone(name);
             self.wake(Wake { name, why }, at);
@@ -175,15 +175,10 @@ mod tests {
         std::iter::from_fn(|| Some(agenda.begin(now)?.0)).collect()
     }
 
-    fn comeback(at: Instant, seconds: u64) -> Option<(Instant, Comeback)> {
+    fn comeback(at: Instant, seconds: u64) -> (Instant, Comeback) {
         let after = Duration::from_secs(seconds);
-        Some((
-            at,
-            Comeback {
-                after,
-                why: "a test",
-            },
-        ))
+        let why = "a test";
+        (at, Comeback { after, why })
     }
 
     #[test]
@@ -209,7 +204,7 @@ mod tests {
         let later = now + Duration::from_secs(10);
         agenda.wake(wake("a"), now);
         assert_eq!(begun(&mut agenda, now).len(), 1);
-        agenda.end(&"a".into(), comeback(now, 10));
+        agenda.end(&"a".into(), Some(&comeback(now, 10)));
         assert_eq!(agenda.due(), Some(later));
         agenda.wake(wake("a"), now + Duration::from_secs(20));
         assert_eq!(agenda.due(), Some(later));
@@ -218,7 +213,7 @@ mod tests {
         assert_eq!(agenda.due(), None, "the later one is over, too");
         // It was woken while it was under way: that is before it comes back by itself.
         agenda.wake(wake("a"), now);
-        agenda.end(&"a".into(), comeback(now, 10));
+        agenda.end(&"a".into(), Some(&comeback(now, 10)));
         assert_eq!(agenda.due(), Some(now));
     }
 

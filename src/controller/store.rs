@@ -220,12 +220,12 @@ impl Kept {
         let former = self.listing.get(&*kept.name);
         let former = former.or_else(|| self.known.get(&*kept.name));
         let is_news = kept.is_news_to(former);
-        let shelf = if is_listed {
+        let place = if is_listed {
             &mut self.listing
         } else {
             &mut self.known
         };
-        shelf.replace(ByName(Arc::clone(&kept)));
+        place.replace(ByName(Arc::clone(&kept)));
         is_news.then_some(kept)
     }
 

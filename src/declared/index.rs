@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
@@ -39,7 +40,11 @@ struct Tables {
 }
 
 /// What the index keeps of one object.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct IndexEntry {
+    /// `namespace/name`.
+    name: Box<str>,
+    uid: Arc<str>,
     place: Arc<Place>,
     id: Option<Arc<str>>,
     project: Option<Arc<RegionProject>>,
@@ -50,10 +55,12 @@ struct IndexEntry {
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
     let_go: bool,
     /// The newest attempt of its record while that is open, and when it was first seen here.
-    attempt: Option<(String, Instant)>,
+    attempt: Option<(Box<str>, Instant)>,
     observes: bool,
-    /// As the object says it; what was seen and when it counts is added by `as_candidate`.
-    candidate: Candidate,
+    created: Option<Timestamp>,
+    /// Whether its record is open.
+    open: bool,
+    deleting: bool,
     /// The resourceVersion: the watch may be behind our own writes.
     version: u64,
 }
@@ -61,27 +68,30 @@ struct IndexEntry {
 impl IndexEntry {
     /// Which object it is.
     fn object(&self) -> ObjectRef<RecordingCallback> {
-        let (namespace, name) = self.candidate.name.split_once('/').unwrap_or_default();
+        let (namespace, name) = self.name.split_once('/').unwrap_or_default();
         ObjectRef::new(name).within(namespace)
     }
 
     /// What others who want the same place go by.
     fn claim(&self) -> ClaimKey<'_> {
-        let Candidate { open, deleting, .. } = self.candidate;
         let observes = self.observes || self.let_go;
-        (self.id.as_deref(), open, deleting, observes)
+        (self.id.as_deref(), self.open, self.deleting, observes)
     }
 
     /// How it stands among those who want its place in a project.
     fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
         let looked = self.looked.as_deref() == Some(project);
-        let counts = |(_, seen): &(String, Instant)| {
+        let counts = |(_, seen): &(Box<str>, Instant)| {
             reserves_place(seen.elapsed(), settle_time, looked, self.looks_fail)
         };
         Candidate {
-            looked,
+            name: self.name.to_string(),
+            uid: self.uid.to_string(),
+            created: self.created,
+            holds: self.id.is_some(),
             open: self.attempt.as_ref().is_some_and(counts),
-            ..self.candidate.clone()
+            looked,
+            deleting: self.deleting,
         }
     }
 }
@@ -119,8 +129,8 @@ impl Index {
         let newest = record.as_ref().filter(|_| open).and_then(Record::newest);
         let attempt = newest.map(|newest| {
             let seen = before.as_ref().and_then(|entry| entry.attempt.clone());
-            let seen = seen.filter(|(id, _)| *id == newest.id);
-            seen.unwrap_or_else(|| (newest.id.clone(), Instant::now()))
+            let seen = seen.filter(|(id, _)| **id == *newest.id);
+            seen.unwrap_or_else(|| (newest.id.as_str().into(), Instant::now()))
         });
         let meta = parse::object(object);
         let project = status
@@ -136,6 +146,8 @@ impl Index {
         let let_go = meta.deleting && !meta.finalizer;
         let id = status.callback_id.filter(|_| !let_go);
         let entry = IndexEntry {
+            name: format!("{}/{}", meta.namespace, meta.name).into(),
+            uid: uid.into(),
             place: Arc::new(parse::place(&object.spec)),
             project,
             looked: before.as_ref().and_then(|entry| entry.looked.clone()),
@@ -143,19 +155,13 @@ impl Index {
             let_go,
             attempt,
             observes: parse::policies(&object.spec).observe,
-            candidate: Candidate {
-                name: format!("{}/{}", meta.namespace, meta.name),
-                uid,
-                created: object
-                    .metadata
-                    .creation_timestamp
-                    .as_ref()
-                    .map(|time| time.0),
-                holds: id.is_some(),
-                open,
-                looked: false,
-                deleting: meta.deleting,
-            },
+            created: object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0),
+            open,
+            deleting: meta.deleting,
             id: id.map(Arc::from),
             version,
         };
@@ -247,9 +253,7 @@ impl Index {
             .iter()
             .filter_map(|other| tables.entries.get(other))
             .filter(|entry| !entry.observes && !entry.let_go)
-            .filter(|entry| {
-                entry.candidate.uid == uid || entry.project.as_deref() == Some(&project)
-            })
+            .filter(|entry| *entry.uid == *uid || entry.project.as_deref() == Some(&project))
             .map(|entry| entry.as_candidate(&project, self.settle_time))
             .collect();
         find_owner(&candidates)
@@ -300,7 +304,7 @@ impl Tables {
     }
 
     fn add(&mut self, entry: Box<IndexEntry>) {
-        let uid: Arc<str> = entry.candidate.uid.as_str().into();
+        let uid = Arc::clone(&entry.uid);
         let users = self.places.entry(Arc::clone(&entry.place)).or_default();
         users.insert(&uid);
         if let Some(id) = &entry.id {
