@@ -15,6 +15,7 @@ pub(super) use self::ownership_report::UnheldRow;
 use super::cloud::{CommandCloud, told};
 use super::now;
 use super::output::tell;
+use super::readable::ReadObjects;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
@@ -204,12 +205,12 @@ async fn list_large(
 
 impl ListedProjects {
     /// How these objects stand to what was seen.
-    pub(super) fn ownership<'a>(
-        &self,
-        objects: impl Iterator<Item = &'a RecordingCallback>,
-    ) -> OwnershipReport {
-        let objects = objects.map(|object| (object, self.keys.get(&key(object)).cloned()));
-        OwnershipReport::of(objects)
+    pub(super) fn ownership(&self, objects: &ReadObjects) -> OwnershipReport {
+        let with_project = |object: &RecordingCallback| self.keys.get(&key(object)).cloned();
+        let whole = objects.whole.iter();
+        let partial = objects.partial.iter();
+        OwnershipReport::of(whole.map(|object| (object, with_project(object))))
+            .with_partial(partial.map(|object| (object, with_project(object))))
     }
 }
 

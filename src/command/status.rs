@@ -6,8 +6,9 @@ pub mod watch;
 
 use self::story::ObjectStory;
 use super::output::{render_with, tell, tell_problems};
+use super::readable::ReadObjects;
 use super::trouble::{at_cluster, ended};
-use super::{CommandOutput, ExitStatus, chosen, now, readable};
+use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::config::objects::{Output, StatusArgs};
 
 /// Tells of the objects that `args` name.
@@ -31,8 +32,9 @@ struct FoundStories {
 /// Reads the objects that `args` name.
 async fn look(args: &StatusArgs) -> Result<FoundStories, String> {
     let found = at_cluster(&args.objects.scope.cluster, async |cluster| {
-        let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
-        let stories = objects.into_iter().map(ObjectStory::of).collect();
+        let read = ReadObjects::of(chosen(cluster, &args.objects).await?);
+        let stories = read.whole.into_iter().map(ObjectStory::of).collect();
+        let problems = read.problems;
         Ok(FoundStories { stories, problems })
     });
     found.await

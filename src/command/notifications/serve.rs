@@ -10,15 +10,21 @@ mod receive;
 mod seen;
 mod tls;
 
+use std::cell::Cell;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::time::{sleep, timeout};
+use futures::FutureExt as _;
+use futures::future::FusedFuture as _;
+use tokio::time::timeout;
 
 use self::body::BodyReader;
-use self::deliver::{CommandDestination, DeliveryWorker, Destination, UrlDestination, deliveries};
+use self::deliver::{
+    CommandDestination, DeliveryEnd, DeliveryWorker, Destination, UrlDestination, deliveries,
+};
 use self::lines::{Lines, lines};
 use self::objects::ComparedObjects;
 use self::receive::{Receiver, not_printed};
@@ -74,16 +80,25 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
         listener.local_addr()?
     ));
     let served = connections::serve(listener, tls, receiver, stop.clone());
-    let handed_on = work(worker, &seen, &told);
+    let end = DeliveryEnd {
+        last_try: stop.clone(),
+        now: Stop::new(),
+    };
+    let handed_on = work(worker, seen, Arc::clone(&told), end.clone());
+    let mut handed_on = pin!(handed_on.fuse());
     let overdue = async {
         stop.requested().await;
-        sleep(DRAIN_LIMIT).await;
+        let _ = timeout(DRAIN_LIMIT, stop.forced()).await;
     };
     let is_done = tokio::select! {
-        ((), (), ()) = async { tokio::join!(served, handed_on, all_printed.ended()) } => true,
+        ((), lost, ()) = async { tokio::join!(served, handed_on.as_mut(), all_printed.ended()) } => lost == 0,
         () = overdue => false,
-        () = stop.forced() => false,
     };
+    if !handed_on.is_terminated() {
+        // Each that is lost is named.
+        end.now.request();
+        handed_on.await;
+    }
     let left_out = all_printed.left_out();
     let last_words = [
         (!is_done)
@@ -127,18 +142,26 @@ fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>>
     Ok(Some(ComparedObjects::new(client, args.namespace.clone())))
 }
 
-/// Hands on what is taken until nothing more comes.
+/// Hands on what is taken until nothing more comes, and counts what the end keeps from that.
 async fn work(
     worker: Option<DeliveryWorker<Arc<Notification>>>,
-    seen: &Mutex<SeenNotifications>,
-    told: &Lines,
-) {
-    let Some(worker) = worker else { return };
+    seen: Arc<Mutex<SeenNotifications>>,
+    told: Arc<Lines>,
+    end: DeliveryEnd,
+) -> usize {
+    let lost = Cell::new(0);
+    let Some(worker) = worker else {
+        return lost.get();
+    };
     let gave_up = |notification: &Arc<Notification>, problem: &str| {
         let said = summary(notification.fields());
         let _ = told.give(format!("error: not handed on: {said}: {problem}"));
         // It may come again, and is new then.
-        lock(seen).forget(notification);
+        lock(&seen).forget(notification);
+        if end.last_try.is_requested() {
+            lost.set(lost.get() + 1);
+        }
     };
-    worker.run(gave_up).await;
+    worker.run(&end, gave_up).await;
+    lost.get()
 }

@@ -214,7 +214,9 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             serde_json::from_slice(&body).unwrap()
         }
         ("recordingcallbacks", _) if server.trouble == Trouble::Unreadable => {
-            list(json!([object("broken", 5), good]))
+            let mut broken = object("broken", "wanted");
+            broken["status"] = json!({ "callbackID": "held", "failures": "many" });
+            list(json!([broken, good]))
         }
         ("recordingcallbacks", _) => list(json!([good])),
         (_, "recordingcallbacks") if server.trouble == Trouble::Drops => good,
