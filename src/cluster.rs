@@ -11,6 +11,7 @@ pub mod limits;
 pub mod object;
 pub mod observer;
 mod outline;
+mod path;
 pub mod pods;
 pub mod pulse;
 pub mod raw;

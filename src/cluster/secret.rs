@@ -15,6 +15,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::client::call;
 use super::error::ClusterError;
+use super::path::segment;
 
 /// The longest value that is kept. No credential and no key is longer, and whoever writes Secrets must not decide how much memory
 /// this process needs.
@@ -120,9 +121,9 @@ impl SecretClient {
 
     /// What a Secret has at these keys.
     async fn wanted(&self, namespace: &str, name: &str, keys: &Keys) -> kube::Result<Data> {
-        let path = Secret::url_path(&(), Some(namespace));
+        let path = Secret::url_path(&(), Some(&*segment(namespace)));
         let request = Request::new(path)
-            .get(name, &GetParams::default())
+            .get(&segment(name), &GetParams::default())
             .map_err(kube::Error::BuildRequest)?;
         let mut text = Vec::new();
         let mut body = Box::pin(self.client.request_stream(request).await?);

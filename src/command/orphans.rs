@@ -98,7 +98,7 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
         Grant::All,
         args.cloud.request_timeout,
     )?;
-    let seen = look(&cloud, sources(in_scope)).await;
+    let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
     let standing = seen.ownership(&now).with_ids_held_before(before.all());

@@ -86,8 +86,9 @@ pub(super) struct ListedProjects {
     keys: BTreeMap<SourceKey, (String, String)>,
 }
 
-/// Lists each project once that these sources lead to.
+/// Lists each project once that these sources lead to; `server` is the API server's address, to be told.
 pub(super) async fn look(
+    server: &str,
     cloud: &CommandCloud,
     sources: Vec<CredentialSource<'_>>,
 ) -> ListedProjects {
@@ -110,7 +111,7 @@ pub(super) async fn look(
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
             Err(error) => {
-                let told = error.with_remedy();
+                let told = error.with_remedy(server);
                 seen.problems.push(format!("{}: {told}", source.name));
             }
         }
