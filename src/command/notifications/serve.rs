@@ -33,6 +33,7 @@ use self::tls::TlsFiles;
 use super::expected::Expected;
 use super::verdict::summary;
 use crate::admin;
+use crate::cluster::client::Prompts;
 use crate::command::output::tell;
 use crate::command::{CommandOutput, ExitStatus, access, now};
 use crate::config::notifications::ServeArgs;
@@ -65,7 +66,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
     let seen = Arc::new(Mutex::new(SeenNotifications::default()));
     let receiver = Arc::new(Receiver {
         expected,
-        objects: compared_objects(&args)?,
+        objects: compared_objects(&args).await?,
         deliveries,
         format: args.output,
         printed,
@@ -134,11 +135,12 @@ fn destination(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Destination>>>
 }
 
 /// The objects that notifications are compared with, where that is asked for.
-fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>> {
+async fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>> {
     if args.namespace.is_none() && !args.all_namespaces {
         return Ok(None);
     }
-    let client = access(&args.cluster)?.client()?;
+    let access = access(&args.cluster)?.logged_in(Prompts::Shown).await?;
+    let client = access.client()?;
     Ok(Some(ComparedObjects::new(client, args.namespace.clone())))
 }
 
