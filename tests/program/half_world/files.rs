@@ -49,7 +49,7 @@ async fn what_is_wrong_with_files_is_told_though_the_cluster_fails() {
     let said = say(&world, "plan MANIFEST --context other", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 3), "{said}");
     said.tells(&["document 1, line 1: there is no kind", "did you mean"]);
-    said.tells(&["document 2, line 5: has no apiVersion"]);
+    said.tells(&["document 2, line 4: has no apiVersion"]);
     said.tells(&["no context \"other\""]);
 }
 
