@@ -26,7 +26,7 @@ use tower::util::BoxService;
 use self::credential::{user, without_a_panic};
 pub use self::plugin::Prompts;
 use self::plugin::{PluginLayer, PluginLogin};
-use super::error::{ClusterError, told};
+use super::error::{ClusterError, PluginError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::observer::ObserverLayer;
@@ -119,15 +119,8 @@ pub enum ClusterAccessError {
         what: &'static str,
     },
     /// A program that the kubeconfig names gives no credential.
-    #[error(
-        "the kubeconfig's credential plugin {program:?} {what}: run it by hand to see why, or log in again as it wants it"
-    )]
-    Plugin {
-        /// Its name; what stands behind that may be a secret.
-        program: String,
-        /// What it did.
-        what: String,
-    },
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// The old way to name such a program gives none.
     #[error(
         "what the kubeconfig's auth-provider gives is no credential: log in again, or name a plugin by exec"

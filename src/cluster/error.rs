@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use kube::client::AuthError;
 
-use super::client::ClusterAccessError;
 use crate::platform::redact::is_obeyed;
 
 /// How much of a foreign text is repeated: a proxy may answer with a page of HTML.
@@ -28,6 +27,18 @@ pub const NO_API: &str =
 
 const UNSERVED: &str = "this version of RecordingCallback is not served there: see kubectl explain rcb, or install the CRD: \
                         recording-callback-operator crd | kubectl apply --server-side -f -";
+
+/// The program that a kubeconfig's user logs in by gives no credential.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the kubeconfig's credential plugin {program:?} {what}: run it by hand to see why, or log in again as it wants it"
+)]
+pub struct PluginError {
+    /// Its name; what stands behind that may be a secret.
+    pub program: String,
+    /// What it did.
+    pub what: String,
+}
 
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
@@ -199,7 +210,7 @@ pub(super) fn told(error: &kube::Error) -> String {
 /// Whether there were no credentials to send a request with.
 fn is_of_the_login(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut errors = std::iter::successors(Some(error), |error| error.source());
-    errors.any(|error| error.is::<ClusterAccessError>())
+    errors.any(<dyn std::error::Error>::is::<PluginError>)
 }
 
 /// Whether a refusal is that of a namespace that is being deleted.

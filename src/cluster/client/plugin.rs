@@ -23,7 +23,7 @@ use tower::util::BoxService;
 use tower::{BoxError, Layer, Service};
 
 use super::{ClusterAccess, ClusterAccessError, RequestService};
-use crate::cluster::error::one_line;
+use crate::cluster::error::{PluginError, one_line};
 
 /// As many requests as the client itself lets wait.
 const WAITING: usize = 1024;
@@ -43,8 +43,10 @@ impl ClusterAccess {
     /// The same with the credential of the program that the kubeconfig names, if it does: all clients share it.
     pub async fn logged_in(mut self, prompts: Prompts) -> Result<Self, ClusterAccessError> {
         let user = &mut self.config.auth_info;
-        let is_named_otherwise = user.token.is_some() || user.token_file.is_some();
-        if is_named_otherwise || user.auth_provider.is_some() {
+        let has_token = user.token.is_some() || user.token_file.is_some();
+        let has_password = user.username.is_some() && user.password.is_some();
+        if has_token || has_password || user.auth_provider.is_some() {
+            // These go before a program.
             return Ok(self);
         }
         let Some(exec) = user.exec.take() else {
@@ -86,9 +88,9 @@ struct ExecCredentialStatus {
 
 impl PluginCredential {
     /// Runs the program.
-    async fn of(exec: &ExecConfig, prompts: Prompts) -> Result<Self, ClusterAccessError> {
+    async fn of(exec: &ExecConfig, prompts: Prompts) -> Result<Self, PluginError> {
         let program = exec.command.as_deref().unwrap_or_default();
-        let failed = |what: &str| ClusterAccessError::Plugin {
+        let failed = |what: &str| PluginError {
             program: one_line(program),
             what: one_line(what),
         };
@@ -188,7 +190,7 @@ impl PluginLogin {
     }
 
     /// What a request says, which may have to wait for the program.
-    async fn token(&self) -> Result<Option<HeaderValue>, ClusterAccessError> {
+    async fn token(&self) -> Result<Option<HeaderValue>, PluginError> {
         let mut held = self.held.lock().await;
         if let Some(held) = held.as_ref().filter(|held| held.is_usable()) {
             return Ok(held.token.clone());
@@ -222,10 +224,10 @@ impl Layer<RequestService> for PluginLayer {
     }
 }
 
-type Inner = Buffer<Request<Body>, <RequestService as Service<Request<Body>>>::Future>;
+type SharedService = Buffer<Request<Body>, <RequestService as Service<Request<Body>>>::Future>;
 
 struct LoggedIn {
-    inner: Inner,
+    inner: SharedService,
     login: Arc<PluginLogin>,
 }
 
@@ -307,8 +309,7 @@ mod tests {
             let ready = service.ready().await.unwrap();
             ready.call(Request::new(Body::empty())).await.unwrap();
         }
-        let seen = lock(&seen).clone();
-        seen
+        lock(&seen).clone()
     }
 
     #[tokio::test]

@@ -11,10 +11,10 @@ use tower::BoxError;
 use super::*;
 use crate::lock::lock;
 
-type Requests = Arc<Mutex<Vec<(Method, Uri)>>>;
+type AskedRequests = Arc<Mutex<Vec<(Method, Uri)>>>;
 
 /// A client of an API server that keeps what it is asked for.
-fn client(asked: &Requests) -> Client {
+fn client(asked: &AskedRequests) -> Client {
     let asked = Arc::clone(asked);
     let service = tower::service_fn(move |request: Request<Body>| {
         lock(&asked).push((request.method().clone(), request.uri().clone()));
@@ -59,7 +59,7 @@ proptest! {
     fn every_request_that_could_write_is_a_dry_run_at_one_object(
         namespace in hostile(), name in hostile(), version in hostile(), server in any::<bool>(), is_there in any::<bool>(),
     ) {
-        let asked = Requests::default();
+        let asked = AskedRequests::default();
         let mode = if server {
             ApplyMode::Server { manager: "kubectl".to_owned(), force: true }
         } else {

@@ -125,7 +125,7 @@ fn what_would_leave_its_place_in_an_address_is_told_with_its_place() {
         ),
         (
             ours(version, "push#", "media"),
-            r##"metadata.name: "push#" is not a name"##,
+            r#"metadata.name: "push#" is not a name"#,
         ),
         (
             ours(version, "../../secrets/x?a=b#", "media"),

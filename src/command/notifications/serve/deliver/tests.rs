@@ -45,7 +45,7 @@ async fn tried(times: usize, is_final: bool) -> (Vec<u64>, Vec<String>) {
     let given_up = Mutex::new(Vec::new());
     worker
         .run(&endless(), |name: &&str, problem| {
-            lock(&given_up).push(format!("{name}: {problem}"))
+            lock(&given_up).push(format!("{name}: {problem}"));
         })
         .await;
     let tried = lock(&destination.tried).clone();
@@ -103,9 +103,9 @@ async fn at_the_end_what_failed_is_tried_once_more_and_each_that_is_lost_is_name
 }
 
 /// Never has it.
-struct Hanging;
+struct NeverDelivered;
 
-impl Destination for Hanging {
+impl Destination for NeverDelivered {
     fn hand_over(&self, _: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
         Box::pin(std::future::pending())
     }
@@ -113,7 +113,7 @@ impl Destination for Hanging {
 
 #[tokio::test(start_paused = true)]
 async fn what_hangs_or_waits_when_all_ends_is_named() {
-    let (given, worker) = deliveries(Arc::new(Hanging));
+    let (given, worker) = deliveries(Arc::new(NeverDelivered));
     let all: Vec<usize> = (0..3 * AT_ONCE).collect();
     for number in &all {
         given.give(*number, b"{}".to_vec()).unwrap();
