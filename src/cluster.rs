@@ -13,6 +13,7 @@ pub mod observer;
 pub mod operator_deployments;
 mod outline;
 pub mod packed;
+mod path;
 pub mod pods;
 pub mod pulse;
 pub mod raw;

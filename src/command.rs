@@ -11,6 +11,7 @@ pub mod orphans;
 pub mod output;
 pub mod plan;
 mod progress;
+mod readable;
 pub mod release;
 mod remote;
 pub mod status;
@@ -24,7 +25,6 @@ use kube::core::DynamicObject;
 use self::trouble::CommandCluster;
 pub use self::trouble::ended;
 
-use crate::api::RecordingCallback;
 use crate::cluster::client::{ClusterAccess, ClusterAccessError};
 use crate::config::ClusterArgs;
 use crate::config::objects::ObjectSelection;
@@ -101,26 +101,4 @@ async fn chosen(
         "there is no RecordingCallback {name} in the namespace {namespace}{meant} [API server {server}]; \
          status --all -A tells of all that there are"
     ))
-}
-
-/// The objects that can be read, and a sentence for each other one: what it holds is not known.
-fn readable(objects: Vec<DynamicObject>) -> (Vec<RecordingCallback>, Vec<String>) {
-    let (mut read, mut problems) = (Vec::new(), Vec::new());
-    for object in objects {
-        let namespace = object.namespace().unwrap_or_default();
-        let name = object.name_any();
-        match object.try_parse() {
-            Ok(object) => read.push(object),
-            Err(error) => problems.push(unreadable(&namespace, &name, &error)),
-        }
-    }
-    (read, problems)
-}
-
-/// That an object can't be read, and what to do.
-fn unreadable(namespace: &str, name: &str, error: &impl std::fmt::Display) -> String {
-    format!(
-        "{namespace}/{name} can't be read: {error}; another version of the program may have written it, or an older CRD let it pass: \
-         kubectl edit rcb {name} -n {namespace}"
-    )
 }

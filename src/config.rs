@@ -233,12 +233,23 @@ fn one_line(error: &clap::Error, args: &[OsString]) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
-    let meant = suggestion(error).map(|meant| format!("; did you mean {meant}?"));
+    let meant = asked_for_help(args).or_else(|| suggestion(error).map(str::to_owned));
+    let meant = meant.map(|meant| format!("; did you mean {meant}?"));
     let said = format!("{said}{}", meant.unwrap_or_default());
     match variable(error, args) {
         Some(name) => format!("error: environment variable {name}: {said}"),
         None => format!("error: {said}"),
     }
+}
+
+/// How to ask for it, where that was done as other programs want it.
+fn asked_for_help(args: &[OsString]) -> Option<String> {
+    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
+    if words.next() != Some("help") {
+        return None;
+    }
+    let about = words.next().map(|command| format!("{command} "));
+    Some(format!("{}--help", about.unwrap_or_default()))
 }
 
 /// What the user may have meant.

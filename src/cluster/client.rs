@@ -4,9 +4,11 @@
 //! or the pod says, whatever stands in them.
 
 mod credential;
+mod plugin;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -22,7 +24,9 @@ use tower::BoxError;
 use tower::util::BoxService;
 
 use self::credential::{user, without_a_panic};
-use super::error::{ClusterError, told};
+pub use self::plugin::Prompts;
+use self::plugin::{PluginLayer, PluginLogin};
+use super::error::{ClusterError, PluginError, told};
 use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::observer::ObserverLayer;
@@ -115,8 +119,13 @@ pub enum ClusterAccessError {
         what: &'static str,
     },
     /// A program that the kubeconfig names gives no credential.
-    #[error("what the kubeconfig's credential plugin printed is no credential")]
-    Plugin,
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The old way to name such a program gives none.
+    #[error(
+        "what the kubeconfig's auth-provider gives is no credential: log in again, or name a plugin by exec"
+    )]
+    Provider,
     /// The client refuses the configuration, a client certificate for instance.
     #[error("cannot set up the connection to the API server: {}", told(.0))]
     Client(kube::Error),
@@ -139,6 +148,8 @@ impl From<KubeconfigError> for ClusterAccessError {
 #[derive(Clone)]
 pub struct ClusterAccess {
     config: Config,
+    /// Who logs in by a program.
+    login: Option<Arc<PluginLogin>>,
 }
 
 impl ClusterAccess {
@@ -164,7 +175,10 @@ impl ClusterAccess {
         };
         config.connect_timeout = Some(CONNECT_LIMIT);
         config.default_retry = false;
-        Ok(Self { config })
+        Ok(Self {
+            config,
+            login: None,
+        })
     }
 
     /// A client with a connection pool of its own.
@@ -186,8 +200,9 @@ impl ClusterAccess {
 
     fn builder(&self) -> Result<ClientBuilder<RequestService>, ClusterAccessError> {
         let made = without_a_panic(|| ClientBuilder::try_from(self.config.clone()));
-        made.ok_or(ClusterAccessError::Plugin)?
-            .map_err(ClusterAccessError::Client)
+        let made = made.ok_or(ClusterAccessError::Provider)?;
+        let made = made.map_err(ClusterAccessError::Client)?;
+        Ok(made.with_layer(&PluginLayer(self.login.clone())))
     }
 
     /// The address of the API server, for logs, without the user and password that it may have.

@@ -22,7 +22,7 @@ use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
 /// Name of the CRD.
 pub const CRD_NAME: &str = "recordingcallbacks.live.huaweicloud.com";
 
-const REMEDY: &str = "run kubectl apply -f crds/recordingcallbacks.live.huaweicloud.com.yaml";
+const REMEDY: &str = "run recording-callback-operator crd | kubectl apply --server-side -f -";
 
 /// How often the CRD is read: a person may install it, delete it, or go back to an older one.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -251,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn an_older_schema_is_not_used_and_the_file_is_named() {
+    fn an_older_schema_is_not_used_and_the_way_to_a_newer_is_named() {
         for version in [None, Some("0"), Some("one"), Some("")] {
             let text = judge(&read(&crd(version, &established())))
                 .readiness()
                 .unwrap_err();
             assert!(
-                text.contains("kubectl apply -f crds/"),
+                text.contains("operator crd | kubectl apply --server-side"),
                 "{version:?} said {text}"
             );
         }

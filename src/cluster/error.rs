@@ -28,6 +28,18 @@ pub const NO_API: &str =
 const UNSERVED: &str = "this version of RecordingCallback is not served there: see kubectl explain rcb, or install the CRD: \
                         recording-callback-operator crd | kubectl apply --server-side -f -";
 
+/// The program that a kubeconfig's user logs in by gives no credential.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the kubeconfig's credential plugin {program:?} {what}: run it by hand to see why, or log in again as it wants it"
+)]
+pub struct PluginError {
+    /// Its name; what stands behind that may be a secret.
+    pub program: String,
+    /// What it did.
+    pub what: String,
+}
+
 /// A failed call to the API server. `Display` is the whole sentence: what was tried and why it failed.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
@@ -121,6 +133,8 @@ impl ClusterError {
             ErrorCause::Kube(ref error) => match (error.as_ref(), self.status()) {
                 (_, Some(status)) => refused(status),
                 (kube::Error::Auth(_), _) => Some(LOG_IN),
+                // It says itself what to do.
+                (kube::Error::Service(error), _) if is_of_the_login(error.as_ref()) => None,
                 (kube::Error::Service(_) | kube::Error::HyperError(_), _) => Some(UNREACHED),
                 (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_), _) => Some(NO_API),
                 _ => None,
@@ -128,11 +142,11 @@ impl ClusterError {
         }
     }
 
-    /// The sentence with what to do.
-    pub fn with_remedy(&self) -> String {
+    /// The sentence with where it was tried, and what to do.
+    pub fn with_remedy(&self, server: &str) -> String {
         match self.remedy() {
-            Some(remedy) => format!("{self}; {remedy}"),
-            None => self.to_string(),
+            Some(remedy) => format!("{self} [API server {server}]; {remedy}"),
+            None => format!("{self} [API server {server}]"),
         }
     }
 
@@ -193,10 +207,22 @@ pub(super) fn told(error: &kube::Error) -> String {
     one_line(&chain(error))
 }
 
+/// Whether there were no credentials to send a request with.
+fn is_of_the_login(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut errors = std::iter::successors(Some(error), |error| error.source());
+    errors.any(<dyn std::error::Error>::is::<PluginError>)
+}
+
 /// Whether a refusal is that of a namespace that is being deleted.
 fn is_of_a_terminating_namespace(status: &kube::core::Status) -> bool {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
     causes.any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// Whether what was not found is the namespace, and not something in it.
+fn is_of_a_missing_namespace(status: &kube::core::Status) -> bool {
+    let details = status.details.as_ref();
+    details.is_some_and(|details| details.kind == "namespaces")
 }
 
 /// What is done about a refusal.
@@ -205,6 +231,9 @@ fn refused(status: &kube::core::Status) -> Option<&'static str> {
         _ if is_of_a_terminating_namespace(status) => {
             Some("wait until the namespace is gone, and make it again")
         }
+        404 if is_of_a_missing_namespace(status) => Some(
+            "make the namespace first, or name the right one: kubectl get namespaces, and -n or the context",
+        ),
         401 => Some(LOG_IN),
         403 => Some(
             "have this right granted to you: docs/commands.md names those that each command needs",

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::client::call;
 use super::error::ClusterError;
 use super::outline::{Outline, Unread};
+use super::path::segment;
 
 type PodOutline = Outline<Pod, Unread, PodStatus>;
 
@@ -34,7 +35,8 @@ pub async fn metrics(
             continue;
         }
         let name = pod.name_any();
-        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/metrics");
+        let pod = format!("{}/pods/{}:{port}", segment(namespace), segment(&name));
+        let path = format!("/api/v1/namespaces/{pod}/proxy/metrics");
         let request = Request::get(path).body(Vec::new());
         let request = request.map_err(kube::Error::HttpError);
         let asked = async { client.request_text(request?).await };

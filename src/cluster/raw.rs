@@ -9,6 +9,7 @@ use super::client::{call, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use super::object::{ObjectVersion, guarded, is_stale, params, without_finalizer};
+use super::path::segment;
 use crate::api::{FINALIZER, RecordingCallback};
 
 /// How many objects are read at once.
@@ -55,7 +56,7 @@ impl RawObjects {
         name: &str,
     ) -> Result<Option<DynamicObject>, ClusterError> {
         let api = self.api(Some(namespace));
-        match call("read the RecordingCallback", api.get(name)).await {
+        match call("read the RecordingCallback", api.get(&segment(name))).await {
             Ok(object) => Ok(Some(object)),
             // Where there is no CRD, that an object is not there would be true and mislead.
             Err(error) if error.is_not_found() && !error.is_unserved() => Ok(None),
@@ -121,7 +122,7 @@ impl RawObjects {
     fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {
         let client = self.client.clone();
         match namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &self.resource),
+            Some(namespace) => Api::namespaced_with(client, &segment(namespace), &self.resource),
             None => Api::all_with(client, &self.resource),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::client::call;
 use super::error::ClusterError;
+use super::path::segment;
 use super::three_way::{self, LAST_APPLIED};
 use crate::api::RecordingCallback;
 
@@ -51,6 +52,7 @@ impl Rehearsal {
         current: Option<&DynamicObject>,
     ) -> Result<DynamicObject, ClusterError> {
         let resource = resource_of(wanted);
+        let (namespace, name) = (&*segment(namespace), &*segment(name));
         let api = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let mut params = PatchParams {
             dry_run: true,
@@ -108,14 +110,17 @@ fn annotated(wanted: &Value) -> Value {
     wanted
 }
 
-/// The resource in the version that a manifest names.
+/// The resource in the version that a manifest names. Its group is ours, whatever the manifest says.
 fn resource_of(wanted: &Value) -> ApiResource {
     let mut resource = ApiResource::erase::<RecordingCallback>(&());
-    if let Some(api_version) = wanted.get("apiVersion").and_then(Value::as_str) {
-        api_version.clone_into(&mut resource.api_version);
-        if let Some((_, version)) = api_version.split_once('/') {
-            version.clone_into(&mut resource.version);
-        }
+    let named = wanted.get("apiVersion").and_then(Value::as_str);
+    let version = named.and_then(|named| Some(named.split_once('/')?.1));
+    if let Some(version) = version.filter(|version| !version.is_empty()) {
+        resource.version = segment(version).into_owned();
+        resource.api_version = format!("{}/{}", resource.group, resource.version);
     }
     resource
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::client::call;
 use super::error::ClusterError;
+use super::path::segment;
 
 /// The longest value that is kept. No credential and no key is longer, and whoever writes Secrets must not decide how much memory
 /// this process needs.
@@ -120,9 +121,9 @@ impl SecretClient {
 
     /// What a Secret has at these keys.
     async fn wanted(&self, namespace: &str, name: &str, keys: &Keys) -> kube::Result<Data> {
-        let path = Secret::url_path(&(), Some(namespace));
+        let path = Secret::url_path(&(), Some(&*segment(namespace)));
         let request = Request::new(path)
-            .get(name, &GetParams::default())
+            .get(&segment(name), &GetParams::default())
             .map_err(kube::Error::BuildRequest)?;
         let mut text = Vec::new();
         let mut body = Box::pin(self.client.request_stream(request).await?);
@@ -187,7 +188,13 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use kube::client::Body;
+    use tower::BoxError;
+
     use super::*;
+    use crate::lock::lock;
 
     #[test]
     fn of_a_secret_only_what_is_used_is_kept_and_nothing_long() {
@@ -207,5 +214,21 @@ mod tests {
         assert_eq!(values.clone().within(LONGEST), values);
         let fewer = values.only(&["sk".to_owned()].into());
         assert!(fewer.all().is_empty() && fewer.is_too_long("sk"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_is_a_name_of_the_same_namespace() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&asked);
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            lock(&kept).push(request.uri().to_string());
+            let answer = http::Response::new(Body::from(b"{}".to_vec()));
+            std::future::ready(Ok::<_, BoxError>(answer))
+        });
+        let secrets = SecretClient::new(Client::new(service, "default"));
+        let name = "../../other/secrets/keys?a#";
+        secrets.read("media", name, &Keys::new()).await.unwrap();
+        let path = "/api/v1/namespaces/media/secrets/..%2F..%2Fother%2Fsecrets%2Fkeys%3Fa%23";
+        assert_eq!(*lock(&asked), [path]);
     }
 }

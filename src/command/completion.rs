@@ -16,7 +16,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::access;
-use crate::cluster::client;
+use crate::cluster::client::{self, Prompts};
 use crate::cluster::raw::RawObjects;
 use crate::config::{self, ClusterArgs};
 use crate::explain;
@@ -141,8 +141,13 @@ fn ask<T>(line: &CommandLine, question: impl AsyncFnOnce(kube::Client) -> Option
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     let answer = runtime.block_on(async {
-        let client = access(&line.cluster()).ok()?.client().ok()?;
-        timeout(PATIENCE, question(client)).await.ok()?
+        // The kubeconfig's own program for logging in, too, has to answer in time.
+        let answer = async {
+            let access = access(&line.cluster()).ok()?;
+            let access = access.logged_in(Prompts::Hidden).await.ok()?;
+            question(access.client().ok()?).await
+        };
+        timeout(PATIENCE, answer).await.ok()?
     });
     runtime.shutdown_background();
     answer

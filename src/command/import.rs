@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use self::manifest::{Names, manifest};
 use super::cloud::CommandCloud;
 use super::output::{tell, tell_problems};
+use super::readable::ReadObjects;
 use super::remote::{ListedProject, look, sources};
 use super::trouble::{CommandCluster, at_cluster, failed};
-use super::{CommandOutput, ExitStatus, readable};
+use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
@@ -35,18 +36,17 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let raw = cluster.objects();
     let rehearsal = Rehearsal::new(cluster.client().clone(), ApplyMode::Client);
     // Whoever may not see all objects can't say that none holds a callback.
-    let (objects, _) = readable(raw.list(None).await?);
+    let before = ReadObjects::of(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
     let none = Grant::Only(Vec::new());
     let cloud = CommandCloud::new(cluster.client(), &allowed, none, args.cloud.request_timeout)?;
     let source = source(args, namespace);
-    let seen = look(&cloud, sources(std::iter::once(&source))).await;
+    let seen = look(cluster.server(), &cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
-    let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen
-        .ownership(now.iter())
-        .with_ids_held_before(objects.iter());
-    let mut names = Names::taken(now.iter(), namespace);
+    let now = ReadObjects::of(raw.list(None).await?);
+    let standing = seen.ownership(&now).with_ids_held_before(before.all());
+    let mut names = Names::taken(now.all(), namespace);
+    let mut problems = now.problems;
     problems.extend(seen.problems);
     let mut manifests = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
@@ -67,7 +67,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
                 continue;
             }
             let manifest = manifest(row, &source, &names.next(place));
-            match refusal(&rehearsal, &manifest).await {
+            match refusal(cluster, &rehearsal, &manifest).await {
                 Ok(()) => manifests.push(manifest),
                 Err(refusal) => problems.push(format!("{title}: {refusal}")),
             }
@@ -105,12 +105,18 @@ fn source(args: &ImportArgs, namespace: &str) -> RecordingCallback {
 }
 
 /// Whether the API server would refuse it, and why. Where it may not be asked, it will tell when the manifest is applied.
-async fn refusal(rehearsal: &Rehearsal, manifest: &Value) -> Result<(), String> {
+async fn refusal(
+    cluster: &CommandCluster,
+    rehearsal: &Rehearsal,
+    manifest: &Value,
+) -> Result<(), String> {
     let of = |word: &str| manifest.pointer(&format!("/metadata/{word}"))?.as_str();
     let namespace = of("namespace").unwrap_or_default();
     let name = of("name").unwrap_or_default();
     match rehearsal.apply(namespace, name, manifest, None).await {
-        Err(error) if !error.is_forbidden() || error.is_terminating() => Err(error.with_remedy()),
+        Err(error) if !error.is_forbidden() || error.is_terminating() => {
+            Err(error.with_remedy(cluster.server()))
+        }
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::cloud::CommandCloud;
 use super::output::{TableRow, render_with, table, tell, tell_problems};
+use super::readable::ReadObjects;
 use super::remote::{ListedProject, UnheldRow, look, sources};
 use super::trouble::{CommandCluster, at_cluster, ended};
-use super::{CommandOutput, ExitStatus, readable};
+use super::{CommandOutput, ExitStatus};
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
 use crate::terms::target::Target;
@@ -86,8 +87,8 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     let namespace = cluster.namespace(args.scope.namespace.as_deref());
     // Whoever may not see all objects can't say that none holds a callback.
     let raw = cluster.objects();
-    let (objects, _) = readable(raw.list(None).await?);
-    let in_scope = objects.iter().filter(|object| {
+    let before = ReadObjects::of(raw.list(None).await?);
+    let in_scope = before.whole.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let allowed = args.cloud.allowed(None);
@@ -97,12 +98,11 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
         Grant::All,
         args.cloud.request_timeout,
     )?;
-    let seen = look(&cloud, sources(in_scope)).await;
+    let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
-    let (now, mut problems) = readable(raw.list(None).await?);
-    let standing = seen
-        .ownership(now.iter())
-        .with_ids_held_before(objects.iter());
+    let now = ReadObjects::of(raw.list(None).await?);
+    let standing = seen.ownership(&now).with_ids_held_before(before.all());
+    let mut problems = now.problems;
     let mut orphans = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
         let unheld = standing.orphans(target, rows).into_iter();

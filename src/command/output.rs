@@ -9,6 +9,7 @@ use console::{Term, measure_text_width};
 use serde::Serialize;
 use serde_json::json;
 
+use super::progress::beside;
 use crate::cluster::error::one_line;
 use crate::config::objects::Output;
 use crate::platform::redact::is_obeyed;
@@ -58,7 +59,9 @@ pub fn nothing(output: Output, problems: &[String]) -> String {
 
 /// Says something on stderr, in a line of its own whatever names and texts are in it: it may be closed, which is no reason to end.
 pub fn tell(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", printable(words));
+    beside(|| {
+        let _ = writeln!(std::io::stderr(), "{}", printable(words));
+    });
 }
 
 /// Says on stderr what could not be told, a line each.

@@ -49,7 +49,17 @@ pub async fn run(args: PlanArgs) -> CommandOutput {
     });
     let (plans, more) = match planned.await {
         Ok(planned) => planned,
-        Err(problem) => (Vec::new(), vec![problem]),
+        Err(problem) => {
+            // What is wrong with the manifests is wrong wherever they go.
+            let named = args.scope.namespace.as_deref();
+            let anywhere = TargetNamespaces {
+                usual: "default",
+                named,
+            };
+            let mut problems = manifests::read(&files, &anywhere).problems;
+            problems.push(problem);
+            (Vec::new(), problems)
+        }
     };
     let problems: Vec<String> = problems.into_iter().chain(more).collect();
     told(&plans, &problems, &args)
@@ -159,13 +169,14 @@ async fn plans(
     let mut plans = Vec::new();
     for (manifest, rehearsed) in rehearsed {
         let outlook = match rehearsed {
-            Ok(object) => Box::pin(predict(&ground, object)).await,
+            Ok(object) => Box::pin(predict(&ground, object, cluster.server())).await,
             Err(error) => {
                 let told = manifest.unknown_fields(&error.to_string());
-                Prediction::unknown(told.unwrap_or_else(|| error.with_remedy()))
+                Prediction::unknown(told.unwrap_or_else(|| error.with_remedy(cluster.server())))
             }
         };
-        plans.push(Planned::new(&manifest.namespace, &manifest.name, outlook));
+        let planned = Planned::new(&manifest.namespace, &manifest.name, outlook);
+        plans.push(planned.noted(manifest.note.clone()));
     }
     Ok(plans)
 }
@@ -187,12 +198,12 @@ async fn applied_to(
 }
 
 /// What the operator does for an object that is so.
-async fn predict(ground: &DryRunContext, object: DynamicObject) -> Prediction {
+async fn predict(ground: &DryRunContext, object: DynamicObject, server: &str) -> Prediction {
     match object.try_parse::<RecordingCallback>() {
         Ok(object) => {
             ground.index.put(&object);
             let outlook = DryRun::new(ground, &object).run().await;
-            outlook.unwrap_or_else(|error| Prediction::unknown(error.with_remedy()))
+            outlook.unwrap_or_else(|error| Prediction::unknown(error.with_remedy(server)))
         }
         Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
     }

@@ -1,11 +1,14 @@
 //! A progress bar for what waits for the cloud: on stderr, and only where that is a terminal. Never part of what a command prints.
 
+use std::sync::Mutex;
+
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::cloud::CALLS_PER_MINUTE;
 use crate::config;
 use crate::live::answer::PAGE;
+use crate::lock::lock;
 
 /// How many callbacks of a project were read.
 #[derive(Debug)]
@@ -14,9 +17,18 @@ pub(super) struct Progress(ProgressBar);
 impl Progress {
     /// Shows nothing before the first page.
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        if !config::is_able_terminal(&Term::stderr()) {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+        let target = if config::is_able_terminal(&Term::stderr()) {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self::at(target)
+    }
+
+    fn at(target: ProgressDrawTarget) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if !bar.is_hidden() {
+            *lock(&SHOWN) = Some(bar.clone());
         }
         if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} callbacks of {msg}") {
             bar.set_style(style);
@@ -44,6 +56,18 @@ impl Progress {
     }
 }
 
+/// The bar that stands on the terminal.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Says something where a bar may stand, which makes room for it.
+pub(super) fn beside(say: impl FnOnce()) {
+    let shown = lock(&SHOWN).clone();
+    match shown {
+        Some(bar) => bar.suspend(say),
+        None => say(),
+    }
+}
+
 /// How long so many calls take, in words: the quota decides it.
 fn time_left(calls: usize) -> String {
     let seconds = calls.saturating_mul(60) / CALLS_PER_MINUTE as usize;
@@ -56,13 +80,89 @@ fn time_left(calls: usize) -> String {
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        if !self.0.is_hidden() {
+            *lock(&SHOWN) = None;
+        }
         self.0.finish_and_clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use indicatif::TermLike;
+
     use super::*;
+
+    /// A terminal that keeps what is done to it.
+    #[derive(Debug, Clone, Default)]
+    struct KeptTerm(Arc<Mutex<Vec<String>>>);
+
+    impl KeptTerm {
+        fn keep(&self, what: &str) {
+            lock(&self.0).push(what.to_owned());
+        }
+    }
+
+    impl TermLike for KeptTerm {
+        fn width(&self) -> u16 {
+            80
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.keep(line);
+            Ok(())
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.keep(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.keep("clear");
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_said_stands_on_a_line_of_its_own() {
+        let term = KeptTerm::default();
+        let progress = Progress::at(ProgressDrawTarget::term_like(Box::new(term.clone())));
+        progress.read("p1", 100, 200);
+        beside(|| term.keep("error: said"));
+        let kept = lock(&term.0).clone();
+        let drawn = kept
+            .iter()
+            .position(|text| text.contains("callbacks of p1"));
+        let said = kept.iter().position(|text| text == "error: said").unwrap();
+        assert!(drawn.is_some_and(|drawn| drawn < said), "{kept:?}");
+        assert_eq!(kept[said - 1], "clear", "{kept:?}");
+        drop(progress);
+        assert!(lock(&SHOWN).is_none());
+    }
 
     #[test]
     fn the_time_that_is_left_is_that_of_the_calls() {

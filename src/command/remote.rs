@@ -15,6 +15,7 @@ pub(super) use self::ownership_report::UnheldRow;
 use super::cloud::{CommandCloud, told};
 use super::now;
 use super::output::tell;
+use super::readable::ReadObjects;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
@@ -85,8 +86,9 @@ pub(super) struct ListedProjects {
     keys: BTreeMap<SourceKey, (String, String)>,
 }
 
-/// Lists each project once that these sources lead to.
+/// Lists each project once that these sources lead to; `server` is the API server's address, to be told.
 pub(super) async fn look(
+    server: &str,
     cloud: &CommandCloud,
     sources: Vec<CredentialSource<'_>>,
 ) -> ListedProjects {
@@ -109,7 +111,7 @@ pub(super) async fn look(
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
             Err(error) => {
-                let told = error.with_remedy();
+                let told = error.with_remedy(server);
                 seen.problems.push(format!("{}: {told}", source.name));
             }
         }
@@ -204,12 +206,12 @@ async fn list_large(
 
 impl ListedProjects {
     /// How these objects stand to what was seen.
-    pub(super) fn ownership<'a>(
-        &self,
-        objects: impl Iterator<Item = &'a RecordingCallback>,
-    ) -> OwnershipReport {
-        let objects = objects.map(|object| (object, self.keys.get(&key(object)).cloned()));
-        OwnershipReport::of(objects)
+    pub(super) fn ownership(&self, objects: &ReadObjects) -> OwnershipReport {
+        let with_project = |object: &RecordingCallback| self.keys.get(&key(object)).cloned();
+        let whole = objects.whole.iter();
+        let partial = objects.partial.iter();
+        OwnershipReport::of(whole.map(|object| (object, with_project(object))))
+            .with_partial(partial.map(|object| (object, with_project(object))))
     }
 }
 

@@ -6,18 +6,22 @@ pub mod watch;
 
 use self::story::ObjectStory;
 use super::output::{render_with, tell, tell_problems};
-use super::trouble::{at_cluster, ended};
-use super::{CommandOutput, ExitStatus, chosen, now, readable};
+use super::readable::ReadObjects;
+use super::trouble::{CommandCluster, ended};
+use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::config::objects::{Output, StatusArgs};
 
 /// Tells of the objects that `args` name.
 pub async fn run(args: StatusArgs) -> CommandOutput {
     let output = args.print.output;
-    let told = look(&args).await.and_then(|found| {
-        found.tell_problems();
-        found.told(output)
-    });
-    ended(told, output)
+    ended(tell_once(&args).await, output)
+}
+
+async fn tell_once(args: &StatusArgs) -> Result<CommandOutput, String> {
+    let cluster = CommandCluster::find(&args.objects.scope.cluster).await?;
+    let found = look(&cluster, args).await?;
+    found.tell_problems();
+    found.told(args.print.output)
 }
 
 /// What was found at one moment.
@@ -29,10 +33,11 @@ struct FoundStories {
 }
 
 /// Reads the objects that `args` name.
-async fn look(args: &StatusArgs) -> Result<FoundStories, String> {
-    let found = at_cluster(&args.objects.scope.cluster, async |cluster| {
-        let (objects, problems) = readable(chosen(cluster, &args.objects).await?);
-        let stories = objects.into_iter().map(ObjectStory::of).collect();
+async fn look(cluster: &CommandCluster, args: &StatusArgs) -> Result<FoundStories, String> {
+    let found = cluster.aloud(async |cluster| {
+        let read = ReadObjects::of(chosen(cluster, &args.objects).await?);
+        let stories = read.whole.into_iter().map(ObjectStory::of).collect();
+        let problems = read.problems;
         Ok(FoundStories { stories, problems })
     });
     found.await

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::output::{self, tell};
 use super::{CommandOutput, ExitStatus, access};
 use crate::api::RecordingCallback;
-use crate::cluster::client::call;
+use crate::cluster::client::{Prompts, call};
 use crate::cluster::crd_check::CRD_NAME;
 use crate::cluster::error::{ClusterError, one_line};
 use crate::cluster::in_flight::InFlight;
@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct CommandCluster {
     client: Client,
     server: String,
+    in_flight: InFlight,
 }
 
 /// Does this with the cluster that the flags mean. An error is the one line that tells of it.
@@ -34,33 +35,7 @@ pub(super) async fn at_cluster<T>(
     args: &ClusterArgs,
     command: impl AsyncFnOnce(&CommandCluster) -> anyhow::Result<T>,
 ) -> Result<T, String> {
-    let meant = args.clone();
-    let waits_for = || "the kubeconfig".to_owned();
-    let access = read_aloud(waits_for, move || access(&meant)).await;
-    let access = access.map_err(|error| error.to_string())?;
-    let access = access.map_err(|error| error.to_string())?;
-    let (server, in_flight) = (access.server(), InFlight::default());
-    let seen = in_flight.clone();
-    // A plugin of the kubeconfig may ask a person, or nobody who answers.
-    let waits_for = || "the kubeconfig's credential plugin".to_owned();
-    let client = read_aloud(waits_for, move || access.client_through(&seen)).await;
-    let client = client.map_err(|error| error.to_string())?;
-    let client = client.map_err(|error| error.to_string())?;
-    let cluster = CommandCluster { client, server };
-    let waits_for = || {
-        match in_flight.oldest() {
-        Some(request) => format!("the API server {}: {request}", cluster.server),
-        None => {
-            "the cloud: its answer, or the turn of the next call, of which there are 20 a minute at most"
-                .to_owned()
-        }
-    }
-    };
-    let done = aloud(waits_for, tell, Box::pin(command(&cluster))).await;
-    match done {
-        Ok(done) => Ok(done),
-        Err(error) => Err(cluster.told_of(&error).await),
-    }
+    CommandCluster::find(args).await?.aloud(command).await
 }
 
 /// Reads what may keep whoever reads it waiting: stdin, a pipe in the place of a file, the output of another program.
@@ -114,6 +89,45 @@ async fn aloud<T>(
 }
 
 impl CommandCluster {
+    /// The one that the flags mean. An error is the one line that tells of it.
+    pub(super) async fn find(args: &ClusterArgs) -> Result<Self, String> {
+        let meant = args.clone();
+        let waits_for = || "the kubeconfig".to_owned();
+        let access = read_aloud(waits_for, move || access(&meant)).await;
+        let access = access.map_err(|error| error.to_string())?;
+        let access = access.map_err(|error| error.to_string())?;
+        // A plugin of the kubeconfig may ask a person, or nobody who answers.
+        let waits_for = || "the kubeconfig's credential plugin".to_owned();
+        let access = aloud(waits_for, tell, access.logged_in(Prompts::Shown)).await;
+        let access = access.map_err(|error| error.to_string())?;
+        let (server, in_flight) = (access.server(), InFlight::default());
+        let seen = in_flight.clone();
+        let client = read_aloud(waits_for, move || access.client_through(&seen)).await;
+        let client = client.map_err(|error| error.to_string())?;
+        Ok(Self {
+            client: client.map_err(|error| error.to_string())?,
+            server,
+            in_flight,
+        })
+    }
+
+    /// Does this with it. An error is the one line that tells of it.
+    pub(super) async fn aloud<T>(
+        &self,
+        command: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> Result<T, String> {
+        let waits_for = || {
+            match self.in_flight.oldest() {
+            Some(request) => format!("the API server {}: {request}", self.server),
+            None => "the cloud: its answer, or the turn of the next call, of which there are 20 a minute at most".to_owned(),
+        }
+        };
+        match aloud(waits_for, tell, Box::pin(command(self))).await {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.told_of(&error).await),
+        }
+    }
+
     /// The way to it.
     pub(super) fn client(&self) -> &Client {
         &self.client
@@ -148,10 +162,7 @@ impl CommandCluster {
         if error.is_unserved() {
             return format!("{error} [API server {server}]; {}", self.unserved().await);
         }
-        match error.remedy() {
-            Some(remedy) => format!("{error} [API server {server}]; {remedy}"),
-            None => format!("{error} [API server {server}]"),
-        }
+        error.with_remedy(server)
     }
 
     /// Why an API server does not know the resource, and what to do.

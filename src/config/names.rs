@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 /// A DNS label: the form of a namespace's name.
-pub(super) fn label(text: &str) -> Result<String, String> {
+pub fn label(text: &str) -> Result<String, String> {
     if is_label(text) {
         Ok(text.to_owned())
     } else {
@@ -14,7 +14,7 @@ pub(super) fn label(text: &str) -> Result<String, String> {
 }
 
 /// DNS labels with dots between: the form of most names.
-pub(super) fn subdomain(text: &str) -> Result<String, String> {
+pub fn subdomain(text: &str) -> Result<String, String> {
     if text.len() <= 253 && text.split('.').all(is_label) {
         Ok(text.to_owned())
     } else {

@@ -36,7 +36,7 @@ async fn a_missing_or_older_crd_is_told_and_waited_for() {
     says(
         &operator,
         503,
-        "kubectl apply -f crds/recordingcallbacks.live.huaweicloud.com.yaml",
+        "recording-callback-operator crd | kubectl apply --server-side -f -",
     )
     .await;
     assert_eq!(

@@ -163,6 +163,31 @@ fn a_shell_that_asks_without_a_cluster_gets_no_error() {
 }
 
 #[test]
+fn a_program_that_logs_in_keeps_no_shell_waiting_and_says_nothing_to_it() {
+    let world = World::new();
+    let ended = world.directory.path().join("ended");
+    let script = format!("echo Password: >&2; /bin/sleep 60; : >{}", ended.display());
+    let exec = format!(
+        "{{apiVersion: client.authentication.k8s.io/v1, command: /bin/sh, args: [-c, '{script}']}}"
+    );
+    let config = format!(
+        "{KUBECONFIG}current-context: production\nclusters: [{{name: one, cluster: {{server: 'http://127.0.0.1:1'}}}}]\nusers: [{{name: me, user: {{exec: {exec}}}}}]\n"
+    );
+    fs::write(world.directory.path().join("kubeconfig"), config).unwrap();
+    let mut asked = program("-- recording-callback-operator status pu");
+    asked
+        .env("KUBECONFIG", world.directory.path().join("kubeconfig"))
+        .env("RECORDING_CALLBACK_OPERATOR_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", "2")
+        .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+        .env("_CLAP_COMPLETE_SPACE", "true")
+        .env("_CLAP_IFS", "\n");
+    let (code, said, told) = output(&mut asked);
+    assert_eq!((code, said.trim(), told.as_str()), (Some(0), "", ""));
+    assert!(!ended.exists());
+}
+
+#[test]
 fn kubectl_gets_what_may_follow_the_plugin_s_name() {
     let world = World::new();
     let named = world.directory.path().join("kubectl_complete-rcb");

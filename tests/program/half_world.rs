@@ -273,6 +273,37 @@ async fn one_object_that_can_not_be_read_hides_no_other() {
 }
 
 #[tokio::test]
+async fn what_an_object_holds_that_can_not_be_read_is_nobody_s_orphan() {
+    let rows = r#"{"total":3,"callback_config":[
+        {"id":"held","publish_domain":"push.example.com","app":"held"},
+        {"id":"loose","publish_domain":"push.example.com","app":"wanted"},
+        {"id":"free","publish_domain":"push.example.com","app":"free"}]}"#;
+    let world = World::new(Trouble::Unreadable, Trouble::Says(200, rows)).await;
+    let said = say(&world, "orphans -n media", &["-o", "json"]).await;
+    said.tells(&["error: media/broken can't be read"]);
+    let found = said.value()["items"].clone();
+    let ids: Vec<&Value> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["callbackID"])
+        .collect();
+    assert_eq!(ids, ["free", "loose"], "{said}");
+    let note = "wanted by media/broken (can't be read)";
+    assert_eq!(found[1]["notes"], serde_json::json!([note]), "{said}");
+    let said = say(&world, "import --secret huaweicloud", &["-o", "json"]).await;
+    said.tells(&["left out: push.example.com wanted loose", note]);
+    let items = said.value()["items"].clone();
+    let apps: Vec<&Value> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["spec"]["app"])
+        .collect();
+    assert_eq!(apps, ["free"], "{said}");
+}
+
+#[tokio::test]
 async fn a_right_that_is_missing_is_named_and_keeps_nothing_else_back() {
     for (right, command, words) in [
         ("recordingcallbacks", "status --all", "docs/commands.md"),

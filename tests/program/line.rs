@@ -109,6 +109,8 @@ fn the_json_schema_is_printed() {
 fn a_slip_is_answered_with_what_may_have_been_meant() {
     for (line, code, meant) in [
         ("stauts push", 2, "did you mean status?"),
+        ("help", 2, "did you mean --help?"),
+        ("help plan", 2, "did you mean plan --help?"),
         (
             "run --resync-intervall 1m",
             2,

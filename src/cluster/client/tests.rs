@@ -125,7 +125,7 @@ async fn a_call_that_hangs_ends_at_its_bound() {
 }
 
 /// What comes of a user like this: its token as it is sent, or what is said of it.
-fn token(user: &str) -> Result<Option<String>, String> {
+async fn token(user: &str) -> Result<Option<String>, String> {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("config");
     let text = kubeconfig("{server: 'http://127.0.0.1:1'}");
@@ -138,6 +138,8 @@ fn token(user: &str) -> Result<Option<String>, String> {
     )
     .unwrap();
     let access = ClusterAccess::find(&[file], None, None).map_err(|error| error.to_string())?;
+    let access = access.logged_in(Prompts::Hidden).await;
+    let access = access.map_err(|error| error.to_string())?;
     access.client().map_err(|error| error.to_string())?;
     let token = access.config.auth_info.token;
     Ok(token.map(|token| token.expose_secret().to_owned()))
@@ -145,9 +147,9 @@ fn token(user: &str) -> Result<Option<String>, String> {
 
 #[tokio::test]
 async fn a_token_that_can_not_be_sent_is_told_without_it() {
-    let block = token("\n    token: |\n      hunter2\n");
+    let block = token("\n    token: |\n      hunter2\n").await;
     assert_eq!(block, Ok(Some("hunter2".to_owned())));
-    let said = token("{token: \"hunter2\\nhunter2\"}").unwrap_err();
+    let said = token("{token: \"hunter2\\nhunter2\"}").await.unwrap_err();
     assert!(
         said.starts_with("kubeconfig: user \"me\": its token"),
         "{said}"
@@ -156,7 +158,10 @@ async fn a_token_that_can_not_be_sent_is_told_without_it() {
     let plugin = format!(
         "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: echo, args: ['{printed}']}}}}"
     );
-    let told = token(&plugin).unwrap_err();
-    assert!(told.contains("plugin printed is no credential"), "{told}");
+    let told = token(&plugin).await.unwrap_err();
+    assert!(
+        told.contains("plugin \"echo\" printed no credential"),
+        "{told}"
+    );
     assert!(!said.contains("hunter2") && !told.contains("hunter2"));
 }

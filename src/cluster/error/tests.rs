@@ -91,9 +91,17 @@ fn each_refusal_has_its_remedy() {
         assert!(!error.is_unserved(), "{code}");
     }
     let unserved = refused(404, UNPARSED, Vec::new());
-    assert!(unserved.is_unserved() && unserved.with_remedy().contains("is not served there"));
+    assert!(
+        unserved.is_unserved()
+            && unserved
+                .with_remedy("https://a")
+                .contains("is not served there")
+    );
     let late = ClusterError::timeout("list", Duration::from_secs(30));
-    assert!(late.with_remedy().contains("kubectl cluster-info"));
+    assert!(
+        late.with_remedy("https://a")
+            .contains("kubectl cluster-info")
+    );
 }
 
 #[test]
@@ -115,7 +123,7 @@ fn what_a_credential_plugin_printed_is_not_repeated() {
         kube::Error::Auth(parse),
     ] {
         let error = ClusterError::new("list", error);
-        let text = error.with_remedy();
+        let text = error.with_remedy("https://a");
         assert!(text.contains("credential plugin"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }

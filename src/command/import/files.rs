@@ -1,7 +1,7 @@
 //! Manifests as files of a directory, one for each. What is there already is somebody's: it is not written over unless that is asked for.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::ImportedManifest;
@@ -51,18 +51,32 @@ fn write_file(path: &Path, text: &[u8], force: bool) -> io::Result<()> {
     if fs::read(path).is_ok_and(|there| there == text) {
         return Ok(());
     }
-    if force {
-        // At once or not at all.
-        let part = path.with_extension("part");
-        let written = fs::write(&part, text).and_then(|()| fs::rename(&part, path));
-        if written.is_err() {
-            let _ = fs::remove_file(part);
-        }
-        return written;
+    if !force && path.exists() {
+        return Err(ErrorKind::AlreadyExists.into());
     }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).open(path)?;
-    file.write_all(text)
+    // At once or not at all: half a manifest may be one, too.
+    let part = path.with_extension("part");
+    let written = fs::write(&part, text).and_then(|()| {
+        if force {
+            fs::rename(&part, path)
+        } else {
+            put(&part, path)
+        }
+    });
+    // After a rename there is none.
+    let _ = fs::remove_file(part);
+    written
+}
+
+/// Gives a file its name, unless another one has it meanwhile.
+fn put(part: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(part, path) {
+        // Not every file system has links.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
+            fs::rename(part, path)
+        }
+        done => done,
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +126,12 @@ mod tests {
             2,
             "no part is left"
         );
+        fs::remove_dir(&paths[1]).unwrap();
+        // As where no room is left.
+        fs::create_dir(directory.join("two.part")).unwrap();
+        let problems = write(&directory, "yaml", &all, false).problems;
+        assert!(problems[0].contains("can't be written"), "{problems:?}");
+        assert!(!paths[1].exists(), "half of it has no name");
         let problems = write(&paths[0], "yaml", &all, false).problems;
         assert!(problems[0].contains("can't be made"), "{problems:?}");
     }

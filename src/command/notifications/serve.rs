@@ -11,15 +11,21 @@ mod receive;
 mod seen;
 mod tls;
 
+use std::cell::Cell;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::time::{sleep, timeout};
+use futures::FutureExt as _;
+use futures::future::FusedFuture as _;
+use tokio::time::timeout;
 
 use self::body::BodyReader;
-use self::deliver::{CommandDestination, DeliveryWorker, Destination, UrlDestination, deliveries};
+use self::deliver::{
+    CommandDestination, DeliveryEnd, DeliveryWorker, Destination, UrlDestination, deliveries,
+};
 use self::lines::{Lines, lines};
 use self::objects::ComparedObjects;
 use self::receive::{Receiver, not_printed};
@@ -29,6 +35,7 @@ use super::expected::Expected;
 use super::verdict::summary;
 use super::watched::Say;
 use crate::admin;
+use crate::cluster::client::Prompts;
 use crate::command::output::printable;
 use crate::command::{CommandOutput, ExitStatus, access, now};
 use crate::config::notifications::ServeArgs;
@@ -69,7 +76,7 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
     let seen = Arc::new(Mutex::new(SeenNotifications::default()));
     let receiver = Arc::new(Receiver {
         expected,
-        objects: compared_objects(&args)?,
+        objects: compared_objects(&args).await?,
         deliveries,
         format: args.output,
         printed,
@@ -84,16 +91,25 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
         listener.local_addr()?
     ));
     let served = connections::serve(listener, tls, receiver, stop.clone());
-    let handed_on = work(worker, &seen, &told);
+    let end = DeliveryEnd {
+        last_try: stop.clone(),
+        now: Stop::new(),
+    };
+    let handed_on = work(worker, seen, Arc::clone(&told), end.clone());
+    let mut handed_on = pin!(handed_on.fuse());
     let overdue = async {
         stop.requested().await;
-        sleep(DRAIN_LIMIT).await;
+        let _ = timeout(DRAIN_LIMIT, stop.forced()).await;
     };
     let is_done = tokio::select! {
-        ((), (), ()) = async { tokio::join!(served, handed_on, all_printed.ended()) } => true,
+        ((), lost, ()) = async { tokio::join!(served, handed_on.as_mut(), all_printed.ended()) } => lost == 0,
         () = overdue => false,
-        () = stop.forced() => false,
     };
+    if !handed_on.is_terminated() {
+        // Each that is lost is named.
+        end.now.request();
+        handed_on.await;
+    }
     let left_out = all_printed.left_out();
     if !is_done {
         say("error: ended before all was answered, handed on and printed");
@@ -135,26 +151,35 @@ fn destination(args: &ServeArgs, say: Say) -> anyhow::Result<Option<Arc<dyn Dest
 }
 
 /// The objects that notifications are compared with, where that is asked for.
-fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>> {
+async fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObjects>> {
     if args.namespace.is_none() && !args.all_namespaces {
         return Ok(None);
     }
-    let client = access(&args.cluster)?.client()?;
+    let access = access(&args.cluster)?.logged_in(Prompts::Shown).await?;
+    let client = access.client()?;
     Ok(Some(ComparedObjects::new(client, args.namespace.clone())))
 }
 
-/// Hands on what is taken until nothing more comes.
+/// Hands on what is taken until nothing more comes, and counts what the end keeps from that.
 async fn work(
     worker: Option<DeliveryWorker<Arc<Notification>>>,
-    seen: &Mutex<SeenNotifications>,
-    told: &Lines,
-) {
-    let Some(worker) = worker else { return };
+    seen: Arc<Mutex<SeenNotifications>>,
+    told: Arc<Lines>,
+    end: DeliveryEnd,
+) -> usize {
+    let lost = Cell::new(0);
+    let Some(worker) = worker else {
+        return lost.get();
+    };
     let gave_up = |notification: &Arc<Notification>, problem: &str| {
         let said = summary(notification.fields());
         let _ = told.give(format!("error: not handed on: {said}: {problem}"));
         // It may come again, and is new then.
-        lock(seen).forget(notification);
+        lock(&seen).forget(notification);
+        if end.last_try.is_requested() {
+            lost.set(lost.get() + 1);
+        }
     };
-    worker.run(gave_up).await;
+    worker.run(&end, gave_up).await;
+    lost.get()
 }

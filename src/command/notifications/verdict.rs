@@ -95,7 +95,7 @@ impl VerifiedNotification {
             verdict: verdict.word(),
             problem: verdict.problem(),
             note: None,
-            notification: Some(notification.fields().clone()),
+            notification: Some(without_signature(notification)),
         }
     }
 
@@ -139,9 +139,22 @@ impl VerifiedNotification {
             format!(": {said}")
         };
         let about = self.notification.as_ref().map(summary);
-        let about = about.map(|about| format!(" {about}")).unwrap_or_default();
-        printable(&format!("{}{said}{about}", self.verdict))
+        let border = if said.is_empty() { " " } else { " | " };
+        let about = about.map(|about| format!("{border}{about}"));
+        printable(&format!(
+            "{}{said}{}",
+            self.verdict,
+            about.unwrap_or_default()
+        ))
     }
+}
+
+/// What it says, but for what proves it: a log has many readers, and whoever has that can send the same, or with `MD5` anything, until it
+/// expires.
+fn without_signature(notification: &Notification) -> Map<String, Value> {
+    let mut fields = notification.fields().clone();
+    fields.remove("auth_sign");
+    fields
 }
 
 /// What a notification says, in short and on one line.
@@ -158,4 +171,31 @@ pub(super) fn summary(notification: &Map<String, Value>) -> String {
     let said = fields.into_iter().filter_map(text);
     let said: Vec<&str> = said.filter(|text| !text.is_empty()).collect();
     printable(&said.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_has_its_parts_apart_and_no_signature() {
+        let said = json!({ "event_type": "RECORD_OVER", "publish_domain": "push.example.com", "app": "live", "auth_sign": "c0ffee" });
+        let notification = Notification::parse(said.to_string().as_bytes()).unwrap();
+        let about = "RECORD_OVER push.example.com live";
+        for (verdict, line) in [
+            (Verdict::Genuine, format!("Genuine {about}")),
+            (
+                Verdict::Elsewhere("it is elsewhere".to_owned()),
+                format!("Elsewhere: it is elsewhere | {about}"),
+            ),
+        ] {
+            let told = VerifiedNotification::new(&notification, &verdict);
+            assert_eq!(told.line(), line);
+            let told = json!(told);
+            assert_eq!(told["notification"]["app"], "live");
+            assert!(!told.to_string().contains("c0ffee"), "{told}");
+        }
+    }
 }

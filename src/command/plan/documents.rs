@@ -1,5 +1,7 @@
 //! The documents of a file, each with its place. What is wrong is told by place alone: the text may be a Secret's. Pure.
 
+use std::ops::Range;
+
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Error, Options, Spanned};
@@ -27,12 +29,12 @@ pub(super) fn documents(text: &str) -> (Vec<Document<'_>>, Vec<String>) {
         number += 1;
         match parse(text) {
             Ok(values) => {
-                for (value, begin) in values {
-                    let before = text.get(..begin).unwrap_or_default();
+                for (value, place) in values {
+                    let before = text.get(..place.start).unwrap_or_default();
                     found.push(Document {
                         number,
                         line: line + before.matches('\n').count(),
-                        text: text.get(begin..).unwrap_or_default(),
+                        text: text.get(place).unwrap_or_default(),
                         value,
                     });
                     number += 1;
@@ -82,8 +84,8 @@ fn is_bare(text: &str) -> bool {
     lines.all(|line| line.is_empty() || line.starts_with(['#', '%']))
 }
 
-/// The values of a text, each with where it begins: JSON, of which there may be several, or YAML.
-fn parse(text: &str) -> Result<Vec<(Value, usize)>, Error> {
+/// The values of a text, each with where it stands: JSON, of which there may be several, or YAML.
+fn parse(text: &str) -> Result<Vec<(Value, Range<usize>)>, Error> {
     if text.trim_start().starts_with('{') {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter();
         let (mut values, mut begin) = (Vec::new(), 0);
@@ -91,20 +93,19 @@ fn parse(text: &str) -> Result<Vec<(Value, usize)>, Error> {
             let blank = text
                 .get(begin..)
                 .map_or(0, |rest| rest.len() - rest.trim_start().len());
-            values.push((value, begin + blank));
-            begin = stream.byte_offset();
+            let end = stream.byte_offset();
+            values.push((value, begin + blank..end));
+            begin = end;
         }
         if text.get(begin..).is_some_and(|rest| rest.trim().is_empty()) {
             return Ok(values);
         }
     }
     if is_bare(text) {
-        return Ok(vec![(Value::Null, 0)]);
+        return Ok(vec![(Value::Null, 0..text.len())]);
     }
-    Ok(vec![(
-        serde_saphyr::from_str_with_options(text, options())?,
-        0,
-    )])
+    let value = serde_saphyr::from_str_with_options(text, options())?;
+    Ok(vec![(value, 0..text.len())])
 }
 
 /// Room for any file of manifests, whose anchors may be used as often as there are objects. What aliases repeat stays bounded: it is

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::documents::{Document, documents, line_of};
 use super::files::ReadFile;
 use crate::api::RecordingCallback;
+use crate::config::names;
+use crate::similar::most_similar;
 
 /// An object that is to be applied, and where it is declared.
 pub(super) struct WantedManifest {
@@ -15,6 +17,8 @@ pub(super) struct WantedManifest {
     pub(super) name: String,
     /// As it is sent.
     pub(super) value: Value,
+    /// That it is declared elsewhere, too, if it is.
+    pub(super) note: Option<String>,
     place: ManifestPlace,
 }
 
@@ -128,6 +132,8 @@ impl WantedManifests {
             self.problems.push(format!(
                 "{place}: has no apiVersion and kind, so it is no manifest"
             ));
+        } else if let Some(slip) = slip(&kind, &version) {
+            self.problems.push(format!("{place}: {slip}"));
         } else if !is_ours(&value) {
             *self.others.entry(kind).or_default() += 1;
         } else {
@@ -154,15 +160,17 @@ impl WantedManifests {
         self.ours
             .retain(|manifest| seen.insert((manifest.namespace.clone(), manifest.name.clone())));
         self.ours.reverse();
-        let repeated = places.iter().filter(|(_, places)| places.len() > 1);
-        self.repeated = repeated
-            .map(|((namespace, name), places)| {
+        for manifest in &mut self.ours {
+            let (namespace, name) = (&manifest.namespace, &manifest.name);
+            let places = places.get(&(namespace.clone(), name.clone()));
+            let places = places.map(Vec::as_slice).unwrap_or_default();
+            if places.len() > 1 {
                 let (count, places) = (places.len(), places.join(", "));
-                format!(
-                    "{namespace}/{name} is declared {count} times, planned is the last: {places}"
-                )
-            })
-            .collect();
+                let note = format!("declared {count} times, planned is the last: {places}");
+                self.repeated.push(format!("{namespace}/{name} is {note}"));
+                manifest.note = Some(note);
+            }
+        }
     }
 }
 
@@ -185,6 +193,19 @@ impl WantedManifest {
                 "{place}: a RecordingCallback without metadata.name"
             ));
         }
+        // They are parts of the address to which it is sent.
+        names::subdomain(&name).map_err(|error| format!("{place}: metadata.name: {error}"))?;
+        if !namespace.is_empty() {
+            let held = names::label(&namespace);
+            held.map_err(|error| format!("{place}: metadata.namespace: {error}"))?;
+        }
+        let api_version = word(&value, "apiVersion");
+        let version = api_version.split_once('/').map(|(_, version)| version);
+        if version.is_none_or(|version| names::label(version).is_err()) {
+            return Err(format!(
+                "{place}: apiVersion {api_version:?} names no version; did you mean {OURS}?"
+            ));
+        }
         let namespace = match destination.named {
             Some(named) if !namespace.is_empty() && namespace != named => {
                 return Err(format!(
@@ -201,6 +222,7 @@ impl WantedManifest {
             namespace,
             name,
             value,
+            note: None,
             place,
         })
     }
@@ -261,6 +283,27 @@ fn is_ours(document: &Value) -> bool {
 
 fn is_of_our_group(version: &str) -> bool {
     version.split('/').next() == Some(RecordingCallback::group(&()).as_ref())
+}
+
+/// As which version manifests are written for this program.
+const OURS: &str = "live.huaweicloud.com/v1alpha1";
+
+/// What is wrong with a kind that is nearly ours: kubectl would refuse it, and counted with the others it would pass for no change.
+fn slip(kind: &str, version: &str) -> Option<String> {
+    let (our_kind, our_group) = (RecordingCallback::kind(&()), RecordingCallback::group(&()));
+    let (group, is_in_a_group) = match version.split_once('/') {
+        Some((group, _)) => (group, true),
+        None => (version, is_of_our_group(version)),
+    };
+    if kind == our_kind && group == our_group {
+        return None;
+    }
+    let is_like = |word: &str, ours: &str| most_similar(word, [ours]).is_some();
+    let is_meant = group == our_group
+        || is_like(kind, &our_kind) && (!is_in_a_group || is_like(group, &our_group));
+    is_meant.then(|| {
+        format!("there is no kind {kind} in {version}; did you mean {our_kind} in {OURS}?")
+    })
 }
 
 fn word<'a>(document: &'a Value, key: &str) -> &'a str {

@@ -44,8 +44,8 @@ pub(super) fn render(plans: &[Planned], problems: &[String]) -> String {
 
 fn section(plan: &Planned) -> String {
     let mut text = format!("\n#### {}\n", code(&plan.title()));
-    if let Some(message) = plan.message() {
-        let _ = writeln!(text, "\n{}", code(message));
+    for remark in plan.remarks() {
+        let _ = writeln!(text, "\n{}", code(remark));
     }
     let diff = diff(plan);
     if !diff.is_empty() {
@@ -108,6 +108,18 @@ mod tests {
         assert_in_docs(&told);
         plans.reverse();
         assert_eq!(render(&plans, &problems), told);
+    }
+
+    #[test]
+    fn what_is_declared_twice_is_told_though_nothing_changes() {
+        let note = "declared 2 times, planned is the last: a.yaml, b.yaml".to_owned();
+        let same = planned("same", PredictedAction::None, None).noted(Some(note.clone()));
+        let told = render(std::slice::from_ref(&same), &[]);
+        assert!(
+            told.ends_with(&format!("#### `media/same: None`\n\n`{note}`\n")),
+            "{told}"
+        );
+        assert_eq!(serde_json::json!(same)["note"], note);
     }
 
     #[test]

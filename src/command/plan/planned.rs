@@ -21,6 +21,9 @@ pub(super) struct Planned {
     changes: Vec<ChangeStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// What else to know of its manifest, which whoever reads a table is told on stderr.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl Planned {
@@ -32,7 +35,14 @@ impl Planned {
             callback_id: outlook.id,
             changes: outlook.changes,
             message: outlook.message,
+            note: None,
         }
+    }
+
+    /// The same, with something to know of its manifest.
+    pub(super) fn noted(mut self, note: Option<String>) -> Self {
+        self.note = note;
+        self
     }
 
     /// Which object, and what would be done.
@@ -42,8 +52,9 @@ impl Planned {
         format!("{}/{}: {:?}{id}", self.namespace, self.name, self.action)
     }
 
-    pub(super) fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+    /// Why it is so, and what else to know.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = &str> {
+        self.message.iter().chain(&self.note).map(String::as_str)
     }
 
     /// Why it can't be told, where it can't.
@@ -55,7 +66,7 @@ impl Planned {
 
     /// Whether there is more to say than that all is as it is to be.
     pub(super) fn is_worth_a_word(&self) -> bool {
-        self.action != PredictedAction::None || self.message.is_some()
+        self.action != PredictedAction::None || self.remarks().next().is_some()
     }
 
     /// Whether something would be changed at the cloud. A callback that is taken over as it is, is not.

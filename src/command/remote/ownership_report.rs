@@ -49,34 +49,54 @@ impl OwnershipReport {
     ) -> Self {
         let mut standing = Self::default();
         for (object, entered) in objects {
-            let status = object.status.as_ref();
-            let id = status.and_then(|status| status.callback_id.clone());
-            standing.held.extend(id);
-            let record = parse::record(object);
-            let closed = status.and_then(|status| status.closed_operation.as_deref());
-            let target = status.and_then(|status| status.target.as_ref());
-            let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
-            let recorded = record.as_ref().map(|record| &record.target);
-            let ready = status.and_then(conditions::ready);
-            let wish = Claimant {
-                name: format!(
-                    "{}/{}",
-                    object.namespace().unwrap_or_default(),
-                    object.name_any()
-                ),
-                reason: ready.map(|ready| ready.reason.clone()),
-                project: target
-                    .or_else(|| {
-                        recorded.map(|target| (target.region.clone(), target.project_id.clone()))
-                    })
-                    .or(entered),
-                is_open: record
-                    .is_some_and(|record| record.is_open(closed) || record.has_several_attempts()),
-            };
-            let place = parse::place(&object.spec);
-            standing.wanted.entry(place).or_default().push(wish);
+            let ready = object.status.as_ref().and_then(conditions::ready);
+            standing.note(object, entered, ready.map(|ready| ready.reason.clone()));
         }
         standing
+    }
+
+    /// The same, with objects of which only a part can be read: what they hold is held nonetheless.
+    pub(super) fn with_partial<'a>(
+        mut self,
+        objects: impl Iterator<Item = (&'a RecordingCallback, Option<(String, String)>)>,
+    ) -> Self {
+        for (object, entered) in objects {
+            self.note(object, entered, Some("can't be read".to_owned()));
+        }
+        self
+    }
+
+    fn note(
+        &mut self,
+        object: &RecordingCallback,
+        entered: Option<(String, String)>,
+        reason: Option<String>,
+    ) {
+        let status = object.status.as_ref();
+        let id = status.and_then(|status| status.callback_id.clone());
+        self.held.extend(id);
+        let record = parse::record(object);
+        let closed = status.and_then(|status| status.closed_operation.as_deref());
+        let target = status.and_then(|status| status.target.as_ref());
+        let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
+        let recorded = record.as_ref().map(|record| &record.target);
+        let wish = Claimant {
+            name: format!(
+                "{}/{}",
+                object.namespace().unwrap_or_default(),
+                object.name_any()
+            ),
+            reason,
+            project: target
+                .or_else(|| {
+                    recorded.map(|target| (target.region.clone(), target.project_id.clone()))
+                })
+                .or(entered),
+            is_open: record
+                .is_some_and(|record| record.is_open(closed) || record.has_several_attempts()),
+        };
+        let place = parse::place(&object.spec);
+        self.wanted.entry(place).or_default().push(wish);
     }
 
     /// The same, with what these objects held before the look: a callback of one that went meanwhile is nobody's orphan.

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::FoundStories;
 use crate::command::output::tell;
+use crate::command::trouble::CommandCluster;
 use crate::command::{CommandOutput, ended};
 use crate::config;
 use crate::config::objects::{Output, StatusArgs};
@@ -25,27 +26,48 @@ pub async fn run(args: StatusArgs) -> CommandOutput {
 async fn watch(args: StatusArgs) -> Result<CommandOutput, String> {
     let output = args.print.output;
     let is_still = output == Output::Table && config::is_able_terminal(&Term::stdout());
-    let mut found = super::look(&args).await?;
+    // One for all looks: who logs in does so once.
+    let cluster = CommandCluster::find(&args.objects.scope.cluster).await?;
+    let mut found = super::look(&cluster, &args).await?;
+    let mut told_problems = None;
     loop {
         let mut told = found.told(output)?;
+        if output == Output::Yaml {
+            // Each is a document of its own.
+            told.text.insert_str(0, "---\n");
+        }
         if show(&told.text, is_still).is_err() {
             told.text.clear();
             return Ok(told);
         }
         // After the text, which may have cleared the screen.
-        found.tell_problems();
-        found = next(&args, found, is_still).await;
+        if is_still || told_problems.as_ref() != Some(&found.problems) {
+            found.tell_problems();
+            told_problems = Some(found.problems.clone());
+        }
+        found = next(&cluster, &args, found, is_still).await;
     }
 }
 
-/// What is found next and is to be told: what differs, and where it stands still all, since ages go on.
-async fn next(args: &StatusArgs, before: FoundStories, is_still: bool) -> FoundStories {
+/// What is found next and is to be told: what differs, and where it stands still all, since ages go on. An error is told once for as
+/// long as it is the same.
+async fn next(
+    cluster: &CommandCluster,
+    args: &StatusArgs,
+    before: FoundStories,
+    is_still: bool,
+) -> FoundStories {
+    let mut told = None;
     loop {
         sleep(PAUSE).await;
-        match super::look(args).await {
+        match super::look(cluster, args).await {
             Ok(found) if is_still || found != before => return found,
-            Ok(_) => {}
-            Err(problem) => tell(&format!("error: {problem}")),
+            Ok(_) => told = None,
+            Err(problem) if told.as_ref() != Some(&problem) => {
+                tell(&format!("error: {problem}"));
+                told = Some(problem);
+            }
+            Err(_) => {}
         }
     }
 }

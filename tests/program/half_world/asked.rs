@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
 
 use super::world::{Trouble, World};
 use super::{program, say};
@@ -67,13 +68,78 @@ async fn an_api_server_is_heard_before_a_slow_cloud_is_waited_for() {
     assert_eq!((said.code, said.errors().len()), (Some(2), 0), "{said}");
 }
 
+const CREDENTIAL: &str = r#"{"kind":"ExecCredential","status":{"token":"not-a-real-token"}}"#;
+
+fn watching(world: &World, command: &str) -> Child {
+    let mut process = tokio::process::Command::from(program(command));
+    process.env("KUBECONFIG", &world.kubeconfig);
+    let process = process.stdout(Stdio::piped()).stderr(Stdio::piped());
+    process.kill_on_drop(true).spawn().unwrap()
+}
+
+#[tokio::test]
+async fn who_logs_in_by_a_program_does_so_once_a_command() {
+    let world = World::new(Trouble::Changes, Trouble::None).await;
+    let ran = world.manifest.with_file_name("ran");
+    world.log_in_by(&format!("echo >> {}; echo '{CREDENTIAL}'", ran.display()));
+    let times = || std::fs::read_to_string(&ran).unwrap().len();
+    for (number, command) in ["status --all", "plan MANIFEST", "suspend push"]
+        .iter()
+        .enumerate()
+    {
+        let said = say(&world, command, &[]).await;
+        assert_eq!((said.errors().len(), times()), (0, number + 1), "{said}");
+    }
+    let mut child = watching(&world, "status --all --watch -o yaml");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut documents = Vec::new();
+    while documents.len() < 4 {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line == "---" {
+            documents.push(String::new());
+        } else {
+            documents.last_mut().unwrap().push_str(&(line + "\n"));
+        }
+    }
+    assert_eq!(times(), 4);
+    for document in &documents[..3] {
+        let value: serde_json::Value = serde_saphyr::from_str(document).unwrap();
+        assert_eq!(value["items"][0]["name"], "push", "{document}");
+    }
+    world.log_in_by("echo hunter2; exit 3");
+    let said = say(&world, "status --all", &["-o", "json"]).await;
+    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+    said.tells(&[
+        "credential plugin \"/bin/sh\" ended with exit status: 3",
+        "run it by hand",
+        "log in again",
+    ]);
+    assert!(!said.to_string().contains("hunter2"), "{said}");
+}
+
+#[tokio::test]
+async fn an_error_is_told_once_for_as_long_as_it_is_the_same() {
+    let world = World::new(Trouble::Goes, Trouble::None).await;
+    let mut child = watching(&world, "status push --watch");
+    // The object, and then three rounds of one look for it and one for what may have been meant.
+    while world.asked("GET", "recordingcallbacks") < 8 {
+        assert!(child.try_wait().unwrap().is_none());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    child.start_kill().unwrap();
+    let told = child.wait_with_output().await.unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(
+        told.starts_with("error: there is no RecordingCallback push"),
+        "{told}"
+    );
+}
+
 #[tokio::test]
 async fn a_story_that_is_watched_takes_one_question_a_round() {
     let world = World::new(Trouble::Changes, Trouble::None).await;
-    let mut process = tokio::process::Command::from(program("status --all --watch"));
-    process.env("KUBECONFIG", &world.kubeconfig);
-    let process = process.stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = process.spawn().unwrap();
+    let mut child = watching(&world, "status --all --watch");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut told = Vec::new();
     while told.len() < 3 {

@@ -43,6 +43,14 @@ async fn what_is_wrong_with_files_is_told_though_the_cluster_fails() {
         2,
         "{said}"
     );
+    // Also what is wrong within them.
+    let text = "apiVersion: live.huawei.com/v1alpha1\nkind: RecordingCallback\nmetadata: {name: a}\n---\na: 1\n";
+    std::fs::write(&world.manifest, text).unwrap();
+    let said = say(&world, "plan MANIFEST --context other", &["-o", "json"]).await;
+    assert_eq!((said.code, said.errors().len()), (Some(1), 3), "{said}");
+    said.tells(&["document 1, line 1: there is no kind", "did you mean"]);
+    said.tells(&["document 2, line 4: has no apiVersion"]);
+    said.tells(&["no context \"other\""]);
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub(super) enum Trouble {
     Drops,
     /// Its object has another app each time that it is listed: round-1, round-2.
     Changes,
+    /// Its object is gone after it was read once.
+    Goes,
     /// It answers creates only when so many wait for it.
     Together(usize),
 }
@@ -116,6 +118,19 @@ impl World {
         }
     }
 
+    /// Lets the kubeconfig's user log in by a script.
+    pub(super) fn log_in_by(&self, script: &str) {
+        let config = std::fs::read(&self.kubeconfig).unwrap();
+        let mut config: Value = serde_json::from_slice(&config).unwrap();
+        config["contexts"][0]["context"]["user"] = json!("me");
+        let exec = json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "IfAvailable",
+            "command": "/bin/sh", "args": ["-c", script],
+        });
+        config["users"] = json!([{ "name": "me", "user": { "exec": exec } }]);
+        std::fs::write(&self.kubeconfig, config.to_string()).unwrap();
+    }
+
     /// How often the API server was asked for this.
     pub(super) fn asked(&self, method: &str, resource: &str) -> usize {
         let requests = self.requests.lock().unwrap();
@@ -181,6 +196,13 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         Trouble::Unserved(_) if path.starts_with("/apis/live.huaweicloud.com") => {
             return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
         }
+        Trouble::Goes if number > 1 => {
+            return refusal(
+                404,
+                "NotFound",
+                &format!("recordingcallbacks {name:?} not found"),
+            );
+        }
         Trouble::Together(_) if name == "recordingcallbacks" && head.method == "POST" => {
             server.together.wait().await;
         }
@@ -191,6 +213,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Unreadable
         | Trouble::Drops
         | Trouble::Changes
+        | Trouble::Goes
         | Trouble::Together(_) => {}
     }
     let app = if server.trouble == Trouble::Changes {
@@ -214,7 +237,9 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             serde_json::from_slice(&body).unwrap()
         }
         ("recordingcallbacks", _) if server.trouble == Trouble::Unreadable => {
-            list(json!([object("broken", 5), good]))
+            let mut broken = object("broken", "wanted");
+            broken["status"] = json!({ "callbackID": "held", "failures": "many" });
+            list(json!([broken, good]))
         }
         ("recordingcallbacks", _) => list(json!([good])),
         (_, "recordingcallbacks") if server.trouble == Trouble::Drops => good,
@@ -262,6 +287,7 @@ async fn answer_of_the_cloud(
         | Trouble::Unreadable
         | Trouble::Drops
         | Trouble::Changes
+        | Trouble::Goes
         | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }

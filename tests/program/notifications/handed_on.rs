@@ -55,6 +55,26 @@ async fn a_command_gets_each_one_that_is_taken_until_it_ends_well() {
 }
 
 #[tokio::test]
+async fn what_the_end_keeps_from_being_handed_on_is_named() {
+    let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
+    let mut receiver = Receiver::start_with(&["--exec", "echo tried >&2; exit 3"]);
+    let id = callback(&cloud, &receiver.url, "live", "HMACSHA256", None);
+    let sent = cloud
+        .notify(&id, "RECORD_OVER", "stream", &Map::new())
+        .await;
+    assert_eq!(sent.unwrap().status, 200);
+    receiver.told("tried");
+    receiver.terminate();
+    let told = receiver.told("not handed on");
+    assert!(
+        told.contains("RECORD_OVER push.example.com live stream: the command ended with")
+            && told.ends_with("and the receiver ended"),
+        "{told}"
+    );
+    assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
+}
+
+#[tokio::test]
 async fn a_url_gets_each_one_that_is_taken_until_it_has_it() {
     let cloud = Simulator::start(SimulatorSettings::default()).unwrap();
     let destination = TcpListener::bind("127.0.0.1:0").await.unwrap();

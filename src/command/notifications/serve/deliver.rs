@@ -21,6 +21,7 @@ use crate::platform::clock::Wall;
 use crate::platform::transport::{
     Deadline, HttpTransport, Request, Transport as _, TransportError,
 };
+use crate::stop::Stop;
 
 /// How often it is tried.
 const ATTEMPTS: u32 = 5;
@@ -152,13 +153,18 @@ impl Destination for UrlDestination {
                     return Err(again(problem));
                 }
             };
-            let may_change = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
             if status.is_success() {
                 return Ok(());
             }
+            let is_temporary = matches!(status.as_u16(), 408 | 425 | 429);
+            let redirects = if status.is_redirection() {
+                ", and redirects are not followed: name the URL that takes notifications"
+            } else {
+                ""
+            };
             Err(DeliveryError {
-                problem: format!("it was answered {status}"),
-                is_final: !may_change,
+                problem: format!("it was answered {status}{redirects}"),
+                is_final: status.is_client_error() && !is_temporary,
             })
         })
     }
@@ -216,27 +222,54 @@ impl<N> Deliveries<N> {
     }
 }
 
+/// When deliveries end.
+#[derive(Clone)]
+pub(super) struct DeliveryEnd {
+    /// What has failed is tried once more at once, and no more.
+    pub(super) last_try: Stop,
+    /// What is under way or waits is given up.
+    pub(super) now: Stop,
+}
+
 impl<N: Clone + Send + 'static> DeliveryWorker<N> {
     /// Works until nothing more can come and all is handed on or given up, which `gave_up` is told of.
-    pub(super) async fn run(mut self, gave_up: impl Fn(&N, &str)) {
+    pub(super) async fn run(mut self, end: &DeliveryEnd, gave_up: impl Fn(&N, &str)) {
         let mut under_way = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
+                () = end.now.requested() => break,
+                Some(done) = under_way.join_next() => report(done, &gave_up),
                 next = self.queue.recv(), if under_way.len() < AT_ONCE => {
                     let Some(delivery) = next else { break };
-                    let destination = Arc::clone(&self.destination);
-                    under_way.spawn(async move {
-                        let done = deliver(destination.as_ref(), &delivery.bytes).await;
-                        (delivery.notification, done)
-                    });
+                    under_way.spawn(work(Arc::clone(&self.destination), delivery, end.clone()));
                 }
-                Some(done) = under_way.join_next() => report(done, &gave_up),
             }
         }
         while let Some(done) = under_way.join_next().await {
             report(done, &gave_up);
         }
+        // Only where the end has come something still waits.
+        self.queue.close();
+        while let Some(delivery) = self.queue.recv().await {
+            gave_up(&delivery.notification, ENDED);
+        }
     }
+}
+
+/// Why something is given up that might have been handed on later.
+const ENDED: &str = "the receiver ended";
+
+async fn work<N>(
+    destination: Arc<dyn Destination>,
+    delivery: Delivery<N>,
+    end: DeliveryEnd,
+) -> (N, Result<(), String>) {
+    let done = tokio::select! {
+        done = deliver(destination.as_ref(), &delivery.bytes, &end.last_try) => done,
+        () = end.now.requested() => Err(ENDED.to_owned()),
+    };
+    (delivery.notification, done)
 }
 
 fn report<N>(
@@ -249,151 +282,33 @@ fn report<N>(
 }
 
 /// Tries until it has it, or gives up with the last problem.
-async fn deliver(destination: &dyn Destination, bytes: &[u8]) -> Result<(), String> {
+async fn deliver(
+    destination: &dyn Destination,
+    bytes: &[u8],
+    last_try: &Stop,
+) -> Result<(), String> {
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
+        let is_last = last_try.is_requested();
         let Err(error) = destination.hand_over(bytes.to_vec()).await else {
             return Ok(());
         };
+        let problem = error.problem;
         if error.is_final || attempt == ATTEMPTS {
-            return Err(format!("{} (try {attempt})", error.problem));
+            return Err(format!("{problem} (try {attempt})"));
         }
-        sleep(pause).await;
+        if is_last {
+            return Err(format!("{problem} (try {attempt}), and {ENDED}"));
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = last_try.requested() => {}
+        }
         pause *= 2;
         attempt += 1;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::lock::lock;
-
-    /// Fails so often, and remembers when it was tried.
-    struct Failing {
-        times: usize,
-        is_final: bool,
-        began: Instant,
-        tried: Mutex<Vec<u64>>,
-    }
-
-    impl Destination for Failing {
-        fn hand_over(&self, _: Vec<u8>) -> BoxFuture<'_, Result<(), DeliveryError>> {
-            let mut tried = lock(&self.tried);
-            tried.push(self.began.elapsed().as_secs());
-            let error = DeliveryError {
-                problem: "no".to_owned(),
-                is_final: self.is_final,
-            };
-            let result = if tried.len() > self.times {
-                Ok(())
-            } else {
-                Err(error)
-            };
-            Box::pin(async move { result })
-        }
-    }
-
-    async fn tried(times: usize, is_final: bool) -> (Vec<u64>, Vec<String>) {
-        let destination = Arc::new(Failing {
-            times,
-            is_final,
-            began: Instant::now(),
-            tried: Mutex::default(),
-        });
-        let (given, worker) = deliveries(Arc::clone(&destination) as Arc<dyn Destination>);
-        given.give("one", b"{}".to_vec()).unwrap();
-        drop(given);
-        let given_up = Mutex::new(Vec::new());
-        worker
-            .run(|name: &&str, problem| lock(&given_up).push(format!("{name}: {problem}")))
-            .await;
-        let tried = lock(&destination.tried).clone();
-        (tried, given_up.into_inner().unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_not_taken_is_tried_again_and_given_up_aloud() {
-        assert_eq!(tried(0, false).await, (vec![0], vec![]));
-        assert_eq!(tried(2, false).await, (vec![0, 1, 3], vec![]));
-        let given_up = vec!["one: no (try 5)".to_owned()];
-        assert_eq!(tried(9, false).await, (vec![0, 1, 3, 7, 15], given_up));
-        assert_eq!(
-            tried(9, true).await,
-            (vec![0], vec!["one: no (try 1)".to_owned()])
-        );
-    }
-
-    #[tokio::test]
-    async fn no_more_waits_than_there_is_memory_for() {
-        let (given, _worker) = deliveries(Arc::new(CommandDestination {
-            command: "true".to_owned(),
-            say: silent(),
-        }));
-        let large = || vec![b' '; WAITING_BYTES / 2];
-        assert!(given.give((), large()).is_ok() && given.give((), large()).is_ok());
-        assert!(given.give((), vec![b' ']).is_err());
-    }
-
-    fn silent() -> Say {
-        Arc::new(|_| {})
-    }
-
-    /// Whether a process runs: one that has ended and is waited for by nobody does not.
-    fn runs(process: &str) -> bool {
-        let told = std::fs::read_to_string(format!("/proc/{process}/stat"));
-        let state = told.ok().and_then(|told| {
-            let (_, rest) = told.rsplit_once(") ")?;
-            rest.chars().next()
-        });
-        state.is_some_and(|state| state != 'Z')
-    }
-
-    #[tokio::test]
-    async fn a_command_that_is_given_up_leaves_nothing_behind_that_it_started() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("pid");
-        let (part, whole) = (directory.path().join("part"), file.display());
-        let command = format!(
-            "sleep 600 >&- 2>&- & echo $! >{part}; mv {part} {whole}; wait",
-            part = part.display()
-        );
-        let silent = silent();
-        let mut running = Box::pin(execute(&command, b"{}", &silent));
-        let process = loop {
-            tokio::select! {
-                ended = &mut running => panic!("{ended:?}"),
-                () = sleep(Duration::from_millis(10)) => {}
-            }
-            if let Ok(process) = std::fs::read_to_string(&file) {
-                break process.trim().to_owned();
-            }
-        };
-        assert!(runs(&process));
-        drop(running);
-        let gone = async {
-            while runs(&process) {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_mins(1), gone).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn what_a_command_leaves_behind_at_its_end_is_left() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("pid");
-        let command = format!("sleep 600 >&2 & echo $! >{}", file.display());
-        let silent = silent();
-        assert!(execute(&command, b"{}", &silent).await.unwrap().success());
-        let process = std::fs::read_to_string(&file).unwrap().trim().to_owned();
-        assert!(runs(&process));
-        let killed = Command::new("kill").arg(&process).status().await;
-        assert!(killed.unwrap().success());
-    }
-}
+mod tests;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kube::ResourceExt as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::api::RecordingCallbackSpec;
+use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
-use crate::command::readable;
+use crate::command::readable::ReadObjects;
 use crate::live::notification::Notification;
 
 /// For so long what was read counts.
@@ -43,20 +44,33 @@ struct ReadPlaces {
 
 /// Where an object's callback is.
 struct DeclaredPlace {
+    /// Empty where it is not known.
     domain: String,
+    /// So, too.
     app: String,
+    /// Whose it is.
+    name: String,
 }
 
 impl DeclaredPlace {
-    fn new(spec: &RecordingCallbackSpec) -> Self {
+    fn new(object: &RecordingCallback) -> Self {
+        let namespace = object.namespace().unwrap_or_default();
         Self {
-            domain: spec.publish_domain.clone(),
-            app: spec.app.clone(),
+            domain: object.spec.publish_domain.clone(),
+            app: object.spec.app.clone(),
+            name: format!("{namespace}/{}", object.name_any()),
         }
     }
 
+    fn is_known(&self) -> bool {
+        !self.domain.is_empty() && !self.app.is_empty()
+    }
+
+    /// Whether it is about these. What is not known of it may be anything.
     fn covers(&self, domain: &str, app: &str) -> bool {
-        self.domain.eq_ignore_ascii_case(domain) && (self.app == "*" || self.app == app)
+        let is_domain = self.domain.is_empty() || self.domain.eq_ignore_ascii_case(domain);
+        let is_app = self.app.is_empty() || self.app == "*" || self.app == app;
+        is_domain && is_app
     }
 }
 
@@ -80,7 +94,7 @@ impl ComparedObjects {
         let mut read = self.read.lock().await;
         let is_known = |read: &ReadPlaces| {
             let mut places = read.places.iter().flatten();
-            places.any(|place| place.covers(&domain, &app))
+            places.any(|place| place.is_known() && place.covers(&domain, &app))
         };
         let limit = if is_known(&read) { KEPT } else { LOOKED_AGAIN };
         let age = read.tried.map(|tried| tried.elapsed());
@@ -88,13 +102,19 @@ impl ComparedObjects {
             read.places = self.places().await;
             read.tried = Some(Instant::now());
         }
-        match &read.places {
-            _ if is_known(&read) => Comparison::Known,
-            Ok(_) => Comparison::Unknown(format!(
+        if is_known(&read) {
+            return Comparison::Known;
+        }
+        let places = match &read.places {
+            Ok(places) => places,
+            Err(problem) => return Comparison::NotCompared(problem.clone()),
+        };
+        match places.iter().find(|place| place.covers(&domain, &app)) {
+            Some(place) => Comparison::NotCompared(format!("{} can't be read", place.name)),
+            None => Comparison::Unknown(format!(
                 "no RecordingCallback of {} is about {domain} {app}",
                 self.scope()
             )),
-            Err(problem) => Comparison::NotCompared(problem.clone()),
         }
     }
 
@@ -105,11 +125,8 @@ impl ComparedObjects {
             Ok(Err(error)) => return Err(error.to_string()),
             Err(_) => return Err("the API server did not answer in 5 s".to_owned()),
         };
-        let (objects, _) = readable(objects);
-        let places = objects
-            .iter()
-            .map(|object| DeclaredPlace::new(&object.spec));
-        Ok(places.collect())
+        let objects = ReadObjects::of(objects);
+        Ok(objects.all().map(DeclaredPlace::new).collect())
     }
 
     fn scope(&self) -> String {
@@ -117,5 +134,50 @@ impl ComparedObjects {
             Some(namespace) => format!("the namespace {namespace}"),
             None => "the cluster".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tower::BoxError;
+
+    use super::*;
+
+    async fn compared(objects: &Value, domain: &str, app: &str) -> Comparison {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": objects });
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let body = Body::from(list.to_string().into_bytes());
+            std::future::ready(Ok::<_, BoxError>(Response::new(body)))
+        });
+        let client = kube::Client::new(service, "default");
+        let said = json!({ "event_type": "RECORD_OVER", "publish_domain": domain, "app": app });
+        let notification = Notification::parse(said.to_string().as_bytes()).unwrap();
+        ComparedObjects::new(client, None)
+            .compare(&notification)
+            .await
+    }
+
+    #[tokio::test]
+    async fn an_object_that_can_not_be_read_stands_for_its_place_or_may_do_so() {
+        let object = |name: &str, domain: Value, app: Value| {
+            json!({
+                "metadata": { "name": name, "namespace": "media" },
+                "spec": { "publishDomain": domain, "app": app }, "status": { "failures": "many" },
+            })
+        };
+        let mut objects = vec![object("broken", json!("push.example.com"), json!("live"))];
+        let known = compared(&json!(objects), "push.example.com", "live").await;
+        assert_eq!(known, Comparison::Known);
+        let unknown = compared(&json!(objects), "push.example.com", "other").await;
+        assert!(matches!(unknown, Comparison::Unknown(_)), "{unknown:?}");
+        objects.push(object("dark", json!("push.example.com"), json!(5)));
+        let dark = Comparison::NotCompared("media/dark can't be read".to_owned());
+        let told = compared(&json!(objects), "push.example.com", "other").await;
+        assert_eq!(told, dark);
+        let unknown = compared(&json!(objects), "other.example.com", "other").await;
+        assert!(matches!(unknown, Comparison::Unknown(_)), "{unknown:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! Manifests in, objects or sentences out.
 
+use serde_json::json;
+
 use super::*;
 
 const HEAD: &str = "apiVersion: live.huaweicloud.com/v1alpha1\nkind: RecordingCallback\n";
@@ -102,6 +104,106 @@ fn what_is_wrong_is_told_with_file_document_and_line() {
         let told = read_text(text, named).problems;
         assert!(told.iter().any(|told| told.contains(words)), "{told:?}");
     }
+}
+
+#[test]
+fn what_would_leave_its_place_in_an_address_is_told_with_its_place() {
+    let ours = |version: &str, name: &str, namespace: &str| {
+        json!({ "apiVersion": version, "kind": "RecordingCallback", "metadata": { "name": name, "namespace": namespace } })
+            .to_string()
+    };
+    let version = "live.huaweicloud.com/v1alpha1";
+    let hostile = format!("{version}/namespaces/media/recordingcallbacks/push#");
+    for (text, words) in [
+        (
+            ours(&hostile, "push", "media"),
+            "names no version; did you mean live.huaweicloud.com/v1alpha1?",
+        ),
+        (
+            ours("live.huaweicloud.com", "push", "media"),
+            "names no version",
+        ),
+        (
+            ours(version, "push#", "media"),
+            r#"metadata.name: "push#" is not a name"#,
+        ),
+        (
+            ours(version, "../../secrets/x?a=b#", "media"),
+            "metadata.name: ",
+        ),
+        (
+            ours(version, "push", "media/recordingcallbacks#"),
+            "metadata.namespace: ",
+        ),
+        (ours(version, "push", ".."), "metadata.namespace: "),
+    ] {
+        let read = read_text(&text, None);
+        assert!(read.ours.is_empty(), "{text}");
+        let told = &read.problems[0];
+        assert!(
+            told.starts_with("callbacks.yaml: document 1, line 1: ") && told.contains(words),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_kind_that_is_nearly_ours_is_no_other_kind() {
+    let manifest = |version: &str, kind: &str| {
+        json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "push" } }).to_string()
+    };
+    for (version, kind) in [
+        ("live.huawei.com/v1alpha1", "RecordingCallback"),
+        ("live.huaweicloud.com/v1alpha1", "recordingcallback"),
+        ("live.huaweicloud.com/v1alpha1", "Callback"),
+        ("live.huawei.com/v1alpha1", "Recordingcallback"),
+        ("v1alpha1", "RecordingCallback"),
+    ] {
+        let read = read_text(&manifest(version, kind), None);
+        assert_eq!(
+            (read.ours.len(), read.others.len()),
+            (0, 0),
+            "{version} {kind}"
+        );
+        let meant = "did you mean RecordingCallback in live.huaweicloud.com/v1alpha1?";
+        let told = &read.problems[0];
+        assert!(
+            told.starts_with("callbacks.yaml: document 1") && told.ends_with(meant),
+            "{told}"
+        );
+    }
+    for (version, kind) in [
+        ("v1", "ReplicationController"),
+        ("v1", "ResourceQuota"),
+        ("live.example.com/v1", "Stream"),
+        ("cloud.example.com/v1", "RecordingCallback"),
+    ] {
+        let read = read_text(&manifest(version, kind), None);
+        assert_eq!(
+            (read.problems.len(), read.others.len()),
+            (0, 1),
+            "{version} {kind}"
+        );
+    }
+}
+
+#[test]
+fn each_of_several_values_in_a_file_has_its_own_lines() {
+    let one = |name: &str| {
+        format!(
+            "{{\n  \"apiVersion\": \"live.huaweicloud.com/v1alpha1\", \"kind\": \"RecordingCallback\",\n  \"metadata\": {{\"name\": \"{name}\"}},\n  \"spec\": {{\n    \"sined\": 1\n  }}\n}}\n"
+        )
+    };
+    let read = read_text(&format!("{}{}", one("a"), one("b")), None);
+    let said = r#"unknown field "spec.sined""#;
+    for (manifest, line) in read.ours.iter().zip([5, 12]) {
+        let told = manifest.unknown_fields(said).unwrap();
+        assert!(
+            told.ends_with(&format!("callbacks.yaml line {line}")),
+            "{told}"
+        );
+    }
+    assert_eq!(read.ours.len(), 2);
 }
 
 #[test]
