@@ -23,6 +23,7 @@ mod object;
 mod oracles;
 mod outage;
 mod overtaken;
+mod pages;
 mod patience;
 mod refused;
 mod rewrites;
