@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
@@ -21,7 +21,7 @@ use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
 use crate::plan::step::{Look, Requeue};
-use crate::terms::failure::Failure;
+use crate::terms::failure::{Failure, Operation};
 use crate::terms::target::Target;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
@@ -62,7 +62,11 @@ impl Interpreter for Reconciliation<'_> {
     }
 
     async fn remove_finalizer(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
-        self.let_go(None).await.map(|_| Some(RoundEnd::Again))
+        let end = self.let_go(None).await?;
+        Ok(Some(match end {
+            RoundEnd::OnChange => RoundEnd::Again,
+            RoundEnd::Again | RoundEnd::After(_) => end,
+        }))
     }
 
     async fn create(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
@@ -129,10 +133,15 @@ impl Reconciliation<'_> {
         let protected = objects.protect(&self.object, &version, record.as_deref());
         match protected.await {
             Ok(object) => self.remember(object),
-            Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.reread_after_conflict(&version, error).await?;
+            Err(error) => {
+                if let Some(why) = self.refusal(&version, error).await? {
+                    let operation = self
+                        .facts
+                        .id()
+                        .map_or(Operation::Create, |_| Operation::Update);
+                    return self.tell_unrecorded(operation, why).await;
+                }
             }
-            Err(error) => return Err(error),
         }
         Ok(RoundEnd::Again)
     }
@@ -175,10 +184,10 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.restore_metadata().await?;
+            let end = self.restore_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
-                return Ok(RoundEnd::Again);
+                return Ok(end);
             }
         }
         let status = outcome::after_adoption(&self.facts, &desired, &row);
