@@ -96,7 +96,8 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let made = memories.with(uid, |memory| memory.made.clone());
+                let earlier = || memories.with(uid, |memory| memory.made.clone());
+                let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,

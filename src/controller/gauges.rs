@@ -1,4 +1,5 @@
-//! Gauges that are counted from what there is, not from what happened. Asks nobody.
+//! Gauges that are counted from what there is, not from what happened; and what is remembered of objects that are not there is forgotten.
+//! Asks nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
             *counts.entry(reason).or_default() += 1;
         }
         context.metrics.set_resources(&counts);
+        context.memories.keep(|uid| context.index.has(uid));
         context.accesses.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }
