@@ -14,6 +14,7 @@ mod crowd;
 mod forced;
 mod frugal;
 mod ghosts;
+mod gone;
 mod half_done;
 mod keys;
 mod left;

@@ -1,6 +1,6 @@
 //! Whose objects are swept together, and when. Calls no more of the cloud than IAM.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
@@ -58,6 +58,21 @@ pub(super) fn groups(
         group.served.extend(served);
     }
     groups
+}
+
+/// The projects in which objects are compared, by region and id: where those call who served them last, or else where their callbacks are.
+pub(super) fn projects(context: &Context, stores: &[ObjectStore]) -> BTreeSet<(String, String)> {
+    let objects = stores.iter().flat_map(ObjectStore::state);
+    let compared = objects.filter(|object| is_compared(object));
+    let project = |object: Arc<RecordingCallback>| {
+        if let Some(account) = context.memories.account(&parse::uid(&object)) {
+            let target = account.target();
+            return Some((target.region.clone(), target.project_id.clone()));
+        }
+        let home = object.status.as_ref()?.target.as_ref()?;
+        Some((home.region.clone(), home.project_id.clone()))
+    };
+    compared.filter_map(project).collect()
 }
 
 /// Settled objects, and those that only look.
