@@ -175,12 +175,12 @@ impl Reconciliation<'_> {
                 return Ok(None);
             }
         }
-        let Some(object) = self
-            .context
-            .objects
-            .get(&meta.namespace, &meta.name)
-            .await?
-        else {
+        let objects = &self.context.objects;
+        let read = objects.get(&meta.namespace, &meta.name).await;
+        if read.is_err() {
+            self.give_back();
+        }
+        let Some(object) = read? else {
             return Ok(None);
         };
         let fresh = parse::object(&object);

@@ -30,9 +30,12 @@ const REFUSALS: [CallFate; 4] = [
 /// Every patch of metadata ends so.
 fn refuses(script: &Script, refusal: &CallFate) {
     let refusal = refusal.clone();
-    script.server(move |call| match call.verb {
-        Verb::Patch => refusal.clone(),
-        _ => CallFate::Served,
+    script.server(move |call| {
+        if call.verb == Verb::Patch {
+            refusal.clone()
+        } else {
+            CallFate::Served
+        }
     });
 }
 
@@ -203,12 +206,12 @@ async fn a_create_that_is_not_sent_uses_up_no_call() {
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
     // It passes, so it is tried again every 5 s.
-    script.server(move |call| match call.verb {
-        Verb::Patch => {
-            counted.fetch_add(1, Ordering::SeqCst);
-            CallFate::Refused(500, "InternalError")
+    script.server(move |call| {
+        if call.verb != Verb::Patch {
+            return CallFate::Served;
         }
-        _ => CallFate::Served,
+        counted.fetch_add(1, Ordering::SeqCst);
+        CallFate::Refused(500, "InternalError")
     });
     world.start();
     world.apply("push", &spec("push"));
@@ -219,4 +222,33 @@ async fn a_create_that_is_not_sent_uses_up_no_call() {
     script.ends();
     let soon = Duration::from_secs(10);
     assert!(world.until(soon, is_held).await, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_not_sent_uses_up_no_call() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    script.server(|call| {
+        if call.verb == Verb::Get {
+            CallFate::Refused(500, "InternalError")
+        } else {
+            CallFate::Served
+        }
+    });
+    let url = "https://hooks.example.com/other";
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+    world.pass(QUARTER).await;
+    assert_eq!(count(&world, &Method::PUT), 0, "{}", world.story.whole());
+    let history = world.server.history();
+    let exhausted = history.iter().filter(|(_, _, object)| {
+        ready(object)["message"]
+            .to_string()
+            .contains("120 in an hour")
+    });
+    assert_eq!(exhausted.count(), 0, "{}", world.story.whole());
+    script.ends();
+    let is_sent = |world: &ControllerWorld| count(world, &Method::PUT) == 1 && is_held(world);
+    let soon = Duration::from_secs(10);
+    assert!(world.until(soon, is_sent).await, "{}", world.story.whole());
 }
