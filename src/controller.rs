@@ -19,6 +19,7 @@ mod index_updater;
 mod inputs;
 mod leftover;
 mod memory;
+mod metadata;
 mod place_locks;
 mod questions;
 mod reach;

@@ -2,7 +2,7 @@
 //!
 //! No label is per object: their number must not grow with the number of objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -231,21 +231,26 @@ impl Metrics {
         self.drift_repaired.inc();
     }
 
-    /// A project was swept whole just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
+    /// What objects name of a project was listed just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
     pub fn inventory(&self, region: &str, project: &str, unmanaged: Option<usize>) {
         let labels = project_labels(region, project);
         if let Some(count) = unmanaged {
             let gauge = self.unmanaged.get_or_create(&labels);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        } else {
+            self.unmanaged.remove(&labels);
         }
         self.inventory.now(labels);
     }
 
-    /// No object lies in this project any more.
-    pub fn forget_inventory(&self, region: &str, project: &str) {
-        let labels = project_labels(region, project);
-        self.unmanaged.remove(&labels);
-        self.inventory.forget(&labels);
+    /// Objects are compared in these projects, told by region and id, and no others.
+    pub fn keep_inventories(&self, projects: &BTreeSet<(String, String)>) {
+        let is_kept = |[(_, region), (_, project)]: &NameLabels<2>| {
+            projects.contains(&(region.clone(), project.clone()))
+        };
+        for labels in self.inventory.keep(is_kept) {
+            self.unmanaged.remove(&labels);
+        }
     }
 
     /// How many accounts are in use, by how their newest sweep went.

@@ -57,6 +57,23 @@ pub async fn call<T>(
     call_within(CALL_LIMIT, op, future).await
 }
 
+/// `call` for what may not be there. The client's own way takes any page with the status 404 for the API server's word.
+pub async fn call_opt<T>(
+    op: impl Into<Cow<'static, str>>,
+    future: impl Future<Output = kube::Result<T>>,
+) -> Result<Option<T>, ClusterError> {
+    if_there(call(op, future).await)
+}
+
+/// What was asked for by name, if it is there.
+pub fn if_there<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// `call` with another bound.
 pub async fn call_within<T>(
     bound: Duration,

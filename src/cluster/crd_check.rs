@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::client::call;
+use super::client::call_opt;
 use super::error::ClusterError;
 use super::outline::{Outline, Unread};
 use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
@@ -128,7 +128,7 @@ impl CrdCheck {
         let Some(api) = &self.api else {
             return CrdState::Usable;
         };
-        let state = match call("read the CRD", api.get_opt(CRD_NAME)).await {
+        let state = match call_opt("read the CRD", api.get(CRD_NAME)).await {
             Ok(Some(crd)) => judge(&crd),
             Ok(None) => CrdState::Missing,
             Err(error) => CrdState::Unreadable(error),

@@ -15,6 +15,18 @@ const LONGEST_TEXT: usize = 512;
 /// How an API server says that it does not know a resource, where it says it as a Kubernetes API.
 const UNKNOWN_RESOURCE: &str = "could not find the requested resource";
 
+/// What is asked for by name, as the API server calls it where it says that there is none of that name.
+const ASKED_FOR: [&str; 5] = [
+    "recordingcallbacks",
+    "customresourcedefinitions",
+    "secrets",
+    "leases",
+    "namespaces",
+];
+
+/// How an API server tells that an admission webhook refused, and that it could not ask one that it has to.
+const OF_A_WEBHOOK: [&str; 2] = ["admission webhook ", "failed calling webhook "];
+
 /// What the client gives for the reason of an answer that is no Status.
 const UNPARSED: &str = "Failed to parse error data";
 
@@ -75,9 +87,10 @@ impl ClusterError {
         matches!(self.cause, ErrorCause::Timeout(_))
     }
 
-    /// The object (or, for a create, its namespace) does not exist.
+    /// The API server says that the object does not exist. A page of what stands before it, and an API server that does not know the
+    /// resource, or not yet, say nothing of any object.
     pub fn is_not_found(&self) -> bool {
-        self.status().is_some_and(kube::core::Status::is_not_found)
+        self.status().is_some_and(is_of_a_missing_object)
     }
 
     /// The object is no longer at the version that the write was based on.
@@ -100,6 +113,15 @@ impl ClusterError {
     /// tells them apart.
     pub fn is_invalid(&self) -> bool {
         self.status().is_some_and(kube::core::Status::is_invalid)
+    }
+
+    /// This very call is refused, and will be as long as somebody has it so: a policy, a webhook, a limit, a right that is not granted. Who
+    /// is to log in, comes too often or was overtaken is refused otherwise.
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_some_and(|status| {
+            let passes = matches!(status.code, 401 | 404 | 408 | 409 | 429);
+            is_of_a_webhook(status) || (matches!(status.code, 400..500) && !passes)
+        })
     }
 
     /// Whether the refusal lists causes. A schema error does; a failed `test` of a JSON patch does not.
@@ -211,6 +233,24 @@ pub(super) fn told(error: &kube::Error) -> String {
 fn is_of_the_login(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut errors = std::iter::successors(Some(error), |error| error.source());
     errors.any(<dyn std::error::Error>::is::<PluginError>)
+}
+
+/// Whether the API server, and nobody else, says that there is no such object.
+fn is_of_a_missing_object(status: &kube::core::Status) -> bool {
+    let details = status.details.as_ref();
+    let kind = details.map_or("", |details| details.kind.as_str());
+    status.code == 404
+        && status.reason == "NotFound"
+        && !status.message.contains(UNKNOWN_RESOURCE)
+        && !is_of_a_webhook(status)
+        && (kind.is_empty() || ASKED_FOR.contains(&kind))
+}
+
+/// Whether what stands for the API server's answer is that of an admission webhook.
+fn is_of_a_webhook(status: &kube::core::Status) -> bool {
+    OF_A_WEBHOOK
+        .iter()
+        .any(|words| status.message.contains(words))
 }
 
 /// Whether a refusal is that of a namespace that is being deleted.

@@ -2,11 +2,13 @@
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::client::call;
+use super::client::{call, if_there};
+use super::crd_check::CRD_NAME;
 use super::error::ClusterError;
 use super::stored::{MOST_FINALIZERS, StoredObject};
 use crate::api::status::Status;
@@ -54,7 +56,8 @@ impl ObjectClient {
         name: &str,
     ) -> Result<Option<RecordingCallback>, ClusterError> {
         let op = "read the RecordingCallback";
-        let found = call(op, self.api(namespace).get_opt(name)).await?;
+        let answer = call(op, self.api(namespace).get(name)).await;
+        let found = if_there(self.gone_with_crd(answer).await)?;
         found.map(|stored| readable(op, stored)).transpose()
     }
 
@@ -109,8 +112,8 @@ impl ObjectClient {
         } else {
             // Not all were kept: where ours stands is asked. The version is the same, else the patch is refused.
             let (api, name) = self.addressed(object);
-            let found = call("read the finalizers", api.get_metadata(&name)).await?;
-            without_finalizer(&found.metadata)
+            let answer = call("read the finalizers", api.get_metadata(&name)).await;
+            without_finalizer(&self.gone_with_crd(answer).await?.metadata)
         };
         let Some(removal) = removal else {
             return Ok(());
@@ -161,8 +164,8 @@ impl ObjectClient {
     ) -> Result<RecordingCallback, ClusterError> {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
-        let patched = call(op, api.patch(&name, &params(), &patch)).await?;
-        readable(op, patched)
+        let answer = call(op, api.patch(&name, &params(), &patch)).await;
+        readable(op, self.gone_with_crd(answer).await?)
     }
 
     async fn patch_status(
@@ -173,8 +176,22 @@ impl ObjectClient {
         let (api, name) = self.addressed(object);
         let patch = Patch::Json::<()>(json_patch::Patch(operations));
         let op = "write the status";
-        let patched = call(op, api.patch_status(&name, &params(), &patch)).await?;
-        readable(op, patched)
+        let answer = call(op, api.patch_status(&name, &params(), &patch)).await;
+        readable(op, self.gone_with_crd(answer).await?)
+    }
+
+    /// An answer that the resource is unknown says nothing of an object: it may be a page of what stands before the API server, or of
+    /// one that has only just started. Where the CRD is not there, its objects are not either, and that is the answer then.
+    async fn gone_with_crd<T>(&self, answer: Result<T, ClusterError>) -> Result<T, ClusterError> {
+        let error = match answer {
+            Err(error) if error.is_unserved() => error,
+            answer => return answer,
+        };
+        let crds = Api::<CustomResourceDefinition>::all(self.client.clone());
+        match call("read the CRD", crds.get_metadata(CRD_NAME)).await {
+            Err(missing) if missing.is_not_found() => Err(missing),
+            Ok(_) | Err(_) => Err(error),
+        }
     }
 
     fn addressed(&self, object: &RecordingCallback) -> (Api<StoredObject>, String) {

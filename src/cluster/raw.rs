@@ -5,7 +5,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
-use super::client::{call, call_within};
+use super::client::{call, call_opt, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use super::object::{ObjectVersion, guarded, is_stale, params, without_finalizer};
@@ -56,12 +56,7 @@ impl RawObjects {
         name: &str,
     ) -> Result<Option<DynamicObject>, ClusterError> {
         let api = self.api(Some(namespace));
-        match call("read the RecordingCallback", api.get(&segment(name))).await {
-            Ok(object) => Ok(Some(object)),
-            // Where there is no CRD, that an object is not there would be true and mislead.
-            Err(error) if error.is_not_found() && !error.is_unserved() => Ok(None),
-            Err(error) => Err(error),
-        }
+        call_opt("read the RecordingCallback", api.get(&segment(name))).await
     }
 
     /// The objects of a namespace, or of every one.
@@ -100,7 +95,7 @@ impl RawObjects {
                 Err(error) => return Err(error),
             }
             attempt += 1;
-            match call("read the RecordingCallback", api.get_opt(&name)).await? {
+            match call_opt("read the RecordingCallback", api.get(&name)).await? {
                 Some(now) if now.uid() == object.uid() => *object = now,
                 _ => return Ok(ReleaseResult::Gone),
             }

@@ -13,7 +13,7 @@ use kube::{Client, Resource as _};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::client::call;
+use super::client::call_opt;
 use super::error::ClusterError;
 use super::path::segment;
 
@@ -112,11 +112,8 @@ impl SecretClient {
         name: &str,
         keys: &Keys,
     ) -> Result<Option<Values>, ClusterError> {
-        match call("read the Secret", self.wanted(namespace, name, keys)).await {
-            Ok(data) => Ok(Some(Values::of(data, keys))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let data = call_opt("read the Secret", self.wanted(namespace, name, keys)).await?;
+        Ok(data.map(|data| Values::of(data, keys)))
     }
 
     /// What a Secret has at these keys.

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use super::client::{call, call_within};
+use super::client::{call_opt, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use super::stored::StoredObject;
@@ -140,8 +140,8 @@ impl Watched {
         }
         loop {
             if lock(&self.seen).is_empty() {
-                let found = self.namespaces.get_metadata_opt(&self.namespace);
-                match call("read the namespace", found).await {
+                let found = self.namespaces.get_metadata(&self.namespace);
+                match call_opt("read the namespace", found).await {
                     Ok(found) => tell(found.is_some()),
                     // Who may not read it can't tell.
                     Err(error) => debug!(namespace = self.namespace, "not looked for: {error}"),

@@ -2,6 +2,7 @@
 //! share. Also recalls what statuses tell of refused credentials, and sets the gauges of quotas. Calls no more of the cloud than IAM.
 
 mod found;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -342,23 +343,27 @@ impl AccountRegistry {
         // One that was made up is none: each word in it would be a series.
         let accounts = accounts.into_iter();
         let in_use = accounts.filter(|account| seen.contains(account.identity_account().key()));
-        let mut present = BTreeSet::new();
+        let mut limits = Vec::new();
         let mut furthest = 0.0_f64;
         for account in in_use {
             let (target, identity) = (
                 account.target(),
                 account.identity_account().identity().label().to_owned(),
             );
-            metrics.set_quota_limit(&target.region, &identity, account.bucket().limit());
             let offset = self.clock.offset(&target.endpoint).as_secs_f64();
             furthest = if offset.abs() > furthest.abs() {
                 offset
             } else {
                 furthest
             };
-            present.insert((target.region.clone(), identity));
+            limits.push(((target.region.clone(), identity), account.bucket().limit()));
         }
         metrics.set_clock_offset(furthest);
+        let limits = limits::least(limits);
+        for ((region, identity), limit) in &limits {
+            metrics.set_quota_limit(region, identity, *limit);
+        }
+        let present: BTreeSet<_> = limits.into_keys().collect();
         let before = std::mem::replace(&mut *lock(&self.told), present.clone());
         for (region, identity) in before.difference(&present) {
             metrics.forget_quota_limit(region, identity);

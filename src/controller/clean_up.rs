@@ -157,8 +157,9 @@ impl Leftover {
             Ok(account) => account,
             Err(problem) => return AttemptEnd::Problem(problem),
         };
-        let namespace = parse::object(&self.object).namespace;
-        let turn = WorkerSlot::take(&context.workers, &namespace).await;
+        let meta = parse::object(&self.object);
+        context.memories.with(&meta.uid, |it| it.clearing = true);
+        let turn = WorkerSlot::take(&context.workers, &meta.namespace).await;
         let mut run = Reconciliation::new(context, Arc::clone(&self.object), turn);
         self.assume(&mut run.facts, &account, deleted);
         run.account = Some(Arc::clone(&account));

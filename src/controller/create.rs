@@ -17,7 +17,7 @@ use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{
     ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
 };
@@ -39,6 +39,8 @@ use crate::plan::step::open_record::FIRST_LOOK;
 use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
+/// The API server accepted the record and does not hold it.
+const NOT_KEPT: &str = "an admission webhook takes the record of the create off the object";
 /// For so long a doubtful date holds up no second create.
 const DOUBTS: Duration = Duration::from_mins(1);
 
@@ -92,7 +94,8 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let made = self.memory(|memory| memory.made.clone());
+                let earlier = || self.memory(|memory| memory.made.clone());
+                let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
                     status,
@@ -181,7 +184,8 @@ impl Reconciliation<'_> {
                 self.remember(object);
                 // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
                 let Some(proof) = proof else {
-                    self.write_failure(&record_not_kept()).await?;
+                    self.give_back();
+                    self.tell_unrecorded(Operation::Create, NOT_KEPT).await?;
                     return Ok(None);
                 };
                 self.facts.record = Some(record.clone());
@@ -195,11 +199,16 @@ impl Reconciliation<'_> {
                 });
                 Ok(Some((record, attempt, proof)))
             }
-            Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.reread_after_conflict(&version, error).await?;
+            Err(error) => {
+                let refusal = self.refusal(&version, error).await;
+                if !matches!(refusal, Ok(None)) {
+                    self.give_back();
+                }
+                if let Some(why) = refusal? {
+                    self.tell_unrecorded(Operation::Create, why).await?;
+                }
                 Ok(None)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -339,12 +348,6 @@ impl Reconciliation<'_> {
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
-}
-
-/// The API server accepted the record and does not hold it.
-fn record_not_kept() -> Failure {
-    let message = "an admission webhook takes the record of the create off the object";
-    Failure::new(Operation::Create, Class::NotSent, message)
 }
 
 /// Another process may lead by now: nothing was handed over.

@@ -1,4 +1,5 @@
-//! Gauges that are counted anew from what the stores and the accounts hold, not kept up by events. Calls nobody.
+//! Gauges that are counted anew from what the stores and the accounts hold, not kept up by events; and what is remembered of objects that
+//! are not there is forgotten. Calls nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
             *counts.entry(reason).or_default() += 1;
         }
         context.metrics.set_resources(&counts);
+        context.memories.keep(|uid| context.index.has(uid));
         context.accesses.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }

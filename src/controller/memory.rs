@@ -42,6 +42,8 @@ pub(super) struct ObjectMemory {
     pub(super) record: Option<Box<Record>>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
+    /// What the object left is being cleared away.
+    pub(super) clearing: bool,
     /// This process has let the object go.
     pub(super) released: bool,
     /// This process has made a create for the object. A record that it has not written itself may have been made up.
@@ -116,6 +118,19 @@ impl Memories {
     /// Forgets an object that is gone or no longer ours to serve.
     pub(super) fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+    }
+
+    /// Forgets the objects that are not there, save those that are cleared away after: what comes late of one that has gone (an answer,
+    /// a sweep) would be kept for ever.
+    pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
+        self.lock()
+            .retain(|uid, memory| memory.clearing || is_there(uid));
+    }
+
+    /// How many objects are remembered.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on.

@@ -59,6 +59,8 @@ pub(super) struct Reconciliation<'a> {
     pub(super) is_interrupted: bool,
     /// A change was sent, or a status written.
     pub(super) has_acted: bool,
+    /// The id of what its create made: by the time that this is asked the object may be gone and forgotten.
+    pub(super) made: Option<String>,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
@@ -113,6 +115,7 @@ impl<'a> Reconciliation<'a> {
             again: None,
             is_interrupted: false,
             has_acted: false,
+            made: None,
             started: Instant::now(),
             changed,
         }
@@ -140,7 +143,8 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
-    pub(super) fn note_made(&self, id: &str) {
+    pub(super) fn note_made(&mut self, id: &str) {
+        self.made = Some(id.to_owned());
         self.memory(|memory| memory.made = Some(id.to_owned()));
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::Tone;
-use crate::cluster::object::{ObjectVersion, is_stale};
+use crate::cluster::object::ObjectVersion;
 use crate::controller::memory::ToldOwner;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::status_writer::record_annotation;
@@ -22,6 +22,7 @@ use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
 use crate::plan::step::{Requeue, Step};
+use crate::terms::failure::Operation;
 use crate::terms::target::Target;
 
 /// When to come back where somebody else's event is waited for that must be on its way.
@@ -50,7 +51,10 @@ impl Interpreter for Reconciliation<'_> {
                 return Ok(None);
             }
             Step::AddFinalizer => self.restore_metadata().await,
-            Step::RemoveFinalizer => self.let_go(None).await.map(|_| RoundEnd::Again),
+            Step::RemoveFinalizer => self.let_go(None).await.map(|end| match end {
+                RoundEnd::OnChange => RoundEnd::Again,
+                RoundEnd::Again | RoundEnd::After(_) => end,
+            }),
             Step::Create => Box::pin(self.make()).await,
             Step::Update { id, drift } => Box::pin(self.change(&id, drift)).await,
             Step::Delete { id } => return self.remove(&id).await,
@@ -79,10 +83,15 @@ impl Reconciliation<'_> {
         let protected = objects.protect(&self.object, &version, record.as_deref());
         match protected.await {
             Ok(object) => self.remember(object),
-            Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.reread_after_conflict(&version, error).await?;
+            Err(error) => {
+                if let Some(why) = self.refusal(&version, error).await? {
+                    let operation = self
+                        .facts
+                        .id()
+                        .map_or(Operation::Create, |_| Operation::Update);
+                    return self.tell_unrecorded(operation, why).await;
+                }
             }
-            Err(error) => return Err(error),
         }
         Ok(RoundEnd::Again)
     }
@@ -125,10 +134,10 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
-            let _ = self.restore_metadata().await?;
+            let end = self.restore_metadata().await?;
             self.facts.object.finalizer = parse::object(&self.object).finalizer;
             if !self.facts.object.finalizer {
-                return Ok(RoundEnd::Again);
+                return Ok(end);
             }
         }
         let status = outcome::after_adoption(&self.facts, &desired, &row);

@@ -32,7 +32,7 @@ use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
-use accounts::{Group, ServedObjects, groups, identify, is_at_home};
+use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
 use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
@@ -45,6 +45,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
     let due = |at| {
         let groups = groups(context, stores, at);
         gauge::count(context, &groups);
+        context.metrics.keep_inventories(&projects(context, stores));
         groups
     };
     rounds(interval, due, |group, pause| {
@@ -132,7 +133,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
                     note_failed_sweep(context, &vec![Arc::clone(object)], refused);
                 }
             }
-            set_inventory_gauges(context, account, &inventory);
+            set_inventory_gauges(context, account, &served, &inventory);
             let missing = compare_rows(context, account, &served, &inventory);
             confirm_missing(context, account, missing, inventory).await;
         }
@@ -140,9 +141,18 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
     }
 }
 
-/// Sets the gauges of the project that was swept.
-fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &Inventory) {
-    if !inventory.complete {
+/// Sets the gauges of the project that was swept, be it only at the domains that objects name: of a large one no more is ever listed.
+fn set_inventory_gauges(
+    context: &Context,
+    account: &SharedAccount,
+    served: &ServedObjects,
+    inventory: &Inventory,
+) {
+    let is_answered = |object: &Arc<KeptObject>| {
+        let place = parse::place(&object.unpack().spec);
+        inventory.covers(place.domain()) || inventory.refusal(place.domain()).is_some()
+    };
+    if !served.iter().all(is_answered) {
         return;
     }
     let unmanaged = inventory
@@ -151,7 +161,7 @@ fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &
         .filter(|row| !context.index.is_held(&row.id))
         .count();
     let target = account.target();
-    let unmanaged = Some(unmanaged).filter(|_| context.serves_all);
+    let unmanaged = Some(unmanaged).filter(|_| context.serves_all && inventory.complete);
     context
         .metrics
         .inventory(&target.region, &target.project_id, unmanaged);

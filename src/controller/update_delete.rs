@@ -178,12 +178,12 @@ impl Reconciliation<'_> {
                 return Ok(None);
             }
         }
-        let Some(object) = self
-            .context
-            .objects
-            .get(&meta.namespace, &meta.name)
-            .await?
-        else {
+        let objects = &self.context.objects;
+        let read = objects.get(&meta.namespace, &meta.name).await;
+        if read.is_err() {
+            self.give_back();
+        }
+        let Some(object) = read? else {
             return Ok(None);
         };
         let fresh = parse::object(&object);
@@ -325,11 +325,13 @@ impl Reconciliation<'_> {
             Err(error) if error.is_not_found() => {}
             Err(error) => {
                 self.note_released(false);
-                if !is_stale(&error) {
-                    return Err(error);
-                }
-                self.reread_after_conflict(&version, error).await?;
-                return Ok(RoundEnd::Again);
+                let Some(why) = self.refusal(&version, error).await? else {
+                    return Ok(RoundEnd::Again);
+                };
+                let now = self.to_cloud_time(Instant::now());
+                let (status, again) = release::after_refused_release(&self.facts, &why, now);
+                let wait = again.duration_since(now).unsigned_abs();
+                return self.end(status, RoundEnd::After(wait)).await;
             }
         }
         if let Some(id) = retained {

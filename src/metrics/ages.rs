@@ -25,8 +25,11 @@ impl<L: Ord> Ages<L> {
         self.map().insert(labels, Instant::now());
     }
 
-    pub(super) fn forget(&self, labels: &L) {
-        self.map().remove(labels);
+    /// Forgets all but these. Gives what it forgot.
+    pub(super) fn keep(&self, is_kept: impl Fn(&L) -> bool) -> Vec<L> {
+        let mut ages = self.map();
+        let forgotten = ages.extract_if(.., |labels, _| !is_kept(labels));
+        forgotten.map(|(labels, _)| labels).collect()
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<L, Instant>> {

@@ -110,7 +110,7 @@ pub(super) const UNMANAGED: MetricRow = gauge(
 pub(super) const INVENTORY_AGE: MetricRow = gauge(
     "inventory_age_seconds",
     &["region", "project"],
-    "Seconds since all callbacks of the project were last listed",
+    "Seconds since the callbacks of the project were last listed; where there are more than 4,000, those at the domains that objects name",
 );
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",

@@ -324,6 +324,20 @@ fn no_files_go_round_in_circles() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// The client's own way takes an answer for the API server's word on an object that says nothing of it.
+#[test]
+fn whether_an_object_is_there_is_judged_in_one_place() {
+    let own_ways = ["get_opt(", "get_metadata_opt(", "Status::is_not_found"];
+    let all = files(&source()).into_iter();
+    let told: Vec<_> = all
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            own_ways.iter().any(|way| text.contains(way))
+        })
+        .collect();
+    assert!(told.is_empty(), "use cluster::client::call_opt: {told:?}");
+}
+
 #[test]
 fn no_file_is_too_long_to_read() {
     let source = files(&source());

@@ -21,6 +21,47 @@ fn refused(code: u16, reason: &str, causes: Vec<StatusCause>) -> ClusterError {
 }
 
 #[test]
+fn only_the_api_server_says_that_an_object_is_not_there() {
+    let said = |reason: &str, kind: &str, message: &str| {
+        let details = StatusDetails {
+            name: "push".into(),
+            group: String::new(),
+            kind: kind.into(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        };
+        let status = Status::failure(message, reason).with_code(404);
+        let status = status.with_details(details).boxed();
+        ClusterError::new("read", kube::Error::Api(status)).is_not_found()
+    };
+    let not_found = "recordingcallbacks.live.huaweicloud.com \"push\" not found";
+    assert!(said("NotFound", "recordingcallbacks", not_found));
+    assert!(said("NotFound", "", not_found), "who leaves details out");
+    for (reason, kind, message) in [
+        (UNPARSED, "", "404 page not found"),
+        ("", "", "no Route matched with those values"),
+        (
+            "NotFound",
+            "",
+            "the server could not find the requested resource",
+        ),
+        (
+            "NotFound",
+            "clusters",
+            "clusters.example.com \"push\" not found",
+        ),
+        (
+            "NotFound",
+            "",
+            "admission webhook \"a.b.c\" denied the request: no such team",
+        ),
+    ] {
+        assert!(!said(reason, kind, message), "{message}");
+    }
+}
+
+#[test]
 fn a_failed_test_of_a_patch_is_not_a_schema_error() {
     let cause = StatusCause {
         reason: "FieldValueInvalid".into(),

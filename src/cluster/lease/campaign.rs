@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::decide::{LeaseAction, View, decide, ours, released};
 use super::{LeadershipPhase, LeadershipState, LeaseObserver, LeaseSettings, OPERATOR_LABEL};
-use crate::cluster::client::{CALL_LIMIT, ClusterAccessError, call_within};
+use crate::cluster::client::{CALL_LIMIT, ClusterAccessError, call_within, if_there};
 use crate::cluster::error::ClusterError;
 use crate::cluster::stamp;
 
@@ -128,8 +128,8 @@ impl Campaign {
 
     async fn look(&mut self) -> Result<(), ClusterError> {
         let op = format!("read the Lease {}", self.settings);
-        let read = self.api.get_opt(&self.settings.name);
-        match call_within(self.call_limit(), op, read).await? {
+        let read = self.api.get(&self.settings.name);
+        match if_there(call_within(self.call_limit(), op, read).await)? {
             Some(lease) => self.saw(lease),
             None => self.known = KnownLease::Absent,
         }

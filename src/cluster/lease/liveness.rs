@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::OPERATOR_LABEL;
 use super::decide::duration;
-use crate::cluster::client::call;
+use crate::cluster::client::{call, call_opt};
 use crate::cluster::error::ClusterError;
 
 /// How long a Lease holds that does not say it.
@@ -88,10 +88,7 @@ async fn leases(client: &Client, wanted: WantedLeases<'_>) -> Result<Vec<Lease>,
     } = wanted
     {
         let api: Api<Lease> = Api::namespaced(client.clone(), namespace);
-        let read = call(
-            format!("read the Lease {namespace}/{name}"),
-            api.get_opt(name),
-        );
+        let read = call_opt(format!("read the Lease {namespace}/{name}"), api.get(name));
         return Ok(read.await?.into_iter().collect());
     }
     let api: Api<Lease> = match wanted.namespace {
@@ -144,7 +141,7 @@ async fn judged(
     loop {
         let begun = Instant::now();
         let op = format!("read the Lease {}/{}", holder.namespace, holder.name);
-        let now = call(op, api.get_opt(&holder.name)).await?;
+        let now = call_opt(op, api.get(&holder.name)).await?;
         let now = now.map(|lease| lease.spec.unwrap_or_default());
         match verdict(&first, now.as_ref(), begun >= end) {
             HolderVerdict::Nobody => return Ok(None),

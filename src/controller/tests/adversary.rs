@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::chance::SeededChance;
 use super::lies::Lie;
+use super::pages::UNKNOWING;
 use super::trouble::{CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, Verb};
 
 /// So many calls in one course are made by no program that waits between them.
@@ -247,6 +248,7 @@ fn fate(chance: &mut SeededChance, verb: Verb) -> CallFate {
         3 if verb.writes() => CallFate::Refused(409, "Conflict"),
         4 if verb.writes() => CallFate::Refused(422, "Invalid"),
         5 if verb.writes() => CallFate::Refused(422, "Schema"),
+        6 if chance.one_in(2) => CallFate::Refused(404, chance.pick::<&str>(&UNKNOWING)),
         6 => CallFate::Refused(403, "Forbidden"),
         7 if !is_stream => CallFate::Silent { carried_out },
         8 => CallFate::Late(Duration::from_secs(1 + chance.below(8))),

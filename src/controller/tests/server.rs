@@ -3,6 +3,7 @@
 //! The house rule is real parts. This one is an exception for the sake of virtual time: no real API server keeps it. It knows no
 //! schema and no rights; that both servers agree on what a write does is shown by `tests/operator`, which runs the same controller.
 
+mod definition;
 mod store;
 mod watching;
 
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::BoxError;
 
-use self::store::{MemoryStore, NOT_FOUND, ObjectPart};
+use self::store::{MemoryStore, NOT_FOUND, ObjectPart, PAGE};
 pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, Telling};
 use super::life::Life;
 use super::story::EventStory;
@@ -196,14 +197,16 @@ impl MemoryApiServer {
         is_partial: bool,
     ) -> Result<ApiAnswer, StoreRefusal> {
         let key = &address.key;
+        let has_resource = self.lock().definition != StoredCrd::Gone;
         let value = match address.verb {
+            verb if verb.is_of_the_resource() && !has_resource => return Err(PAGE),
             Verb::Watch => return Ok(watching::answer(self, life, address.query)),
             Verb::List => self.list(&key.0, is_partial),
             Verb::Get => self.lock().get(key).cloned().ok_or(NOT_FOUND)?,
             Verb::Patch => self.patch(key, ObjectPart::Main, body)?,
             Verb::PatchStatus => self.patch(key, ObjectPart::Status, body)?,
             Verb::ReadSecret => self.read_secret(key)?,
-            Verb::ReadDefinition => definition(self.lock().definition),
+            Verb::ReadDefinition => definition::answer(self.lock().definition).ok_or(NOT_FOUND)?,
             Verb::Publish => {
                 json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "event"}})
             }
@@ -356,31 +359,20 @@ fn told(part: ObjectPart, key: &StoreKey, object: &Value) -> String {
     )
 }
 
-/// Only what the controller reads of it.
-fn definition(state: StoredCrd) -> Value {
-    use crate::api::{SCHEMA_VERSION, SCHEMA_VERSION_ANNOTATION};
-    let mut definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": crate::cluster::crd_check::CRD_NAME,
-            "annotations": {SCHEMA_VERSION_ANNOTATION: SCHEMA_VERSION.to_string()},
-        },
-        "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": []},
-        "status": {"conditions": [{"type": "Established", "status": "True"}]},
-    });
-    if state == StoredCrd::Terminating {
-        definition["metadata"]["deletionTimestamp"] = json!(wall().to_string());
-    }
-    definition
-}
-
 fn refused(refusal: &StoreRefusal) -> ApiAnswer {
     let StoreRefusal { code, reason } = refusal;
+    if *refusal == PAGE {
+        return text(*code, "404 page not found\n".to_owned());
+    }
     let mut status = json!({
         "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
         "message": format!("refused: {reason}"), "reason": reason, "code": code,
     });
+    if *reason == "Unserved" {
+        status["reason"] = json!("NotFound");
+        status["message"] = json!("the server could not find the requested resource");
+        status["details"] = json!({});
+    }
     if *reason == "Schema" {
         status["reason"] = json!("Invalid");
         status["details"] = json!({"causes": [{"reason": "FieldValueInvalid", "message": "refused", "field": "status"}]});
@@ -389,7 +381,11 @@ fn refused(refusal: &StoreRefusal) -> ApiAnswer {
 }
 
 fn whole(status: u16, value: &Value) -> ApiAnswer {
-    let body = Full::new(Bytes::from(value.to_string()));
+    text(status, value.to_string())
+}
+
+fn text(status: u16, body: String) -> ApiAnswer {
+    let body = Full::new(Bytes::from(body));
     Response::builder()
         .status(status)
         .body(body.map_err(|never| match never {}).boxed_unsync())

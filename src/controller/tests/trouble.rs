@@ -36,13 +36,18 @@ impl Verb {
     pub(super) fn writes(self) -> bool {
         matches!(self, Self::Patch | Self::PatchStatus)
     }
+
+    /// Whether it asks for what the CRD defines.
+    pub(super) fn is_of_the_resource(self) -> bool {
+        self.writes() || matches!(self, Self::List | Self::Watch | Self::Get)
+    }
 }
 
 /// What becomes of a call to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CallFate {
     Served,
-    /// Not carried out.
+    /// Not carried out. "Page" is no Status but a text, "Unserved" says that the resource is not known, "Schema" that the content is not.
     Refused(u16, &'static str),
     /// The connection breaks, before or after it is carried out.
     Broken {

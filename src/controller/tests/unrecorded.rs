@@ -1,19 +1,58 @@
-//! Something in the API server's way takes the write-ahead record off: nothing is posted that nobody would know of.
+//! The API server, or something in its way, does not hold the write-ahead record or the finalizer: nothing is posted that nobody would know
+//! of, and the object tells why nothing happens.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
 
 use super::object::{domain, ready, spec, verdict};
-use super::script::settle;
-use super::trouble::{Peace, Troubled};
+use super::script::{Script, settle};
+use super::trouble::{CallFate, Peace, TroubleTurn, Troubled, TroubledAnswer, Verb};
 use super::world::ControllerWorld;
 use crate::api::PENDING_OPERATION;
 
 /// Writes that an admission webhook undid in a quarter of an hour: each waits longer than the one before.
 const FEW: usize = 20;
+const QUARTER: Duration = Duration::from_mins(15);
+/// Longer than any pause between two tries.
+const HEALING: Duration = Duration::from_secs(150);
+
+/// How metadata is refused for good: by a policy, for its size, by a webhook that gives no cause, and by one that can't be asked.
+const REFUSALS: [CallFate; 4] = [
+    CallFate::Refused(403, "Forbidden"),
+    CallFate::Refused(422, "Schema"),
+    CallFate::Refused(422, "Invalid"),
+    CallFate::Refused(500, "failed calling webhook \"a.b.c\""),
+];
+
+/// Every patch of metadata ends so.
+fn refuses(script: &Script, refusal: &CallFate) {
+    let refusal = refusal.clone();
+    script.server(move |call| {
+        if call.verb == Verb::Patch {
+            refusal.clone()
+        } else {
+            CallFate::Served
+        }
+    });
+}
+
+fn told(world: &ControllerWorld) -> String {
+    ready(&world.object("push").unwrap_or_default())["message"].to_string()
+}
+
+fn count(world: &ControllerWorld, method: &Method) -> usize {
+    let calls = world.calls().into_iter();
+    calls.filter(|made| made.call.method == *method).count()
+}
+
+fn is_held(world: &ControllerWorld) -> bool {
+    let object = world.object("push").unwrap_or_default();
+    verdict(&object).0 == "True" && world.rows(&domain("push")).len() == 1
+}
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
@@ -22,21 +61,14 @@ async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     world.server.keep_records(false);
     world.start();
     world.apply("push", &spec("push"));
-    world.pass(Duration::from_mins(15)).await;
-    let calls = world.calls();
-    let posts = calls.iter().filter(|made| made.call.method == Method::POST);
-    assert_eq!(posts.count(), 0, "{}", world.story.whole());
-    let told = ready(&world.object("push").unwrap())["message"].to_string();
-    assert!(told.contains("webhook"), "{}", world.story.whole());
+    world.pass(QUARTER).await;
+    assert_eq!(count(&world, &Method::POST), 0, "{}", world.story.whole());
+    assert!(told(&world).contains("webhook"), "{}", world.story.whole());
     let versions = world.server.history().len();
     assert!(versions <= FEW, "{versions}: {}", world.story.whole());
 
     world.server.keep_records(true);
-    let is_held = |world: &ControllerWorld| {
-        let object = world.object("push").unwrap_or_default();
-        verdict(&object).0 == "True" && world.rows(&domain("push")).len() == 1
-    };
-    let held = world.until(Duration::from_mins(15), is_held).await;
+    let held = world.until(QUARTER, is_held).await;
     assert!(held, "{}", world.story.whole());
 }
 
@@ -64,4 +96,186 @@ async fn a_record_that_somebody_wiped_is_put_back() {
         assert!(is_back, "{}", world.story.whole());
         world.pass(Duration::from_mins(1)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_record_is_refused_says_so_and_is_tried_ever_more_slowly() {
+    for refusal in &REFUSALS {
+        let (script, mut world) = Script::with_world();
+        refuses(&script, refusal);
+        world.start();
+        world.apply("push", &spec("push"));
+        world.pass(QUARTER).await;
+        let story = || format!("{refusal:?}\n{}", world.story.whole());
+        assert_eq!(count(&world, &Method::POST), 0, "{}", story());
+        assert!(told(&world).contains("refused: "), "{}", story());
+        let versions = world.server.history().len();
+        assert!(versions <= FEW, "{versions}: {}", story());
+        script.ends();
+        assert!(world.until(HEALING, is_held).await, "{}", story());
+        world.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_may_not_have_its_finalizer_back_says_so() {
+    for refusal in &REFUSALS {
+        let (script, mut world) = Script::with_world();
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        refuses(&script, refusal);
+        let before = world.server.history().len();
+        let url = "https://hooks.example.com/other";
+        world.merge(
+            "push",
+            &json!({
+                "metadata": {"finalizers": null}, "spec": {"notifyCallbackURL": url}
+            }),
+        );
+        world.pass(QUARTER).await;
+        let story = || format!("{refusal:?}\n{}", world.story.whole());
+        assert_eq!(
+            verdict(&world.object("push").unwrap()).0,
+            "False",
+            "{}",
+            story()
+        );
+        assert!(told(&world).contains("refused: "), "{}", story());
+        let versions = world.server.history().len() - before;
+        assert!(versions <= FEW, "{versions}: {}", story());
+        script.ends();
+        assert!(world.until(HEALING, is_held).await, "{}", story());
+        assert_eq!(
+            world.rows(&domain("push"))[0]
+                .notify_callback_url
+                .as_deref(),
+            Some(url)
+        );
+        world.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_may_not_be_let_go_says_so() {
+    for observes in [false, true] {
+        for refusal in &REFUSALS {
+            let (script, mut world) = Script::with_world();
+            world.start();
+            settle(&world, "push", &spec("push")).await;
+            refuses(&script, refusal);
+            let before = world.server.history().len();
+            if observes {
+                world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
+            } else {
+                world.delete("push");
+            }
+            world.pass(QUARTER).await;
+            let story = || format!("{refusal:?}, observes {observes}\n{}", world.story.whole());
+            assert!(
+                told(&world).contains("take the finalizer off"),
+                "{}",
+                story()
+            );
+            assert!(told(&world).contains("refused: "), "{}", story());
+            let versions = world.server.history().len() - before;
+            assert!(versions <= FEW, "{versions}: {}", story());
+            script.ends();
+            let is_over = |world: &ControllerWorld| {
+                let finalizers = world
+                    .object("push")
+                    .map(|object| object["metadata"]["finalizers"].clone());
+                finalizers.is_none_or(|left| left.as_array().is_none_or(Vec::is_empty))
+            };
+            assert!(world.until(HEALING, is_over).await, "{}", story());
+            let rows = world.rows(&domain("push")).len();
+            assert_eq!(rows, usize::from(observes), "{}", story());
+            world.kill().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_attempt_may_have_made_is_not_forgotten_for_a_later_one_that_is_refused() {
+    let (script, mut world) = Script::with_world();
+    script.cloud(|call| match call.method {
+        Method::POST => TroubleTurn {
+            carried_out: false,
+            answer: TroubledAnswer::Broken,
+            ..TroubleTurn::default()
+        },
+        _ => TroubleTurn::default(),
+    });
+    world.start();
+    world.apply("push", &spec("push"));
+    let is_open =
+        |world: &ControllerWorld| verdict(&world.object("push").unwrap()).1 == "OutcomeUnknown";
+    assert!(world.until(HEALING, is_open).await);
+    refuses(&script, &REFUSALS[0]);
+    world.pass(QUARTER).await;
+    assert!(
+        told(&world).contains("refused: "),
+        "{}",
+        world.story.whole()
+    );
+    let closed = &world.object("push").unwrap()["status"]["closedOperation"];
+    assert!(closed.is_null(), "{}", world.story.whole());
+    script.ends();
+    assert!(
+        world.until(HEALING, is_held).await,
+        "{}",
+        world.story.whole()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_not_sent_uses_up_no_call() {
+    let (script, mut world) = Script::with_world();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    // It passes, so it is tried again every 5 s.
+    script.server(move |call| {
+        if call.verb != Verb::Patch {
+            return CallFate::Served;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        CallFate::Refused(500, "InternalError")
+    });
+    world.start();
+    world.apply("push", &spec("push"));
+    world.pass(Duration::from_mins(3)).await;
+    let tries = tries.load(Ordering::SeqCst);
+    // Each of them asks, and 40 questions are what an object may ask at once.
+    assert!(tries >= 30, "{tries}: {}", world.story.whole());
+    script.ends();
+    let soon = Duration::from_secs(10);
+    assert!(world.until(soon, is_held).await, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_not_sent_uses_up_no_call() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    script.server(|call| {
+        if call.verb == Verb::Get {
+            CallFate::Refused(500, "InternalError")
+        } else {
+            CallFate::Served
+        }
+    });
+    let url = "https://hooks.example.com/other";
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+    world.pass(QUARTER).await;
+    assert_eq!(count(&world, &Method::PUT), 0, "{}", world.story.whole());
+    let history = world.server.history();
+    let exhausted = history.iter().filter(|(_, _, object)| {
+        ready(object)["message"]
+            .to_string()
+            .contains("120 in an hour")
+    });
+    assert_eq!(exhausted.count(), 0, "{}", world.story.whole());
+    script.ends();
+    let is_sent = |world: &ControllerWorld| count(world, &Method::PUT) == 1 && is_held(world);
+    let soon = Duration::from_secs(10);
+    assert!(world.until(soon, is_sent).await, "{}", world.story.whole());
 }

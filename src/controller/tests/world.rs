@@ -9,6 +9,8 @@ use clap::FromArgMatches as _;
 use jiff::Timestamp;
 use live_simulator::{Cloud, KnownCredential, KnownUser, SimulatorSettings, StoredRow};
 use serde_json::Value;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -22,6 +24,7 @@ use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
+use crate::controller::context::{Context, Listed, Senders, StartConditions};
 use crate::controller::externals::Externals;
 use crate::controller::lead;
 use crate::metrics::Metrics;
@@ -49,6 +52,8 @@ pub(super) struct ControllerWorld {
     pub(super) story: EventStory,
     config: RunConfig,
     leadership: Leadership,
+    /// Those of the newest process.
+    metrics: Arc<Metrics>,
     process: Option<Process>,
 }
 
@@ -86,6 +91,7 @@ impl ControllerWorld {
             story,
             config: config(),
             leadership: Leadership::always(),
+            metrics: no_metrics(false),
             process: None,
         };
         world.secret(ACCOUNT, &account("AKFIRST"));
@@ -117,18 +123,12 @@ impl ControllerWorld {
         let life = Life::begin();
         let (config, kube) = (self.config.clone(), self.server.client(&life));
         let leadership = self.leadership.clone();
-        let outside = Externals {
-            kube: kube.clone(),
-            cloud: self.road.way(&life),
-            direct: self.road.way(&life),
-            wall: Arc::new(wall),
-        };
+        let outside = self.outside(&life);
         let ended = life.clone();
+        self.metrics = no_metrics(config.read_only);
+        let metrics = Arc::clone(&self.metrics);
         let work = tokio::spawn(async move {
-            let (health, metrics) = (
-                Arc::new(Health::new(&config.namespaces)),
-                Arc::new(Metrics::new(|_| "other", config.read_only)),
-            );
+            let health = Arc::new(Health::new(&config.namespaces));
             let crd = CrdCheck::new(kube);
             let work = lead(
                 &config,
@@ -145,6 +145,50 @@ impl ControllerWorld {
             }
         });
         self.process = Some(Process { life, work });
+    }
+
+    fn outside(&self, life: &Life) -> Externals {
+        Externals {
+            kube: self.server.client(life),
+            cloud: self.road.way(life),
+            direct: self.road.way(life),
+            wall: Arc::new(wall),
+        }
+    }
+
+    /// What the reconciles of a process share that does nothing by itself.
+    pub(super) fn idle(&self) -> Context {
+        let life = Life::begin();
+        let ((triggers, _), (leftovers, _)) = (unbounded_channel(), unbounded_channel());
+        let outside = self.outside(&life);
+        let gates = StartConditions {
+            listed: watch::channel(Listed::All).1,
+            crd: CrdCheck::new(outside.kube.clone()),
+        };
+        let senders = Senders {
+            triggers,
+            leftovers,
+        };
+        let (metrics, leadership) = (Arc::clone(&self.metrics), self.leadership.clone());
+        let stop = Stop::new();
+        Context::new(
+            &self.config,
+            &outside,
+            metrics,
+            leadership,
+            stop,
+            senders,
+            gates,
+        )
+    }
+
+    /// The samples of a metric that the newest process tells.
+    pub(super) fn samples(&self, metric: &str) -> Vec<String> {
+        let page = self.metrics.encode();
+        let named = page
+            .lines()
+            .filter(|line| line.starts_with(&format!("recording_callback_{metric}{{")));
+        named.map(str::to_owned).collect()
     }
 
     /// The operator is killed.
@@ -282,6 +326,10 @@ pub(super) fn user() -> [(&'static str, &'static str); 5] {
         ("project_id", PROJECT),
         ("region", "cn-north-4"),
     ]
+}
+
+fn no_metrics(read_only: bool) -> Arc<Metrics> {
+    Arc::new(Metrics::new(|_| "other", read_only))
 }
 
 fn config() -> RunConfig {

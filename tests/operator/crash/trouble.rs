@@ -39,8 +39,14 @@ const fn lasting(name: &'static str, seconds: u64, begin: fn(&CrashGround)) -> C
     }
 }
 
+/// So many calls are answered with a page that says 404.
+fn knows_nothing(ground: &CrashGround, times: usize) {
+    let harm = Harm::to(HarmedCalls::Any).times(times);
+    ground.proxy.harm(harm.before(HarmedAnswer::page(404)));
+}
+
 /// The troubles with the API server.
-pub(super) const API_SERVER: [CrashTrouble; 29] = [
+pub(super) const API_SERVER: [CrashTrouble; 31] = [
     of_calls("the record meets a conflict", |ground| {
         let conflict = HarmedAnswer::error(409, "Conflict");
         ground
@@ -160,14 +166,16 @@ pub(super) const API_SERVER: [CrashTrouble; 29] = [
         );
     }),
     of_calls(
+        "what stands before the API server knows nothing once",
+        |ground| knows_nothing(ground, 1),
+    ),
+    of_calls(
+        "what stands before the API server knows nothing twice",
+        |ground| knows_nothing(ground, 2),
+    ),
+    of_calls(
         "what stands before the API server knows nothing",
-        |ground| {
-            ground.proxy.harm(
-                Harm::to(HarmedCalls::Any)
-                    .times(3)
-                    .before(HarmedAnswer::page(404)),
-            );
-        },
+        |ground| knows_nothing(ground, 3),
     ),
     lasting("no right is left", 4, |ground| {
         let forbidden = HarmedAnswer::error(403, "Forbidden");

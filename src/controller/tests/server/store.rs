@@ -24,6 +24,11 @@ pub(super) const NOT_FOUND: StoreRefusal = StoreRefusal {
     code: 404,
     reason: "NotFound",
 };
+/// What stands before the API server, or itself while it does not know the resource, answers so: with a text.
+pub(crate) const PAGE: StoreRefusal = StoreRefusal {
+    code: 404,
+    reason: "Page",
+};
 /// A failed `test` of a JSON patch. Unlike a schema error it has no causes.
 pub(super) const INVALID: StoreRefusal = StoreRefusal {
     code: 422,
@@ -63,6 +68,7 @@ pub(crate) struct Telling {
 pub(crate) enum StoredCrd {
     Served,
     Terminating,
+    Gone,
 }
 
 /// The part of an object that a patch may change.

@@ -1,0 +1,108 @@
+//! What goes is forgotten: what is remembered of objects, and the metrics of projects.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use live_simulator::RowPatch;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::object::{PROJECT, key, spec};
+use super::script::{Script, settle};
+use super::trouble::{Peace, Troubled};
+use super::world::ControllerWorld;
+use crate::api::RecordingCallback;
+use crate::controller::gauges;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_of_objects_that_have_gone_is_forgotten() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let world = ControllerWorld::new(&trouble);
+    let context = world.idle();
+    world.apply("push", &spec("push"));
+    let there: RecordingCallback = serde_json::from_value(world.object("push").unwrap()).unwrap();
+    context.index_object(&there);
+    let uid = there.metadata.uid.unwrap();
+    context
+        .memories
+        .with(&uid, |memory| memory.failed_reads = 7);
+    context
+        .memories
+        .with("cleared away", |memory| memory.clearing = true);
+    for number in 0..100 {
+        // The answer to the patch that let it go comes after the watch has told that it went.
+        let late = format!("gone-{number}");
+        context
+            .memories
+            .with(&late, |memory| memory.released = false);
+    }
+    assert_eq!(context.memories.count(), 102);
+    let counted = timeout(Duration::from_secs(1), gauges::run(&context, &[])).await;
+    assert!(counted.is_err(), "it never ends");
+    assert_eq!(context.memories.count(), 2);
+    let reads = context.memories.with(&uid, |memory| memory.failed_reads);
+    assert_eq!(reads, 7);
+}
+
+/// The age of the only project's inventory, in seconds.
+fn age(world: &ControllerWorld) -> Option<f64> {
+    let samples = world.samples("inventory_age_seconds");
+    assert!(samples.len() <= 1, "{samples:?}");
+    let (_, age) = samples.first()?.rsplit_once(' ')?;
+    age.parse().ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_in_which_nothing_is_compared_has_no_age() {
+    for goes in ["deleted", "suspended"] {
+        let (_script, mut world) = Script::with_world();
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        world.pass(HOUR).await;
+        assert!(
+            age(&world).is_some_and(|age| age < 900.0),
+            "{:?}",
+            age(&world)
+        );
+        assert_eq!(world.samples("unmanaged_callbacks").len(), 1);
+        match goes {
+            "deleted" => world.delete("push"),
+            _ => world.merge("push", &json!({"spec": {"suspend": true}})),
+        }
+        world.pass(Duration::from_mins(1)).await;
+        assert_eq!(age(&world), None, "{goes}");
+        assert!(world.samples("unmanaged_callbacks").is_empty(), "{goes}");
+        world.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_that_is_too_large_to_be_listed_whole_is_told_as_listed() {
+    let (_script, mut world) = Script::with_world();
+    for number in 0..4_001 {
+        let domain = format!("other-{number}.example.com");
+        world
+            .cloud()
+            .insert_row(PROJECT, &domain, "live", &RowPatch::default());
+    }
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.pass(HOUR).await;
+    assert!(
+        age(&world).is_some_and(|age| age < 900.0),
+        "{:?}",
+        age(&world)
+    );
+    assert!(world.samples("unmanaged_callbacks").is_empty());
+    // While its only domain can't be listed the age grows.
+    world.no_secret(super::object::ACCOUNT);
+    world.server.edit(&key("push"), |_| {});
+    world.pass(HOUR).await;
+    assert!(
+        age(&world).is_some_and(|age| age > 2_400.0),
+        "{:?}",
+        age(&world)
+    );
+}
