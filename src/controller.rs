@@ -24,6 +24,7 @@ mod questions;
 mod reach;
 mod reconcile;
 mod reconciliation;
+mod runner;
 mod secret_poll;
 mod secrets;
 mod status_writer;
@@ -40,10 +41,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::future::{join_all, ready};
-use futures::stream::BoxStream;
+use futures::future::join_all;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, watcher};
+use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
@@ -57,6 +57,7 @@ use crate::declared::parse;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
+use runner::ObjectRefs;
 use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
@@ -164,12 +165,8 @@ async fn lead(
             .pop()
             .unwrap_or_else(|| futures::stream::pending().boxed());
         let work = watch.work(writer, &context, health, alone);
-        let (context, stop) = (Arc::clone(&context), stop.clone());
-        Controller::for_stream(work, watch.store.clone())
-            .reconcile_on(inbox)
-            .graceful_shutdown_on(async move { stop.requested().await })
-            .run(reconcile::reconcile, reconcile::error_policy, context)
-            .for_each(|_| ready(()))
+        let reconcile = |object| reconcile::reconcile(object, Arc::clone(&context));
+        runner::run([work, inbox], &watch.store, &stop, reconcile)
     }));
     let beside = async {
         tokio::join!(
@@ -209,7 +206,7 @@ async fn uninstall(context: &Context, stores: &[ObjectStore]) {
 fn distribute(
     mut triggers: mpsc::UnboundedReceiver<ObjectRef<RecordingCallback>>,
     config: &RunConfig,
-) -> Vec<BoxStream<'static, ObjectRef<RecordingCallback>>> {
+) -> Vec<ObjectRefs> {
     if config.namespaces.len() < 2 {
         return vec![futures::stream::poll_fn(move |cx| triggers.poll_recv(cx)).boxed()];
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -41,11 +40,11 @@ pub(super) enum ReconcileError {
     Panic(String),
 }
 
-/// Reconciles an object; a panic stays within it.
+/// Reconciles an object; a panic stays within it. Gives when to come back, if nothing changes before.
 pub(super) async fn reconcile(
     object: Arc<RecordingCallback>,
     context: Arc<Context>,
-) -> Result<Action, ReconcileError> {
+) -> Option<Duration> {
     context.wait_until_ready().await;
     let namespace = parse::object(&object).namespace;
     let turn = WorkerSlot::take(&context.workers, &namespace).await;
@@ -59,11 +58,12 @@ pub(super) async fn reconcile(
         Err(ReconcileError::Panic(_)) => ReconcileResult::Panic,
     };
     context.metrics.reconciled(outcome, began.elapsed());
-    result.map(|next| match next {
-        RoundEnd::Again => Action::requeue(BREATHER),
-        RoundEnd::After(wait) => Action::requeue(wait),
-        RoundEnd::OnChange => Action::await_change(),
-    })
+    match result {
+        Ok(RoundEnd::Again) => Some(BREATHER),
+        Ok(RoundEnd::After(wait)) => Some(wait),
+        Ok(RoundEnd::OnChange) => None,
+        Err(failed) => Some(pause_after(&object, &failed)),
+    }
 }
 
 /// The result, or the panic as an error.
@@ -78,29 +78,23 @@ async fn catch_panic<T>(
     })
 }
 
-/// When to come back after an error of the API server: soon, since it says nothing about the cloud.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the controller hands it over so"
-)]
-pub(super) fn error_policy(
-    object: Arc<RecordingCallback>,
-    failed: &ReconcileError,
-    _: Arc<Context>,
-) -> Action {
-    let meta = parse::object(&object);
+/// How soon to come back after an error of the API server, which says nothing about the cloud. It is told here.
+fn pause_after(object: &RecordingCallback, failed: &ReconcileError) -> Duration {
+    let meta = parse::object(object);
     let name = format!("{}/{}", meta.namespace, meta.name);
     match failed {
-        ReconcileError::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
-        ReconcileError::Panic(text) => error!(
-            object = name,
-            "a mistake in this program: {text}; tried again in a minute"
-        ),
+        ReconcileError::Cluster(failed) => {
+            warn!(object = name, "{failed}; tried again in 5 s");
+            Duration::from_secs(5)
+        }
+        ReconcileError::Panic(text) => {
+            error!(
+                object = name,
+                "a mistake in this program: {text}; tried again in a minute"
+            );
+            Duration::from_mins(1)
+        }
     }
-    Action::requeue(match failed {
-        ReconcileError::Cluster(_) => Duration::from_secs(5),
-        ReconcileError::Panic(_) => Duration::from_mins(1),
-    })
 }
 
 /// Plans until there is nothing more to do at once. Each round begins with the newest object: one that was waited for may have

@@ -7,9 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::{join_all, ready};
-use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::runtime::reflector::{self, store::Writer};
+use kube::runtime::reflector::{self, ObjectRef, store::Writer};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -24,6 +23,7 @@ use crate::cluster::stored::StoredObject;
 use crate::cluster::watch::{Missed, StoredEvent, Watched, is_refusal};
 use crate::config::RunConfig;
 use crate::controller::index_updater::IndexUpdater;
+use crate::controller::runner::ObjectRefs;
 use crate::declared::parse;
 
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
@@ -51,9 +51,6 @@ enum Knowledge {
     /// Its objects, and what an earlier process knew of them. That does not become less.
     Objects,
 }
-
-/// Objects that may need work.
-pub(super) type WorkStream = BoxStream<'static, watcher::Result<RecordingCallback>>;
 
 impl NamespaceWatch {
     /// One for each namespace that is served, or one for all, with what writes its store.
@@ -87,7 +84,7 @@ impl NamespaceWatch {
         context: &Arc<Context>,
         health: &Arc<Health>,
         is_alone: bool,
-    ) -> WorkStream {
+    ) -> ObjectRefs {
         let before = is_alone.then(|| self.store.clone());
         let mut notes = IndexUpdater::new(Arc::clone(context), before);
         let (waking, telling) = (Arc::clone(context), Arc::clone(self));
@@ -98,7 +95,7 @@ impl NamespaceWatch {
         self.watched
             .events()
             .inspect(move |event| telling.report_health(event, &health))
-            // Told; the controller would hold up all else that there is to do in this namespace.
+            // Told.
             .filter(|event| ready(event.is_ok()))
             .try_filter_map(|event| ready(Ok(readable(event))))
             .inspect_ok(move |event| notes.apply(event))
@@ -106,6 +103,7 @@ impl NamespaceWatch {
             .applied_objects()
             .predicate_filter(matters, PredicateConfig::default())
             .inspect_ok(move |object| waking.memories.wake(&parse::uid(object)))
+            .filter_map(|object| ready(object.ok().as_ref().map(ObjectRef::from_obj)))
             .boxed()
     }
 
