@@ -14,11 +14,11 @@ use super::*;
 const LONG: Duration = Duration::from_secs(10);
 
 /// When each reconcile began, and of which object.
-type Begun = Arc<Mutex<Vec<(u64, String)>>>;
+type BegunReconciles = Arc<Mutex<Vec<(u64, String)>>>;
 
 struct RunnerWorld {
     began: Instant,
-    begun: Begun,
+    begun: BegunReconciles,
     wanted: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
     writer: Writer<RecordingCallback>,
     stop: Stop,
@@ -36,7 +36,7 @@ impl RunnerWorld {
     fn begin(again: Option<Duration>) -> Self {
         let (store, writer) = reflector::store();
         let (wanted, mut inbox) = mpsc::unbounded_channel();
-        let (began, begun, stop) = (Instant::now(), Begun::default(), Stop::new());
+        let (began, begun, stop) = (Instant::now(), BegunReconciles::default(), Stop::new());
         let note = Arc::clone(&begun);
         let reconcile = move |object: Arc<RecordingCallback>| {
             let name = object.metadata.name.clone().unwrap();
