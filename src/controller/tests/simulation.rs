@@ -14,7 +14,7 @@ use live_simulator::{KnownCredential, RowPatch};
 use serde_json::json;
 
 use self::fleet::{Fleet, IDENTITIES, PROJECTS};
-use self::traffic::{Traffic, TrafficCount};
+use self::traffic::{TrafficCount, TrafficMeter};
 use super::chance::SeededChance;
 use super::object::{ACCOUNT, ready, verdict};
 use super::server::StoreKey;
@@ -40,7 +40,7 @@ const REMEMBERED: usize = 5_000;
 
 struct Simulation {
     world: ControllerWorld,
-    traffic: Arc<Traffic>,
+    traffic: Arc<TrafficMeter>,
     fleet: Fleet,
     /// Calls a minute of each identity.
     quota: usize,
@@ -87,7 +87,7 @@ fn since(before: &[usize], now: &[usize], of: impl Iterator<Item = usize>) -> Ve
 
 impl Simulation {
     fn begin(total: usize) -> Self {
-        let traffic = Arc::new(Traffic::new());
+        let traffic = Arc::new(TrafficMeter::new());
         let trouble: Arc<dyn Troubled> = traffic.clone();
         let mut world = ControllerWorld::new(&trouble);
         let quota = (270 * total / 100_000).clamp(27, 270);

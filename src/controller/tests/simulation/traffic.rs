@@ -47,9 +47,9 @@ struct TrafficState {
 }
 
 /// Sees every call.
-pub(super) struct Traffic(Mutex<TrafficState>);
+pub(super) struct TrafficMeter(Mutex<TrafficState>);
 
-impl Traffic {
+impl TrafficMeter {
     pub(super) fn new() -> Self {
         let mut state = TrafficState::default();
         let count = &mut state.count;
@@ -99,7 +99,7 @@ impl Traffic {
     }
 }
 
-impl Troubled for Traffic {
+impl Troubled for TrafficMeter {
     fn at_server(&self, call: &ServerCall) -> CallFate {
         if call.verb.writes()
             && let Some(project) = fleet::of_namespace(&call.namespace)
