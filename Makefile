@@ -12,6 +12,8 @@ scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh 
 long_tests := crash::what_happens_between crash::late crash::leader::a_leader_that_is_stopped \
 	crash::faults::a_watch_that_falls_silent restored:: watches::taken_over::nor watches::what_a_watch_loses scale:: tenants::a_record_that_somebody_made_up \
 	neighbours_hostile::what_is_written released::
+# A simulation is the work of this crate and the cloud's simulator: they are optimised, their dependencies stay as they are.
+quickly := $(foreach package,recording-callback-operator live-simulator,--config 'profile.dev.package.$(package).opt-level=1' --config 'profile.dev.package.$(package).debug=false')
 skip_long := $(foreach long,$(long_tests),--skip $(long))
 
 help: ## List the targets
@@ -112,6 +114,8 @@ test-all: test shuffle test-1.37 runbook e2e ## Run all tests and the long ones:
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	@echo "== whatever answers, whatever is missed: ADVERSARY_SEEDS courses, ADVERSARY_SEED repeats one"
 	ADVERSARY_SEEDS=$${ADVERSARY_SEEDS:-10000} TRANSITION_PAIRS=$${TRANSITION_PAIRS:-5000} HALF_DONE_SHARE=1 CROWD=2000 cargo test --locked --lib -- controller::tests --nocapture
+	@echo "== many projects in virtual time; SIMULATED is the number of objects"
+	SIMULATED=$${SIMULATED:-100000} cargo test --locked --lib $(quickly) -- controller::tests::simulation --nocapture
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak

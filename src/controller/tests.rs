@@ -33,6 +33,7 @@ mod script;
 mod server;
 mod settling;
 mod shares;
+mod simulation;
 mod story;
 mod strayed;
 mod stubborn;

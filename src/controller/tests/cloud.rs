@@ -87,6 +87,7 @@ impl Road {
         CloudCall {
             is_login: !path.contains("/record/callbacks"),
             method: request.method.clone(),
+            url: request.url.clone(),
             id,
             domain,
         }

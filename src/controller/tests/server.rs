@@ -3,6 +3,7 @@
 //! The house rule is real parts. This one is an exception for the sake of virtual time: no real API server keeps it. It knows no
 //! schema and no rights; that both servers agree on what a write does is shown by `tests/operator`, which runs the same controller.
 
+mod address;
 mod definition;
 mod store;
 mod watching;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use jiff::Timestamp;
 use json_patch::PatchOperation;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::BoxError;
 
+use self::address::{Address, address, key_of, parameter};
 use self::store::{MemoryStore, NOT_FOUND, ObjectPart, PAGE};
 pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, Telling};
 use super::life::Life;
@@ -36,13 +38,6 @@ pub(super) struct MemoryApiServer {
     changed: watch::Sender<u64>,
     trouble: Arc<dyn Troubled>,
     story: EventStory,
-}
-
-/// What a path names.
-struct Address<'a> {
-    verb: Verb,
-    key: StoreKey,
-    query: &'a str,
 }
 
 impl MemoryApiServer {
@@ -106,6 +101,20 @@ impl MemoryApiServer {
         changes
             .map(|change| (change.at, change.key.clone(), change.object.clone()))
             .collect()
+    }
+
+    /// How many objects are so.
+    pub(super) fn count(&self, is_so: impl Fn(&StoreKey, &Value) -> bool) -> usize {
+        let store = self.lock();
+        store
+            .all()
+            .filter(|(key, object)| is_so(key, object))
+            .count()
+    }
+
+    /// So many changes are remembered from now on: a watch that wants older ones has to begin anew.
+    pub(super) fn remember(&self, changes: usize) {
+        self.act(|store| store.remembered = changes);
     }
 
     /// How watches tell changes from now on.
@@ -201,7 +210,7 @@ impl MemoryApiServer {
         let value = match address.verb {
             verb if verb.is_of_the_resource() && !has_resource => return Err(PAGE),
             Verb::Watch => return Ok(watching::answer(self, life, address.query)),
-            Verb::List => self.list(&key.0, is_partial),
+            Verb::List => self.list(&key.0, is_partial, address.query),
             Verb::Get => self.lock().get(key).cloned().ok_or(NOT_FOUND)?,
             Verb::Patch => self.patch(key, ObjectPart::Main, body)?,
             Verb::PatchStatus => self.patch(key, ObjectPart::Status, body)?,
@@ -225,20 +234,29 @@ impl MemoryApiServer {
         patched
     }
 
-    fn list(&self, namespace: &str, is_partial: bool) -> Value {
+    /// A page of a list. Each tells the version of the first: what changes meanwhile a watch from there brings once more.
+    fn list(&self, namespace: &str, is_partial: bool, query: &str) -> Value {
         let store = self.lock();
-        let wanted = store
-            .all()
-            .filter(|(key, _)| namespace.is_empty() || key.0 == namespace);
-        let items: Vec<Value> = wanted
-            .map(|(_, object)| {
-                if is_partial {
-                    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
-                } else {
-                    object.clone()
-                }
-            })
-            .collect();
+        let limit = parameter(query, "limit").and_then(|limit| limit.parse().ok());
+        let limit = limit.unwrap_or(usize::MAX);
+        let token = parameter(query, "continue").map(|token| {
+            let parts: Vec<&str> = token.splitn(3, '.').collect();
+            (parts[0].to_owned(), key_of(parts[1], parts[2]))
+        });
+        let (version, last) =
+            token.unwrap_or_else(|| (store.version().to_string(), key_of("", "")));
+        let mut rest = store.behind(namespace, last).peekable();
+        let (mut items, mut last) = (Vec::new(), None);
+        for (key, object) in rest.by_ref().take(limit) {
+            items.push(if is_partial {
+                json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+            } else {
+                object.clone()
+            });
+            last = Some(key);
+        }
+        let more = last.filter(|_| rest.peek().is_some());
+        let more = more.map(|(namespace, name)| format!("{version}.{namespace}.{name}"));
         let kind = if is_partial {
             "PartialObjectMetadataList"
         } else {
@@ -247,7 +265,7 @@ impl MemoryApiServer {
         json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": kind,
-            "metadata": {"resourceVersion": store.version().to_string()},
+            "metadata": {"resourceVersion": version, "continue": more},
             "items": items,
         })
     }
@@ -265,73 +283,6 @@ impl MemoryApiServer {
             "metadata": {"namespace": key.0, "name": key.1},
             "data": data,
         }))
-    }
-}
-
-/// What a request asks for.
-fn address<'a>(method: &Method, path: &str, query: Option<&'a str>) -> Address<'a> {
-    let query = query.unwrap_or_default();
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let is_watch = query.contains("watch=true");
-    let (verb, key) = match (method, segments.as_slice()) {
-        (&Method::GET, ["apis", _, _, "recordingcallbacks"]) => (Verb::List, ("", "")),
-        (&Method::GET, ["apis", _, _, "namespaces", namespace, "recordingcallbacks"]) => {
-            (Verb::List, (*namespace, ""))
-        }
-        (
-            &Method::GET,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-            ],
-        ) => (Verb::Get, (*namespace, *name)),
-        (
-            &Method::PATCH,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-            ],
-        ) => (Verb::Patch, (*namespace, *name)),
-        (
-            &Method::PATCH,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-                "status",
-            ],
-        ) => (Verb::PatchStatus, (*namespace, *name)),
-        (&Method::GET, ["api", "v1", "namespaces", namespace, "secrets", name]) => {
-            (Verb::ReadSecret, (*namespace, *name))
-        }
-        (&Method::GET, ["apis", _, _, "customresourcedefinitions", _]) => {
-            (Verb::ReadDefinition, ("", ""))
-        }
-        (_, ["apis", "events.k8s.io", ..]) => (Verb::Publish, ("", "")),
-        _ => (Verb::Other, ("", path)),
-    };
-    Address {
-        verb: if verb == Verb::List && is_watch {
-            Verb::Watch
-        } else {
-            verb
-        },
-        key: (key.0.to_owned(), key.1.to_owned()),
-        query,
     }
 }
 

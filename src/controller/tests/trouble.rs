@@ -67,6 +67,7 @@ pub(super) enum CallFate {
 #[derive(Debug, Clone)]
 pub(super) struct CloudCall {
     pub(super) method: Method,
+    pub(super) url: String,
     /// The id in the path.
     pub(super) id: Option<String>,
     /// Whether it asks IAM for a token, or for projects.

@@ -1,6 +1,7 @@
 //! What the API server holds, and what its writes do: versions, generations, finalizers, JSON patches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -82,7 +83,11 @@ pub(super) struct MemoryStore {
     version: u64,
     uids: u64,
     objects: BTreeMap<StoreKey, Value>,
-    pub(super) changes: Vec<StoredChange>,
+    pub(super) changes: VecDeque<StoredChange>,
+    /// So many changes are remembered; the older ones are compacted away.
+    pub(super) remembered: usize,
+    /// The newest change that was.
+    compacted: u64,
     pub(super) telling: Telling,
     pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
     pub(super) definition: StoredCrd,
@@ -96,7 +101,9 @@ impl MemoryStore {
             version: 1,
             uids: 0,
             objects: BTreeMap::new(),
-            changes: Vec::new(),
+            changes: VecDeque::new(),
+            remembered: usize::MAX,
+            compacted: 0,
             telling: Telling::default(),
             secrets: BTreeMap::new(),
             definition: StoredCrd::Served,
@@ -114,6 +121,21 @@ impl MemoryStore {
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&StoreKey, &Value)> {
         self.objects.iter()
+    }
+
+    /// Those of a namespace, or of all when it has no name, behind this one.
+    pub(super) fn behind<'a>(
+        &'a self,
+        namespace: &'a str,
+        last: StoreKey,
+    ) -> impl Iterator<Item = (&'a StoreKey, &'a Value)> {
+        let rest = self.objects.range((Excluded(last), Unbounded));
+        rest.filter(move |(key, _)| namespace.is_empty() || key.0 == namespace)
+    }
+
+    /// Whether what came after this version is not remembered any more.
+    pub(super) fn has_compacted(&self, version: u64) -> bool {
+        version < self.compacted
     }
 
     /// Creates an object with this spec.
@@ -246,7 +268,7 @@ impl MemoryStore {
             }
         }
         let told = !self.telling.silent_on.contains(key);
-        self.changes.push(StoredChange {
+        self.changes.push_back(StoredChange {
             version: self.version,
             kind,
             key: key.clone(),
@@ -254,6 +276,11 @@ impl MemoryStore {
             at: wall(),
             told_at: told.then(|| now + self.telling.delay),
         });
+        if self.changes.len() > self.remembered
+            && let Some(oldest) = self.changes.pop_front()
+        {
+            self.compacted = oldest.version;
+        }
     }
 
     /// The next change after a version that watches tell.
@@ -261,8 +288,8 @@ impl MemoryStore {
         let first = self
             .changes
             .partition_point(|change| change.version <= version);
-        self.changes[first..]
-            .iter()
+        self.changes
+            .range(first..)
             .find(|change| change.told_at.is_some())
     }
 }

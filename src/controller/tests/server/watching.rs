@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 use tower::BoxError;
 
+use super::address::parameter;
 use super::{ApiAnswer, MemoryApiServer};
 use crate::controller::tests::life::Life;
 
@@ -27,12 +28,7 @@ struct ServedWatch {
 
 /// The answer to a watch with this query.
 pub(super) fn answer(server: &MemoryApiServer, life: &Life, query: &str) -> ApiAnswer {
-    let parameter = |name: &str| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .find(|(key, _)| *key == name)
-            .and_then(|(_, value)| value.parse::<u64>().ok())
-    };
+    let parameter = |name: &str| parameter(query, name)?.parse::<u64>().ok();
     let now = Instant::now();
     let watch = ServedWatch {
         server: server.clone(),
@@ -58,6 +54,13 @@ impl ServedWatch {
             let now = Instant::now();
             if now >= self.end {
                 return None;
+            }
+            if self.server.lock().has_compacted(self.version) {
+                self.end = now;
+                return Some(json!({"type": "ERROR", "object": {
+                    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                    "message": "too old resource version", "reason": "Expired", "code": 410,
+                }}));
             }
             if now >= self.bookmark {
                 self.bookmark = now + BOOKMARKS;
