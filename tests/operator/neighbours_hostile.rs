@@ -185,7 +185,8 @@ pub(crate) async fn answered(world: &OperatorWorld, prefix: &str, count: usize) 
 
 /// An operator whose allocator is set as in the Deployment.
 async fn deployed(world: &OperatorWorld, flags: &[&str]) -> OperatorProcess {
-    let allocator = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000";
+    let allocator =
+        "background_thread:true,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1,lg_tcache_max:10";
     let environment = [("_RJEM_MALLOC_CONF", allocator)];
     let mut operator = OperatorProcess::spawn(&world.flags_with(flags), &environment).await;
     operator.ready().await;

@@ -13,8 +13,8 @@ The environment of the container. Nothing here renders an object.
 
 {{/* The variables whose values the chart sets, by name. */}}
 {{- define "operator.ownEnvironment" -}}
-# Freed memory goes back to the node soon, so that the pod's memory is what it uses.
-_RJEM_MALLOC_CONF: background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000
+# Freed memory goes back to the node at once, and threads keep little of it: the pod's memory is what it uses.
+_RJEM_MALLOC_CONF: background_thread:true,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1,lg_tcache_max:10
 {{- if not .Values.rbac.clusterRoles }}
 CHECK_CRD: "false"
 {{- end }}

@@ -1,0 +1,82 @@
+//! What is remembered of an object, in virtual time.
+
+use super::*;
+use crate::controller::inputs::Inputs;
+use crate::plan::facts::SignKeyState;
+
+fn inputs(key: &str) -> InputsMark {
+    let inputs = Inputs {
+        key: SignKeyState::Digest(key.to_owned()),
+        credentials: None,
+        credential: None,
+        target: (None, None),
+        is_forbidden: false,
+    };
+    inputs.mark()
+}
+
+#[test]
+fn a_look_that_was_put_off_is_come_back_for_whatever_was_reconciled_meanwhile() {
+    let now = Instant::now();
+    let in_a = |seconds| Some(now + Duration::from_secs(seconds));
+    let mut memory = ObjectMemory::default();
+    assert_eq!(memory.comes_back(None, now), None);
+    memory.look_at = in_a(30);
+    assert_eq!(memory.comes_back(None, now), in_a(30));
+    assert_eq!(memory.comes_back(in_a(60), now), in_a(30));
+    assert_eq!(memory.comes_back(in_a(5), now), in_a(5));
+    memory.look_at = Some(now);
+    assert_eq!(
+        memory.comes_back(None, now),
+        None,
+        "it is due: whoever decides now knows"
+    );
+}
+
+#[test]
+fn what_a_failed_reconcile_was_decided_on_does_not_count() {
+    let memories = Memories::default();
+    let decide = |key| memories.with("uid", |memory| memory.deciding = Some(inputs(key)));
+    let decided = || memories.with("uid", |memory| memory.decided);
+    decide("one");
+    memories.ended("uid", true);
+    assert_eq!(decided(), Some(inputs("one")));
+    decide("two");
+    memories.ended("uid", false);
+    assert_eq!(decided(), Some(inputs("one")));
+    memories.forget("uid");
+    memories.ended("uid", true);
+    assert!(memories.lock().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_step_of_a_clock_lengthens_a_wait() {
+    let mut memory = ObjectMemory::default();
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let announced = later(now, Duration::from_secs(10));
+    let minute = Duration::from_mins(1);
+    assert_eq!(memory.next_attempt(announced, now, minute), announced);
+    // The clock goes back an hour: ten seconds are ten seconds.
+    let back = earlier(now, Duration::from_hours(1));
+    let next = memory.next_attempt(announced, back, minute);
+    assert_eq!(next, later(back, Duration::from_secs(10)));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(memory.next_attempt(announced, back, minute), back);
+    // After a restart nothing is known but what the status says.
+    let far = later(now, Duration::from_hours(1));
+    let next = ObjectMemory::default().next_attempt(far, now, minute);
+    assert_eq!(next, later(now, minute));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
+    let mut memory = ObjectMemory::default();
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let told = later(now, Duration::from_hours(1));
+    assert_eq!(memory.last_write(told, now), now);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let then = later(now, Duration::from_secs(30));
+    assert_eq!(memory.last_write(told, then), now);
+    let past = earlier(now, Duration::from_mins(5));
+    assert_eq!(memory.last_write(past, then), past);
+}
