@@ -241,7 +241,7 @@ impl Reconciliation<'_> {
         let Ok(token) = self.token(&account, CallPurpose::Question).await? else {
             return Ok(Some(RoundEnd::Again));
         };
-        let Ok(shown) = self.wait(account.get_by_id(token, &id)).await else {
+        let Ok(shown) = self.wait(Box::pin(account.get_by_id(token, &id))).await else {
             return Ok(Some(RoundEnd::Again));
         };
         self.facts.shown = shown;

@@ -317,7 +317,7 @@ impl Simulation {
             drifted.iter().all(is_as_was)
         };
         assert!(self.world.until(SWEPT, is_repaired).await, "drift is left");
-        let took = self.world.story.age() - began;
+        let took = self.world.story.age().saturating_sub(began);
         self.tell(&format!("drift in each project is repaired after {took:?}"));
         self.world.pass(SETTLED).await;
         let now = self.traffic.count();
