@@ -36,8 +36,8 @@ impl RunnerWorld {
     fn begin(again: Option<Duration>) -> Self {
         let (store, writer) = reflector::store();
         let (wanted, mut inbox) = mpsc::unbounded_channel();
-        let (began, begun, stop) = (Instant::now(), BegunReconciles::default(), Stop::new());
-        let note = Arc::clone(&begun);
+        let (began, noted, stop) = (Instant::now(), BegunReconciles::default(), Stop::new());
+        let note = Arc::clone(&noted);
         let reconcile = move |object: Arc<RecordingCallback>| {
             let name = object.metadata.name.clone().unwrap();
             note.lock().unwrap().push((began.elapsed().as_secs(), name));
@@ -52,7 +52,7 @@ impl RunnerWorld {
         let work = tokio::spawn(async move { run(streams, &store, &order, reconcile).await });
         Self {
             began,
-            begun,
+            begun: noted,
             wanted,
             writer,
             stop,

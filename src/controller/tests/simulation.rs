@@ -1,4 +1,4 @@
-//! A hundred thousand objects in 50 projects of 20 identities, beside each other: they are created while one identity is throttled, one refused,
+//! The objects of 50 projects and 20 identities, beside each other: they are created while one identity is throttled, one refused,
 //! one endpoint silent and the operator killed; then they rest, drift, and are taken over by another process. What is counted is what
 //! docs/scaling.md tells.
 //!
@@ -317,7 +317,7 @@ impl Simulation {
             drifted.iter().all(is_as_was)
         };
         assert!(self.world.until(SWEPT, is_repaired).await, "drift is left");
-        let took = self.world.story.age() - began;
+        let took = self.world.story.age().saturating_sub(began);
         self.tell(&format!("drift in each project is repaired after {took:?}"));
         self.world.pass(SETTLED).await;
         let now = self.traffic.count();
