@@ -1,4 +1,4 @@
-//! A hundred thousand objects in 50 projects of 20 identities, beside each other: they are created while one identity is throttled, one refused,
+//! The objects of 50 projects and 20 identities, beside each other: they are created while one identity is throttled, one refused,
 //! one endpoint silent and the operator killed; then they rest, drift, and are taken over by another process. What is counted is what
 //! docs/scaling.md tells.
 //!
