@@ -101,6 +101,26 @@ fn check(world: &PlanWorld) {
     }
 }
 
+/// What a process that died has not told of is found by the next one before somebody wipes it: found by the test below.
+#[test]
+fn a_record_is_wiped_after_a_death() {
+    let mut world = PlanWorld::new();
+    world.unique = false;
+    world.spec.adoption = Adoption::Never;
+    let death = Death {
+        effects: 2,
+        after: false,
+    };
+    let events = [
+        HistoryEvent::Die(death),
+        HistoryEvent::Wait(0),
+        HistoryEvent::Wipe,
+        HistoryEvent::Delete,
+    ];
+    play(&mut world, &events);
+    check(&world);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 

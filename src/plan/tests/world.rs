@@ -162,12 +162,15 @@ impl PlanWorld {
         }
     }
 
-    /// `kubectl replace`: the process sees it at once. That it dies in the same moment is beyond help.
+    /// `kubectl replace`: the process sees it at once, and has seen what was there. That it dies in the same moment is beyond help.
     pub(super) fn wipe(&mut self) {
         if !self.deleting {
+            let death = self.death.take();
+            if self.known.is_none() && self.annotation.is_some() {
+                self.run(0);
+            }
             self.finalizer = false;
             self.annotation = None;
-            let death = self.death.take();
             self.run(0);
             self.death = death;
         }
