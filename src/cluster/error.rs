@@ -16,9 +16,10 @@ const LONGEST_TEXT: usize = 512;
 const UNKNOWN_RESOURCE: &str = "could not find the requested resource";
 
 /// What is asked for by name, as the API server calls it where it says that there is none of that name.
-const ASKED_FOR: [&str; 5] = [
+const ASKED_FOR: [&str; 6] = [
     "recordingcallbacks",
     "customresourcedefinitions",
+    "configmaps",
     "secrets",
     "leases",
     "namespaces",

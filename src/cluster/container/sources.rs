@@ -8,8 +8,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use kube::api::Api;
 
-use super::super::client::call;
+use super::super::client::call_opt;
 use super::super::error::ClusterError;
+use super::super::path::segment;
 use super::super::secret::{Keys, SecretClient};
 
 /// One of them, by its name in the container's namespace.
@@ -68,7 +69,7 @@ async fn config_map(
     keys: &Keys,
 ) -> Result<SourceContent, ClusterError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let Some(found) = call("read the ConfigMap", api.get_opt(name)).await? else {
+    let Some(found) = call_opt("read the ConfigMap", api.get(&segment(name))).await? else {
         return Ok(SourceContent::Absent);
     };
     let held = found.data.unwrap_or_default().into_iter();
