@@ -1,5 +1,5 @@
-//! Events, published at transitions only: beside the work, which waits for none of them, those of a namespace one after the other, and those
-//! of one where nothing is answered at nobody else's cost. A failure to publish never reaches the caller.
+//! Events, published at transitions only: beside the work, which waits for none of them, those of a namespace one after the other, and
+//! those of eight namespaces at once: one where nothing is answered rests for a while. A failure to publish never reaches the caller.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};

@@ -47,8 +47,22 @@ impl IndexUpdater {
                 self.forget(&parse::uid(object));
             }
             watcher::Event::Init => {}
-            watcher::Event::InitApply(object) => self.take_note(object),
+            watcher::Event::InitApply(object) => {
+                self.rewind_before(object);
+                self.take_note(object);
+            }
             watcher::Event::InitDone => self.lose(&self.before.unlisted()),
+        }
+    }
+
+    /// A list is never older than what a watch brought before it: if it shows an older version, the API server's storage was restored from
+    /// a backup, and what is known of newer versions is no more.
+    fn rewind_before(&self, object: &RecordingCallback) {
+        let (uid, version) = (parse::uid(object), parse::version(object));
+        let former = self.former(object);
+        if former.is_some_and(|former| *former.uid == *uid && former.version > version) {
+            self.context.index.rewind();
+            self.context.memories.rewind();
         }
     }
 
@@ -62,7 +76,7 @@ impl IndexUpdater {
         self.before.get(&ObjectRef::from_obj(object))
     }
 
-    /// Remembers the record that an object has lost. What the watch brings is kept by the store: it needs no second place.
+    /// Remembers the record that an object has lost. What is planned on has its own: it needs no second place.
     fn keep_record(&self, object: &RecordingCallback) {
         let uid = parse::uid(object);
         let former = self.former(object).filter(|former| *former.uid == *uid);
@@ -71,7 +85,10 @@ impl IndexUpdater {
         let found = parse::record(object);
         let memories = &self.context.memories;
         if lost.is_some() || memories.has_record(&uid) {
-            memories.with(&uid, |memory| memory.note_record(found.as_ref(), lost));
+            let version = parse::version(object);
+            memories.with(&uid, |memory| {
+                memory.note_brought(version, found.as_ref(), lost);
+            });
         }
     }
 

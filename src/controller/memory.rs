@@ -37,8 +37,7 @@ type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,
-    /// The newest record that this process has seen or written, unless the watch has brought it and nothing older since: the object may
-    /// have lost its own.
+    /// The newest record that this process has seen or written, where the object that is planned on does not have it: it may have lost it.
     pub(super) record: Option<Box<Record>>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
@@ -247,7 +246,25 @@ impl ObjectMemory {
         again.into_iter().chain(put_off).min()
     }
 
-    /// The watch brings a version with this record, after one with that.
+    /// The watch brings this version with this record, after one with that.
+    pub(super) fn note_brought(
+        &mut self,
+        version: u64,
+        found: Option<&Record>,
+        former: Option<Record>,
+    ) {
+        // What is planned on may be newer, and have lost what this version has.
+        let written = self.written.as_ref();
+        match written.filter(|written| parse::version(written) > version) {
+            Some(written) => {
+                let found = parse::record(written);
+                self.note_record(found.as_ref(), former);
+            }
+            None => self.note_record(found, former),
+        }
+    }
+
+    /// An object has this record, after it had that.
     pub(super) fn note_record(&mut self, found: Option<&Record>, former: Option<Record>) {
         let is_newer = |record: &Record| found.is_none_or(|found| record.is_newer_than(found));
         let known = self.record.take().map(|known| *known);

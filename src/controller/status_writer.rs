@@ -238,10 +238,13 @@ impl Reconciliation<'_> {
 
     /// The object as a write of ours, or a fresh read, returned it.
     pub(super) fn remember(&mut self, object: RecordingCallback) {
+        let (former, found) = (parse::record(&self.object), parse::record(&object));
         self.object = Arc::new(object);
         self.context.update(&self.object);
         let written = Arc::clone(&self.object);
         self.memory(|memory| {
+            // Somebody may have wiped it, and the watch may tell that late.
+            memory.note_record(found.as_ref(), former);
             memory.written = Some(written);
         });
     }

@@ -115,8 +115,7 @@ impl Reconciliation<'_> {
         };
         let status = outcome::after_create(&self.facts, &desired, &attempt, &row, told);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
-        self.write(status).await?;
-        if self.facts.posted_here {
+        if self.write(status).await? && self.facts.posted_here {
             self.note_made(&row.id);
         }
         Ok(RoundEnd::Again)

@@ -94,8 +94,8 @@ impl KeptObject {
         self.name.split_once('/').unwrap_or_default().0
     }
 
-    fn is_news_to(&self, former: Option<&ByName>) -> bool {
-        former.is_none_or(|ByName(former)| {
+    fn is_news_to(&self, former: Option<&Arc<Self>>) -> bool {
+        former.is_none_or(|former| {
             former.uid != self.uid
                 || former.trigger != self.trigger
                 || self.seen.duration_since(former.seen) >= SILENCE
@@ -186,8 +186,10 @@ impl ObjectStore {
 }
 
 impl Kept {
+    /// What a list under way has shown is newer than what was known before: who is woken by it is to work on it.
     fn find(&self, name: &str) -> Option<&Arc<KeptObject>> {
-        self.known.get(name).map(|ByName(kept)| kept)
+        let found = self.listing.get(name).or_else(|| self.known.get(name));
+        found.map(|ByName(kept)| kept)
     }
 
     fn keep(
@@ -217,9 +219,7 @@ impl Kept {
             seen: Instant::now(),
             packed: PackedObject::new(object),
         });
-        let former = self.listing.get(&*kept.name);
-        let former = former.or_else(|| self.known.get(&*kept.name));
-        let is_news = kept.is_news_to(former);
+        let is_news = kept.is_news_to(self.find(&kept.name));
         let place = if is_listed {
             &mut self.listing
         } else {
@@ -313,3 +313,6 @@ fn trigger_hash(object: &RecordingCallback, epoch: u64) -> u64 {
         .hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

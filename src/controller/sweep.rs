@@ -36,7 +36,7 @@ use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
 use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
-/// So many sweeps in a row that fail for the credential, the permission or the account are told.
+/// So many sweeps in a row are told that see nothing of an object: refused, or without its row, which can't be asked for.
 const TOLERATED: u32 = 3;
 
 /// Sweeps every account once an interval, for ever.

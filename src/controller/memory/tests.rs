@@ -80,3 +80,47 @@ async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
     let past = earlier(now, Duration::from_mins(5));
     assert_eq!(memory.last_write(past, then), past);
 }
+
+#[test]
+fn a_record_that_was_read_to_be_gone_is_remembered_though_the_watch_still_brings_it() {
+    let object = |version: u64, record: Option<&Record>| {
+        let text = |record| serde_json::to_string(record).unwrap();
+        let annotation = |record| (crate::api::PENDING_OPERATION, text(record));
+        let annotations: HashMap<_, _> = record.map(annotation).into_iter().collect();
+        let object = serde_json::json!({
+            "apiVersion": "live.huaweicloud.com/v1alpha1",
+            "kind": "RecordingCallback",
+            "metadata": {
+                "namespace": "media", "name": "push", "uid": "uid",
+                "resourceVersion": version.to_string(),
+                "annotations": annotations,
+            },
+            "spec": {
+                "publishDomain": "push.example.com", "app": "live",
+                "notifyCallbackURL": "https://hooks.example.com/record",
+            },
+        });
+        Arc::new(serde_json::from_value::<RecordingCallback>(object).unwrap())
+    };
+    let record: Record = serde_json::from_value(serde_json::json!({
+        "uid": "uid",
+        "target": {"region": "r", "projectID": "p", "endpoint": "https://live.example.com"},
+        "attempts": [{
+            "id": "01M8997DPZ4Y5EXAHG7ZWYX0XC", "at": "2026-11-25T12:00:00Z",
+            "url": "https://hooks.example.com/record", "events": ["RECORD_FILE_COMPLETE"],
+            "signType": "HMACSHA256",
+        }],
+    }))
+    .unwrap();
+    let mut memory = ObjectMemory {
+        record: Some(Box::new(record.clone())),
+        written: Some(object(3, None)),
+        ..ObjectMemory::default()
+    };
+    memory.note_brought(2, Some(&record), None);
+    assert_eq!(memory.record.as_deref(), Some(&record));
+    memory.note_brought(3, None, Some(record.clone()));
+    assert_eq!(memory.record.as_deref(), Some(&record));
+    memory.note_brought(4, Some(&record), None);
+    assert_eq!(memory.record, None, "the object has it");
+}

@@ -78,7 +78,7 @@ pub(super) async fn confirm_missing(
     }
 }
 
-/// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for, voids what the list
+/// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for now, voids what the list
 /// lacked; one whose calls are used up, or whose id the cloud takes for none, is left for another sweep and says nothing of the others.
 /// One that can't be asked for again and again is asked for last, so that it hides none of the others.
 async fn find_gone(

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Event;
 use live_simulator::RowPatch;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::object::{PROJECT, key, spec};
+use super::object::{NAMESPACE, PROJECT, key, spec};
 use super::script::{Script, settle};
 use super::trouble::{Peace, Troubled};
 use super::world::ControllerWorld;
 use crate::api::RecordingCallback;
 use crate::controller::gauges;
+use crate::controller::index_updater::IndexUpdater;
+use crate::controller::store::ObjectStore;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -44,6 +48,40 @@ async fn what_comes_late_of_objects_that_have_gone_is_forgotten() {
     assert_eq!(context.memories.count(), 2);
     let reads = context.memories.with(&uid, |memory| memory.failed_reads);
     assert_eq!(reads, 7);
+}
+
+/// The API server's storage was restored from a backup, and the watch lists by itself: nothing of newer versions counts any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_list_shows_in_an_older_version_is_what_there_is() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let world = ControllerWorld::new(&trouble);
+    let context = Arc::new(world.idle());
+    let store = ObjectStore::default();
+    let updater = IndexUpdater::new(Arc::clone(&context), store.clone(), true);
+    world.apply("push", &spec("push"));
+    let at = |version: u64, domain: &str| {
+        let mut object = world.object("push").unwrap();
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+        object["spec"]["publishDomain"] = json!(domain);
+        serde_json::from_value::<RecordingCallback>(object).unwrap()
+    };
+    let list = |object: RecordingCallback| {
+        let events = [Event::Init, Event::InitApply(object), Event::InitDone];
+        for event in events {
+            updater.apply(&event);
+            store.apply(&event, 0);
+        }
+    };
+    list(at(9000, "new.example.com"));
+    let written = Arc::new(at(9001, "new.example.com"));
+    let uid = written.metadata.uid.clone().unwrap();
+    context
+        .memories
+        .with(&uid, |memory| memory.written = Some(written));
+    list(at(5000, "old.example.com"));
+    context.store_in(&[store]);
+    let newest = context.newest(&ObjectRef::new("push").within(NAMESPACE));
+    assert_eq!(newest.unwrap().spec.publish_domain, "old.example.com");
 }
 
 /// The age of the only project's inventory, in seconds.

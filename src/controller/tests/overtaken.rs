@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::object::{ACCOUNT, domain, spec, verdict};
+use super::object::{ACCOUNT, domain, key, spec, verdict};
 use super::script::{Script, settle};
-use super::server::StoredCrd;
+use super::server::{StoredCrd, Telling};
 use super::trouble::{TroubleTurn, TroubledAnswer, reply};
 use super::world::{ControllerWorld, user};
 use crate::api::RECONCILE_REQUESTED_AT;
@@ -199,4 +199,43 @@ async fn a_look_that_is_asked_for_right_after_a_lost_create_is_made_before_it_is
     assert_eq!(*handled, "now", "{}", world.story.whole());
     let made = count(&world, &Method::GET) - looks;
     assert!(made > 0, "{}", world.story.whole());
+}
+
+/// Our own read shows that somebody wiped the record before the watch tells of it: what was posted is not forgotten.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_our_own_read_shows_to_be_gone_still_counts() {
+    let (script, mut world) = Script::with_world();
+    world
+        .cloud()
+        .settings(|settings| settings.list_lag_ms = 20_000);
+    world.start();
+    script.cloud(|call| TroubleTurn {
+        answer: if call.method == Method::POST {
+            TroubledAnswer::Broken
+        } else {
+            TroubledAnswer::True
+        },
+        ..TroubleTurn::default()
+    });
+    world.apply("push", &spec("push"));
+    world.pass(Duration::from_secs(3)).await;
+    assert_eq!(verdict(&push(&world)).1, "OutcomeUnknown");
+    // The watch has brought the record, and falls silent. The next look fails, which is to be told on a version that is old.
+    world.server.set_telling(Telling {
+        silent_on: std::iter::once(key("push")).collect(),
+        ..Telling::default()
+    });
+    let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
+    world.merge("push", &wiped);
+    script.cloud(|_| TroubleTurn {
+        carried_out: false,
+        answer: TroubledAnswer::Reply(reply(500, "")),
+        ..TroubleTurn::default()
+    });
+    world.pass(Duration::from_secs(4)).await;
+    script.ends();
+    world.pass(Duration::from_mins(3)).await;
+    let rows = world.rows(&domain("push"));
+    assert_eq!(rows.len(), 1, "{}", world.story.whole());
+    assert_eq!(count(&world, &Method::POST), 1, "{}", world.story.whole());
 }

@@ -71,14 +71,16 @@ impl Client {
         }
     }
 
-    /// Waits for a slot among the calls that are under way: a change until its deadline, a look for as long as it may take itself.
+    /// Waits for a slot among the calls that are under way: a look for as long as it may take itself, a change while it has half of that
+    /// left before its deadline. One that is sent with less would more often be of unknown outcome than tell one.
     pub(super) async fn slot(
         &self,
         account: &Account,
         operation: Operation,
         deadline: Option<Deadline>,
     ) -> Result<CallSlot, Failure> {
-        let turn = deadline.map(|deadline| deadline.instant);
+        let half = self.request_timeout / 2;
+        let turn = deadline.and_then(|deadline| deadline.instant.checked_sub(half));
         let turn = turn.unwrap_or_else(|| Instant::now() + self.request_timeout);
         let slot = self.transport.slot(&account.target.endpoint, turn).await;
         slot.ok_or_else(|| failures::failure_without_slot(operation))

@@ -136,7 +136,8 @@ async fn a_call_whose_turn_does_not_come_is_given_up_and_not_sent() {
         let start = Instant::now();
         let failure = create_with(&stage, token).await.unwrap_err();
         assert_eq!(failure.class, Class::NotSent);
-        assert!(start.elapsed() <= Duration::from_secs(15));
+        // With less than half of its time left it would more often be of unknown outcome than tell one.
+        assert!(start.elapsed() <= Duration::from_secs(8));
         assert!(stage.sent().is_empty());
     }
 }
