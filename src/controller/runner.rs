@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, debug_span};
 
 use super::store::{KeptObject, ObjectStore};
 use crate::stop::Stop;
@@ -73,7 +73,7 @@ pub(super) async fn run<R>(
                 agenda.end(&name, None);
                 continue;
             };
-            let span = info_span!(
+            let span = debug_span!(
                 "reconciling object",
                 "object.ref" = &*name,
                 object.reason = why
