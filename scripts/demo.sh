@@ -145,7 +145,7 @@ done
 echo "Somebody else posts, too, without the key:"
 request POST "$receiver/record" '{"event_type":"RECORD_OVER","publish_domain":"push.example.com","app":"signed","stream":"forged","auth_timestamp":4102444800,"auth_sign":"00"}' >/dev/null 2>&1 || true
 echo "The receiver has printed:"
-sed 's/^/  /; s/: the signature is not one.*of Live /  (refused)  /' "$work/received"
+sed 's/^/  /; s/: the signature is not one.*of Live | /  (refused)  /' "$work/received"
 [[ $(grep -c '^Genuine RECORD_' "$work/received") == 3 && $(grep -c '^Wrong' "$work/received") == 1 ]]
 kill "$receiver_pid"
 wait "$receiver_pid"
