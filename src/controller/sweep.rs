@@ -127,14 +127,10 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
-            for object in &served {
-                let domain = parse::place(&object.unpack().spec).domain().to_owned();
-                if let Some(refused) = inventory.refusal(&domain) {
-                    note_failed_sweep(context, &vec![Arc::clone(object)], refused);
-                }
+            let (missing, is_answered) = compare_rows(context, account, &served, &inventory);
+            if is_answered {
+                set_inventory_gauges(context, account, &inventory);
             }
-            set_inventory_gauges(context, account, &served, &inventory);
-            let missing = compare_rows(context, account, &served, &inventory);
             confirm_missing(context, account, missing, inventory).await;
         }
         Err(failure) => note_failed_sweep(context, &served, &failure),
@@ -142,19 +138,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
 }
 
 /// Sets the gauges of the project that was swept, be it only at the domains that objects name: of a large one no more is ever listed.
-fn set_inventory_gauges(
-    context: &Context,
-    account: &SharedAccount,
-    served: &ServedObjects,
-    inventory: &Inventory,
-) {
-    let is_answered = |object: &Arc<KeptObject>| {
-        let place = parse::place(&object.unpack().spec);
-        inventory.covers(place.domain()) || inventory.refusal(place.domain()).is_some()
-    };
-    if !served.iter().all(is_answered) {
-        return;
-    }
+fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &Inventory) {
     let unmanaged = inventory
         .rows
         .iter()
@@ -167,19 +151,24 @@ fn set_inventory_gauges(
         .inventory(&target.region, &target.project_id, unmanaged);
 }
 
-/// Hands every row that is news to its object. Gives the objects whose row is missing.
+/// Hands every row that is news to its object. Gives the objects whose row is missing, and whether each was listed, or refused.
 fn compare_rows(
     context: &Context,
     account: &SharedAccount,
     served: &ServedObjects,
     inventory: &Inventory,
-) -> MissingRows {
+) -> (MissingRows, bool) {
     let begun = cloud_time(context, account, inventory);
-    let mut missing = MissingRows::default();
+    let (mut missing, mut is_answered) = (MissingRows::default(), true);
     for kept in served {
         let object = kept.unpack();
         let place = parse::place(&object.spec);
+        let refused = inventory.refusal(place.domain());
+        if let Some(refused) = refused {
+            note_failed_sweep(context, std::slice::from_ref(kept), refused);
+        }
         if !inventory.covers(place.domain()) {
+            is_answered &= refused.is_some();
             continue;
         }
         let rows = rows_at_place(inventory, &place, id(&object));
@@ -232,7 +221,7 @@ fn compare_rows(
             });
         }
     }
-    missing
+    (missing, is_answered)
 }
 
 /// The rows at a place. What our own create was answered with another place is ours all the same, and lies where the cloud says.
@@ -271,7 +260,7 @@ fn hand_over(
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
-fn note_failed_sweep(context: &Context, served: &ServedObjects, failure: &Failure) {
+fn note_failed_sweep(context: &Context, served: &[Arc<KeptObject>], failure: &Failure) {
     debug!(code = failure.code, "a sweep failed: {}", failure.message);
     if !matches!(
         failure.class,
