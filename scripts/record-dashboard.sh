@@ -10,16 +10,7 @@ source tests/simulator/control.sh
 source tests/simulator/objects.sh
 source tests/monitoring/live-lib.sh
 
-start_control_plane
-trap finish EXIT
-trap 'exit 130' INT TERM
-kubectl apply -f crds/ >/dev/null
-kubectl create namespace $system >/dev/null
-start_cloud "$work/cloud" --credential "$ak:$sk:$project"
-endpoint=$(value endpoint <"$work/cloud")
-tenant media
-tenant sports
-start_prometheus
+start_live
 
 # reached PROGRESS QUERY: what the run waits for.
 reached() {

@@ -46,9 +46,6 @@ impl Reconciliation<'_> {
 
     /// A change was paid for and is not made.
     pub(super) fn give_back(&self) {
-        let uid = &self.facts.object.uid;
-        self.context
-            .memories
-            .with(uid, |memory| memory.allowance.give_back());
+        self.memory(|memory| memory.allowance.give_back());
     }
 }

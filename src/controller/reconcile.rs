@@ -168,10 +168,7 @@ impl Reconciliation<'_> {
         };
         let (uid, index) = (&self.facts.object.uid, &self.context.index);
         let owner = index.owner_elsewhere(uid, &parse::place(&self.object.spec), account.target());
-        let memories = &self.context.memories;
-        memories.with(uid, |memory| {
-            memory.told_owner.is_some() && !memory.has_told(owner.as_ref())
-        })
+        self.memory(|memory| memory.told_owner.is_some() && !memory.has_told(owner.as_ref()))
     }
 
     /// What this round begins with that somebody saw at the cloud.

@@ -206,9 +206,7 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         if shows_plan {
-            let uid = &self.facts.object.uid;
-            let memories = &self.context.memories;
-            memories.with(uid, |memory| memory.told_owner = Some(owner));
+            self.memory(|memory| memory.told_owner = Some(owner));
         }
         Ok(wait.map_or(RoundEnd::OnChange, RoundEnd::After))
     }

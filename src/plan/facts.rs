@@ -353,6 +353,11 @@ impl Facts {
         self.status.observed_generation != Some(self.object.generation)
     }
 
+    /// Whether something changed, or somebody asked: then no pause holds the object.
+    pub fn is_urged(&self) -> bool {
+        self.nudged || self.unanswered().is_some() || self.is_new_generation()
+    }
+
     /// Whether the object is only looked at.
     pub fn only_observes(&self) -> bool {
         self.policies.observe || self.settings.read_only

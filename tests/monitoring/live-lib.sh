@@ -1,4 +1,4 @@
-# Sourced by live.sh: Prometheus, the operators that it reads, and what the scenarios ask of both.
+# Sourced by live.sh and scripts/record-dashboard.sh: Prometheus, the operators that it reads, and what the scenarios ask of both.
 
 operations=docs/operations.md
 dashboard=deploy/monitoring/dashboard.json
@@ -12,6 +12,20 @@ declare -A operators=() addresses=()
 finish() {
     kill "${operators[@]}" ${prometheus_pid:-} ${cloud_pid:-} 2>/dev/null || true
     stop
+}
+
+# start_live: a control plane with two namespaces of tenants, a cloud, and a Prometheus.
+start_live() {
+    start_control_plane
+    trap finish EXIT
+    trap 'exit 130' INT TERM
+    kubectl apply -f crds/ >/dev/null
+    kubectl create namespace $system >/dev/null
+    start_cloud "$work/cloud" --credential "$ak:$sk:$project"
+    endpoint=$(value endpoint <"$work/cloud")
+    tenant media
+    tenant sports
+    start_prometheus
 }
 
 # start_prometheus: with the alerts, whose minutes and hours become seconds, and the numbers that count time, too.

@@ -243,6 +243,18 @@ async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
     assert_eq!(world.count(Create), 3);
 }
 
+/// The others are created and edited as if alone.
+pub(crate) async fn assert_others_are_served(world: &OperatorWorld) {
+    world.create("late", json!({})).await;
+    world.ready("late").await;
+    let url = json!({"spec": {"notifyCallbackURL": "https://hooks.example.com/other"}});
+    world.patch("push", url).await;
+    eventually("the edit is made", LIMIT, async || {
+        (world.count(Update) == 1).then_some(())
+    })
+    .await;
+}
+
 /// A server that is none of the cloud's: it says nothing, says something else, or says it slowly.
 pub(crate) async fn strange_server(manner: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -356,15 +368,7 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
     make_up_accounts(&world, &hosts).await;
     answered(&world, "wrong-", ACCOUNTS).await;
 
-    // The others are created and edited as if alone.
-    world.create("late", json!({})).await;
-    world.ready("late").await;
-    let url = json!({"spec": {"notifyCallbackURL": "https://hooks.example.com/other"}});
-    world.patch("push", url).await;
-    eventually("the edit is made", LIMIT, async || {
-        (world.count(Update) == 1).then_some(())
-    })
-    .await;
+    assert_others_are_served(&world).await;
     let added: Vec<String> = series(&operator)
         .await
         .difference(&before)

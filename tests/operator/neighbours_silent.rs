@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{StreamExt as _, stream};
-use live_simulator::LoggedOperation::{Create, Update};
+use live_simulator::LoggedOperation::Create;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::listener::{descriptors, limit_descriptors, probes_are_answered};
-use crate::neighbours_hostile::{answered, make, make_secret};
-use crate::support::eventually;
-use crate::support::world::{LIMIT, OperatorWorld};
+use crate::neighbours_hostile::{answered, assert_others_are_served, make, make_secret};
+use crate::support::world::OperatorWorld;
 
 /// One host that is silent, and more accounts there than the operator has descriptors.
 #[tokio::test]
@@ -50,14 +49,7 @@ async fn accounts_at_a_silent_host_leave_descriptors_for_the_others() {
     answered(&world, "silent-", SILENT).await;
     probes_are_answered(&operator).await;
 
-    world.create("late", json!({})).await;
-    world.ready("late").await;
-    let url = json!({"spec": {"notifyCallbackURL": "https://hooks.example.com/other"}});
-    world.patch("push", url).await;
-    eventually("the edit is made", LIMIT, async || {
-        (world.count(Update) == 1).then_some(())
-    })
-    .await;
+    assert_others_are_served(&world).await;
     probes_are_answered(&operator).await;
     let open = descriptors(&operator, "process_open_fds").await;
     assert!(open < DESCRIPTORS, "{open} descriptors are open");

@@ -84,15 +84,8 @@ async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
     world.pass(Duration::from_mins(1) * minutes).await;
     assert!(ready(&world), "{}", world.story.whole());
     assert_eq!(world.cloud().rows().len(), crowd + 1);
-    let calls = world.calls();
-    let count = |method: &Method| {
-        calls
-            .iter()
-            .filter(|made| made.call.method == *method)
-            .count()
-    };
-    assert_eq!(count(&Method::POST), crowd + 2);
-    let lists = count(&Method::GET);
+    assert_eq!(world.count(&Method::POST), crowd + 2);
+    let lists = world.count(&Method::GET);
     assert!(lists <= crowd / 10, "{lists} lists");
 
     // What somebody changes is found by the sweep that is due.

@@ -92,6 +92,11 @@ fn age(world: &ControllerWorld) -> Option<f64> {
     age.parse().ok()
 }
 
+fn assert_age(world: &ControllerWorld, fits: impl Fn(f64) -> bool) {
+    let age = age(world);
+    assert!(age.is_some_and(fits), "{age:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_project_in_which_nothing_is_compared_has_no_age() {
     for goes in ["deleted", "suspended"] {
@@ -99,11 +104,7 @@ async fn a_project_in_which_nothing_is_compared_has_no_age() {
         world.start();
         settle(&world, "push", &spec("push")).await;
         world.pass(HOUR).await;
-        assert!(
-            age(&world).is_some_and(|age| age < 900.0),
-            "{:?}",
-            age(&world)
-        );
+        assert_age(&world, |age| age < 900.0);
         assert_eq!(world.samples("unmanaged_callbacks").len(), 1);
         match goes {
             "deleted" => world.delete("push"),
@@ -128,19 +129,11 @@ async fn a_project_that_is_too_large_to_be_listed_whole_is_told_as_listed() {
     world.start();
     settle(&world, "push", &spec("push")).await;
     world.pass(HOUR).await;
-    assert!(
-        age(&world).is_some_and(|age| age < 900.0),
-        "{:?}",
-        age(&world)
-    );
+    assert_age(&world, |age| age < 900.0);
     assert!(world.samples("unmanaged_callbacks").is_empty());
     // While its only domain can't be listed the age grows.
     world.no_secret(super::object::ACCOUNT);
     world.server.edit(&key("push"), |_| {});
     world.pass(HOUR).await;
-    assert!(
-        age(&world).is_some_and(|age| age > 2_400.0),
-        "{:?}",
-        age(&world)
-    );
+    assert_age(&world, |age| age > 2_400.0);
 }

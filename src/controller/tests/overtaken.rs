@@ -27,11 +27,6 @@ fn held(world: &ControllerWorld) -> Value {
     json!(world.rows(&domain("push"))[0].notify_callback_url)
 }
 
-fn count(world: &ControllerWorld, method: &Method) -> usize {
-    let calls = world.calls().into_iter();
-    calls.filter(|made| made.call.method == *method).count()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
     let (script, mut world) = Script::with_world();
@@ -88,12 +83,12 @@ async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_mean
     let touched = json!({"metadata": {"annotations": {"team": "media"}}});
     world.merge("push", &touched);
     world.pass(Duration::from_secs(5)).await;
-    assert_eq!(count(&world, &Method::PUT), 1, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
     let told = push(&world)["status"].clone();
     assert_eq!(told["failures"], 1, "{told}");
     assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{told}");
     world.pass(Duration::from_secs(3)).await;
-    assert_eq!(count(&world, &Method::PUT), 2, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::PUT), 2, "{}", world.story.whole());
 }
 
 /// The token of a user is refused, and the next is long in coming.
@@ -158,7 +153,7 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
             world.delete("push");
         }
         world.pass(Duration::from_secs(1)).await;
-        assert_eq!(count(&world, &method), 1, "{}", world.story.whole());
+        assert_eq!(world.count(&method), 1, "{}", world.story.whole());
         world.server.set_definition(StoredCrd::Terminating);
         world.delete("beside");
         world.delete("push");
@@ -191,13 +186,13 @@ async fn a_look_that_is_asked_for_right_after_a_lost_create_is_made_before_it_is
     world.apply("push", &spec("push"));
     let is_told = |world: &ControllerWorld| verdict(&push(world)).1 == "OutcomeUnknown";
     assert!(world.until(Duration::from_secs(5), is_told).await);
-    let looks = count(&world, &Method::GET);
+    let looks = world.count(&Method::GET);
     let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
     world.merge("push", &asked);
     world.pass(Duration::from_millis(200)).await;
     let handled = &push(&world)["status"]["lastHandledReconcileAt"];
     assert_eq!(*handled, "now", "{}", world.story.whole());
-    let made = count(&world, &Method::GET) - looks;
+    let made = world.count(&Method::GET) - looks;
     assert!(made > 0, "{}", world.story.whole());
 }
 
@@ -237,5 +232,5 @@ async fn a_record_that_our_own_read_shows_to_be_gone_still_counts() {
     world.pass(Duration::from_mins(3)).await;
     let rows = world.rows(&domain("push"));
     assert_eq!(rows.len(), 1, "{}", world.story.whole());
-    assert_eq!(count(&world, &Method::POST), 1, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
 }

@@ -42,13 +42,6 @@ fn each() -> impl Iterator<Item = (&'static str, usize)> {
     UNKNOWING.into_iter().flat_map(of)
 }
 
-fn deletes(world: &ControllerWorld) -> usize {
-    let calls = world.calls().into_iter();
-    calls
-        .filter(|made| made.call.method == Method::DELETE)
-        .count()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_meets_pages_leaves_neither_the_callback_nor_the_object() {
     for from in [
@@ -92,7 +85,7 @@ async fn a_create_that_meets_pages_is_held_and_told() {
             world.pass(LIMIT).await;
             let told = format!("{how:?} from {from:?}\n{}", world.story.whole());
             assert!(is_so && is_held(&world), "not held: {told}");
-            assert_eq!(deletes(&world), 0, "{told}");
+            assert_eq!(world.count(&Method::DELETE), 0, "{told}");
             let history = world.server.history();
             let is_believed = |message: &str| message.contains("does not exist");
             let mut told_of = history

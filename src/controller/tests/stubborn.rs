@@ -99,12 +99,6 @@ fn is_ready(world: &ControllerWorld) -> bool {
     verdict(&world.object("push").unwrap()).0 == "True"
 }
 
-fn puts(world: &ControllerWorld) -> usize {
-    let calls = world.calls();
-    let puts = calls.iter().filter(|made| made.call.method == Method::PUT);
-    puts.count()
-}
-
 const OTHER: &str = "https://hooks.example.com/other";
 
 /// The process before had a clock that was 50 minutes ahead, and said when it would try again.
@@ -165,7 +159,7 @@ async fn a_date_ends_no_settle_time_of_our_own_update() {
         .settings(|settings| settings.list_lag_ms = 20_000);
     world.merge("push", &json!({"spec": {"notifyCallbackURL": OTHER}}));
     world.pass(Duration::from_secs(3)).await;
-    assert_eq!(puts(&world), 1, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
     sky.set(Stubbornness::Dates);
     for number in 0..4 {
         let asked =
@@ -175,6 +169,6 @@ async fn a_date_ends_no_settle_time_of_our_own_update() {
     }
     sky.set(Stubbornness::Nothing);
     world.pass(Duration::from_mins(2)).await;
-    assert_eq!(puts(&world), 1, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
     assert!(is_ready(&world), "{}", world.story.whole());
 }

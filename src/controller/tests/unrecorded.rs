@@ -44,9 +44,11 @@ fn told(world: &ControllerWorld) -> String {
     ready(&world.object("push").unwrap_or_default())["message"].to_string()
 }
 
-fn count(world: &ControllerWorld, method: &Method) -> usize {
-    let calls = world.calls().into_iter();
-    calls.filter(|made| made.call.method == *method).count()
+/// The refusal is told, and with few versions since there were so many.
+fn assert_told_seldom(world: &ControllerWorld, before: usize, story: &str) {
+    assert!(told(world).contains("refused: "), "{story}");
+    let versions = world.server.history().len() - before;
+    assert!(versions <= FEW, "{versions}: {story}");
 }
 
 fn is_held(world: &ControllerWorld) -> bool {
@@ -62,7 +64,7 @@ async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     world.start();
     world.apply("push", &spec("push"));
     world.pass(QUARTER).await;
-    assert_eq!(count(&world, &Method::POST), 0, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::POST), 0, "{}", world.story.whole());
     assert!(told(&world).contains("webhook"), "{}", world.story.whole());
     let versions = world.server.history().len();
     assert!(versions <= FEW, "{versions}: {}", world.story.whole());
@@ -107,10 +109,8 @@ async fn a_create_whose_record_is_refused_says_so_and_is_tried_ever_more_slowly(
         world.apply("push", &spec("push"));
         world.pass(QUARTER).await;
         let story = || format!("{refusal:?}\n{}", world.story.whole());
-        assert_eq!(count(&world, &Method::POST), 0, "{}", story());
-        assert!(told(&world).contains("refused: "), "{}", story());
-        let versions = world.server.history().len();
-        assert!(versions <= FEW, "{versions}: {}", story());
+        assert_eq!(world.count(&Method::POST), 0, "{}", story());
+        assert_told_seldom(&world, 0, &story());
         script.ends();
         assert!(world.until(HEALING, is_held).await, "{}", story());
         world.kill().await;
@@ -140,9 +140,7 @@ async fn an_object_that_may_not_have_its_finalizer_back_says_so() {
             "{}",
             story()
         );
-        assert!(told(&world).contains("refused: "), "{}", story());
-        let versions = world.server.history().len() - before;
-        assert!(versions <= FEW, "{versions}: {}", story());
+        assert_told_seldom(&world, before, &story());
         script.ends();
         assert!(world.until(HEALING, is_held).await, "{}", story());
         assert_eq!(
@@ -176,9 +174,7 @@ async fn an_object_that_may_not_be_let_go_says_so() {
                 "{}",
                 story()
             );
-            assert!(told(&world).contains("refused: "), "{}", story());
-            let versions = world.server.history().len() - before;
-            assert!(versions <= FEW, "{versions}: {}", story());
+            assert_told_seldom(&world, before, &story());
             script.ends();
             let is_over = |world: &ControllerWorld| {
                 let finalizers = world
@@ -266,7 +262,7 @@ async fn a_change_that_is_not_sent_uses_up_no_call() {
     let url = "https://hooks.example.com/other";
     world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
     world.pass(QUARTER).await;
-    assert_eq!(count(&world, &Method::PUT), 0, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::PUT), 0, "{}", world.story.whole());
     let history = world.server.history();
     let exhausted = history.iter().filter(|(_, _, object)| {
         ready(object)["message"]
@@ -275,7 +271,7 @@ async fn a_change_that_is_not_sent_uses_up_no_call() {
     });
     assert_eq!(exhausted.count(), 0, "{}", world.story.whole());
     script.ends();
-    let is_sent = |world: &ControllerWorld| count(world, &Method::PUT) == 1 && is_held(world);
+    let is_sent = |world: &ControllerWorld| world.count(&Method::PUT) == 1 && is_held(world);
     let soon = Duration::from_secs(10);
     assert!(world.until(soon, is_sent).await, "{}", world.story.whole());
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::FromArgMatches as _;
+use http::Method;
 use jiff::Timestamp;
 use live_simulator::{Cloud, KnownCredential, KnownUser, SimulatorSettings, StoredRow};
 use serde_json::Value;
@@ -297,6 +298,12 @@ impl ControllerWorld {
 
     pub(super) fn calls(&self) -> Vec<Made> {
         self.road.made()
+    }
+
+    /// How many calls were made by this method.
+    pub(super) fn count(&self, method: &Method) -> usize {
+        let calls = self.calls().into_iter();
+        calls.filter(|made| made.call.method == *method).count()
     }
 }
 

@@ -16,7 +16,7 @@ pub const HOUR: Duration = Duration::from_hours(1);
 
 /// Until when a row is left alone that was rewritten a second time within an hour.
 pub(in crate::plan) fn backoff_until(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let hurry = facts.is_urged();
     let repaired = repaired(facts).filter(|_| facts.rewrites.count > 0 || is_contended(facts));
     let next = later(repaired?, REPAIR);
     (next > facts.now && !hurry).then_some(next)

@@ -146,14 +146,14 @@ pub(in crate::plan) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .as_ref()
             .and_then(ledger::outcome)
             == Some(Outcome::Unknown);
-    let changed = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let changed = facts.is_urged();
     let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
     (next > facts.now && holds).then_some(next)
 }
 
 /// When a change whose outcome is not known may be made again, looks or not.
 pub(in crate::plan) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let hurry = facts.is_urged();
     let failed = facts.failures() > 0 && !hurry;
     facts
         .next_attempt
@@ -162,7 +162,7 @@ pub(in crate::plan) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
 
 /// When a create is made again that the cloud refused because of a callback which no look shows. The look for it was made at once.
 pub(in crate::plan) fn backoff_of_hidden(facts: &Facts) -> Option<Timestamp> {
-    let hurry = facts.nudged || facts.unanswered().is_some() || facts.is_new_generation();
+    let hurry = facts.is_urged();
     let newest = facts.status.last_operation.as_ref().filter(|_| !hurry)?;
     let is_refused = ledger::operation(newest) == Some(Operation::Create)
         && ledger::outcome(newest) == Some(Outcome::Rejected)

@@ -32,43 +32,15 @@ pub(super) fn address<'a>(method: &Method, path: &str, query: Option<&'a str>) -
         (&Method::GET, ["apis", _, _, "namespaces", namespace, "recordingcallbacks"]) => {
             (Verb::List, (*namespace, ""))
         }
-        (
-            &Method::GET,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-            ],
-        ) => (Verb::Get, (*namespace, *name)),
-        (
-            &Method::PATCH,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-            ],
-        ) => (Verb::Patch, (*namespace, *name)),
-        (
-            &Method::PATCH,
-            [
-                "apis",
-                _,
-                _,
-                "namespaces",
-                namespace,
-                "recordingcallbacks",
-                name,
-                "status",
-            ],
-        ) => (Verb::PatchStatus, (*namespace, *name)),
+        (&Method::GET, ["apis", .., namespace, "recordingcallbacks", name]) => {
+            (Verb::Get, (*namespace, *name))
+        }
+        (&Method::PATCH, ["apis", .., namespace, "recordingcallbacks", name]) => {
+            (Verb::Patch, (*namespace, *name))
+        }
+        (&Method::PATCH, ["apis", .., namespace, "recordingcallbacks", name, "status"]) => {
+            (Verb::PatchStatus, (*namespace, *name))
+        }
         (&Method::GET, ["api", "v1", "namespaces", namespace, "secrets", name]) => {
             (Verb::ReadSecret, (*namespace, *name))
         }
