@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Joins the releases that were made for two platforms into build/release: what both have must be the same to the last byte.
+# Joins the releases that were made for two platforms into build/release, or where RELEASE says: what both have must be the same to the last byte.
 #
 #   join-release.sh DIRECTORY DIRECTORY
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+release=${RELEASE:-build/release}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # What names the platforms is made anew of both.
@@ -23,11 +24,11 @@ if [[ $(wc -l <"$work/once") != "$(wc -l <"$work/all")" ]]; then
     awk '{ print $2 }' "$work/all" | sort | uniq --repeated >&2
     exit 1
 fi
-rm -rf build/release
-mkdir -p build/release
+rm -rf "$release"
+mkdir -p "$release"
 for part in "$@"; do
-    cp --recursive "$part/." build/release
+    cp --recursive "$part/." "$release"
 done
-scripts/krew.sh build/release
-(cd build/release && sha256sum krew-rcb.yaml) >>"$work/once"
-LC_ALL=C sort --key=2 "$work/once" >build/release/SHA256SUMS
+scripts/krew.sh "$release"
+(cd "$release" && sha256sum krew-rcb.yaml) >>"$work/once"
+LC_ALL=C sort --key=2 "$work/once" >"$release/SHA256SUMS"

@@ -26,6 +26,7 @@ source tests/deploy/nulls.sh
 source tests/deploy/released.sh
 source tests/deploy/values.sh
 source tests/deploy/appliers.sh
+source tests/deploy/changes.sh
 source tests/deploy/kustomize.sh
 source tests/deploy/policies.sh
 source tests/deploy/schema.sh

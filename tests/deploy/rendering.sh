@@ -36,6 +36,8 @@ done <<'EOF'
 /extraVolumes/0 extraVolumes=[{"name":"root","hostPath":{"path":"/"}}]
 /proxy/https proxy.https="http://user:password@proxy.example.com"
 /proxy/https proxy.https="http://proxy.example.com:99999"
+/proxy/https proxy.https="http://proxy example.com:3128"
+/proxy/https proxy.https="http://proxy.example.com:3128\n"
 /podDisruptionBudget/minAvailable podDisruptionBudget.minAvailable="150%"
 /securityContext/runAsUser securityContext.runAsUser=0
 /tolerations/0 tolerations=[{"efect":"NoSchedule"}]

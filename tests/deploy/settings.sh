@@ -34,6 +34,10 @@ extraInitContainers: two have one name, or the chart's: operator, done, done|ext
 hostAliases: two have one name|hostAliases=[{"ip":"192.0.2.1","hostnames":["a"]},{"ip":"192.0.2.1","hostnames":["b"]}]
 topologySpreadConstraints: two have one name|topologySpreadConstraints=[{"topologyKey":"a","maxSkew":1,"whenUnsatisfiable":"DoNotSchedule"},{"topologyKey":"a","maxSkew":2,"whenUnsatisfiable":"DoNotSchedule"}]
 prometheusRule.additionalGroups: two have one name, or the chart's|prometheusRule={"enabled":true,"additionalGroups":[{"name":"recording-callback-operator","rules":[]}]}
+ports of extraContainers: two have one name, or the chart's: metrics, 8080/TCP, 8080/TCP|extraContainers=[{"name":"a","image":"a","ports":[{"containerPort":8080}]}]
+ports of extraContainers: two have one name, or the chart's: metrics, 9090/TCP, metrics, 1/UDP|{"listenPort":9090,"extraInitContainers":[{"name":"a","image":"a","ports":[{"containerPort":1,"name":"metrics","protocol":"UDP"}]}]}
+serviceMonitor.enabled needs service.enabled|{"serviceMonitor":{"enabled":true},"service":{"enabled":false}}
+leader-elect is false: all replicas would work at once|extraArgs=["--leader-elect=false"]
 extraArgs has --nosuch=1, which the operator does not know|extraArgs=["--nosuch=1"]
 extraArgs has --help, which the operator does not know|extraArgs=["--help"]
 labelSelector: the prefix of a label has at most 253 characters|labelSelector="PREFIX254/a"
@@ -82,6 +86,7 @@ END
 accepted_setting() {
     template "${image[@]}" --set-json "$1" >"$work/rendered"
 }
+check "one replica may do without a Lease" accepted_setting '{"replicas":1,"extraArgs":["--leader-elect=false"]}'
 check "a longer settle time by extraEnv goes with a longer timeout" accepted_setting \
     '{"requestTimeout":"26s","extraEnv":[{"name":"SETTLE_TIME","value":"40s"}]}'
 check "what a variable is told elsewhere can't be judged" accepted_setting \

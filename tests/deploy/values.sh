@@ -31,6 +31,7 @@ rbac.secretNames|clusterrole/team-a:platform-callbacks|{.rules[?(@.resources[0]=
 serviceAccount.labels|serviceaccount/platform-callbacks|{.metadata.labels.azure\.workload\.identity/use}|true
 service.labels|service/platform-callbacks|{.metadata.labels.scrape}|yes
 service.port|service/platform-callbacks|{.spec.ports[0].port} {.spec.ports[0].targetPort}|80 metrics
+service.type|service/platform-callbacks|{.spec.type}|NodePort
 service.ipFamilyPolicy|service/platform-callbacks|{.spec.ipFamilyPolicy} {.spec.ipFamilies[*]}|SingleStack IPv4
 podMonitor.namespace|podmonitor/platform-callbacks|{.spec.namespaceSelector.matchNames[*]}|team-a|team-b
 podMonitor.interval|podmonitor/platform-callbacks|{.spec.podMetricsEndpoints[0].interval}|1m|team-b
@@ -49,11 +50,13 @@ networkPolicy.dnsTo|networkpolicy/platform-callbacks|{.spec.egress[0].to[0].name
 networkPolicy.apiServerTo|networkpolicy/platform-callbacks|{.spec.egress[1].to[0].ipBlock.cidr} {.spec.egress[1].ports[*].port}|192.0.2.10/32 6443
 networkPolicy.egressTo|networkpolicy/platform-callbacks|{.spec.egress[2].to[0].ipBlock.cidr} {.spec.egress[2].ports[*].port}|198.51.100.0/24 443
 podDisruptionBudget.minAvailable|poddisruptionbudget/platform-callbacks|{.spec.minAvailable}{.spec.maxUnavailable}|50%
+podDisruptionBudget.unhealthyPodEvictionPolicy|poddisruptionbudget/platform-callbacks|{.spec.unhealthyPodEvictionPolicy}|IfHealthyBudget
+hostUsers|$deployment|$pod.hostUsers}|false
 podSecurityContext|$deployment|$pod.securityContext.fsGroup} $pod.securityContext.runAsNonRoot}|65532 true
 containerSecurityContext|$deployment|$container.securityContext.seccompProfile.type} $container.securityContext.readOnlyRootFilesystem}|RuntimeDefault true
 automountServiceAccountToken|$deployment|$pod.automountServiceAccountToken}|false
 livenessProbe|$deployment|$container.livenessProbe.initialDelaySeconds} $container.livenessProbe.periodSeconds} $container.livenessProbe.timeoutSeconds} $container.livenessProbe.failureThreshold}|20 30 5 5
-readinessProbe|$deployment|$container.readinessProbe.initialDelaySeconds} $container.readinessProbe.timeoutSeconds}|1 10
+readinessProbe|$deployment|$container.readinessProbe.initialDelaySeconds} $container.readinessProbe.timeoutSeconds} $container.readinessProbe.successThreshold}|1 10 2
 lifecycle|$deployment|$container.lifecycle.preStop.sleep.seconds}|5
 terminationGracePeriodSeconds|$deployment|$pod.terminationGracePeriodSeconds}|30
 dnsPolicy|$deployment|$pod.dnsPolicy} $pod.dnsConfig.nameservers[0]}|None 192.0.2.53
@@ -93,6 +96,9 @@ podSecurityContext={"seccompProfile":{"type":""}}|RuntimeDefault|type: ""
 {"commonAnnotations":{"owner":"a"},"podAnnotations":{"owner":""},"deploymentAnnotations":{"owner":""},"helmTest":{"enabled":false},"crds":{"enabled":false}}|owner: none|^    owner: ""
 {"global":{"nodeSelector":{"pool":"a"}},"nodeSelector":{"pool":""}}|pool: a|pool: ""
 {"prometheusRule":{"enabled":true,"ruleLabels":{"severity":""}}}|severity: [a-z]|severity: ""
+service={"enabled":false}|^kind: Service$|^kind: Deployment$
+livenessProbe={"enabled":false}|livenessProbe:|readinessProbe:
+strategy={"rollingUpdate":{"maxSurge":2}}|maxSurge: [^2]|maxUnavailable: 25%
 hostNetwork=true|maxSurge: [^0]|maxSurge: 0
 {"hostNetwork":true,"strategy":{"type":"Recreate"}}|maxSurge|type: Recreate
 END
@@ -130,6 +136,14 @@ host_network() {
     grep -x " *- containerPort: 9443" "$work/held"
 }
 check "hostNetwork, with its DNS and port" host_network
+# A node has a port once: where each has a replica, the pod of `helm test` would find no place.
+test_beside_replicas() {
+    template "${image[@]}" --set "hostNetwork=true,listenPort=$1" --show-only templates/tests/readiness.yaml >"$work/host"
+    equal "$2" "$(sed -n 's/.*containerPort: //p' "$work/host")"
+    grep -F -- "--listen=:$2" "$work/host"
+}
+check "hostNetwork: helm test has a port of its own" test_beside_replicas 9443 9444
+check "hostNetwork: helm test has one beside the last" test_beside_replicas 65535 65534
 
 # With Roles only the release has no cluster-wide object.
 namespaced_only() {

@@ -72,6 +72,16 @@ async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
     assert!(world.refused().iter().all(|right| *right == secret()));
 }
 
+/// Somebody else applies the CRD, and the operator doesn't look at it: `uninstall::roles_only` shows what that costs.
+#[tokio::test]
+async fn without_any_right_in_the_whole_cluster_it_lives_as_ever() {
+    let mut world = OperatorWorld::new().await;
+    let chart = Chart::roles_only(world.namespace.name());
+    world.install(&chart).await;
+    life(&world).await;
+    assert_eq!(world.refused(), [], "rights that are missing");
+}
+
 fn secret() -> GrantedRight {
     GrantedRight::new("", "secrets", "get")
 }

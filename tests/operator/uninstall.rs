@@ -52,6 +52,7 @@ async fn the_definition_may_change_and_go() {
         "uninstall::an_object_that_breaks_a_newer_rule_can_still_be_deleted",
         "uninstall::nothing_is_done_while_the_crd_is_an_older_one",
         "uninstall::uninstalling_retains_every_callback",
+        "uninstall::roles_only_an_uninstall_is_not_seen_and_each_object_has_its_policy",
         "uninstall::an_operator_that_comes_while_the_definition_goes_lets_all_objects_go",
         "uninstall::an_object_that_waits_while_it_is_deleted_is_woken_when_the_definition_goes",
     ] {
@@ -166,6 +167,34 @@ async fn uninstalling_retains_every_callback() {
     assert_eq!(world.cloud.rows().len(), 2);
     let changed = world.cloud.mutations().len();
     assert_eq!(changed, 2, "the two creates");
+    assert_eq!(world.refused(), [], "rights that are missing");
+}
+
+#[tokio::test]
+#[ignore = "deletes the CRD, so it needs a control plane of its own"]
+async fn roles_only_an_uninstall_is_not_seen_and_each_object_has_its_policy() {
+    let mut world = OperatorWorld::new().await;
+    let chart = Chart::roles_only(world.namespace.name());
+    world.install(&chart).await;
+    let operator = world.operator().await;
+    assert!(
+        operator.output().contains("--check-crd is false"),
+        "the cost is told"
+    );
+    for policy in ["Delete", "Retain"] {
+        let name = policy.to_lowercase();
+        world
+            .create(&name, json!({ "deletionPolicy": policy }))
+            .await;
+        world.ready(&name).await;
+    }
+    delete_definition(&world).await;
+    definition_is_gone(&world).await;
+    let left = world.cloud.rows().into_iter();
+    let left: Vec<_> = left.map(|row| row.publish_domain).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].starts_with("retain"), "{left:?}");
+    assert_eq!(world.count(LoggedOperation::Delete), 1);
     assert_eq!(world.refused(), [], "rights that are missing");
 }
 

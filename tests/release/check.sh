@@ -72,6 +72,13 @@ chart_says() {
 }
 check "the chart is of version $version" chart_says version "$version"
 check "and of that program" chart_says appVersion "$version"
+# What Artifact Hub shows of it: the image by its version, and each change of this version with its kind.
+hub_is_told() {
+    helm show chart "$chart" >"$work/hub"
+    grep "^ *image: .*/$operator:$version$" "$work/hub"
+    equal "$(awk -v version="$version" '/^## /{on = index($0, "[" version "]")} on && /^- /' CHANGELOG.md | wc -l)" "$(grep -c '^ *- kind: \(added\|changed\|fixed\|removed\|deprecated\|security\)$' "$work/hub")"
+}
+check "Artifact Hub is told the image and what changed" hub_is_told
 chart_installs_the_image() {
     helm template "$operator" "$chart" --set image.repository=r.example.com/$operator | grep -F "image: \"r.example.com/$operator:$version\""
 }

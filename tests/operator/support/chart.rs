@@ -72,6 +72,14 @@ impl Chart {
         Self { documents }
     }
 
+    /// One without an object of the whole cluster.
+    pub(crate) fn roles_only(namespace: &str) -> Self {
+        let chart = Self::rendered_with(Mode::Namespaced, namespace, "rbac.clusterRoles=false");
+        let cluster = |document: &Value| document["metadata"]["namespace"].is_null();
+        assert!(!chart.documents.iter().any(cluster));
+        chart
+    }
+
     /// The rights, in the order of the rules.
     pub(crate) fn rights(&self) -> Vec<GrantedRight> {
         self.rules()
@@ -109,7 +117,8 @@ impl Chart {
         panic!("there is no right {position}");
     }
 
-    /// The flags of the operator's container, without those about its log; with the variable that a kubelet sets to the pod's namespace.
+    /// The flags of the operator's container, without those about its log; with those of its variables that are flags: the pod's
+    /// namespace, which a kubelet sets, and whether it reads the CRD.
     pub(crate) fn flags(&self) -> Vec<String> {
         let deployment = self.one("Deployment");
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -125,6 +134,11 @@ impl Chart {
         );
         let namespace = deployment["metadata"]["namespace"].as_str().unwrap();
         flags.push(format!("--lease-namespace={namespace}"));
+        let mut unchecked = variables.iter();
+        if let Some(told) = unchecked.find(|told| told["name"] == "CHECK_CRD") {
+            let value = told["value"].as_str().unwrap();
+            flags.push(format!("--check-crd={value}"));
+        }
         flags
     }
 

@@ -59,6 +59,7 @@ stallAfter: {flag: stall-after, least: 1000, most: 86400000, says: from 1s to 24
 {{- end -}}
 {{- with get $extra "leader-elect" -}}
 {{- if not (has . (list "true" "false")) -}}{{- fail (printf "leader-elect is %s: it must be true or false" .) -}}{{- end -}}
+{{- if and (eq . "false") (gt (int $.Values.replicas) 1) -}}{{- fail "leader-elect is false: all replicas would work at once; set replicas to 1" -}}{{- end -}}
 {{- end -}}
 {{- if regexMatch "[a-z0-9.-]{254,}/" .Values.labelSelector -}}{{- fail "labelSelector: the prefix of a label has at most 253 characters" -}}{{- end -}}
 {{- end -}}

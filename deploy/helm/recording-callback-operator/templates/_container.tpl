@@ -42,15 +42,7 @@ ports:
   - name: metrics
     containerPort: {{ int .Values.listenPort }}
     protocol: TCP
-{{- range $probe, $path := dict "liveness" "/livez" "readiness" "/readyz" }}
-{{ $probe }}Probe:
-  httpGet:
-    path: {{ $path }}
-    port: metrics
-  {{- range $field, $value := index $.Values (print $probe "Probe") }}
-  {{ $field }}: {{ int $value }}
-  {{- end }}
-{{- end }}
+{{- include "operator.probes" . }}
 {{- with .Values.lifecycle }}
 lifecycle:
   {{- toYaml . | nindent 2 }}

@@ -8,6 +8,12 @@ Names that must be there once: Kubernetes takes the last of two, or refuses them
 {{- range include "operator.volumes" . | fromYamlArray -}}{{- $volumes = append $volumes .name -}}{{- end -}}
 {{- $containers := list "operator" -}}
 {{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $containers = append $containers .name -}}{{- end -}}
+{{- $ports := list "metrics" (printf "%d/TCP" (int .Values.listenPort)) -}}
+{{- range concat .Values.extraContainers .Values.extraInitContainers -}}
+{{- range .ports -}}
+{{- $ports = concat $ports (list .name (printf "%d/%s" (int .containerPort) (.protocol | default "TCP")) | compact) -}}
+{{- end -}}
+{{- end -}}
 {{- /* In the pod of `helm test`. */ -}}
 {{- $init := list "operator" "done" -}}
 {{- range .Values.extraInitContainers -}}{{- $init = append $init .name -}}{{- end -}}
@@ -22,7 +28,7 @@ Names that must be there once: Kubernetes takes the last of two, or refuses them
 {{- range concat ((.Files.Get "files/alerts.yaml" | fromYaml).groups | default list) .Values.prometheusRule.additionalGroups -}}
 {{- $groups = append $groups .name -}}
 {{- end -}}
-{{- range $value, $names := dict "extraVolumes" $volumes "extraContainers" $containers "extraInitContainers" $init "extraVolumeMounts" $paths
+{{- range $value, $names := dict "extraVolumes" $volumes "extraContainers" $containers "ports of extraContainers" $ports "extraInitContainers" $init "extraVolumeMounts" $paths
   "hostAliases" $addresses "topologySpreadConstraints" $spread "prometheusRule.additionalGroups" $groups -}}
 {{- if ne (len $names) (len (uniq $names)) -}}
 {{- fail (printf "%s: two have one name, or the chart's: %s" $value (join ", " $names)) -}}

@@ -29,6 +29,9 @@ securityContext:
 {{- if .Values.hostNetwork }}
 hostNetwork: true
 {{- end }}
+{{- if not .Values.hostUsers }}
+hostUsers: false
+{{- end }}
 {{- include "operator.fields" (dict
   "imagePullSecrets" (include "operator.imagePullSecrets" . | fromYamlArray)
   "volumes" (include "operator.volumes" . | fromYamlArray)
