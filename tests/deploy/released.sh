@@ -51,8 +51,10 @@ while read -r old commit; do
         check "nothing is left of it" gone
     done
     check "from the install.yaml of $old, and back" replaced "$old" "$commit"
-    check "from $old with --reset-then-reuse-values" upgraded "$old" 4 --reset-then-reuse-values
-    check "nothing is left of it" gone
+    for version_of_helm in 4 3; do
+        check "from $old with --reset-then-reuse-values, Helm $version_of_helm" upgraded "$old" $version_of_helm --reset-then-reuse-values
+        check "nothing is left of it" gone
+    done
     check "from $old with --reuse-values, and null for all that is new" upgraded "$old" 4 --reuse-values --set-json "$all_null"
     check "nothing is left of it" gone
 done <tests/deploy/released

@@ -55,8 +55,8 @@ hostUsers|$deployment|$pod.hostUsers}|false
 podSecurityContext|$deployment|$pod.securityContext.fsGroup} $pod.securityContext.runAsNonRoot}|65532 true
 containerSecurityContext|$deployment|$container.securityContext.seccompProfile.type} $container.securityContext.readOnlyRootFilesystem}|RuntimeDefault true
 automountServiceAccountToken|$deployment|$pod.automountServiceAccountToken}|false
-livenessProbe|$deployment|$container.livenessProbe.initialDelaySeconds} $container.livenessProbe.periodSeconds} $container.livenessProbe.timeoutSeconds} $container.livenessProbe.failureThreshold}|20 30 5 5
-readinessProbe|$deployment|$container.readinessProbe.initialDelaySeconds} $container.readinessProbe.timeoutSeconds} $container.readinessProbe.successThreshold}|1 10 2
+livenessProbe|$deployment|$container.livenessProbe.initialDelaySeconds} $container.livenessProbe.periodSeconds} $container.livenessProbe.timeoutSeconds} $container.livenessProbe.failureThreshold}|20 30 6 5
+readinessProbe|$deployment|$container.readinessProbe.initialDelaySeconds} $container.readinessProbe.timeoutSeconds} $container.readinessProbe.successThreshold} $container.readinessProbe.periodSeconds} $container.readinessProbe.failureThreshold}|1 10 2 7 4
 lifecycle|$deployment|$container.lifecycle.preStop.sleep.seconds}|5
 terminationGracePeriodSeconds|$deployment|$pod.terminationGracePeriodSeconds}|30
 dnsPolicy|$deployment|$pod.dnsPolicy} $pod.dnsConfig.nameservers[0]}|None 192.0.2.53
@@ -160,11 +160,26 @@ check "it has none elsewhere" grants $operator default ""
 check "it is uninstalled" helm uninstall $operator --namespace recording-callback-system
 
 # Every value is set by some file in ci/, or by a check of its own.
+paths_of() {
+    mkdir -p "$work/paths/templates"
+    echo "{apiVersion: v2, name: paths, version: 0.0.0}" >"$work/paths/Chart.yaml"
+    cat >"$work/paths/templates/paths.yaml" <<'END'
+{{- define "paths" -}}
+{{- range $key, $value := .of }}
+- {{ print $.above $key }}
+{{- if kindIs "map" $value }}{{ include "paths" (dict "of" $value "above" (print $.above $key ".")) }}{{ end }}
+{{- end }}
+{{- end -}}
+paths: {{ include "paths" (dict "of" .Values "above" "") | indent 2 }}
+END
+    helm template paths "$work/paths" --values "$1" | sed -n 's/^ *- //p'
+}
 unset_values() {
-    local key
-    while read -r key; do
-        grep -qE "(^|[ {,])${key##*.}:" "$chart"/ci/*.yaml || echo "$key"
-    done < <(awk -f scripts/values-table.awk "$chart/values.yaml" | sed -n 's/^| `\([A-Za-z.]*\)`.*/\1/p')
+    local values
+    for values in "$chart"/ci/*.yaml; do paths_of "$values"; done | sort -u >"$work/set"
+    awk -f scripts/values-table.awk "$chart/values.yaml" | sed -n 's/^| `\([A-Za-z.]*\)`.*/\1/p' | sort | comm -23 - "$work/set"
 }
 check "every value is set in ci/" equal "hostNetwork
-image.registry" "$(unset_values | sort)"
+image.registry
+livenessProbe.enabled
+podDisruptionBudget.maxUnavailable" "$(unset_values)"
