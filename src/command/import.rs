@@ -4,6 +4,7 @@
 mod files;
 mod manifest;
 
+use futures::{StreamExt as _, stream};
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
@@ -18,6 +19,9 @@ use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, ManifestFormat};
+
+/// How many manifests the API server is asked about at once.
+const AT_ONCE: usize = 16;
 
 /// Prints manifests for the project that `args` name.
 pub async fn run(args: ImportArgs) -> CommandOutput {
@@ -48,7 +52,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let mut names = Names::taken(now.all(), namespace);
     let mut problems = now.problems;
     problems.extend(seen.problems);
-    let mut manifests = Vec::new();
+    let mut wanted = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
         for found in standing.orphans(target, rows) {
             let (row, place) = (found.row, &found.row.place);
@@ -66,15 +70,27 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
                 ));
                 continue;
             }
-            let manifest = manifest(row, &source, &names.next(place));
-            match refusal(cluster, &rehearsal, &manifest).await {
-                Ok(()) => manifests.push(manifest),
-                Err(refusal) => problems.push(format!("{title}: {refusal}")),
-            }
+            wanted.push((title, manifest(row, &source, &names.next(place))));
+        }
+    }
+    let mut rehearsed = stream::iter(wanted)
+        .map(async |(title, manifest)| {
+            let refusal = refusal(cluster, &rehearsal, &manifest).await;
+            (title, manifest, refusal)
+        })
+        .buffered(AT_ONCE);
+    let mut manifests = Vec::new();
+    while let Some((title, manifest, refused)) = rehearsed.next().await {
+        match refused {
+            Ok(()) => manifests.push(manifest),
+            Err(refusal) => problems.push(format!("{title}: {refusal}")),
         }
     }
     let text = delivered(&manifests, args, &mut problems)?;
     tell_problems(&problems);
+    if manifests.is_empty() && problems.is_empty() {
+        tell("nothing to import: no callback of the project is without an object");
+    }
     if !manifests.is_empty() {
         tell(
             "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",

@@ -3,6 +3,7 @@
 
 mod asked;
 mod files;
+mod imported;
 mod unreadable;
 mod world;
 

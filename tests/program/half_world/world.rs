@@ -44,6 +44,8 @@ pub(super) enum Trouble {
     Goes,
     /// It answers creates only when so many wait for it.
     Together(usize),
+    /// It holds 1,000 callbacks, none of them in a domain that is asked for.
+    Large,
 }
 
 /// What a server was asked for, each with its method and path.
@@ -214,6 +216,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Large
         | Trouble::Together(_) => {}
     }
     let app = if server.trouble == Trouble::Changes {
@@ -272,13 +275,19 @@ async fn answer_of_the_cloud(
     request: Request,
 ) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
-    requests.lock().unwrap().push(line);
+    requests.lock().unwrap().push(line.clone());
     if let Trouble::Late(wait) = trouble {
         tokio::time::sleep(wait).await;
     }
     match trouble {
         Trouble::Hangs => std::future::pending().await,
         Trouble::Says(code, text) => (StatusCode::from_u16(code).unwrap(), text).into_response(),
+        Trouble::Large if !line.contains("publish_domain=") => {
+            let row = |id: usize| json!({ "id": id.to_string(), "publish_domain": "elsewhere.example.com", "app": id.to_string() });
+            let rows: Vec<Value> = (0..100).map(row).collect();
+            Body::from(json!({ "total": 1000, "callback_config": rows }).to_string())
+                .into_response()
+        }
         Trouble::None
         | Trouble::Refuses
         | Trouble::Late(_)
@@ -288,6 +297,7 @@ async fn answer_of_the_cloud(
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Large
         | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }
