@@ -16,6 +16,7 @@ use super::remote::{ListedProject, look, sources};
 use super::trouble::{CommandCluster, at_cluster, failed};
 use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
+use crate::cluster::error::ClusterError;
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, ManifestFormat};
@@ -81,9 +82,9 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
         .buffered(AT_ONCE);
     let mut manifests = Vec::new();
     while let Some((title, manifest, refused)) = rehearsed.next().await {
-        match refused {
-            Ok(()) => manifests.push(manifest),
-            Err(refusal) => problems.push(format!("{title}: {refusal}")),
+        match refused? {
+            None => manifests.push(manifest),
+            Some(refusal) => problems.push(format!("{title}: {refusal}")),
         }
     }
     let text = delivered(&manifests, args, &mut problems)?;
@@ -120,20 +121,23 @@ fn source(args: &ImportArgs, namespace: &str) -> RecordingCallback {
     object
 }
 
-/// Whether the API server would refuse it, and why. Where it may not be asked, it will tell when the manifest is applied.
+/// Why the API server would refuse it, if it would. Where it may not be asked, it will tell when the manifest is applied. An error is none
+/// of this manifest: all others would end so, too.
 async fn refusal(
     cluster: &CommandCluster,
     rehearsal: &Rehearsal,
     manifest: &Value,
-) -> Result<(), String> {
+) -> Result<Option<String>, ClusterError> {
     let of = |word: &str| manifest.pointer(&format!("/metadata/{word}"))?.as_str();
     let namespace = of("namespace").unwrap_or_default();
     let name = of("name").unwrap_or_default();
     match rehearsal.apply(namespace, name, manifest, None).await {
-        Err(error) if !error.is_forbidden() || error.is_terminating() => {
-            Err(error.with_remedy(cluster.server()))
+        Err(error) if error.is_terminating() => Err(error),
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) if error.is_refusal() || error.is_already_exists() => {
+            Ok(Some(error.with_remedy(cluster.server())))
         }
-        Ok(_) | Err(_) => Ok(()),
+        rehearsed => rehearsed.map(|_| None),
     }
 }
 

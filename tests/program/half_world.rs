@@ -4,6 +4,7 @@
 mod asked;
 mod files;
 mod imported;
+mod terminal;
 mod unreadable;
 mod world;
 

@@ -36,6 +36,28 @@ async fn an_import_asks_about_its_manifests_side_by_side_and_of_none_says_so() {
     said.tells(&["nothing to import"]);
 }
 
+#[tokio::test]
+async fn what_would_end_all_manifests_is_told_once() {
+    let world = World::new(Trouble::Terminates, project(64)).await;
+    let said = say(&world, "import --secret huaweicloud", &["-o", "json"]).await;
+    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+    said.tells(&[
+        "is being terminated",
+        &world.server,
+        "wait until the namespace is gone",
+    ]);
+    assert_eq!(
+        said.value()["errors"].as_array().unwrap().len(),
+        1,
+        "{said}"
+    );
+    let manifest = fs::read_to_string(&world.manifest).unwrap();
+    fs::write(&world.manifest, manifest.replace("\"push\"", "\"new\"")).unwrap();
+    let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
+    said.tells(&["media/new", "wait until the namespace is gone"]);
+    assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
+}
+
 /// The files of a directory, by name.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();

@@ -44,6 +44,8 @@ pub(super) enum Trouble {
     Goes,
     /// It answers creates only when so many wait for it.
     Together(usize),
+    /// Its namespace is being deleted.
+    Terminates,
     /// It holds 1,000 callbacks, none of them in a domain that is asked for.
     Large,
 }
@@ -216,6 +218,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Terminates
         | Trouble::Large
         | Trouble::Together(_) => {}
     }
@@ -235,6 +238,16 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             let mut crd = json!(crd::crd());
             crd["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
             crd
+        }
+        ("recordingcallbacks", _)
+            if head.method == "POST" && server.trouble == Trouble::Terminates =>
+        {
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+                "message": "unable to create new content in namespace media because it is being terminated",
+                "details": { "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] },
+            });
+            return (StatusCode::FORBIDDEN, status.to_string()).into_response();
         }
         ("recordingcallbacks", _) if head.method == "POST" => {
             serde_json::from_slice(&body).unwrap()
@@ -297,6 +310,7 @@ async fn answer_of_the_cloud(
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Terminates
         | Trouble::Large
         | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
