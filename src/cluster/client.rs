@@ -249,9 +249,10 @@ fn meant<'a>(named: &'a [PathBuf], usual: Option<&'a Path>) -> Vec<&'a Path> {
 
 /// Why a kubeconfig can't be read, with its path: there may be several.
 fn unreadable(file: &Path, error: KubeconfigError) -> ClusterAccessError {
-    let what = match error {
-        KubeconfigError::ReadConfig(error, _) => format!("can't be read: {error}"),
-        error => unparsable(error),
+    let what = if let KubeconfigError::ReadConfig(error, _) = error {
+        format!("can't be read: {error}")
+    } else {
+        unparsable(error)
     };
     ClusterAccessError::Kubeconfig(format!("{}: {what}", file.display()))
 }
@@ -259,12 +260,11 @@ fn unreadable(file: &Path, error: KubeconfigError) -> ClusterAccessError {
 /// As the client's own loader, save that no variable of the environment has a say: that loader takes `HTTPS_PROXY` for the API
 /// server, compares `NO_PROXY` with the address of the proxy, and fails on an entry of it that it can't read.
 fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterAccessError> {
-    let kubeconfig = files
-        .iter()
-        .try_fold(Kubeconfig::default(), |merged, file| {
-            let next = Kubeconfig::read_from(file).map_err(|error| unreadable(file, error))?;
-            Ok::<_, ClusterAccessError>(merged.merge(next)?)
-        })?;
+    let mut kubeconfig = Kubeconfig::default();
+    for file in files {
+        let next = Kubeconfig::read_from(file).map_err(|error| unreadable(file, error))?;
+        kubeconfig = kubeconfig.merge(next)?;
+    }
     let context = chosen_context(&kubeconfig, context)?;
     let name = &context.cluster;
     let bad = |what| ClusterAccessError::Cluster {

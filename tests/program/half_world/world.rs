@@ -171,6 +171,28 @@ fn refusal(code: u16, reason: &str, message: &str) -> Response {
     (StatusCode::from_u16(code).unwrap(), status.to_string()).into_response()
 }
 
+fn of_a_namespace_that_goes() -> Response {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+        "message": "unable to create new content in namespace media because it is being terminated",
+        "details": { "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] },
+    });
+    (StatusCode::FORBIDDEN, status.to_string()).into_response()
+}
+
+/// Credentials for this cloud.
+fn secret(cloud: &str) -> Value {
+    let values = [
+        ("ak", "AKTESTEXAMPLE0000001"),
+        ("sk", "sk-test-example-not-a-secret-0000000001"),
+        ("project_id", "0123456789abcdef0123456789abcdef"),
+        ("region", "cn-north-4"),
+        ("live_endpoint", cloud),
+    ];
+    let data = values.map(|(key, value)| (key, ByteString(value.as_bytes().to_vec())));
+    json!({ "metadata": {}, "data": BTreeMap::from(data) })
+}
+
 async fn answer(State(server): State<Server>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -207,6 +229,9 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
                 &format!("recordingcallbacks {name:?} not found"),
             );
         }
+        Trouble::Terminates if name == "recordingcallbacks" && head.method == "POST" => {
+            return of_a_namespace_that_goes();
+        }
         Trouble::Together(_) if name == "recordingcallbacks" && head.method == "POST" => {
             server.together.wait().await;
         }
@@ -239,16 +264,6 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             crd["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
             crd
         }
-        ("recordingcallbacks", _)
-            if head.method == "POST" && server.trouble == Trouble::Terminates =>
-        {
-            let status = json!({
-                "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
-                "message": "unable to create new content in namespace media because it is being terminated",
-                "details": { "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] },
-            });
-            return (StatusCode::FORBIDDEN, status.to_string()).into_response();
-        }
         ("recordingcallbacks", _) if head.method == "POST" => {
             serde_json::from_slice(&body).unwrap()
         }
@@ -266,17 +281,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             changed
         }
         ("selfsubjectaccessreviews", _) => json!({ "spec": {}, "status": { "allowed": true } }),
-        ("huaweicloud", "secrets") => {
-            let values = [
-                ("ak", "AKTESTEXAMPLE0000001"),
-                ("sk", "sk-test-example-not-a-secret-0000000001"),
-                ("project_id", "0123456789abcdef0123456789abcdef"),
-                ("region", "cn-north-4"),
-                ("live_endpoint", &server.cloud),
-            ];
-            let data = values.map(|(key, value)| (key, ByteString(value.as_bytes().to_vec())));
-            json!({ "metadata": {}, "data": BTreeMap::from(data) })
-        }
+        ("huaweicloud", "secrets") => secret(&server.cloud),
         ("deployments" | "leases", _) => list(json!([])),
         _ => return refusal(404, "NotFound", path),
     };

@@ -326,25 +326,12 @@ async fn who_joins_a_look_that_another_can_not_pay_for_looks_at_its_own_cost() {
     assert_eq!(calls.len(), 1 + 10, "{calls:?}");
 }
 
-/// So many calls may be made more.
-struct CallsLeft(AtomicU32);
-
-impl SpendCalls for CallsLeft {
-    fn spend(&self, calls: u32) -> bool {
-        let spend = |left: u32| left.checked_sub(calls);
-        let spent = self
-            .0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend);
-        spent.is_ok()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_is_not_paid_for_ends_with_its_first_page() {
     let account = LooksAccount::new(LooksCloud::with((0..450).map(place)));
     assert_eq!(account.looks.pages(), None);
     let sweep = |calls: u32| {
-        let budget = CallBudget::of(CallsLeft(AtomicU32::new(calls)));
+        let budget = CallBudget::of(Allowed(AtomicU32::new(calls)));
         let looks = Arc::clone(&account.looks);
         async move {
             looks
