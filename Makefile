@@ -89,6 +89,7 @@ test: need/rust need/go need/python need/cc build/bin/kube build/bin/helm build/
 	@echo "== simulator, called by the cloud's own SDK"
 	tests/simulator/sdk/run.sh
 	@echo "== operator and simulator"
+	@scripts/shells.sh
 	cargo test --workspace --doc --locked
 	tests/timed.py cargo test --workspace --all-targets --locked -- $(skip_long)
 

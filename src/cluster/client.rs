@@ -150,15 +150,19 @@ pub enum ClusterAccessError {
 
 impl From<KubeconfigError> for ClusterAccessError {
     fn from(error: KubeconfigError) -> Self {
-        let KubeconfigError::Parse(error) = error else {
-            return Self::Kubeconfig(error.to_string());
-        };
-        // What the parser says quotes the lines around, tokens and keys included.
-        let place = error.location().map_or_else(String::new, |location| {
-            format!(" at line {} column {}", location.line(), location.column())
-        });
-        Self::Kubeconfig(format!("not YAML, or not a kubeconfig{place}"))
+        Self::Kubeconfig(unparsable(error))
     }
+}
+
+fn unparsable(error: KubeconfigError) -> String {
+    let KubeconfigError::Parse(error) = error else {
+        return error.to_string();
+    };
+    // What the parser says quotes the lines around, tokens and keys included.
+    let place = error.location().map_or_else(String::new, |location| {
+        format!(" at line {} column {}", location.line(), location.column())
+    });
+    format!("not YAML, or not a kubeconfig{place}")
 }
 
 /// A cluster that is known how to reach. Makes as many clients, each with connections of its own, as are asked for.
@@ -243,14 +247,24 @@ fn meant<'a>(named: &'a [PathBuf], usual: Option<&'a Path>) -> Vec<&'a Path> {
     files
 }
 
+/// Why a kubeconfig can't be read, with its path: there may be several.
+fn unreadable(file: &Path, error: KubeconfigError) -> ClusterAccessError {
+    let what = if let KubeconfigError::ReadConfig(error, _) = error {
+        format!("can't be read: {error}")
+    } else {
+        unparsable(error)
+    };
+    ClusterAccessError::Kubeconfig(format!("{}: {what}", file.display()))
+}
+
 /// As the client's own loader, save that no variable of the environment has a say: that loader takes `HTTPS_PROXY` for the API
 /// server, compares `NO_PROXY` with the address of the proxy, and fails on an entry of it that it can't read.
 fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterAccessError> {
-    let kubeconfig = files
-        .iter()
-        .try_fold(Kubeconfig::default(), |merged, file| {
-            Kubeconfig::read_from(file).and_then(|next| merged.merge(next))
-        })?;
+    let mut kubeconfig = Kubeconfig::default();
+    for file in files {
+        let next = Kubeconfig::read_from(file).map_err(|error| unreadable(file, error))?;
+        kubeconfig = kubeconfig.merge(next)?;
+    }
     let context = chosen_context(&kubeconfig, context)?;
     let name = &context.cluster;
     let bad = |what| ClusterAccessError::Cluster {
@@ -314,19 +328,14 @@ pub async fn namespaces(client: kube::Client) -> Result<Vec<String>, ClusterErro
     let api = kube::Api::<Namespace>::all(client);
     let params = kube::api::ListParams::default();
     let listed = call("list the namespaces", api.list_metadata(&params)).await?;
-    Ok(listed
-        .items
-        .iter()
-        .map(kube::ResourceExt::name_any)
-        .collect())
+    let names = listed.items.iter().map(kube::ResourceExt::name_any);
+    Ok(names.collect())
 }
 
 /// The names of the contexts of the kubeconfig files that are meant; none where they can't be read.
 pub fn contexts(named: &[PathBuf], usual: Option<&Path>) -> Vec<String> {
-    let files = meant(named, usual);
-    let read = files
-        .iter()
-        .filter_map(|file| Kubeconfig::read_from(file).ok());
+    let files = meant(named, usual).into_iter();
+    let read = files.filter_map(|file| Kubeconfig::read_from(file).ok());
     read.flat_map(|kubeconfig| kubeconfig.contexts)
         .map(|context| context.name)
         .collect()

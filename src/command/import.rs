@@ -4,6 +4,7 @@
 mod files;
 mod manifest;
 
+use futures::{StreamExt as _, stream};
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
@@ -15,9 +16,13 @@ use super::remote::{ListedProject, look, sources};
 use super::trouble::{CommandCluster, at_cluster, failed};
 use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
+use crate::cluster::error::ClusterError;
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
 use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, ManifestFormat};
+
+/// How many manifests the API server is asked about at once.
+const AT_ONCE: usize = 16;
 
 /// Prints manifests for the project that `args` name.
 pub async fn run(args: ImportArgs) -> CommandOutput {
@@ -48,7 +53,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let mut names = Names::taken(now.all(), namespace);
     let mut problems = now.problems;
     problems.extend(seen.problems);
-    let mut manifests = Vec::new();
+    let mut wanted = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
         for found in standing.orphans(target, rows) {
             let (row, place) = (found.row, &found.row.place);
@@ -66,15 +71,27 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
                 ));
                 continue;
             }
-            let manifest = manifest(row, &source, &names.next(place));
-            match refusal(cluster, &rehearsal, &manifest).await {
-                Ok(()) => manifests.push(manifest),
-                Err(refusal) => problems.push(format!("{title}: {refusal}")),
-            }
+            wanted.push((title, manifest(row, &source, &names.next(place))));
+        }
+    }
+    let mut rehearsed = stream::iter(wanted)
+        .map(async |(title, manifest)| {
+            let refusal = refusal(cluster, &rehearsal, &manifest).await;
+            (title, manifest, refusal)
+        })
+        .buffered(AT_ONCE);
+    let mut manifests = Vec::new();
+    while let Some((title, manifest, refused)) = rehearsed.next().await {
+        match refused? {
+            None => manifests.push(manifest),
+            Some(refusal) => problems.push(format!("{title}: {refusal}")),
         }
     }
     let text = delivered(&manifests, args, &mut problems)?;
     tell_problems(&problems);
+    if manifests.is_empty() && problems.is_empty() {
+        tell("nothing to import: no callback of the project is without an object");
+    }
     if !manifests.is_empty() {
         tell(
             "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",
@@ -104,20 +121,23 @@ fn source(args: &ImportArgs, namespace: &str) -> RecordingCallback {
     object
 }
 
-/// Whether the API server would refuse it, and why. Where it may not be asked, it will tell when the manifest is applied.
+/// Why the API server would refuse it, if it would. Where it may not be asked, it will tell when the manifest is applied. An error is none
+/// of this manifest: all others would end so, too.
 async fn refusal(
     cluster: &CommandCluster,
     rehearsal: &Rehearsal,
     manifest: &Value,
-) -> Result<(), String> {
+) -> Result<Option<String>, ClusterError> {
     let of = |word: &str| manifest.pointer(&format!("/metadata/{word}"))?.as_str();
     let namespace = of("namespace").unwrap_or_default();
     let name = of("name").unwrap_or_default();
     match rehearsal.apply(namespace, name, manifest, None).await {
-        Err(error) if !error.is_forbidden() || error.is_terminating() => {
-            Err(error.with_remedy(cluster.server()))
+        Err(error) if error.is_terminating() => Err(error),
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) if error.is_refusal() || error.is_already_exists() => {
+            Ok(Some(error.with_remedy(cluster.server())))
         }
-        Ok(_) | Err(_) => Ok(()),
+        rehearsed => rehearsed.map(|_| None),
     }
 }
 

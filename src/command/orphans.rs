@@ -112,10 +112,10 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     problems.extend(unseen.map(|problem| format!("not looked at: {problem}")));
     tell_problems(&problems);
     if orphans.is_empty() && problems.is_empty() {
-        tell(&format!(
-            "every callback of {} projects is held by an object",
-            seen.projects.len()
-        ));
+        tell(&match seen.projects.len() {
+            0 => "no object there names a project, so none is looked at".to_owned(),
+            count => format!("every callback of {count} projects is held by an object"),
+        });
     }
     Ok(CommandOutput {
         text: render_with(args.print.output, &orphans, &problems, table)?,

@@ -32,9 +32,6 @@ use crate::config::plan::PlanArgs;
 use crate::declared::index::Index;
 use crate::plan::facts::PlanSettings;
 
-/// For so many objects a look each takes fewer calls than a list of their projects.
-const FEW: usize = 3;
-
 /// How many objects the API server is asked about at once.
 const AT_ONCE: usize = 16;
 
@@ -143,7 +140,7 @@ async fn plans(
             read_only: false,
         },
         since: Instant::now(),
-        lists: wanted.len() > FEW,
+        domains: domains(wanted),
     };
     for object in known.objects.values() {
         // One that can't be read owns nothing: the operator leaves it alone, too.
@@ -179,6 +176,14 @@ async fn plans(
         plans.push(planned.noted(manifest.note.clone()));
     }
     Ok(plans)
+}
+
+/// In how many ingest domains there are objects.
+fn domains(wanted: &[WantedManifest]) -> u32 {
+    let domain = |manifest: &WantedManifest| manifest.value.pointer("/spec/publishDomain").cloned();
+    let domains = wanted.iter().filter_map(domain);
+    let domains: BTreeSet<String> = domains.map(|domain| domain.to_string()).collect();
+    u32::try_from(domains.len()).unwrap_or(u32::MAX)
 }
 
 /// The objects of a namespace that manifests are applied to.

@@ -3,6 +3,8 @@
 
 mod asked;
 mod files;
+mod imported;
+mod terminal;
 mod unreadable;
 mod world;
 

@@ -86,7 +86,7 @@ fn what_is_wrong_in_a_kubeconfig_is_said() {
             None,
             vec!["proxy-url", "http://"],
         ),
-        ("[", None, vec!["YAML", "line 10"]),
+        ("[", None, vec!["config: not YAML", "line 10"]),
         ("hunter2", None, vec!["YAML", "line 10"]),
     ] {
         let error = find(cluster, context).unwrap_err();

@@ -1,7 +1,7 @@
 //! Manifests as files of a directory, one for each. What is there already is somebody's: it is not written over unless that is asked for.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::ImportedManifest;
@@ -55,8 +55,8 @@ fn write_file(path: &Path, text: &[u8], force: bool) -> io::Result<()> {
         return Err(ErrorKind::AlreadyExists.into());
     }
     // At once or not at all: half a manifest may be one, too.
-    let part = path.with_extension("part");
-    let written = fs::write(&part, text).and_then(|()| {
+    let (part, mut file) = new_part(path)?;
+    let written = file.write_all(text).and_then(|()| {
         if force {
             fs::rename(&part, path)
         } else {
@@ -66,6 +66,18 @@ fn write_file(path: &Path, text: &[u8], force: bool) -> io::Result<()> {
     // After a rename there is none.
     let _ = fs::remove_file(part);
     written
+}
+
+/// A new file beside the one of this path: whatever is there already is somebody's.
+fn new_part(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut number: u32 = 0;
+    loop {
+        let part = path.with_extension(format!("{number}.part"));
+        match File::create_new(&part) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            opened => return Ok((part, opened?)),
+        }
+    }
 }
 
 /// Gives a file its name, unless another one has it meanwhile.
@@ -127,11 +139,12 @@ mod tests {
             "no part is left"
         );
         fs::remove_dir(&paths[1]).unwrap();
-        // As where no room is left.
-        fs::create_dir(directory.join("two.part")).unwrap();
-        let problems = write(&directory, "yaml", &all, false).problems;
-        assert!(problems[0].contains("can't be written"), "{problems:?}");
-        assert!(!paths[1].exists(), "half of it has no name");
+        // Nor is a file that happens to be called as a part is.
+        let mine = directory.join("two.0.part");
+        fs::write(&mine, "mine").unwrap();
+        assert_eq!(write(&directory, "yaml", &all, true), third);
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
         let problems = write(&paths[0], "yaml", &all, false).problems;
         assert!(problems[0].contains("can't be made"), "{problems:?}");
     }

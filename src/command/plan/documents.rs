@@ -145,27 +145,35 @@ fn is_too_large(error: &Error) -> bool {
 
 /// What is wrong with a document, without a word of it.
 fn described(number: usize, first: usize, text: &str, error: &Error) -> String {
-    let (line, column) = error.location().map_or((1, 1), |at| {
+    let (mut line, mut column) = error.location().map_or((1, 1), |at| {
         (usize::try_from(at.line()).unwrap_or(1), at.column())
     });
-    let culprit = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let indent = culprit.len() - culprit.trim_start().len();
-    let has_tab = culprit
-        .get(..indent)
-        .is_some_and(|indent| indent.contains('\t'));
+    let tab = tab_near(text, line);
     let what = if matches!(error, Error::DuplicateMappingKey { .. }) {
         "a key is there twice"
     } else if matches!(error, Error::UnknownAnchor { .. }) {
         "an alias has no anchor"
     } else if is_too_large(error) {
         "larger or deeper than is read"
-    } else if has_tab {
+    } else if let Some(tab) = tab {
+        (line, column) = tab;
         "a tab indents, which only spaces may"
     } else {
         "something there is not YAML"
     };
     let line = first + line.saturating_sub(1);
     format!("document {number}, line {line}, column {column}: {what}")
+}
+
+/// Where a tab indents this line, or the next one: that is read as more of the text above it, and then the text is what makes no sense.
+fn tab_near(text: &str, line: usize) -> Option<(usize, u64)> {
+    let lines = text.lines().enumerate();
+    let mut near = lines.skip(line.saturating_sub(1)).take(2);
+    near.find_map(|(number, text)| {
+        let indent = text.len() - text.trim_start().len();
+        let tab = text.get(..indent)?.find('\t')?;
+        Some((number + 1, u64::try_from(tab + 1).ok()?))
+    })
 }
 
 /// The line of a document, counted from 1, in which a field stands, by a path like `spec.items[0].name`.
@@ -296,7 +304,11 @@ mod tests {
             ("a: 1\n---\nb: 1\npassword: [hunter2\n", "document 2, line "),
             (
                 "a: 1\n---\nb:\n\tpassword: hunter2\n",
-                "document 2, line 4, column ",
+                "document 2, line 4, column 1: a tab indents",
+            ),
+            (
+                "a:\n  hunter2: x\n \tpassword: y\n",
+                "document 1, line 3, column 2: a tab indents",
             ),
             (
                 "a: 1\n\n---\nhunter2: 1\nhunter2: 2\n",

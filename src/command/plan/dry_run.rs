@@ -1,6 +1,8 @@
 //! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud. An
 //! interpreter of the steps that looks, and tells of every change instead of making it.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -19,7 +21,7 @@ use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::observe;
 use crate::plan::step::{Look, Proof, Step};
 use crate::platform::account::Account;
-use crate::platform::call_budget::CallBudget;
+use crate::platform::call_budget::{CallBudget, SpendCalls};
 use crate::platform::quota::Lane;
 use crate::terms::failure::Failure;
 
@@ -69,8 +71,18 @@ pub(super) struct DryRunContext {
     pub(super) settings: PlanSettings,
     /// What was seen since then counts.
     pub(super) since: Instant,
-    /// Whether projects are listed whole, which for many objects takes fewer calls than a look for each.
-    pub(super) lists: bool,
+    /// How many domains are looked at. A project is listed whole where that takes no more calls than a look at each.
+    pub(super) domains: u32,
+}
+
+/// So many calls may be made more.
+struct CallsLeft(AtomicU32);
+
+impl SpendCalls for CallsLeft {
+    fn spend(&self, calls: u32) -> bool {
+        let spend = |left: u32| left.checked_sub(calls);
+        self.0.fetch_update(Relaxed, Relaxed, spend).is_ok()
+    }
 }
 
 /// An object on its way to a decision.
@@ -212,10 +224,21 @@ impl<'a> DryRun<'a> {
     ) -> Result<(Vec<Row>, bool), Failure> {
         let looks = self.ground.cloud.looks(account);
         let (place, since) = (parse::place(&self.object.spec), self.ground.since);
-        if self.ground.lists {
-            let inventory = looks.sweep(since, Lane::Background).await?;
-            if inventory.covers(place.domain()) {
-                return Ok((inventory.at_place(&place).to_vec(), true));
+        let domains = self.ground.domains;
+        // The first page of a list is asked for before it is known how long the list is.
+        let is_worth_it = || {
+            let more = looks.pages().map(|pages| pages - 1);
+            domains > 1 && more.is_none_or(|more| more <= domains.into())
+        };
+        if is_worth_it() {
+            let budget = CallBudget::of(CallsLeft(domains.into()));
+            let swept = looks.sweep_within(since, Lane::Background, budget);
+            match swept.await {
+                Ok(inventory) if inventory.covers(place.domain()) => {
+                    return Ok((inventory.at_place(&place).to_vec(), true));
+                }
+                Err(failure) if is_worth_it() => return Err(failure),
+                Ok(_) | Err(_) => {}
             }
         }
         let ask = LookRequest {

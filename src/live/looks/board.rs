@@ -50,7 +50,7 @@ pub(super) struct WantedLook {
     pub(super) proof: Proof,
     pub(super) lane: Lane,
     pub(super) namespace: String,
-    /// What a filtered list is paid from beyond its first call; a sweep is made for all.
+    /// What a filtered list is paid from beyond its first call, and a sweep that was asked for; one that looks become is made for all.
     pub(super) budget: CallBudget,
 }
 

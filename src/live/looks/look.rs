@@ -56,6 +56,17 @@ impl Looks {
         not_before: Instant,
         lane: Lane,
     ) -> Result<Arc<Inventory>, Failure> {
+        self.sweep_within(not_before, lane, CallBudget::default())
+            .await
+    }
+
+    /// The same, and given up after its first page where the budget does not pay for the others.
+    pub async fn sweep_within(
+        self: &Arc<Self>,
+        not_before: Instant,
+        lane: Lane,
+        budget: CallBudget,
+    ) -> Result<Arc<Inventory>, Failure> {
         let (proof, namespace) = (Proof::Presence, String::new());
         self.swept(WantedLook {
             scope: LookScope::Project,
@@ -64,9 +75,15 @@ impl Looks {
             proof,
             lane,
             namespace,
-            budget: CallBudget::default(),
+            budget,
         })
         .await
+    }
+
+    /// How many pages the project had when it was listed last.
+    pub fn pages(&self) -> Option<u64> {
+        let size = self.lock().size?;
+        Some(size.div_ceil(PAGE.into()).max(1))
     }
 
     /// Tells what is wanted from what is kept, after as many looks as that takes.
@@ -126,6 +143,11 @@ impl Looks {
                 biased;
                 Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
                 token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
+            };
+            let token = match scope {
+                // A sweep that a domain's look becomes is made for all.
+                LookScope::Domain(_) => token,
+                LookScope::Project => token.charged_to(&want.budget),
             };
             match (self.begin(own.number, &scope, token), scope) {
                 (Some(token), LookScope::Domain(domain)) => {

@@ -66,7 +66,7 @@ pub(super) struct ListReader {
     is_answered: bool,
     /// Creates have waited for this reading as long as they may.
     has_given_way: bool,
-    /// What is paid for beyond the first call of a filtered list.
+    /// What is paid for beyond the first call.
     budget: CallBudget,
 }
 
@@ -137,6 +137,7 @@ impl ListReader {
         first: Token,
     ) -> Result<Inventory, LookError> {
         self.is_for_creates = proof == Proof::Absence;
+        self.budget = first.budget();
         self.keep_creates_off().await;
         match self.read(None, first).await? {
             ReadList::Still(inventory) => Ok(inventory),

@@ -54,6 +54,29 @@ async fn a_plan_of_many_documents_asks_once_for_each_of_ours_side_by_side() {
 }
 
 #[tokio::test]
+async fn a_plan_of_few_asks_the_cloud_once_and_each_domain_where_that_takes_fewer_calls() {
+    let of = |number: usize| ours(number, 500).replace("push.", &format!("push{number}."));
+    for (trouble, objects, calls) in [
+        (Trouble::None, 3, 1),
+        (Trouble::Large, 1, 1),
+        (Trouble::Large, 2, 1 + 2),
+    ] {
+        let world = World::new(Trouble::None, trouble).await;
+        let text: String = (0..objects).map(of).collect();
+        std::fs::write(&world.manifest, text).unwrap();
+        let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
+        let value = said.value();
+        let items = value["items"].as_array().unwrap();
+        assert!(items.len() == objects, "{said}");
+        assert!(
+            items.iter().all(|item| item["action"] == "Create"),
+            "{said}"
+        );
+        assert_eq!((said.code, world.calls()), (Some(2), calls), "{trouble:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_server_is_heard_before_a_slow_cloud_is_waited_for() {
     let slow = Trouble::Late(Duration::from_secs(11));
     let world = World::new(Trouble::None, slow).await;

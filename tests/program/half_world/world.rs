@@ -44,6 +44,10 @@ pub(super) enum Trouble {
     Goes,
     /// It answers creates only when so many wait for it.
     Together(usize),
+    /// Its namespace is being deleted.
+    Terminates,
+    /// It holds 1,000 callbacks, none of them in a domain that is asked for.
+    Large,
 }
 
 /// What a server was asked for, each with its method and path.
@@ -167,6 +171,28 @@ fn refusal(code: u16, reason: &str, message: &str) -> Response {
     (StatusCode::from_u16(code).unwrap(), status.to_string()).into_response()
 }
 
+fn of_a_namespace_that_goes() -> Response {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+        "message": "unable to create new content in namespace media because it is being terminated",
+        "details": { "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] },
+    });
+    (StatusCode::FORBIDDEN, status.to_string()).into_response()
+}
+
+/// Credentials for this cloud.
+fn secret(cloud: &str) -> Value {
+    let values = [
+        ("ak", "AKTESTEXAMPLE0000001"),
+        ("sk", "sk-test-example-not-a-secret-0000000001"),
+        ("project_id", "0123456789abcdef0123456789abcdef"),
+        ("region", "cn-north-4"),
+        ("live_endpoint", cloud),
+    ];
+    let data = values.map(|(key, value)| (key, ByteString(value.as_bytes().to_vec())));
+    json!({ "metadata": {}, "data": BTreeMap::from(data) })
+}
+
 async fn answer(State(server): State<Server>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -203,6 +229,9 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
                 &format!("recordingcallbacks {name:?} not found"),
             );
         }
+        Trouble::Terminates if name == "recordingcallbacks" && head.method == "POST" => {
+            return of_a_namespace_that_goes();
+        }
         Trouble::Together(_) if name == "recordingcallbacks" && head.method == "POST" => {
             server.together.wait().await;
         }
@@ -214,6 +243,8 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Terminates
+        | Trouble::Large
         | Trouble::Together(_) => {}
     }
     let app = if server.trouble == Trouble::Changes {
@@ -250,17 +281,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             changed
         }
         ("selfsubjectaccessreviews", _) => json!({ "spec": {}, "status": { "allowed": true } }),
-        ("huaweicloud", "secrets") => {
-            let values = [
-                ("ak", "AKTESTEXAMPLE0000001"),
-                ("sk", "sk-test-example-not-a-secret-0000000001"),
-                ("project_id", "0123456789abcdef0123456789abcdef"),
-                ("region", "cn-north-4"),
-                ("live_endpoint", &server.cloud),
-            ];
-            let data = values.map(|(key, value)| (key, ByteString(value.as_bytes().to_vec())));
-            json!({ "metadata": {}, "data": BTreeMap::from(data) })
-        }
+        ("huaweicloud", "secrets") => secret(&server.cloud),
         ("deployments" | "leases", _) => list(json!([])),
         _ => return refusal(404, "NotFound", path),
     };
@@ -272,13 +293,19 @@ async fn answer_of_the_cloud(
     request: Request,
 ) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
-    requests.lock().unwrap().push(line);
+    requests.lock().unwrap().push(line.clone());
     if let Trouble::Late(wait) = trouble {
         tokio::time::sleep(wait).await;
     }
     match trouble {
         Trouble::Hangs => std::future::pending().await,
         Trouble::Says(code, text) => (StatusCode::from_u16(code).unwrap(), text).into_response(),
+        Trouble::Large if !line.contains("publish_domain=") => {
+            let row = |id: usize| json!({ "id": id.to_string(), "publish_domain": "elsewhere.example.com", "app": id.to_string() });
+            let rows: Vec<Value> = (0..100).map(row).collect();
+            Body::from(json!({ "total": 1000, "callback_config": rows }).to_string())
+                .into_response()
+        }
         Trouble::None
         | Trouble::Refuses
         | Trouble::Late(_)
@@ -288,6 +315,8 @@ async fn answer_of_the_cloud(
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
+        | Trouble::Terminates
+        | Trouble::Large
         | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }

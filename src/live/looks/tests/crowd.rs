@@ -325,3 +325,23 @@ async fn who_joins_a_look_that_another_can_not_pay_for_looks_at_its_own_cost() {
     let calls = account.cloud.calls();
     assert_eq!(calls.len(), 1 + 10, "{calls:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_is_not_paid_for_ends_with_its_first_page() {
+    let account = LooksAccount::new(LooksCloud::with((0..450).map(place)));
+    assert_eq!(account.looks.pages(), None);
+    let sweep = |calls: u32| {
+        let budget = CallBudget::of(Allowed(AtomicU32::new(calls)));
+        let looks = Arc::clone(&account.looks);
+        async move {
+            looks
+                .sweep_within(Instant::now(), Lane::Background, budget)
+                .await
+        }
+    };
+    assert!(sweep(3).await.is_err());
+    assert_eq!(account.cloud.calls().len(), 1);
+    assert_eq!(account.looks.pages(), Some(5));
+    assert_eq!(sweep(4).await.unwrap().rows.len(), 450);
+    assert_eq!(account.cloud.calls().len(), 1 + 5);
+}
