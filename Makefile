@@ -116,7 +116,7 @@ test-all: test shuffle test-1.37 runbook e2e ## Run all tests and the long ones:
 	@echo "== whatever answers, whatever is missed: ADVERSARY_SEEDS courses, ADVERSARY_SEED repeats one"
 	ADVERSARY_SEEDS=$${ADVERSARY_SEEDS:-10000} TRANSITION_PAIRS=$${TRANSITION_PAIRS:-5000} HALF_DONE_SHARE=1 CROWD=2000 cargo test --locked --lib -- controller::tests --nocapture
 	@echo "== many projects in virtual time; SIMULATED is the number of objects"
-	SIMULATED=$${SIMULATED:-500} cargo test --locked --lib $(quickly) -- controller::tests::simulation --nocapture
+	SIMULATED=$${SIMULATED:-10000} cargo test --locked --lib $(quickly) -- controller::tests::simulation --nocapture
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak

@@ -243,8 +243,12 @@ impl Metrics {
         self.inventory.now(labels);
     }
 
-    /// Objects are compared in these projects, told by region and id, and no others.
-    pub fn keep_inventories(&self, projects: &BTreeSet<(String, String)>) {
+    /// Objects are compared in these projects, told by region and id, and no others. They are asked for only where something is told.
+    pub fn keep_inventories(&self, projects: impl FnOnce() -> BTreeSet<(String, String)>) {
+        if self.inventory.is_empty() {
+            return;
+        }
+        let projects = projects();
         let is_kept = |[(_, region), (_, project)]: &NameLabels<2>| {
             projects.contains(&(region.clone(), project.clone()))
         };

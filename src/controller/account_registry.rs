@@ -18,7 +18,7 @@ use crate::cluster::secret::{self as cluster, Keys};
 use crate::config::RunConfig;
 use crate::controller::account::SharedAccount;
 use crate::controller::externals::Externals;
-use crate::controller::inputs::Inputs;
+use crate::controller::inputs::{Inputs, SourcesMark};
 use crate::controller::memory::Memories;
 use crate::controller::secrets::{SecretCache, SecretName};
 use crate::controller::store::KeptObject;
@@ -30,7 +30,7 @@ use crate::live::looks::CreateBarrier;
 use crate::live::sign_key::SignKey;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
-use crate::login::secret;
+use crate::login::secret::{self, References};
 use crate::login::{Login, LoginError};
 use crate::metrics::Metrics;
 use crate::plan::facts::conditions;
@@ -172,6 +172,18 @@ impl AccountRegistry {
         let found = self.known(secret::uses(object))?;
         let login = self.login(object, &found);
         Some(inputs(object, &found, sign_key(object, &found).0, &login))
+    }
+
+    /// Stands for all but the object itself that its inputs follow from; `None` while a Secret was not read, or where the operator's own
+    /// credentials serve, which are no Secret's.
+    pub(super) fn sources(&self, references: &References) -> Option<SourcesMark> {
+        if !references.names_credentials() {
+            return None;
+        }
+        let uses = references.uses().into_iter();
+        let editions = uses.map(|(name, keys)| self.secrets.edition(&name, &keys));
+        let editions: Vec<u64> = editions.collect::<Option<_>>()?;
+        Some(SourcesMark::of(references, &editions))
     }
 
     /// Who calls for an object, by what was last read; `None` while its credentials were not.

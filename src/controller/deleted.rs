@@ -1,7 +1,7 @@
 //! Ids that this process deleted, or found to be gone, a short while ago. A list may lag and still show them: they count as absent for
 //! every object of the project, or an object that replaces another would take the dead row over. Kept in memory only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,58 +16,87 @@ const COUNTS_FOR: Duration = Duration::from_mins(10);
 
 /// The ids that were deleted lately, in all projects.
 #[derive(Default)]
-pub(super) struct DeletedIds(Mutex<Vec<DeletedId>>);
+pub(super) struct DeletedIds(Mutex<LatelyNoted<DeletedId>>);
 
-struct DeletedId {
-    region: String,
-    project_id: String,
-    id: String,
-    at: Instant,
+/// Region, project and id.
+type DeletedId = (String, String, String);
+
+/// What was noted a short while ago. Every object of a sweep asks: to ask costs no more for how much there is.
+struct LatelyNoted<K> {
+    newest: BTreeMap<K, Instant>,
+    /// In the order of time; one that was noted again is there again.
+    order: VecDeque<(Instant, K)>,
 }
 
-impl DeletedId {
-    fn is_in(&self, target: &Target) -> bool {
-        self.region == target.region && self.project_id == target.project_id
+impl<K> Default for LatelyNoted<K> {
+    fn default() -> Self {
+        Self {
+            newest: BTreeMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Ord + Clone> LatelyNoted<K> {
+    fn note(&mut self, key: K, now: Instant) {
+        self.order.push_back((now, key.clone()));
+        self.newest.insert(key, now);
+    }
+
+    /// Only what is over is looked at.
+    fn forget_old(&mut self, now: Instant) {
+        let is_over = |at: Instant| now.duration_since(at) >= COUNTS_FOR;
+        while self.order.front().is_some_and(|(at, _)| is_over(*at))
+            && let Some((_, key)) = self.order.pop_front()
+        {
+            if self.newest.get(&key).is_some_and(|at| is_over(*at)) {
+                self.newest.remove(&key);
+            }
+        }
     }
 }
 
 impl DeletedIds {
     /// An id of this project was deleted, or is known to be gone.
     pub(super) fn note(&self, target: &Target, id: &str) {
-        self.entries().push(DeletedId {
-            region: target.region.clone(),
-            project_id: target.project_id.clone(),
-            id: id.to_owned(),
-            at: Instant::now(),
-        });
+        self.lately().note(key(target, id), Instant::now());
     }
 
     /// The ids of this project that count as absent.
     pub(super) fn ids(&self, target: &Target) -> BTreeSet<String> {
-        let entries = self.entries();
-        let here = entries.iter().filter(|entry| entry.is_in(target));
-        here.map(|entry| entry.id.clone()).collect()
+        let lately = self.lately();
+        let is_here = |(region, project, _): &DeletedId| {
+            (region, project) == (&target.region, &target.project_id)
+        };
+        let behind = lately.newest.range(key(target, "")..);
+        let here = behind.map(|(key, _)| key).take_while(|key| is_here(key));
+        here.map(|(_, _, id)| id.clone()).collect()
     }
 
     /// What of these rows of this project does not count as absent.
     pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
-        let entries = self.entries();
-        rows.retain(|row| {
-            let is_row = |entry: &DeletedId| entry.id == row.id && entry.is_in(target);
-            !entries.iter().any(is_row)
-        });
+        let lately = self.lately();
+        rows.retain(|row| !lately.newest.contains_key(&key(target, &row.id)));
         rows
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<DeletedId>> {
-        let mut entries = lock(&self.0);
-        entries.retain(|entry| entry.at.elapsed() < COUNTS_FOR);
-        entries
+    fn lately(&self) -> MutexGuard<'_, LatelyNoted<DeletedId>> {
+        let mut lately = lock(&self.0);
+        lately.forget_old(Instant::now());
+        lately
     }
+}
+
+fn key(target: &Target, id: &str) -> DeletedId {
+    let (region, project) = (target.region.clone(), target.project_id.clone());
+    (region, project, id.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::cmp::Ordering;
+
     use tokio::time::advance;
 
     use super::*;
@@ -100,6 +129,52 @@ mod tests {
         assert!(deleted.ids(&project("two")).is_empty());
         advance(COUNTS_FOR).await;
         assert!(deleted.ids(&project("one")).is_empty());
+    }
+
+    thread_local! {
+        static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A key that counts how often keys are compared.
+    #[derive(Clone, PartialEq, Eq)]
+    struct CountedKey(usize);
+
+    impl PartialOrd for CountedKey {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl Ord for CountedKey {
+        fn cmp(&self, other: &Self) -> Ordering {
+            COMPARED.set(COMPARED.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_ask_costs_no_more_for_how_many_were_deleted() {
+        const MANY: usize = 20_000;
+        let (mut lately, began) = (LatelyNoted::default(), Instant::now());
+        for number in 0..MANY {
+            lately.note(CountedKey(number), began);
+        }
+        COMPARED.set(0);
+        for number in 0..1_000 {
+            lately.forget_old(Instant::now());
+            assert!(lately.newest.contains_key(&CountedKey(number)));
+        }
+        let compared = COMPARED.get();
+        assert!(compared <= 1_000 * 60, "{compared}");
+        // What was noted again counts from then.
+        advance(COUNTS_FOR / 2).await;
+        lately.note(CountedKey(7), Instant::now());
+        advance(COUNTS_FOR / 2).await;
+        lately.forget_old(Instant::now());
+        assert_eq!((lately.newest.len(), lately.order.len()), (1, 1));
+        advance(COUNTS_FOR / 2).await;
+        lately.forget_old(Instant::now());
+        assert_eq!((lately.newest.len(), lately.order.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]

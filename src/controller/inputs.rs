@@ -5,6 +5,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use crate::api::status::Status;
+use crate::login::secret::References;
 use crate::plan::facts::SignKeyState;
 use crate::plan::facts::conditions;
 
@@ -29,6 +30,18 @@ pub(super) struct InputsMark {
     /// Unset where the key was not read.
     key: Option<u64>,
     rest: u64,
+}
+
+/// Stands for all that the inputs of objects with the same references follow from, but for the objects themselves: what they refer to,
+/// and what their Secrets were found to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SourcesMark(u64);
+
+impl SourcesMark {
+    /// The Secrets that are referred to have these editions.
+    pub(super) fn of(references: &References, editions: &[u64]) -> Self {
+        Self(hash(&(references, editions)))
+    }
 }
 
 impl Inputs {

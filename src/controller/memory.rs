@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::account::SharedAccount;
 use super::allowance::Allowance;
-use super::inputs::InputsMark;
+use super::inputs::{InputsMark, SourcesMark};
 use super::reach::Reach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -55,6 +55,8 @@ pub(super) struct ObjectMemory {
     pub(super) decided: Option<InputsMark>,
     /// What they said when the round under way began.
     pub(super) deciding: Option<InputsMark>,
+    /// What its inputs followed from when the poll last found them to be those that it is decided on, and these.
+    compared: Option<(SourcesMark, InputsMark)>,
     /// How often in a row its Secrets could not be read.
     pub(super) failed_reads: u32,
     /// Whether an earlier process told of a refused credential was asked.
@@ -222,6 +224,22 @@ impl SpendCalls for ObjectBudget {
 }
 
 impl ObjectMemory {
+    /// What it was last decided on, or is being.
+    pub(super) fn known_inputs(&self) -> Option<InputsMark> {
+        self.deciding.or(self.decided)
+    }
+
+    /// Whether its inputs follow from what they followed from when they were what it is decided on still.
+    pub(super) fn has_compared(&self, sources: Option<SourcesMark>) -> bool {
+        let known = sources.zip(self.known_inputs());
+        known.is_some() && known == self.compared
+    }
+
+    /// They do.
+    pub(super) fn note_compared(&mut self, sources: Option<SourcesMark>) {
+        self.compared = sources.zip(self.known_inputs());
+    }
+
     /// A sweep has shown what the cloud holds of it.
     pub(super) fn sees_again(&mut self) {
         self.failed_sweeps = 0;

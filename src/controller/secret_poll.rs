@@ -17,19 +17,27 @@ use tracing::debug;
 use self::schedule::Schedule;
 use crate::cluster::secret::Keys;
 use crate::controller::context::Context;
+use crate::controller::inputs::SourcesMark;
 use crate::controller::secrets::SecretName;
 use crate::controller::store::{KeptObject, ObjectStore};
+use crate::login::secret::References;
 
 /// No more than 10 reads begin in a second.
 const SPACING: Duration = Duration::from_millis(100);
 /// The longest time between two looks at who uses what.
 const CENSUS: Duration = Duration::from_secs(5);
 
+/// Objects that refer to the same.
+struct AlikeObjects {
+    references: Arc<References>,
+    objects: Vec<Arc<KeptObject>>,
+}
+
 /// Who uses a Secret, and what of it.
 #[derive(Default)]
 struct UsedSecret {
     keys: Keys,
-    objects: Vec<Arc<KeptObject>>,
+    users: Vec<Arc<AlikeObjects>>,
     /// Whether one of the objects waits for something.
     urgent: bool,
 }
@@ -88,41 +96,75 @@ async fn poll<R: Future<Output = ()>>(
 /// Who uses what of each Secret.
 fn users(stores: &[ObjectStore]) -> Users {
     let mut users: HashMap<SecretName, UsedSecret> = HashMap::new();
-    for object in stores.iter().flat_map(ObjectStore::all) {
-        let urgent = object.is_deleted || !object.is_ready;
-        for (name, keys) in object.references.uses() {
+    for alike in stores.iter().flat_map(alike_objects) {
+        let is_urgent = |object: &Arc<KeptObject>| object.is_deleted || !object.is_ready;
+        let urgent = alike.objects.iter().any(is_urgent);
+        for (name, keys) in alike.references.uses() {
             let used = users.entry(name).or_default();
             used.urgent |= urgent;
             used.keys.extend(keys);
-            used.objects.push(Arc::clone(&object));
+            used.users.push(Arc::clone(&alike));
         }
     }
     let users = users.into_iter();
     users.map(|(name, used)| (name, Arc::new(used))).collect()
 }
 
+/// The objects of a store by what they refer to: many refer to the same, which is there once.
+fn alike_objects(store: &ObjectStore) -> Vec<Arc<AlikeObjects>> {
+    let mut alike: HashMap<*const References, AlikeObjects> = HashMap::new();
+    for object in store.all() {
+        let references = &object.references;
+        let entry = alike.entry(Arc::as_ptr(references));
+        let entry = entry.or_insert_with(|| AlikeObjects {
+            references: Arc::clone(references),
+            objects: Vec::new(),
+        });
+        entry.objects.push(object);
+    }
+    alike.into_values().map(Arc::new).collect()
+}
+
 async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
     match context.accesses.secrets().refresh(&name, &used.keys).await {
-        Ok(_) => used.objects.iter().for_each(|object| wake(context, object)),
+        Ok(_) => used
+            .users
+            .iter()
+            .for_each(|alike| wake_alike(context, alike)),
         Err(error) => {
             debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
         }
     }
 }
 
+/// Wakes those whose Secrets do not say what they were decided on. Most have said that at the last read, and hold the same still: of
+/// these nothing is unpacked.
+fn wake_alike(context: &Context, alike: &AlikeObjects) {
+    let sources = context.accesses.sources(&alike.references);
+    for object in &alike.objects {
+        if context.index.has(&object.uid)
+            && !context
+                .memories
+                .with(&object.uid, |memory| memory.has_compared(sources))
+        {
+            wake(context, object, sources);
+        }
+    }
+}
+
 /// Wakes an object unless what its Secrets say is what it was, or is being, decided on.
-fn wake(context: &Context, kept: &KeptObject) {
+fn wake(context: &Context, kept: &KeptObject, sources: Option<SourcesMark>) {
     let (uid, object) = (&kept.uid, kept.unpack());
     let Some(present) = context.accesses.inputs(&object) else {
         return;
     };
-    if !context.index.has(uid) {
-        return;
-    }
     let (is_known, is_news) = context.memories.with(uid, |memory| {
-        let known = memory.deciding.or(memory.decided);
-        let is_news = present.are_news(known, object.status.as_ref());
-        (known == Some(present.mark()), is_news)
+        let known = memory.known_inputs();
+        let is_known = known == Some(present.mark());
+        if is_known {
+            memory.note_compared(sources);
+        }
+        (is_known, present.are_news(known, object.status.as_ref()))
     });
     if is_news {
         context.memories.wake(uid);

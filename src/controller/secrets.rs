@@ -48,7 +48,7 @@ impl SecretReader for SecretClient {
 }
 
 /// What became of reading a Secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum SecretFound {
     /// It has these values.
     Values(Arc<Values>),
@@ -70,6 +70,7 @@ pub(super) struct SecretCache {
 #[derive(Default)]
 struct Table {
     kept: HashMap<SecretName, CachedSecret>,
+    editions: u64,
     places: WeakRegistry<String, Semaphore>,
     under_way: HashMap<SecretName, (ReadSpan, WeakShared<SharedRead>)>,
 }
@@ -77,6 +78,8 @@ struct Table {
 struct CachedSecret {
     found: SecretFound,
     span: ReadSpan,
+    /// Another one as soon as a read finds something else; no two Secrets have the same.
+    edition: u64,
 }
 
 /// What a read can tell: when it began, and the keys that it is about.
@@ -131,6 +134,13 @@ impl SecretCache {
         let kept = table.kept.get(name)?;
         let knows = kept.span.keys.is_superset(keys);
         knows.then(|| kept.found.clone())
+    }
+
+    /// Stands for what these keys had in a Secret when it was last read: the same until something else is found.
+    pub(super) fn edition(&self, name: &SecretName, keys: &Keys) -> Option<u64> {
+        let table = lock(&self.table);
+        let kept = table.kept.get(name)?;
+        kept.span.keys.is_superset(keys).then_some(kept.edition)
     }
 
     /// Forgets what is no longer in use.
@@ -211,6 +221,23 @@ impl Table {
         self.places.get_or_make(namespace.to_owned(), make)
     }
 
+    /// Keeps what a read found.
+    fn keep(&mut self, name: SecretName, found: SecretFound, span: ReadSpan) {
+        let known = self.kept.get(&name);
+        let same = known.filter(|kept| kept.found == found && kept.span.keys == span.keys);
+        let edition = same.map(|kept| kept.edition);
+        let edition = edition.unwrap_or_else(|| {
+            self.editions += 1;
+            self.editions
+        });
+        let secret = CachedSecret {
+            found,
+            span,
+            edition,
+        };
+        self.kept.insert(name, secret);
+    }
+
     /// How many bytes of this Secret there is room for beside the others of its namespace.
     fn room_for(&self, name: &SecretName) -> usize {
         let others = self.kept.iter();
@@ -266,8 +293,7 @@ async fn read(
     if let Ok(found) = &found
         && table.kept.get(&name).is_none_or(is_newest)
     {
-        let found = found.clone();
-        table.kept.insert(name, CachedSecret { found, span });
+        table.keep(name, found.clone(), span);
     }
     found
 }

@@ -80,6 +80,8 @@ struct Kept {
 impl KeptObject {
     /// The object itself.
     pub(super) fn unpack(&self) -> Arc<RecordingCallback> {
+        #[cfg(test)]
+        UNPACKED.set(UNPACKED.get() + 1);
         Arc::new(self.packed.unpack())
     }
 
@@ -312,6 +314,12 @@ fn trigger_hash(object: &RecordingCallback, epoch: u64) -> u64 {
         .is_some_and(|status| status.conditions.is_empty())
         .hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many objects were unpacked.
+    pub(super) static UNPACKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

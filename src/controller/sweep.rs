@@ -45,7 +45,9 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
     let due = |at| {
         let groups = groups(context, stores, at);
         gauge::count(context, &groups);
-        context.metrics.keep_inventories(&projects(context, stores));
+        context
+            .metrics
+            .keep_inventories(|| projects(context, stores));
         groups
     };
     rounds(interval, due, |group, pause| {

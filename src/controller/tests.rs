@@ -6,6 +6,7 @@
 mod adversary;
 mod any_answers;
 mod applied;
+mod at_rest;
 mod bystanders;
 mod chance;
 mod cloud;

@@ -5,35 +5,48 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
-/// The things in use, by key. What nobody uses any more is forgotten when the next is made.
-pub(super) struct WeakRegistry<K, V>(HashMap<K, Weak<V>>);
+/// The things in use, by key. What nobody uses any more is forgotten when others are made: no more of it is kept than there was in use.
+pub(super) struct WeakRegistry<K, V> {
+    held: HashMap<K, Weak<V>>,
+    /// From so many on it is looked which of them are in use: not at each that is made, when there are thousands.
+    tidied_at: usize,
+}
 
 impl<K, V> Default for WeakRegistry<K, V> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            held: HashMap::new(),
+            tidied_at: 0,
+        }
     }
 }
 
 impl<K: Eq + Hash, V> WeakRegistry<K, V> {
     /// The one of this key, made unless somebody uses it.
     pub(super) fn get_or_make(&mut self, key: K, make: impl FnOnce() -> Arc<V>) -> Arc<V> {
-        if let Some(held) = self.0.get(&key).and_then(Weak::upgrade) {
+        if let Some(held) = self.held.get(&key).and_then(Weak::upgrade) {
             return held;
         }
-        self.0.retain(|_, held| held.strong_count() > 0);
+        if self.held.len() >= self.tidied_at {
+            self.held.retain(|_, held| held.strong_count() > 0);
+            self.held.shrink_to(2 * self.held.len());
+            self.tidied_at = 2 * self.held.len() + 1;
+        }
         let fresh = make();
-        self.0.insert(key, Arc::downgrade(&fresh));
+        self.held.insert(key, Arc::downgrade(&fresh));
         fresh
     }
 
     /// All that are in use.
     pub(super) fn all(&self) -> Vec<Arc<V>> {
-        self.0.values().filter_map(Weak::upgrade).collect()
+        self.held.values().filter_map(Weak::upgrade).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -46,6 +59,23 @@ mod tests {
         assert!(things.all().is_empty());
         let third = things.get_or_make("other", || Arc::new(3));
         assert_eq!(things.all(), [third]);
-        assert_eq!(things.0.len(), 1);
+        assert_eq!(things.held.len(), 1);
+    }
+
+    #[test]
+    fn thousands_in_use_are_looked_through_a_few_times_only() {
+        const MANY: usize = 4_096;
+        let (mut things, mut held) = (WeakRegistry::default(), Vec::new());
+        let mut looked = BTreeSet::new();
+        for number in 0..MANY {
+            held.push(things.get_or_make(number, || Arc::new(number)));
+            looked.insert(things.tidied_at);
+        }
+        assert!(looked.len() <= 13, "{} times", looked.len());
+        held.clear();
+        for number in MANY..10 * MANY {
+            drop(things.get_or_make(number, || Arc::new(number)));
+        }
+        assert!(things.held.len() <= 2 * MANY, "{}", things.held.len());
     }
 }

@@ -111,6 +111,11 @@ impl References {
         uses
     }
 
+    /// Whether the credentials are those of a Secret.
+    pub fn names_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     /// Objects of which this is the same have one login.
     pub fn login(&self) -> [Option<&str>; 4] {
         [

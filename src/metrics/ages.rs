@@ -32,6 +32,11 @@ impl<L: Ord> Ages<L> {
         forgotten.map(|(labels, _)| labels).collect()
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.map().is_empty()
+    }
+
     fn map(&self) -> MutexGuard<'_, BTreeMap<L, Instant>> {
         lock(&self.0)
     }

@@ -179,9 +179,9 @@ async fn the_age_of_the_inventory_grows_by_itself_and_ends_with_the_project() {
     metrics.inventory("cn-north-4", "0123", Some(2));
     assert!(samples(&metrics.encode(), "inventory_age_seconds")[0].ends_with(" 0.0"));
     let projects = |id: &str| [("cn-north-4".to_owned(), id.to_owned())].into();
-    metrics.keep_inventories(&projects("0123"));
+    metrics.keep_inventories(|| projects("0123"));
     assert_eq!(samples(&metrics.encode(), "inventory_age_seconds").len(), 1);
-    metrics.keep_inventories(&projects("4567"));
+    metrics.keep_inventories(|| projects("4567"));
     let text = metrics.encode();
     assert!(samples(&text, "inventory_age_seconds").is_empty(), "{text}");
     assert!(samples(&text, "unmanaged_callbacks").is_empty(), "{text}");

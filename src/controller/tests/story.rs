@@ -1,5 +1,6 @@
 //! What happened in a world, in the order of time: shown when a test fails.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,8 +11,18 @@ use tokio::time::Instant;
 #[derive(Clone)]
 pub(super) struct EventStory {
     began: Instant,
-    lines: Arc<Mutex<Vec<(Duration, String)>>>,
+    lines: Arc<Mutex<StoryEnd>>,
 }
+
+/// The newest lines; of a long story nobody reads more.
+#[derive(Default)]
+struct StoryEnd {
+    lines: VecDeque<(Duration, String)>,
+    skipped: usize,
+}
+
+/// So many lines are kept.
+const MOST: usize = 400;
 
 impl EventStory {
     /// It begins now.
@@ -29,19 +40,22 @@ impl EventStory {
 
     pub(super) fn tell(&self, line: impl Into<String>) {
         let line = (self.age(), line.into());
-        self.lines.lock().unwrap().push(line);
+        let mut end = self.lines.lock().unwrap();
+        end.lines.push_back(line);
+        if end.lines.len() > MOST {
+            end.lines.pop_front();
+            end.skipped += 1;
+        }
     }
 
     /// All of it; of a long one the end.
     pub(super) fn whole(&self) -> String {
-        const MOST: usize = 400;
-        let lines = self.lines.lock().unwrap();
-        let skipped = lines.len().saturating_sub(MOST);
+        let StoryEnd { lines, skipped } = &*self.lines.lock().unwrap();
         let mut text = String::new();
-        if skipped > 0 {
+        if *skipped > 0 {
             writeln!(text, "  ... {skipped} lines").unwrap();
         }
-        for (age, line) in &lines[skipped..] {
+        for (age, line) in lines {
             let seconds = age.as_secs();
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
             let millis = age.subsec_millis();

@@ -185,8 +185,7 @@ impl CloudState {
             .unwrap_or(Timestamp::MIN);
         let mut rows: Vec<&StoredRow> = self
             .store
-            .rows_at(moment)
-            .filter(|row| row.project_id == call.project_id)
+            .rows_at(call.project_id, moment)
             .filter(|row| {
                 query
                     .publish_domain
@@ -255,9 +254,8 @@ impl CloudState {
         app: &str,
         by: Option<&str>,
     ) -> Result<(), CloudRefusal> {
-        let taken = self.store.rows().any(|row| {
-            row.project_id == project_id
-                && row.publish_domain.eq_ignore_ascii_case(domain)
+        let taken = self.store.rows_of(project_id).any(|row| {
+            row.publish_domain.eq_ignore_ascii_case(domain)
                 && row.app == app
                 && Some(row.id.as_str()) != by
         });

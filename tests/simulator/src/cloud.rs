@@ -223,7 +223,7 @@ impl Cloud {
 
     /// All rows as they are now, oldest first.
     pub fn rows(&self) -> Vec<StoredRow> {
-        self.read(|state| state.store.rows().cloned().collect())
+        self.read(|state| state.store.rows().into_iter().cloned().collect())
     }
 
     /// A row as it is now.

@@ -120,64 +120,84 @@ struct StoredVersion {
     row: Option<StoredRow>,
 }
 
-/// All rows of all projects, by the order of their creation.
+/// The versions of each row of a project, by the order of their creation.
+type Histories = BTreeMap<u64, Vec<StoredVersion>>;
+
+/// All rows, by project: a call costs as much as its own project has.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     created: u64,
-    places: BTreeMap<String, u64>,
-    histories: BTreeMap<u64, Vec<StoredVersion>>,
+    /// The project of each row, and its number there.
+    places: BTreeMap<String, (String, u64)>,
+    projects: BTreeMap<String, Histories>,
 }
 
 impl Store {
     /// Stores a new row, or a new version of one.
     pub(crate) fn put(&mut self, row: StoredRow, since: Timestamp) {
         let created = &mut self.created;
-        let place = *self.places.entry(row.id.clone()).or_insert_with(|| {
+        let (project, number) = self.places.entry(row.id.clone()).or_insert_with(|| {
             *created += 1;
-            *created
+            (row.project_id.clone(), *created)
         });
-        self.histories
-            .entry(place)
-            .or_default()
-            .push(StoredVersion {
-                since,
-                row: Some(row),
-            });
+        let histories = self.projects.entry(project.clone()).or_default();
+        histories.entry(*number).or_default().push(StoredVersion {
+            since,
+            row: Some(row),
+        });
     }
 
     /// Removes a row and returns it.
     pub(crate) fn remove(&mut self, id: &str, since: Timestamp) -> Option<StoredRow> {
         let row = self.get(id)?.clone();
-        let history = self.histories.get_mut(self.places.get(id)?)?;
+        let (project, number) = self.places.get(id)?;
+        let history = self.projects.get_mut(project)?.get_mut(number)?;
         history.push(StoredVersion { since, row: None });
         Some(row)
     }
 
     /// A row as it is now.
     pub(crate) fn get(&self, id: &str) -> Option<&StoredRow> {
-        self.histories
-            .get(self.places.get(id)?)?
-            .last()?
-            .row
-            .as_ref()
+        let (project, number) = self.places.get(id)?;
+        let history = self.projects.get(project)?.get(number)?;
+        history.last()?.row.as_ref()
     }
 
-    /// All rows as they are now, oldest first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &StoredRow> {
-        self.histories
-            .values()
+    /// All rows of all projects as they are now, oldest first.
+    pub(crate) fn rows(&self) -> Vec<&StoredRow> {
+        let histories: BTreeMap<&u64, _> = self.projects.values().flatten().collect();
+        let newest = histories.values();
+        newest
+            .filter_map(|history| history.last()?.row.as_ref())
+            .collect()
+    }
+
+    /// The rows of a project as they are now, oldest first.
+    pub(crate) fn rows_of(&self, project: &str) -> impl Iterator<Item = &StoredRow> {
+        self.histories(project)
             .filter_map(|history| history.last()?.row.as_ref())
     }
 
-    /// All rows as they were at a moment, oldest first.
-    pub(crate) fn rows_at(&self, moment: Timestamp) -> impl Iterator<Item = &StoredRow> {
-        self.histories.values().filter_map(move |history| {
+    /// The rows of a project as they were at a moment, oldest first.
+    pub(crate) fn rows_at(
+        &self,
+        project: &str,
+        moment: Timestamp,
+    ) -> impl Iterator<Item = &StoredRow> {
+        self.histories(project).filter_map(move |history| {
             history
                 .iter()
                 .rfind(|version| version.since <= moment)?
                 .row
                 .as_ref()
         })
+    }
+
+    fn histories(&self, project: &str) -> impl Iterator<Item = &Vec<StoredVersion>> {
+        self.projects
+            .get(project)
+            .into_iter()
+            .flat_map(Histories::values)
     }
 }
 
@@ -217,11 +237,19 @@ mod tests {
         assert!(store.remove("2", second(40)).is_some());
         assert!(store.remove("2", second(41)).is_none());
 
-        assert_eq!(apps(store.rows_at(second(9))), [""; 0]);
-        assert_eq!(apps(store.rows_at(second(10))), ["a"]);
-        assert_eq!(apps(store.rows_at(second(29))), ["a", "b"]);
-        assert_eq!(apps(store.rows_at(second(39))), ["c", "b"]);
-        assert_eq!(apps(store.rows()), ["c"]);
+        let then = |at| apps(store.rows_at("p", second(at)));
+        assert_eq!(then(9), [""; 0]);
+        assert_eq!(then(10), ["a"]);
+        assert_eq!(then(29), ["a", "b"]);
+        assert_eq!(then(39), ["c", "b"]);
+        assert_eq!(apps(store.rows_of("p")), ["c"]);
+        assert_eq!(apps(store.rows_of("another")), [""; 0]);
+        let other = StoredRow {
+            project_id: "a".to_owned(),
+            ..row("3", "d")
+        };
+        store.put(other, second(50));
+        assert_eq!(apps(store.rows().into_iter()), ["c", "d"], "oldest first");
         assert!(store.get("2").is_none());
     }
 
