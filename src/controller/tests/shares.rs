@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::object::{domain, key, ready, spec, verdict};
+use super::object::{ACCOUNT, domain, key, ready, spec, verdict};
 use super::server::StoreKey;
 use super::trouble::{CallFate, ServerCall, Troubled, Verb};
-use super::world::ControllerWorld;
+use super::world::{ControllerWorld, account};
 
 /// Just within the bound of a call.
 const SLOW: Duration = Duration::from_secs(9);
@@ -157,4 +157,37 @@ async fn a_namespace_that_is_alone_has_all_workers() {
     let rounds = u32::try_from(OBJECTS / CONCURRENCY).unwrap();
     let taken = time_until(&world, |world| untold(world, "neighbour") == 0).await;
     assert!(taken <= SLOW * rounds + Duration::from_secs(2), "{taken:?}");
+}
+
+/// Its creates are in the same project. A sweep that creates wait for waits for those under way, and they for no worker of their own.
+#[tokio::test(start_paused = true)]
+async fn creates_of_one_project_wait_for_no_worker_of_a_namespace_that_is_slow() {
+    for concurrency in [2, 4] {
+        let slow = BTreeSet::from(["neighbour".to_owned()]);
+        let trouble: Arc<dyn Troubled> = Arc::new(SlowNamespaces(slow));
+        let mut world = ControllerWorld::new(&trouble);
+        world.configure(|config| config.concurrency = concurrency);
+        world.secret_in("neighbour", ACCOUNT, &account("AKFIRST"));
+        world.apply("first", &spec("first"));
+        world.start();
+        world.pass(Duration::from_secs(5)).await;
+        for number in 0..OBJECTS {
+            let name = format!("neighbour-{number}");
+            world
+                .server
+                .create(&neighbour("neighbour", number), &spec(&name));
+        }
+        let mut times = Vec::new();
+        for number in 0..10 {
+            world.pass(Duration::from_secs(11)).await;
+            let name = format!("push-{number}");
+            world.apply(&name, &spec(&name));
+            let is_ready =
+                |world: &ControllerWorld| verdict(&world.object(&name).unwrap()).0 == "True";
+            times.push(time_until(&world, is_ready).await);
+        }
+        let longest = times.iter().max().unwrap();
+        assert!(*longest <= SLOW * 2, "{concurrency} workers: {times:?}");
+        world.kill().await;
+    }
 }
