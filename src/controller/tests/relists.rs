@@ -21,7 +21,8 @@ const PAGE: Duration = Duration::from_secs(2);
 /// The list, after a pause; what of it was broken off; and the settle time.
 const SOON: Duration = Duration::from_secs(90);
 const OTHER: &str = "https://hooks.example.com/other";
-const FEW: usize = 12;
+const FEW: usize = 13;
+const USUAL: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListedChange {
@@ -137,7 +138,7 @@ async fn lived(first: usize, moment: Duration, end: Option<(usize, u16)>) {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_changes_while_a_list_is_under_way_is_acted_on_soon() {
-    let share = extent("RELISTS_SHARE", FEW, 1);
+    let share = extent("RELISTS_SHARE", FEW, USUAL);
     let mut count = 0;
     let seconds = 0..=10_u64;
     let courses = seconds.flat_map(|second| {
