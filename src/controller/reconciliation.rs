@@ -280,23 +280,24 @@ impl<'a> Reconciliation<'a> {
         waited
     }
 
-    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
+    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile, and then without a slot:
+    /// while that is waited for the call would not go on.
     pub(super) async fn wait_or_changed<T>(
         &mut self,
         call: std::pin::Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, ObjectChanged> {
         let changed = self.changed.as_mut();
-        let waited = self
-            .turn
-            .wait_without_slot(async {
-                tokio::select! {
-                    biased;
-                    value = call => Ok(value),
-                    () = changed => Err(ObjectChanged),
-                }
-            })
-            .await;
-        if waited.is_err() {
+        let waited = self.turn.leave_for(async {
+            tokio::select! {
+                biased;
+                value = call => Ok(value),
+                () = changed => Err(ObjectChanged),
+            }
+        });
+        let waited = waited.await;
+        if waited.is_ok() {
+            self.turn.come_back().await;
+        } else {
             let notify = self.context.memories.changes(&self.facts.object.uid);
             self.changed = Box::pin(notify.notified_owned());
         }
