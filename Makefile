@@ -114,7 +114,7 @@ test-all: export TEST_EXTENT = full
 test-all: test shuffle test-1.37 runbook e2e ## Run all tests and the long ones: every hard case at every kill point, the model with MODEL_DEPTH disturbances, 10,000 courses of lies
 	MODEL_DEPTH=$${MODEL_DEPTH:-2} cargo test --locked --lib -- plan::tests::model --nocapture
 	@echo "== whatever answers, whatever is missed: ADVERSARY_SEEDS courses, ADVERSARY_SEED repeats one"
-	ADVERSARY_SEEDS=$${ADVERSARY_SEEDS:-10000} TRANSITION_PAIRS=$${TRANSITION_PAIRS:-5000} HALF_DONE_SHARE=1 CROWD=2000 cargo test --locked --lib -- controller::tests --nocapture
+	ADVERSARY_SEEDS=$${ADVERSARY_SEEDS:-10000} TRANSITION_PAIRS=$${TRANSITION_PAIRS:-5000} HALF_DONE_SHARE=1 RELISTS_SHARE=1 CROWD=2000 cargo test --locked --lib -- controller::tests --nocapture
 	@echo "== many projects in virtual time; SIMULATED is the number of objects"
 	SIMULATED=$${SIMULATED:-10000} cargo test --locked --lib $(quickly) -- controller::tests::simulation --nocapture
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own

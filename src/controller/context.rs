@@ -23,6 +23,7 @@ use crate::controller::account_registry::AccountRegistry;
 use crate::controller::externals::Externals;
 use crate::controller::place_locks::PlaceLocks;
 use crate::declared::index::Index;
+use crate::declared::parse;
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
@@ -191,6 +192,14 @@ impl Context {
             memory.written.clone()
         });
         Some(later.unwrap_or_else(|| stored.unpack()))
+    }
+
+    /// The version of an object that a watch brought last.
+    pub(super) fn brought(&self, object: &RecordingCallback) -> Option<u64> {
+        let name = ObjectRef::from_obj(object);
+        let mut all = self.stores.get().into_iter().flatten();
+        let stored = all.find_map(|store| store.get(&name))?;
+        (*stored.uid == *parse::uid(object)).then_some(stored.version)
     }
 
     /// Takes note of an object that a write or read of our own returned.

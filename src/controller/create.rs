@@ -44,6 +44,9 @@ const NOT_KEPT: &str = "an admission webhook takes the record of the create off 
 /// For so long a doubtful date holds up no second create.
 const DOUBTS: Duration = Duration::from_mins(1);
 
+/// What is on the object before its POST, with the right to make that.
+type WrittenAhead = (Record, Attempt, WrittenRecord, CreateInFlight);
+
 impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
     pub(super) async fn make(&mut self) -> Result<RoundEnd, ClusterError> {
@@ -67,14 +70,14 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         let planned = self.planned_now(&account);
-        let ahead = self.write_ahead(&account, &desired, planned).await?;
-        let Some((record, attempt, written)) = ahead else {
+        let ahead = self.write_ahead(&account, &desired, planned, creating);
+        let Some((record, attempt, written, creating)) = ahead.await? else {
             return Ok(RoundEnd::Again);
         };
         let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
-        let reply = self.post(&account, &desired, &record, permit).await;
+        let posted = self.post(&account, &desired, &record, permit, creating);
+        let reply = posted.await;
         self.note_sent();
-        drop(creating); // a look may wait for it
         let was_removed = self.facts.id().is_some();
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let landed = self.land(&record, status.clone()).await;
@@ -128,7 +131,8 @@ impl Reconciliation<'_> {
             })
     }
 
-    /// The right to make one POST, at a moment when no sweep needs the project still.
+    /// The right to make one POST, at a moment when no sweep needs the project still. Nobody holds up sweeps, and with them the creates of
+    /// others, while it waits for its worker slot.
     async fn create_token(
         &mut self,
         account: &Arc<SharedAccount>,
@@ -140,8 +144,15 @@ impl Reconciliation<'_> {
         let looks = account.looks();
         self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
-        let granted = self.wait(looks.acquire_create(lane, &namespace)).await.ok();
-        Ok(granted.map(|(token, creating)| (token.charged_to(&self.budget()), creating)))
+        loop {
+            let granted = async { looks.acquire_create(lane, &namespace).await.0 };
+            let Ok(token) = self.wait(granted).await else {
+                return Ok(None);
+            };
+            if let Some(creating) = looks.try_pass() {
+                return Ok(Some((token.charged_to(&self.budget()), creating)));
+            }
+        }
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
@@ -162,7 +173,8 @@ impl Reconciliation<'_> {
         account: &SharedAccount,
         desired: &Desired,
         planned: PlannedAt,
-    ) -> Result<Option<(Record, Attempt, WrittenRecord)>, ClusterError> {
+        creating: CreateInFlight,
+    ) -> Result<Option<WrittenAhead>, ClusterError> {
         let key_digest = self.facts.key.digest().map(str::to_owned);
         let (id, now) = (identifier::new(planned.cloud), planned.cloud);
         let attempt = Attempt::new(id, now, &desired.content, key_digest);
@@ -184,6 +196,7 @@ impl Reconciliation<'_> {
                 self.remember(object);
                 // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
                 let Some(proof) = proof else {
+                    drop(creating);
                     self.give_back();
                     self.tell_unrecorded(Operation::Create, NOT_KEPT).await?;
                     return Ok(None);
@@ -197,9 +210,10 @@ impl Reconciliation<'_> {
                     memory.posting = true;
                     memory.has_posted = true;
                 });
-                Ok(Some((record, attempt, proof)))
+                Ok(Some((record, attempt, proof, creating)))
             }
             Err(error) => {
+                drop(creating); // who reads afresh may wait for a worker slot
                 let refusal = self.refusal(&version, error).await;
                 if !matches!(refusal, Ok(None)) {
                     self.give_back();
@@ -218,26 +232,30 @@ impl Reconciliation<'_> {
         desired: &Desired,
         record: &Record,
         permit: CreatePermit,
+        creating: CreateInFlight,
     ) -> Result<Answer<Option<Row>>, Failure> {
         if !self.context.leadership.fresh() {
             return Err(lease_not_fresh());
         }
         let key = self.sign_key.clone();
         let call = account.create(permit, payload(desired, key.as_ref()));
-        let mut call = Box::pin(call);
+        let context = self.context;
+        let mut call = Box::pin(async {
+            let reply = call.await;
+            if may_have_made(&reply) {
+                let (target, place) = (account.target(), &desired.place);
+                context.accesses.void_place(target, place);
+            }
+            drop(creating); // a look may wait for it
+            reply
+        });
         let reply = loop {
             match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => break reply,
                 Err(ObjectChanged) => self.restore_wiped_record(record).await,
             }
         };
-        let made_nothing = reply.as_ref().is_err_and(|failure| {
-            !failure.class.may_have_happened() && failure.class != Class::Exists
-        });
-        if !made_nothing {
-            self.context
-                .accesses
-                .void_place(account.target(), &desired.place);
+        if may_have_made(&reply) {
             self.note_wrote();
         }
         reply
@@ -348,6 +366,12 @@ impl Reconciliation<'_> {
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
+}
+
+/// Whether something lies at the place now that was not seen there, be it ours or another's.
+fn may_have_made<T>(reply: &Result<T, Failure>) -> bool {
+    let Err(failure) = reply else { return true };
+    failure.class.may_have_happened() || failure.class == Class::Exists
 }
 
 /// Another process may lead by now: nothing was handed over.

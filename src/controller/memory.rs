@@ -37,6 +37,9 @@ type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 pub(super) struct ObjectMemory {
     /// The newest version that a write of ours returned; the watch may be behind it.
     pub(super) written: Option<Arc<RecordingCallback>>,
+    /// The version that the watch brought last and that is no more: a read or write of ours that began later showed an older one. The API
+    /// server's storage went back.
+    pub(super) undone: Option<u64>,
     /// The newest record that this process has seen or written, where the object that is planned on does not have it: it may have lost it.
     pub(super) record: Option<Box<Record>>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
@@ -186,6 +189,7 @@ impl Memories {
     pub(super) fn rewind(&self) {
         for memory in self.lock().values_mut() {
             memory.written = None;
+            memory.undone = None;
         }
     }
 
@@ -254,8 +258,18 @@ impl ObjectMemory {
 
     /// A watch has brought this version.
     pub(super) fn forget_written(&mut self, brought: u64) {
-        self.written
-            .take_if(|written| parse::version(written) <= brought);
+        self.undone.take_if(|undone| *undone != brought);
+        if self.undone.is_none() {
+            self.written
+                .take_if(|written| parse::version(written) <= brought);
+        }
+    }
+
+    /// A read or write of ours returned this object, and `brought` is what the watch had brought before it began.
+    pub(super) fn note_returned(&mut self, object: Arc<RecordingCallback>, brought: Option<u64>) {
+        let is_older = |brought: &u64| parse::version(&object) < *brought;
+        self.undone = brought.filter(is_older).or(self.undone);
+        self.written = Some(object);
     }
 
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.

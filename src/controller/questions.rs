@@ -12,13 +12,15 @@ use crate::cluster::error::ClusterError;
 use crate::controller::account_registry::AccountLookup;
 use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::live::looks::LookRequest;
+use crate::live::looks::{LookRequest, LookResult, Proof};
 use crate::login::secret;
+use crate::plan::facts::place::Place;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState};
 use crate::plan::outcome;
 use crate::plan::step::Look;
 use crate::plan::step::{preconditions, settled};
+use crate::terms::failure::Failure;
 
 /// So many reads of a Secret that fail in a row are more than a passing trouble.
 const FAILED_READS: u32 = 3;
@@ -144,24 +146,17 @@ impl Reconciliation<'_> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(RoundEnd::Again));
         };
-        if self.within_allowance(CallPurpose::Question).await?.is_err() {
-            return Ok(Some(RoundEnd::Again));
-        }
-        let lane = self.lane();
-        let wait = account
-            .bucket()
-            .estimate(lane, &self.facts.object.namespace);
-        self.report_wait(wait).await?;
-        let ask = LookRequest {
-            place: parse::place(&self.object.spec),
-            not_before: self.to_instant(look.not_before),
-            proof: look.proof,
-            lane,
-            namespace: self.facts.object.namespace.clone(),
-            budget: self.budget(),
-        };
-        let Ok(answer) = self.wait(account.looks().look(ask)).await else {
-            return Ok(Some(RoundEnd::Again));
+        let (place, not_before) = (
+            parse::place(&self.object.spec),
+            self.to_instant(look.not_before),
+        );
+        let known = account.looks().known(&place, not_before, look.proof);
+        let answer = match known {
+            Some(seen) => Ok(seen),
+            None => match self.ask(&account, place, not_before, look.proof).await? {
+                Ok(answer) => answer,
+                Err(ObjectChanged) => return Ok(Some(RoundEnd::Again)),
+            },
         };
         match answer {
             Ok(seen) => {
@@ -195,6 +190,31 @@ impl Reconciliation<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Looks at a place of which too little is known: that takes a call.
+    async fn ask(
+        &mut self,
+        account: &Arc<SharedAccount>,
+        place: Place,
+        not_before: Instant,
+        proof: Proof,
+    ) -> Result<Result<Result<LookResult, Failure>, ObjectChanged>, ClusterError> {
+        if let Err(changed) = self.within_allowance(CallPurpose::Question).await? {
+            return Ok(Err(changed));
+        }
+        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
+        self.report_wait(account.bucket().estimate(lane, &namespace))
+            .await?;
+        let ask = LookRequest {
+            place,
+            not_before,
+            proof,
+            lane,
+            namespace,
+            budget: self.budget(),
+        };
+        Ok(self.wait(account.looks().look(ask)).await)
     }
 
     /// An answer may have shown that the cloud's clock is another than was thought, if only for this round: what was measured here

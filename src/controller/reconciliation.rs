@@ -61,6 +61,8 @@ pub(super) struct Reconciliation<'a> {
     pub(super) has_acted: bool,
     /// The id of what its create made: by the time that this is asked the object may be gone and forgotten.
     pub(super) made: Option<String>,
+    /// The version that the watch had brought when it began.
+    brought: Option<u64>,
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
@@ -88,6 +90,7 @@ impl<'a> Reconciliation<'a> {
         turn: WorkerSlot<'a>,
     ) -> Self {
         let uid = parse::uid(&object);
+        let brought = context.brought(&object);
         let changed = Box::pin(context.memories.changes(&uid).notified_owned());
         let account = context.memories.with(&uid, |memory| memory.account.clone());
         let now = match &account {
@@ -116,6 +119,7 @@ impl<'a> Reconciliation<'a> {
             is_interrupted: false,
             has_acted: false,
             made: None,
+            brought,
             started: Instant::now(),
             changed,
         }
@@ -124,6 +128,12 @@ impl<'a> Reconciliation<'a> {
     /// Reads or notes what this process knows of the object.
     pub(super) fn memory<T>(&self, act: impl FnOnce(&mut ObjectMemory) -> T) -> T {
         self.context.memories.with(&self.facts.object.uid, act)
+    }
+
+    /// The version that the watch has brought, unless it has brought another since this began.
+    pub(super) fn brought_still(&self) -> Option<u64> {
+        let now = self.context.brought(&self.object);
+        self.brought.filter(|brought| now == Some(*brought))
     }
 
     /// This account has seen the place, or written there.
@@ -270,23 +280,24 @@ impl<'a> Reconciliation<'a> {
         waited
     }
 
-    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile.
+    /// Waits for a call that is under way and is not given up. `Err` each time that the object changes meanwhile, and then without a slot:
+    /// while that is waited for the call would not go on.
     pub(super) async fn wait_or_changed<T>(
         &mut self,
         call: std::pin::Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, ObjectChanged> {
         let changed = self.changed.as_mut();
-        let waited = self
-            .turn
-            .wait_without_slot(async {
-                tokio::select! {
-                    biased;
-                    value = call => Ok(value),
-                    () = changed => Err(ObjectChanged),
-                }
-            })
-            .await;
-        if waited.is_err() {
+        let waited = self.turn.leave_for(async {
+            tokio::select! {
+                biased;
+                value = call => Ok(value),
+                () = changed => Err(ObjectChanged),
+            }
+        });
+        let waited = waited.await;
+        if waited.is_ok() {
+            self.turn.come_back().await;
+        } else {
             let notify = self.context.memories.changes(&self.facts.object.uid);
             self.changed = Box::pin(notify.notified_owned());
         }

@@ -25,6 +25,8 @@ use crate::plan::step::backoff;
 /// First and longest pause between two tries to write an outcome.
 const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(5));
+/// After so many in a row the object is not as the outcome wants it, and stays so: some 45 s.
+const MOST_OVERTAKEN: usize = 12;
 
 /// What became of the outcome of a create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +97,8 @@ impl Reconciliation<'_> {
         })
     }
 
-    /// Writes the outcome of our POST, until it lands or has no place any more.
+    /// Writes the outcome of our POST, until it lands or has no place any more. What is refused for good is an error: whoever plans next
+    /// knows the outcome, and tells why it is not written; to wait here would keep an edit or a delete waiting for ever.
     pub(super) async fn land(
         &mut self,
         record: &Record,
@@ -106,7 +109,7 @@ impl Reconciliation<'_> {
             record: record_annotation(record),
             callback_id: self.facts.status.callback_id.clone(),
         };
-        let mut pause = OUTCOME_WRITE_PAUSES.0;
+        let (mut pause, mut overtaken) = (OUTCOME_WRITE_PAUSES.0, 0);
         loop {
             let (context, object) = (self.context, Arc::clone(&self.object));
             let written = context
@@ -119,13 +122,20 @@ impl Reconciliation<'_> {
                     return Ok(CreateOutcomeWrite::Written);
                 }
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
-                Err(error) if is_stale(&error) => self.restore(record, &basis).await,
-                Err(error) if error.is_invalid() => return Err(error),
+                Err(error) if is_stale(&error) => {
+                    overtaken += 1;
+                    let restored = self.restore(record, &basis).await;
+                    if matches!(restored, Ok(None)) && overtaken >= MOST_OVERTAKEN {
+                        return Err(error);
+                    }
+                    restored
+                }
                 Err(error) => Err(error),
             };
             match verdict {
                 Ok(None) => {}
                 Ok(Some(landed)) => return Ok(landed),
+                Err(error) if error.is_refusal() => return Err(error),
                 Err(error) => {
                     warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
                 }
@@ -241,11 +251,11 @@ impl Reconciliation<'_> {
         let (former, found) = (parse::record(&self.object), parse::record(&object));
         self.object = Arc::new(object);
         self.context.update(&self.object);
-        let written = Arc::clone(&self.object);
+        let (returned, brought) = (Arc::clone(&self.object), self.brought_still());
         self.memory(|memory| {
             // Somebody may have wiped it, and the watch may tell that late.
             memory.note_record(found.as_ref(), former);
-            memory.written = Some(written);
+            memory.note_returned(returned, brought);
         });
     }
 

@@ -29,6 +29,8 @@ mod overtaken;
 mod pages;
 mod patience;
 mod refused;
+mod relists;
+mod restored;
 mod rewrites;
 mod script;
 mod server;

@@ -147,7 +147,10 @@ impl Reconciliation<'_> {
         loop {
             match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => return Some(reply),
-                Err(ObjectChanged) if self.goes_with_crd() => return None,
+                Err(ObjectChanged) if self.goes_with_crd() => {
+                    self.turn.come_back().await;
+                    return None;
+                }
                 Err(ObjectChanged) => {}
             }
         }

@@ -90,15 +90,27 @@ impl<'a> WorkerSlot<'a> {
 
     /// Waits for something without taking a slot meanwhile. What is there at once costs none.
     pub(super) async fn wait_without_slot<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let value = self.leave_for(future).await;
+        self.come_back().await;
+        value
+    }
+
+    /// Waits for something, and has no slot after it unless it was there at once.
+    pub(super) async fn leave_for<T>(&mut self, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
         if let Some(value) = future.as_mut().now_or_never() {
             return value;
         }
         self.claim = None;
-        let value = future.await;
-        let claim = SlotClaim::take(self.slots, &self.namespace, WorkStage::Begun);
-        self.claim = Some(claim.await);
-        value
+        future.await
+    }
+
+    /// Waits for a slot, where it was left.
+    pub(super) async fn come_back(&mut self) {
+        if self.claim.is_none() {
+            let claim = SlotClaim::take(self.slots, &self.namespace, WorkStage::Begun);
+            self.claim = Some(claim.await);
+        }
     }
 
     /// Between two calls to the API server: lets another namespace go first whose turn it is. So nobody keeps a slot for longer than

@@ -94,6 +94,11 @@ impl Looks {
         }
     }
 
+    /// Lets a create pass whose token is there, unless a sweep needs the project still.
+    pub fn try_pass(&self) -> Option<CreateInFlight> {
+        self.gate.try_pass()
+    }
+
     /// Keeps what was seen, and no longer than it is of use, though nobody asks again.
     fn keep(self: &Arc<Self>, keep: impl FnOnce(&mut SeenInventories, Instant)) {
         let mut board = self.lock();

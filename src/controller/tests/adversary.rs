@@ -31,6 +31,8 @@ pub(super) struct Adversary {
     honest: bool,
     /// Whether it lies for long.
     long: bool,
+    /// Whether lists have many pages, which come late or break off, and all watches begin anew with one at any moment.
+    relists: bool,
 }
 
 /// How it is for a while.
@@ -93,6 +95,7 @@ impl Adversary {
             perjured: Mutex::default(),
             honest,
             long,
+            relists: SeededChance::of(seed, "relists", 0).one_in(3),
         }
     }
 
@@ -118,6 +121,24 @@ impl Adversary {
 
     pub(super) fn is_long(&self) -> bool {
         self.long
+    }
+
+    pub(super) fn relists(&self) -> bool {
+        self.relists
+    }
+
+    /// What becomes of a page of a list; nothing where that is as the phase has it.
+    fn page(&self, call: &ServerCall) -> Option<CallFate> {
+        let is_over = self.over.load(Ordering::SeqCst);
+        if !self.relists || is_over || call.verb != Verb::List {
+            return None;
+        }
+        let mut chance = self.chance("page");
+        match chance.below(16) {
+            0 => Some(CallFate::Refused(410, "Expired")),
+            1..=6 => Some(CallFate::Late(Duration::from_secs(1 + chance.below(4)))),
+            _ => None,
+        }
     }
 
     /// Whether something of this domain was told that contradicts what happened.
@@ -260,6 +281,9 @@ impl Troubled for Adversary {
     fn at_server(&self, call: &ServerCall) -> CallFate {
         if self.is_runaway() {
             return CallFate::Fatal { carried_out: false };
+        }
+        if let Some(fate) = self.page(call) {
+            return fate;
         }
         match self.phase().map(|phase| &phase.server) {
             Some(AtServer::Constant(verb, fate)) if *verb == call.verb => fate.clone(),

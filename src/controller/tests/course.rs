@@ -95,6 +95,9 @@ impl TransitionRun {
             settings.latency_ms = *chance.pick(&[5, 200, 2_000]);
             settings.clock_offset_s = *chance.pick(&[0, 0, 0, -120, 120]);
         });
+        if adversary.relists() {
+            world.server.set_page(1);
+        }
         if chance.one_in(3) {
             world.server.set_telling(Telling {
                 delay: Duration::from_secs(5),
@@ -169,6 +172,7 @@ impl TransitionRun {
                 return Err(untold);
             }
             if self.world.story.age() < end {
+                self.begin_anew().await;
                 self.act().await;
             }
         }
@@ -191,6 +195,16 @@ impl TransitionRun {
         let before = oracles::effects(self);
         self.world.pass(self.resync * 5 / 2).await;
         oracles::silence(self, &before)
+    }
+
+    /// All watches begin anew, with a list in pages: what happens next happens while that is under way.
+    async fn begin_anew(&mut self) {
+        if self.adversary.relists() && self.chance.one_in(2) {
+            self.world.story.tell("all watches are too old");
+            self.world.server.expire();
+            let moment = Duration::from_millis(self.chance.below(8_000));
+            self.world.pass(moment).await;
+        }
     }
 
     /// How often somebody changed something.

@@ -7,10 +7,15 @@ use std::time::Duration;
 use http::{Method, header};
 use serde_json::json;
 
-use super::object::{ACCOUNT, domain, spec, verdict};
-use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::object::{ACCOUNT, NAMESPACE, domain, spec, verdict};
+use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account, user};
+use crate::api::RecordingCallback;
+use crate::controller::allowance::CallPurpose;
+use crate::controller::reconciliation::Reconciliation;
+use crate::controller::worker_slots::WorkerSlot;
 use crate::fuzz::is_full;
+use crate::plan::step::{Look, Proof};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// So many calls one object may cause in an hour.
@@ -152,4 +157,27 @@ async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str
     let is_long = lie == CostlyAnswer::Long || lie == CostlyAnswer::Moving;
     assert!(healed.await || is_long, "{told}\n{}", world.story.whole());
     world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_already_takes_no_call_of_the_allowance() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let world = ControllerWorld::new(&trouble);
+    let context = world.idle();
+    world.apply("push", &spec("push"));
+    let object: RecordingCallback = serde_json::from_value(world.object("push").unwrap()).unwrap();
+    context.index_object(&object);
+    let turn = WorkerSlot::take(&context.workers, NAMESPACE).await;
+    let mut run = Reconciliation::new(&context, Arc::new(object), turn);
+    assert_eq!(run.access().await.unwrap(), None);
+    let not_before = run.facts.now;
+    for _ in 0..5 {
+        let proof = Proof::Absence;
+        let asked = run.look_at_place(Look { not_before, proof }).await;
+        assert_eq!(asked.unwrap(), None);
+    }
+    assert_eq!(world.calls().len(), 1);
+    let take = || run.memory(|memory| memory.allowance.take(CallPurpose::Change).ok());
+    let left = std::iter::from_fn(take).count();
+    assert_eq!(left, 40, "of 41");
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::{Script, becomes, settle};
-use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer};
+use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account};
 
 /// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
@@ -195,6 +195,38 @@ async fn clean_ups_that_fail_hold_up_no_other() {
     let is_gone = |world: &ControllerWorld| world.rows(&domain("one")).is_empty();
     let gone = world.until(Duration::from_mins(5), is_gone).await;
     assert!(gone, "{}", world.story.whole());
+}
+
+/// The cloud refuses the DELETE for good, and still shows the callback: both are tried ever more seldom, and given up after an hour.
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_that_is_refused_asks_ever_more_seldom() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    script.cloud(|call| {
+        let refusal = r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#;
+        let is_delete = call.method == Method::DELETE;
+        TroubleTurn {
+            carried_out: !is_delete,
+            answer: if is_delete {
+                TroubledAnswer::Reply(reply(400, refusal))
+            } else {
+                TroubledAnswer::True
+            },
+            ..TroubleTurn::default()
+        }
+    });
+    let before = world.calls().len();
+    world.take_away(&key("push"));
+    world.pass(Duration::from_hours(2)).await;
+    let calls = world.calls().split_off(before).into_iter();
+    let own = calls.filter(|made| made.call.id.is_some());
+    let (deletes, gets): (Vec<_>, Vec<_>) =
+        own.partition(|made| made.call.method == Method::DELETE);
+    let story = || world.story.whole();
+    assert!((5..=20).contains(&deletes.len()), "{}", story());
+    assert_eq!(gets.len(), deletes.len(), "{}", story());
+    assert_eq!(world.rows(&domain("push")).len(), 1);
 }
 
 /// A callback that another object took over meanwhile is not believed to be deleted: its new owner keeps and changes it.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::object::{ACCOUNT, domain, key, spec, verdict};
 use super::script::{Script, settle};
 use super::server::{StoredCrd, Telling};
-use super::trouble::{TroubleTurn, TroubledAnswer, reply};
+use super::trouble::{CallFate, TroubleTurn, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, user};
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -128,6 +128,46 @@ async fn a_change_that_waits_for_a_login_is_not_sent_when_the_lease_is_over() {
     let told = (&told["type"], &told["outcome"]);
     let not_sent = (&json!("Update"), &json!("Failed"));
     assert_eq!(told, not_sent, "{}", world.story.whole());
+}
+
+/// The API server takes its time for what comes right before a change, and nobody renews the Lease meanwhile.
+#[tokio::test(start_paused = true)]
+async fn no_change_is_sent_when_the_lease_ends_right_before_it() {
+    // Of the definition the second read is the one that comes last.
+    for (method, slow, number) in [
+        (Method::POST, Verb::Patch, 1),
+        (Method::PUT, Verb::Get, 1),
+        (Method::DELETE, Verb::Get, 1),
+        (Method::DELETE, Verb::ReadDefinition, 2),
+    ] {
+        let (script, mut world) = Script::with_world();
+        world.led_for(Duration::from_mins(1));
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        let left = Duration::from_secs(55).saturating_sub(world.story.age());
+        world.pass(left).await;
+        let before = world.cloud().mutations().len();
+        let mut calls = 0;
+        script.server(move |call| {
+            calls += usize::from(call.verb == slow);
+            if call.verb == slow && calls == number {
+                CallFate::Late(Duration::from_secs(8))
+            } else {
+                CallFate::Served
+            }
+        });
+        match method {
+            Method::POST => world.apply("other", &spec("other")),
+            Method::PUT => edit(&world, &json!(OTHER)),
+            _ => world.delete("push"),
+        }
+        world.pass(Duration::from_mins(3)).await;
+        let changes = world.cloud().mutations().len() - before;
+        let told = format!("{method} {slow:?}\n{}", world.story.whole());
+        assert_eq!(changes, 0, "{told}");
+        assert!(world.story.whole().contains("Late"), "{told}");
+        world.kill().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

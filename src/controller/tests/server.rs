@@ -9,6 +9,7 @@ mod store;
 mod watching;
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use tokio::sync::watch;
 use tower::BoxError;
 
 use self::address::{Address, address, key_of, parameter};
-use self::store::{MemoryStore, NOT_FOUND, ObjectPart, PAGE};
+use self::store::{EXPIRED, MemoryStore, NOT_FOUND, ObjectPart, PAGE};
 pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, Telling};
 use super::life::Life;
 use super::story::EventStory;
@@ -106,15 +107,35 @@ impl MemoryApiServer {
     /// How many objects are so.
     pub(super) fn count(&self, is_so: impl Fn(&StoreKey, &Value) -> bool) -> usize {
         let store = self.lock();
-        store
-            .all()
-            .filter(|(key, object)| is_so(key, object))
-            .count()
+        let all = store.all().iter();
+        all.filter(|(key, object)| is_so(key, object)).count()
     }
 
     /// So many changes are remembered from now on: a watch that wants older ones has to begin anew.
     pub(super) fn remember(&self, changes: usize) {
         self.act(|store| store.remembered = changes);
+    }
+
+    /// A page of a list has at most so many objects from now on.
+    pub(super) fn set_page(&self, objects: usize) {
+        self.act(|store| store.page = objects);
+    }
+
+    /// All watches, and all lists that are not complete, have to begin anew.
+    pub(super) fn expire(&self) {
+        self.act(|store| store.expiries += 1);
+    }
+
+    /// The version of the storage, for a backup.
+    pub(super) fn version(&self) -> u64 {
+        self.lock().version()
+    }
+
+    /// The storage is restored from a backup that was made at this version; watches go on as if nothing had happened.
+    pub(super) fn go_back(&self, version: u64) {
+        self.story
+            .tell(format!("the storage goes back to {version}"));
+        self.act(|store| store.go_back(version));
     }
 
     /// How watches tell changes from now on.
@@ -210,7 +231,7 @@ impl MemoryApiServer {
         let value = match address.verb {
             verb if verb.is_of_the_resource() && !has_resource => return Err(PAGE),
             Verb::Watch => return Ok(watching::answer(self, life, address.query)),
-            Verb::List => self.list(&key.0, is_partial, address.query),
+            Verb::List => self.list(&key.0, is_partial, address.query)?,
             Verb::Get => self.lock().get(key).cloned().ok_or(NOT_FOUND)?,
             Verb::Patch => self.patch(key, ObjectPart::Main, body)?,
             Verb::PatchStatus => self.patch(key, ObjectPart::Status, body)?,
@@ -234,18 +255,23 @@ impl MemoryApiServer {
         patched
     }
 
-    /// A page of a list. Each tells the version of the first: what changes meanwhile a watch from there brings once more.
-    fn list(&self, namespace: &str, is_partial: bool, query: &str) -> Value {
+    /// A page of a list. Each tells the version of the first and what there was then: what changes meanwhile a watch from there brings.
+    fn list(&self, namespace: &str, is_partial: bool, query: &str) -> Result<Value, StoreRefusal> {
         let store = self.lock();
         let limit = parameter(query, "limit").and_then(|limit| limit.parse().ok());
-        let limit = limit.unwrap_or(usize::MAX);
-        let token = parameter(query, "continue").map(|token| {
-            let parts: Vec<&str> = token.splitn(3, '.').collect();
-            (parts[0].to_owned(), key_of(parts[1], parts[2]))
-        });
-        let (version, last) =
-            token.unwrap_or_else(|| (store.version().to_string(), key_of("", "")));
-        let mut rest = store.behind(namespace, last).peekable();
+        let limit = store.page.min(limit.unwrap_or(usize::MAX));
+        let (mut version, mut last, mut former) = (store.version(), key_of("", ""), None);
+        if let Some(token) = parameter(query, "continue") {
+            let parts: Vec<&str> = token.splitn(4, '.').collect();
+            if parts[1] != store.expiries.to_string() {
+                return Err(EXPIRED);
+            }
+            version = parts[0].parse().unwrap();
+            last = key_of(parts[2], parts[3]);
+            former = Some(store.at(version));
+        }
+        let objects = former.as_ref().unwrap_or_else(|| store.all());
+        let mut rest = behind(objects, namespace, last).peekable();
         let (mut items, mut last) = (Vec::new(), None);
         for (key, object) in rest.by_ref().take(limit) {
             items.push(if is_partial {
@@ -256,18 +282,19 @@ impl MemoryApiServer {
             last = Some(key);
         }
         let more = last.filter(|_| rest.peek().is_some());
-        let more = more.map(|(namespace, name)| format!("{version}.{namespace}.{name}"));
+        let expiries = store.expiries;
+        let more = more.map(|(namespace, name)| format!("{version}.{expiries}.{namespace}.{name}"));
         let kind = if is_partial {
             "PartialObjectMetadataList"
         } else {
             "RecordingCallbackList"
         };
-        json!({
+        Ok(json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": kind,
-            "metadata": {"resourceVersion": version, "continue": more},
+            "metadata": {"resourceVersion": version.to_string(), "continue": more},
             "items": items,
-        })
+        }))
     }
 
     fn read_secret(&self, key: &StoreKey) -> Result<Value, StoreRefusal> {
@@ -284,6 +311,16 @@ impl MemoryApiServer {
             "data": data,
         }))
     }
+}
+
+/// Those of a namespace, or of all when it has no name, behind this one.
+fn behind<'a>(
+    objects: &'a BTreeMap<StoreKey, Value>,
+    namespace: &'a str,
+    last: StoreKey,
+) -> impl Iterator<Item = (&'a StoreKey, &'a Value)> {
+    let rest = objects.range((Excluded(last), Unbounded));
+    rest.filter(move |(key, _)| namespace.is_empty() || key.0 == namespace)
 }
 
 /// A write as the story tells it.

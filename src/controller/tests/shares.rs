@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use live_simulator::RowPatch;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::object::{domain, key, ready, spec, verdict};
+use super::object::{ACCOUNT, PROJECT, domain, key, ready, spec, verdict};
 use super::server::StoreKey;
 use super::trouble::{CallFate, ServerCall, Troubled, Verb};
-use super::world::ControllerWorld;
+use super::world::{ControllerWorld, account};
 
 /// Just within the bound of a call.
 const SLOW: Duration = Duration::from_secs(9);
 const OBJECTS: usize = 60;
+/// So many rows that a list of the project has more than one page, and is made while no create is under way.
+const ROWS: usize = 150;
+/// So many objects that are created at once that the whole project is listed for them.
+const BATCH: usize = 40;
 /// A create takes the most turns: to begin, and after its Secret, the look, the token, the POST, and before its event.
 const TURNS: u32 = 6;
 
@@ -157,4 +162,50 @@ async fn a_namespace_that_is_alone_has_all_workers() {
     let rounds = u32::try_from(OBJECTS / CONCURRENCY).unwrap();
     let taken = time_until(&world, |world| untold(world, "neighbour") == 0).await;
     assert!(taken <= SLOW * rounds + Duration::from_secs(2), "{taken:?}");
+}
+
+/// Its creates are in the same project. A sweep that creates wait for waits for those under way, and they for no worker of their own.
+#[tokio::test(start_paused = true)]
+async fn creates_of_one_project_wait_for_no_worker_of_a_namespace_that_is_slow() {
+    for (objects, pause) in [(OBJECTS, 11), (OBJECTS / 2, 17)] {
+        let slow = BTreeSet::from(["neighbour".to_owned()]);
+        let trouble: Arc<dyn Troubled> = Arc::new(SlowNamespaces(slow));
+        let mut world = ControllerWorld::new(&trouble);
+        world.configure(|config| config.concurrency = 2);
+        world.secret_in("neighbour", ACCOUNT, &account("AKFIRST"));
+        for number in 0..ROWS {
+            let domain = format!("other-{number}.example.com");
+            let row = RowPatch::default();
+            world.cloud().insert_row(PROJECT, &domain, "live", &row);
+        }
+        world.apply("first", &spec("first"));
+        world.start();
+        world.pass(Duration::from_secs(5)).await;
+        for number in 0..objects {
+            let name = format!("neighbour-{number}");
+            world
+                .server
+                .create(&neighbour("neighbour", number), &spec(&name));
+        }
+        let mut times = Vec::new();
+        for batch in 0..7 {
+            world.pass(Duration::from_secs(pause)).await;
+            let names: Vec<_> = (0..BATCH)
+                .map(|one| format!("push-{batch}-{one}"))
+                .collect();
+            for name in &names {
+                world.apply(name, &spec(name));
+            }
+            let are_ready = |world: &ControllerWorld| {
+                let objects = names.iter().map(|name| world.object(name).unwrap());
+                objects
+                    .map(|object| verdict(&object))
+                    .all(|told| told.0 == "True")
+            };
+            times.push(time_until(&world, are_ready).await);
+        }
+        let longest = times.iter().max().unwrap();
+        assert!(*longest <= SLOW * 2, "every {pause} s: {times:?}");
+        world.kill().await;
+    }
 }

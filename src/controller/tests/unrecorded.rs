@@ -275,3 +275,38 @@ async fn a_change_that_is_not_sent_uses_up_no_call() {
     let soon = Duration::from_secs(10);
     assert!(world.until(soon, is_sent).await, "{}", world.story.whole());
 }
+
+/// The record is wiped during the POST, and may not be put back: that the outcome can't be written beside it is waited for by nobody.
+#[tokio::test(start_paused = true)]
+async fn an_outcome_whose_record_may_not_be_put_back_is_told_and_holds_up_no_edit() {
+    for refusal in &REFUSALS {
+        let (script, mut world) = Script::with_world();
+        script.cloud(|call| TroubleTurn {
+            after: Duration::from_secs(if call.method == Method::POST { 5 } else { 0 }),
+            ..TroubleTurn::default()
+        });
+        world.start();
+        world.apply("push", &spec("push"));
+        let is_made = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
+        assert!(world.until(HEALING, is_made).await);
+        refuses(&script, refusal);
+        let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
+        world.merge("push", &wiped);
+        world.pass(Duration::from_mins(2)).await;
+        let story = || format!("{refusal:?}\n{}", world.story.whole());
+        let object = world.object("push").unwrap();
+        let id = world.rows(&domain("push"))[0].id.clone();
+        assert_eq!(object["status"]["callbackID"], id.as_str(), "{}", story());
+        assert!(told(&world).contains("refused: "), "{}", story());
+
+        let url = "https://hooks.example.com/other";
+        world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+        world.pass(Duration::from_mins(3)).await;
+        let verdict = verdict(&world.object("push").unwrap());
+        assert_eq!(verdict.0, "False", "{}", story());
+        script.ends();
+        assert!(world.until(HEALING, is_held).await, "{}", story());
+        assert_eq!(world.count(&Method::POST), 1, "{}", story());
+        world.kill().await;
+    }
+}

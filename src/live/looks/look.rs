@@ -17,6 +17,7 @@ use crate::live::looks::kept::{Inventory, SeenInventories};
 use crate::live::looks::reader::{LONGEST, ListReader};
 use crate::live::looks::request::{LookRequest, LookResult};
 use crate::live::looks::{Looks, reader};
+use crate::plan::facts::place::Place;
 use crate::plan::step::Proof;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Lane, Token};
@@ -26,6 +27,11 @@ use crate::terms::failure::{Class, Failure};
 const UNKNOWN_PAGES: u64 = 3;
 
 impl Looks {
+    /// What was seen of a place, if that is good enough: it takes no call.
+    pub fn known(&self, place: &Place, not_before: Instant, proof: Proof) -> Option<LookResult> {
+        self.lock().kept.seen(place, not_before, proof)
+    }
+
     /// Looks at a place, without a call if what was seen is good enough. A look that nobody waits for any more is not made.
     pub async fn look(self: &Arc<Self>, ask: LookRequest) -> Result<LookResult, Failure> {
         let LookRequest {

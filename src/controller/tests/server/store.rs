@@ -1,7 +1,6 @@
 //! What the API server holds, and what its writes do: versions, generations, finalizers, JSON patches.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +33,12 @@ pub(crate) const PAGE: StoreRefusal = StoreRefusal {
 pub(super) const INVALID: StoreRefusal = StoreRefusal {
     code: 422,
     reason: "Invalid",
+};
+
+/// What a list or watch goes on from is not remembered any more.
+pub(super) const EXPIRED: StoreRefusal = StoreRefusal {
+    code: 410,
+    reason: "Expired",
 };
 
 /// What is being deleted gets no new finalizer.
@@ -89,6 +94,10 @@ pub(super) struct MemoryStore {
     /// The newest change that was.
     compacted: u64,
     pub(super) telling: Telling,
+    /// A page of a list has at most so many objects.
+    pub(super) page: usize,
+    /// How often all lists and watches under way were too old at once.
+    pub(super) expiries: u64,
     pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
     pub(super) definition: StoredCrd,
     /// Unless an admission webhook takes the record of a create off.
@@ -105,6 +114,8 @@ impl MemoryStore {
             remembered: usize::MAX,
             compacted: 0,
             telling: Telling::default(),
+            page: usize::MAX,
+            expiries: 0,
             secrets: BTreeMap::new(),
             definition: StoredCrd::Served,
             keeps_records: true,
@@ -119,18 +130,32 @@ impl MemoryStore {
         self.objects.get(key)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&StoreKey, &Value)> {
-        self.objects.iter()
+    pub(super) fn all(&self) -> &BTreeMap<StoreKey, Value> {
+        &self.objects
     }
 
-    /// Those of a namespace, or of all when it has no name, behind this one.
-    pub(super) fn behind<'a>(
-        &'a self,
-        namespace: &'a str,
-        last: StoreKey,
-    ) -> impl Iterator<Item = (&'a StoreKey, &'a Value)> {
-        let rest = self.objects.range((Excluded(last), Unbounded));
-        rest.filter(move |(key, _)| namespace.is_empty() || key.0 == namespace)
+    /// All objects as they were at a version, as long as every change is remembered; else as they are now.
+    pub(super) fn at(&self, version: u64) -> BTreeMap<StoreKey, Value> {
+        if self.compacted > 0 {
+            return self.objects.clone();
+        }
+        let mut objects = BTreeMap::new();
+        let changes = self.changes.iter();
+        for change in changes.take_while(|change| change.version <= version) {
+            if change.kind == "DELETED" {
+                objects.remove(&change.key);
+            } else {
+                objects.insert(change.key.clone(), change.object.clone());
+            }
+        }
+        objects
+    }
+
+    /// All is as it was at a version. No watch tells that.
+    pub(super) fn go_back(&mut self, version: u64) {
+        self.objects = self.at(version);
+        self.changes.retain(|change| change.version <= version);
+        self.version = version;
     }
 
     /// Whether what came after this version is not remembered any more.

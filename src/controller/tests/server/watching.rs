@@ -22,6 +22,8 @@ const BOOKMARKS: Duration = Duration::from_mins(1);
 struct ServedWatch {
     server: MemoryApiServer,
     version: u64,
+    /// How often all lists and watches had been too old when it began.
+    expiries: u64,
     end: Instant,
     bookmark: Instant,
 }
@@ -33,6 +35,7 @@ pub(super) fn answer(server: &MemoryApiServer, life: &Life, query: &str) -> ApiA
     let watch = ServedWatch {
         server: server.clone(),
         version: parameter("resourceVersion").unwrap_or_default(),
+        expiries: server.lock().expiries,
         end: now + Duration::from_secs(parameter("timeoutSeconds").unwrap_or(300)),
         bookmark: now + BOOKMARKS,
     };
@@ -55,7 +58,7 @@ impl ServedWatch {
             if now >= self.end {
                 return None;
             }
-            if self.server.lock().has_compacted(self.version) {
+            if self.is_too_old() {
                 self.end = now;
                 return Some(json!({"type": "ERROR", "object": {
                     "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
@@ -80,6 +83,11 @@ impl ServedWatch {
                 () = sleep_until(until) => {}
             }
         }
+    }
+
+    fn is_too_old(&self) -> bool {
+        let store = self.server.lock();
+        store.has_compacted(self.version) || store.expiries > self.expiries
     }
 
     fn following(&self) -> Option<(Instant, Value, u64)> {
