@@ -2,6 +2,7 @@
 //! again and again. A watch that freezes, an event that is lost, and a storage that was restored from a backup are noticed by
 //! nothing else.
 
+mod ahead;
 mod seen;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use super::error::ClusterError;
 use super::limits::PAGE_LIMIT;
 use super::stored::StoredObject;
 use crate::lock::lock;
+use ahead::read_ahead;
 use seen::{BroughtObjects, BroughtVersion, Differences};
 
 /// How often what the watch has brought is compared with a list.
@@ -36,6 +38,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 const LOOKED_FOR: Duration = Duration::from_secs(20);
 /// How many objects a page of a list has. It is in memory some times over while it is read, with what is passed over of each object.
 const PAGE: u32 = 100;
+/// While a page is worked on the next one is read.
+const READ_AHEAD: usize = PAGE as usize;
 /// The shortest and the longest time from one try that failed to the next.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// A failure that comes so much later than the one before has nothing to do with it.
@@ -108,9 +112,11 @@ impl Watched {
             let over = Arc::clone(&anew).notified_owned();
             watcher(api.clone(), config.clone()).take_until(over)
         };
-        stream::repeat_with(begin)
+        let events = stream::repeat_with(begin)
             .flatten()
             .backoff(Pauses::default())
+            .boxed();
+        read_ahead(events, READ_AHEAD)
             .inspect_ok(move |event| lock(&seen).apply(event))
             .boxed()
     }

@@ -99,7 +99,7 @@ pub struct RunConfig {
     #[arg(long, env, value_name = "LEVEL", default_value = "info", value_parser = Level::parse)]
     pub log_level: Level,
     /// How many objects are worked on at once
-    #[arg(long, env, value_name = "NUMBER", default_value_t = 16,
+    #[arg(long, env, value_name = "NUMBER", default_value_t = 32,
           value_parser = clap::value_parser!(u16).range(1..=256).map(usize::from))]
     pub concurrency: usize,
     /// Name of this pod in the Lease [default: the host's]

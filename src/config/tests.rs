@@ -46,7 +46,7 @@ fn the_defaults() {
     assert!(!config.ambient_credentials_namespaces.covers("media"));
     assert_eq!(config.log_format, Format::Json);
     assert_eq!(config.log_level, Level::parse("info").unwrap());
-    assert_eq!(config.concurrency, 16);
+    assert_eq!(config.concurrency, 32);
     assert!(!config.host_name.is_empty());
 }
 

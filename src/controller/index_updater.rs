@@ -82,10 +82,9 @@ impl IndexUpdater {
         let former = self.former(object).filter(|former| *former.uid == *uid);
         let lost = former.filter(|former| former.record != store::record_hash(object));
         let lost = lost.and_then(|former| parse::record(&former.unpack()));
-        let found = parse::record(object);
         let memories = &self.context.memories;
         if lost.is_some() || memories.has_record(&uid) {
-            let version = parse::version(object);
+            let (version, found) = (parse::version(object), parse::record(object));
             memories.with(&uid, |memory| {
                 memory.note_brought(version, found.as_ref(), lost);
             });

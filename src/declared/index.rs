@@ -121,11 +121,10 @@ impl Index {
             return Vec::new();
         }
         let before = tables.take(&uid);
-        let status = object.status.clone().unwrap_or_default();
+        let status = object.status.as_ref();
+        let closed = status.and_then(|status| status.closed_operation.as_deref());
         let record = parse::record(object);
-        let open = record
-            .as_ref()
-            .is_some_and(|r| r.is_open(status.closed_operation.as_deref()));
+        let open = record.as_ref().is_some_and(|r| r.is_open(closed));
         let newest = record.as_ref().filter(|_| open).and_then(Record::newest);
         let attempt = newest.map(|newest| {
             let seen = before.as_ref().and_then(|entry| entry.attempt.clone());
@@ -134,7 +133,7 @@ impl Index {
         });
         let meta = parse::object(object);
         let project = status
-            .target
+            .and_then(|status| status.target.clone())
             .map(|target| (target.region, target.project_id))
             .or_else(|| record.map(|record| (record.target.region, record.target.project_id)));
         let known = before.as_ref().and_then(|entry| entry.project.clone());
@@ -144,7 +143,8 @@ impl Index {
             (None, known) => known,
         };
         let let_go = meta.deleting && !meta.finalizer;
-        let id = status.callback_id.filter(|_| !let_go);
+        let id = status.and_then(|status| status.callback_id.as_deref());
+        let id = id.filter(|_| !let_go);
         let entry = IndexEntry {
             name: format!("{}/{}", meta.namespace, meta.name).into(),
             uid: uid.into(),

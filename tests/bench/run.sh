@@ -15,6 +15,8 @@ all=(
     bench::growth::growth
     bench::growth::sweeps_of_one_project
     bench::growth::lists_anew
+    bench::churn::churn
+    bench::shards::shards
 )
 work=build/bench
 mkdir -p $work

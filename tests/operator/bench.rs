@@ -3,9 +3,11 @@
 //!
 //! Each figure is one line of JSON in the file that `BENCH_FIGURES` names. `BENCH_SIZES`, "1000 10000" for instance, says with how many objects.
 
+mod churn;
 mod crowd;
 mod growth;
 mod process;
+mod shards;
 mod time;
 
 use std::io::Write as _;

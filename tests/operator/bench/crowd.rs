@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::support::world::{OperatorWorld, condition};
 
 /// So many applies are under way at once.
-const HANDS: usize = 16;
+pub(super) const HANDS: usize = 16;
 /// No figure takes longer.
 const LONG: Duration = Duration::from_mins(40);
 
@@ -99,7 +99,7 @@ impl Observer {
     /// Waits until so many objects are Ready.
     pub(super) async fn ready(&self, wanted: usize) -> Instant {
         let mut seen = self.seen.clone();
-        let ready = seen.wait_for(|seen| seen.ready == wanted);
+        let ready = seen.wait_for(|seen| seen.ready >= wanted);
         let ready = tokio::time::timeout(LONG, ready).await;
         ready.expect("the objects become Ready").unwrap();
         Instant::now()

@@ -13,7 +13,7 @@ use crate::support::proxy::{ApiProxy, StreamOrder};
 use crate::support::world::OperatorWorld;
 
 /// In so many projects the objects lie.
-const PROJECTS: usize = 4;
+pub(super) const PROJECTS: usize = 4;
 /// On so many domains, where one project has all.
 const DOMAINS: usize = 64;
 /// So many sweeps of each project are measured.
@@ -23,7 +23,7 @@ const LONG: Duration = Duration::from_mins(10);
 /// Seconds from one sweep to the next, unless somebody says otherwise.
 const INTERVAL: f64 = 600.0;
 
-fn spread(number: usize) -> Value {
+pub(super) fn spread(number: usize) -> Value {
     json!({"credentialsSecretRef": {"name": account(number % PROJECTS)}})
 }
 
