@@ -63,7 +63,7 @@ pub async fn serve(
         .route("/metrics", get(exposition))
         .with_state(Arc::new(Exposition {
             metrics,
-            turn: Mutex::new(()),
+            encoding: Mutex::new(()),
         }));
     listener::serve(listener, health.merge(metrics)).await
 }
@@ -88,11 +88,11 @@ async fn readyz(State(health): State<Arc<Health>>) -> impl IntoResponse {
 /// The text of all metrics, made for one caller at a time: however many ask, probes and work keep the other threads.
 struct Exposition {
     metrics: Arc<Metrics>,
-    turn: Mutex<()>,
+    encoding: Mutex<()>,
 }
 
 async fn exposition(State(exposition): State<Arc<Exposition>>) -> impl IntoResponse {
-    let _turn = exposition.turn.lock().await;
+    let _encoding = exposition.encoding.lock().await;
     let text = exposition.metrics.encode();
     ([(header::CONTENT_TYPE, OPEN_METRICS)], text)
 }

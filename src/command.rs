@@ -1,7 +1,8 @@
 //! The commands by which a person works with the objects of a cluster: beside the operator, or in its place. Each has the rights of
 //! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `cloud`; none changes anything there.
 
-pub mod cloud;
+pub mod command_cloud;
+mod command_cluster;
 pub mod completion;
 pub mod doctor;
 pub mod import;
@@ -15,15 +16,14 @@ mod readable;
 pub mod release;
 mod remote;
 pub mod status;
-mod trouble;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
-use self::trouble::CommandCluster;
-pub use self::trouble::ended;
+use self::command_cluster::CommandCluster;
+pub use self::command_cluster::ended;
 
 use crate::cluster::client::{ClusterAccess, ClusterAccessError};
 use crate::config::ClusterArgs;
@@ -73,7 +73,7 @@ fn now() -> Timestamp {
 }
 
 /// The cluster that the flags mean.
-pub fn access(cluster: &ClusterArgs) -> Result<ClusterAccess, ClusterAccessError> {
+pub fn cluster_access(cluster: &ClusterArgs) -> Result<ClusterAccess, ClusterAccessError> {
     let usual = ClusterArgs::usual_kubeconfig();
     ClusterAccess::find(&cluster.kubeconfigs(), usual.as_deref(), cluster.context())
 }

@@ -151,10 +151,10 @@ pub fn is_able_terminal(terminal: &console::Term) -> bool {
 
 /// Where this program may keep what it can read again, if there is such a place.
 pub fn cache_directory() -> Option<PathBuf> {
-    let told = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let told = told.filter(|path| path.is_absolute());
+    let cache_home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache_home = cache_home.filter(|path| path.is_absolute());
     let usual = || std::env::home_dir().map(|home| home.join(".cache"));
-    Some(told.or_else(usual)?.join(env!("CARGO_PKG_NAME")))
+    Some(cache_home.or_else(usual)?.join(env!("CARGO_PKG_NAME")))
 }
 
 /// Why the program ends before it begins.

@@ -89,8 +89,8 @@ pub async fn run(
         CrdCheck::off()
     };
     let beside = async {
-        let tell = |readiness| health.set(Check::Crd, readiness);
-        tokio::join!(beat(&health), crd.follow(tell));
+        let report = |readiness| health.set(Check::Crd, readiness);
+        tokio::join!(beat(&health), crd.follow(report));
     };
     let may_lead = async {
         crd.served().await;
@@ -155,7 +155,7 @@ async fn lead(
         context::StartConditions { listed, crd },
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
-    let alone = config.leader_elect && config.label_selector.is_none();
+    let is_only_operator = config.leader_elect && config.label_selector.is_none();
     let watches = NamespaceWatch::all(config, &outside.kube);
     let stores: Vec<ObjectStore> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
@@ -164,9 +164,9 @@ async fn lead(
         let inbox = inboxes.pop().unwrap_or_else(|| stream::pending().boxed());
         let inbox = inbox.map(|object| Wake {
             name: store::full_name(&object).into(),
-            why: "unknown",
+            why: "woken",
         });
-        let work = watch.work(&context, health, alone);
+        let work = watch.work(&context, health, is_only_operator);
         let reconcile = |object| reconcile::reconcile(object, Arc::clone(&context));
         runner::run(&watch.store, stream::select(work, inbox), &stop, reconcile)
     }));

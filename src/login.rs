@@ -63,8 +63,8 @@ impl Login {
         })?;
         let project_id = spec.project_id.clone().or(set.project_id);
         let refused = |problem: String| (Reason::EndpointNotAllowed, format!("{problem}."));
-        let endpoint = |service, given: Option<String>| {
-            endpoint(service, given.as_deref(), &region, allowed).map_err(refused)
+        let endpoint = |service, named: Option<String>| {
+            endpoint(service, named.as_deref(), &region, allowed).map_err(refused)
         };
         let live_endpoint = endpoint(CloudService::Live, set.live_endpoint)?;
         let needs_iam = project_id.is_none() || matches!(set.credential, Credential::Password(_));
@@ -121,11 +121,11 @@ impl Login {
 /// The address of a service: the given one or the region's, if it is allowed.
 fn endpoint(
     service: CloudService,
-    given: Option<&str>,
+    named: Option<&str>,
     region: &str,
     allowed: &AllowList,
 ) -> Result<String, String> {
-    let endpoint = match given {
+    let endpoint = match named {
         Some(text) => Endpoint::parse(text)?,
         None => Endpoint::of_region(service, region)?,
     };

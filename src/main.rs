@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use recording_callback_operator::api::{crd, json_schema};
 use recording_callback_operator::command::mark::{self, Mark};
 use recording_callback_operator::command::notifications::{serve, verify};
-use recording_callback_operator::command::output::tell;
+use recording_callback_operator::command::output::print_message;
 use recording_callback_operator::command::status::watch;
 use recording_callback_operator::command::{
     CommandOutput, completion, doctor, ended, import, orphans, plan, release, status,
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Ok(Command::Man { command }) => print(manual::man(command.as_deref())),
         Err(EarlyExit::Help(text)) => print(Ok(text)),
         Err(EarlyExit::Usage { line, code }) => {
-            tell(&line);
+            print_message(&line);
             ExitCode::from(code)
         }
     }
@@ -115,7 +115,7 @@ fn print(result: Result<impl AsRef<[u8]>, String>) -> ExitCode {
         }
     });
     if let Err(text) = printed {
-        tell(&format!("error: {text}"));
+        print_message(&format!("error: {text}"));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

@@ -12,7 +12,7 @@ use crate::admin::{self, Check, Health};
 use crate::cluster::client::{ClusterAccess, Prompts};
 use crate::cluster::lease::{Leadership, LeaseObserver, LeaseSettings, identity};
 use crate::cluster::pulse::{Pulse, Sign};
-use crate::command::access;
+use crate::command::cluster_access;
 use crate::config::RunConfig;
 use crate::controller;
 use crate::metrics::Metrics;
@@ -27,7 +27,9 @@ const UNTHROTTLED: u32 = 280;
 /// Runs the controller until it is asked to stop or loses its Lease. `error_label` gives the label of an error code in metrics.
 pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> anyhow::Result<()> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let access = access(&config.cluster)?.logged_in(Prompts::Shown).await?;
+    let access = cluster_access(&config.cluster)?
+        .logged_in(Prompts::Shown)
+        .await?;
     let health = Arc::new(Health::new(&config.namespaces));
     let metrics = Arc::new(Metrics::new(error_label, config.read_only));
     let listener = admin::bind(config.listen).await?;
@@ -133,14 +135,14 @@ fn leadership(
         identity: identity(&config.host_name),
         duration: config.lease_duration,
     };
-    let told = LeaseReporter {
+    let reporter = LeaseReporter {
         health: Arc::clone(health),
         metrics: Arc::clone(metrics),
     };
     Ok(Leadership::campaign(
         settings,
         move || access.client(),
-        told,
+        reporter,
     )?)
 }
 

@@ -193,9 +193,9 @@ impl Health {
         (is_ready, text)
     }
 
-    fn watch(&self, namespace: &str, tell: impl FnOnce(&mut WatchVitals)) {
+    fn watch(&self, namespace: &str, update: impl FnOnce(&mut WatchVitals)) {
         if let Some(vital) = self.state().watches.get_mut(namespace) {
-            tell(vital);
+            update(vital);
         }
     }
 
@@ -219,8 +219,8 @@ mod tests {
             health.set(check, Ok(()));
         }
         health.watches_begin();
-        for standing in health.watches() {
-            health.listed(&standing.namespace);
+        for watch in health.watches() {
+            health.listed(&watch.namespace);
         }
         health
     }

@@ -26,7 +26,7 @@ use tower::util::BoxService;
 use self::credential::{user, without_a_panic};
 pub use self::plugin::Prompts;
 use self::plugin::{PluginLayer, PluginLogin};
-use super::error::{ClusterError, PluginError, told};
+use super::error::{ClusterError, PluginError, describe_client_error};
 use super::in_flight::InFlight;
 use super::limits::Limits;
 use super::observer::ObserverLayer;
@@ -144,7 +144,7 @@ pub enum ClusterAccessError {
     )]
     Provider,
     /// The client refuses the configuration, a client certificate for instance.
-    #[error("cannot set up the connection to the API server: {}", told(.0))]
+    #[error("cannot set up the connection to the API server: {}", describe_client_error(.0))]
     Client(kube::Error),
 }
 

@@ -89,7 +89,7 @@ impl ContainerEnvironment {
         let why = match content {
             SourceContent::Holds(texts) => {
                 for (key, text) in texts {
-                    let text = told(source, key, text.as_deref());
+                    let text = container_text(source, key, text.as_deref());
                     self.values.insert(format!("{prefix}{key}"), text);
                 }
                 return;
@@ -135,7 +135,7 @@ fn may_be_of_a_service(name: &str) -> bool {
     name.contains("_SERVICE_") || name.contains("_PORT")
 }
 
-fn told(source: &SourceName, key: &str, text: Option<&str>) -> ContainerText {
+fn container_text(source: &SourceName, key: &str, text: Option<&str>) -> ContainerText {
     match (source, text) {
         (_, None) => ContainerText::NotKnown(format!("{key} of {source} is no text that fits")),
         (SourceName::Secret(name), Some(text)) => {
@@ -274,7 +274,7 @@ fn value_from(
     };
     let why = match contents.get(&source)? {
         SourceContent::Holds(texts) => match texts.get(&key) {
-            Some(text) => return Some(told(&source, &key, text.as_deref())),
+            Some(text) => return Some(container_text(&source, &key, text.as_deref())),
             None => format!("{source} has no key {key}"),
         },
         SourceContent::Absent => format!("there is no {source}"),

@@ -171,11 +171,11 @@ impl CrdCheck {
     }
 
     /// Keeps telling how the CRD stands, and the log when that changes; never ends.
-    pub async fn follow(&self, tell: impl Fn(Result<(), String>)) {
+    pub async fn follow(&self, report: impl Fn(Result<(), String>)) {
         let mut before = Ok(());
         loop {
             let readiness = self.read().await.readiness();
-            tell(readiness.clone());
+            report(readiness.clone());
             if readiness != before {
                 match &readiness {
                     Ok(()) => info!("{CRD_NAME} can be used now"),

@@ -226,7 +226,7 @@ fn auth(error: &AuthError) -> String {
 }
 
 /// What is wrong with a client that can't be made.
-pub(super) fn told(error: &kube::Error) -> String {
+pub(super) fn describe_client_error(error: &kube::Error) -> String {
     one_line(&chain(error))
 }
 

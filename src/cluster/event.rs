@@ -48,7 +48,7 @@ struct Publishing {
     client: Client,
     instance: String,
     state: Mutex<EventQueues>,
-    turns: Semaphore,
+    permits: Semaphore,
     /// Nothing waits any more.
     idle: Notify,
 }
@@ -61,12 +61,12 @@ struct EventQueues {
     served: HashMap<String, VecDeque<Transition>>,
     /// The namespaces that are passed over, and until when.
     resting: HashMap<String, Instant>,
-    told: HashMap<SeriesKey, Series>,
+    series: HashMap<SeriesKey, Series>,
 }
 
 /// Whether somebody should look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tone {
+pub enum EventType {
     /// All is well.
     Normal,
     /// Something is wrong.
@@ -77,7 +77,7 @@ pub enum Tone {
 struct Transition {
     about: ObjectReference,
     at: MicroTime,
-    tone: Tone,
+    event_type: EventType,
     reason: Reason,
     note: String,
 }
@@ -89,17 +89,23 @@ impl EventPublisher {
             client,
             instance,
             state: Mutex::default(),
-            turns: Semaphore::new(AT_ONCE),
+            permits: Semaphore::new(AT_ONCE),
             idle: Notify::new(),
         }))
     }
 
     /// Tells about an object.
-    pub fn publish(&self, object: &RecordingCallback, tone: Tone, reason: Reason, note: &str) {
+    pub fn publish(
+        &self,
+        object: &RecordingCallback,
+        event_type: EventType,
+        reason: Reason,
+        note: &str,
+    ) {
         let transition = Transition {
             about: object.object_ref(&()),
             at: stamp(),
-            tone,
+            event_type,
             reason,
             note: shortened(note),
         };
@@ -189,7 +195,7 @@ impl Publishing {
         let next = || lock(&self.state).next(&namespace);
         while let Some(transition) = next() {
             // Never closed.
-            let _turn = self.turns.acquire().await;
+            let _permit = self.permits.acquire().await;
             let reason = transition.reason.as_str();
             let Err(error) = self.publish(transition).await else {
                 continue;
@@ -210,7 +216,7 @@ impl Publishing {
 }
 
 /// Object, tone and reason.
-type SeriesKey = (String, Tone, Reason);
+type SeriesKey = (String, EventType, Reason);
 
 /// The event that tells something, which may come again.
 struct Series {
@@ -223,8 +229,8 @@ impl Publishing {
     async fn publish(&self, transition: Transition) -> Result<(), ClusterError> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &transition.namespace());
         let uid = transition.about.uid.clone().unwrap_or_default();
-        let key = (uid, transition.tone, transition.reason);
-        let before = lock(&self.state).told.remove(&key);
+        let key = (uid, transition.event_type, transition.reason);
+        let before = lock(&self.state).series.remove(&key);
         let before = before.filter(|series| series.last.elapsed() < SERIES);
         let (event, count) = if let Some(series) = before {
             let count = series.count + 1;
@@ -242,11 +248,11 @@ impl Publishing {
             (event, 1)
         };
         let mut state = lock(&self.state);
-        if state.told.len() == MOST_SERIES {
-            state.told.clear();
+        if state.series.len() == MOST_SERIES {
+            state.series.clear();
         }
         let last = Instant::now();
-        state.told.insert(key, Series { event, count, last });
+        state.series.insert(key, Series { event, count, last });
         Ok(())
     }
 }
@@ -259,9 +265,9 @@ impl Transition {
     fn into_event(self, instance: &str) -> Event {
         let name = self.about.name.as_deref().unwrap_or_default();
         let name = format!("{name}.{:x}", self.at.0.as_nanosecond());
-        let tone = match self.tone {
-            Tone::Normal => "Normal",
-            Tone::Warning => "Warning",
+        let event_type = match self.event_type {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
         };
         Event {
             metadata: ObjectMeta {
@@ -276,7 +282,7 @@ impl Transition {
             regarding: Some(self.about),
             reporting_controller: Some(FIELD_MANAGER.to_owned()),
             reporting_instance: Some(instance.to_owned()),
-            type_: Some(tone.to_owned()),
+            type_: Some(event_type.to_owned()),
             ..Event::default()
         }
     }

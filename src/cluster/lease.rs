@@ -82,7 +82,7 @@ pub struct Leadership(Option<Elected>);
 
 #[derive(Debug, Clone)]
 struct Elected {
-    standing: watch::Receiver<LeadershipState>,
+    state: watch::Receiver<LeadershipState>,
     release: Arc<Notify>,
 }
 
@@ -95,12 +95,12 @@ impl Leadership {
     /// A Lease that is ours until then, and that nobody renews.
     #[cfg(test)]
     pub fn held_until(until: Instant) -> Self {
-        let (_, standing) = watch::channel(LeadershipState {
+        let (_, state) = watch::channel(LeadershipState {
             phase: LeadershipPhase::Leading,
             valid_until: Some(until),
         });
         let release = Arc::default();
-        Self(Some(Elected { standing, release }))
+        Self(Some(Elected { state, release }))
     }
 
     /// Starts to campaign, for as long as the runtime lives or until it is lost or released. `connect` makes clients with new
@@ -110,13 +110,13 @@ impl Leadership {
         connect: impl Fn() -> Result<kube::Client, ClusterAccessError> + Send + Sync + 'static,
         observer: impl LeaseObserver + 'static,
     ) -> Result<Self, ClusterAccessError> {
-        let (publish, standing) = watch::channel(LeadershipState {
+        let (publish, state) = watch::channel(LeadershipState {
             phase: LeadershipPhase::Candidate,
             valid_until: None,
         });
         let release = Arc::new(Notify::new());
         let elected = Elected {
-            standing,
+            state,
             release: Arc::clone(&release),
         };
         let campaign = Campaign::new(settings, Box::new(connect), publish, Box::new(observer))?;
@@ -127,9 +127,9 @@ impl Leadership {
     /// Waits until this process may act.
     pub async fn acquired(&self) {
         let Some(elected) = &self.0 else { return };
-        let mut standing = elected.standing.clone();
-        if standing
-            .wait_for(|standing| standing.phase == LeadershipPhase::Leading)
+        let mut state = elected.state.clone();
+        if state
+            .wait_for(|state| state.phase == LeadershipPhase::Leading)
             .await
             .is_err()
         {
@@ -142,10 +142,10 @@ impl Leadership {
         let Some(elected) = &self.0 else {
             return std::future::pending::<()>().await;
         };
-        let mut standing = elected.standing.clone();
+        let mut state = elected.state.clone();
         // An error is a campaign that ended: nobody renews any more.
-        let _ = standing
-            .wait_for(|standing| standing.phase == LeadershipPhase::Lost)
+        let _ = state
+            .wait_for(|state| state.phase == LeadershipPhase::Lost)
             .await;
     }
 
@@ -158,7 +158,7 @@ impl Leadership {
     /// Until when nobody else can take the Lease, as it was last renewed; now where it is not ours. Unset without election.
     pub fn valid_until(&self) -> Option<Instant> {
         let elected = self.0.as_ref()?;
-        let until = elected.standing.borrow().valid_until;
+        let until = elected.state.borrow().valid_until;
         Some(until.unwrap_or_else(Instant::now))
     }
 
@@ -166,8 +166,8 @@ impl Leadership {
     pub async fn release(&self) {
         let Some(elected) = &self.0 else { return };
         elected.release.notify_one();
-        let mut standing = elected.standing.clone();
-        let over = async { while standing.changed().await.is_ok() {} };
+        let mut state = elected.state.clone();
+        let over = async { while state.changed().await.is_ok() {} };
         let _ = timeout(RELEASE_LIMIT, over).await;
     }
 }

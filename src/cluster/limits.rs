@@ -116,7 +116,7 @@ impl Limits {
         }
         let (limits, begun) = (self.clone(), Instant::now());
         response.map(|inner| -> Box<DynBody> {
-            Box::new(HeldWatch {
+            Box::new(PacedWatchBody {
                 inner,
                 limits,
                 namespace,
@@ -141,7 +141,7 @@ impl Limits {
 }
 
 /// The body of a watch that ends when the next may begin.
-struct HeldWatch {
+struct PacedWatchBody {
     inner: Box<DynBody>,
     limits: Limits,
     namespace: String,
@@ -150,7 +150,7 @@ struct HeldWatch {
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for HeldWatch {
+impl http_body::Body for PacedWatchBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -175,9 +175,10 @@ impl http_body::Body for HeldWatch {
 
 /// Whether this is granted, and says of itself that it is not what an API server sends.
 fn is_foreign(response: &Response<Box<DynBody>>) -> bool {
-    let told = response.headers().get(header::CONTENT_TYPE);
+    let content_type = response.headers().get(header::CONTENT_TYPE);
     response.status().is_success()
-        && told.is_some_and(|told| !told.as_bytes().starts_with(b"application/json"))
+        && content_type
+            .is_some_and(|content_type| !content_type.as_bytes().starts_with(b"application/json"))
 }
 
 async fn within<T>(

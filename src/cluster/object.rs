@@ -141,16 +141,16 @@ impl ObjectClient {
     pub async fn write_outcome(
         &self,
         object: &RecordingCallback,
-        basis: &OutcomePreconditions,
+        preconditions: &OutcomePreconditions,
         status: &Status,
     ) -> Result<RecordingCallback, ClusterError> {
         let operations = vec![
-            test(["metadata", "uid"], json!(basis.uid)),
+            test(["metadata", "uid"], json!(preconditions.uid)),
             test(
                 ["metadata", "annotations", PENDING_OPERATION],
-                json!(basis.record),
+                json!(preconditions.record),
             ),
-            test(["status", "callbackID"], json!(basis.callback_id)),
+            test(["status", "callbackID"], json!(preconditions.callback_id)),
             add(["status"], json!(status)),
         ];
         self.patch_status(object, operations).await

@@ -31,10 +31,10 @@ const DICTIONARY: &str = concat!(
 
 /// An object at rest.
 #[derive(Debug)]
-pub struct PackedObject(Parcel);
+pub struct PackedObject(PackedForm);
 
 #[derive(Debug)]
-enum Parcel {
+enum PackedForm {
     Compressed(Box<[u8]>),
     /// One that would come back as another.
     Whole(Box<RecordingCallback>),
@@ -50,8 +50,8 @@ impl PackedObject {
         });
         let packed = packed.filter(|packed| unpacked(packed).as_ref() == Some(object));
         Self(packed.map_or_else(
-            || Parcel::Whole(Box::new(object.clone())),
-            Parcel::Compressed,
+            || PackedForm::Whole(Box::new(object.clone())),
+            PackedForm::Compressed,
         ))
     }
 
@@ -63,8 +63,10 @@ impl PackedObject {
     )]
     pub fn unpack(&self) -> RecordingCallback {
         match &self.0 {
-            Parcel::Compressed(packed) => unpacked(packed).expect("what was packed is unpacked"),
-            Parcel::Whole(object) => (**object).clone(),
+            PackedForm::Compressed(packed) => {
+                unpacked(packed).expect("what was packed is unpacked")
+            }
+            PackedForm::Whole(object) => (**object).clone(),
         }
     }
 }
@@ -122,8 +124,8 @@ mod tests {
 
     fn bytes(packed: &PackedObject) -> usize {
         match &packed.0 {
-            Parcel::Compressed(packed) => packed.len(),
-            Parcel::Whole(_) => usize::MAX,
+            PackedForm::Compressed(packed) => packed.len(),
+            PackedForm::Whole(_) => usize::MAX,
         }
     }
 

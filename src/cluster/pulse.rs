@@ -49,7 +49,7 @@ impl RequestObserver for Pulse {
             }
             (pulse.0)(&namespace, Sign::Head);
             Ok(response.map(|inner| -> Box<DynBody> {
-                Box::new(Beating {
+                Box::new(PulseBody {
                     inner,
                     pulse,
                     namespace,
@@ -61,7 +61,7 @@ impl RequestObserver for Pulse {
 }
 
 /// The body of a watch whose signs of life are told.
-struct Beating {
+struct PulseBody {
     inner: Box<DynBody>,
     pulse: Pulse,
     namespace: String,
@@ -69,7 +69,7 @@ struct Beating {
     is_broken: bool,
 }
 
-impl http_body::Body for Beating {
+impl http_body::Body for PulseBody {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -88,7 +88,7 @@ pub const SECRETS: NeededRight = NeededRight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RightsSubject {
     /// Of whoever asks.
-    Own,
+    CurrentUser,
     /// Of a service account, by namespace and name.
     Account(String, String),
 }
@@ -138,7 +138,7 @@ pub async fn has(
     let attributes = Some(question.attributes());
     let params = PostParams::default();
     let status: Option<SubjectAccessReviewStatus> = match whose {
-        RightsSubject::Own => {
+        RightsSubject::CurrentUser => {
             let review = SelfSubjectAccessReview {
                 spec: SelfSubjectAccessReviewSpec {
                     resource_attributes: attributes,

@@ -3,7 +3,7 @@
 //! nothing else.
 
 mod ahead;
-mod seen;
+mod brought;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ use super::limits::PAGE_LIMIT;
 use super::stored::StoredObject;
 use crate::lock::lock;
 use ahead::read_ahead;
-use seen::{BroughtObjects, BroughtVersion, Differences};
+use brought::{BroughtObjects, BroughtVersion, Differences};
 
 /// How often what the watch has brought is compared with a list.
 const COMPARED: Duration = Duration::from_mins(10);
@@ -123,13 +123,13 @@ impl Watched {
 
     /// Compares what the watch has brought with what there is, for ever. Where it missed something that is told, and the watch
     /// begins anew, with a list.
-    pub async fn compare(&self, tell: impl Fn(Missed)) {
+    pub async fn compare(&self, report: impl Fn(Missed)) {
         loop {
             sleep(COMPARED).await;
             match self.missed().await {
                 Ok(None) => {}
                 Ok(Some(missed)) => {
-                    tell(missed);
+                    report(missed);
                     self.epoch.fetch_add(1, Ordering::Relaxed);
                     self.anew.notify_one();
                 }
@@ -140,7 +140,7 @@ impl Watched {
 
     /// Tells again and again whether the namespace is there, for ever. The objects of one that is not are listed all the same, as none;
     /// and where there is an object there is a namespace.
-    pub async fn look_for_namespace(&self, tell: impl Fn(bool)) {
+    pub async fn look_for_namespace(&self, report: impl Fn(bool)) {
         if self.namespace.is_empty() {
             return std::future::pending().await;
         }
@@ -148,12 +148,12 @@ impl Watched {
             if lock(&self.seen).is_empty() {
                 let found = self.namespaces.get_metadata(&self.namespace);
                 match call_opt("read the namespace", found).await {
-                    Ok(found) => tell(found.is_some()),
+                    Ok(found) => report(found.is_some()),
                     // Who may not read it can't tell.
                     Err(error) => debug!(namespace = self.namespace, "not looked for: {error}"),
                 }
             } else {
-                tell(true);
+                report(true);
             }
             sleep(LOOKED_FOR).await;
         }
@@ -184,14 +184,14 @@ impl Watched {
     }
 
     /// Names and versions of the objects that there are.
-    async fn list(&self) -> Result<BTreeMap<seen::BroughtName, BroughtVersion>, ClusterError> {
+    async fn list(&self) -> Result<BTreeMap<brought::BroughtName, BroughtVersion>, ClusterError> {
         let mut params = ListParams::default().limit(PAGE);
         params.label_selector.clone_from(&self.selector);
         let mut found = BTreeMap::new();
         loop {
             let page = self.api.list_metadata(&params);
             let page = call_within(PAGE_LIMIT, "compare the RecordingCallbacks", page).await?;
-            found.extend(page.items.iter().map(|item| seen::named(&item.metadata)));
+            found.extend(page.items.iter().map(|item| brought::named(&item.metadata)));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(found),

@@ -15,7 +15,7 @@ use kube::core::DynamicObject;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use super::access;
+use super::cluster_access;
 use crate::cluster::client::{self, Prompts};
 use crate::cluster::raw::RawObjects;
 use crate::config::{self, ClusterArgs};
@@ -143,7 +143,7 @@ fn ask<T>(line: &CommandLine, question: impl AsyncFnOnce(kube::Client) -> Option
     let answer = runtime.block_on(async {
         // The kubeconfig's own program for logging in, too, has to answer in time.
         let answer = async {
-            let access = access(&line.cluster()).ok()?;
+            let access = cluster_access(&line.cluster()).ok()?;
             let access = access.logged_in(Prompts::Hidden).await.ok()?;
             question(access.client().ok()?).await
         };

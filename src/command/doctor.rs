@@ -14,24 +14,24 @@ mod urls;
 mod usage;
 
 use self::finding::{Finding, render_findings};
-use super::output::{render_with, tell_problems};
-use super::trouble::{CommandCluster, at_cluster, ended};
+use super::command_cluster::{CommandCluster, at_cluster, ended};
+use super::output::{print_problems, render_with};
 use super::{CommandOutput, ExitStatus, now};
 use crate::config::doctor::DoctorArgs;
 use crate::config::run::host_name;
 
 /// Checks what `args` name.
 pub async fn run(args: DoctorArgs) -> CommandOutput {
-    let told = at_cluster(&args.scope.cluster, async |cluster| {
+    let examined = at_cluster(&args.scope.cluster, async |cluster| {
         let findings = Box::pin(examine(cluster, &args)).await?;
         let problems: Vec<String> = findings.iter().filter_map(Finding::problem).collect();
-        tell_problems(&problems);
+        print_problems(&problems);
         Ok(CommandOutput {
             text: render_with(args.print.output, &findings, &problems, render_findings)?,
             exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
         })
     });
-    ended(told.await, args.print.output)
+    ended(examined.await, args.print.output)
 }
 
 async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
@@ -51,9 +51,9 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     findings.extend(rivals::examine(&client, &operators).await);
     findings.extend(cluster::leases(&client, &operators).await);
     let listed = at.objects().list(namespace).await;
-    let (objects, standing) = objects::examine(listed, namespace);
+    let (objects, of_objects) = objects::examine(listed, namespace);
     findings.extend(rights::examine(&client, args, &operators, &objects).await);
-    findings.extend(standing);
+    findings.extend(of_objects);
     findings.extend(proxies::examine(at.server(), &operators, &objects));
     if !args.offline {
         findings.extend(cloud::examine(&client, args, &operators, &objects).await?);

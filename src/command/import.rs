@@ -9,11 +9,11 @@ use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
 use self::manifest::{Names, manifest};
-use super::cloud::CommandCloud;
-use super::output::{tell, tell_problems};
+use super::command_cloud::CommandCloud;
+use super::command_cluster::{CommandCluster, at_cluster, failed};
+use super::output::{print_message, print_problems};
 use super::readable::ReadObjects;
 use super::remote::{ListedProject, look, sources};
-use super::trouble::{CommandCluster, at_cluster, failed};
 use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::error::ClusterError;
@@ -49,23 +49,23 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let seen = look(cluster.server(), &cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
-    let standing = seen.ownership(&now).with_ids_held_before(before.all());
+    let report = seen.ownership(&now).with_ids_held_before(before.all());
     let mut names = Names::taken(now.all(), namespace);
     let mut problems = now.problems;
     problems.extend(seen.problems);
     let mut wanted = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
-        for found in standing.orphans(target, rows) {
+        for found in report.orphans(target, rows) {
             let (row, place) = (found.row, &found.row.place);
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
             if !found.notes.is_empty() {
                 let out = if found.is_wanted { "left out: " } else { "" };
-                tell(&format!("{out}{title}: {}", found.notes.join("; ")));
+                print_message(&format!("{out}{title}: {}", found.notes.join("; ")));
             }
             if found.is_wanted {
                 continue;
             }
-            if !found.is_alone {
+            if !found.is_only_row {
                 problems.push(format!(
                     "{title}: no object can take over one of several: delete the others first"
                 ));
@@ -88,12 +88,12 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
         }
     }
     let text = delivered(&manifests, args, &mut problems)?;
-    tell_problems(&problems);
+    print_problems(&problems);
     if manifests.is_empty() && problems.is_empty() {
-        tell("nothing to import: no callback of the project is without an object");
+        print_message("nothing to import: no callback of the project is without an object");
     }
     if !manifests.is_empty() {
-        tell(
+        print_message(
             "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",
         );
     }

@@ -7,8 +7,8 @@ use kube::core::DynamicObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::{TableRow, render_with, table, tell, tell_problems};
-use super::trouble::{CommandCluster, at_cluster, ended};
+use super::command_cluster::{CommandCluster, at_cluster, ended};
+use super::output::{TableRow, print_message, print_problems, render_with, table};
 use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::api::RECONCILE_REQUESTED_AT;
 use crate::config::objects::ObjectsArgs;
@@ -103,14 +103,14 @@ async fn set_all(
         .collect()
         .await;
     if count == 0 {
-        tell("there is no RecordingCallback there");
+        print_message("there is no RecordingCallback there");
     }
     let mut problems: Vec<String> = rows.iter().filter_map(Marked::problem).collect();
     if rows.len() < count {
         let left = count - rows.len();
         problems.push(format!("asked to stop: {left} objects are as they were"));
     }
-    tell_problems(&problems);
+    print_problems(&problems);
     Ok(CommandOutput {
         text: render_with(args.print.output, &rows, &problems, table)?,
         exit: ExitStatus::of(problems.is_empty()),
@@ -123,7 +123,7 @@ async fn set(cluster: &CommandCluster, object: DynamicObject, mark: &Mark) -> Ma
         Some(change) => match cluster.objects().merge(&object, &change).await {
             Ok(changed) if mark.holds(&changed) => (mark.done(), note(mark, &object)),
             Ok(_) => ("Failed", Some(DROPPED.to_owned())),
-            Err(error) => ("Failed", Some(cluster.told(&error).await)),
+            Err(error) => ("Failed", Some(cluster.describe_failed_call(&error).await)),
         },
     };
     Marked {

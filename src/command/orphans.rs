@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
 
-use super::cloud::CommandCloud;
-use super::output::{TableRow, render_with, table, tell, tell_problems};
+use super::command_cloud::CommandCloud;
+use super::command_cluster::{CommandCluster, at_cluster, ended};
+use super::output::{TableRow, print_message, print_problems, render_with, table};
 use super::readable::ReadObjects;
-use super::remote::{ListedProject, UnheldRow, look, sources};
-use super::trouble::{CommandCluster, at_cluster, ended};
+use super::remote::{ListedProject, UnclaimedRow, look, sources};
 use super::{CommandOutput, ExitStatus};
 use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
@@ -34,7 +34,7 @@ struct Orphan {
 }
 
 impl Orphan {
-    fn new(target: &Target, found: UnheldRow<'_>) -> Self {
+    fn new(target: &Target, found: UnclaimedRow<'_>) -> Self {
         let row = found.row;
         Self {
             publish_domain: row.place.domain().to_owned(),
@@ -101,18 +101,18 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
-    let standing = seen.ownership(&now).with_ids_held_before(before.all());
+    let report = seen.ownership(&now).with_ids_held_before(before.all());
     let mut problems = now.problems;
     let mut orphans = Vec::new();
     for ListedProject { target, rows } in &seen.projects {
-        let unheld = standing.orphans(target, rows).into_iter();
-        orphans.extend(unheld.map(|found| Orphan::new(target, found)));
+        let unclaimed = report.orphans(target, rows).into_iter();
+        orphans.extend(unclaimed.map(|found| Orphan::new(target, found)));
     }
     let unseen = seen.problems.into_iter();
     problems.extend(unseen.map(|problem| format!("not looked at: {problem}")));
-    tell_problems(&problems);
+    print_problems(&problems);
     if orphans.is_empty() && problems.is_empty() {
-        tell(&match seen.projects.len() {
+        print_message(&match seen.projects.len() {
             0 => "no object there names a project, so none is looked at".to_owned(),
             count => format!("every callback of {count} projects is held by an object"),
         });
@@ -146,15 +146,15 @@ mod tests {
                 create_time: "2026-11-25T02:00:00Z".parse().ok(),
                 update_time: None,
             };
-            let found = UnheldRow {
+            let found = UnclaimedRow {
                 row: &row,
                 notes: notes.iter().map(|note| (*note).to_owned()).collect(),
-                is_alone: true,
+                is_only_row: true,
                 is_wanted: !notes.is_empty(),
             };
             Orphan::new(&target, found)
         };
-        let told = table(&[
+        let text = table(&[
             orphan("e2fe84def7e476651034ec4b9e92bc30", "*", &[]),
             orphan(
                 "0b5a35a4c3ad4f7f8e2f4c1d2e3f4a5b",
@@ -162,6 +162,6 @@ mod tests {
                 &["wanted by media/push (Conflict)"],
             ),
         ]);
-        assert_in_docs(&told);
+        assert_in_docs(&text);
     }
 }

@@ -58,16 +58,16 @@ pub fn nothing(output: Output, problems: &[String]) -> String {
 }
 
 /// Says something on stderr, in a line of its own whatever names and texts are in it: it may be closed, which is no reason to end.
-pub fn tell(words: &str) {
+pub fn print_message(words: &str) {
     beside(|| {
         let _ = writeln!(std::io::stderr(), "{}", printable(words));
     });
 }
 
 /// Says on stderr what could not be told, a line each.
-pub fn tell_problems(problems: &[String]) {
+pub fn print_problems(problems: &[String]) {
     for problem in problems {
-        tell(&format!("error: {}", one_line(problem)));
+        print_message(&format!("error: {}", one_line(problem)));
     }
 }
 
@@ -75,10 +75,10 @@ pub fn tell_problems(problems: &[String]) {
 pub fn table<T: TableRow>(rows: &[T]) -> String {
     let terminal = Term::stdout();
     let size = terminal.size_checked().filter(|_| terminal.is_term());
-    let told = whole_table(rows);
+    let text = whole_table(rows);
     match size {
-        Some((_, width)) if !fits(&told, width.into()) => fitting::table(rows, width.into()),
-        _ => told,
+        Some((_, width)) if !fits(&text, width.into()) => fitting::table(rows, width.into()),
+        _ => text,
     }
 }
 
@@ -200,8 +200,8 @@ mod tests {
         let problems = ["one can't be read".to_owned()];
         let no = ["no".to_owned()];
         for output in [Output::Json, Output::Yaml] {
-            let told = render_with(output, ROWS, &problems, table).unwrap();
-            let read: serde_json::Value = serde_saphyr::from_str(&told).unwrap();
+            let text = render_with(output, ROWS, &problems, table).unwrap();
+            let read: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
             assert_eq!(read, json!({ "items": ROWS, "errors": problems }));
             let read: serde_json::Value = serde_saphyr::from_str(&nothing(output, &no)).unwrap();
             assert_eq!(read, json!({ "items": [], "errors": ["no"] }));

@@ -20,9 +20,9 @@ use self::files::ReadFile;
 use self::manifests::{TargetNamespaces, WantedManifest, WantedManifests};
 use self::planned::{Planned, render_plans};
 use super::CommandOutput;
-use super::cloud::CommandCloud;
-use super::output::{nothing, render_with, tell, tell_problems};
-use super::trouble::{CommandCluster, at_cluster, failed};
+use super::command_cloud::CommandCloud;
+use super::command_cluster::{CommandCluster, at_cluster, failed};
+use super::output::{nothing, print_message, print_problems, render_with};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::raw::RawObjects;
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 16;
 pub async fn run(args: PlanArgs) -> CommandOutput {
     let (files, problems) = match files::read_aloud(&args.files, args.recursive).await {
         Ok(read) => read,
-        Err(error) => return told(&[], &[format!("{error:#}")], &args),
+        Err(error) => return render_plans_or_problems(&[], &[format!("{error:#}")], &args),
     };
     let planned = at_cluster(&args.scope.cluster, async |cluster| {
         Ok(plan_all(cluster, &args, &files).await)
@@ -59,7 +59,7 @@ pub async fn run(args: PlanArgs) -> CommandOutput {
         }
     };
     let problems: Vec<String> = problems.into_iter().chain(more).collect();
-    told(&plans, &problems, &args)
+    render_plans_or_problems(&plans, &problems, &args)
 }
 
 /// What the manifests of these files lead to, and a sentence for each thing that can't be told.
@@ -71,7 +71,7 @@ async fn plan_all(
     let named = args.scope.namespace.as_deref();
     let usual = cluster.namespace(None);
     let wanted = manifests::read(files, &TargetNamespaces { usual, named });
-    tell_of(&wanted);
+    print_manifests(&wanted);
     let mut problems = wanted.problems;
     if wanted.ours.is_empty() {
         return (Vec::new(), problems);
@@ -79,17 +79,21 @@ async fn plan_all(
     match plans(cluster, args, &wanted.ours).await {
         Ok(plans) => (plans, problems),
         Err(error) => {
-            problems.push(cluster.told_of(&error).await);
+            problems.push(cluster.describe_error(&error).await);
             (Vec::new(), problems)
         }
     }
 }
 
 /// How a plan ends.
-fn told(plans: &[Planned], problems: &[String], args: &PlanArgs) -> CommandOutput {
+fn render_plans_or_problems(
+    plans: &[Planned],
+    problems: &[String],
+    args: &PlanArgs,
+) -> CommandOutput {
     let unknown = plans.iter().filter_map(Planned::problem);
     let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
-    tell_problems(&all);
+    print_problems(&all);
     let text = match args.output.usual() {
         Some(output) if plans.is_empty() && !problems.is_empty() => Ok(nothing(output, problems)),
         Some(output) => render_with(output, plans, &all, render_plans),
@@ -105,20 +109,20 @@ fn told(plans: &[Planned], problems: &[String], args: &PlanArgs) -> CommandOutpu
 }
 
 /// Says what is not planned for.
-fn tell_of(wanted: &WantedManifests) {
+fn print_manifests(wanted: &WantedManifests) {
     let others = wanted.others.iter();
     let kinds: Vec<String> = others
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     if !kinds.is_empty() {
         let count: usize = wanted.others.values().sum();
-        tell(&format!(
+        print_message(&format!(
             "left out, as they are of other kinds: {count} ({})",
             kinds.join(", ")
         ));
     }
     for repeated in &wanted.repeated {
-        tell(repeated);
+        print_message(repeated);
     }
 }
 
@@ -131,7 +135,7 @@ async fn plans(
     let timeout = args.cloud.request_timeout;
     let cloud = CommandCloud::new(cluster.client(), &allowed, Grant::All, timeout)?;
     let known = KnownObjects::read(cluster, wanted).await?;
-    let ground = DryRunContext {
+    let context = DryRunContext {
         cloud,
         index: Index::new(args.settle_time),
         settings: PlanSettings {
@@ -145,7 +149,7 @@ async fn plans(
     for object in known.objects.values() {
         // One that can't be read owns nothing: the operator leaves it alone, too.
         if let Ok(object) = object.clone().try_parse() {
-            ground.index.put(&object);
+            context.index.put(&object);
         }
     }
     let mode = if args.server_side {
@@ -165,14 +169,14 @@ async fn plans(
         .await;
     let mut plans = Vec::new();
     for (manifest, rehearsed) in rehearsed {
-        let outlook = match rehearsed {
-            Ok(object) => Box::pin(predict(&ground, object, cluster.server())).await,
+        let prediction = match rehearsed {
+            Ok(object) => Box::pin(predict(&context, object, cluster.server())).await,
             Err(error) => {
-                let told = manifest.unknown_fields(&error.to_string());
-                Prediction::unknown(told.unwrap_or_else(|| error.with_remedy(cluster.server())))
+                let unknown = manifest.unknown_fields(&error.to_string());
+                Prediction::unknown(unknown.unwrap_or_else(|| error.with_remedy(cluster.server())))
             }
         };
-        let planned = Planned::new(&manifest.namespace, &manifest.name, outlook);
+        let planned = Planned::new(&manifest.namespace, &manifest.name, prediction);
         plans.push(planned.noted(manifest.note.clone()));
     }
     Ok(plans)
@@ -203,12 +207,12 @@ async fn applied_to(
 }
 
 /// What the operator does for an object that is so.
-async fn predict(ground: &DryRunContext, object: DynamicObject, server: &str) -> Prediction {
+async fn predict(context: &DryRunContext, object: DynamicObject, server: &str) -> Prediction {
     match object.try_parse::<RecordingCallback>() {
         Ok(object) => {
-            ground.index.put(&object);
-            let outlook = DryRun::new(ground, &object).run().await;
-            outlook.unwrap_or_else(|error| Prediction::unknown(error.with_remedy(server)))
+            context.index.put(&object);
+            let prediction = DryRun::new(context, &object).run().await;
+            prediction.unwrap_or_else(|error| Prediction::unknown(error.with_remedy(server)))
         }
         Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
     }
@@ -230,7 +234,7 @@ impl KnownObjects {
                 let of = |manifest: &WantedManifest| manifest.namespace.clone();
                 let namespaces: BTreeSet<_> = wanted.iter().map(of).collect();
                 let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
-                tell(&format!(
+                print_message(&format!(
                     "only {} is looked at, so an owner elsewhere is not seen: {error}",
                     names.join(", ")
                 ));
@@ -238,7 +242,7 @@ impl KnownObjects {
                 for namespace in &namespaces {
                     match objects.list(Some(namespace)).await {
                         Err(error) if error.is_forbidden() => {
-                            tell(&format!(
+                            print_message(&format!(
                                 "in {namespace} only what is applied to is looked at: {error}"
                             ));
                             listed.extend(applied_to(&objects, wanted, namespace).await?);

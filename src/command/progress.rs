@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::cloud::CALLS_PER_MINUTE;
+use super::command_cloud::CALLS_PER_MINUTE;
 use crate::config;
 use crate::live::answer::PAGE;
 use crate::lock::lock;
@@ -28,7 +28,7 @@ impl Progress {
     fn at(target: ProgressDrawTarget) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if !bar.is_hidden() {
-            *lock(&SHOWN) = Some(bar.clone());
+            *lock(&CURRENT) = Some(bar.clone());
         }
         if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} callbacks of {msg}") {
             bar.set_style(style);
@@ -57,12 +57,12 @@ impl Progress {
 }
 
 /// The bar that stands on the terminal.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static CURRENT: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Says something where a bar may stand, which makes room for it.
 pub(super) fn beside(say: impl FnOnce()) {
-    let shown = lock(&SHOWN).clone();
-    match shown {
+    let current = lock(&CURRENT).clone();
+    match current {
         Some(bar) => bar.suspend(say),
         None => say(),
     }
@@ -81,7 +81,7 @@ fn time_left(calls: usize) -> String {
 impl Drop for Progress {
     fn drop(&mut self) {
         if !self.0.is_hidden() {
-            *lock(&SHOWN) = None;
+            *lock(&CURRENT) = None;
         }
         self.0.finish_and_clear();
     }
@@ -161,19 +161,19 @@ mod tests {
         assert!(drawn.is_some_and(|drawn| drawn < said), "{kept:?}");
         assert_eq!(kept[said - 1], "clear", "{kept:?}");
         drop(progress);
-        assert!(lock(&SHOWN).is_none());
+        assert!(lock(&CURRENT).is_none());
     }
 
     #[test]
     fn the_time_that_is_left_is_that_of_the_calls() {
-        for (calls, told) in [
+        for (calls, expected) in [
             (0, ""),
             (1, ", 3 s left"),
             (30, ", 90 s left"),
             (31, ", 2 min left"),
             (200, ", 10 min left"),
         ] {
-            assert_eq!(time_left(calls), told);
+            assert_eq!(time_left(calls), expected);
         }
     }
 }

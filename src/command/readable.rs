@@ -100,7 +100,7 @@ mod tests {
             object(json!([]), json!({ "callbackID": ["held"] })),
         ]);
         assert_eq!((read.whole.len(), read.problems.len()), (1, 3));
-        let told: Vec<_> = read
+        let partial: Vec<_> = read
             .partial
             .iter()
             .map(|object| {
@@ -114,7 +114,7 @@ mod tests {
             .collect();
         let domain = "push.example.com";
         assert_eq!(
-            told,
+            partial,
             [
                 (domain, "live", Some("held")),
                 (domain, "", None),

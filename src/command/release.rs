@@ -10,8 +10,8 @@ use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
 
 use self::row::{ReleaseWord, Released};
-use super::output::{render_with, table, tell, tell_problems};
-use super::trouble::{CommandCluster, at_cluster, ended};
+use super::command_cluster::{CommandCluster, at_cluster, ended};
+use super::output::{print_message, print_problems, render_with, table};
 use super::{CommandOutput, ExitStatus, chosen};
 use crate::cluster::lease::liveness::{self, Holder, Holding, WantedLeases};
 use crate::cluster::raw::{ReleaseResult, is_held};
@@ -42,7 +42,7 @@ async fn release_all(
         found.retain(is_held);
     }
     if found.is_empty() {
-        tell("no RecordingCallback there has the operator's finalizer");
+        print_message("no RecordingCallback there has the operator's finalizer");
     } else {
         tokio::select! {
             judged = refuse_beside_an_operator(cluster, args) => judged?,
@@ -62,7 +62,7 @@ async fn release_all(
         let left = count - rows.len();
         problems.push(format!("asked to stop: {left} objects are as they were"));
     }
-    tell_problems(&problems);
+    print_problems(&problems);
     Ok(CommandOutput {
         text: render_with(args.print.output, &rows, &problems, table)?,
         exit: ExitStatus::of(problems.is_empty()),
@@ -78,7 +78,7 @@ async fn refuse_beside_an_operator(
         name: args.lease_name.as_deref(),
     };
     let judged = liveness::find(cluster.client(), wanted, |held| {
-        tell(&format!(
+        print_message(&format!(
             "the Lease {}/{} is held by {}: waiting up to {:?} to see whether that operator is alive",
             held.namespace, held.name, held.identity, held.duration
         ));
@@ -87,7 +87,7 @@ async fn refuse_beside_an_operator(
         Ok(Holding::Nobody) => Ok(()),
         Ok(Holding::NoLease) => {
             if let Some(name) = &args.lease_name {
-                tell(&no_lease(name, args.lease_namespace.as_deref()));
+                print_message(&no_lease(name, args.lease_namespace.as_deref()));
             }
             Ok(())
         }
@@ -95,7 +95,7 @@ async fn refuse_beside_an_operator(
         Err(error) if error.is_forbidden() => bail!(
             "{}; whether an operator is alive can't be told without: \
              allow it, or name the Lease with --lease-namespace and --lease-name",
-            cluster.told(&error).await
+            cluster.describe_failed_call(&error).await
         ),
         Err(error) => Err(error.into()),
     }
@@ -133,8 +133,8 @@ async fn release(cluster: &CommandCluster, mut object: DynamicObject) -> Release
         Ok(ReleaseResult::NotHeld) => Released::new(&object, ReleaseWord::NotHeld, None),
         Ok(ReleaseResult::Gone) => Released::new(&object, ReleaseWord::Gone, None),
         Err(error) => {
-            let told = cluster.told(&error).await;
-            Released::new(&object, ReleaseWord::Failed, Some(told))
+            let problem = cluster.describe_failed_call(&error).await;
+            Released::new(&object, ReleaseWord::Failed, Some(problem))
         }
     }
 }

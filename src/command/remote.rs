@@ -11,10 +11,10 @@ use tokio::time::Instant;
 pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
 use self::ownership_report::OwnershipReport;
-pub(super) use self::ownership_report::UnheldRow;
-use super::cloud::{CommandCloud, told};
+pub(super) use self::ownership_report::UnclaimedRow;
+use super::command_cloud::{CommandCloud, failure_with_remedy};
 use super::now;
-use super::output::tell;
+use super::output::print_message;
 use super::readable::ReadObjects;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
@@ -111,8 +111,8 @@ pub(super) async fn look(
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
             Err(error) => {
-                let told = error.with_remedy(server);
-                seen.problems.push(format!("{}: {told}", source.name));
+                let problem = error.with_remedy(server);
+                seen.problems.push(format!("{}: {problem}", source.name));
             }
         }
     }
@@ -149,7 +149,7 @@ async fn list(
                 Err(problem) => problem,
             },
             Err(failure) => {
-                format!("{name}: {}", told(&failure))
+                format!("{name}: {}", failure_with_remedy(&failure))
             }
         };
     }
@@ -169,7 +169,7 @@ async fn list_large(
     let (begun, mut reading) = match kept.load(now) {
         Some((begun, reading)) => {
             let (found, total) = (reading.found(), reading.total());
-            tell(&format!(
+            print_message(&format!(
                 "{name}: {found} of {total} callbacks were read since {begun}, this goes on from there"
             ));
             (begun, reading)
@@ -183,7 +183,7 @@ async fn list_large(
     let read = read.await;
     let (found, total) = (reading.found(), reading.total());
     if let Err(failure) = read {
-        let told = told(&failure);
+        let problem = failure_with_remedy(&failure);
         let is_kept = kept.keep(begun, &reading);
         let next = if is_kept {
             format!(
@@ -194,7 +194,7 @@ async fn list_large(
                 "{found} of {total} callbacks were read, which there is no cache to keep in: set XDG_CACHE_HOME"
             )
         };
-        return Err(format!("{name}: {told} {next}"));
+        return Err(format!("{name}: {problem} {next}"));
     }
     kept.forget();
     let problem = (found != total).then(|| {
@@ -227,7 +227,7 @@ async fn enter(
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
     Ok(identified.map_err(|access| match access {
-        CloudAccess::Unknown(failure) => told(&failure),
+        CloudAccess::Unknown(failure) => failure_with_remedy(&failure),
         CloudAccess::Ambiguous(sentence) => sentence,
         CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
         CloudAccess::Unread | CloudAccess::Usable(_) => {

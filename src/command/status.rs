@@ -5,23 +5,23 @@ mod text;
 pub mod watch;
 
 use self::story::ObjectStory;
-use super::output::{render_with, tell, tell_problems};
+use super::command_cluster::{CommandCluster, ended};
+use super::output::{print_message, print_problems, render_with};
 use super::readable::ReadObjects;
-use super::trouble::{CommandCluster, ended};
 use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::config::objects::{Output, StatusArgs};
 
 /// Tells of the objects that `args` name.
 pub async fn run(args: StatusArgs) -> CommandOutput {
     let output = args.print.output;
-    ended(tell_once(&args).await, output)
+    ended(print_once(&args).await, output)
 }
 
-async fn tell_once(args: &StatusArgs) -> Result<CommandOutput, String> {
+async fn print_once(args: &StatusArgs) -> Result<CommandOutput, String> {
     let cluster = CommandCluster::find(&args.objects.scope.cluster).await?;
     let found = look(&cluster, args).await?;
-    found.tell_problems();
-    found.told(args.print.output)
+    found.print_problems();
+    found.render(args.print.output)
 }
 
 /// What was found at one moment.
@@ -45,14 +45,14 @@ async fn look(cluster: &CommandCluster, args: &StatusArgs) -> Result<FoundStorie
 
 impl FoundStories {
     /// Says on stderr what could not be told.
-    fn tell_problems(&self) {
+    fn print_problems(&self) {
         if self.stories.is_empty() && self.problems.is_empty() {
-            tell("there is no RecordingCallback there");
+            print_message("there is no RecordingCallback there");
         }
-        tell_problems(&self.problems);
+        print_problems(&self.problems);
     }
 
-    fn told(&self, output: Output) -> Result<CommandOutput, String> {
+    fn render(&self, output: Output) -> Result<CommandOutput, String> {
         let now = now();
         let text = |stories: &[ObjectStory]| text::render_stories(stories, now);
         let text = render_with(output, &self.stories, &self.problems, text);

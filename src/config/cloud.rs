@@ -33,7 +33,7 @@ pub struct CloudArgs {
 impl CloudArgs {
     /// Where calls may go: as said here, else as an operator was told, else where the cloud's API is.
     pub fn allowed(&self, operator: Option<&AllowList>) -> AllowList {
-        let told = self.allowed_endpoints.clone();
-        told.or_else(|| operator.cloned()).unwrap_or_default()
+        let allowed = self.allowed_endpoints.clone();
+        allowed.or_else(|| operator.cloned()).unwrap_or_default()
     }
 }

@@ -18,15 +18,15 @@ const RUN: &str = "run";
 const OTHER_VERSION: &str = "its flags and variables are not those of this version";
 
 /// A text that another process is told, or why it is not known.
-pub type ToldText = Result<String, String>;
+pub type GivenText = Result<String, String>;
 
 /// An argument of another process.
 #[derive(Debug, Clone)]
-pub struct ToldArgument {
+pub struct GivenArgument {
     /// As it is written, before anything in it is replaced.
     pub written: String,
     /// As the process gets it.
-    pub text: ToldText,
+    pub text: GivenText,
 }
 
 /// What another process goes by, as far as it is known.
@@ -130,8 +130,8 @@ pub fn run_variables() -> BTreeSet<String> {
 /// What a process goes by that has these arguments, its own name aside, and these variables. An error is why nothing of that can be
 /// told. This process's own variables count for nothing.
 pub fn run_elsewhere(
-    args: &[ToldArgument],
-    variable: impl Fn(&str) -> Option<ToldText>,
+    args: &[GivenArgument],
+    variable: impl Fn(&str) -> Option<GivenText>,
 ) -> Result<RunElsewhere, String> {
     let (mut all, mut not_known) = known(args)?;
     let given = matched(&all)?;
@@ -170,7 +170,7 @@ fn settable(flag: &clap::Arg) -> Option<(&str, &str)> {
 }
 
 /// The arguments that are known, and the flags whose values are not: one of `--flag=$(NAME)`, or of `--flag` and then `$(NAME)`.
-fn known(args: &[ToldArgument]) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
+fn known(args: &[GivenArgument]) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
     let (mut known, mut not_known) = (Vec::new(), BTreeMap::new());
     for arg in args {
         let why = match &arg.text {
@@ -207,7 +207,7 @@ mod tests {
     type Read = Result<RunElsewhere, String>;
 
     fn read(args: &str, variables: &[(&str, Option<&str>)]) -> Read {
-        let args = args.split_whitespace().map(|arg| ToldArgument {
+        let args = args.split_whitespace().map(|arg| GivenArgument {
             written: arg.to_owned(),
             text: if arg.contains("$(") {
                 Err("closed".to_owned())

@@ -24,12 +24,12 @@ pub(super) struct SharedAccount {
 }
 
 impl SharedAccount {
-    /// Brings together what one login uses. `gate`, the barrier, is shared by all that address the same project.
+    /// Brings together what one login uses. `barrier`, the barrier, is shared by all that address the same project.
     pub(super) fn new(
         login: Login,
         client: Arc<Client>,
         bucket: Bucket,
-        gate: Arc<CreateBarrier>,
+        barrier: Arc<CreateBarrier>,
         domains: Domains,
     ) -> Self {
         let login = Arc::new(login);
@@ -37,7 +37,7 @@ impl SharedAccount {
             login: Arc::clone(&login),
             client: Arc::clone(&client),
         });
-        let looks = Looks::new(lister, bucket.clone(), gate, domains);
+        let looks = Looks::new(lister, bucket.clone(), barrier, domains);
         Self {
             login,
             client,

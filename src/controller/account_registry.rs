@@ -78,7 +78,7 @@ impl AccountLookup {
 /// Makes accounts of Secrets. Equal credentials at one project are one account.
 pub(super) struct AccountRegistry {
     secrets: SecretCache,
-    own: AmbientLogin,
+    ambient: AmbientLogin,
     allowed: AllowList,
     client: Arc<Client>,
     quota: Arc<Quota>,
@@ -86,9 +86,9 @@ pub(super) struct AccountRegistry {
     index: Arc<Index>,
     memories: Arc<Memories>,
     accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
-    gates: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
+    barriers: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
     /// The labels of the quotas that were told last.
-    told: Mutex<BTreeSet<(String, String)>>,
+    labelled_quotas: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl AccountRegistry {
@@ -109,7 +109,7 @@ impl AccountRegistry {
                 Arc::new(cluster::SecretClient::new(outside.kube.clone())),
                 config.secret_poll_interval,
             ),
-            own: AmbientLogin::new(granted, &client, Arc::clone(&outside.direct), &allowed),
+            ambient: AmbientLogin::new(granted, &client, Arc::clone(&outside.direct), &allowed),
             allowed,
             client,
             quota,
@@ -117,8 +117,8 @@ impl AccountRegistry {
             index,
             memories,
             accounts: Mutex::default(),
-            gates: Mutex::default(),
-            told: Mutex::default(),
+            barriers: Mutex::default(),
+            labelled_quotas: Mutex::default(),
         }
     }
 
@@ -269,21 +269,22 @@ impl AccountRegistry {
             return;
         }
         let is_settled = |object: &KeptObject| object.has_id && object.is_ready;
-        let telling = objects
+        let with_status = objects
             .iter()
             .filter(|object| object.is_refused || is_settled(object));
-        let all = stream::iter(telling).for_each_concurrent(RECALLED_AT_ONCE, |kept| async move {
-            let object = kept.unpack();
-            if let Ok(read) = self.read(&object, false).await
-                && let Ok(login) = read.login
-            {
-                if is_settled(kept) {
-                    self.client.strikes.vouch(&login.credential);
+        let all =
+            stream::iter(with_status).for_each_concurrent(RECALLED_AT_ONCE, |kept| async move {
+                let object = kept.unpack();
+                if let Ok(read) = self.read(&object, false).await
+                    && let Ok(login) = read.login
+                {
+                    if is_settled(kept) {
+                        self.client.strikes.vouch(&login.credential);
+                    }
+                    let digest = login.credential.digest(&kept.uid);
+                    self.inherit_refusal(&object, &login.credential, &digest);
                 }
-                let digest = login.credential.digest(&kept.uid);
-                self.inherit_refusal(&object, &login.credential, &digest);
-            }
-        });
+            });
         // An error means that this is as long as the start waits.
         let _ = timeout(RECALL_LIMIT, all).await;
     }
@@ -309,7 +310,7 @@ impl AccountRegistry {
     fn login(&self, object: &RecordingCallback, found: &FoundSecrets) -> Result<Login, LoginError> {
         let namespace = parse::object(object).namespace;
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return self.own.login(&object.spec, &namespace, &self.allowed);
+            return self.ambient.login(&object.spec, &namespace, &self.allowed);
         };
         let values = values(found, namespace, &reference.name);
         let values = values.map_err(|sentence| (Reason::CredentialsMissing, sentence))?;
@@ -324,14 +325,14 @@ impl AccountRegistry {
 
     fn account(&self, login: Identified) -> SharedAccount {
         let bucket = self.quota.bucket(&login.identity().bucket());
-        let gate = self.gate(&login.target);
+        let barrier = self.barrier(&login.target);
         let (index, memories) = (Arc::clone(&self.index), Arc::downgrade(&self.memories));
         let user = login.key().clone();
         let domains = Box::new(move || match memories.upgrade() {
             Some(memories) => index.domains(&memories.users(&user)),
             None => BTreeSet::new(),
         });
-        SharedAccount::new(login, Arc::clone(&self.client), bucket, gate, domains)
+        SharedAccount::new(login, Arc::clone(&self.client), bucket, barrier, domains)
     }
 
     /// A write of ours at this place was handed over: what any account of the project has seen of it is void.
@@ -344,9 +345,9 @@ impl AccountRegistry {
     }
 
     /// The barrier of a project at an endpoint.
-    fn gate(&self, target: &Target) -> Arc<CreateBarrier> {
+    fn barrier(&self, target: &Target) -> Arc<CreateBarrier> {
         let key = (target.endpoint.clone(), target.project_id.clone());
-        lock(&self.gates).get_or_make(key, CreateBarrier::new)
+        lock(&self.barriers).get_or_make(key, CreateBarrier::new)
     }
 
     /// Sets the gauges of quotas and clocks. Of several clocks the one counts that is furthest off.
@@ -376,7 +377,7 @@ impl AccountRegistry {
             metrics.set_quota_limit(region, identity, *limit);
         }
         let present: BTreeSet<_> = limits.into_keys().collect();
-        let before = std::mem::replace(&mut *lock(&self.told), present.clone());
+        let before = std::mem::replace(&mut *lock(&self.labelled_quotas), present.clone());
         for (region, identity) in before.difference(&present) {
             metrics.forget_quota_limit(region, identity);
         }

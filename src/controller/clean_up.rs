@@ -18,7 +18,7 @@ use super::context::Context;
 use super::leftover::{Leftover, LeftoverEnd};
 use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::Tone;
+use crate::cluster::event::EventType;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::plan::facts::reason::Reason;
@@ -94,8 +94,10 @@ impl Leftover {
     fn report_unproven(&self, context: &Context) {
         let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
         warn!(object = self.name(), "{note}");
-        let (tone, reason) = (Tone::Warning, Reason::OutcomeUnknown);
-        context.events.publish(&self.object, tone, reason, note);
+        let (event_type, reason) = (EventType::Warning, Reason::OutcomeUnknown);
+        context
+            .events
+            .publish(&self.object, event_type, reason, note);
         context.memories.forget(&parse::uid(&self.object));
     }
 
@@ -110,13 +112,13 @@ impl Leftover {
     async fn clear_away(&self, context: &Context, slots: &CleanUpSlots) {
         let name = self.name();
         let remote_id = self.status.callback_id.as_deref().unwrap_or_default();
-        let own = slots.of_namespace(self).await;
+        let namespace_slot = slots.of_namespace(self).await;
         // What only left the selector is there still, and needs no slot of all.
         if let Ok(true) = self.is_there(context).await {
             info!(object = name, remote_id, "{STILL_THERE}");
             return;
         }
-        drop(own);
+        drop(namespace_slot);
         let mut pause = PAUSES.0;
         let mut deleted = BTreeSet::new();
         loop {
@@ -159,13 +161,13 @@ impl Leftover {
         };
         let meta = parse::object(&self.object);
         context.memories.with(&meta.uid, |it| it.clearing = true);
-        let turn = WorkerSlot::take(&context.workers, &meta.namespace).await;
-        let mut run = Reconciliation::new(context, Arc::clone(&self.object), turn);
-        self.assume(&mut run.facts, &account, deleted);
-        run.account = Some(Arc::clone(&account));
+        let slot = WorkerSlot::take(&context.workers, &meta.namespace).await;
+        let mut reconciliation = Reconciliation::new(context, Arc::clone(&self.object), slot);
+        self.assume(&mut reconciliation.facts, &account, deleted);
+        reconciliation.account = Some(Arc::clone(&account));
         let mut clean_up = CleanUp {
             leftover: self,
-            run,
+            reconciliation,
             account,
             deleted,
         };
@@ -206,9 +208,9 @@ impl Leftover {
 
     /// Who calls for it by what its credentials say now.
     async fn present_account(&self, context: &Context) -> Result<Arc<SharedAccount>, String> {
-        let read = context.accesses.read(&self.object, false).await;
+        let read = context.accounts.read(&self.object, false).await;
         let login = read.map_err(|error| error.to_string())?.login;
-        let entry = context.accesses.identify(&self.object, login).await;
+        let entry = context.accounts.identify(&self.object, login).await;
         entry
             .account
             .ok_or_else(|| "its credentials can't be used".to_owned())
@@ -217,23 +219,23 @@ impl Leftover {
     /// Deletes it, unless somebody else has taken it over. Waiting holds no worker slot.
     async fn delete(
         &self,
-        run: &mut Reconciliation<'_>,
+        reconciliation: &mut Reconciliation<'_>,
         account: &Arc<SharedAccount>,
         id: &str,
     ) -> Result<LeftoverEnd, String> {
-        let context = run.context;
+        let context = reconciliation.context;
         let (meta, place) = (parse::object(&self.object), parse::place(&self.object.spec));
-        let allowed = run.memory(|memory| memory.allowance.take(CallPurpose::Change));
+        let allowed = reconciliation.memory(|memory| memory.allowance.take(CallPurpose::Change));
         if allowed.is_err() {
             return Err("its calls of this hour are used up".to_owned());
         }
-        let budget = run.budget();
+        let budget = reconciliation.budget();
         let token = async {
-            let alone = context.places.lock(account.target(), &place).await;
+            let place_lock = context.places.lock(account.target(), &place).await;
             let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
-            (alone, token.await)
+            (place_lock, token.await)
         };
-        let (_alone, token) = run.turn.wait_without_slot(token).await;
+        let (_place_lock, token) = reconciliation.slot.wait_without_slot(token).await;
         let ids = std::iter::once(id);
         if !context.index.held_by_others(&meta.uid, ids).is_empty() {
             return Ok(LeftoverEnd::TakenOver);
@@ -243,8 +245,8 @@ impl Leftover {
         }
         let deadline = context.deadline(context.request_timeout);
         let call = account.delete(token.charged_to(&budget), id, deadline);
-        let reply = run.turn.wait_without_slot(call).await;
-        context.accesses.void_place(account.target(), &place);
+        let reply = reconciliation.slot.wait_without_slot(call).await;
+        context.accounts.void_place(account.target(), &place);
         let Err(failure) = reply else {
             info!(
                 remote_id = id,
@@ -254,11 +256,11 @@ impl Leftover {
         };
         let gone = failure.class == Class::Gone
             || (failure.class == Class::Rejected && budget.spend(1) && {
-                let shown = async {
+                let gone = async {
                     let token = account.bucket().acquire(Lane::Urgent, &meta.namespace);
                     account.get_by_id(token.await.charged_to(&budget), id).await
                 };
-                run.turn.wait_without_slot(shown).await == GetResult::Gone
+                reconciliation.slot.wait_without_slot(gone).await == GetResult::Gone
             });
         gone.then_some(LeftoverEnd::Deleted).ok_or(failure.message)
     }
@@ -267,7 +269,7 @@ impl Leftover {
 /// One try to clear away: what may be done for an object that is gone.
 struct CleanUp<'a> {
     leftover: &'a Leftover,
-    run: Reconciliation<'a>,
+    reconciliation: Reconciliation<'a>,
     account: Arc<SharedAccount>,
     /// The ids that earlier steps and tries deleted.
     deleted: &'a mut BTreeSet<String>,
@@ -287,7 +289,7 @@ impl Interpreter for CleanUp<'_> {
     type Error = ClusterError;
 
     fn facts(&self) -> &Facts {
-        &self.run.facts
+        &self.reconciliation.facts
     }
 
     fn out_of_steps(&self) -> AttemptEnd {
@@ -296,10 +298,14 @@ impl Interpreter for CleanUp<'_> {
 
     async fn perform(&mut self, step: Step) -> Ended {
         let end = match step {
-            Step::Look(look) => return interrupted(Box::pin(self.run.look_at_place(look)).await),
-            Step::GetById => return interrupted(Box::pin(self.run.get_recorded()).await),
+            Step::Look(look) => {
+                return interrupted(Box::pin(self.reconciliation.look_at_place(look)).await);
+            }
+            Step::GetById => {
+                return interrupted(Box::pin(self.reconciliation.get_recorded()).await);
+            }
             Step::ReadCrd => {
-                self.run.load_crd().await;
+                self.reconciliation.load_crd().await;
                 return Ok(None);
             }
             Step::Delete { id } => return Ok(self.delete(&id).await),
@@ -309,11 +315,13 @@ impl Interpreter for CleanUp<'_> {
             Step::ReportFailure(failure) | Step::ReportSweepFailure(failure) => {
                 AttemptEnd::Problem(failure.message)
             }
-            Step::Requeue(rest) => match rest.again {
-                Some(again) => {
-                    AttemptEnd::Later(again.duration_since(self.run.facts.now).unsigned_abs())
-                }
-                None => AttemptEnd::Problem(rest.situation.message),
+            Step::Requeue(requeue) => match requeue.again {
+                Some(again) => AttemptEnd::Later(
+                    again
+                        .duration_since(self.reconciliation.facts.now)
+                        .unsigned_abs(),
+                ),
+                None => AttemptEnd::Problem(requeue.situation.message),
             },
             // A change to an object, or for one that is to stay, makes no sense any more.
             Step::ReadSecrets
@@ -333,14 +341,18 @@ impl Interpreter for CleanUp<'_> {
 
 impl CleanUp<'_> {
     async fn delete(&mut self, id: &str) -> Option<AttemptEnd> {
-        match self.leftover.delete(&mut self.run, &self.account, id).await {
+        match self
+            .leftover
+            .delete(&mut self.reconciliation, &self.account, id)
+            .await
+        {
             Ok(LeftoverEnd::Deleted) => {}
             // Not noted as deleted: its new owner would believe that it is gone.
             Ok(LeftoverEnd::TakenOver) => return Some(AttemptEnd::Done(TAKEN_OVER)),
             Err(problem) => return Some(AttemptEnd::Problem(problem)),
         }
-        let (target, facts) = (self.account.target(), &mut self.run.facts);
-        self.run.context.deleted.note(target, id);
+        let (target, facts) = (self.account.target(), &mut self.reconciliation.facts);
+        self.reconciliation.context.deleted.add(target, id);
         self.deleted.insert(id.to_owned());
         facts.deleted.insert(id.to_owned());
         facts.observed = Observed::Unasked;

@@ -48,8 +48,8 @@ impl CleanUpSlots {
         let (by_hearsay, others) = OF_ONE_NAMESPACE;
         let most = if is_hearsay { by_hearsay } else { others };
         let make = || Arc::new(Semaphore::new(most));
-        let own = lock(&self.of_namespaces).get_or_make((namespace, is_hearsay), make);
-        CleanUpSlot::of([own]).await
+        let namespace_slot = lock(&self.of_namespaces).get_or_make((namespace, is_hearsay), make);
+        CleanUpSlot::of([namespace_slot]).await
     }
 
     /// A slot among all, which is needed to ask the cloud.
@@ -102,9 +102,9 @@ mod tests {
 
     /// Both slots of one, if they are free.
     fn take(slots: &CleanUpSlots, leftover: &Leftover) -> Option<[CleanUpSlot; 2]> {
-        let own = slots.of_namespace(leftover).now_or_never()?;
+        let namespace_slot = slots.of_namespace(leftover).now_or_never()?;
         let all = slots.of_all(leftover).now_or_never()?;
-        Some([own, all])
+        Some([namespace_slot, all])
     }
 
     /// As many as one may have, at most 99.

@@ -28,7 +28,7 @@ use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
 use crate::platform::account::Account;
-use crate::platform::clock::{Clock, Wall};
+use crate::platform::clock::{Clock, WallClock};
 use crate::platform::quota::{Lane, Quota, Token};
 use crate::platform::transport::Deadline;
 use crate::stop::Stop;
@@ -41,9 +41,9 @@ pub(super) struct Context {
     pub(super) objects: ObjectClient,
     pub(super) events: EventPublisher,
     pub(super) crd: CrdCheck,
-    pub(super) accesses: AccountRegistry,
+    pub(super) accounts: AccountRegistry,
     pub(super) clock: Arc<Clock>,
-    wall: Wall,
+    wall: WallClock,
     pub(super) index: Arc<Index>,
     pub(super) memories: Arc<Memories>,
     pub(super) places: PlaceLocks,
@@ -96,7 +96,7 @@ impl Context {
         leadership: Leadership,
         stop: Stop,
         senders: Senders,
-        gates: StartConditions,
+        conditions: StartConditions,
     ) -> Self {
         let (client, wall) = (&outside.kube, Arc::clone(&outside.wall));
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
@@ -126,8 +126,8 @@ impl Context {
             request_timeout: config.request_timeout,
             objects: ObjectClient::new(client.clone()),
             events: EventPublisher::new(client.clone(), config.host_name.clone()),
-            crd: gates.crd,
-            accesses: AccountRegistry::new(
+            crd: conditions.crd,
+            accounts: AccountRegistry::new(
                 config,
                 outside,
                 Arc::new(cloud),
@@ -150,7 +150,7 @@ impl Context {
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
             senders,
-            listed: gates.listed,
+            listed: conditions.listed,
         }
     }
 

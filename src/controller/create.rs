@@ -16,7 +16,7 @@ use super::leftover::Leftover;
 use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::Tone;
+use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{
     ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
@@ -49,7 +49,7 @@ type WrittenAhead = (Record, Attempt, WrittenRecord, CreateInFlight);
 
 impl Reconciliation<'_> {
     /// Creates the callback. The place was seen to be free.
-    pub(super) async fn make(&mut self) -> Result<RoundEnd, ClusterError> {
+    pub(super) async fn create(&mut self) -> Result<RoundEnd, ClusterError> {
         let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
@@ -60,7 +60,7 @@ impl Reconciliation<'_> {
             let _ = self.look_at_place(Look { not_before, proof }).await?;
             return Ok(RoundEnd::Again);
         }
-        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
+        let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
         let Some((token, creating)) = self.create_token(&account).await? else {
@@ -80,12 +80,12 @@ impl Reconciliation<'_> {
         self.note_sent();
         let was_removed = self.facts.id().is_some();
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
-        let landed = self.land(&record, status.clone()).await;
-        if landed.is_err() {
+        let written = self.write_create_outcome(&record, status.clone()).await;
+        if written.is_err() {
             self.keep_unwritten(self.stored(), status.clone());
         }
         self.memory(|memory| memory.posting = false);
-        match landed? {
+        match written? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
                     self.report_removed();
@@ -116,7 +116,7 @@ impl Reconciliation<'_> {
     fn report_removed(&self) {
         self.context.metrics.drift_repaired();
         let note = "The callback was removed at the cloud; it is created again.";
-        self.tell(Tone::Warning, Reason::Drifted, note);
+        self.publish_event(EventType::Warning, Reason::Drifted, note);
     }
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
@@ -160,11 +160,11 @@ impl Reconciliation<'_> {
         let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -FRESH));
         let uid = &self.facts.object.uid;
-        let rival = self
+        let other_owner = self
             .context
             .index
             .owner_elsewhere(uid, &desired.place, account.target());
-        fresh && rival.is_none() && self.context.leadership.fresh()
+        fresh && other_owner.is_none() && self.context.leadership.fresh()
     }
 
     /// Finalizer and record in one patch, guarded by the version that was planned on.
@@ -198,7 +198,7 @@ impl Reconciliation<'_> {
                 let Some(proof) = proof else {
                     drop(creating);
                     self.give_back();
-                    self.tell_unrecorded(Operation::Create, NOT_KEPT).await?;
+                    self.report_unrecorded(Operation::Create, NOT_KEPT).await?;
                     return Ok(None);
                 };
                 self.facts.record = Some(record.clone());
@@ -219,7 +219,7 @@ impl Reconciliation<'_> {
                     self.give_back();
                 }
                 if let Some(why) = refusal? {
-                    self.tell_unrecorded(Operation::Create, why).await?;
+                    self.report_unrecorded(Operation::Create, why).await?;
                 }
                 Ok(None)
             }
@@ -244,7 +244,7 @@ impl Reconciliation<'_> {
             let reply = call.await;
             if may_have_made(&reply) {
                 let (target, place) = (account.target(), &desired.place);
-                context.accesses.void_place(target, place);
+                context.accounts.void_place(target, place);
             }
             drop(creating); // a look may wait for it
             reply
@@ -295,7 +295,7 @@ impl Reconciliation<'_> {
     ) -> (Status, RoundEnd) {
         let failure = match reply {
             Ok(answer) => {
-                let told = receipt(&answer);
+                let receipt = receipt(&answer);
                 let row = match answer.value {
                     Some(row) => Some((row, None)),
                     None => self.find(account, desired).await,
@@ -304,10 +304,11 @@ impl Reconciliation<'_> {
                 if let Some((row, author)) = row {
                     self.note_made(&row.id);
                     let attempt = author.as_ref().unwrap_or(attempt);
-                    let status = outcome::after_create(&self.facts, desired, attempt, &row, told);
+                    let status =
+                        outcome::after_create(&self.facts, desired, attempt, &row, receipt);
                     return (status, RoundEnd::Again);
                 }
-                created_without_id(told)
+                created_without_id(receipt)
             }
             Err(failure) => failure,
         };
@@ -355,7 +356,7 @@ impl Reconciliation<'_> {
         };
         // The outcome is known: to wait longer for its id than for an answer would keep an edit, a delete or an uninstall waiting.
         let look = timeout(REPORTED_WAIT, account.looks().look(ask));
-        let seen = self.turn.wait_without_slot(look).await.ok()?.ok()?;
+        let seen = self.slot.wait_without_slot(look).await.ok()?.ok()?;
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         let (context, uid) = (self.context, &self.facts.object.uid);
         self.facts.claimed_elsewhere = context.index.held_by_others(uid, ids);
@@ -381,11 +382,11 @@ fn lease_not_fresh() -> Failure {
 }
 
 /// A 2xx that names no id, and no look found it yet.
-fn created_without_id(told: Receipt) -> Failure {
+fn created_without_id(receipt: Receipt) -> Failure {
     let message = "the cloud took the create without naming an id, and no look has shown it yet";
     Failure {
-        http_status: told.http_status,
-        request_id: told.request_id,
+        http_status: receipt.http_status,
+        request_id: receipt.request_id,
         ..Failure::new(Operation::Create, Class::Protocol, message)
     }
 }

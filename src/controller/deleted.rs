@@ -58,7 +58,7 @@ impl<K: Ord + Clone> LatelyNoted<K> {
 
 impl DeletedIds {
     /// An id of this project was deleted, or is known to be gone.
-    pub(super) fn note(&self, target: &Target, id: &str) {
+    pub(super) fn add(&self, target: &Target, id: &str) {
         self.lately().note(key(target, id), Instant::now());
     }
 
@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_deleted_id_counts_as_absent_for_all_of_its_project_for_a_while() {
         let deleted = DeletedIds::default();
-        deleted.note(&project("one"), "id");
+        deleted.add(&project("one"), "id");
         assert!(deleted.ids(&project("one")).contains("id"));
         assert!(deleted.ids(&project("two")).is_empty());
         advance(COUNTS_FOR).await;
@@ -181,7 +181,7 @@ mod tests {
     async fn a_row_of_a_deleted_id_is_not_seen() {
         let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
         let deleted = DeletedIds::default();
-        deleted.note(&project("one"), "dead");
+        deleted.add(&project("one"), "dead");
         let living = deleted.without_deleted(&project("one"), rows.clone());
         assert_eq!(living, rows[1..]);
         assert_eq!(deleted.without_deleted(&project("two"), rows.clone()), rows);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::{HttpTransport, Transport};
 
 /// The ways out of this process, and its clock. Tests that run in virtual time hand in others.
@@ -17,13 +17,13 @@ pub(super) struct Externals {
     /// The way to what is on this machine or on its link.
     pub(super) direct: Arc<dyn Transport>,
     /// The local wall clock.
-    pub(super) wall: Wall,
+    pub(super) wall: WallClock,
 }
 
 impl Externals {
     /// As the environment has it.
     pub(super) fn real(kube: kube::Client) -> anyhow::Result<Self> {
-        let wall: Wall = Arc::new(local_time);
+        let wall: WallClock = Arc::new(local_time);
         Ok(Self {
             kube,
             cloud: Arc::new(HttpTransport::new(Arc::clone(&wall))?),

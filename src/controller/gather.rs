@@ -9,7 +9,7 @@ use super::memory::ObjectMemory;
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::time::earlier;
 use crate::plan::step::backoff;
 
@@ -39,7 +39,9 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
             facts.posted_here = memory.has_posted;
             facts.rechecked = memory.rechecked.as_deref() == Some(&newest.id);
         }
-        facts.last_write = facts.last_write.map(|told| memory.last_write(told, now));
+        facts.last_write = facts
+            .last_write
+            .map(|stated| memory.last_write(stated, now));
         facts.wrote = memory.wrote.map(|at| earlier(now, at.elapsed()));
         let longest = backoff::longest(&facts.status, facts.settings.settle_time);
         facts.next_attempt = facts
@@ -52,14 +54,14 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.released = memory.released;
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
-        facts.blind = memory.blind.as_deref().cloned();
+        facts.sweep_failure = memory.sweep_failure.as_deref().cloned();
         if let Some(news) = memory.news.clone() {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);
-            facts.shown = news.shown;
-            facts.denied = news.denied;
+            facts.get_result = news.get_result;
+            facts.not_found = news.not_found;
         }
-        facts.baseline = memory.baseline(ledger::last_write(&facts.status));
+        facts.baseline = memory.baseline(operation_log::last_write(&facts.status));
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);
     });
@@ -78,7 +80,7 @@ fn apply_unwritten(memory: &mut ObjectMemory, facts: &mut Facts) {
         return;
     };
     facts.status = unwritten.status.clone();
-    facts.last_write = ledger::last_write(&facts.status);
+    facts.last_write = operation_log::last_write(&facts.status);
     facts.next_attempt = facts.status.next_attempt_time;
     memory.unwritten = Some(unwritten);
 }

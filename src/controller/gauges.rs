@@ -21,7 +21,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
         }
         context.metrics.set_resources(&counts);
         context.memories.keep(|uid| context.index.has(uid));
-        context.accesses.set_gauges(&context.metrics);
+        context.accounts.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }
 }

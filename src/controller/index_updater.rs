@@ -18,16 +18,16 @@ pub(super) struct IndexUpdater {
     /// What this watch has brought so far.
     before: ObjectStore,
     /// Whether what vanishes from it was not let go by another operator.
-    is_alone: bool,
+    is_only_operator: bool,
 }
 
 impl IndexUpdater {
     /// Notes of a watch, whose store takes each event in after this.
-    pub(super) fn new(context: Arc<Context>, before: ObjectStore, is_alone: bool) -> Self {
+    pub(super) fn new(context: Arc<Context>, before: ObjectStore, is_only_operator: bool) -> Self {
         Self {
             context,
             before,
-            is_alone,
+            is_only_operator,
         }
     }
 
@@ -39,7 +39,7 @@ impl IndexUpdater {
                 // Of an object that had the name before, the end was not told.
                 let other = former.filter(|former| *former.uid != *parse::uid(object));
                 self.lose(other.as_slice());
-                self.take_note(object);
+                self.index(object);
             }
             watcher::Event::Delete(object) => {
                 self.keep_record(object);
@@ -49,7 +49,7 @@ impl IndexUpdater {
             watcher::Event::Init => {}
             watcher::Event::InitApply(object) => {
                 self.rewind_before(object);
-                self.take_note(object);
+                self.index(object);
             }
             watcher::Event::InitDone => self.lose(&self.before.unlisted()),
         }
@@ -66,7 +66,7 @@ impl IndexUpdater {
         }
     }
 
-    fn take_note(&self, object: &RecordingCallback) {
+    fn index(&self, object: &RecordingCallback) {
         self.keep_record(object);
         self.context.index_object(object);
     }
@@ -93,7 +93,7 @@ impl IndexUpdater {
 
     /// These went, and nobody saw it.
     fn lose(&self, gone: &[Arc<KeptObject>]) {
-        for object in gone.iter().filter(|_| self.is_alone) {
+        for object in gone.iter().filter(|_| self.is_only_operator) {
             // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
             self.clear_away(&object.unpack(), false);
         }

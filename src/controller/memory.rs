@@ -1,5 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
+mod versions;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -11,10 +13,9 @@ use tokio::time::Instant;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
-use super::reach::Reach;
+use super::reach::AccountReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
-use crate::declared::parse;
 use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
@@ -74,12 +75,12 @@ pub(super) struct ObjectMemory {
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
     /// How its account was reached by the newest sweep.
-    pub(super) reach: Option<Reach>,
+    pub(super) reach: Option<AccountReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
     /// could not be asked for.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
-    pub(super) blind: Option<Box<Failure>>,
+    pub(super) sweep_failure: Option<Box<Failure>>,
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
     pub(super) wait: Option<(Timestamp, Instant)>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
@@ -97,7 +98,7 @@ pub(super) struct ObjectMemory {
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
     /// Whom the newest status of an object that only looks was decided with as the owner of its place.
-    pub(super) told_owner: Option<ToldOwner>,
+    pub(super) decided_owner: Option<DecidedOwner>,
     /// When a create last waited for another look, since the date of the last one was doubted.
     pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
@@ -107,7 +108,7 @@ pub(super) struct ObjectMemory {
 }
 
 /// The name of the object that owns a place, if one does.
-pub(super) struct ToldOwner(pub(super) Option<String>);
+pub(super) struct DecidedOwner(pub(super) Option<String>);
 
 impl Memories {
     /// Does something with the memory of an object.
@@ -247,68 +248,20 @@ impl ObjectMemory {
     /// A sweep has shown what the cloud holds of it.
     pub(super) fn sees_again(&mut self) {
         self.failed_sweeps = 0;
-        self.blind = None;
+        self.sweep_failure = None;
     }
 
     /// Whether this is whom the status was decided with as the owner of its place.
-    pub(super) fn has_told(&self, owner: Option<&OtherOwner>) -> bool {
-        let told = self.told_owner.as_ref();
-        told.is_some_and(|told| told.0.as_deref() == owner.map(|owner| owner.name.as_str()))
-    }
-
-    /// A watch has brought this version.
-    pub(super) fn forget_written(&mut self, brought: u64) {
-        self.undone.take_if(|undone| *undone != brought);
-        if self.undone.is_none() {
-            self.written
-                .take_if(|written| parse::version(written) <= brought);
-        }
-    }
-
-    /// A read or write of ours returned this object, and `brought` is what the watch had brought before it began.
-    pub(super) fn note_returned(&mut self, object: Arc<RecordingCallback>, brought: Option<u64>) {
-        let is_older = |brought: &u64| parse::version(&object) < *brought;
-        self.undone = brought.filter(is_older).or(self.undone);
-        self.written = Some(object);
+    pub(super) fn was_decided_with(&self, owner: Option<&OtherOwner>) -> bool {
+        let decided = self.decided_owner.as_ref();
+        decided
+            .is_some_and(|decided| decided.0.as_deref() == owner.map(|owner| owner.name.as_str()))
     }
 
     /// When to come back: when the reconcile that ends says so, or for a look that was put off before it and is still to come.
-    pub(super) fn comes_back(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
+    pub(super) fn next_reconcile(&self, again: Option<Instant>, now: Instant) -> Option<Instant> {
         let put_off = self.look_at.filter(|at| *at > now);
         again.into_iter().chain(put_off).min()
-    }
-
-    /// The watch brings this version with this record, after one with that.
-    pub(super) fn note_brought(
-        &mut self,
-        version: u64,
-        found: Option<&Record>,
-        former: Option<Record>,
-    ) {
-        // What is planned on may be newer, and have lost what this version has.
-        let written = self.written.as_ref();
-        match written.filter(|written| parse::version(written) > version) {
-            Some(written) => {
-                let found = parse::record(written);
-                self.note_record(found.as_ref(), former);
-            }
-            None => self.note_record(found, former),
-        }
-    }
-
-    /// An object has this record, after it had that.
-    pub(super) fn note_record(&mut self, found: Option<&Record>, former: Option<Record>) {
-        let is_newer = |record: &Record| found.is_none_or(|found| record.is_newer_than(found));
-        let known = self.record.take().map(|known| *known);
-        let lost = known.into_iter().chain(former).filter(is_newer);
-        let newest = lost.reduce(|one, other| {
-            if other.is_newer_than(&one) {
-                other
-            } else {
-                one
-            }
-        });
-        self.record = newest.map(Box::new);
     }
 
     /// Somebody else rewrote our values, and we repaired them.
@@ -345,18 +298,18 @@ impl ObjectMemory {
         (last_write == Some(write)).then_some(baseline)
     }
 
-    /// When our newest change at the cloud was answered, in the cloud time that `now` belongs to; `told` is what the status says. A
+    /// When our newest change at the cloud was answered, in the cloud time that `now` belongs to; `stated` is what the status says. A
     /// moment to come counts from when it was first seen: a clock that was wrong then must not hold anything up.
-    pub(super) fn last_write(&mut self, told: Timestamp, now: Timestamp) -> Timestamp {
+    pub(super) fn last_write(&mut self, stated: Timestamp, now: Timestamp) -> Timestamp {
         let seen = match self.write_seen {
-            Some((known, seen)) if known == told => seen,
+            Some((known, seen)) if known == stated => seen,
             Some(_) | None => {
                 let seen = Instant::now();
-                self.write_seen = Some((told, seen));
+                self.write_seen = Some((stated, seen));
                 seen
             }
         };
-        told.min(earlier(now, seen.elapsed()))
+        stated.min(earlier(now, seen.elapsed()))
     }
 
     /// When the attempt that a status announces comes, by the monotonic clock where this process has seen it announced; else, after a
@@ -389,9 +342,9 @@ pub(super) struct Sighting {
     /// When that list was begun: in what time at the cloud that was may be known better by now.
     pub(super) begun: Instant,
     /// What a GET said.
-    pub(super) shown: GetResult,
+    pub(super) get_result: GetResult,
     /// A change that was answered as if the callback were gone.
-    pub(super) denied: Option<Failure>,
+    pub(super) not_found: Option<Failure>,
 }
 
 /// A status that the API server did not take yet.

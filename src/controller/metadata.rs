@@ -31,7 +31,7 @@ impl Reconciliation<'_> {
     }
 
     /// Nothing is sent whose finalizer or record the API server does not hold.
-    pub(super) async fn tell_unrecorded(
+    pub(super) async fn report_unrecorded(
         &mut self,
         operation: Operation,
         why: impl Into<String>,
@@ -39,9 +39,9 @@ impl Reconciliation<'_> {
         let failure = Failure::new(operation, Class::NotSent, why);
         // No attempt of the record has failed: what they may have made is as unknown as before.
         let record = self.facts.record.take();
-        let told = self.write_failure(&failure).await;
+        let end = self.write_failure(&failure).await;
         self.facts.record = record;
-        told
+        end
     }
 
     /// A change was paid for and is not made.

@@ -27,7 +27,7 @@ const FAILED_READS: u32 = 3;
 
 impl Reconciliation<'_> {
     /// Reads credentials and sign key, from the cache where that is young enough and nobody asked for a look.
-    pub(super) async fn access(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
+    pub(super) async fn read_secrets(&mut self) -> Result<Option<RoundEnd>, ClusterError> {
         let (context, object) = (self.context, Arc::clone(&self.object));
         // Neither a DELETE nor a look sends one: that its Secret can't be read must not hold them up. What is suspended is asked whether
         // its key is the one that was sent.
@@ -36,7 +36,7 @@ impl Reconciliation<'_> {
         let needs_key = is_suspended || !is_going && !self.facts.only_observes();
         if self.facts.unanswered().is_some() {
             let refreshed = self
-                .wait(context.accesses.refresh(&object, needs_key))
+                .wait(context.accounts.refresh(&object, needs_key))
                 .await;
             match refreshed {
                 Ok(Ok(())) => {}
@@ -44,7 +44,7 @@ impl Reconciliation<'_> {
                 Err(ObjectChanged) => return Ok(Some(RoundEnd::Again)),
             }
         }
-        let Ok(read) = self.wait(context.accesses.read(&object, needs_key)).await else {
+        let Ok(read) = self.wait(context.accounts.read(&object, needs_key)).await else {
             return Ok(Some(RoundEnd::Again));
         };
         let read = match read {
@@ -59,7 +59,7 @@ impl Reconciliation<'_> {
             return Ok(None);
         }
         let Ok(entry) = self
-            .wait(context.accesses.identify(&object, read.login))
+            .wait(context.accounts.identify(&object, read.login))
             .await
         else {
             return Ok(Some(RoundEnd::Again));
@@ -133,7 +133,7 @@ impl Reconciliation<'_> {
             return;
         };
         let place = parse::place(&self.object.spec);
-        self.facts.rival =
+        self.facts.other_owner =
             self.context
                 .index
                 .owner_elsewhere(&self.facts.object.uid, &place, target);
@@ -162,12 +162,12 @@ impl Reconciliation<'_> {
             Ok(seen) => {
                 self.memory(|memory| {
                     memory.look_at = None;
-                    memory.blind = None;
+                    memory.sweep_failure = None;
                     memory.failed_sweeps = 0;
                 });
                 // Absence is proven by the date of the look's own answer: our clock may be wrong and not know it yet.
-                let told = seen.dated.map(|dated| later(dated, seen.begun.elapsed()));
-                self.rebase_clock(&account, told);
+                let dated = seen.dated.map(|dated| later(dated, seen.begun.elapsed()));
+                self.rebase_clock(&account, dated);
                 let begun = self.to_cloud_time(seen.begun);
                 let ids = seen.rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
@@ -218,11 +218,11 @@ impl Reconciliation<'_> {
     }
 
     /// An answer may have shown that the cloud's clock is another than was thought, if only for this round: what was measured here
-    /// moves along. Of the clock in use and the date of the answer (`told`, brought up to now) the earlier counts: nothing is
+    /// moves along. Of the clock in use and the date of the answer (`dated`, brought up to now) the earlier counts: nothing is
     /// over too early then.
-    fn rebase_clock(&mut self, account: &SharedAccount, told: Option<Timestamp>) {
+    fn rebase_clock(&mut self, account: &SharedAccount, dated: Option<Timestamp>) {
         let now = self.context.clock.now(&account.target().endpoint);
-        let now = told.map_or(now, |told| told.min(now));
+        let now = dated.map_or(now, |dated| dated.min(now));
         let by = now.duration_since(self.to_cloud_time(Instant::now()));
         if by.abs() < SignedDuration::from_secs(1) {
             return;
@@ -261,17 +261,17 @@ impl Reconciliation<'_> {
         let Ok(token) = self.token(&account, CallPurpose::Question).await? else {
             return Ok(Some(RoundEnd::Again));
         };
-        let Ok(shown) = self.wait(Box::pin(account.get_by_id(token, &id))).await else {
+        let Ok(get_result) = self.wait(Box::pin(account.get_by_id(token, &id))).await else {
             return Ok(Some(RoundEnd::Again));
         };
-        self.facts.shown = shown;
+        self.facts.get_result = get_result;
         Ok(None)
     }
 
     /// Reads the CRD.
     pub(super) async fn load_crd(&mut self) {
         let state = self.context.crd.read().await;
-        self.facts.definition = match &state {
+        self.facts.crd = match &state {
             CrdState::Terminating | CrdState::Missing => CrdPresence::Going,
             CrdState::Unreadable(error) => CrdPresence::Unknown(error.to_string()),
             CrdState::Usable | CrdState::TooOld { .. } | CrdState::NotEstablished { .. } => {

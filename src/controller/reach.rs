@@ -4,7 +4,7 @@ use crate::terms::failure::Failure;
 
 /// How the newest sweep of an account went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum AccountReach {
     /// The cloud answered, be it that it throttles.
     Reached,
     /// There was no answer, or none of this API.
@@ -13,7 +13,7 @@ pub(super) enum Reach {
     Refused,
 }
 
-impl Reach {
+impl AccountReach {
     /// What a sweep that failed so tells.
     pub(super) fn of(failure: &Failure) -> Self {
         if failure.class.is_throttling() {

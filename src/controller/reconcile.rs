@@ -12,7 +12,7 @@ use tracing::{error, warn};
 use super::context::Context;
 use super::inputs::Inputs;
 use super::memory::Sighting;
-use super::runner::Comeback;
+use super::runner::RequeueAfter;
 use super::store::KeptObject;
 use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
@@ -28,7 +28,7 @@ use crate::terms::failure::Failure;
 /// How often one reconcile plans anew before it gives others a turn.
 const ROUNDS: usize = 8;
 /// When to come back after the rounds were used up.
-const BREATHER: Duration = Duration::from_secs(1);
+const PAUSE_AFTER_ROUNDS: Duration = Duration::from_secs(1);
 
 /// Why a reconcile did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +42,14 @@ pub(super) enum ReconcileError {
 }
 
 /// Reconciles an object; a panic stays within it. Gives when to come back.
-pub(super) async fn reconcile(object: Arc<KeptObject>, context: Arc<Context>) -> Option<Comeback> {
+pub(super) async fn reconcile(
+    object: Arc<KeptObject>,
+    context: Arc<Context>,
+) -> Option<RequeueAfter> {
     context.wait_until_ready().await;
-    let turn = WorkerSlot::take(&context.workers, object.namespace()).await;
+    let slot = WorkerSlot::take(&context.workers, object.namespace()).await;
     let began = Instant::now();
-    let result = catch_panic(Box::pin(plan_rounds(&context, &object, turn))).await;
+    let result = catch_panic(Box::pin(plan_rounds(&context, &object, slot))).await;
     context.memories.ended(&object.uid, result.is_ok());
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,
@@ -56,15 +59,15 @@ pub(super) async fn reconcile(object: Arc<KeptObject>, context: Arc<Context>) ->
     context.metrics.reconciled(outcome, began.elapsed());
     let next = match result {
         Ok(next) => next,
-        Err(failed) => return Some(come_back_after(&object.name, &failed)),
+        Err(failed) => return Some(requeue_after_error(&object.name, &failed)),
     };
     let after = match next {
-        RoundEnd::Again => BREATHER,
+        RoundEnd::Again => PAUSE_AFTER_ROUNDS,
         RoundEnd::After(wait) => wait,
         RoundEnd::OnChange => return None,
     };
-    let why = "reconciler requested retry";
-    Some(Comeback { after, why })
+    let why = "due again";
+    Some(RequeueAfter { after, why })
 }
 
 /// The result, or the panic as an error.
@@ -80,7 +83,7 @@ async fn catch_panic<T>(
 }
 
 /// When to come back after an error of the API server: soon, since it says nothing about the cloud.
-fn come_back_after(name: &str, failed: &ReconcileError) -> Comeback {
+fn requeue_after_error(name: &str, failed: &ReconcileError) -> RequeueAfter {
     match failed {
         ReconcileError::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
         ReconcileError::Panic(text) => error!(
@@ -88,12 +91,12 @@ fn come_back_after(name: &str, failed: &ReconcileError) -> Comeback {
             "a mistake in this program: {text}; tried again in a minute"
         ),
     }
-    Comeback {
+    RequeueAfter {
         after: match failed {
             ReconcileError::Cluster(_) => Duration::from_secs(5),
             ReconcileError::Panic(_) => Duration::from_mins(1),
         },
-        why: "error policy requested retry",
+        why: "retried after an error",
     }
 }
 
@@ -102,7 +105,7 @@ fn come_back_after(name: &str, failed: &ReconcileError) -> Comeback {
 async fn plan_rounds(
     context: &Context,
     object: &KeptObject,
-    mut turn: WorkerSlot<'_>,
+    mut slot: WorkerSlot<'_>,
 ) -> Result<RoundEnd, ReconcileError> {
     let name = object.object_ref();
     let mut queued = false;
@@ -112,22 +115,22 @@ async fn plan_rounds(
         let Some(newest) = newest.filter(|_| !context.stop.is_requested()) else {
             return Ok(RoundEnd::OnChange);
         };
-        let inputs = context.accesses.inputs(&newest);
-        let mut run = Reconciliation::new(context, newest, turn);
-        run.compare(inputs);
-        run.facts.queued = queued;
-        let noticed = run.pending_news();
-        let next = Box::pin(interpret(&mut run)).await?;
+        let inputs = context.accounts.inputs(&newest);
+        let mut reconciliation = Reconciliation::new(context, newest, slot);
+        reconciliation.compare(inputs);
+        reconciliation.facts.queued = queued;
+        let noticed = reconciliation.pending_news();
+        let next = Box::pin(interpret(&mut reconciliation)).await?;
         // What only led to planning anew, for whatever cause, is still to be acted on.
-        if !run.is_interrupted && (next != RoundEnd::Again || run.has_acted) {
-            run.clear_news(&noticed);
+        if !reconciliation.is_interrupted && (next != RoundEnd::Again || reconciliation.has_acted) {
+            reconciliation.clear_news(&noticed);
         }
-        queued = run.facts.queued;
+        queued = reconciliation.facts.queued;
         if next != RoundEnd::Again {
             return Ok(next);
         }
-        turn = run.turn;
-        turn.let_others_go().await;
+        slot = reconciliation.slot;
+        slot.let_others_go().await;
     }
     Ok(RoundEnd::Again)
 }
@@ -136,11 +139,11 @@ impl Reconciliation<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     pub(super) fn compare(&mut self, inputs: Option<Inputs>) {
-        self.facts.nudged |= self.has_strayed() || self.has_another_owner();
+        self.facts.dependency_changed |= self.has_strayed() || self.has_another_owner();
         let Some(inputs) = inputs else { return };
         self.facts.key = inputs.key.clone();
         let status = self.object.status.as_ref();
-        self.facts.nudged |= self.memory(|memory| {
+        self.facts.dependency_changed |= self.memory(|memory| {
             let is_news = inputs.are_news(memory.decided, status);
             memory.deciding = Some(inputs.mark());
             is_news
@@ -168,23 +171,25 @@ impl Reconciliation<'_> {
         };
         let (uid, index) = (&self.facts.object.uid, &self.context.index);
         let owner = index.owner_elsewhere(uid, &parse::place(&self.object.spec), account.target());
-        self.memory(|memory| memory.told_owner.is_some() && !memory.has_told(owner.as_ref()))
+        self.memory(|memory| {
+            memory.decided_owner.is_some() && !memory.was_decided_with(owner.as_ref())
+        })
     }
 
     /// What this round begins with that somebody saw at the cloud.
     fn pending_news(&self) -> (Option<Box<Sighting>>, Option<Box<Failure>>) {
-        self.memory(|memory| (memory.news.clone(), memory.blind.clone()))
+        self.memory(|memory| (memory.news.clone(), memory.sweep_failure.clone()))
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.
-    fn clear_news(&self, (news, blind): &(Option<Box<Sighting>>, Option<Box<Failure>>)) {
+    fn clear_news(&self, (news, sweep_failure): &(Option<Box<Sighting>>, Option<Box<Failure>>)) {
         self.memory(|memory| {
             memory
                 .news
                 .take_if(|newest| Some(&*newest) == news.as_ref());
             memory
-                .blind
-                .take_if(|newest| Some(&*newest) == blind.as_ref());
+                .sweep_failure
+                .take_if(|newest| Some(&*newest) == sweep_failure.as_ref());
         });
     }
 }
@@ -202,8 +207,8 @@ mod tests {
                     number => panic!("a text with a number: {number}"),
                 }
             });
-            let told = failed.await.unwrap_err().to_string();
-            assert!(told.starts_with("panic: a text"), "{told}");
+            let message = failed.await.unwrap_err().to_string();
+            assert!(message.starts_with("panic: a text"), "{message}");
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Reconciliation<'a> {
     pub(super) facts: Facts,
     pub(super) account: Option<Arc<SharedAccount>>,
     pub(super) sign_key: Option<SignKey>,
-    pub(super) turn: WorkerSlot<'a>,
+    pub(super) slot: WorkerSlot<'a>,
     /// When the failure that is told now is over exactly: the status tells whole seconds.
     pub(super) again: Option<Timestamp>,
     /// It ended before anything was made of what was seen.
@@ -87,7 +87,7 @@ impl<'a> Reconciliation<'a> {
     pub(super) fn new(
         context: &'a Context,
         object: Arc<RecordingCallback>,
-        turn: WorkerSlot<'a>,
+        slot: WorkerSlot<'a>,
     ) -> Self {
         let uid = parse::uid(&object);
         let brought = context.brought(&object);
@@ -106,7 +106,7 @@ impl<'a> Reconciliation<'a> {
         let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
         if facts.observed.rows().iter().any(is_deleted) {
             // A sweep saw it before it was deleted.
-            (facts.observed, facts.shown) = (Observed::Unasked, GetResult::Unasked);
+            (facts.observed, facts.get_result) = (Observed::Unasked, GetResult::Unasked);
         }
         Self {
             context,
@@ -114,7 +114,7 @@ impl<'a> Reconciliation<'a> {
             facts,
             account,
             sign_key: None,
-            turn,
+            slot,
             again: None,
             is_interrupted: false,
             has_acted: false,
@@ -229,14 +229,14 @@ impl<'a> Reconciliation<'a> {
             return Ok(());
         }
         let status = &self.facts.status;
-        let is_told = conditions::has_reason(status, Reason::RateLimited);
+        let says_rate_limited = conditions::has_reason(status, Reason::RateLimited);
         let is_throttled = status.failures.is_some_and(|failures| failures > 0);
         let holds = status
             .next_attempt_time
             .is_some_and(|next| next > self.facts.now);
-        let told = is_told && (self.facts.queued || !is_throttled || holds);
+        let is_reported = says_rate_limited && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
-        if !told {
+        if !is_reported {
             let status = waiting::while_queued(&self.facts, later(self.facts.now, wait));
             self.write(status).await?;
         }
@@ -266,7 +266,7 @@ impl<'a> Reconciliation<'a> {
     ) -> Result<T, ObjectChanged> {
         let (changed, stop) = (self.changed.as_mut(), &self.context.stop);
         let waited = self
-            .turn
+            .slot
             .wait_without_slot(async {
                 tokio::select! {
                     biased;
@@ -287,7 +287,7 @@ impl<'a> Reconciliation<'a> {
         call: std::pin::Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, ObjectChanged> {
         let changed = self.changed.as_mut();
-        let waited = self.turn.leave_for(async {
+        let waited = self.slot.leave_for(async {
             tokio::select! {
                 biased;
                 value = call => Ok(value),
@@ -296,7 +296,7 @@ impl<'a> Reconciliation<'a> {
         });
         let waited = waited.await;
         if waited.is_ok() {
-            self.turn.come_back().await;
+            self.slot.come_back().await;
         } else {
             let notify = self.context.memories.changes(&self.facts.object.uid);
             self.changed = Box::pin(notify.notified_owned());

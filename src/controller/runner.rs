@@ -25,7 +25,7 @@ pub(super) struct Wake {
 
 /// When an object is to be reconciled again by itself.
 #[derive(Debug)]
-pub(super) struct Comeback {
+pub(super) struct RequeueAfter {
     pub(super) after: Duration,
     /// Why, in words.
     pub(super) why: &'static str,
@@ -33,21 +33,21 @@ pub(super) struct Comeback {
 
 /// Which objects are reconciled, and which are due when. Pure.
 #[derive(Default)]
-struct Agenda {
-    objects: HashMap<Arc<str>, Errand>,
+struct WorkQueue {
+    objects: HashMap<Arc<str>, QueuedObject>,
     /// Those that are not under way, by when they are due; what came first goes first.
     due: BTreeMap<(Instant, u64), Arc<str>>,
     order: u64,
 }
 
 /// What is to be done for one object.
-struct Errand {
+struct QueuedObject {
     is_under_way: bool,
-    next: Option<Appointment>,
+    next: Option<DueTime>,
 }
 
 #[derive(Clone, Copy)]
-struct Appointment {
+struct DueTime {
     at: (Instant, u64),
     why: &'static str,
 }
@@ -60,17 +60,17 @@ pub(super) async fn run<R>(
     stop: &Stop,
     reconcile: impl Fn(Arc<KeptObject>) -> R,
 ) where
-    R: Future<Output = Option<Comeback>> + Send + 'static,
+    R: Future<Output = Option<RequeueAfter>> + Send + 'static,
 {
     let mut wakes = pin!(wakes);
-    let (mut agenda, mut under_way) = (Agenda::default(), JoinSet::new());
+    let (mut queue, mut under_way) = (WorkQueue::default(), JoinSet::new());
     let mut listed = pin!(store.listed());
     let mut is_listed = false;
     loop {
         let now = Instant::now();
-        while is_listed && let Some((name, why)) = agenda.begin(now) {
+        while is_listed && let Some((name, why)) = queue.begin(now) {
             let Some(object) = store.find(&name) else {
-                agenda.end(&name, None);
+                queue.end(&name, None);
                 continue;
             };
             let span = debug_span!(
@@ -81,15 +81,15 @@ pub(super) async fn run<R>(
             let work = span.in_scope(|| reconcile(object));
             under_way.spawn(async move { (name, work.await, Instant::now()) }.instrument(span));
         }
-        let due = agenda.due().filter(|_| is_listed);
+        let due = queue.due().filter(|_| is_listed);
         tokio::select! {
             Some(ended) = under_way.join_next() => match ended {
-                Ok((name, comeback, at)) => agenda.end(&name, comeback.map(|comeback| (at, comeback)).as_ref()),
+                Ok((name, requeue, at)) => queue.end(&name, requeue.map(|requeue| (at, requeue)).as_ref()),
                 Err(failed) => if let Ok(panic) = failed.try_into_panic() {
                     std::panic::resume_unwind(panic);
                 },
             },
-            Some(wake) = wakes.next() => agenda.wake(wake, Instant::now()),
+            Some(wake) = wakes.next() => queue.wake(wake, Instant::now()),
             () = sleep_until(due.unwrap_or(now)), if due.is_some() => {}
             () = &mut listed, if !is_listed => is_listed = true,
             () = stop.requested() => break,
@@ -98,20 +98,23 @@ pub(super) async fn run<R>(
     while under_way.join_next().await.is_some() {}
 }
 
-impl Agenda {
+impl WorkQueue {
     /// An object is due at a time, unless it is due before anyway.
     fn wake(&mut self, Wake { name, why }: Wake, at: Instant) {
         self.order += 1;
         let at = (at, self.order);
-        let errand = self.objects.entry(Arc::clone(&name)).or_insert(Errand {
-            is_under_way: false,
-            next: None,
-        });
-        if errand.next.is_some_and(|next| next.at <= at) {
+        let queued = self
+            .objects
+            .entry(Arc::clone(&name))
+            .or_insert(QueuedObject {
+                is_under_way: false,
+                next: None,
+            });
+        if queued.next.is_some_and(|next| next.at <= at) {
             return;
         }
-        let former = errand.next.replace(Appointment { at, why });
-        if !errand.is_under_way {
+        let former = queued.next.replace(DueTime { at, why });
+        if !queued.is_under_way {
             if let Some(former) = former {
                 self.due.remove(&former.at);
             }
@@ -126,25 +129,25 @@ impl Agenda {
             return None;
         }
         let name = first.remove();
-        let errand = self.objects.get_mut(&name)?;
-        errand.is_under_way = true;
-        let next = errand.next.take()?;
+        let queued = self.objects.get_mut(&name)?;
+        queued.is_under_way = true;
+        let next = queued.next.take()?;
         Some((name, next.why))
     }
 
     /// One has ended, and perhaps comes back by itself.
-    fn end(&mut self, name: &Arc<str>, comeback: Option<&(Instant, Comeback)>) {
-        if let Some((ended, Comeback { after, why })) = comeback
+    fn end(&mut self, name: &Arc<str>, requeue: Option<&(Instant, RequeueAfter)>) {
+        if let Some((ended, RequeueAfter { after, why })) = requeue
             && let Some(at) = ended.checked_add(*after)
         {
             let name = Arc::clone(name);
             self.wake(Wake { name, why }, at);
         }
-        let Some(errand) = self.objects.get_mut(name) else {
+        let Some(queued) = self.objects.get_mut(name) else {
             return;
         };
-        errand.is_under_way = false;
-        if let Some(next) = errand.next {
+        queued.is_under_way = false;
+        if let Some(next) = queued.next {
             self.due.insert(next.at, Arc::clone(name));
             return;
         }
@@ -171,65 +174,65 @@ mod tests {
         }
     }
 
-    fn begun(agenda: &mut Agenda, now: Instant) -> Vec<Arc<str>> {
-        std::iter::from_fn(|| Some(agenda.begin(now)?.0)).collect()
+    fn begun(queue: &mut WorkQueue, now: Instant) -> Vec<Arc<str>> {
+        std::iter::from_fn(|| Some(queue.begin(now)?.0)).collect()
     }
 
-    fn comeback(at: Instant, seconds: u64) -> (Instant, Comeback) {
+    fn requeue(at: Instant, seconds: u64) -> (Instant, RequeueAfter) {
         let after = Duration::from_secs(seconds);
         let why = "a test";
-        (at, Comeback { after, why })
+        (at, RequeueAfter { after, why })
     }
 
     #[test]
     fn an_object_is_under_way_once_and_what_came_meanwhile_comes_after_it() {
-        let (mut agenda, now) = (Agenda::default(), Instant::now());
+        let (mut queue, now) = (WorkQueue::default(), Instant::now());
         for name in ["b", "a", "b"] {
-            agenda.wake(wake(name), now);
+            queue.wake(wake(name), now);
         }
-        let first = begun(&mut agenda, now);
+        let first = begun(&mut queue, now);
         assert_eq!(first, ["b".into(), "a".into()], "in the order they came");
-        agenda.wake(wake("b"), now);
-        assert!(begun(&mut agenda, now).is_empty());
-        agenda.end(&"b".into(), None);
-        assert_eq!(begun(&mut agenda, now), ["b".into()]);
-        agenda.end(&"b".into(), None);
-        agenda.end(&"a".into(), None);
-        assert!(agenda.objects.is_empty() && agenda.due().is_none());
+        queue.wake(wake("b"), now);
+        assert!(begun(&mut queue, now).is_empty());
+        queue.end(&"b".into(), None);
+        assert_eq!(begun(&mut queue, now), ["b".into()]);
+        queue.end(&"b".into(), None);
+        queue.end(&"a".into(), None);
+        assert!(queue.objects.is_empty() && queue.due().is_none());
     }
 
     #[test]
     fn the_earliest_of_all_that_wakes_an_object_counts() {
-        let (mut agenda, now) = (Agenda::default(), Instant::now());
+        let (mut queue, now) = (WorkQueue::default(), Instant::now());
         let later = now + Duration::from_secs(10);
-        agenda.wake(wake("a"), now);
-        assert_eq!(begun(&mut agenda, now).len(), 1);
-        agenda.end(&"a".into(), Some(&comeback(now, 10)));
-        assert_eq!(agenda.due(), Some(later));
-        agenda.wake(wake("a"), now + Duration::from_secs(20));
-        assert_eq!(agenda.due(), Some(later));
-        agenda.wake(wake("a"), now);
-        assert_eq!(begun(&mut agenda, now).len(), 1);
-        assert_eq!(agenda.due(), None, "the later one is over, too");
+        queue.wake(wake("a"), now);
+        assert_eq!(begun(&mut queue, now).len(), 1);
+        queue.end(&"a".into(), Some(&requeue(now, 10)));
+        assert_eq!(queue.due(), Some(later));
+        queue.wake(wake("a"), now + Duration::from_secs(20));
+        assert_eq!(queue.due(), Some(later));
+        queue.wake(wake("a"), now);
+        assert_eq!(begun(&mut queue, now).len(), 1);
+        assert_eq!(queue.due(), None, "the later one is over, too");
         // It was woken while it was under way: that is before it comes back by itself.
-        agenda.wake(wake("a"), now);
-        agenda.end(&"a".into(), Some(&comeback(now, 10)));
-        assert_eq!(agenda.due(), Some(now));
+        queue.wake(wake("a"), now);
+        queue.end(&"a".into(), Some(&requeue(now, 10)));
+        assert_eq!(queue.due(), Some(now));
     }
 
     #[test]
     fn nothing_is_kept_of_objects_that_nothing_is_due_for() {
-        let (mut agenda, now) = (Agenda::default(), Instant::now());
+        let (mut queue, now) = (WorkQueue::default(), Instant::now());
         for number in 0..1000 {
-            agenda.wake(wake(&number.to_string()), now);
+            queue.wake(wake(&number.to_string()), now);
         }
-        for name in begun(&mut agenda, now) {
-            agenda.end(&name, None);
+        for name in begun(&mut queue, now) {
+            queue.end(&name, None);
         }
         assert!(
-            agenda.objects.capacity() < 16,
+            queue.objects.capacity() < 16,
             "{}",
-            agenda.objects.capacity()
+            queue.objects.capacity()
         );
     }
 }

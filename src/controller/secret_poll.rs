@@ -25,7 +25,7 @@ use crate::login::secret::References;
 /// No more than 10 reads begin in a second.
 const SPACING: Duration = Duration::from_millis(100);
 /// The longest time between two looks at who uses what.
-const CENSUS: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Objects that refer to the same.
 struct AlikeObjects {
@@ -46,29 +46,29 @@ type Users = HashMap<SecretName, Arc<UsedSecret>>;
 
 /// Polls for ever.
 pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
-    let census = || {
+    let find_users = || {
         let users = users(stores);
         let used = users.iter().map(|(name, used)| (name, &used.keys));
-        context.accesses.secrets().retain(&used.collect());
+        context.accounts.secrets().retain(&used.collect());
         users
     };
     let read = |name, used| read(context, name, used);
-    poll(context.secret_poll_interval, census, read).await;
+    poll(context.secret_poll_interval, find_users, read).await;
 }
 
 /// Reads each Secret in use every interval.
 async fn poll<R: Future<Output = ()>>(
     interval: Duration,
-    census: impl Fn() -> Users,
+    find_users: impl Fn() -> Users,
     read: impl Fn(SecretName, Arc<UsedSecret>) -> R,
 ) {
     let mut schedule = Schedule::new(interval);
     let mut users = Users::new();
     let mut reads = FuturesUnordered::new();
-    let (mut next_census, mut next_read) = (Instant::now(), Instant::now());
+    let (mut next_check, mut next_read) = (Instant::now(), Instant::now());
     loop {
         let due = schedule.due().map(|due| due.max(next_read));
-        let due = due.map_or(next_census, |due| due.min(next_census));
+        let due = due.map_or(next_check, |due| due.min(next_check));
         tokio::select! {
             Some(name) = reads.next() => {
                 schedule.ended(&name);
@@ -77,11 +77,11 @@ async fn poll<R: Future<Output = ()>>(
             () = sleep_until(due) => {}
         }
         let now = Instant::now();
-        if now >= next_census {
-            users = census();
+        if now >= next_check {
+            users = find_users();
             let urgent = users.iter().map(|(name, used)| (name, used.urgent));
             schedule.update(urgent, now);
-            next_census = now + (interval / 10).clamp(SPACING, CENSUS);
+            next_check = now + (interval / 10).clamp(SPACING, CHECK_INTERVAL);
         }
         if now >= next_read
             && let Some(name) = schedule.next(now)
@@ -126,7 +126,7 @@ fn alike_objects(store: &ObjectStore) -> Vec<Arc<AlikeObjects>> {
 }
 
 async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
-    match context.accesses.secrets().refresh(&name, &used.keys).await {
+    match context.accounts.secrets().refresh(&name, &used.keys).await {
         Ok(_) => used
             .users
             .iter()
@@ -140,7 +140,7 @@ async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
 /// Wakes those whose Secrets do not say what they were decided on. Most have said that at the last read, and hold the same still: of
 /// these nothing is unpacked.
 fn wake_alike(context: &Context, alike: &AlikeObjects) {
-    let sources = context.accesses.sources(&alike.references);
+    let sources = context.accounts.sources(&alike.references);
     for object in &alike.objects {
         if context.index.has(&object.uid)
             && !context
@@ -155,7 +155,7 @@ fn wake_alike(context: &Context, alike: &AlikeObjects) {
 /// Wakes an object unless what its Secrets say is what it was, or is being, decided on.
 fn wake(context: &Context, kept: &KeptObject, sources: Option<SourcesMark>) {
     let (uid, object) = (&kept.uid, kept.unpack());
-    let Some(present) = context.accesses.inputs(&object) else {
+    let Some(present) = context.accounts.inputs(&object) else {
         return;
     };
     let (is_known, is_news) = context.memories.with(uid, |memory| {

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::Tone;
+use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, OutcomePreconditions, is_stale};
 use crate::controller::memory::UnwrittenStatus;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
@@ -99,12 +99,12 @@ impl Reconciliation<'_> {
 
     /// Writes the outcome of our POST, until it lands or has no place any more. What is refused for good is an error: whoever plans next
     /// knows the outcome, and tells why it is not written; to wait here would keep an edit or a delete waiting for ever.
-    pub(super) async fn land(
+    pub(super) async fn write_create_outcome(
         &mut self,
         record: &Record,
         status: Status,
     ) -> Result<CreateOutcomeWrite, ClusterError> {
-        let basis = OutcomePreconditions {
+        let preconditions = OutcomePreconditions {
             uid: self.facts.object.uid.clone(),
             record: record_annotation(record),
             callback_id: self.facts.status.callback_id.clone(),
@@ -114,7 +114,7 @@ impl Reconciliation<'_> {
             let (context, object) = (self.context, Arc::clone(&self.object));
             let written = context
                 .objects
-                .write_outcome(&object, &basis, &status)
+                .write_outcome(&object, &preconditions, &status)
                 .await;
             let verdict = match written {
                 Ok(object) => {
@@ -124,7 +124,7 @@ impl Reconciliation<'_> {
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
                 Err(error) if is_stale(&error) => {
                     overtaken += 1;
-                    let restored = self.restore(record, &basis).await;
+                    let restored = self.restore(record, &preconditions).await;
                     if matches!(restored, Ok(None)) && overtaken >= MOST_OVERTAKEN {
                         return Err(error);
                     }
@@ -134,13 +134,13 @@ impl Reconciliation<'_> {
             };
             match verdict {
                 Ok(None) => {}
-                Ok(Some(landed)) => return Ok(landed),
+                Ok(Some(end)) => return Ok(end),
                 Err(error) if error.is_refusal() => return Err(error),
                 Err(error) => {
                     warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
                 }
             }
-            self.turn.wait_without_slot(tokio::time::sleep(pause)).await;
+            self.slot.wait_without_slot(tokio::time::sleep(pause)).await;
             pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
         }
     }
@@ -149,7 +149,7 @@ impl Reconciliation<'_> {
     async fn restore(
         &mut self,
         record: &Record,
-        basis: &OutcomePreconditions,
+        preconditions: &OutcomePreconditions,
     ) -> Result<Option<CreateOutcomeWrite>, ClusterError> {
         let meta = &self.facts.object;
         let found = self
@@ -157,7 +157,7 @@ impl Reconciliation<'_> {
             .objects
             .get(&meta.namespace, &meta.name)
             .await?;
-        let Some(object) = found.filter(|object| parse::uid(object) == basis.uid) else {
+        let Some(object) = found.filter(|object| parse::uid(object) == preconditions.uid) else {
             return Ok(Some(CreateOutcomeWrite::Gone));
         };
         let holds = object
@@ -168,14 +168,18 @@ impl Reconciliation<'_> {
         let newer = found
             .as_ref()
             .is_some_and(|other| other.is_newer_than(record));
-        if holds != basis.callback_id || newer {
+        if holds != preconditions.callback_id || newer {
             return Ok(Some(CreateOutcomeWrite::Overtaken));
         }
         if found.as_ref() != Some(record) {
             let protected = self
                 .context
                 .objects
-                .protect(&object, &ObjectVersion::of(&object), Some(&basis.record))
+                .protect(
+                    &object,
+                    &ObjectVersion::of(&object),
+                    Some(&preconditions.record),
+                )
                 .await;
             protected
                 .map(drop)
@@ -208,12 +212,12 @@ impl Reconciliation<'_> {
             Reason::Updating,
             Reason::RateLimited,
         ];
-        let tone = if conditions::condition_status(new) == Some(ConditionStatus::True)
+        let event_type = if conditions::condition_status(new) == Some(ConditionStatus::True)
             || calm.contains(&reason)
         {
-            Tone::Normal
+            EventType::Normal
         } else {
-            Tone::Warning
+            EventType::Warning
         };
         let message = new.message.clone();
         info!(
@@ -225,7 +229,7 @@ impl Reconciliation<'_> {
             request_id = self.facts.status.request_id.as_deref().unwrap_or_default(),
             "{message}"
         );
-        self.tell(tone, reason, &message);
+        self.publish_event(event_type, reason, &message);
     }
 
     /// The wait that the status announces begins now, by the monotonic clock.
@@ -240,10 +244,10 @@ impl Reconciliation<'_> {
     }
 
     /// Publishes an event about the object.
-    pub(super) fn tell(&self, tone: Tone, reason: Reason, note: &str) {
+    pub(super) fn publish_event(&self, event_type: EventType, reason: Reason, note: &str) {
         self.context
             .events
-            .publish(&self.object, tone, reason, note);
+            .publish(&self.object, event_type, reason, note);
     }
 
     /// The object as a write of ours, or a fresh read, returned it.
@@ -281,7 +285,7 @@ impl Reconciliation<'_> {
         version: &ObjectVersion,
         error: ClusterError,
     ) -> Result<(), ClusterError> {
-        self.turn.let_others_go().await;
+        self.slot.let_others_go().await;
         let meta = &self.facts.object;
         let objects = &self.context.objects;
         let found = objects.get(&meta.namespace, &meta.name).await?;

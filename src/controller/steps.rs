@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::Tone;
+use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
-use crate::controller::memory::ToldOwner;
+use crate::controller::memory::DecidedOwner;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
@@ -43,7 +43,7 @@ impl Interpreter for Reconciliation<'_> {
 
     async fn perform(&mut self, step: Step) -> Result<Option<RoundEnd>, ClusterError> {
         let end = match step {
-            Step::ReadSecrets => return self.access().await,
+            Step::ReadSecrets => return self.read_secrets().await,
             Step::Look(look) => return self.look_at_place(look).await,
             Step::GetById => return self.get_recorded().await,
             Step::ReadCrd => {
@@ -55,9 +55,9 @@ impl Interpreter for Reconciliation<'_> {
                 RoundEnd::OnChange => RoundEnd::Again,
                 RoundEnd::Again | RoundEnd::After(_) => end,
             }),
-            Step::Create => Box::pin(self.make()).await,
-            Step::Update { id, drift } => Box::pin(self.change(&id, drift)).await,
-            Step::Delete { id } => return self.remove(&id).await,
+            Step::Create => Box::pin(self.create()).await,
+            Step::Update { id, drift } => Box::pin(self.update(&id, drift)).await,
+            Step::Delete { id } => return self.delete(&id).await,
             Step::Claim(row) => self.record_claim(row).await,
             Step::Adopt(row) => self.record_adoption(row).await,
             Step::Disown { id, owner } => self.record_disown(&id, &owner).await,
@@ -68,7 +68,7 @@ impl Interpreter for Reconciliation<'_> {
                 let status = outcome::after_sweep_failure(&self.facts, &failure, advice);
                 self.end(status, RoundEnd::OnChange).await
             }
-            Step::Requeue(rest) => self.tell_rest(rest).await,
+            Step::Requeue(requeue) => self.write_requeue(requeue).await,
         };
         end.map(Some)
     }
@@ -89,7 +89,7 @@ impl Reconciliation<'_> {
                         .facts
                         .id()
                         .map_or(Operation::Create, |_| Operation::Update);
-                    return self.tell_unrecorded(operation, why).await;
+                    return self.report_unrecorded(operation, why).await;
                 }
             }
         }
@@ -108,12 +108,12 @@ impl Reconciliation<'_> {
         else {
             return Ok(RoundEnd::Again);
         };
-        let told = outcome::Receipt {
+        let receipt = outcome::Receipt {
             http_status: None,
             request_id: None,
             at: row.create_time.unwrap_or(attempt.at),
         };
-        let status = outcome::after_create(&self.facts, &desired, &attempt, &row, told);
+        let status = outcome::after_create(&self.facts, &desired, &attempt, &row, receipt);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
         if self.write(status).await? && self.facts.posted_here {
             self.note_made(&row.id);
@@ -126,7 +126,7 @@ impl Reconciliation<'_> {
         let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
-        let Ok(_alone) = self.lock_place(&account, &desired.place).await else {
+        let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {
@@ -145,7 +145,7 @@ impl Reconciliation<'_> {
                 "The callback {} was there before; it is taken over, and stays when this object goes unless deletionPolicy is Delete.",
                 row.id
             );
-            self.tell(Tone::Normal, Reason::Adopted, &note);
+            self.publish_event(EventType::Normal, Reason::Adopted, &note);
         }
         Ok(RoundEnd::Again)
     }
@@ -176,7 +176,7 @@ impl Reconciliation<'_> {
     fn note_row(&self) {
         let id = self.facts.id();
         let mut rows = self.facts.observed.rows().iter();
-        let write = ledger::last_write(&self.facts.status);
+        let write = operation_log::last_write(&self.facts.status);
         if let (Some(row), Some(write)) = (rows.find(|row| Some(row.id.as_str()) == id), write)
             && self
                 .facts
@@ -190,23 +190,28 @@ impl Reconciliation<'_> {
     }
 
     /// Nothing to do at the cloud: tells how things are.
-    async fn tell_rest(&mut self, rest: Requeue) -> Result<RoundEnd, ClusterError> {
-        let status = outcome::after_requeue(&self.facts, &rest);
+    async fn write_requeue(&mut self, requeue: Requeue) -> Result<RoundEnd, ClusterError> {
+        let status = outcome::after_requeue(&self.facts, &requeue);
         self.note_row();
-        if rest.with_look {
-            let at = rest.again.map(|again| self.to_instant(again));
+        if requeue.with_look {
+            let at = requeue.again.map(|again| self.to_instant(again));
             self.memory(|memory| memory.look_at = at);
         }
-        let again = rest.again.map(|again| self.to_instant(again));
-        let next = self.memory(|memory| memory.comes_back(again, Instant::now()));
+        let again = requeue.again.map(|again| self.to_instant(again));
+        let next = self.memory(|memory| memory.next_reconcile(again, Instant::now()));
         let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-        let owner = ToldOwner(self.facts.rival.as_ref().map(|owner| owner.name.clone()));
+        let owner = DecidedOwner(
+            self.facts
+                .other_owner
+                .as_ref()
+                .map(|owner| owner.name.clone()),
+        );
         let shows_plan = status.plan.is_some() && self.facts.observed.begun().is_some();
         if !self.write(status).await? {
             return Ok(RoundEnd::Again);
         }
         if shows_plan {
-            self.memory(|memory| memory.told_owner = Some(owner));
+            self.memory(|memory| memory.decided_owner = Some(owner));
         }
         Ok(wait.map_or(RoundEnd::OnChange, RoundEnd::After))
     }

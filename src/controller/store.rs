@@ -59,9 +59,9 @@ struct ByName(Arc<KeptObject>);
 
 /// The objects that a watch has brought; a handle.
 #[derive(Clone)]
-pub(super) struct ObjectStore(Arc<Shelves>);
+pub(super) struct ObjectStore(Arc<StoreState>);
 
-struct Shelves {
+struct StoreState {
     kept: Mutex<Kept>,
     is_listed: watch::Sender<bool>,
 }
@@ -107,7 +107,7 @@ impl KeptObject {
 
 impl Default for ObjectStore {
     fn default() -> Self {
-        Self(Arc::new(Shelves {
+        Self(Arc::new(StoreState {
             kept: Mutex::default(),
             is_listed: watch::Sender::new(false),
         }))

@@ -23,7 +23,7 @@ use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::live::looks::Inventory;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
@@ -93,7 +93,7 @@ async fn identify_and_sweep(
     let account = match identified {
         Ok(account) => account,
         Err(Some(failure)) => {
-            gauge::note(context, &served, Some(&failure));
+            gauge::set(context, &served, Some(&failure));
             return note_failed_sweep(context, &served, &failure);
         }
         Err(None) => return,
@@ -102,7 +102,7 @@ async fn identify_and_sweep(
         .into_iter()
         .partition(|object| is_at_home(&object.unpack(), account.target()));
     for object in &strayed {
-        tell_strayed(context, object);
+        report_strayed(context, object);
     }
     if !served.is_empty() {
         sweep(context, &account, &served).await;
@@ -111,7 +111,7 @@ async fn identify_and_sweep(
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
 /// else may have noticed.
-fn tell_strayed(context: &Context, object: &KeptObject) {
+fn report_strayed(context: &Context, object: &KeptObject) {
     if object.reason != Some(Reason::TargetChanged) {
         context.trigger(object.object_ref());
     }
@@ -124,7 +124,7 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    gauge::note(context, served, swept.as_ref().err());
+    gauge::set(context, served, swept.as_ref().err());
     let is_there = |object: &&Arc<KeptObject>| context.index.has(&object.uid);
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
@@ -178,7 +178,7 @@ fn compare_rows(
         let rows = rows.as_slice();
         let status = object.status.is_some();
         let status = status.then(|| parse::status(&object, begun));
-        let last_write = status.as_ref().and_then(ledger::last_write);
+        let last_write = status.as_ref().and_then(operation_log::last_write);
         let is_missing = id(&object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
         let settle_time = context.settings.settle_time;
         let target = account.target();
@@ -193,7 +193,7 @@ fn compare_rows(
             if let (Some(write), Some(status), [row]) = (write, &status, rows) {
                 memory.note_row(write, status, row);
             }
-            let has_another_owner = shows_plan && !memory.has_told(owner.as_ref());
+            let has_another_owner = shows_plan && !memory.was_decided_with(owner.as_ref());
             (memory.baseline(last_write), memory.wrote, has_another_owner)
         });
         // What this process wrote itself is not older for what a header says: the monotonic clock tells how long that was before.
@@ -219,7 +219,7 @@ fn compare_rows(
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
             context.memories.with(&kept.uid, |memory| {
-                memory.news.take_if(|news| news.denied.is_none());
+                memory.news.take_if(|news| news.not_found.is_none());
             });
         }
     }
@@ -248,14 +248,14 @@ fn hand_over(
     object: &KeptObject,
     begun: Instant,
     observed: Observed,
-    shown: GetResult,
+    get_result: GetResult,
 ) {
     context.memories.with(&object.uid, |memory| {
         memory.news = Some(Box::new(Sighting {
             observed,
             begun,
-            shown,
-            denied: None,
+            get_result,
+            not_found: None,
         }));
     });
     context.trigger(object.object_ref());
@@ -280,7 +280,7 @@ fn count_failed_sweep(context: &Context, object: &KeptObject, failure: &Failure)
     let is_news = context.memories.with(&object.uid, |memory| {
         memory.failed_sweeps += 1;
         let is_news = object.is_ready && memory.failed_sweeps >= TOLERATED;
-        memory.blind = is_news.then(|| Box::new(failure.clone()));
+        memory.sweep_failure = is_news.then(|| Box::new(failure.clone()));
         is_news
     });
     if is_news {

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::Tone;
+use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
@@ -31,7 +31,7 @@ use crate::terms::failure::{Class, Failure};
 
 impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
-    pub(super) async fn change(
+    pub(super) async fn update(
         &mut self,
         id: &str,
         drift: Option<String>,
@@ -63,15 +63,15 @@ impl Reconciliation<'_> {
             let note = format!(
                 "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
             );
-            self.tell(Tone::Warning, Reason::Drifted, &note);
+            self.publish_event(EventType::Warning, Reason::Drifted, &note);
         }
-        let (row, told) = (answer.value.as_ref(), receipt(&answer));
-        let status = outcome::after_update(&self.facts, &desired, row, told);
+        let (row, receipt) = (answer.value.as_ref(), receipt(&answer));
+        let status = outcome::after_update(&self.facts, &desired, row, receipt);
         self.end_change(status, RoundEnd::Again).await
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
-    pub(super) async fn remove(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
+    pub(super) async fn delete(&mut self, id: &str) -> Result<Option<RoundEnd>, ClusterError> {
         let Some(account) = self.account.clone() else {
             return Ok(Some(RoundEnd::Again));
         };
@@ -85,7 +85,7 @@ impl Reconciliation<'_> {
             return Ok(Some(RoundEnd::Again));
         }
         self.load_crd().await;
-        if self.facts.definition != CrdPresence::Stays {
+        if self.facts.crd != CrdPresence::Stays {
             return Ok(Some(RoundEnd::After(CRD_SOON)).filter(|_| !self.facts.object.deleting));
         }
         let deadline = self.deadline(&account, planned);
@@ -94,7 +94,7 @@ impl Reconciliation<'_> {
         let Some(reply) = self.send(&account, &place, call).await else {
             return Ok(Some(RoundEnd::Again));
         };
-        let told = match reply {
+        let receipt = match reply {
             Ok(answer) => receipt(&answer),
             Err(failure)
                 if failure.class == Class::Gone || self.is_gone(&account, id, &failure).await? =>
@@ -110,16 +110,16 @@ impl Reconciliation<'_> {
         info!(
             object = %self.name(),
             remote_id = id,
-            request_id = told.request_id.as_deref().unwrap_or_default(),
+            request_id = receipt.request_id.as_deref().unwrap_or_default(),
             "the callback is deleted at the cloud"
         );
-        self.context.deleted.note(account.target(), id);
+        self.context.deleted.add(account.target(), id);
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;
         if self.facts.object.deleting {
             return Ok(None);
         }
-        let status = outcome::after_delete(&self.facts, told);
+        let status = outcome::after_delete(&self.facts, receipt);
         self.end_change(status, RoundEnd::Again).await.map(Some)
     }
 
@@ -132,7 +132,7 @@ impl Reconciliation<'_> {
     ) -> Option<Result<T, Failure>> {
         let reply = self.unless_uninstalled(call).await;
         self.note_sent();
-        self.context.accesses.void_place(account.target(), place);
+        self.context.accounts.void_place(account.target(), place);
         let reply = reply?;
         if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
             self.note_wrote();
@@ -148,7 +148,7 @@ impl Reconciliation<'_> {
             match self.wait_or_changed(call.as_mut()).await {
                 Ok(reply) => return Some(reply),
                 Err(ObjectChanged) if self.goes_with_crd() => {
-                    self.turn.come_back().await;
+                    self.slot.come_back().await;
                     return None;
                 }
                 Err(ObjectChanged) => {}
@@ -176,8 +176,8 @@ impl Reconciliation<'_> {
         if self.sign_key.is_some() && !meta.deleting {
             let (context, object) = (self.context, Arc::clone(&self.object));
             let key = self.facts.key.clone();
-            let is_still = context.accesses.key_is_still(&object, &key);
-            if !self.turn.wait_without_slot(is_still).await? {
+            let is_still = context.accounts.key_is_still(&object, &key);
+            if !self.slot.wait_without_slot(is_still).await? {
                 return Ok(None);
             }
         }
@@ -214,8 +214,8 @@ impl Reconciliation<'_> {
             let news = Sighting {
                 observed: Observed::Unasked,
                 begun: Instant::now(),
-                shown: GetResult::Gone,
-                denied: Some(failure),
+                get_result: GetResult::Gone,
+                not_found: Some(failure),
             };
             self.memory(|memory| memory.news = Some(Box::new(news)));
             return Ok(RoundEnd::Again);
@@ -243,9 +243,9 @@ impl Reconciliation<'_> {
             return Ok(false);
         };
         let token = token.charged_to(&self.budget());
-        let shown = timeout(self.context.request_timeout, account.get_by_id(token, id));
-        let shown = self.turn.wait_without_slot(shown).await;
-        Ok(shown.is_ok_and(|shown| shown == GetResult::Gone))
+        let get_result = timeout(self.context.request_timeout, account.get_by_id(token, id));
+        let get_result = self.slot.wait_without_slot(get_result).await;
+        Ok(get_result.is_ok_and(|get_result| get_result == GetResult::Gone))
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
@@ -340,7 +340,7 @@ impl Reconciliation<'_> {
         if let Some(id) = retained {
             info!(object = %self.name(), remote_id = id, "the object is let go; its callback stays at the cloud");
             let note = format!("The object is let go; the callback {id} stays at the cloud.");
-            self.tell(Tone::Normal, Reason::Retained, &note);
+            self.publish_event(EventType::Normal, Reason::Retained, &note);
         }
         Ok(RoundEnd::OnChange)
     }

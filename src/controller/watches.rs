@@ -78,14 +78,14 @@ impl NamespaceWatch {
         self: &Arc<Self>,
         context: &Arc<Context>,
         health: &Arc<Health>,
-        is_alone: bool,
+        is_only_operator: bool,
     ) -> WorkStream {
         let store = self.store.clone();
-        let notes = IndexUpdater::new(Arc::clone(context), store.clone(), is_alone);
-        let (waking, telling) = (Arc::clone(context), Arc::clone(self));
+        let updater = IndexUpdater::new(Arc::clone(context), store.clone(), is_only_operator);
+        let (waking, reporting) = (Arc::clone(context), Arc::clone(self));
         let (health, epoch) = (Arc::clone(health), self.watched.epoch());
         let take_in = move |event: ObjectEvent| {
-            notes.apply(&event);
+            updater.apply(&event);
             let news = store.apply(&event, epoch.load(Ordering::Relaxed))?;
             waking.memories.wake(&news.uid);
             Some(Wake {
@@ -95,7 +95,7 @@ impl NamespaceWatch {
         };
         self.watched
             .events()
-            .inspect(move |event| telling.report_health(event, &health))
+            .inspect(move |event| reporting.report_health(event, &health))
             // What failed is told.
             .filter_map(|event| ready(event.ok().and_then(readable)))
             .filter_map(move |event| ready(take_in(event)))
@@ -134,7 +134,7 @@ impl NamespaceWatch {
     /// Waits for the first list, and takes over from the objects what an earlier process knew.
     async fn recall(&self, context: &Context) {
         self.store.listed().await;
-        Box::pin(context.accesses.recall_refusals(&self.store.all())).await;
+        Box::pin(context.accounts.recall_refusals(&self.store.all())).await;
         self.knows.send_replace(Knowledge::Objects);
     }
 
@@ -159,7 +159,7 @@ impl NamespaceWatch {
 
     async fn compare(&self, context: &Context) {
         let namespace = self.watched.namespace();
-        let tell = |Missed { objects, went_back }| {
+        let report = |Missed { objects, went_back }| {
             warn!(
                 namespace,
                 objects, went_back, "a watch has missed changes; the objects are listed anew"
@@ -170,7 +170,7 @@ impl NamespaceWatch {
                 context.memories.rewind();
             }
         };
-        self.watched.compare(tell).await;
+        self.watched.compare(report).await;
     }
 }
 
@@ -199,8 +199,8 @@ pub(super) async fn run(
     let compare = join_all(watches.iter().map(|watch| watch.compare(context)));
     let look = join_all(watches.iter().map(|watch| {
         let namespace = watch.watched.namespace();
-        let tell = |exists| health.namespace_exists(namespace, exists);
-        watch.watched.look_for_namespace(tell)
+        let report = |exists| health.namespace_exists(namespace, exists);
+        watch.watched.look_for_namespace(report)
     }));
     tokio::join!(
         start,

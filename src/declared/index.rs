@@ -49,7 +49,7 @@ struct IndexEntry {
     id: Option<Arc<str>>,
     project: Option<Arc<RegionProject>>,
     /// Where a look with its own credentials succeeded.
-    looked: Option<Arc<RegionProject>>,
+    looked_at: Option<Arc<RegionProject>>,
     /// Whether those that came after it fail.
     looks_fail: bool,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
@@ -80,9 +80,9 @@ impl IndexEntry {
 
     /// How it stands among those who want its place in a project.
     fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
-        let looked = self.looked.as_deref() == Some(project);
+        let has_looked = self.looked_at.as_deref() == Some(project);
         let counts = |(_, seen): &(Box<str>, Instant)| {
-            reserves_place(seen.elapsed(), settle_time, looked, self.looks_fail)
+            reserves_place(seen.elapsed(), settle_time, has_looked, self.looks_fail)
         };
         Candidate {
             name: self.name.to_string(),
@@ -90,7 +90,7 @@ impl IndexEntry {
             created: self.created,
             holds: self.id.is_some(),
             open: self.attempt.as_ref().is_some_and(counts),
-            looked,
+            has_looked,
             deleting: self.deleting,
         }
     }
@@ -150,7 +150,7 @@ impl Index {
             uid: uid.into(),
             place: Arc::new(parse::place(&object.spec)),
             project,
-            looked: before.as_ref().and_then(|entry| entry.looked.clone()),
+            looked_at: before.as_ref().and_then(|entry| entry.looked_at.clone()),
             looks_fail: before.as_ref().is_some_and(|entry| entry.looks_fail),
             let_go,
             attempt,
@@ -192,7 +192,7 @@ impl Index {
             let project = (target.region.clone(), target.project_id.clone());
             let known = entry.project.take().filter(|known| **known == project);
             let project = known.unwrap_or_else(|| Arc::new(project));
-            entry.looked = Some(Arc::clone(&project));
+            entry.looked_at = Some(Arc::clone(&project));
             entry.project = Some(project);
             entry.looks_fail = false;
         }
@@ -265,7 +265,7 @@ impl Index {
                     .get(owner.uid.as_str())
                     .and_then(|it| it.id.as_deref().map(str::to_owned)),
                 deleting: owner.deleting,
-                unproven: !owner.holds && !owner.looked,
+                unproven: !owner.holds && !owner.has_looked,
             })
     }
 

@@ -13,7 +13,7 @@ use crate::api::{
     RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
 };
 use crate::plan::facts::content::Content;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::sanitize::sanitize;
@@ -36,7 +36,7 @@ pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp)
         object: self::object(object),
         policies: policies(&object.spec),
         desired: desired(&object.spec),
-        last_write: ledger::last_write(&status),
+        last_write: operation_log::last_write(&status),
         wrote: None,
         next_attempt: status.next_attempt_time,
         status,
@@ -46,24 +46,24 @@ pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp)
         released: false,
         rechecked: false,
         look_due: false,
-        nudged: false,
+        dependency_changed: false,
         access: CloudAccess::Unread,
         credential: None,
         key: SignKeyState::Unread,
         key_in_doubt: false,
         account_has_seen: false,
-        rival: None,
+        other_owner: None,
         knows_all: true,
         is_hearsay: false,
         claimed_elsewhere: BTreeSet::new(),
         deleted: BTreeSet::new(),
-        definition: CrdPresence::Unread,
+        crd: CrdPresence::Unread,
         observed: Observed::Unasked,
-        shown: GetResult::Unasked,
-        denied: None,
+        get_result: GetResult::Unasked,
+        not_found: None,
         baseline: None,
         rewrites: Rewrites::default(),
-        blind: None,
+        sweep_failure: None,
         queued: false,
     }
 }

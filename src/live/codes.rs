@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn advice_goes_by_what_a_failure_became() {
-        let told = |class, code: Option<&str>| {
+        let advice_of = |class, code: Option<&str>| {
             advice(&Failure {
                 operation: Operation::Create,
                 class,
@@ -111,10 +111,10 @@ mod tests {
             (Class::NotSent, "IAM.0006", of("IAM.0006")),
             (Class::Rejected, "LIVE.unknown", None),
         ] {
-            assert_eq!(told(class, Some(code)), expected, "{class:?} {code}");
+            assert_eq!(advice_of(class, Some(code)), expected, "{class:?} {code}");
         }
-        assert_eq!(told(Class::ClockSkew, None), Some(SET_THE_CLOCK));
-        assert_eq!(told(Class::Credential, None), None);
+        assert_eq!(advice_of(Class::ClockSkew, None), Some(SET_THE_CLOCK));
+        assert_eq!(advice_of(Class::Credential, None), None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub trait Lister: Send + Sync {
 pub struct Looks {
     lister: Arc<dyn Lister>,
     bucket: Bucket,
-    gate: Arc<CreateBarrier>,
+    barrier: Arc<CreateBarrier>,
     known_domains: Box<dyn Fn() -> BTreeSet<String> + Send + Sync>,
     board: Mutex<Board>,
 }
@@ -59,14 +59,14 @@ impl Looks {
     pub fn new(
         lister: Arc<dyn Lister>,
         bucket: Bucket,
-        gate: Arc<CreateBarrier>,
+        barrier: Arc<CreateBarrier>,
         known_domains: impl Fn() -> BTreeSet<String> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (known_domains, board) = (Box::new(known_domains), Mutex::default());
         Arc::new(Self {
             lister,
             bucket,
-            gate,
+            barrier,
             known_domains,
             board,
         })
@@ -86,9 +86,9 @@ impl Looks {
     /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
     pub async fn acquire_create(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
         loop {
-            self.gate.open().await;
+            self.barrier.open().await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if let Some(creating) = self.gate.try_pass() {
+            if let Some(creating) = self.barrier.try_pass() {
                 return (token, creating);
             }
         }
@@ -96,7 +96,7 @@ impl Looks {
 
     /// Lets a create pass whose token is there, unless a sweep needs the project still.
     pub fn try_pass(&self) -> Option<CreateInFlight> {
-        self.gate.try_pass()
+        self.barrier.try_pass()
     }
 
     /// Keeps what was seen, and no longer than it is of use, though nobody asks again.

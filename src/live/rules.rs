@@ -62,7 +62,7 @@ pub(super) fn parse_page(body: &[u8], secrets: &Redactor) -> Result<RulePage, St
         record_config,
     } = serde_json::from_slice(body)
         .map_err(|error| format!("the answer can't be read: {error}"))?;
-    let told = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
+    let redacted = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
         Some(text) => secrets.presentable(&text, MAX_NAME),
         None => EVERYTHING.to_owned(),
     };
@@ -72,9 +72,9 @@ pub(super) fn parse_page(body: &[u8], secrets: &Redactor) -> Result<RulePage, St
         None => return Err("the answer can't be read: it has a total and no list".to_owned()),
     };
     let rules = rules.into_iter().map(|rule| RecordRule {
-        domain: told(Some(rule.publish_domain)),
-        app: told(rule.app),
-        stream: told(rule.stream),
+        domain: redacted(Some(rule.publish_domain)),
+        app: redacted(rule.app),
+        stream: redacted(rule.stream),
     });
     Ok(RulePage {
         total,

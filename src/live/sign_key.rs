@@ -55,7 +55,7 @@ mod tests {
     fn letters_and_digits_of_some_length_are_a_key() {
         assert_eq!(SignKey::parse(KEY.as_bytes()).unwrap().expose(), KEY);
         assert!(SignKey::parse(KEY.repeat(4).as_bytes()).is_ok());
-        for (value, told) in [
+        for (value, expected) in [
             ("", "has 0"),
             (&KEY[1..], "has 31"),
             (&format!("{KEY}\n"), "line break"),
@@ -63,7 +63,7 @@ mod tests {
             (&format!("{KEY}ü"), "another character"),
         ] {
             let problem = SignKey::parse(value.as_bytes()).unwrap_err();
-            assert!(problem.contains(told), "{value:?}: {problem}");
+            assert!(problem.contains(expected), "{value:?}: {problem}");
         }
         assert!(SignKey::parse(&[0xff; 40]).is_err());
     }

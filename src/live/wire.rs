@@ -81,8 +81,8 @@ pub fn parse_created(
     if id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
-    let told = parse::<Callback>(body).unwrap_or_default();
-    row(Callback { id, ..told }, Some(place), secrets).map(Some)
+    let callback = parse::<Callback>(body).unwrap_or_default();
+    row(Callback { id, ..callback }, Some(place), secrets).map(Some)
 }
 
 /// The row in the answer of an update of this id, which lies at this place; `None` when the body is empty or has no id.
@@ -176,23 +176,23 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<
     let app = filled(app).or_else(|| Some(asked?.app().to_owned()));
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
-    let told = |text: &str, longest| secrets.presentable(text, longest);
+    let redacted = |text: &str, longest| secrets.presentable(text, longest);
     let mut place = Place::new(&domain, &app);
     if asked.is_some_and(|asked| place != *asked) {
-        place = Place::new(&told(&domain, MAX_VALUE), &told(&app, MAX_NAME));
+        place = Place::new(&redacted(&domain, MAX_VALUE), &redacted(&app, MAX_NAME));
     }
     let events = |all: Vec<String>| {
-        let told = all.iter().map(|event| told(event, MAX_NAME));
-        let told: EventSet = told.collect();
-        told.into_iter().take(MAX_EVENTS).collect()
+        let names = all.iter().map(|event| redacted(event, MAX_NAME));
+        let events: EventSet = names.collect();
+        events.into_iter().take(MAX_EVENTS).collect()
     };
     Ok(Row {
         id,
         place,
         content: ReportedContent {
-            url: filled(notify_callback_url).map(|url| told(&url, MAX_VALUE)),
+            url: filled(notify_callback_url).map(|url| redacted(&url, MAX_VALUE)),
             events: notify_event_subscription.map(events),
-            sign_type: filled(sign_type).map(|name| told(&name, MAX_NAME)),
+            sign_type: filled(sign_type).map(|name| redacted(&name, MAX_NAME)),
         },
         create_time: time(create_time),
         update_time: time(update_time),

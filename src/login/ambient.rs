@@ -36,12 +36,12 @@ impl AmbientLogin {
         let clock = &client.clock;
         let way =
             |transport| ServiceClient::new(transport, Arc::clone(clock), client.request_timeout);
-        let ways = ServiceClients {
+        let clients = ServiceClients {
             cloud: way(Arc::clone(&client.transport)),
             direct: way(direct),
         };
         Self {
-            ambient: Ambient::new(Environment::of_process(), allowed, ways, METADATA),
+            ambient: Ambient::new(Environment::of_process(), allowed, clients, METADATA),
             granted,
         }
     }

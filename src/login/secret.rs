@@ -45,8 +45,8 @@ pub fn sign_key(
 ) -> (SignKeyState, Option<SignKey>) {
     let (name, key) = (&reference.name, &reference.key);
     if values.is_too_long(key) {
-        let told = format!("Key {key:?} of Secret {name}: its value is {TOO_LONG}.");
-        return (SignKeyState::Invalid(told), None);
+        let sentence = format!("Key {key:?} of Secret {name}: its value is {TOO_LONG}.");
+        return (SignKeyState::Invalid(sentence), None);
     }
     let Some(value) = values.get(key).filter(|value| !value.is_empty()) else {
         let sentence = format!("Secret {name} has no key {key:?} for signing: add it.");
@@ -55,8 +55,8 @@ pub fn sign_key(
     match SignKey::parse(value) {
         Ok(key) => (SignKeyState::Digest(key.digest(uid)), Some(key)),
         Err(problem) => {
-            let told = format!("Key {key:?} of Secret {name}: {problem}.");
-            (SignKeyState::Invalid(told), None)
+            let sentence = format!("Key {key:?} of Secret {name}: {problem}.");
+            (SignKeyState::Invalid(sentence), None)
         }
     }
 }
@@ -147,8 +147,11 @@ mod tests {
 
     #[test]
     fn a_value_that_is_too_long_is_refused_by_name() {
-        let told = credentials(&values("token", LONGEST + 1)).unwrap_err();
-        assert!(told.contains("token") && told.contains("64 KiB"), "{told}");
+        let sentence = credentials(&values("token", LONGEST + 1)).unwrap_err();
+        assert!(
+            sentence.contains("token") && sentence.contains("64 KiB"),
+            "{sentence}"
+        );
         assert!(credentials(&values("token", LONGEST)).is_ok());
         let reference = SecretKeyRef {
             name: "hooks".to_owned(),
@@ -156,10 +159,13 @@ mod tests {
         };
         let sign_key = |length| sign_key(&reference, "uid", &values("sign", length)).0;
         assert!(matches!(sign_key(LONGEST), SignKeyState::Digest(_)));
-        let SignKeyState::Invalid(told) = sign_key(LONGEST + 1) else {
+        let SignKeyState::Invalid(sentence) = sign_key(LONGEST + 1) else {
             panic!("it is taken");
         };
         let names = ["hooks", "\"sign\"", "64 KiB"];
-        assert!(names.iter().all(|name| told.contains(name)), "{told}");
+        assert!(
+            names.iter().all(|name| sentence.contains(name)),
+            "{sentence}"
+        );
     }
 }

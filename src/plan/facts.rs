@@ -4,8 +4,8 @@
 pub mod conditions;
 pub mod content;
 pub mod difference;
-pub mod ledger;
 pub mod observed;
+pub mod operation_log;
 pub mod place;
 pub mod reason;
 pub mod record;
@@ -66,7 +66,7 @@ pub struct Facts {
     /// A look that came too soon to count is to be made again, and it is time.
     pub look_due: bool,
     /// Something that this object uses changed, or somebody asked: a running backoff does not hold.
-    pub nudged: bool,
+    pub dependency_changed: bool,
     /// The object's credentials.
     pub access: CloudAccess,
     /// Digest of the object's credential, salted with its UID.
@@ -79,7 +79,7 @@ pub struct Facts {
     /// The account that the credentials name has seen the object's place, or written there.
     pub account_has_seen: bool,
     /// Another object that owns this place.
-    pub rival: Option<OtherOwner>,
+    pub other_owner: Option<OtherOwner>,
     /// The objects of every namespace that is served are known: an owner that is not known is none.
     pub knows_all: bool,
     /// That the recorded id is this object's is known by a status alone, which anybody may have written who may write statuses.
@@ -89,19 +89,19 @@ pub struct Facts {
     /// Ids that this process deleted in the last 10 minutes.
     pub deleted: BTreeSet<String>,
     /// The state of the CRD, asked for before a DELETE only.
-    pub definition: CrdPresence,
+    pub crd: CrdPresence,
     /// What a list showed at the place.
     pub observed: Observed,
     /// What a GET by the recorded id said.
-    pub shown: GetResult,
+    pub get_result: GetResult,
     /// A change that the cloud answered as if the callback were gone. A look decides whether to believe that.
-    pub denied: Option<Failure>,
+    pub not_found: Option<Failure>,
     /// The `update_time` that the first row had which was seen after our last write, where this process saw it.
     pub baseline: Option<Timestamp>,
     /// Rewrites of our callback by something else within the last hour, as this process saw them.
     pub rewrites: Rewrites,
     /// How the sweeps failed, when they did so several times in a row for the credential, the permission or the account.
-    pub blind: Option<Failure>,
+    pub sweep_failure: Option<Failure>,
     /// The object stands in the quota's queue: the time in its status is when its turn comes, not when a backoff ends.
     pub queued: bool,
 }
@@ -355,7 +355,7 @@ impl Facts {
 
     /// Whether something changed, or somebody asked: then no pause holds the object.
     pub fn is_urged(&self) -> bool {
-        self.nudged || self.unanswered().is_some() || self.is_new_generation()
+        self.dependency_changed || self.unanswered().is_some() || self.is_new_generation()
     }
 
     /// Whether the object is only looked at.

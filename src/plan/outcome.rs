@@ -14,7 +14,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Attempt;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{CloudAccess, Desired, Facts, ledger};
+use crate::plan::facts::{CloudAccess, Desired, Facts, operation_log};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -34,7 +34,7 @@ pub struct Receipt {
 pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     let mut status = facts.status.clone();
     let situation = &rest.situation;
-    let looked = facts.observed.begun().is_some();
+    let has_looked = facts.observed.begun().is_some();
     let asked_again = situation.reason == Reason::CredentialsMissing && situation.next.is_some();
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
         status.failures = Some(facts.failures() + 1);
@@ -47,20 +47,22 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     if situation.stage == Stage::Ready || is_idle {
         status.failures = Some(0);
     }
-    if looked {
-        ledger::restore_last_change(&mut status);
+    if has_looked {
+        operation_log::restore_last_change(&mut status);
         status.rejected_credential = None;
     }
     if situation.stage != Stage::AsItWas {
         status.next_attempt_time = situation.next;
     }
     // What was sent is remembered beside what the cloud made of it: a look that changes nothing leaves both, so that drift stays drift.
-    let follows = looked && facts.only_observes() && facts.status.sent.is_none();
+    let follows = has_looked && facts.only_observes() && facts.status.sent.is_none();
     if rest.remote.is_some() || follows {
         status.remote = rest.remote.as_ref().map(RemoteStatus::from);
     }
     match (&facts.desired, facts.only_observes()) {
-        (Ok(desired), true) if looked => status.plan = Some(observe::plan_status(facts, desired)),
+        (Ok(desired), true) if has_looked => {
+            status.plan = Some(observe::plan_status(facts, desired));
+        }
         (_, true) => {}
         (_, false) => status.plan = None,
     }
@@ -81,15 +83,15 @@ pub fn after_failure(
 ) -> (Status, Timestamp) {
     let mut status = facts.status.clone();
     // Looks that leave a settled object as it was are no failures of it, and wait all the same ever longer.
-    let looks = ledger::failed_looks(&status).filter(|_| !failure.operation.is_change());
+    let looks = operation_log::failed_looks(&status).filter(|_| !failure.operation.is_change());
     let count = facts.failures().max(looks.unwrap_or_default()) + 1;
-    let entry = ledger::failure_entry(failure, at, count);
+    let entry = operation_log::failure_entry(failure, at, count);
     let exact = next_attempt(facts, failure, count, at);
     let mut situation = Situation::failed(facts, failure, advice, exact);
     if failure.operation.is_change() {
-        ledger::record_change(&mut status, entry);
+        operation_log::record_change(&mut status, entry);
     } else {
-        ledger::record_failed_look(&mut status, entry);
+        operation_log::record_failed_look(&mut status, entry);
         situation = failed_look::after_failed_look(facts, failure, situation);
     }
     if failure.operation == Operation::Create {
@@ -109,7 +111,7 @@ pub fn after_failure(
     // The status tells whole seconds; who comes back need not wait for them.
     let again = situation
         .next
-        .filter(|told| *told != next_second(exact))
+        .filter(|next| *next != next_second(exact))
         .unwrap_or(exact);
     (finish(facts, status, &situation), again)
 }
@@ -168,22 +170,22 @@ pub fn after_create(
     desired: &Desired,
     attempt: &Attempt,
     row: &Row,
-    told: Receipt,
+    receipt: Receipt,
 ) -> Status {
     let mut status = with_callback(facts, row, false);
     status.closed_operation = facts.newest_attempt_id();
     status.sent = Some(attempt.content.sent(attempt.key_digest.clone()));
     let newest = status.operations.first();
-    let unknown = newest.is_some_and(ledger::is_unknown_create);
-    let is_seen = told.http_status.is_none(); // not answered
-    let mut entry = success(facts, Operation::Create, told);
+    let unknown = newest.is_some_and(operation_log::is_unknown_create);
+    let is_seen = receipt.http_status.is_none(); // not answered
+    let mut entry = success(facts, Operation::Create, receipt);
     if is_seen && unknown {
         let newest = status.operations.remove(0);
         entry.request_id = newest.request_id;
         entry.attempt = newest.attempt;
     }
-    ledger::record_change(&mut status, entry);
-    let situation = if is_alone(facts, row) {
+    operation_log::record_change(&mut status, entry);
+    let situation = if is_only_row(facts, row) {
         written(facts, desired, &status, Some(row))
     } else {
         maintain::beside_others(row)
@@ -192,19 +194,19 @@ pub fn after_create(
 }
 
 /// The entry of a change that succeeded.
-fn success(facts: &Facts, operation: Operation, told: Receipt) -> OperationStatus {
+fn success(facts: &Facts, operation: Operation, receipt: Receipt) -> OperationStatus {
     let attempt = facts.failures() + 1;
-    ledger::success_entry(
+    operation_log::success_entry(
         operation,
-        told.http_status,
-        told.request_id,
-        told.at,
+        receipt.http_status,
+        receipt.request_id,
+        receipt.at,
         attempt,
     )
 }
 
 /// Whether nothing else was seen at the place of this row.
-fn is_alone(facts: &Facts, row: &Row) -> bool {
+fn is_only_row(facts: &Facts, row: &Row) -> bool {
     let mut others = facts.observed.rows().iter();
     others.all(|other| other.id == row.id || facts.deleted.contains(&other.id))
 }
@@ -214,7 +216,7 @@ pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     let mut status = with_callback(facts, row, true);
     status.closed_operation = facts.newest_attempt_id();
     status.sent = None;
-    ledger::restore_last_change(&mut status);
+    operation_log::restore_last_change(&mut status);
     let as_wanted = row.reports(&desired.content) && !desired.wants_key;
     let situation = if as_wanted {
         maintain::available(facts, desired)
@@ -225,7 +227,12 @@ pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
 }
 
 /// A PUT of the desired content succeeded. `row` is the cloud's answer, if it gave one.
-pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: Receipt) -> Status {
+pub fn after_update(
+    facts: &Facts,
+    desired: &Desired,
+    row: Option<&Row>,
+    receipt: Receipt,
+) -> Status {
     let mut status = facts.status.clone();
     let former = status.sent.take().and_then(|sent| sent.key_digest);
     let digest = facts.key.digest().map(str::to_owned);
@@ -237,7 +244,7 @@ pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: R
         },
         RemoteStatus::from,
     ));
-    ledger::record_change(&mut status, success(facts, Operation::Update, told));
+    operation_log::record_change(&mut status, success(facts, Operation::Update, receipt));
     status.failures = Some(0);
     status.next_attempt_time = None;
     status.plan = None;
@@ -247,9 +254,9 @@ pub fn after_update(facts: &Facts, desired: &Desired, row: Option<&Row>, told: R
 }
 
 /// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
-pub fn after_delete(facts: &Facts, told: Receipt) -> Status {
+pub fn after_delete(facts: &Facts, receipt: Receipt) -> Status {
     let mut status = facts.status.clone();
-    ledger::record_change(&mut status, success(facts, Operation::Delete, told));
+    operation_log::record_change(&mut status, success(facts, Operation::Delete, receipt));
     status.callback_id = facts.id().map(str::to_owned);
     finish(facts, status, &Situation::unchanged())
 }

@@ -27,7 +27,7 @@ pub struct Candidate {
     /// The outcome of its newest create is not known.
     pub open: bool,
     /// A look with its own credentials has succeeded.
-    pub looked: bool,
+    pub has_looked: bool,
     /// It is being deleted.
     pub deleting: bool,
 }
@@ -36,22 +36,22 @@ pub struct Candidate {
 pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()
-        .filter(|c| c.holds || c.open || (c.looked && !c.deleting))
+        .filter(|c| c.holds || c.open || (c.has_looked && !c.deleting))
         .min_by_key(|c| (!c.holds, !c.open, c.created, c.uid.as_str()))
 }
 
 /// Whether a record that is open, and was first seen so long ago, still keeps others from its place. Whoever may edit an object may
 /// write one, so it must not count for ever; and as long as a create may show late, or a look that missed it is believed, it must.
-/// Failing looks make it count for longer only of who has `looked` there before: anybody may write a record with credentials that
+/// Failing looks make it count for longer only of who has `has_looked` there before: anybody may write a record with credentials that
 /// never work.
 pub fn reserves_place(
     seen_since: Duration,
     settle_time: Duration,
-    looked: bool,
+    has_looked: bool,
     looks_fail: bool,
 ) -> bool {
-    let blind = looked && looks_fail;
-    blind || seen_since < settle_time + FRESH.unsigned_abs()
+    let is_unprovable = has_looked && looks_fail;
+    is_unprovable || seen_since < settle_time + FRESH.unsigned_abs()
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
             created: Timestamp::from_second(created).ok(),
             holds: false,
             open: false,
-            looked: true,
+            has_looked: true,
             deleting: false,
         }
     }
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn who_has_not_looked_or_is_going_without_anything_takes_no_part() {
         let unlooked = Candidate {
-            looked: false,
+            has_looked: false,
             ..candidate("a", 1)
         };
         let going = Candidate {

@@ -29,14 +29,14 @@ impl Ambient {
     pub fn new(
         environment: Environment,
         allowed: &AllowList,
-        ways: ServiceClients,
+        clients: ServiceClients,
         metadata: &str,
     ) -> Self {
         let credential =
             choose(&environment, allowed, metadata).map(|(found, passed)| match found {
                 AmbientSource::Fixed(credential) => credential,
                 AmbientSource::Made(source) => {
-                    Credential::Ambient(Arc::new(TemporaryKeys::new(source, passed, ways)))
+                    Credential::Ambient(Arc::new(TemporaryKeys::new(source, passed, clients)))
                 }
             });
         Self {

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use crate::lock::lock;
 
 /// The local wall clock.
-pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// `Date` has whole seconds, so what is below this is no offset.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
@@ -37,7 +37,7 @@ pub struct RequestSpan {
 
 /// The clocks of all endpoints.
 pub struct Clock {
-    wall: Wall,
+    wall: WallClock,
     offsets: Mutex<HashMap<String, Offset>>,
 }
 
@@ -51,7 +51,7 @@ struct Offset {
 
 impl Clock {
     /// A clock that trusts the local one until an answer tells otherwise.
-    pub fn new(wall: Wall) -> Self {
+    pub fn new(wall: WallClock) -> Self {
         Self {
             wall,
             offsets: Mutex::default(),
@@ -59,7 +59,7 @@ impl Clock {
     }
 
     /// The local wall clock, for those who look at it later.
-    pub fn wall(&self) -> &Wall {
+    pub fn wall(&self) -> &WallClock {
         &self.wall
     }
 
@@ -93,10 +93,10 @@ impl Clock {
     }
 
     /// The offset that the newest answer shows, believed or not.
-    pub fn shown(&self, endpoint: &str) -> SignedDuration {
+    pub fn measured(&self, endpoint: &str) -> SignedDuration {
         let offsets = lock(&self.offsets);
-        let shown = |offset: &Offset| offset.doubted.unwrap_or(offset.in_use);
-        offsets.get(endpoint).map(shown).unwrap_or_default()
+        let measured = |offset: &Offset| offset.doubted.unwrap_or(offset.in_use);
+        offsets.get(endpoint).map(measured).unwrap_or_default()
     }
 
     /// Whether the newest answer showed an offset that is not in use, since nothing has agreed with it yet: what time it is at the
@@ -111,7 +111,7 @@ impl Clock {
     pub fn observe(&self, endpoint: &str, date: Timestamp, span: RequestSpan) -> SignedDuration {
         let ahead = date.duration_since(span.received);
         let behind = date.duration_since(span.sent);
-        let shown = if ahead >= RESOLUTION {
+        let measured = if ahead >= RESOLUTION {
             ahead
         } else if behind <= -RESOLUTION {
             behind
@@ -120,16 +120,16 @@ impl Clock {
         };
         let mut offsets = lock(&self.offsets);
         let known = offsets.entry(endpoint.to_owned()).or_default();
-        let agrees = |other: SignedDuration| shown.saturating_sub(other).abs() <= JUMP;
+        let agrees = |other: SignedDuration| measured.saturating_sub(other).abs() <= JUMP;
         if agrees(known.in_use) || known.doubted.is_some_and(agrees) {
             *known = Offset {
-                in_use: shown,
+                in_use: measured,
                 doubted: None,
             };
         } else {
-            known.doubted = Some(shown);
+            known.doubted = Some(measured);
         }
-        shown
+        measured
     }
 }
 
@@ -206,8 +206,8 @@ mod tests {
             ("2026-11-25T01:59:58Z", -2),
             ("2026-11-25T01:30:00Z", -1800),
         ] {
-            let shown = clock().observe(ENDPOINT, time(date), span);
-            assert_eq!(shown, SignedDuration::from_secs(offset), "{date}");
+            let measured = clock().observe(ENDPOINT, time(date), span);
+            assert_eq!(measured, SignedDuration::from_secs(offset), "{date}");
         }
     }
 
@@ -234,8 +234,8 @@ mod tests {
         let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:00:01Z"]);
         assert_eq!(clock.now(ENDPOINT), clock.local());
         let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:10:00Z"]);
-        let (believed, shown) = (clock.offset(ENDPOINT), clock.shown(ENDPOINT));
-        assert_eq!((believed.as_secs(), shown.as_secs()), (30, 600));
+        let (believed, measured) = (clock.offset(ENDPOINT), clock.measured(ENDPOINT));
+        assert_eq!((believed.as_secs(), measured.as_secs()), (30, 600));
     }
 
     #[test]

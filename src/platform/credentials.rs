@@ -48,9 +48,9 @@ const SETS: [&[&str]; 3] = [
 /// Values that nobody may see.
 const SECRET: [&str; 4] = ["sk", "security_token", "token", "password"];
 /// Values that messages and statuses show.
-const SHOWN: [&str; 4] = ["project_id", "region", "live_endpoint", "iam_endpoint"];
+const VISIBLE_KEYS: [&str; 4] = ["project_id", "region", "live_endpoint", "iam_endpoint"];
 /// A shorter secret may be part of another value by chance.
-const TELLING: usize = 8;
+const MIN_MATCH: usize = 8;
 /// The longest endpoint: a scheme, a host name and a port.
 const MAX_ENDPOINT: usize = 270;
 /// Values that may be long: tokens have grown to some ten thousand bytes.
@@ -158,18 +158,18 @@ fn values(data: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<&'static str, &st
 
 /// A secret that stands where its value would be shown.
 fn misplaced(values: &BTreeMap<&str, &str>) -> Option<String> {
-    let told = |key: &str| values.get(key).map(|value| value.to_lowercase());
+    let lower = |key: &str| values.get(key).map(|value| value.to_lowercase());
     let pairs = SECRET
         .iter()
-        .flat_map(|secret| SHOWN.map(|shown| (*secret, shown)));
-    let repeats = |(secret, shown): &(&str, &str)| {
-        let (secret, shown) = (told(secret), told(shown));
-        let secret = secret.filter(|secret| secret.chars().count() >= TELLING);
-        secret.is_some_and(|secret| shown.is_some_and(|shown| shown.contains(&secret)))
+        .flat_map(|secret| VISIBLE_KEYS.map(|visible| (*secret, visible)));
+    let repeats = |(secret, visible): &(&str, &str)| {
+        let (secret, visible) = (lower(secret), lower(visible));
+        let secret = secret.filter(|secret| secret.chars().count() >= MIN_MATCH);
+        secret.is_some_and(|secret| visible.is_some_and(|visible| visible.contains(&secret)))
     };
-    let (secret, shown) = pairs.into_iter().find(repeats)?;
+    let (secret, visible) = pairs.into_iter().find(repeats)?;
     Some(format!(
-        "the value of {shown} repeats that of {secret}: write each value at its own key"
+        "the value of {visible} repeats that of {secret}: write each value at its own key"
     ))
 }
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 /// What a token lives when IAM does not say. Real ones live 24 hours.
-const UNTOLD_LIFE: SignedDuration = SignedDuration::from_mins(30);
+const DEFAULT_LIFE: SignedDuration = SignedDuration::from_mins(30);
 /// No token lives longer; a date that says so is wrong.
 const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a token lives from now on.
 pub(crate) fn lifetime(expires_at: Option<Timestamp>, now: Timestamp) -> Duration {
-    let told = expires_at.map_or(UNTOLD_LIFE, |end| end.duration_since(now));
+    let stated = expires_at.map_or(DEFAULT_LIFE, |end| end.duration_since(now));
     // What has expired already has none left.
-    Duration::try_from(told.min(MAX_LIFE)).unwrap_or_default()
+    Duration::try_from(stated.min(MAX_LIFE)).unwrap_or_default()
 }
 
 #[cfg(test)]

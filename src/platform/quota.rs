@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::queue::{Queue, QueueTurn};
+use self::queue::{Queue, QueueKey};
 use self::rate::Rate;
 use crate::lock::lock;
 use crate::platform::call_budget::CallBudget;
@@ -95,13 +95,13 @@ impl Bucket {
 
     /// Waits for a token. Dropped while it waits, it leaves the queue and nothing is lost.
     pub async fn acquire(&self, lane: Lane, namespace: &str) -> Token {
-        self.wait_for(lane, QueueTurn::Of(namespace.to_owned()))
+        self.wait_for(lane, QueueKey::Of(namespace.to_owned()))
             .await
     }
 
     /// Waits for a token to go on with something that others wait for and that has begun: first in its lane.
     pub async fn acquire_next(&self, lane: Lane) -> Token {
-        self.wait_for(lane, QueueTurn::Next).await
+        self.wait_for(lane, QueueKey::Next).await
     }
 
     /// How long a newcomer would wait for a token, as things are.
@@ -109,7 +109,7 @@ impl Bucket {
         let mut state = self.shared.lock();
         let position = state
             .queue
-            .position(lane, &QueueTurn::Of(namespace.to_owned()));
+            .position(lane, &QueueKey::Of(namespace.to_owned()));
         state.rate.wait(position, Instant::now())
     }
 
@@ -118,16 +118,16 @@ impl Bucket {
         self.shared.lock().rate.limit()
     }
 
-    async fn wait_for(&self, lane: Lane, turn: QueueTurn) -> Token {
+    async fn wait_for(&self, lane: Lane, key: QueueKey) -> Token {
         let mut queued = Queued {
             shared: &self.shared,
             lane,
-            turn,
+            key,
             number: 0,
         };
         loop {
             let (reply, granted) = oneshot::channel();
-            queued.number = self.shared.enqueue(lane, &queued.turn, reply);
+            queued.number = self.shared.enqueue(lane, &queued.key, reply);
             // An error means that the runtime ends, and with it the dispatcher: nobody is served any more.
             if let Ok(token) = granted.await {
                 return token;
@@ -144,7 +144,7 @@ impl Bucket {
 struct Queued<'a> {
     shared: &'a Arc<BucketShared>,
     lane: Lane,
-    turn: QueueTurn,
+    key: QueueKey,
     number: u64,
 }
 
@@ -154,7 +154,7 @@ impl Drop for Queued<'_> {
             .shared
             .lock()
             .queue
-            .remove(self.lane, &self.turn, self.number);
+            .remove(self.lane, &self.key, self.number);
         drop(left);
     }
 }
@@ -164,16 +164,11 @@ impl BucketShared {
         lock(&self.state)
     }
 
-    fn enqueue(
-        self: &Arc<Self>,
-        lane: Lane,
-        turn: &QueueTurn,
-        reply: oneshot::Sender<Token>,
-    ) -> u64 {
+    fn enqueue(self: &Arc<Self>, lane: Lane, key: &QueueKey, reply: oneshot::Sender<Token>) -> u64 {
         let mut state = self.lock();
         let number = state.queue.push(
             lane,
-            turn,
+            key,
             Waiter {
                 lane,
                 since: Instant::now(),

@@ -14,7 +14,7 @@ pub const MAX_TEXT: usize = 512;
 /// The longest code, id or name that is taken over.
 pub const MAX_NAME: usize = 128;
 /// So many characters of a secret's start are taken for it: whoever repeats a secret may cut it.
-const TELLING: usize = 8;
+const MIN_MATCH: usize = 8;
 /// What stands for a secret.
 const MARK: &str = "[redacted]";
 
@@ -79,8 +79,8 @@ impl Redactor {
         let found = self.replacements.iter().filter_map(|(secret, shown)| {
             let secret = secret.expose_secret();
             let end = common_start(secret, text);
-            let tells = end == secret.len() || secret.get(..end)?.chars().count() >= TELLING;
-            tells.then_some((end, shown.as_str()))
+            let is_match = end == secret.len() || secret.get(..end)?.chars().count() >= MIN_MATCH;
+            is_match.then_some((end, shown.as_str()))
         });
         found.max_by_key(|(end, _)| *end)
     }

@@ -77,8 +77,8 @@ impl ServiceClient {
         let request = request
             .ok_or_else(|| failures::failure_before_sending(operation, Class::Rejected, problem))?;
         let ServiceAddress { name, endpoint } = service;
-        let turn = Instant::now() + self.request_timeout;
-        let Some(slot) = self.transport.slot(endpoint, turn).await else {
+        let slot_deadline = Instant::now() + self.request_timeout;
+        let Some(slot) = self.transport.slot(endpoint, slot_deadline).await else {
             return Err(service.as_not_sent(failures::failure_without_slot(operation)));
         };
         let deadline = Deadline::after(self.clock.wall(), self.request_timeout);

@@ -25,10 +25,10 @@ pub struct TemporaryKeys {
     identity: String,
     /// What the sources before this one lack.
     passed: Vec<String>,
-    ways: ServiceClients,
+    clients: ServiceClients,
     state: Mutex<KeyState>,
     /// Held while the source is asked.
-    turn: Arc<AsyncMutex<()>>,
+    renewal: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Default)]
@@ -49,15 +49,15 @@ impl TemporaryKeys {
     pub(in crate::platform) fn new(
         source: KeySource,
         passed: Vec<String>,
-        ways: ServiceClients,
+        clients: ServiceClients,
     ) -> Self {
         Self {
             identity: source.identity(),
             source,
             passed,
-            ways,
+            clients,
             state: Mutex::default(),
-            turn: Arc::default(),
+            renewal: Arc::default(),
         }
     }
 
@@ -76,7 +76,7 @@ impl TemporaryKeys {
         if let Some(pair) = self.present(operation) {
             return Ok(pair);
         }
-        let _turn = self.turn.lock().await;
+        let _renewal = self.renewal.lock().await;
         // Another one may have made it while this one waited for it.
         if let Some(made) = lock(&self.state).known(Instant::now()) {
             return made;
@@ -90,18 +90,18 @@ impl TemporaryKeys {
         let (state, now) = (lock(&self.state), Instant::now());
         let held = state.held.as_ref().filter(|held| now < held.expire)?;
         let is_due = held.renew <= now && state.failure(now).is_none();
-        if is_due && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+        if is_due && let Ok(renewal) = Arc::clone(&self.renewal).try_lock_owned() {
             let keys = Arc::clone(self);
             tokio::spawn(async move {
                 // What became of it is kept for those who ask next.
                 let _ = keys.renew(operation).await;
-                drop(turn);
+                drop(renewal);
             });
         }
         Some(held.pair.clone())
     }
 
-    /// Asks the source, and keeps what comes of it. Whoever calls this has the turn.
+    /// Asks the source, and keeps what comes of it. Whoever calls this holds `renewal`.
     async fn renew(&self, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
         let made = Box::pin(self.made(operation)).await;
         let mut state = lock(&self.state);
@@ -131,8 +131,8 @@ impl TemporaryKeys {
     }
 
     async fn made(&self, operation: Operation) -> Result<CurrentKey, TemporaryKeyError> {
-        let given = self.source.exchange(&self.ways, operation).await;
-        let IssuedKey { pair, life } = given.map_err(|problem| match problem {
+        let issued = self.source.exchange(&self.clients, operation).await;
+        let IssuedKey { pair, life } = issued.map_err(|problem| match problem {
             TemporaryKeyError::Missing(problem) => {
                 TemporaryKeyError::Missing(self.lacking(&problem))
             }

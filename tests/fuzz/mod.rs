@@ -12,7 +12,7 @@ use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use serde_json::Value;
 
 /// So much of the start of a secret is told by nobody.
-pub(crate) const TELLING: usize = 8;
+pub(crate) const MIN_MATCH: usize = 8;
 
 /// Whether all is tried that `make test` tries, and not only what a person waits for.
 pub(crate) fn is_full() -> bool {
@@ -29,7 +29,7 @@ pub(crate) fn extent<T: FromStr>(name: &str, few: T, all: T) -> T {
 }
 
 /// Tells how much was tried, also when all goes well: a test's own output is shown only when it fails.
-pub(crate) fn tell_extent(text: &str) {
+pub(crate) fn print_extent(text: &str) {
     let mut stderr = std::io::stderr().lock();
     writeln!(stderr, "tried: {text}").unwrap();
 }
@@ -112,7 +112,7 @@ pub(crate) fn assert_presentable(text: &str, longest: usize, secrets: &[String])
     assert!(text.chars().count() <= longest, "too long: {text:?}");
     assert!(!text.chars().any(char::is_control), "raw: {text:?}");
     for secret in secrets {
-        let start: String = secret.chars().take(TELLING).collect();
+        let start: String = secret.chars().take(MIN_MATCH).collect();
         assert!(!text.contains(&start), "tells {secret:?}: {text:?}");
     }
 }

@@ -77,12 +77,12 @@ async fn a_namespace_that_may_not_use_them_is_told_both_ways_out_and_nothing_is_
         let status = world
             .reason(&format!("push-{}", granted.len()), "CredentialsMissing")
             .await;
-        let told = &condition(&status, "Ready").unwrap().message;
+        let message = &condition(&status, "Ready").unwrap().message;
         assert!(
-            told.contains("credentialsSecretRef")
-                && told.contains("--ambient-credentials-namespaces")
-                && told.contains(world.namespace.name()),
-            "{told}"
+            message.contains("credentialsSecretRef")
+                && message.contains("--ambient-credentials-namespaces")
+                && message.contains(world.namespace.name()),
+            "{message}"
         );
     }
     assert_eq!(world.cloud.calls().len(), 0);
@@ -226,7 +226,7 @@ async fn what_is_missing_is_told_with_the_way_out() {
     let _operator = pod(&world, "/does/not/exist", &[]).await;
     create(&world, "push").await;
     let status = world.reason("push", "CredentialsMissing").await;
-    let told = &condition(&status, "Ready").unwrap().message;
+    let message = &condition(&status, "Ready").unwrap().message;
     for part in [
         "OIDC by STS",
         "OIDC by IAM",
@@ -234,7 +234,7 @@ async fn what_is_missing_is_told_with_the_way_out() {
         "CCE pod identity: the file /does/not/exist",
         "credentialsSecretRef",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(message.contains(part), "{part}\n{message}");
     }
     assert!(status.next_attempt_time.is_some());
     assert_eq!(world.cloud.calls().len(), 0);

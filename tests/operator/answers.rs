@@ -59,8 +59,8 @@ async fn an_update_that_is_answered_gone_for_ever_is_a_failure_that_comes_ever_l
         assert_eq!(status.observed_generation, edited.metadata.generation);
         let ready = condition(&status, "Ready").unwrap();
         assert_eq!(ready.status, "False", "{ready:?}");
-        let told = serde_json::to_string(&status.operations).unwrap();
-        assert!(told.contains("LIVE.103011019"), "{told}");
+        let operations = serde_json::to_string(&status.operations).unwrap();
+        assert!(operations.contains("LIVE.103011019"), "{operations}");
         assert!(status.next_attempt_time.is_some());
         let calls = world.cloud.calls().split_off(before);
         let own = calls.iter().filter(|call| {

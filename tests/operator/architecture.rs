@@ -242,7 +242,7 @@ fn a_forbidden_name_is_found_wherever_it_stands() {
         assert!(
             found
                 .iter()
-                .any(|told| told.contains(&format!(":{line} names"))),
+                .any(|found| found.contains(&format!(":{line} names"))),
             "{text}: {found:?}"
         );
     }
@@ -329,13 +329,13 @@ fn no_files_go_round_in_circles() {
 fn whether_an_object_is_there_is_judged_in_one_place() {
     let own_ways = ["get_opt(", "get_metadata_opt(", "Status::is_not_found"];
     let all = files(&source()).into_iter();
-    let told: Vec<_> = all
+    let found: Vec<_> = all
         .filter(|file| {
             let text = fs::read_to_string(file).unwrap();
             own_ways.iter().any(|way| text.contains(way))
         })
         .collect();
-    assert!(told.is_empty(), "use cluster::client::call_opt: {told:?}");
+    assert!(found.is_empty(), "use cluster::client::call_opt: {found:?}");
 }
 
 #[test]

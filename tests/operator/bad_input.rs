@@ -185,19 +185,23 @@ async fn a_create_is_answered_with_garbage_and_made_once_all_the_same() {
     for case in cases() {
         let name = case.name;
         let status = world.ready(name).await;
-        let told = status
+        let operation = status
             .operations
             .iter()
-            .rfind(|told| told.outcome != "Succeeded");
-        let told = told.unwrap_or_else(|| panic!("{name}: {status:?}"));
+            .rfind(|operation| operation.outcome != "Succeeded");
+        let operation = operation.unwrap_or_else(|| panic!("{name}: {status:?}"));
         assert_eq!(
-            (told.type_.as_str(), told.outcome.as_str(), told.http_status),
+            (
+                operation.type_.as_str(),
+                operation.outcome.as_str(),
+                operation.http_status
+            ),
             ("Create", case.outcome, case.http_status),
-            "{name}: {told:?}"
+            "{name}: {operation:?}"
         );
-        assert_eq!(told.error_code.as_deref(), case.code, "{name}");
+        assert_eq!(operation.error_code.as_deref(), case.code, "{name}");
         assert_eq!(
-            told.request_id.is_some(),
+            operation.request_id.is_some(),
             case.http_status.is_some(),
             "{name}"
         );
@@ -238,8 +242,9 @@ async fn a_look_an_update_and_a_delete_are_answered_with_garbage() {
     }
     world.create("push", json!({})).await;
     let failed = |status: &Status| {
-        let told = status.last_operation.as_ref();
-        told.is_some_and(|told| told.type_ == "List" && told.outcome == "Failed")
+        let operation = status.last_operation.as_ref();
+        operation
+            .is_some_and(|operation| operation.type_ == "List" && operation.outcome == "Failed")
     };
     let status = world.status("push", "a failed look", failed).await;
     check_texts("push", &json!(status));

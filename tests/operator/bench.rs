@@ -16,7 +16,7 @@ use std::{env, fs};
 use live_simulator::{KnownCredential, Simulator, SimulatorSettings};
 use serde_json::json;
 
-use crate::support::tell;
+use crate::support::print_line;
 use crate::support::world::{AK, OperatorWorld, PROJECT, SK};
 
 /// Calls a minute where the cloud has lifted its limit.
@@ -27,10 +27,10 @@ const SWEPT: &str = "--resync-interval=10s";
 /// Tells one thing that was measured, and writes it down: what, with the same words for each number of objects; how much; and what is to
 /// be reached at most, if anything.
 fn figure(name: &str, objects: usize, value: f64, unit: &str, most: Option<f64>) {
-    let most_told = most.map(|most| format!(" (at most {most})"));
-    let most_told = most_told.unwrap_or_default();
-    tell(&format!(
-        "{name}, {objects} objects: {value:.3} {unit}{most_told}"
+    let bound = most.map(|most| format!(" (at most {most})"));
+    let bound = bound.unwrap_or_default();
+    print_line(&format!(
+        "{name}, {objects} objects: {value:.3} {unit}{bound}"
     ));
     let line =
         json!({"name": name, "objects": objects, "value": value, "unit": unit, "most": most});

@@ -23,7 +23,7 @@ use LoggedOperation::{Create, List, Update};
 
 /// The POST is committed, and its answer never arrives: the process dies, or the connection.
 async fn one_row_in_the_end(settings: SimulatorSettings, dies: bool) {
-    let told = format!("{settings:?}, dies: {dies}");
+    let case = format!("{settings:?}, dies: {dies}");
     let world = OperatorWorld::with(settings).await;
     let trap = Trap::before(&world.cloud);
     let proxy = ApiProxy::start(Arc::clone(&trap)).await;
@@ -46,7 +46,7 @@ async fn one_row_in_the_end(settings: SimulatorSettings, dies: bool) {
         operator = OperatorProcess::start_at(proxy.url(), &world.flags()).await;
     }
     let status = world.ready("push").await;
-    assert_eq!(status.adopted, Some(false), "{told}");
+    assert_eq!(status.adopted, Some(false), "{case}");
     let edit = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/edited" } });
     world.patch("push", edit).await;
     world.ready("push").await;
@@ -55,10 +55,10 @@ async fn one_row_in_the_end(settings: SimulatorSettings, dies: bool) {
         world.changes(&id),
         [LoggedChange::Created, LoggedChange::Updated]
     );
-    assert_eq!(world.count(Create), 1, "{told}");
+    assert_eq!(world.count(Create), 1, "{case}");
     world.delete("push").await;
     world.gone("push").await;
-    assert!(world.cloud.rows().is_empty(), "{told}");
+    assert!(world.cloud.rows().is_empty(), "{case}");
     drop(operator);
 }
 

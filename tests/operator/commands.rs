@@ -42,11 +42,11 @@ async fn a_refusal_is_told_and_a_look_is_asked_for() {
     world.status("push", "the look is answered", answered).await;
 
     let said = call(&world, "status", &["--all", "-o", "json"]).await;
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    let told = &told["items"][0];
-    assert_eq!(told["status"]["lastHandledReconcileAt"], json!(asked));
-    assert_eq!(told["spec"]["app"], "live");
-    assert_eq!(told["pending"], json!([]));
+    let output: Value = serde_json::from_str(&said.stdout).unwrap();
+    let output = &output["items"][0];
+    assert_eq!(output["status"]["lastHandledReconcileAt"], json!(asked));
+    assert_eq!(output["spec"]["app"], "live");
+    assert_eq!(output["pending"], json!([]));
     let missing = call(&world, "status", &["none"]).await;
     assert!(
         !missing.succeeded && missing.stderr.contains("none"),
@@ -66,10 +66,10 @@ async fn objects_are_suspended_and_resumed() {
     assert!(said.stdout.ends_with("Suspended\n"), "{said:#?}");
     world.reason("push", "Suspended").await;
     let said = call(&world, "suspend", &["--all", "-o", "json"]).await;
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(told["items"].as_array().unwrap().len(), 2);
-    assert_eq!(told["items"][0]["result"], "Suspended");
-    assert_eq!(told["items"][1]["result"], "Unchanged");
+    let output: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(output["items"].as_array().unwrap().len(), 2);
+    assert_eq!(output["items"][0]["result"], "Suspended");
+    assert_eq!(output["items"][1]["result"], "Unchanged");
     let said = call(&world, "retry", &["push"]).await;
     assert!(said.stdout.contains("suspended"), "{said:#?}");
 

@@ -2,7 +2,7 @@
 //! itself. Where it can die is found by counting the calls of a run without a kill.
 
 mod faults;
-mod ground;
+mod fixture;
 mod hard;
 mod late;
 mod leader;
@@ -17,10 +17,10 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use crate::support::{
-    tell,
+    print_line,
     trap::{Blow, Point},
 };
-use ground::CrashGround;
+use fixture::CrashFixture;
 use hard::HardCase;
 use scene::CrashScene;
 
@@ -62,7 +62,7 @@ async fn run(what: &str, suites: Vec<(CrashScene, bool, HardCase)>) {
         .iter()
         .filter_map(|(_, outcome)| (*outcome)?)
         .collect();
-    tell(&format!(
+    print_line(&format!(
         "{what}: killed at {} of {} points, slowest recovery {:.1?}",
         killed.len(),
         outcomes.len(),
@@ -97,13 +97,13 @@ async fn suite(
         return vec![(format!("{name}: without a kill"), None)];
     };
     // A busy machine may add to one of them a call that no other run comes by.
-    let (points, told) = if second.0.len() < first.0.len() {
+    let (points, story) = if second.0.len() < first.0.len() {
         second
     } else {
         first
     };
-    eprintln!("{name}: {} points ({told})", points.len());
-    assert!(!points.is_empty(), "{name}: {told}");
+    eprintln!("{name}: {} points ({story})", points.len());
+    assert!(!points.is_empty(), "{name}: {story}");
     let runs = points.into_iter().map(|point| {
         let run = move || crash(scene, unique, case, point);
         let name = format!("{name}: {point:?}");
@@ -130,55 +130,55 @@ async fn in_place<T: Send + 'static, F: Future<Output = T>>(
 
 /// A run without a kill: the points, and what was counted.
 async fn golden(scene: CrashScene, unique: bool, case: HardCase) -> (Vec<Point>, String) {
-    let ground = CrashGround::new(case.settings(scene.settings(unique))).await;
-    prepare(&ground, scene, case).await;
-    let mut operator = ground.operator().await;
-    ground.trap.count();
-    scene.act(&ground, case.spec()).await;
-    ground.converges(&scene.end(&ground)).await;
+    let fixture = CrashFixture::new(case.settings(scene.settings(unique))).await;
+    prepare(&fixture, scene, case).await;
+    let mut operator = fixture.operator().await;
+    fixture.trap.count();
+    scene.act(&fixture, case.spec()).await;
+    fixture.converges(&scene.end(&fixture)).await;
     // What is under way is brought to its end, so that nothing escapes the count.
     assert!(operator.terminate().await.success());
-    (ground.trap.points(), ground.trap.told())
+    (fixture.trap.points(), fixture.trap.describe())
 }
 
 /// A run with a kill at a point: how long the recovery took. `None` when this run did not come by that point: after a delete, for
 /// one, a look at an object that is gone may come or not.
 async fn crash(scene: CrashScene, unique: bool, case: HardCase, point: Point) -> Option<Duration> {
-    let ground = CrashGround::new(case.settings(scene.settings(unique))).await;
-    prepare(&ground, scene, case).await;
-    let mut first = ground.operator().await;
+    let fixture = CrashFixture::new(case.settings(scene.settings(unique))).await;
+    prepare(&fixture, scene, case).await;
+    let mut first = fixture.operator().await;
     let process = first.process();
-    ground
+    fixture
         .trap
-        .set(point, Blow::Kill, process, &ground.world.cloud);
-    scene.act(&ground, case.spec()).await;
-    let end = scene.end(&ground);
+        .set(point, Blow::Kill, process, &fixture.world.cloud);
+    scene.act(&fixture, case.spec()).await;
+    let end = scene.end(&fixture);
     tokio::select! {
         () = first.ended() => {}
-        () = ground.converges(&end) => drop(first.terminate().await),
+        () = fixture.converges(&end) => drop(first.terminate().await),
     }
-    if !ground.trap.has_sprung() {
-        ground.still(&end).await;
+    if !fixture.trap.has_sprung() {
+        fixture.still(&end).await;
         return None;
     }
-    ground.trap.count();
+    fixture.trap.count();
 
-    let end = case.meanwhile(&ground, scene.end(&ground)).await;
-    let mut second = ground.operator().await;
+    let end = case.meanwhile(&fixture, scene.end(&fixture)).await;
+    let mut second = fixture.operator().await;
     let restarted = tokio::time::Instant::now();
-    case.afterwards(&ground, &end).await;
-    ground.converges(&end).await;
+    case.afterwards(&fixture, &end).await;
+    fixture.converges(&end).await;
     let recovery = restarted.elapsed();
     assert!(second.terminate().await.success());
-    ground.still(&end).await;
+    fixture.still(&end).await;
     Some(recovery)
 }
 
 /// Brings the world to where the scene begins. The process that did so ends, so that none of its calls is counted.
-async fn prepare(ground: &CrashGround, scene: CrashScene, case: HardCase) {
-    if scene.prepare(ground, case.spec()).await {
-        let mut operator = ground.operator().await;
-        ground.world.ready(ground::NAME).await;
+async fn prepare(fixture: &CrashFixture, scene: CrashScene, case: HardCase) {
+    if scene.prepare(fixture, case.spec()).await {
+        let mut operator = fixture.operator().await;
+        fixture.world.ready(fixture::NAME).await;
         assert!(operator.terminate().await.success());
     }
 }

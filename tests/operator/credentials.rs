@@ -184,10 +184,12 @@ async fn several_projects_of_the_name_are_told_until_one_is_named() {
     world.create("push", json!({})).await;
 
     let status = world.reason("push", "CredentialsMissing").await;
-    let told = message(&status);
+    let message = message(&status);
     assert!(
-        told.contains(PROJECT) && told.contains(OTHER_PROJECT) && told.contains("project_id"),
-        "{told}"
+        message.contains(PROJECT)
+            && message.contains(OTHER_PROJECT)
+            && message.contains("project_id"),
+        "{message}"
     );
     assert!(condition(&status, "Reconciling").is_some() && status.next_attempt_time.is_some());
     assert_eq!(world.calls(), []);

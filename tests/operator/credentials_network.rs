@@ -93,10 +93,10 @@ async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
     let untrusting = operator(&world.flags(), &[]).await;
     world.create("push", json!({})).await;
     let status = world.reason("push", "CloudUnavailable").await;
-    let told = &condition(&status, "Ready").unwrap().message;
+    let message = &condition(&status, "Ready").unwrap().message;
     assert!(
-        told.contains("certificate") && told.contains("SSL_CERT_FILE"),
-        "{told}"
+        message.contains("certificate") && message.contains("SSL_CERT_FILE"),
+        "{message}"
     );
     assert_eq!(world.calls(), []);
     drop(untrusting);
@@ -181,8 +181,11 @@ async fn a_proxy_variable_that_cannot_be_used_is_named_and_nothing_goes_direct()
         let mut operator = operator(&world.flags(), &[authority, (name, value)]).await;
         world.create(object, json!({})).await;
         let status = world.reason(object, "CloudUnavailable").await;
-        let told = &condition(&status, "Ready").unwrap().message;
-        assert!(told.contains(name) && !told.contains("hunter22"), "{told}");
+        let message = &condition(&status, "Ready").unwrap().message;
+        assert!(
+            message.contains(name) && !message.contains("hunter22"),
+            "{message}"
+        );
         assert!(operator.output().contains(&format!("{name} can't be used")));
         operator.kill().await;
     }
@@ -215,11 +218,11 @@ async fn a_proxy_that_refuses_is_told_with_its_status() {
     let _operator = operator(&world.flags(), &environment).await;
     world.create("push", json!({})).await;
     let status = world.reason("push", "CloudUnavailable").await;
-    let told = &condition(&status, "Ready").unwrap().message;
+    let message = &condition(&status, "Ready").unwrap().message;
     for words in [&*at, "403 Forbidden", "the cloud was not asked"] {
-        assert!(told.contains(words), "{told}");
+        assert!(message.contains(words), "{message}");
     }
-    assert!(!told.contains("hunter22"), "{told}");
+    assert!(!message.contains("hunter22"), "{message}");
 }
 
 #[tokio::test]
@@ -237,10 +240,10 @@ async fn an_authority_that_comes_late_is_trusted_without_a_restart() {
     );
     world.create("push", json!({})).await;
     let status = world.reason("push", "CloudUnavailable").await;
-    let told = &condition(&status, "Ready").unwrap().message;
+    let message = &condition(&status, "Ready").unwrap().message;
     assert!(
-        told.contains("SSL_CERT_FILE") && told.contains(named),
-        "{told}"
+        message.contains("SSL_CERT_FILE") && message.contains(named),
+        "{message}"
     );
     fs::copy(authority.path(), &file).unwrap();
     world.ready("push").await;

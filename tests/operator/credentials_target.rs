@@ -205,8 +205,11 @@ async fn another_project_or_region_is_not_followed() {
         values[key].1 = other.to_owned();
         world.put_secret("huaweicloud", &values).await;
         let status = world.reason("push", "TargetChanged").await;
-        let told = &condition(&status, "Ready").unwrap().message;
-        assert!(told.contains(other) && told.contains(PROJECT), "{told}");
+        let message = &condition(&status, "Ready").unwrap().message;
+        assert!(
+            message.contains(other) && message.contains(PROJECT),
+            "{message}"
+        );
         assert!(condition(&status, "Stalled").is_some());
         let url = format!("https://hooks.example.com/{other}");
         world

@@ -34,8 +34,8 @@ async fn ready(settings: SimulatorSettings) -> (OperatorWorld, OperatorProcess, 
 }
 
 /// Runs the command that a condition gives, word for word.
-async fn run_told_command(told: &str) {
-    let command = &told[told.find("kubectl ").unwrap()..];
+async fn run_command_of_message(message: &str) {
+    let command = &message[message.find("kubectl ").unwrap()..];
     let arguments: Vec<&str> = command
         .split(' ')
         .skip(1)
@@ -208,8 +208,8 @@ async fn a_suspended_object_waits_and_can_be_let_go() {
             .await;
         assert_eq!(condition(&status, "Ready").unwrap().reason, "Suspended");
     }
-    let told = world.reason("other", "Suspended").await;
-    run_told_command(message(&told)).await;
+    let status = world.reason("other", "Suspended").await;
+    run_command_of_message(message(&status)).await;
     world.gone("other").await;
     assert_eq!(world.calls().len(), before);
 
@@ -268,7 +268,7 @@ async fn without_credentials_a_delete_waits_and_tells_the_way_out() {
     world.reason("other", "CredentialsMissing").await;
     let status = world.reason("push", "CredentialsMissing").await;
     assert!(condition(&status, "Reconciling").is_some());
-    run_told_command(message(&status)).await;
+    run_command_of_message(message(&status)).await;
     world.gone("push").await;
     assert_eq!(world.calls().len(), before);
 

@@ -33,9 +33,9 @@ async fn doctor(world: &OperatorWorld, more: &[&str]) -> KubectlOutput {
 async fn findings(world: &OperatorWorld, check: &str, is_well: bool) -> Vec<(String, String)> {
     let said = doctor(world, &["-o", "json"]).await;
     assert_eq!(said.succeeded, is_well, "{said:#?}");
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    let told = told["items"].as_array().unwrap().iter();
-    let of_check = told.filter(|finding| finding["check"] == check);
+    let output: Value = serde_json::from_str(&said.stdout).unwrap();
+    let output = output["items"].as_array().unwrap().iter();
+    let of_check = output.filter(|finding| finding["check"] == check);
     of_check
         .map(|finding| {
             (
@@ -184,23 +184,26 @@ async fn credentials_that_do_not_work_are_told_with_what_to_do() {
         let subject = format!("{}/{name}", world.namespace.name());
         let mut of = credentials
             .iter()
-            .filter(|(_, told)| told.contains(&subject));
+            .filter(|(_, detail)| detail.contains(&subject));
         of.next().unwrap().clone()
     };
     assert_eq!(of("wrong").0, "Ok");
     let own = credentials
         .iter()
-        .find(|(_, told)| told.contains("the operator's own"));
+        .find(|(_, detail)| detail.contains("the operator's own"));
     assert!(own.is_some_and(
-        |(result, told)| result == "Unknown" && told.contains("in the operator's pod")
+        |(result, detail)| result == "Unknown" && detail.contains("in the operator's pod")
     ));
-    let (result, told) = of("elsewhere");
+    let (result, detail) = of("elsewhere");
     assert!(
-        result == "Failed" && told.contains("EndpointNotAllowed"),
-        "{told}"
+        result == "Failed" && detail.contains("EndpointNotAllowed"),
+        "{detail}"
     );
-    let (result, told) = of("missing");
-    assert!(result == "Failed" && told.contains("create it"), "{told}");
+    let (result, detail) = of("missing");
+    assert!(
+        result == "Failed" && detail.contains("create it"),
+        "{detail}"
+    );
     assert_eq!(
         world.calls()[before..],
         [(LoggedOperation::List, Some(401))]

@@ -92,9 +92,9 @@ pub(crate) async fn findings(
     ];
     all.extend(more);
     let said = program(&all).await;
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    let told = told["items"].as_array().unwrap().iter();
-    let of_check = told.filter(|finding| finding["check"] == check);
+    let output: Value = serde_json::from_str(&said.stdout).unwrap();
+    let output = output["items"].as_array().unwrap().iter();
+    let of_check = output.filter(|finding| finding["check"] == check);
     let found = of_check.map(|finding| {
         let result = finding["result"].as_str().unwrap().to_owned();
         (result, finding.to_string())

@@ -98,7 +98,7 @@ async fn two_operators_that_serve_the_same_objects_are_a_failure_and_others_are_
     assert!(
         found
             .iter()
-            .any(|(result, told)| result == "Failed" && told.contains(&shared)),
+            .any(|(result, detail)| result == "Failed" && detail.contains(&shared)),
         "{found:#?}"
     );
 }
@@ -138,11 +138,11 @@ fn with(variables: Value) -> impl FnOnce(&mut Value) {
 #[tokio::test]
 async fn what_an_operator_is_told_by_variables_counts_as_what_its_flags_say() {
     let (world, chart) = deployed().await;
-    let told = |deployment: &mut Value| {
+    let set = |deployment: &mut Value| {
         args(deployment).retain(|arg| !arg.as_str().unwrap().starts_with("--lease-name"));
         with(json!([{ "name": "LEASE_NAME", "value": "of-a-variable" }]))(deployment);
     };
-    chart.deploy_changed(told).await;
+    chart.deploy_changed(set).await;
     let words = ["of-a-variable", "no such Lease"];
     finds(&world, "Lease", &["--offline"], "Failed", &words).await;
 }
@@ -162,7 +162,7 @@ async fn what_an_operator_is_told_by_config_maps_secrets_and_references_counts_t
         ("LABEL_SELECTOR", "hidden=hunter22".to_owned()),
     ];
     world.put_secret("proxy", &values).await;
-    let told = |deployment: &mut Value| {
+    let set = |deployment: &mut Value| {
         args(deployment).retain(|arg| !arg.as_str().unwrap().starts_with("--lease-name"));
         args(deployment).push(json!("--lease-name=of-$(WHAT)"));
         with(json!([
@@ -176,7 +176,7 @@ async fn what_an_operator_is_told_by_config_maps_secrets_and_references_counts_t
             { "secretRef": { "name": "proxy" } },
         ]);
     };
-    chart.deploy_changed(told).await;
+    chart.deploy_changed(set).await;
     let words = ["of-a-map", "no such Lease"];
     finds(&world, "Lease", &["--offline"], "Failed", &words).await;
     let words = ["HTTPS_PROXY can't be used", "of the Secret proxy"];
@@ -186,10 +186,10 @@ async fn what_an_operator_is_told_by_config_maps_secrets_and_references_counts_t
         "--settle-time (there is no ConfigMap gone)",
         "--label-selector (it is of the Secret proxy, and not shown)",
     ] {
-        let told = found.iter().any(|(result, told)| {
-            result == "Unknown" && told.contains(words) && !told.contains("resync")
+        let is_found = found.iter().any(|(result, detail)| {
+            result == "Unknown" && detail.contains(words) && !detail.contains("resync")
         });
-        assert!(told, "{words}: {found:#?}");
+        assert!(is_found, "{words}: {found:#?}");
     }
     let offline = ["doctor", "--offline", "-n", world.namespace.name()];
     let said = format!("{:?}", program(&offline).await);
@@ -252,25 +252,27 @@ async fn where_callbacks_go_is_tried_when_it_is_asked_for() {
         succeeded && found.len() == 4,
         "a hint is no failure, and a host is tried once: {found:#?}"
     );
-    let told = |subject: &str, result: &str, words: &str| {
-        let is = |(is, told): &&(String, String)| {
-            is == result && told.contains(subject) && told.contains(words)
+    let assert_finding = |subject: &str, result: &str, words: &str| {
+        let is = |(is, detail): &&(String, String)| {
+            is == result && detail.contains(subject) && detail.contains(words)
         };
         assert!(
             found.iter().any(|finding| is(&finding)),
             "{subject} {words}: {found:#?}"
         );
     };
-    told(
+    assert_finding(
         &plain.to_string(),
         "Ok",
         "2 objects notify there without TLS",
     );
-    told(&gone.to_string(), "Warning", "no connection to");
-    told("hooks.invalid", "Warning", "does not resolve");
-    told(&cloud.endpoint(), "Warning", "certificate is not accepted");
+    assert_finding(&gone.to_string(), "Warning", "no connection to");
+    assert_finding("hooks.invalid", "Warning", "does not resolve");
+    assert_finding(&cloud.endpoint(), "Warning", "certificate is not accepted");
     assert!(
-        found.iter().all(|(_, told)| told.contains("seen from ")),
+        found
+            .iter()
+            .all(|(_, detail)| detail.contains("seen from ")),
         "{found:#?}"
     );
     assert_eq!(world.calls(), []);
@@ -290,21 +292,21 @@ async fn variables_of_the_machine_are_told_by_their_names() {
         ("HTTPS_PROXY", "socks5://user:hunter22@p"),
         ("SSL_CERT_FILE", "/does/not/exist"),
     ];
-    let told = doctor(&bad).await;
+    let output = doctor(&bad).await;
     for words in [
         "HTTPS_PROXY can't be used",
         "SSL_CERT_FILE names /does/not/exist",
     ] {
-        assert!(told.contains(words), "{told}");
+        assert!(output.contains(words), "{output}");
     }
-    assert!(!told.contains("hunter22"), "{told}");
-    let told = doctor(&[("HTTPS_PROXY", "http://127.0.0.1:1")]).await;
+    assert!(!output.contains("hunter22"), "{output}");
+    let output = doctor(&[("HTTPS_PROXY", "http://127.0.0.1:1")]).await;
     assert!(
-        told.contains("would reach") && told.contains("HTTPS_PROXY"),
-        "{told}"
+        output.contains("would reach") && output.contains("HTTPS_PROXY"),
+        "{output}"
     );
     assert!(
-        told.contains("API server") && told.contains("v1.3"),
-        "it is reached all the same: {told}"
+        output.contains("API server") && output.contains("v1.3"),
+        "it is reached all the same: {output}"
     );
 }

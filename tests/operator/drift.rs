@@ -68,8 +68,8 @@ async fn an_edit_by_hand_is_repaired_once_by_the_next_sweep() {
         let row = world.cloud.row(&id).unwrap();
         let url = row.notify_callback_url.as_deref();
         assert_eq!(url, Some("https://hooks.example.com/record"));
-        let told = world.event("push", "Drifted").await;
-        assert!(told.contains(&id) && told.contains(ELSEWHERE), "{told}");
+        let event = world.event("push", "Drifted").await;
+        assert!(event.contains(&id) && event.contains(ELSEWHERE), "{event}");
     })
     .await;
 }
@@ -229,8 +229,8 @@ async fn what_the_cloud_makes_of_our_words_is_told_once_and_left_alone() {
         let status = world.reason("push", "Normalized").await;
         let ready = condition(&status, "Ready").unwrap();
         assert_eq!(ready.status, "True");
-        let told = &ready.message;
-        assert!(told.contains("notifyCallbackURL"), "{told}");
+        let message = &ready.message;
+        assert!(message.contains("notifyCallbackURL"), "{message}");
         let settled = world.get("push").await.unwrap();
         past_settle_time(&world).await;
 
@@ -259,10 +259,10 @@ async fn a_contest_is_told_and_repaired_at_once_only_when_somebody_asks() {
         .unwrap()
         .duration_since(world.cloud.now());
     assert!(wait > SignedDuration::from_mins(8), "{wait}");
-    let told = world.get("push").await.unwrap();
+    let object = world.get("push").await.unwrap();
     past_settle_time(&world).await;
     assert_eq!(world.count(Update), 1, "{:?}", world.calls());
-    assert_eq!(world.writes_since(&told).await, 0);
+    assert_eq!(world.writes_since(&object).await, 0);
 
     world.ask("push", "now").await;
     operator
@@ -332,8 +332,8 @@ async fn an_object_that_only_looks_follows_the_sweeps() {
         action == Some("Create") && status.remote.is_none()
     };
     world.status("push", "the absence", gone).await;
-    let told = world.get("push").await.unwrap();
+    let object = world.get("push").await.unwrap();
     sweeps(&world, 3).await;
-    assert_eq!(world.writes_since(&told).await, 0);
+    assert_eq!(world.writes_since(&object).await, 0);
     assert_eq!(world.cloud.mutations().len(), 3, "only by hand");
 }

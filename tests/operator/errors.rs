@@ -110,16 +110,16 @@ async fn every_class_has_its_reason_its_word_its_pause_and_its_record() {
         world.cloud.fault(case.fault.clone());
         world.create(case.name, json!({})).await;
         let status = world.reason(case.name, case.reason).await;
-        let (name, told) = (case.name, status.last_operation.clone().unwrap());
+        let (name, operation) = (case.name, status.last_operation.clone().unwrap());
         assert_eq!(
-            (told.type_.as_str(), told.outcome.as_str()),
+            (operation.type_.as_str(), operation.outcome.as_str()),
             ("Create", case.outcome),
             "{name}"
         );
         let pause = status
             .next_attempt_time
             .unwrap()
-            .duration_since(told.time.unwrap());
+            .duration_since(operation.time.unwrap());
         // An open record waits for the settle time from its attempt, whatever of that the call itself took.
         let waited = if case.closes {
             pause.as_secs()
@@ -132,13 +132,17 @@ async fn every_class_has_its_reason_its_word_its_pause_and_its_record() {
         assert_eq!(has(&status, "Reconciling"), !case.stalls, "{name}");
         let call = world.cloud.calls().into_iter().rfind(|call| {
             call.operation == Create
-                && call.status == told.http_status.and_then(|s| s.try_into().ok())
+                && call.status == operation.http_status.and_then(|s| s.try_into().ok())
         });
-        assert_eq!(told.request_id, call.map(|call| call.request_id), "{name}");
+        assert_eq!(
+            operation.request_id,
+            call.map(|call| call.request_id),
+            "{name}"
+        );
         let message = &condition(&status, "Ready").unwrap().message;
-        let code = told.error_code.unwrap_or_default();
+        let code = operation.error_code.unwrap_or_default();
         assert!(
-            message.contains(&code) && message.contains(&told.request_id.unwrap()),
+            message.contains(&code) && message.contains(&operation.request_id.unwrap()),
             "{message}"
         );
     }
@@ -162,7 +166,7 @@ async fn throttled(
         .cloud
         .fault(fault.header("Retry-After", &retry_after(world.cloud.now())));
     world.create("push", json!({})).await;
-    let told = world.reason("push", "RateLimited").await;
+    let status = world.reason("push", "RateLimited").await;
     eventually("the whole account slows down", LIMIT, async || {
         let (_, text) = operator.get("/metrics").await?;
         let mut lines = text.lines();
@@ -173,12 +177,15 @@ async fn throttled(
     .await;
     world.ready("push").await;
     assert_eq!(world.cloud.rows().len(), 1);
-    (world, told)
+    (world, status)
 }
 
 /// Seconds between the failure and the next attempt that a status tells.
 fn pause(status: &Status) -> i64 {
-    let failed = status.last_operation.as_ref().and_then(|told| told.time);
+    let failed = status
+        .last_operation
+        .as_ref()
+        .and_then(|operation| operation.time);
     let pause = status
         .next_attempt_time
         .unwrap()
@@ -288,7 +295,10 @@ async fn the_same_rejection_five_times_stalls_and_maintenance_never_does() {
         world.create("push", json!({})).await;
         let failed = |status: &Status| status.failures == Some(1);
         let mut status = world.status("push", "one failure", failed).await;
-        let first = status.last_operation.and_then(|told| told.time).unwrap();
+        let first = status
+            .last_operation
+            .and_then(|operation| operation.time)
+            .unwrap();
         eventually("it has failed for long enough", LIMIT, async || {
             (world.cloud.now().duration_since(first).as_secs() >= 2).then_some(())
         })
@@ -329,7 +339,7 @@ async fn the_ledger_keeps_the_newest_ten() {
         .operations
         .iter()
         .skip(1)
-        .map(|told| told.error_code.clone().unwrap())
+        .map(|operation| operation.error_code.clone().unwrap())
         .collect();
     assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
     assert!(

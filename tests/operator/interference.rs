@@ -171,13 +171,13 @@ async fn neither_does_one_that_another_finalizer_holds() {
     nothing_is_left(&world).await;
     let calls = [(List, Some(200)), (Create, Some(201)), (Delete, Some(204))];
     assert_eq!(world.calls(), calls);
-    let told = world
+    let status = world
         .status("push", "it is let go", |status| {
             status.callback_id.is_none()
         })
         .await;
-    let ready = condition(&told, "Ready").unwrap();
-    assert!(ready.message.contains("example.com/archive"), "{told:?}");
+    let ready = condition(&status, "Ready").unwrap();
+    assert!(ready.message.contains("example.com/archive"), "{status:?}");
     world.create("second", same_place()).await;
     world.ready("second").await;
 }

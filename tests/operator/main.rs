@@ -30,6 +30,8 @@ mod drift;
 mod duplicates;
 mod errors;
 mod examples;
+mod failed_looks;
+mod failure_story;
 mod figures;
 #[allow(dead_code, reason = "what the unit tests need more")]
 #[path = "../fuzz/mod.rs"]
@@ -61,8 +63,6 @@ mod startup;
 mod support;
 mod tenants;
 mod terminal;
-mod told;
 mod uninstall;
-mod unseen;
 mod waiting;
 mod watches;

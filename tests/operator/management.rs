@@ -38,7 +38,7 @@ const NEW: [ReportedPlan<'_>; 3] = [
 ];
 
 /// The action, and each change.
-fn told(plan: &PlanStatus) -> (&str, Vec<ReportedPlan<'_>>) {
+fn reported(plan: &PlanStatus) -> (&str, Vec<ReportedPlan<'_>>) {
     let changes = plan.changes.iter().map(|change| {
         (
             change.field.as_str(),
@@ -82,7 +82,7 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
     let status = world.reason("push", "ObserveOnly").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         ("Create", NEW.to_vec())
     );
     assert_eq!(status.callback_id, None);
@@ -94,7 +94,7 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
         .insert_row(PROJECT, "push.example.com", "live", &url(OURS));
     let status = world.asked("push", "same").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("Adopt", vec![]));
+    assert_eq!(reported(status.plan.as_ref().unwrap()), ("Adopt", vec![]));
     assert_eq!(status.remote.unwrap().id.as_ref(), Some(&row.id));
 
     world.cloud.edit_row(&row.id, &url(OTHER));
@@ -102,7 +102,7 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     let change = vec![("notifyCallbackURL", Some(OTHER), Some(OURS))];
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         ("None", change.clone()),
         "it is not identical"
     );
@@ -110,13 +110,13 @@ async fn an_object_that_observes_tells_what_managing_it_would_do() {
         .patch("push", json!({ "spec": { "adoptionPolicy": "Always" } }))
         .await;
     let status = current(&world, "push").await;
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("Adopt", change));
+    assert_eq!(reported(status.plan.as_ref().unwrap()), ("Adopt", change));
     assert_eq!(status.callback_id, None, "it is not ours");
 
     world.cloud.delete_row(&row.id);
     let status = world.asked("push", "gone").await;
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         ("Create", NEW.to_vec())
     );
     assert_eq!(status.remote, None);
@@ -147,7 +147,7 @@ async fn an_object_that_observes_owns_nothing_and_its_plan_knows_the_owner() {
     let status = world.asked("looker", "now").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         ("None", vec![]),
         "it would be a Duplicate"
     );
@@ -166,7 +166,7 @@ async fn an_object_can_go_from_managed_to_observed_and_back() {
         .await;
     let status = world.reason("push", "ObserveOnly").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("None", vec![]));
+    assert_eq!(reported(status.plan.as_ref().unwrap()), ("None", vec![]));
     assert_eq!(status.callback_id, id);
     assert_eq!(status.deletion_policy.as_deref(), Some("Retain"));
     assert!(!has_finalizer(&world, "push").await);
@@ -177,7 +177,7 @@ async fn an_object_can_go_from_managed_to_observed_and_back() {
     let status = current(&world, "push").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         (
             "Update",
             vec![("notifyCallbackURL", Some(OURS), Some(OTHER))]
@@ -323,13 +323,13 @@ async fn an_operator_that_may_not_change_anything_looks_and_tells() {
     let status = world.reason("new", "ObserveOnly").await;
     assert_eq!(ready(&status), ("False", "ObserveOnly"));
     assert_eq!(
-        told(status.plan.as_ref().unwrap()),
+        reported(status.plan.as_ref().unwrap()),
         ("Create", NEW.to_vec())
     );
     assert!(!has_finalizer(&world, "new").await);
     let status = world.reason("push", "ObserveOnly").await;
     assert_eq!(ready(&status), ("True", "ObserveOnly"));
-    assert_eq!(told(status.plan.as_ref().unwrap()), ("None", vec![]));
+    assert_eq!(reported(status.plan.as_ref().unwrap()), ("None", vec![]));
     assert_eq!(status.deletion_policy.as_deref(), Some("Delete"));
     world
         .patch("push", json!({ "spec": { "notifyCallbackURL": OTHER } }))

@@ -121,16 +121,16 @@ async fn a_value_over_64_kib_is_refused_by_name() {
     let _operator = world.operator().await;
     let key = json!({ "signKeySecretRef": { "name": "hooks", "key": "sign" } });
     world.create("push", key).await;
-    let told = |status, words: [&str; 3]| {
+    let assert_message = |status, words: [&str; 3]| {
         let message = condition(&status, "Ready").unwrap().message.clone();
         let all = words.iter().all(|word| message.contains(word));
         assert!(all, "{message}");
     };
     let status = world.reason("push", "CredentialsMissing").await;
-    told(status, ["huaweicloud", "sk", "64 KiB"]);
+    assert_message(status, ["huaweicloud", "sk", "64 KiB"]);
     world.put_secret("huaweicloud", &world.credentials()).await;
     let status = world.reason("push", "SignKeyInvalid").await;
-    told(status, ["hooks", "sign", "64 KiB"]);
+    assert_message(status, ["hooks", "sign", "64 KiB"]);
     assert_eq!(world.calls(), []);
 }
 

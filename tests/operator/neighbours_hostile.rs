@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::operator::OperatorProcess;
 use crate::support::world::{LIMIT, OperatorWorld, condition};
-use crate::support::{eventually, tell};
+use crate::support::{eventually, print_line};
 
 /// How many objects and Secrets they make, and how many accounts.
 const MANY: usize = 150;
@@ -35,7 +35,7 @@ fn peak(operator: &OperatorProcess) -> u64 {
 }
 
 /// The lines of its log that nobody has to ask for.
-fn told(operator: &OperatorProcess) -> usize {
+fn warnings(operator: &OperatorProcess) -> usize {
     let output = operator.output();
     output
         .lines()
@@ -76,7 +76,7 @@ pub(crate) async fn make_secret(
         .unwrap();
 }
 
-pub(crate) async fn make(world: &OperatorWorld, name: &str, metadata: &Value, spec: &Value) {
+pub(crate) async fn create(world: &OperatorWorld, name: &str, metadata: &Value, spec: &Value) {
     let mut object = json!({
         "apiVersion": "live.huaweicloud.com/v1alpha1",
         "kind": "RecordingCallback",
@@ -114,7 +114,7 @@ async fn forge(world: &OperatorWorld) {
                 "finalizers": finalizers,
                 "labels": {"app": "forged"},
             });
-            make(
+            create(
                 world,
                 &name,
                 &metadata,
@@ -150,7 +150,7 @@ async fn heavy_secrets(world: &OperatorWorld) {
                 }
             };
             make_secret(world, &name, values).await;
-            make(
+            create(
                 world,
                 &name,
                 &json!({}),
@@ -200,7 +200,7 @@ async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
     let mut operator = deployed(&world, &flags).await;
     for number in 0..MANY {
         let name = format!("plain-{number}");
-        make(
+        create(
             &world,
             &name,
             &json!({}),
@@ -228,7 +228,7 @@ async fn what_is_written_into_objects_and_secrets_takes_little_memory() {
     world.create("later", json!({})).await;
     world.ready("later").await;
     let again = peak(&operator);
-    tell(&format!(
+    print_line(&format!(
         "{MANY} forged objects and {MANY} Secrets of a megabyte: memory {} MiB, {} MiB beside the objects, {} MiB beside both, {} MiB after a restart",
         figure / 1024,
         forged / 1024,
@@ -327,7 +327,7 @@ async fn make_up_accounts(world: &OperatorWorld, hosts: &[String]) {
                 values.map(|(key, value)| (key.to_owned(), value.into_bytes())),
             )
             .await;
-            make(
+            create(
                 world,
                 &name,
                 &json!({}),
@@ -359,11 +359,11 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
     world.ready("push").await;
     let before = eventually("the project is swept", LIMIT, async || {
         let series = series(&operator).await;
-        let told = |name| series.iter().any(|series| series.contains(name));
-        (told("inventory_age_seconds") && told("quota_limit")).then_some(series)
+        let has = |name| series.iter().any(|series| series.contains(name));
+        (has("inventory_age_seconds") && has("quota_limit")).then_some(series)
     })
     .await;
-    let lines = told(&operator);
+    let lines = warnings(&operator);
 
     make_up_accounts(&world, &hosts).await;
     answered(&world, "wrong-", ACCOUNTS).await;
@@ -386,7 +386,7 @@ async fn accounts_that_were_made_up_are_neither_series_nor_a_wait_for_others() {
     let made_up: Vec<&String> = added.iter().filter(is_of_table).collect();
     assert!(made_up.is_empty(), "{made_up:#?}");
     assert!(added.len() < 40, "{added:#?}");
-    let lines = told(&operator) - lines;
+    let lines = warnings(&operator) - lines;
     assert!(lines < ACCOUNTS * 20, "{lines} lines");
     let (_, page) = operator.get("/metrics").await.unwrap();
     let refused = page

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::listener::{descriptors, limit_descriptors, probes_are_answered};
-use crate::neighbours_hostile::{answered, assert_others_are_served, make, make_secret};
+use crate::neighbours_hostile::{answered, assert_others_are_served, create, make_secret};
 use crate::support::world::OperatorWorld;
 
 /// One host that is silent, and more accounts there than the operator has descriptors.
@@ -43,7 +43,7 @@ async fn accounts_at_a_silent_host_leave_descriptors_for_the_others() {
             let values = values.map(|(key, value)| (key.to_owned(), value.into_bytes()));
             make_secret(&world, &name, values).await;
             let spec = json!({"credentialsSecretRef": {"name": name}});
-            make(&world, &name, &json!({}), &spec).await;
+            create(&world, &name, &json!({}), &spec).await;
         })
         .await;
     answered(&world, "silent-", SILENT).await;

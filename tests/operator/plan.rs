@@ -119,8 +119,8 @@ async fn what_it_says_is_what_the_operator_does_then() {
     assert_eq!(world.get("edited").await, before.1);
     assert_eq!(world.get("new").await, None);
 
-    let (told, _) = plans(&world, &manifests[..6]).await;
-    let actions: Vec<&str> = told
+    let (planned, _) = plans(&world, &manifests[..6]).await;
+    let actions: Vec<&str> = planned
         .iter()
         .map(|plan| plan["action"].as_str().unwrap())
         .collect();
@@ -129,12 +129,12 @@ async fn what_it_says_is_what_the_operator_does_then() {
         ["None", "Update", "Create", "Adopt", "None", "Adopt"]
     );
     assert!(
-        told[4]["message"].as_str().unwrap().contains(OTHER),
+        planned[4]["message"].as_str().unwrap().contains(OTHER),
         "{:#}",
-        told[4]
+        planned[4]
     );
-    assert_eq!(told[3]["changes"], json!([]));
-    assert_eq!(told[5]["changes"][0]["from"], OTHER);
+    assert_eq!(planned[3]["changes"], json!([]));
+    assert_eq!(planned[5]["changes"][0]["from"], OTHER);
 
     let changed = ["Created new", "Updated claimed", "Updated edited"];
     assert_eq!(
@@ -147,8 +147,8 @@ async fn what_it_says_is_what_the_operator_does_then() {
         manifest(&world, "new", &json!({})),
         manifest(&world, "equal", &json!({})),
     ];
-    let (told, code) = plans(&world, &same).await;
-    assert_eq!(code, 0, "{told:#?}");
+    let (planned, code) = plans(&world, &same).await;
+    assert_eq!(code, 0, "{planned:#?}");
 }
 
 /// Does what the manifests declare. Gives what the operator then changed at the cloud.
@@ -182,7 +182,7 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
     let settled = world.ready("settled").await;
     assert!(condition(&settled, "Ready").is_some());
     let calls = world.calls().len();
-    let (told, code) = plans(
+    let (planned, code) = plans(
         &world,
         &[
             manifest(
@@ -199,7 +199,10 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
     )
     .await;
     assert_eq!(code, 1);
-    for (plan, words) in [(&told[0], "notifyCallbackURL"), (&told[1], "immutable")] {
+    for (plan, words) in [
+        (&planned[0], "notifyCallbackURL"),
+        (&planned[1], "immutable"),
+    ] {
         assert_eq!(plan["action"], "Unknown", "{plan:#}");
         assert!(
             plan["message"].as_str().unwrap().contains(words),
@@ -251,11 +254,11 @@ async fn what_can_not_be_told_is_no_absence_of_changes() {
 
 /// Asserts what is planned for one object, and that the exit code says so, too.
 async fn unknown_or_none(world: &OperatorWorld, manifest: Value, action: &str, words: &str) {
-    let (told, code) = plans(world, &[manifest]).await;
-    assert_eq!(told[0]["action"], action, "{told:#?}");
-    assert_eq!(code, i32::from(action == "Unknown"), "{told:#?}");
+    let (planned, code) = plans(world, &[manifest]).await;
+    assert_eq!(planned[0]["action"], action, "{planned:#?}");
+    assert_eq!(code, i32::from(action == "Unknown"), "{planned:#?}");
     assert!(
-        told[0]["message"].as_str().unwrap().contains(words),
-        "{told:#?}"
+        planned[0]["message"].as_str().unwrap().contains(words),
+        "{planned:#?}"
     );
 }

@@ -59,8 +59,8 @@ impl AppliedWorld {
         let mut all = vec!["plan", "-n", namespace, &endpoint, "-o", "json", path];
         all.extend(more);
         let said = program(&all).await;
-        let told: Value = serde_json::from_str(&said.stdout).unwrap();
-        (told["items"][0].clone(), said.code)
+        let planned: Value = serde_json::from_str(&said.stdout).unwrap();
+        (planned["items"][0].clone(), said.code)
     }
 
     /// What the object says of the fields that tests change.
@@ -81,18 +81,18 @@ async fn a_manifest_is_merged_as_kubectl_merges_it() {
     let events = json!({ "spec": { "notifyEventSubscription": ["RECORD_OVER"] } });
     applied.world.patch("push", events).await;
     applied.world.ready("push").await;
-    let (told, code) = applied.plan(&first, &[]).await;
+    let (planned, code) = applied.plan(&first, &[]).await;
     assert_eq!(
-        (&told["action"], code),
+        (&planned["action"], code),
         (&json!("None"), 0),
-        "others' fields stay: {told:#}"
+        "others' fields stay: {planned:#}"
     );
 
     // The file says signType no longer, so that goes; of the events it never spoke.
     let second = applied.declare(&json!({}));
-    let (told, code) = applied.plan(&second, &[]).await;
+    let (planned, code) = applied.plan(&second, &[]).await;
     let change = json!([{ "field": "signType", "from": "MD5", "to": "HMACSHA256" }]);
-    assert_eq!((&told["changes"], code), (&change, 2), "{told:#}");
+    assert_eq!((&planned["changes"], code), (&change, 2), "{planned:#}");
     assert_eq!(
         applied.spec().await["signType"],
         "MD5",
@@ -115,10 +115,13 @@ async fn fields_that_nobody_knows_are_refused_as_by_kubectl_and_told_with_their_
         .unwrap();
     assert!(!applied.apply(&file, &[]).await.succeeded);
     for more in [&[][..], &["--server-side"]] {
-        let (told, code) = applied.plan(&file, more).await;
+        let (planned, code) = applied.plan(&file, more).await;
         let words = format!("spec.notifyURL in {} line {line}", file.display());
-        let message = told["message"].as_str().unwrap();
-        assert!(code == 1 && message.contains(&words), "{words}: {told:#}");
+        let message = planned["message"].as_str().unwrap();
+        assert!(
+            code == 1 && message.contains(&words),
+            "{words}: {planned:#}"
+        );
     }
     applied
         .world
@@ -127,15 +130,19 @@ async fn fields_that_nobody_knows_are_refused_as_by_kubectl_and_told_with_their_
     // Of an object that is there the API server says it after having quoted it whole.
     let long = json!({ "metadata": { "annotations": { "long": "x".repeat(2000) } } });
     applied.world.patch("push", long).await;
-    let (told, code) = applied.plan(&file, &[]).await;
-    assert_eq!((&told["action"], code), (&json!("Unknown"), 1), "{told:#}");
+    let (planned, code) = applied.plan(&file, &[]).await;
+    assert_eq!(
+        (&planned["action"], code),
+        (&json!("Unknown"), 1),
+        "{planned:#}"
+    );
     let words = format!(
         "refuses it, since there is no field spec.notifyURL in {} line {line}",
         file.display()
     );
     assert!(
-        told["message"].as_str().unwrap().contains(&words),
-        "{told:#}"
+        planned["message"].as_str().unwrap().contains(&words),
+        "{planned:#}"
     );
 }
 
@@ -148,20 +155,28 @@ async fn with_server_side_fields_belong_to_managers() {
     applied.world.ready("push").await;
     let second =
         applied.declare(&json!({ "notifyCallbackURL": "https://hooks.example.com/other" }));
-    let (told, code) = applied.plan(&second, &["--server-side"]).await;
-    assert_eq!((&told["action"], code), (&json!("Update"), 2), "{told:#}");
+    let (planned, code) = applied.plan(&second, &["--server-side"]).await;
+    assert_eq!(
+        (&planned["action"], code),
+        (&json!("Update"), 2),
+        "{planned:#}"
+    );
     let other = ["--server-side", "--field-manager=other"];
     assert!(!applied.apply(&second, &other).await.succeeded);
-    let (told, code) = applied.plan(&second, &other).await;
-    let message = told["message"].as_str().unwrap();
-    assert!(code == 1 && message.contains("conflict"), "{told:#}");
+    let (planned, code) = applied.plan(&second, &other).await;
+    let message = planned["message"].as_str().unwrap();
+    assert!(code == 1 && message.contains("conflict"), "{planned:#}");
     let forced = [
         "--server-side",
         "--field-manager=other",
         "--force-conflicts",
     ];
-    let (told, code) = applied.plan(&second, &forced).await;
-    assert_eq!((&told["action"], code), (&json!("Update"), 2), "{told:#}");
+    let (planned, code) = applied.plan(&second, &forced).await;
+    assert_eq!(
+        (&planned["action"], code),
+        (&json!("Update"), 2),
+        "{planned:#}"
+    );
     assert_eq!(applied.spec().await["notifyCallbackURL"], HOOK);
 }
 
@@ -206,13 +221,13 @@ async fn who_may_nothing_or_comes_too_late_is_told_so_by_each_command() {
             for words in [cause, remedy, "https://"] {
                 assert!(errors[0].contains(words), "{words}: {said:#?}");
             }
-            let told: Value = serde_json::from_str(&said.stdout).unwrap();
-            assert_eq!(told["items"], json!([]), "{said:#?}");
+            let planned: Value = serde_json::from_str(&said.stdout).unwrap();
+            assert_eq!(planned["items"], json!([]), "{said:#?}");
         }
     }
     let said = program_as(&nobody, &["doctor", "-n", namespace.name(), "-o", "json"]).await;
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    let results = told["items"].as_array().unwrap().iter();
+    let planned: Value = serde_json::from_str(&said.stdout).unwrap();
+    let results = planned["items"].as_array().unwrap().iter();
     let unknown = results
         .filter(|finding| finding["result"] == "Unknown")
         .count();

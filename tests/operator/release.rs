@@ -175,11 +175,11 @@ async fn an_operator_is_found_by_the_label_of_its_lease() {
     assert!(!said.succeeded && said.stderr.contains(&lease), "{said:#?}");
     // Whoever names another Lease, is judged by that.
     let said = release(&world, &["push", "--lease-name", "none"]).await;
-    let told = format!(
+    let line = format!(
         "there is no Lease none in the namespace {}",
         world.namespace.name()
     );
-    assert!(said.succeeded && said.stderr.contains(&told), "{said:#?}");
+    assert!(said.succeeded && said.stderr.contains(&line), "{said:#?}");
     assert!(operator.terminate().await.success());
 }
 
@@ -379,8 +379,8 @@ async fn a_definition_that_hangs_goes() {
         assert_eq!(row.unwrap()["namespace"], world.namespace.name());
     }
     eventually("the CRD is gone", Duration::from_mins(1), async || {
-        let definition = crds.get_opt(&name).await.unwrap();
-        definition.is_none().then_some(())
+        let crd = crds.get_opt(&name).await.unwrap();
+        crd.is_none().then_some(())
     })
     .await;
 }

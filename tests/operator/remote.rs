@@ -110,13 +110,13 @@ async fn a_project_of_several_pages_is_listed_whole() {
     );
     assert!(!said.stderr.contains("250"), "{}", said.stderr);
 
-    let told = at_a_terminal(&world, "orphans").await;
+    let screen = at_a_terminal(&world, "orphans").await;
     for words in [
         "100/250 callbacks",
         "250/250 callbacks",
         &domain(&world, "d249"),
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(screen.contains(words), "{words}: {screen}");
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    ControlPlane, alone_at, eventually, kubeconfig,
+    ControlPlane, alone_with, eventually, kubeconfig,
     lease::{allow_lease, leads},
     operator::OperatorProcess,
     proxy::ApiProxy,
@@ -31,7 +31,7 @@ const NEWER: &str = "https://hooks.example.com/newer";
 async fn an_api_server_that_goes_back_in_time_is_followed() {
     let directory = TempDir::new().unwrap();
     let test = "restored::the_store_goes_back_under_a_running_operator";
-    alone_at(&directory.path().join("kubeconfig"), test).await;
+    alone_with(&directory.path().join("kubeconfig"), test).await;
 }
 
 /// A control plane, and a copy of what it stored.

@@ -10,8 +10,8 @@ use crate::support::{
     chart::{Chart, Mode},
     eventually,
     lease::{grant, leads},
+    print_line,
     right::GrantedRight,
-    tell,
     world::{OperatorWorld, condition},
 };
 
@@ -26,7 +26,7 @@ fn superfluous() -> GrantedRight {
 async fn each_right_of_the_chart_is_needed_and_none_is_missing() {
     let chart = |namespace: &str| Chart::rendered(Mode::Namespaced, namespace).with(&superfluous());
     let rights = chart("any").rights();
-    tell(&format!(
+    print_line(&format!(
         "rights that are needed, one by one: {}",
         rights.len() - 1
     ));
@@ -53,9 +53,9 @@ async fn where_secrets_are_granted_one_by_one_the_others_stay_out_of_reach() {
     let _operator = world.operator().await;
     world.create("push", json!({})).await;
     let status = world.reason("push", "CredentialsMissing").await;
-    let told = &condition(&status, "Ready").unwrap().message;
+    let message = &condition(&status, "Ready").unwrap().message;
     for word in ["huaweicloud", &namespace, "get"] {
-        assert!(told.contains(word), "{told}");
+        assert!(message.contains(word), "{message}");
     }
     assert_eq!(world.calls(), []);
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::{
     eventually,
     operator::OperatorProcess,
-    tell,
+    print_line,
     world::{OperatorWorld, PROJECT, condition},
 };
 
@@ -129,7 +129,7 @@ async fn a_thousand_objects_cost_a_call_each_and_then_eleven_lists_a_sweep() {
     assert_eq!(world.count(Update), SIGNED);
 
     let settled_memory = memory(&operator);
-    tell(&format!(
+    print_line(&format!(
         "{OBJECTS} creates beside {} rows: {} calls, at most {} in a minute; a sweep of all: {longest} calls; {SIGNED} keys rotated: {SIGNED} updates; memory: {} MiB while creating, {} MiB after a restart",
         OTHERS.0,
         counters.calls,

@@ -46,7 +46,7 @@ async fn refused(world: &OperatorWorld, namespace: &Namespace, name: &str, code:
 }
 
 /// Waits until the page has this sample.
-async fn told(operator: &OperatorProcess, sample: &str) {
+async fn await_series(operator: &OperatorProcess, sample: &str) {
     eventually(sample, LIMIT, async || {
         let (_, page) = operator.get("/metrics").await?;
         page.lines().any(|line| line == sample).then_some(())
@@ -62,7 +62,7 @@ async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
     let operator = world.operator_with(&["--resync-interval=3s"]).await;
     refused(&world, &world.namespace, "first", "LIVE.900000000").await;
     let available = r#"recording_callback_resources{reason="Available"} 1"#;
-    told(&operator, available).await;
+    await_series(&operator, available).await;
     let before = eventually("the project is swept", LIMIT, async || {
         let series = series(&operator).await;
         let swept = |series: &String| series.contains("inventory_age_seconds");
@@ -93,11 +93,11 @@ async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
         refused(&world, namespace, &format!("push-{number}"), &code).await;
     }
     let refusals = r#"recording_callback_api_requests_total{operation="Create",http_status="400",error_code="other"}"#;
-    told(&operator, &format!("{refusals} {}", OBJECTS + 1)).await;
+    await_series(&operator, &format!("{refusals} {}", OBJECTS + 1)).await;
     assert_eq!(series(&operator).await, before);
 
     refused(&world, &other, "known", "LIVE.100011001").await;
-    told(
+    await_series(
         &operator,
         &format!("{} 1", refusals.replace("other", "LIVE.100011001")),
     )

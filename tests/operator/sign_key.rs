@@ -57,14 +57,14 @@ async fn keeps_secrets(world: &OperatorWorld, operator: &OperatorProcess, secret
     let events: Api<Event> = Api::namespaced(world.namespace.client(), world.namespace.name());
     let events = events.list(&ListParams::default()).await.unwrap();
     let (_, metrics) = operator.get("/metrics").await.unwrap();
-    let told = [
+    let texts = [
         operator.output(),
         serde_json::to_string(&objects).unwrap(),
         serde_json::to_string(&events).unwrap(),
         metrics,
     ];
-    assert!(!events.items.is_empty() && told[0].contains("\"call\""));
-    for (place, text) in ["log", "objects", "events", "metrics"].iter().zip(&told) {
+    assert!(!events.items.is_empty() && texts[0].contains("\"call\""));
+    for (place, text) in ["log", "objects", "events", "metrics"].iter().zip(&texts) {
         for secret in secrets {
             assert!(!text.contains(secret), "the {place} has {secret}");
         }
@@ -267,8 +267,8 @@ async fn a_missing_or_invalid_key_is_told_without_a_call() {
     let operator = world.operator().await;
     world.create("push", wants()).await;
     let status = world.reason("push", "SignKeyMissing").await;
-    let told = &condition(&status, "Ready").unwrap().message;
-    assert!(told.contains("hooks"), "{told}");
+    let message = &condition(&status, "Ready").unwrap().message;
+    assert!(message.contains("hooks"), "{message}");
     assert!(condition(&status, "Reconciling").is_some());
 
     world

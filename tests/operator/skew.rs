@@ -31,10 +31,10 @@ async fn operator_and_definition_may_be_of_different_versions() {
 
 /// The CRD of another version: its number, and its schema with one thing or another.
 fn of_version(version: u32, change: impl FnOnce(&mut Value)) -> CustomResourceDefinition {
-    let mut definition = json!(crd());
-    definition["metadata"]["annotations"][SCHEMA_VERSION_ANNOTATION] = json!(version.to_string());
-    change(&mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]);
-    serde_json::from_value(definition).unwrap()
+    let mut crd = json!(crd());
+    crd["metadata"]["annotations"][SCHEMA_VERSION_ANNOTATION] = json!(version.to_string());
+    change(&mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]);
+    serde_json::from_value(crd).unwrap()
 }
 
 /// That of the version after this one: a field more in spec and in status.

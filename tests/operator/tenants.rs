@@ -32,8 +32,11 @@ async fn a_status_that_names_anothers_callback_changes_nothing_of_it() {
     let edit = json!({ "spec": { "notifyCallbackURL": "https://hooks.example.com/other" } });
     world.patch("push", edit.clone()).await;
     let status = world.reason("push", "Conflict").await;
-    let told = condition(&status, "Ready").unwrap().message.clone();
-    assert!(told.contains(&id) && told.contains("callbackID"), "{told}");
+    let message = condition(&status, "Ready").unwrap().message.clone();
+    assert!(
+        message.contains(&id) && message.contains("callbackID"),
+        "{message}"
+    );
     assert!(condition(&status, "Stalled").is_some());
 
     // Whoever is right goes on.

@@ -187,9 +187,9 @@ async fn notifications_are_compared_with_the_objects() {
         "-n",
         namespace,
     ]);
-    let mut told = BufReader::new(receiver.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(receiver.stderr.take().unwrap()).lines();
     let url = loop {
-        let line = told.next_line().await.unwrap().unwrap();
+        let line = lines.next_line().await.unwrap().unwrap();
         if let Some(url) = line.strip_prefix("receiving at ") {
             break url.to_owned();
         }

@@ -30,17 +30,17 @@ fn definitions(world: &OperatorWorld) -> Api<CustomResourceDefinition> {
 }
 
 /// Deletes the CRD without waiting.
-async fn delete_definition(world: &OperatorWorld) {
+async fn delete_crd(world: &OperatorWorld) {
     definitions(world)
         .delete(&crd().name_any(), &DeleteParams::default())
         .await
         .unwrap();
 }
 
-async fn definition_is_gone(world: &OperatorWorld) {
+async fn crd_is_gone(world: &OperatorWorld) {
     eventually("the CRD is gone", Duration::from_mins(1), async || {
-        let definition = definitions(world).get_opt(&crd().name_any()).await;
-        definition.unwrap().is_none().then_some(())
+        let crd = definitions(world).get_opt(&crd().name_any()).await;
+        crd.unwrap().is_none().then_some(())
     })
     .await;
 }
@@ -150,8 +150,8 @@ async fn uninstalling_retains_every_callback() {
     }
     let before = world.calls().len();
 
-    delete_definition(&world).await;
-    definition_is_gone(&world).await;
+    delete_crd(&world).await;
+    crd_is_gone(&world).await;
     for id in world.cloud.rows().into_iter().map(|row| row.id) {
         assert!(operator.output().contains(&id), "its id is told");
     }
@@ -188,8 +188,8 @@ async fn roles_only_an_uninstall_is_not_seen_and_each_object_has_its_policy() {
             .await;
         world.ready(&name).await;
     }
-    delete_definition(&world).await;
-    definition_is_gone(&world).await;
+    delete_crd(&world).await;
+    crd_is_gone(&world).await;
     let left = world.cloud.rows().into_iter();
     let left: Vec<_> = left.map(|row| row.publish_domain).collect();
     assert_eq!(left.len(), 1, "{left:?}");
@@ -207,14 +207,14 @@ async fn an_operator_that_comes_while_the_definition_goes_lets_all_objects_go() 
     world.ready("push").await;
     operator.kill().await;
 
-    delete_definition(&world).await;
+    delete_crd(&world).await;
     eventually("the object is to go", LIMIT, async || {
         let object = world.get("push").await?;
         object.metadata.deletion_timestamp.map(drop)
     })
     .await;
     let _operator = OperatorProcess::spawn(&world.flags(), &[]).await;
-    definition_is_gone(&world).await;
+    crd_is_gone(&world).await;
     assert_eq!(world.cloud.rows().len(), 1);
     assert_eq!(world.count(LoggedOperation::Delete), 0);
 }
@@ -237,8 +237,8 @@ async fn an_object_that_waits_while_it_is_deleted_is_woken_when_the_definition_g
     let tried = world.count(LoggedOperation::Delete);
 
     // It is tried again in ten minutes, and nothing of the object changes when the definition is to go.
-    delete_definition(&world).await;
-    definition_is_gone(&world).await;
+    delete_crd(&world).await;
+    crd_is_gone(&world).await;
     assert_eq!(world.count(LoggedOperation::Delete), tried);
     assert_eq!(world.cloud.rows().len(), 1);
 }

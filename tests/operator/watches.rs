@@ -110,7 +110,7 @@ impl Two {
     }
 
     /// How often the log says this of the namespace that is ill.
-    fn told(&self, operator: &OperatorProcess, text: &str) -> usize {
+    fn count_logged(&self, operator: &OperatorProcess, text: &str) -> usize {
         let name = format!(r#""namespace":"{}""#, self.ill.namespace.name());
         let output = operator.output();
         let lines = output.lines();
@@ -135,7 +135,7 @@ impl Two {
         operator.counts(&Self::metric(&self.ill, false)).await;
         operator.counts(&Self::metric(&self.sound, true)).await;
         eventually("the log names it", LIMIT, async || {
-            (self.told(operator, "can't be watched") > 0).then_some(())
+            (self.count_logged(operator, "can't be watched") > 0).then_some(())
         })
         .await;
     }
@@ -148,7 +148,7 @@ impl Two {
         .await;
         operator.counts(&Self::metric(&self.ill, true)).await;
         eventually("the log says so", LIMIT, async || {
-            (self.told(operator, "watched again") > 0).then_some(())
+            (self.count_logged(operator, "watched again") > 0).then_some(())
         })
         .await;
     }
@@ -209,7 +209,7 @@ async fn what_a_watch_loses_is_found_by_the_comparison() {
     eventually("both edits are sent", COMPARED + LIMIT, updated).await;
     two.sound.ready("push").await;
     two.ill.ready("other").await;
-    assert_eq!(two.told(&operator, "a watch has missed changes"), 1);
+    assert_eq!(two.count_logged(&operator, "a watch has missed changes"), 1);
     operator
         .counts("recording_callback_watch_missed_total 2")
         .await;

@@ -33,8 +33,8 @@ fn errors(library: &Path, file: &Path) -> Vec<String> {
         .env_remove("RUSTC_BOOTSTRAP")
         .output()
         .unwrap();
-    let told = String::from_utf8(compiled.stderr).unwrap();
-    let errors = told.lines().filter(|line| line.starts_with("error"));
+    let stderr = String::from_utf8(compiled.stderr).unwrap();
+    let errors = stderr.lines().filter(|line| line.starts_with("error"));
     let errors = errors.filter(|line| !line.starts_with("error: aborting"));
     errors.map(str::to_owned).collect()
 }

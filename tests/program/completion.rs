@@ -38,8 +38,8 @@ impl World {
             .env("PATH", path)
             .env("HOME", self.directory.path())
             .env("KUBECONFIG", self.directory.path().join("kubeconfig"));
-        let (code, said, told) = output(&mut command);
-        assert_eq!(code, Some(0), "{said}{told}");
+        let (code, said, stderr) = output(&mut command);
+        assert_eq!(code, Some(0), "{said}{stderr}");
         said
     }
 }
@@ -162,8 +162,8 @@ fn asking() -> Command {
 }
 
 fn assert_offers_nothing(asked: &mut Command) {
-    let (code, said, told) = output(asked);
-    assert_eq!((code, said.trim(), told.as_str()), (Some(0), "", ""));
+    let (code, said, stderr) = output(asked);
+    assert_eq!((code, said.trim(), stderr.as_str()), (Some(0), "", ""));
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Said {
     }
 
     /// A line of stderr has all these words, or one of a table.
-    fn tells(&self, words: &[&str]) {
+    fn assert_says(&self, words: &[&str]) {
         let mut lines = self.stderr.lines().chain(self.stdout.lines());
         let found = lines.any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "no line has all of {words:?}: {self}");
@@ -115,7 +115,7 @@ async fn all_fail(world: &World, words: &[&str]) {
         }
         for said in [&table, &json] {
             assert_eq!(said.errors().len(), 1, "{said}");
-            said.tells(words);
+            said.assert_says(words);
         }
         let value = json.value();
         let errors = value["errors"].as_array().map_or(0, Vec::len);
@@ -162,7 +162,7 @@ async fn what_refuses_even_its_version_is_told_for_what_it_is() {
         let world = World::new(trouble, Trouble::None).await;
         let said = say(&world, command, &["-o", "json"]).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["error: ", &world.server, remedy]);
+        said.assert_says(&["error: ", &world.server, remedy]);
     }
 }
 
@@ -173,7 +173,7 @@ async fn an_api_server_that_never_answers_is_not_waited_for_in_silence() {
     let no_answer = "no answer from the API server";
     let words = [no_answer, &world.server, up];
     let (said, ()) = tokio::join!(say(&world, "status --all", &[]), all_fail(&world, &words));
-    said.tells(&[
+    said.assert_says(&[
         "still at work after 20 s",
         &world.server,
         "recordingcallbacks",
@@ -199,10 +199,10 @@ async fn who_waits_can_be_asked_to_stop() {
             .args(["-INT", &pid])
             .status();
         assert!(kill.unwrap().success());
-        let told = lines.next_line().await.unwrap().unwrap();
+        let line = lines.next_line().await.unwrap().unwrap();
         assert!(
-            told.starts_with("error: asked to stop: nothing was "),
-            "{told}"
+            line.starts_with("error: asked to stop: nothing was "),
+            "{line}"
         );
         assert_eq!(child.wait().await.unwrap().code(), Some(1), "{command}");
     }
@@ -232,17 +232,17 @@ async fn a_missing_or_another_crd_is_told_with_the_way_to_it() {
     for command in COMMANDS.iter().filter(|command| **command != "doctor") {
         let said = say(&world, command, &["-o", "json"]).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["is not installed there", &world.server, install]);
+        said.assert_says(&["is not installed there", &world.server, install]);
         said.value();
         let said = say(&newer, command, &[]).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["served there as v1, and this program knows v1alpha1"]);
+        said.assert_says(&["served there as v1, and this program knows v1alpha1"]);
     }
     // An older one drops what it does not know.
     let older = World::new(Trouble::Drops, Trouble::None).await;
     let said = say(&older, "suspend push", &[]).await;
     assert_eq!(said.code, Some(1), "{said}");
-    said.tells(&["error: media/push", "did not keep it", install]);
+    said.assert_says(&["error: media/push", "did not keep it", install]);
 }
 
 #[tokio::test]
@@ -284,10 +284,10 @@ async fn a_right_that_is_missing_is_named_and_keeps_nothing_else_back() {
         let world = World::new(Trouble::Forbids(right), Trouble::None).await;
         let said = say(&world, command, &["-o", "json"]).await;
         assert_eq!(said.code, Some(1), "{said}");
-        said.tells(&["error: ", words]);
+        said.assert_says(&["error: ", words]);
         let items = said.value()["items"].as_array().unwrap().len();
-        let told = if command == "doctor" { 5.. } else { 0.. };
-        assert!(told.contains(&items), "{said}");
+        let counts = if command == "doctor" { 5.. } else { 0.. };
+        assert!(counts.contains(&items), "{said}");
     }
 }
 
@@ -314,8 +314,8 @@ async fn a_cloud_that_fails_is_told_for_what_it_is() {
             let said = say(&world, command, &["-o", "json"]).await;
             assert_eq!(said.code, Some(1), "{trouble:?} {said}");
             assert!(said.value()["items"].is_array(), "{said}");
-            said.tells(&[cause]);
-            said.tells(&[remedy]);
+            said.assert_says(&[cause]);
+            said.assert_says(&[remedy]);
         }
     }
 }
@@ -326,7 +326,7 @@ async fn without_a_way_to_a_cluster_a_program_still_gets_a_value() {
     for command in COMMANDS {
         let said = say(&world, command, &["--context", "other", "-o", "json"]).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["no context \"other\"", "--context; there are: test"]);
+        said.assert_says(&["no context \"other\"", "--context; there are: test"]);
         assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
     }
     let said = say(
@@ -345,7 +345,7 @@ async fn what_calls_no_cluster_fails_as_the_others_do() {
     let line = "verify-notification none --key-file none";
     let said = say(&world, line, &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&["none can't be read"]);
+    said.assert_says(&["none can't be read"]);
     assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
 }
 

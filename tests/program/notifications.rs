@@ -22,7 +22,7 @@ const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 struct Receiver {
     process: Child,
     lines: Box<dyn Iterator<Item = String>>,
-    told: Box<dyn Iterator<Item = String>>,
+    stderr: Box<dyn Iterator<Item = String>>,
     url: String,
 }
 
@@ -38,8 +38,8 @@ impl Receiver {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut told = BufReader::new(process.stderr.take().unwrap()).lines();
-        let url = told.find_map(|line| {
+        let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines();
+        let url = stderr.find_map(|line| {
             let line = line.unwrap();
             line.strip_prefix("receiving at ").map(str::to_owned)
         });
@@ -47,7 +47,7 @@ impl Receiver {
         Self {
             process,
             lines: Box::new(lines.map(Result::unwrap)),
-            told: Box::new(told.map(Result::unwrap)),
+            stderr: Box::new(stderr.map(Result::unwrap)),
             url: url.unwrap(),
         }
     }
@@ -59,8 +59,8 @@ impl Receiver {
     }
 
     /// The next line on stderr that has this.
-    fn told(&mut self, words: &str) -> String {
-        self.told.find(|line| line.contains(words)).unwrap()
+    fn wait_for_line(&mut self, words: &str) -> String {
+        self.stderr.find(|line| line.contains(words)).unwrap()
     }
 
     /// Host and port.
@@ -162,9 +162,12 @@ async fn what_the_cloud_signs_is_taken_and_all_else_is_refused() {
             .await;
         let sent = sent.unwrap();
         assert_eq!(sent.status, status, "{sent:?}");
-        let told = receiver.lines.next().unwrap();
-        assert!(told.starts_with(line), "{told}");
-        assert!(!told.contains(KEY) && !told.contains(OTHER), "{told}");
+        let printed = receiver.lines.next().unwrap();
+        assert!(printed.starts_with(line), "{printed}");
+        assert!(
+            !printed.contains(KEY) && !printed.contains(OTHER),
+            "{printed}"
+        );
         let answer: Value = serde_json::from_str(&sent.answer).unwrap();
         assert!(answer["result"].is_string(), "{answer}");
     }
@@ -201,12 +204,12 @@ async fn a_body_that_was_kept_is_judged_later() {
         )
     );
     let (code, said, _) = verify(&format!("--key-file {key} -o json"));
-    let told: Value = serde_json::from_str(&said).unwrap();
+    let printed: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
-        (code, &told["items"][0]["verdict"]),
+        (code, &printed["items"][0]["verdict"]),
         (Some(1), &json!("Wrong"))
     );
-    assert_eq!(told["items"][0]["notification"]["stream"], "stream");
+    assert_eq!(printed["items"][0]["notification"]["stream"], "stream");
     assert_eq!(
         verify(&format!("--key-file {other} --sign-type MD5")).0,
         Some(1)
@@ -215,10 +218,10 @@ async fn a_body_that_was_kept_is_judged_later() {
         ("", "--key-file"),
         ("--key-file /nonexistent", "/nonexistent"),
     ] {
-        let (code, _, told) = verify(args);
-        assert!(code == Some(1) && told.contains(words), "{told}");
+        let (code, _, stderr) = verify(args);
+        assert!(code == Some(1) && stderr.contains(words), "{stderr}");
     }
     fs::write(&file, "no JSON").unwrap();
-    let (code, _, told) = verify(&format!("--key-file {key}"));
-    assert!(code == Some(1) && told.contains("not JSON"), "{told}");
+    let (code, _, stderr) = verify(&format!("--key-file {key}"));
+    assert!(code == Some(1) && stderr.contains("not JSON"), "{stderr}");
 }

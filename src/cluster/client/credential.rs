@@ -44,13 +44,13 @@ pub(super) fn user(
 
 /// What this gives, and nothing where it panics, as the client does with a token that no header can hold: one of a plugin can't be looked
 /// at before.
-pub(super) fn without_a_panic<T>(make: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn without_a_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     /// One at a time, so that each puts back what was there before all of them.
     static SILENCE: Mutex<()> = Mutex::new(());
     let _one = lock(&SILENCE);
-    let told = panic::take_hook();
+    let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let result = panic::catch_unwind(AssertUnwindSafe(make)).ok();
-    panic::set_hook(told);
+    let result = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+    panic::set_hook(hook);
     result
 }

@@ -149,7 +149,7 @@ fn command(exec: &ExecConfig, program: &str, prompts: Prompts) -> Command {
     });
     let env = exec.env.iter().flatten();
     let env = env.filter_map(|pair| Some((pair.get("name")?, pair.get("value")?)));
-    let (input, told) = (
+    let (input, errors) = (
         if is_interactive {
             Stdio::inherit()
         } else {
@@ -167,7 +167,7 @@ fn command(exec: &ExecConfig, program: &str, prompts: Prompts) -> Command {
         .env("KUBERNETES_EXEC_INFO", info.to_string())
         .stdin(input)
         .stdout(Stdio::piped())
-        .stderr(told)
+        .stderr(errors)
         .kill_on_drop(true);
     command
 }

@@ -158,10 +158,10 @@ async fn a_token_that_can_not_be_sent_is_told_without_it() {
     let plugin = format!(
         "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: echo, args: ['{printed}']}}}}"
     );
-    let told = token(&plugin).await.unwrap_err();
+    let message = token(&plugin).await.unwrap_err();
     assert!(
-        told.contains("plugin \"echo\" printed no credential"),
-        "{told}"
+        message.contains("plugin \"echo\" printed no credential"),
+        "{message}"
     );
-    assert!(!said.contains("hunter2") && !told.contains("hunter2"));
+    assert!(!said.contains("hunter2") && !message.contains("hunter2"));
 }

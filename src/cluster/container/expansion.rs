@@ -43,31 +43,31 @@ mod tests {
     use super::*;
 
     fn expanded(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
-        let told = parts(text).into_iter().map(|part| match part {
+        let expansion = parts(text).into_iter().map(|part| match part {
             TextPart::Literal(text) => text.to_owned(),
             TextPart::Reference(name) => value(name).unwrap_or_else(|| format!("$({name})")),
         });
-        told.collect()
+        expansion.collect()
     }
 
     /// The kubelet's own way, from `k8s.io/kubernetes/third_party/forked/golang/expansion`, byte by byte.
     fn expanded_by_a_kubelet(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
-        let (bytes, mut told) = (text.as_bytes(), Vec::new());
+        let (bytes, mut expansion) = (text.as_bytes(), Vec::new());
         let (mut cursor, mut checkpoint) = (0, 0);
         while cursor < bytes.len() {
             if bytes[cursor] == b'$' && cursor + 1 < bytes.len() {
-                told.extend_from_slice(&bytes[checkpoint..cursor]);
+                expansion.extend_from_slice(&bytes[checkpoint..cursor]);
                 let (read, is_variable, advance) = read_name(&bytes[cursor + 1..]);
                 let read = String::from_utf8(read).unwrap();
                 let mapped = is_variable.then(|| value(&read).unwrap_or(format!("$({read})")));
-                told.extend(mapped.unwrap_or(read).into_bytes());
+                expansion.extend(mapped.unwrap_or(read).into_bytes());
                 cursor += advance;
                 checkpoint = cursor + 1;
             }
             cursor += 1;
         }
-        told.extend_from_slice(&bytes[checkpoint..]);
-        String::from_utf8(told).unwrap()
+        expansion.extend_from_slice(&bytes[checkpoint..]);
+        String::from_utf8(expansion).unwrap()
     }
 
     fn read_name(input: &[u8]) -> (Vec<u8>, bool, usize) {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_what_its_variable_has() {
-        for (text, told) in [
+        for (text, expansion) in [
             ("http://$(B):1", "http://b:1"),
             ("$(A)", "$(B)"),
             ("$(NONE) $(B", "$(NONE) $(B"),
@@ -101,7 +101,7 @@ mod tests {
             ("$($(B))", "$($(B))"),
             ("$()", "nameless"),
         ] {
-            assert_eq!(expanded(text, value), told, "{text}");
+            assert_eq!(expanded(text, value), expansion, "{text}");
         }
     }
 

@@ -106,13 +106,13 @@ fn references_are_to_what_stands_before_and_carry_a_secret_on() {
     assert_eq!(keys, [(&secret("proxy"), 1)], "no other Secret is read");
     let contents = [(secret("proxy"), holds(&[("password", "hunter22")]))];
     let process = process(container, &["HTTPS_PROXY"], contents);
-    let told: Vec<_> = process
+    let texts: Vec<_> = process
         .arguments
         .iter()
         .map(|arg| arg.text.clone())
         .collect();
     assert_eq!(
-        told,
+        texts,
         [
             text("run"),
             text("--lease-name=$(LATER)x"),

@@ -29,11 +29,11 @@ fn publisher(each: Duration) -> (EventPublisher, Arc<Mutex<Vec<String>>>) {
             tokio::time::sleep(each).await;
             let body = request.into_body().collect_bytes().await?;
             let event: Value = serde_json::from_slice(&body)?;
-            let told = match event["series"]["count"].as_i64() {
+            let count = match event["series"]["count"].as_i64() {
                 Some(count) => format!("{count} times"),
                 None => event["note"].as_str().unwrap_or_default().to_owned(),
             };
-            lock(&taken).push(told);
+            lock(&taken).push(count);
             let answer = json!({"metadata": {"name": "event"}}).to_string();
             Ok::<_, BoxError>(Response::new(Body::from(answer.into_bytes())))
         }
@@ -42,16 +42,16 @@ fn publisher(each: Duration) -> (EventPublisher, Arc<Mutex<Vec<String>>>) {
     (EventPublisher::new(client, "pod".to_owned()), notes)
 }
 
-fn tell(events: &EventPublisher, reason: Reason, note: &str) {
-    events.publish(&object("media"), Tone::Normal, reason, note);
+fn publish(events: &EventPublisher, reason: Reason, note: &str) {
+    events.publish(&object("media"), EventType::Normal, reason, note);
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_are_published_in_their_order_and_before_the_end() {
     let (events, notes) = publisher(Duration::from_millis(10));
-    tell(&events, Reason::Creating, "one");
-    tell(&events, Reason::Available, "two");
-    tell(&events, Reason::Suspended, "three");
+    publish(&events, Reason::Creating, "one");
+    publish(&events, Reason::Available, "two");
+    publish(&events, Reason::Suspended, "three");
     assert!(lock(&notes).is_empty(), "nobody has waited");
     events.flush().await;
     assert_eq!(*lock(&notes), ["one", "two", "three"]);
@@ -61,12 +61,12 @@ async fn events_are_published_in_their_order_and_before_the_end() {
 async fn what_is_told_again_soon_is_counted() {
     let (events, notes) = publisher(Duration::ZERO);
     for _ in 0..3 {
-        tell(&events, Reason::Available, "again");
-        tell(&events, Reason::Suspended, "and again");
+        publish(&events, Reason::Available, "again");
+        publish(&events, Reason::Suspended, "and again");
     }
     events.flush().await;
     tokio::time::advance(SERIES).await;
-    tell(&events, Reason::Available, "anew");
+    publish(&events, Reason::Available, "anew");
     events.flush().await;
     let counted = ["2 times", "2 times", "3 times", "3 times", "anew"];
     assert_eq!(lock(&notes)[..2], ["again", "and again"]);
@@ -77,11 +77,11 @@ async fn what_is_told_again_soon_is_counted() {
 async fn an_api_server_that_is_silent_holds_up_neither_the_work_nor_the_end() {
     let (events, notes) = publisher(Duration::from_hours(1));
     for _ in 0..2 * OF_ONE_NAMESPACE {
-        tell(&events, Reason::Available, "one of many");
+        publish(&events, Reason::Available, "one of many");
     }
     for number in 0..2 * WAITING {
         let object = object(&format!("namespace-{}", number % 100));
-        events.publish(&object, Tone::Normal, Reason::Available, "one of many");
+        events.publish(&object, EventType::Normal, Reason::Available, "one of many");
     }
     let lined_up = {
         let state = lock(&events.0.state);
@@ -98,13 +98,18 @@ async fn an_api_server_that_is_silent_holds_up_neither_the_work_nor_the_end() {
 async fn a_namespace_where_nothing_is_answered_delays_no_other_and_is_left_alone_for_a_minute() {
     let (events, notes) = publisher(Duration::from_millis(10));
     let silent = || {
-        events.publish(&object("silent"), Tone::Normal, Reason::Available, "lost");
+        events.publish(
+            &object("silent"),
+            EventType::Normal,
+            Reason::Available,
+            "lost",
+        );
         lock(&events.0.state).count
     };
     for _ in 0..100 {
         silent();
     }
-    tell(&events, Reason::Creating, "one");
+    publish(&events, Reason::Creating, "one");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(*lock(&notes), ["one"]);
     tokio::time::sleep(Duration::from_secs(10)).await;

@@ -44,7 +44,7 @@ pub(super) struct Campaign {
     known: KnownLease,
     /// What the Lease said when it last changed, and when we saw that.
     seen: (LeaseSpec, Instant),
-    standing: watch::Sender<LeadershipState>,
+    state: watch::Sender<LeadershipState>,
     is_failing: bool,
     observer: Box<dyn LeaseObserver>,
 }
@@ -53,7 +53,7 @@ impl Campaign {
     pub(super) fn new(
         settings: LeaseSettings,
         connect: Connect,
-        standing: watch::Sender<LeadershipState>,
+        state: watch::Sender<LeadershipState>,
         observer: Box<dyn LeaseObserver>,
     ) -> Result<Self, ClusterAccessError> {
         Ok(Self {
@@ -62,7 +62,7 @@ impl Campaign {
             connect,
             known: KnownLease::Nothing,
             seen: (LeaseSpec::default(), Instant::now()),
-            standing,
+            state,
             is_failing: false,
             observer,
         })
@@ -211,16 +211,16 @@ impl Campaign {
     }
 
     fn phase(&self) -> LeadershipPhase {
-        self.standing.borrow().phase
+        self.state.borrow().phase
     }
 
     fn valid_until(&self) -> Option<Instant> {
-        self.standing.borrow().valid_until
+        self.state.borrow().valid_until
     }
 
     fn hold(&self, until: Instant) {
         let is_new = self.phase() != LeadershipPhase::Leading;
-        self.standing.send_replace(LeadershipState {
+        self.state.send_replace(LeadershipState {
             phase: LeadershipPhase::Leading,
             valid_until: Some(until),
         });
@@ -236,7 +236,7 @@ impl Campaign {
     }
 
     fn end(&self) {
-        self.standing.send_replace(LeadershipState {
+        self.state.send_replace(LeadershipState {
             phase: LeadershipPhase::Lost,
             valid_until: None,
         });

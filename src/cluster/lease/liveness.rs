@@ -99,8 +99,8 @@ async fn leases(client: &Client, wanted: WantedLeases<'_>) -> Result<Vec<Lease>,
     let mut found = Vec::new();
     loop {
         let page = call("look for the operator's Lease", api.list(&params)).await?;
-        let told = |lease: &Lease| is_wanted(lease, wanted.name);
-        found.extend(page.items.into_iter().filter(told));
+        let matches = |lease: &Lease| is_wanted(lease, wanted.name);
+        found.extend(page.items.into_iter().filter(matches));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => return Ok(found),

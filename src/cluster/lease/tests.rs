@@ -146,7 +146,7 @@ impl LeaseServer {
             identity: replica.into(),
             duration: Duration::from_secs(LEASE),
         };
-        let told = RecordedLease::default();
+        let recorded = RecordedLease::default();
         let (server, connections) = (self.clone(), Mutex::new(0));
         let connect = move || {
             let mut count = connections.lock().unwrap();
@@ -162,8 +162,8 @@ impl LeaseServer {
             });
             Ok(kube::Client::new(service, "media"))
         };
-        let leadership = Leadership::campaign(settings, connect, told.clone());
-        (leadership.unwrap(), told)
+        let leadership = Leadership::campaign(settings, connect, recorded.clone());
+        (leadership.unwrap(), recorded)
     }
 }
 
@@ -219,10 +219,13 @@ async fn one_leads_frugally_and_a_standby_takes_over_at_once_when_it_lets_go() {
     let (a, _) = server.start("a");
     a.acquired().await;
     assert!(a.fresh());
-    let (b, told) = server.start("b");
+    let (b, recorded) = server.start("b");
     seconds(63).await;
     assert!(a.fresh() && !b.fresh() && b.acquired().now_or_never().is_none());
-    assert!(told.waits() && told.lease().is_ok(), "a standby is well");
+    assert!(
+        recorded.waits() && recorded.lease().is_ok(),
+        "a standby is well"
+    );
     assert_eq!(
         server.calls("a", &Method::PUT),
         12,
@@ -271,7 +274,7 @@ async fn a_dead_leader_is_replaced_when_its_lease_has_run_out_and_not_before() {
 async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_landed() {
     for fault in [LeaseFault::Hang, LeaseFault::HangAfter] {
         let server = LeaseServer::default();
-        let (a, told) = server.start("a");
+        let (a, recorded) = server.start("a");
         a.acquired().await;
         server.fault("a", fault, LeaseFault::None);
         for _ in 0..600 {
@@ -279,7 +282,7 @@ async fn a_hung_connection_costs_a_leader_nothing_whether_or_not_the_write_lande
             assert!(a.fresh(), "{fault:?}");
         }
         assert!(a.lost().now_or_never().is_none(), "{fault:?}");
-        assert_eq!(told.lease(), Ok(()), "{fault:?}");
+        assert_eq!(recorded.lease(), Ok(()), "{fault:?}");
     }
 }
 
@@ -323,13 +326,13 @@ async fn of_many_that_begin_at_once_one_leads() {
 async fn a_missing_permission_is_told_and_heals() {
     let server = LeaseServer::default();
     server.fault("a", LeaseFault::Forbid, LeaseFault::Forbid);
-    let (a, told) = server.start("a");
+    let (a, recorded) = server.start("a");
     seconds(3).await;
-    let text = told.lease().unwrap_err();
+    let text = recorded.lease().unwrap_err();
     assert!(text.contains("get, create and update on leases"), "{text}");
     server.fault("a", LeaseFault::None, LeaseFault::None);
     assert!(elapsed(a.acquired()).await < Duration::from_secs(3));
-    assert_eq!(told.lease(), Ok(()));
+    assert_eq!(recorded.lease(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

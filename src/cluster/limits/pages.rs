@@ -51,7 +51,7 @@ impl Pages {
             // One object is as long as the API server lets it be.
             let longest = if size > 1 { LONGEST } else { usize::MAX };
             if let Some(body) = collect(body, longest).await? {
-                self.note(path, size, asked, body.len());
+                self.adapt(path, size, asked, body.len());
                 let body: Box<DynBody> = Box::new(Full::new(body).map_err(BoxError::from));
                 return Ok(Response::from_parts(head, body));
             }
@@ -60,7 +60,7 @@ impl Pages {
     }
 
     /// The next page of the list begins with what this one could have had.
-    fn note(&self, path: String, size: u32, asked: u32, length: usize) {
+    fn adapt(&self, path: String, size: u32, asked: u32, length: usize) {
         let more = size.saturating_mul(FEWER).min(asked);
         let has_room = length.saturating_mul(FEWER as usize) <= LONGEST;
         let next = if has_room { more } else { size };

@@ -52,13 +52,13 @@ impl WatchServer {
     }
 
     /// Writes an object, and tells the watch of it or not.
-    fn write(&self, name: &str, uid: &str, version: u64, told: bool) {
+    fn write(&self, name: &str, uid: &str, version: u64, is_delivered: bool) {
         let mut world = self.world();
         world.version = version;
         let object = (uid.to_owned(), version);
         world.objects.insert(name.to_owned(), object);
         let line = json!({ "type": "MODIFIED", "object": object_of(name, uid, version) });
-        if let Some(events) = world.events.as_ref().filter(|_| told) {
+        if let Some(events) = world.events.as_ref().filter(|_| is_delivered) {
             events.send(format!("{line}\n").into()).unwrap();
         }
     }
@@ -370,16 +370,16 @@ async fn a_namespace_without_objects_is_looked_for() {
     let server = WatchServer::default();
     server.world().namespace = 404;
     let followed = Followed::new(server.clone());
-    let told: Arc<Mutex<Vec<(u64, bool)>>> = Arc::default();
-    let (telling, watched, begun) = (Arc::clone(&told), followed.watched, followed.begun);
+    let reports: Arc<Mutex<Vec<(u64, bool)>>> = Arc::default();
+    let (reporting, watched, begun) = (Arc::clone(&reports), followed.watched, followed.begun);
     tokio::spawn(async move {
-        let tell = |exists| {
-            telling
+        let report = |exists| {
+            reporting
                 .lock()
                 .unwrap()
                 .push((begun.elapsed().as_secs(), exists));
         };
-        watched.look_for_namespace(tell).await;
+        watched.look_for_namespace(report).await;
     });
     sleep(Duration::from_secs(30)).await;
     server.world().namespace = 403;
@@ -390,5 +390,5 @@ async fn a_namespace_without_objects_is_looked_for() {
     server.write("one", "one", 10, true);
     sleep(Duration::from_secs(20)).await;
     let expected = [(0, false), (20, false), (100, true), (120, true)];
-    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(*reports.lock().unwrap(), expected);
 }

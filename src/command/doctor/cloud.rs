@@ -11,7 +11,7 @@ use super::operators::{InstalledOperator, LOOK_INSIDE};
 use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
-use crate::command::cloud::{CommandCloud, remedy};
+use crate::command::command_cloud::{CommandCloud, remedy};
 use crate::command::remote::{CredentialSource, sources};
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
@@ -72,7 +72,7 @@ pub(super) async fn examine(
     let mut used: Vec<UsedAccount<'_>> = Vec::new();
     let is_pod = operators
         .iter()
-        .any(|operator| operator.whose == RightsSubject::Own);
+        .any(|operator| operator.whose == RightsSubject::CurrentUser);
     for source in sources(objects.iter()) {
         if source.object.spec.credentials_secret_ref.is_none() && !is_pod {
             let detail = "they are in the operator's environment".to_owned();
@@ -124,8 +124,8 @@ fn first<'a, T>(
     operators: &'a [InstalledOperator],
     flag: &RunFlag<T>,
 ) -> Option<Result<&'a T, &'a str>> {
-    let told = operators.iter().map(|operator| operator.setting(flag));
-    told.reduce(Result::or)
+    let settings = operators.iter().map(|operator| operator.setting(flag));
+    settings.reduce(Result::or)
 }
 
 /// Operators that let calls go elsewhere, or use their own credentials for others: which of them is meant is not guessed.
@@ -223,7 +223,7 @@ async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding),
         finding
     })?;
     let total = answer.value.total;
-    let offset = cloud.client().clock.shown(endpoint);
+    let offset = cloud.client().clock.measured(endpoint);
     let detail = format!(
         "holds {}, called {way}, clock {} s off",
         counted(total, "callback"),

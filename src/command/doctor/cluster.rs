@@ -7,7 +7,7 @@ use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::cluster::client::call;
 use crate::cluster::crd_check::{CRD_NAME, CrdCheck, CrdState};
 use crate::cluster::lease::liveness::{self, Holding, WantedLeases};
-use crate::command::output::tell;
+use crate::command::output::print_message;
 use crate::config::elsewhere::LEADER_ELECT;
 
 const LEASE: &str = "Lease";
@@ -67,7 +67,7 @@ async fn examine_lease(client: &Client, (namespace, name): (&str, &str)) -> Find
         name: Some(name),
     };
     let held = liveness::find(client, wanted, |held| {
-        tell(&format!(
+        print_message(&format!(
             "watching the Lease {namespace}/{name}, for up to {:?}",
             held.duration
         ));

@@ -128,8 +128,8 @@ impl Finding {
     pub(super) fn problem(&self) -> Option<String> {
         let (check, subject, detail) = (self.check, &self.subject, &self.detail);
         let remedy = self.remedy.as_deref().unwrap_or_default();
-        let told = || format!("{check} {subject}: {detail}; {remedy}");
-        self.is_kept_back.then(told)
+        let text = || format!("{check} {subject}: {detail}; {remedy}");
+        self.is_kept_back.then(text)
     }
 
     /// Whether the operator can't work so, or that it can was not to be seen.
@@ -225,8 +225,8 @@ mod tests {
                 "looking takes 1 call every 10m, of 270 a minute",
             ),
         ];
-        let told = render_findings(&findings);
-        assert_in_docs(&told);
+        let text = render_findings(&findings);
+        assert_in_docs(&text);
         assert!(!render_findings(&findings[..1]).contains("To do"));
     }
 }

@@ -62,7 +62,7 @@ fn summary(objects: &[RecordingCallback], subject: &str) -> Finding {
     if others.is_empty() {
         return Finding::ok(CHECK, subject, detail);
     }
-    let told: Vec<String> = others
+    let listed: Vec<String> = others
         .iter()
         .map(|(reason, names)| format!("{} {reason} ({})", names.len(), some(names)))
         .collect();
@@ -73,7 +73,7 @@ fn summary(objects: &[RecordingCallback], subject: &str) -> Finding {
             None => format!("{reason}: see status NAME -n NAMESPACE"),
         })
         .collect();
-    let detail = format!("{detail}; {}", told.join(", "));
+    let detail = format!("{detail}; {}", listed.join(", "));
     Finding::warning(CHECK, subject, detail, remedies.join(" "))
 }
 
@@ -93,9 +93,9 @@ fn name(object: &impl kube::ResourceExt) -> String {
 }
 
 fn some(names: &[String]) -> String {
-    let mut told: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let mut listed: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     if names.len() > NAMED {
-        told.push("…");
+        listed.push("…");
     }
-    told.join(", ")
+    listed.join(", ")
 }

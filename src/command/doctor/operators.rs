@@ -11,7 +11,7 @@ use crate::cluster::container::{ContainerEnvironment, ContainerText};
 use crate::cluster::operator_deployments::{self, Installed};
 use crate::cluster::rights::RightsSubject;
 use crate::config::elsewhere::{
-    LEASE_NAME, LEASE_NAMESPACE, NAMESPACES, RunElsewhere, RunFlag, ToldArgument, ToldText,
+    GivenArgument, GivenText, LEASE_NAME, LEASE_NAMESPACE, NAMESPACES, RunElsewhere, RunFlag,
     run_elsewhere, run_variables,
 };
 use crate::config::{self, Command, RunConfig};
@@ -53,7 +53,7 @@ impl InstalledOperator {
         let args: Vec<_> = process
             .arguments
             .iter()
-            .map(|argument| ToldArgument {
+            .map(|argument| GivenArgument {
                 written: argument.written.clone(),
                 text: showable(argument.text.clone()),
             })
@@ -80,7 +80,7 @@ impl InstalledOperator {
         let program = Path::new(words.next()?);
         let config = (program.file_name()? == PROGRAM).then(|| own_configuration(words))??;
         Some(Self {
-            whose: RightsSubject::Own,
+            whose: RightsSubject::CurrentUser,
             namespace: client.default_namespace().to_owned(),
             name: config.lease_name.clone(),
             release: config.lease_name.clone(),
@@ -112,15 +112,15 @@ impl InstalledOperator {
                 for (flag, why) in settings.not_known() {
                     reasons.entry(why).or_default().push(format!("--{flag}"));
                 }
-                let told = reasons.iter().map(|(why, flags)| {
+                let unknown = reasons.iter().map(|(why, flags)| {
                     let more = flags.len().saturating_sub(NAMED);
                     let named = flags.iter().take(NAMED).cloned().collect::<Vec<_>>();
                     let more = (more > 0).then(|| format!(" and {more} more"));
                     let named = named.join(", ");
                     format!("{named}{} ({why})", more.unwrap_or_default())
                 });
-                let told = told.collect::<Vec<_>>().join("; ");
-                (!told.is_empty()).then(|| format!("not known is {told}"))?
+                let unknown = unknown.collect::<Vec<_>>().join("; ");
+                (!unknown.is_empty()).then(|| format!("not known is {unknown}"))?
             }
         };
         Some(Finding::unknown(CHECK, self.subject(), detail, LOOK_INSIDE))
@@ -140,7 +140,7 @@ impl InstalledOperator {
 }
 
 /// What may be told, and what is checked by it: findings name what they are about.
-fn showable(text: ContainerText) -> ToldText {
+fn showable(text: ContainerText) -> GivenText {
     match text {
         ContainerText::Plain(text) => Ok(text),
         ContainerText::OfSecret(_, secret) => {

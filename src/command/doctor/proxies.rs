@@ -67,10 +67,10 @@ fn of_container(
         let proxies = Proxies::of(|name| values.get(name).map(Into::into));
         return of(subject, &proxies, &secrets, endpoints);
     }
-    let told = not_known.iter();
-    let told = told.map(|(why, names)| format!("{} ({why})", names.join(", ")));
-    let told = told.collect::<Vec<_>>().join("; ");
-    let detail = format!("not known is {told}");
+    let unknown = not_known.iter();
+    let unknown = unknown.map(|(why, names)| format!("{} ({why})", names.join(", ")));
+    let unknown = unknown.collect::<Vec<_>>().join("; ");
+    let detail = format!("not known is {unknown}");
     let unknown = Finding::unknown(CHECK, subject, detail, LOOK_INSIDE);
     vec![unknown]
 }
@@ -111,7 +111,7 @@ fn of(
     if !findings.is_empty() || endpoints.is_empty() {
         return findings;
     }
-    let ways: BTreeSet<String> = endpoints
+    let routes: BTreeSet<String> = endpoints
         .iter()
         .filter_map(|endpoint| {
             let variable = proxies.variable_for(endpoint)?;
@@ -122,16 +122,16 @@ fn of(
             Some(format!("{endpoint} by {proxy}"))
         })
         .collect();
-    let unused = proxies.named().filter(|_| ways.is_empty());
+    let unused = proxies.named().filter(|_| routes.is_empty());
     if let Some(variable) = unused {
         let detail = format!(
             "{variable} is set, and no call takes it: NO_PROXY excepts where calls go, or they go by another scheme"
         );
         let remedy = "if calls are to go by the proxy, correct NO_PROXY";
         findings.push(Finding::warning(CHECK, subject, detail, remedy));
-    } else if !ways.is_empty() {
-        let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
-        findings.push(Finding::ok(CHECK, subject, format!("calls go to {ways}")));
+    } else if !routes.is_empty() {
+        let routes = routes.into_iter().collect::<Vec<_>>().join(", ");
+        findings.push(Finding::ok(CHECK, subject, format!("calls go to {routes}")));
     }
     findings
 }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_of_a_secret_is_judged_and_not_shown() {
-        for (variables, result, told) in [
+        for (variables, result, expected) in [
             (
                 &[("HTTPS_PROXY", "socks5://hidden:hidden@hidden")][..],
                 CheckResult::Failed,
@@ -203,7 +203,7 @@ mod tests {
             let found = of("ns/name", &proxies, &secrets.collect(), &[LIVE].into());
             assert_eq!(found.len(), 1, "{variables:?}: {found:?}");
             assert!(
-                found[0].result == result && found[0].detail.contains(told),
+                found[0].result == result && found[0].detail.contains(expected),
                 "{variables:?}: {found:?}"
             );
             let shown = format!("{found:?}");
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_variable_is_told_by_its_name_with_what_it_does() {
-        for (variables, result, told) in [
+        for (variables, result, expected) in [
             (
                 &[("HTTPS_PROXY", "user:secret@ p")][..],
                 CheckResult::Failed,
@@ -264,7 +264,7 @@ mod tests {
                 result: is, detail, ..
             } = &findings[0];
             assert!(
-                *is == result && detail.contains(told),
+                *is == result && detail.contains(expected),
                 "{variables:?}: {findings:?}"
             );
             assert!(!format!("{findings:?}").contains("secret"), "{findings:?}");

@@ -32,7 +32,7 @@ pub(super) async fn examine(
         let whose = RightsSubject::Account(account.namespace.clone(), account.name.clone());
         findings.push(of(client, &whose, operators.first(), objects).await);
     } else if operators.is_empty() {
-        findings.push(of(client, &RightsSubject::Own, None, objects).await);
+        findings.push(of(client, &RightsSubject::CurrentUser, None, objects).await);
     } else {
         for operator in operators {
             findings.push(of(client, &operator.whose, Some(operator), objects).await);
@@ -48,7 +48,7 @@ async fn of(
     objects: &[RecordingCallback],
 ) -> Finding {
     let subject = match whose {
-        RightsSubject::Own => "whoever asks".to_owned(),
+        RightsSubject::CurrentUser => "whoever asks".to_owned(),
         RightsSubject::Account(namespace, name) => format!("{namespace}/{name}"),
     };
     let needed = match needed(operator, objects) {
@@ -86,7 +86,7 @@ async fn of(
     }
     let detail = format!("may not {}", missing.join("; "));
     // Whoever asks need not have the operator's rights.
-    if *whose == RightsSubject::Own && operator.is_none() {
+    if *whose == RightsSubject::CurrentUser && operator.is_none() {
         let remedy =
             "these are your own rights: name the operator's account with --service-account";
         return Finding::warning(CHECK, subject, detail, remedy);

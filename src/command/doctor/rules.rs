@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 
 use super::finding::{Finding, counted};
 use crate::api::RecordingCallback;
-use crate::command::cloud::CommandCloud;
+use crate::command::command_cloud::CommandCloud;
 use crate::live::answer::PAGE;
 use crate::live::codes;
 use crate::live::rules::RecordRule;
@@ -109,20 +109,20 @@ fn judge(known: &KnownRules, objects: &[&RecordingCallback], subject: String) ->
             format!("the streams of {all} are recorded{only}"),
         );
     }
-    let mut told = without.get(..NAMED).unwrap_or(&without).join(", ");
+    let mut names = without.get(..NAMED).unwrap_or(&without).join(", ");
     if without.len() > NAMED {
-        told.push_str(", …");
+        names.push_str(", …");
     }
     let count = without.len();
     if known.is_all {
         let detail = format!(
-            "{count} of {all} can never fire, for no rule records their domain and app: {told}"
+            "{count} of {all} can never fire, for no rule records their domain and app: {names}"
         );
         let remedy = "add a record rule for these domains and apps at the cloud, or correct publishDomain and app";
         return Finding::warning(CHECK, subject, detail, remedy);
     }
     let detail = format!(
-        "of {count} of {all} it is not known whether a rule records them, for there are more than were read: {told}"
+        "of {count} of {all} it is not known whether a rule records them, for there are more than were read: {names}"
     );
     Finding::unknown(
         CHECK,

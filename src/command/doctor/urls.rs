@@ -40,7 +40,7 @@ pub(super) async fn examine(
         .map(async |(origin, (url, count))| {
             let count = counted(count, "object");
             match prober.probe(&url).await {
-                Ok(reached) => told(origin, &reached, &count, machine, now),
+                Ok(reached) => certificate_finding(origin, &reached, &count, machine, now),
                 Err(error) => Finding::warning(
                     CHECK,
                     origin,
@@ -53,7 +53,13 @@ pub(super) async fn examine(
     Ok(found.collect().await)
 }
 
-fn told(origin: String, reached: &Reached, count: &str, machine: &str, now: Timestamp) -> Finding {
+fn certificate_finding(
+    origin: String,
+    reached: &Reached,
+    count: &str,
+    machine: &str,
+    now: Timestamp,
+) -> Finding {
     let address = reached.address;
     let Some(end) = reached.valid_until else {
         let detail =
@@ -88,7 +94,8 @@ mod tests {
                 address: "192.0.2.1:443".parse().unwrap(),
                 valid_until: until.map(|until| until.parse().unwrap()),
             };
-            let finding = told("https://a".to_owned(), &reached, "1 object", "here", now);
+            let finding =
+                certificate_finding("https://a".to_owned(), &reached, "1 object", "here", now);
             assert_eq!(finding.result, result, "{finding:?}");
             let day = until.map_or("without TLS", |until| &until[..10]);
             assert!(finding.detail.contains(day) && finding.detail.contains("from here"));

@@ -35,10 +35,10 @@ pub(super) async fn examine(
             continue;
         };
         let listen = operator.setting(&LISTEN);
-        let told_of =
+        let settings =
             listen.and_then(|it| Ok((it.port(), *operator.setting(&REQUESTS_PER_MINUTE)?)));
-        let (port, limit) = match told_of {
-            Ok(told_of) => told_of,
+        let (port, limit) = match settings {
+            Ok(settings) => settings,
             Err(why) => {
                 let detail = format!("what it takes of the quota is not known: {why}");
                 let finding = Finding::unknown(CHECK, operator.subject(), detail, LOOK_INSIDE);
@@ -50,7 +50,7 @@ pub(super) async fn examine(
             Ok(pages) if pages.is_empty() => {}
             Ok(pages) => {
                 let usage = Usage::of(&pages, now);
-                findings.push(told(operator.subject(), &usage, limit));
+                findings.push(usage_finding(operator.subject(), &usage, limit));
             }
             Err(error) => {
                 let detail = format!("what it takes of the quota is not known: {error}");
@@ -88,7 +88,7 @@ impl Usage {
     }
 }
 
-fn told(subject: String, usage: &Usage, limit: u32) -> Finding {
+fn usage_finding(subject: String, usage: &Usage, limit: u32) -> Finding {
     let Usage {
         calls,
         throttled,
@@ -128,14 +128,14 @@ mod tests {
                 minutes: 60.0
             }
         );
-        let finding = told("ns/name".to_owned(), &usage, 270);
+        let finding = usage_finding("ns/name".to_owned(), &usage, 270);
         assert!(
             finding.result == CheckResult::Ok && finding.detail.contains("1.5 a minute of 270"),
             "{finding:?}"
         );
         let both = format!("{well}{refused}");
         let usage = Usage::of(&[page(&both, "6000")], at(9600));
-        let finding = told("ns/name".to_owned(), &usage, 270);
+        let finding = usage_finding("ns/name".to_owned(), &usage, 270);
         assert!(
             finding.result == CheckResult::Warning
                 && finding.detail.contains("30 were answered 429"),

@@ -37,11 +37,11 @@ use super::watched::Say;
 use crate::admin;
 use crate::cluster::client::Prompts;
 use crate::command::output::printable;
-use crate::command::{CommandOutput, ExitStatus, access, now};
+use crate::command::{CommandOutput, ExitStatus, cluster_access, now};
 use crate::config::notifications::ServeArgs;
 use crate::live::notification::Notification;
 use crate::lock::lock;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::HttpTransport;
 use crate::stop::Stop;
 
@@ -52,15 +52,15 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Receives until it is asked to stop. All that is told meanwhile is told by a thread of its own.
 pub async fn run(args: ServeArgs) -> anyhow::Result<CommandOutput> {
-    let (told, mut all_told) = lines(io::stderr())?;
-    let received = receive(args, Arc::new(told)).await;
-    let _ = timeout(LAST_WORDS, all_told.ended()).await;
+    let (messages, mut all_written) = lines(io::stderr())?;
+    let received = receive(args, Arc::new(messages)).await;
+    let _ = timeout(LAST_WORDS, all_written.ended()).await;
     received
 }
 
-async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOutput> {
+async fn receive(args: ServeArgs, messages: Arc<Lines>) -> anyhow::Result<CommandOutput> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let say = say(&told);
+    let say = say(&messages);
     let expected = Expected::read(&args.signature, Arc::clone(&say))?;
     if !expected.has_keys() {
         say("no --key-file is given: nothing is verified");
@@ -80,7 +80,7 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
         deliveries,
         format: args.output,
         printed,
-        told: Arc::clone(&told),
+        messages: Arc::clone(&messages),
         seen: Arc::clone(&seen),
         bodies: BodyReader::new(),
     });
@@ -95,7 +95,7 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
         last_try: stop.clone(),
         now: Stop::new(),
     };
-    let handed_on = work(worker, seen, Arc::clone(&told), end.clone());
+    let handed_on = work(worker, seen, Arc::clone(&messages), end.clone());
     let mut handed_on = pin!(handed_on.fuse());
     let overdue = async {
         stop.requested().await;
@@ -124,10 +124,10 @@ async fn receive(args: ServeArgs, told: Arc<Lines>) -> anyhow::Result<CommandOut
 }
 
 /// Gives what is said to the thread that tells it. Where nobody reads that, it is lost, and nobody waits for it.
-fn say(told: &Arc<Lines>) -> Say {
-    let told = Arc::clone(told);
+fn say(messages: &Arc<Lines>) -> Say {
+    let messages = Arc::clone(messages);
     Arc::new(move |words| {
-        let _ = told.give(printable(words));
+        let _ = messages.give(printable(words));
     })
 }
 
@@ -142,7 +142,7 @@ fn destination(args: &ServeArgs, say: Say) -> anyhow::Result<Option<Arc<dyn Dest
     let Some(url) = &args.forward else {
         return Ok(None);
     };
-    let wall: Wall = Arc::new(now);
+    let wall: WallClock = Arc::new(now);
     Ok(Some(Arc::new(UrlDestination {
         transport: HttpTransport::new(Arc::clone(&wall))?,
         wall,
@@ -155,7 +155,9 @@ async fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObj
     if args.namespace.is_none() && !args.all_namespaces {
         return Ok(None);
     }
-    let access = access(&args.cluster)?.logged_in(Prompts::Shown).await?;
+    let access = cluster_access(&args.cluster)?
+        .logged_in(Prompts::Shown)
+        .await?;
     let client = access.client()?;
     Ok(Some(ComparedObjects::new(client, args.namespace.clone())))
 }
@@ -164,7 +166,7 @@ async fn compared_objects(args: &ServeArgs) -> anyhow::Result<Option<ComparedObj
 async fn work(
     worker: Option<DeliveryWorker<Arc<Notification>>>,
     seen: Arc<Mutex<SeenNotifications>>,
-    told: Arc<Lines>,
+    messages: Arc<Lines>,
     end: DeliveryEnd,
 ) -> usize {
     let lost = Cell::new(0);
@@ -173,7 +175,7 @@ async fn work(
     };
     let gave_up = |notification: &Arc<Notification>, problem: &str| {
         let said = summary(notification.fields());
-        let _ = told.give(format!("error: not handed on: {said}: {problem}"));
+        let _ = messages.give(format!("error: not handed on: {said}: {problem}"));
         // It may come again, and is new then.
         lock(&seen).forget(notification);
         if end.last_try.is_requested() {

@@ -191,11 +191,11 @@ mod tests {
                 format!("Elsewhere: it is elsewhere | {about}"),
             ),
         ] {
-            let told = VerifiedNotification::new(&notification, &verdict);
-            assert_eq!(told.line(), line);
-            let told = json!(told);
-            assert_eq!(told["notification"]["app"], "live");
-            assert!(!told.to_string().contains("c0ffee"), "{told}");
+            let verified = VerifiedNotification::new(&notification, &verdict);
+            assert_eq!(verified.line(), line);
+            let verified = json!(verified);
+            assert_eq!(verified["notification"]["app"], "live");
+            assert!(!verified.to_string().contains("c0ffee"), "{verified}");
         }
     }
 }

@@ -9,15 +9,15 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::expected::Expected;
 use super::verdict::{Verdict, VerifiedNotification};
-use crate::command::output::{render, tell};
-use crate::command::trouble::read_aloud;
+use crate::command::command_cluster::read_aloud;
+use crate::command::output::{print_message, render};
 use crate::command::{CommandOutput, ExitStatus, now};
 use crate::config::notifications::VerifyArgs;
 use crate::live::notification::Notification;
 
 /// Judges the body that `args` name.
 pub async fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
-    let expected = Expected::read(&args.signature, Arc::new(tell))?;
+    let expected = Expected::read(&args.signature, Arc::new(print_message))?;
     if !expected.has_keys() {
         bail!("with which key: name a file by --key-file");
     }
@@ -29,10 +29,10 @@ pub async fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
         .map_err(|problem| anyhow!("{name}: no notification: {problem}"))?;
     let now = (!args.any_age).then(now);
     let verdict = expected.judge(&notification, now);
-    let told = VerifiedNotification::new(&notification, &verdict);
-    let line = format!("{}\n", told.line());
+    let verified = VerifiedNotification::new(&notification, &verdict);
+    let line = format!("{}\n", verified.line());
     Ok(CommandOutput {
-        text: render(args.print.output, &[told], |_| line)?,
+        text: render(args.print.output, &[verified], |_| line)?,
         exit: ExitStatus::of(verdict == Verdict::Genuine),
     })
 }

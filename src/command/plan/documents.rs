@@ -257,8 +257,9 @@ mod tests {
     fn read(text: &str) -> Vec<(usize, usize, Value)> {
         let (found, problems) = documents(text);
         assert_eq!(problems, [""; 0], "{text:?}");
-        let told = found.into_iter();
-        told.map(|document| (document.number, document.line, document.value))
+        let documents = found.into_iter();
+        documents
+            .map(|document| (document.number, document.line, document.value))
             .collect()
     }
 

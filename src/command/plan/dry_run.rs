@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::api::RecordingCallback;
 use crate::api::status::ChangeStatus;
 use crate::cluster::error::ClusterError;
-use crate::command::cloud::{CommandCloud, told};
+use crate::command::command_cloud::{CommandCloud, failure_with_remedy};
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
@@ -87,22 +87,26 @@ impl SpendCalls for CallsLeft {
 
 /// An object on its way to a decision.
 pub(super) struct DryRun<'a> {
-    ground: &'a DryRunContext,
+    context: &'a DryRunContext,
     object: &'a RecordingCallback,
     facts: Facts,
     account: Option<Account>,
 }
 
 impl<'a> DryRun<'a> {
-    pub(super) fn new(ground: &'a DryRunContext, object: &'a RecordingCallback) -> Self {
-        let mut facts = parse::facts(object, ground.settings, ground.cloud.client().clock.local());
+    pub(super) fn new(context: &'a DryRunContext, object: &'a RecordingCallback) -> Self {
+        let mut facts = parse::facts(
+            object,
+            context.settings,
+            context.cloud.client().clock.local(),
+        );
         // As if somebody had asked for a look: what the cloud holds counts, and no backoff.
         facts.object.requested = Some("plan".to_owned());
-        facts.nudged = true;
+        facts.dependency_changed = true;
         let held = facts.status.callback_id.iter().map(String::as_str);
-        facts.claimed_elsewhere = ground.index.held_by_others(&facts.object.uid, held);
+        facts.claimed_elsewhere = context.index.held_by_others(&facts.object.uid, held);
         Self {
-            ground,
+            context,
             object,
             facts,
             account: None,
@@ -152,32 +156,35 @@ impl<'a> DryRun<'a> {
     /// Answers as whom the cloud can be called, and with which key; or says why neither can be told.
     async fn enter(&mut self) -> Result<Option<String>, ClusterError> {
         let namespace = self.object.namespace().unwrap_or_default();
-        self.facts.key = self.ground.cloud.sign_key(self.object).await?;
+        self.facts.key = self.context.cloud.sign_key(self.object).await?;
         if self.facts.policies.suspend {
             return Ok(None); // only the key was asked for
         }
         if let SignKeyState::Missing(sentence) | SignKeyState::Invalid(sentence) = &self.facts.key {
             return Ok(Some(sentence.clone()));
         }
-        let login = match self.ground.cloud.login(self.object).await? {
+        let login = match self.context.cloud.login(self.object).await? {
             Ok(login) => login,
             Err((_, sentence)) if self.object.spec.credentials_secret_ref.is_none() => {
-                let told = format!("The operator's own credentials are not here: {sentence}");
-                return Ok(Some(told));
+                let problem = format!("The operator's own credentials are not here: {sentence}");
+                return Ok(Some(problem));
             }
             Err((_, sentence)) => return Ok(Some(sentence)),
         };
         self.facts.credential = Some(login.credential.digest(&self.facts.object.uid));
-        match login.identify(self.ground.cloud.client(), &namespace).await {
+        match login
+            .identify(self.context.cloud.client(), &namespace)
+            .await
+        {
             Ok(account) => {
                 self.facts.access = CloudAccess::Usable(account.target.clone());
                 self.account = Some(account);
             }
-            Err(CloudAccess::Unusable(_, told) | CloudAccess::Ambiguous(told)) => {
-                return Ok(Some(told));
+            Err(CloudAccess::Unusable(_, problem) | CloudAccess::Ambiguous(problem)) => {
+                return Ok(Some(problem));
             }
             Err(CloudAccess::Unknown(failure)) => {
-                return Ok(Some(told(&failure)));
+                return Ok(Some(failure_with_remedy(&failure)));
             }
             Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
                 self.facts.access = access;
@@ -190,8 +197,8 @@ impl<'a> DryRun<'a> {
     fn find_other_owner(&mut self) {
         if let CloudAccess::Usable(target) = &self.facts.access {
             let place = parse::place(&self.object.spec);
-            self.facts.rival =
-                self.ground
+            self.facts.other_owner =
+                self.context
                     .index
                     .owner_elsewhere(&self.facts.object.uid, &place, target);
         }
@@ -207,8 +214,8 @@ impl<'a> DryRun<'a> {
                 let uid = self.facts.object.uid.clone();
                 let ids = rows.iter().map(|row| row.id.as_str());
                 let ids = ids.chain(self.facts.id());
-                self.facts.claimed_elsewhere = self.ground.index.held_by_others(&uid, ids);
-                self.ground.index.note_look(&uid, &account.target);
+                self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
+                self.context.index.note_look(&uid, &account.target);
                 Observed::seen(begun, rows, proven)
             }
             Err(failure) => Observed::Unknown(failure),
@@ -222,9 +229,9 @@ impl<'a> DryRun<'a> {
         account: &Account,
         proof: Proof,
     ) -> Result<(Vec<Row>, bool), Failure> {
-        let looks = self.ground.cloud.looks(account);
-        let (place, since) = (parse::place(&self.object.spec), self.ground.since);
-        let domains = self.ground.domains;
+        let looks = self.context.cloud.looks(account);
+        let (place, since) = (parse::place(&self.object.spec), self.context.since);
+        let domains = self.context.domains;
         // The first page of a list is asked for before it is known how long the list is.
         let is_worth_it = || {
             let more = looks.pages().map(|pages| pages - 1);
@@ -255,7 +262,7 @@ impl<'a> DryRun<'a> {
 
     /// Now at the cloud; the facts stay of the moment at which the dry run began, or later.
     fn now(&mut self) -> Timestamp {
-        let clock = &self.ground.cloud.client().clock;
+        let clock = &self.context.cloud.client().clock;
         let now = match &self.account {
             Some(account) => clock.now(&account.target.endpoint),
             None => clock.local(),
@@ -296,12 +303,12 @@ impl Interpreter for DryRun<'_> {
             }
             Step::GetById => {
                 if let (Some(account), Some(id)) = (&self.account, self.facts.id()) {
-                    self.facts.shown = self.ground.cloud.get_by_id(account, id).await;
+                    self.facts.get_result = self.context.cloud.get_by_id(account, id).await;
                 }
                 return Ok(None);
             }
             Step::ReadCrd => {
-                self.facts.definition = CrdPresence::Stays;
+                self.facts.crd = CrdPresence::Stays;
                 return Ok(None);
             }
             Step::AddFinalizer => {
@@ -318,7 +325,7 @@ impl Interpreter for DryRun<'_> {
                 return Ok(None);
             }
             Step::ReportFailure(failure) | Step::ReportSweepFailure(failure) => {
-                return Ok(Some(Prediction::unknown(told(&failure))));
+                return Ok(Some(Prediction::unknown(failure_with_remedy(&failure))));
             }
             Step::Requeue(rest) => {
                 return Ok(Some(Prediction {

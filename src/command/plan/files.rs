@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::command::trouble;
+use crate::command::command_cluster;
 use crate::lock::lock;
 
 /// What a directory's files must end in to be taken.
@@ -31,7 +31,7 @@ pub(super) async fn read_aloud(
     let waited_for = Arc::new(Mutex::new(String::new()));
     let opened = Arc::clone(&waited_for);
     let waits_for = || lock(&waited_for).clone();
-    trouble::read_aloud(waits_for, move || {
+    command_cluster::read_aloud(waits_for, move || {
         read(&named, recursive, |name| {
             name.clone_into(&mut lock(&opened));
         })

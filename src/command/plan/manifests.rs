@@ -60,10 +60,10 @@ pub(super) fn read(files: &[ReadFile], destination: &TargetNamespaces<'_>) -> Wa
     for file in files {
         let (found, problems) = documents(&file.text);
         let before = read.count();
-        let told = problems
+        let texts = problems
             .into_iter()
             .map(|problem| format!("{}: {problem}", file.name));
-        read.problems.extend(told);
+        read.problems.extend(texts);
         for mut document in found {
             let value = document.value.take();
             if !value.is_null() {
@@ -234,12 +234,12 @@ impl WantedManifest {
         // A server-side apply says it in other words.
         let undeclared = said.split(": field not declared in schema");
         let undeclared = undeclared.filter_map(|text| text.rsplit(' ').next()?.strip_prefix('.'));
-        let told: Vec<String> = strict
+        let texts: Vec<String> = strict
             .chain(undeclared)
             .map(|field| self.at_line(field))
             .collect();
-        let words = told.join(", nor ");
-        (!told.is_empty())
+        let words = texts.join(", nor ");
+        (!texts.is_empty())
             .then(|| format!("kubectl apply refuses it, since there is no field {words}"))
     }
 

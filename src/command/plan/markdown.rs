@@ -16,12 +16,12 @@ const REST: usize = 200;
 
 /// The summary, what could not be planned, and each object for which there is something to say, in the order of their names.
 pub(super) fn render(plans: &[Planned], problems: &[String]) -> String {
-    let mut told: Vec<&Planned> = plans.iter().filter(|plan| plan.is_worth_a_word()).collect();
-    told.sort_by_key(|plan| plan.title());
+    let mut listed: Vec<&Planned> = plans.iter().filter(|plan| plan.is_worth_a_word()).collect();
+    listed.sort_by_key(|plan| plan.title());
     let sections = problems
         .iter()
         .map(|problem| format!("\n- {}\n", code(problem)));
-    let sections = sections.chain(told.into_iter().map(section));
+    let sections = sections.chain(listed.into_iter().map(section));
     let mut text = format!("{MARK}\n### Recording callbacks: {}\n", summary(plans));
     let mut left = 0;
     for section in sections {
@@ -104,20 +104,20 @@ mod tests {
         ];
         let problems =
             ["callbacks.yaml: document 2, line 9, column 1: a key is there twice".to_owned()];
-        let told = render(&plans, &problems);
-        assert_in_docs(&told);
+        let text = render(&plans, &problems);
+        assert_in_docs(&text);
         plans.reverse();
-        assert_eq!(render(&plans, &problems), told);
+        assert_eq!(render(&plans, &problems), text);
     }
 
     #[test]
     fn what_is_declared_twice_is_told_though_nothing_changes() {
         let note = "declared 2 times, planned is the last: a.yaml, b.yaml".to_owned();
         let same = planned("same", PredictedAction::None, None).noted(Some(note.clone()));
-        let told = render(std::slice::from_ref(&same), &[]);
+        let text = render(std::slice::from_ref(&same), &[]);
         assert!(
-            told.ends_with(&format!("#### `media/same: None`\n\n`{note}`\n")),
-            "{told}"
+            text.ends_with(&format!("#### `media/same: None`\n\n`{note}`\n")),
+            "{text}"
         );
         assert_eq!(serde_json::json!(same)["note"], note);
     }
@@ -128,18 +128,18 @@ mod tests {
         let plans: Vec<_> = (0..1_000)
             .map(|n| planned(&format!("n{n}"), PredictedAction::Create, Some(&long)))
             .collect();
-        let told = render(&plans, &[]);
-        assert!(told.len() < LONGEST, "{}", told.len());
-        let shown = told.matches("#### ").count();
-        assert!(told.ends_with(&format!(
+        let text = render(&plans, &[]);
+        assert!(text.len() < LONGEST, "{}", text.len());
+        let shown = text.matches("#### ").count();
+        assert!(text.ends_with(&format!(
             "{} more are not shown here: see the log of the job.\n",
             1_000 - shown
         )));
         let hostile = planned("a", PredictedAction::Create, Some("```\n# owned"));
-        let told = render(&[hostile], &[]);
+        let text = render(&[hostile], &[]);
         assert!(
-            told.contains("````diff\n+ notifyCallbackURL: ``` # owned\n````"),
-            "{told}"
+            text.contains("````diff\n+ notifyCallbackURL: ``` # owned\n````"),
+            "{text}"
         );
     }
 }

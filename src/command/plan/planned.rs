@@ -27,14 +27,14 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn new(namespace: &str, name: &str, outlook: Prediction) -> Self {
+    pub(super) fn new(namespace: &str, name: &str, prediction: Prediction) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            action: outlook.action,
-            callback_id: outlook.id,
-            changes: outlook.changes,
-            message: outlook.message,
+            action: prediction.action,
+            callback_id: prediction.id,
+            changes: prediction.changes,
+            message: prediction.message,
             note: None,
         }
     }
@@ -150,11 +150,11 @@ mod tests {
     use super::*;
     use crate::command::output::assert_in_docs;
 
-    fn planned(name: &str, outlook: Prediction) -> Planned {
-        Planned::new("media", name, outlook)
+    fn planned(name: &str, prediction: Prediction) -> Planned {
+        Planned::new("media", name, prediction)
     }
 
-    fn outlook(
+    fn prediction(
         action: PredictedAction,
         id: &str,
         changes: &[(&str, Option<&str>, Option<&str>)],
@@ -191,32 +191,32 @@ mod tests {
             ),
             ("signType", None, Some("HMACSHA256")),
         ];
-        let mut taken = outlook(PredictedAction::None, "", &[]);
+        let mut taken = prediction(PredictedAction::None, "", &[]);
         taken.message =
             Some("Conflict: https://elsewhere.example.com/record is there already.".to_owned());
         let plans = [
             planned(
                 "push",
-                outlook(
+                prediction(
                     PredictedAction::Update,
                     "e2fe84def7e476651034ec4b9e92bc30",
                     &edited,
                 ),
             ),
-            planned("live", outlook(PredictedAction::Create, "", &new)),
+            planned("live", prediction(PredictedAction::Create, "", &new)),
             planned("taken", taken),
         ];
-        let told = render_plans(&plans);
-        assert_in_docs(&told);
+        let text = render_plans(&plans);
+        assert_in_docs(&text);
     }
 
     #[test]
     fn the_exit_code_tells_of_changes_at_the_cloud() {
-        let same = || planned("a", outlook(PredictedAction::Adopt, "id", &[]));
+        let same = || planned("a", prediction(PredictedAction::Adopt, "id", &[]));
         let differs = || {
             planned(
                 "b",
-                outlook(
+                prediction(
                     PredictedAction::Adopt,
                     "id",
                     &[("signType", None, Some("MD5"))],

@@ -198,15 +198,15 @@ mod tests {
     #[test]
     fn a_create_that_may_have_made_something_is_told_with_its_project() {
         let closed = json!({ "closedOperation": "a" });
-        for (attempts, status, is_told) in [
+        for (attempts, status, has_note) in [
             (&["a"][..], json!({}), true),
             (&["a"], closed.clone(), false),
             (&["0", "a"], closed.clone(), true),
             (&["a", "b"], closed, true),
         ] {
             let row = Released::new(&object(&record(attempts), &status), ReleaseWord::Gone, None);
-            assert_eq!(row.notes.len(), usize::from(is_told), "{attempts:?}");
-            assert_eq!(row.project_id.as_deref(), is_told.then_some("p1"));
+            assert_eq!(row.notes.len(), usize::from(has_note), "{attempts:?}");
+            assert_eq!(row.project_id.as_deref(), has_note.then_some("p1"));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads a project that has more callbacks than the cloud lists in one go: as far as that goes, then by the domains and the apps that were
 //! seen, until all are found. What was read is kept, so that what ended the reading costs no more than the call that it ended.
 
-mod kept;
+mod kept_reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-pub(super) use self::kept::KeptReading;
-use crate::command::cloud::CommandCloud;
-use crate::command::output::tell;
+pub(super) use self::kept_reading::KeptReading;
+use crate::command::command_cloud::CommandCloud;
+use crate::command::output::print_message;
 use crate::live::answer::{PAGE, Page};
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
@@ -46,7 +46,7 @@ pub(in crate::command) trait PageSource: Sync {
     ) -> BoxFuture<'a, Result<Page, Failure>>;
 
     /// So much is read, and so many calls are left at most.
-    fn tell(&self, reading: &Reading, calls_left: usize);
+    fn report(&self, reading: &Reading, calls_left: usize);
 }
 
 /// What was read of a project so far.
@@ -150,7 +150,7 @@ pub(super) async fn read(
         } else {
             left.saturating_sub(1)
         };
-        source.tell(reading, left);
+        source.report(reading, left);
         if reading.done.contains(&ListFilter::All) && reading.found() >= reading.total {
             break;
         }
@@ -167,7 +167,7 @@ async fn page(source: &impl PageSource, filter: &ListFilter, offset: u32) -> Res
         match source.page(filter, offset).await {
             Err(failure) if failure.class.passes_by_itself() => {
                 let seconds = pause.as_secs();
-                tell(&format!("{}: asked again in {seconds} s", failure.message));
+                print_message(&format!("{}: asked again in {seconds} s", failure.message));
                 sleep(pause).await;
                 pause *= 2;
             }
@@ -195,7 +195,7 @@ impl PageSource for CloudProject<'_> {
         Box::pin(async move { Ok(page.await?.value) })
     }
 
-    fn tell(&self, reading: &Reading, calls_left: usize) {
+    fn report(&self, reading: &Reading, calls_left: usize) {
         let project = &self.account.target.project_id;
         let progress = self.cloud.progress();
         progress.read_slowly(project, reading.found(), reading.total(), calls_left);

@@ -32,12 +32,12 @@ struct Claimant {
 
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::command) struct UnheldRow<'a> {
+pub(in crate::command) struct UnclaimedRow<'a> {
     pub(in crate::command) row: &'a Row,
     /// What else there is to say of it; nothing of one that no object has to do with.
     pub(in crate::command) notes: Vec<String>,
     /// There is no other at its place.
-    pub(in crate::command) is_alone: bool,
+    pub(in crate::command) is_only_row: bool,
     /// An object of this very project wants it.
     pub(in crate::command) is_wanted: bool,
 }
@@ -47,12 +47,12 @@ impl OwnershipReport {
     pub(super) fn of<'a>(
         objects: impl Iterator<Item = (&'a RecordingCallback, Option<(String, String)>)>,
     ) -> Self {
-        let mut standing = Self::default();
+        let mut report = Self::default();
         for (object, entered) in objects {
             let ready = object.status.as_ref().and_then(conditions::ready);
-            standing.note(object, entered, ready.map(|ready| ready.reason.clone()));
+            report.add_object(object, entered, ready.map(|ready| ready.reason.clone()));
         }
-        standing
+        report
     }
 
     /// The same, with objects of which only a part can be read: what they hold is held nonetheless.
@@ -61,12 +61,12 @@ impl OwnershipReport {
         objects: impl Iterator<Item = (&'a RecordingCallback, Option<(String, String)>)>,
     ) -> Self {
         for (object, entered) in objects {
-            self.note(object, entered, Some("can't be read".to_owned()));
+            self.add_object(object, entered, Some("can't be read".to_owned()));
         }
         self
     }
 
-    fn note(
+    fn add_object(
         &mut self,
         object: &RecordingCallback,
         entered: Option<(String, String)>,
@@ -80,7 +80,7 @@ impl OwnershipReport {
         let target = status.and_then(|status| status.target.as_ref());
         let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
         let recorded = record.as_ref().map(|record| &record.target);
-        let wish = Claimant {
+        let claimant = Claimant {
             name: format!(
                 "{}/{}",
                 object.namespace().unwrap_or_default(),
@@ -96,7 +96,7 @@ impl OwnershipReport {
                 .is_some_and(|record| record.is_open(closed) || record.has_several_attempts()),
         };
         let place = parse::place(&object.spec);
-        self.wanted.entry(place).or_default().push(wish);
+        self.wanted.entry(place).or_default().push(claimant);
     }
 
     /// The same, with what these objects held before the look: a callback of one that went meanwhile is nobody's orphan.
@@ -114,24 +114,24 @@ impl OwnershipReport {
         &self,
         target: &Target,
         rows: &'a [Row],
-    ) -> Vec<UnheldRow<'a>> {
+    ) -> Vec<UnclaimedRow<'a>> {
         let mut places: BTreeMap<&Place, usize> = BTreeMap::new();
         for row in rows {
             *places.entry(&row.place).or_default() += 1;
         }
-        let unheld = rows.iter().filter(|row| !self.held.contains(&row.id));
-        let mut found: Vec<UnheldRow<'_>> = unheld
+        let unclaimed = rows.iter().filter(|row| !self.held.contains(&row.id));
+        let mut found: Vec<UnclaimedRow<'_>> = unclaimed
             .map(|row| {
                 let (mut notes, is_wanted) = self.claimants(target, &row.place);
                 let count = places.get(&row.place).copied().unwrap_or_default();
-                let is_alone = count < 2;
-                if !is_alone {
+                let is_only_row = count < 2;
+                if !is_only_row {
                     notes.push(format!("one of {count} at this place"));
                 }
-                UnheldRow {
+                UnclaimedRow {
                     row,
                     notes,
-                    is_alone,
+                    is_only_row,
                     is_wanted,
                 }
             })
@@ -144,20 +144,23 @@ impl OwnershipReport {
     fn claimants(&self, target: &Target, place: &Place) -> (Vec<String>, bool) {
         let project = (target.region.clone(), target.project_id.clone());
         let (mut notes, mut is_wanted) = (Vec::new(), false);
-        for wish in self.wanted.get(place).into_iter().flatten() {
-            let here = match &wish.project {
+        for claimant in self.wanted.get(place).into_iter().flatten() {
+            let here = match &claimant.project {
                 None => ", whose project is not known",
                 Some(wanted) if *wanted == project => "",
                 Some(_) => continue,
             };
             is_wanted |= here.is_empty();
-            let reason = wish.reason.as_deref().unwrap_or("not seen by an operator");
-            let verb = if wish.is_open {
+            let reason = claimant
+                .reason
+                .as_deref()
+                .unwrap_or("not seen by an operator");
+            let verb = if claimant.is_open {
                 "may be made by a create of"
             } else {
                 "wanted by"
             };
-            notes.push(format!("{verb} {} ({reason}){here}", wish.name));
+            notes.push(format!("{verb} {} ({reason}){here}", claimant.name));
         }
         (notes, is_wanted)
     }
@@ -236,19 +239,19 @@ mod tests {
             let is_late = object.name_any() == "late";
             is_late.then(|| ("cn-north-4".to_owned(), "p1".to_owned()))
         };
-        let standing = OwnershipReport::of(objects.iter().map(|object| (object, entered(object))));
+        let report = OwnershipReport::of(objects.iter().map(|object| (object, entered(object))));
         let rows = ["held", "taken", "open", "closed", "other", "twice", "free"]
             .map(|name| row(name, &format!("{name}.example.com")));
         let mut rows = rows.to_vec();
         rows.push(row("again", "twice.example.com"));
         let target = target("p1");
-        let found = standing.orphans(&target, &rows);
+        let found = report.orphans(&target, &rows);
         let notes = |id: &str| {
             let found = found.iter().find(|found| found.row.id == id);
             found.map(|found| found.notes.join("; "))
         };
         assert_eq!(notes("held"), None);
-        for (id, told) in [
+        for (id, expected) in [
             ("taken", "wanted by media/late (Conflict)"),
             (
                 "open",
@@ -263,7 +266,7 @@ mod tests {
             ("twice", "one of 2 at this place"),
             ("again", "one of 2 at this place"),
         ] {
-            assert_eq!(notes(id).as_deref(), Some(told), "{id}");
+            assert_eq!(notes(id).as_deref(), Some(expected), "{id}");
         }
         let wanted = found.iter().filter(|found| found.is_wanted);
         let wanted: Vec<&str> = wanted.map(|found| found.row.id.as_str()).collect();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::story::{ObjectStory, RecordDoubt};
 use crate::api::status::{OperationStatus, Status};
 use crate::command::output::{TableRow, printable, table};
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 
 /// The stories, one below the other. `now` is for saying how long ago.
 pub(super) fn render_stories(stories: &[ObjectStory], now: Timestamp) -> String {
@@ -145,7 +145,7 @@ fn moment(time: Timestamp, now: Timestamp) -> String {
 /// The changes, and above them the look that is told while it fails.
 fn operations(status: &Status) -> Vec<OperationRow> {
     let look = status.last_operation.as_ref();
-    let look = look.filter(|_| ledger::shows_failed_look(status));
+    let look = look.filter(|_| operation_log::shows_failed_look(status));
     let all = look.into_iter().chain(&status.operations);
     all.map(OperationRow::of).collect()
 }
@@ -154,17 +154,20 @@ fn operations(status: &Status) -> Vec<OperationRow> {
 struct OperationRow([String; 7]);
 
 impl OperationRow {
-    fn of(told: &OperationStatus) -> Self {
+    fn of(operation: &OperationStatus) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let number = |value: Option<i64>| value.map(|number| number.to_string());
         Self([
-            told.time.map(|time| time.to_string()).unwrap_or_default(),
-            told.type_.clone(),
-            told.outcome.clone(),
-            number(told.http_status).unwrap_or_default(),
-            text(&told.error_code),
-            number(told.count).unwrap_or_else(|| "1".to_owned()),
-            text(&told.request_id),
+            operation
+                .time
+                .map(|time| time.to_string())
+                .unwrap_or_default(),
+            operation.type_.clone(),
+            operation.outcome.clone(),
+            number(operation.http_status).unwrap_or_default(),
+            text(&operation.error_code),
+            number(operation.count).unwrap_or_else(|| "1".to_owned()),
+            text(&operation.request_id),
         ])
     }
 }

@@ -8,8 +8,8 @@ use console::Term;
 use tokio::time::sleep;
 
 use super::FoundStories;
-use crate::command::output::tell;
-use crate::command::trouble::CommandCluster;
+use crate::command::command_cluster::CommandCluster;
+use crate::command::output::print_message;
 use crate::command::{CommandOutput, ended};
 use crate::config;
 use crate::config::objects::{Output, StatusArgs};
@@ -29,21 +29,21 @@ async fn watch(args: StatusArgs) -> Result<CommandOutput, String> {
     // One for all looks: who logs in does so once.
     let cluster = CommandCluster::find(&args.objects.scope.cluster).await?;
     let mut found = super::look(&cluster, &args).await?;
-    let mut told_problems = None;
+    let mut printed_problems = None;
     loop {
-        let mut told = found.told(output)?;
+        let mut rendered = found.render(output)?;
         if output == Output::Yaml {
             // Each is a document of its own.
-            told.text.insert_str(0, "---\n");
+            rendered.text.insert_str(0, "---\n");
         }
-        if show(&told.text, is_still).is_err() {
-            told.text.clear();
-            return Ok(told);
+        if show(&rendered.text, is_still).is_err() {
+            rendered.text.clear();
+            return Ok(rendered);
         }
         // After the text, which may have cleared the screen.
-        if is_still || told_problems.as_ref() != Some(&found.problems) {
-            found.tell_problems();
-            told_problems = Some(found.problems.clone());
+        if is_still || printed_problems.as_ref() != Some(&found.problems) {
+            found.print_problems();
+            printed_problems = Some(found.problems.clone());
         }
         found = next(&cluster, &args, found, is_still).await;
     }
@@ -57,15 +57,15 @@ async fn next(
     before: FoundStories,
     is_still: bool,
 ) -> FoundStories {
-    let mut told = None;
+    let mut printed = None;
     loop {
         sleep(PAUSE).await;
         match super::look(cluster, args).await {
             Ok(found) if is_still || found != before => return found,
-            Ok(_) => told = None,
-            Err(problem) if told.as_ref() != Some(&problem) => {
-                tell(&format!("error: {problem}"));
-                told = Some(problem);
+            Ok(_) => printed = None,
+            Err(problem) if printed.as_ref() != Some(&problem) => {
+                print_message(&format!("error: {problem}"));
+                printed = Some(problem);
             }
             Err(_) => {}
         }

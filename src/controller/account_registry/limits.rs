@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 pub(super) fn least<K: Ord>(limits: impl IntoIterator<Item = (K, u32)>) -> BTreeMap<K, u32> {
     let mut least = BTreeMap::new();
     for (key, limit) in limits {
-        let told = least.entry(key).or_insert(limit);
-        *told = limit.min(*told);
+        let lowest = least.entry(key).or_insert(limit);
+        *lowest = limit.min(*lowest);
     }
     least
 }
@@ -21,9 +21,9 @@ mod tests {
         for limits in [[270, 135, 200], [135, 270, 200], [200, 270, 135]] {
             let all = limits.map(|limit| (("cn-north-4", "0a1b2c3d"), limit));
             let other = (("cn-north-1", "0a1b2c3d"), 270);
-            let told = least(all.into_iter().chain([other]));
-            let told: Vec<u32> = told.into_values().collect();
-            assert_eq!(told, [270, 135]);
+            let lowest = least(all.into_iter().chain([other]));
+            let lowest: Vec<u32> = lowest.into_values().collect();
+            assert_eq!(lowest, [270, 135]);
         }
     }
 }

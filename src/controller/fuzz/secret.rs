@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::{prelude::*, sample::Index};
 
 use crate::api::RecordingCallbackSpec;
-use crate::fuzz::{TELLING, assert_presentable, config, text};
+use crate::fuzz::{MIN_MATCH, assert_presentable, config, text};
 use crate::live::sign_key::SignKey;
 use crate::login::Login;
 use crate::platform::credentials::{Credential, CredentialSet, KEYS};
@@ -56,7 +56,9 @@ fn secrets(data: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     values
         .filter(|value| !named.contains(&Some(value)))
         .map(|value| String::from_utf8_lossy(value).trim().to_owned())
-        .filter(|value| value.len() > TELLING && value.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|value| {
+            value.len() > MIN_MATCH && value.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         // What sentences recommend is no secret.
         .filter(|value| !value.contains("cn-north-4"))
         .collect()
@@ -73,9 +75,9 @@ proptest! {
         prop_assert!(CredentialSet::digest(&data).is_ok() || CredentialSet::read(&data).is_err());
         let spec = RecordingCallbackSpec { region, ..RecordingCallbackSpec::default() };
         let login = CredentialSet::read(&data)
-            .and_then(|set| Login::new(&spec, set, "Secret huaweicloud", &AllowList::default()).map_err(|(_, told)| told));
+            .and_then(|set| Login::new(&spec, set, "Secret huaweicloud", &AllowList::default()).map_err(|(_, sentence)| sentence));
         match login {
-            Err(told) => assert_presentable(&told, SENTENCE, &secrets),
+            Err(sentence) => assert_presentable(&sentence, SENTENCE, &secrets),
             Ok(login) => {
                 prop_assert!(AllowList::default().check(&Endpoint::parse(&login.live_endpoint).unwrap()).is_ok());
                 if let Credential::AkSk(pair) = &login.credential {
@@ -97,10 +99,10 @@ proptest! {
                 prop_assert_eq!(key.expose().as_bytes(), value.as_slice());
                 prop_assert!(value.len() >= 32 && value.iter().all(u8::is_ascii_alphanumeric));
             }
-            Err(told) => {
+            Err(sentence) => {
                 let value = String::from_utf8_lossy(&value).trim().to_owned();
-                let secrets = if value.len() > TELLING { vec![value] } else { Vec::new() };
-                assert_presentable(&told, SENTENCE, &secrets);
+                let secrets = if value.len() > MIN_MATCH { vec![value] } else { Vec::new() };
+                assert_presentable(&sentence, SENTENCE, &secrets);
             }
         }
     }

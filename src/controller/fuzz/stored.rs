@@ -20,7 +20,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Facts, GetResult, Observed, OtherOwner, PlanSettings,
-    SignKeyState, ledger,
+    SignKeyState, operation_log,
 };
 use crate::plan::outcome;
 use crate::plan::outcome::{Receipt, release};
@@ -62,14 +62,14 @@ struct Around {
     now: Timestamp,
     access: CloudAccess,
     key: SignKeyState,
-    rival: bool,
+    other_owner: bool,
     held_elsewhere: bool,
     going: bool,
-    nudged: bool,
+    dependency_changed: bool,
     failure: Failure,
     /// Rows at the place: whether each has the spec's values, and its time.
     rows: Option<Vec<(String, bool, String)>>,
-    shown: Option<bool>,
+    get_result: Option<bool>,
 }
 
 fn around() -> impl Strategy<Value = Around> {
@@ -120,18 +120,26 @@ fn around() -> impl Strategy<Value = Around> {
         prop::option::of(any::<bool>()),
     )
         .prop_map(
-            |(now, access, key, (rival, held_elsewhere, going, nudged), failure, rows, shown)| {
+            |(
+                now,
+                access,
+                key,
+                (other_owner, held_elsewhere, going, dependency_changed),
+                failure,
+                rows,
+                get_result,
+            )| {
                 Around {
                     now: Timestamp::from_second(now).unwrap(),
                     access,
                     key,
-                    rival: rival && held_elsewhere,
+                    other_owner: other_owner && held_elsewhere,
                     held_elsewhere,
                     going,
-                    nudged,
+                    dependency_changed,
                     failure,
                     rows,
-                    shown,
+                    get_result,
                 }
             },
         )
@@ -139,7 +147,7 @@ fn around() -> impl Strategy<Value = Around> {
 
 fn facts(object: &RecordingCallback, around: &Around) -> Facts {
     Facts {
-        nudged: around.nudged,
+        dependency_changed: around.dependency_changed,
         credential: Some("digest".to_owned()),
         ..parse::facts(object, SETTINGS, around.now)
     }
@@ -169,7 +177,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             Step::ReadSecrets => {
                 facts.access = around.access.clone();
                 facts.key = around.key.clone();
-                facts.rival = around.rival.then(|| OtherOwner {
+                facts.other_owner = around.other_owner.then(|| OtherOwner {
                     name: "media/other".to_owned(),
                     id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
@@ -193,14 +201,14 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
             }
             Step::GetById => {
                 let id = facts.id().unwrap().to_owned();
-                facts.shown = match around.shown {
+                facts.get_result = match around.get_result {
                     None => GetResult::Gone,
                     Some(true) => GetResult::Row(row(facts, &id, true, "")),
                     Some(false) => GetResult::Unknown(around.failure.clone()),
                 };
             }
-            Step::ReadCrd if around.going => facts.definition = CrdPresence::Going,
-            Step::ReadCrd => facts.definition = CrdPresence::Stays,
+            Step::ReadCrd if around.going => facts.crd = CrdPresence::Going,
+            Step::ReadCrd => facts.crd = CrdPresence::Stays,
             step @ (Step::AddFinalizer
             | Step::RemoveFinalizer
             | Step::Create
@@ -276,7 +284,7 @@ fn check_step(object: &RecordingCallback, facts: &Facts, step: &Step) {
 /// The status that the step leads to, where it leads to one.
 fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
     let now = facts.now;
-    let told = Receipt {
+    let receipt = Receipt {
         http_status: Some(200),
         request_id: Some("request".to_owned()),
         at: now,
@@ -295,14 +303,14 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
             failure.operation = Operation::Create;
             outcome::after_failure(facts, &failure, None, now).0
         }
-        Step::Update { .. } => outcome::after_update(facts, &desired.ok()?, None, told),
-        Step::Delete { .. } => outcome::after_delete(facts, told),
+        Step::Update { .. } => outcome::after_update(facts, &desired.ok()?, None, receipt),
+        Step::Delete { .. } => outcome::after_delete(facts, receipt),
         Step::Claim(row) => {
             let record = facts.record.clone()?;
             let attempt = record
                 .attempt_that_made(row)
                 .or_else(|| record.newest().cloned())?;
-            outcome::after_create(facts, &desired.ok()?, &attempt, row, told)
+            outcome::after_create(facts, &desired.ok()?, &attempt, row, receipt)
         }
         Step::Adopt(row) => outcome::after_adoption(facts, &desired.ok()?, row),
         Step::Disown { .. } => release::after_disown(facts),
@@ -348,7 +356,7 @@ proptest! {
         let rows = [row(&facts, "id-1", true, "2026-11-25T12:00:00Z")];
         // What a sweep asks, which takes no time to read.
         drift::needs_decision(&before, None, &rows);
-        drift::looks_count_from(ledger::last_write(&before), None, SETTINGS.settle_time);
+        drift::looks_count_from(operation_log::last_write(&before), None, SETTINGS.settle_time);
         prop_assert!(facts.desired.is_ok(), "{:?}", facts.desired);
         let step = ask(&mut facts, &around);
         check_step(&object, &facts, &step);

@@ -20,14 +20,14 @@ fn a_look_that_was_put_off_is_come_back_for_whatever_was_reconciled_meanwhile() 
     let now = Instant::now();
     let in_a = |seconds| Some(now + Duration::from_secs(seconds));
     let mut memory = ObjectMemory::default();
-    assert_eq!(memory.comes_back(None, now), None);
+    assert_eq!(memory.next_reconcile(None, now), None);
     memory.look_at = in_a(30);
-    assert_eq!(memory.comes_back(None, now), in_a(30));
-    assert_eq!(memory.comes_back(in_a(60), now), in_a(30));
-    assert_eq!(memory.comes_back(in_a(5), now), in_a(5));
+    assert_eq!(memory.next_reconcile(None, now), in_a(30));
+    assert_eq!(memory.next_reconcile(in_a(60), now), in_a(30));
+    assert_eq!(memory.next_reconcile(in_a(5), now), in_a(5));
     memory.look_at = Some(now);
     assert_eq!(
-        memory.comes_back(None, now),
+        memory.next_reconcile(None, now),
         None,
         "it is due: whoever decides now knows"
     );
@@ -72,11 +72,11 @@ async fn no_step_of_a_clock_lengthens_a_wait() {
 async fn a_write_from_the_future_counts_from_when_it_was_first_seen() {
     let mut memory = ObjectMemory::default();
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    let told = later(now, Duration::from_hours(1));
-    assert_eq!(memory.last_write(told, now), now);
+    let stated = later(now, Duration::from_hours(1));
+    assert_eq!(memory.last_write(stated, now), now);
     tokio::time::advance(Duration::from_secs(30)).await;
     let then = later(now, Duration::from_secs(30));
-    assert_eq!(memory.last_write(told, then), now);
+    assert_eq!(memory.last_write(stated, then), now);
     let past = earlier(now, Duration::from_mins(5));
     assert_eq!(memory.last_write(past, then), past);
 }

@@ -15,7 +15,7 @@ pub(super) struct Schedule {
     interval: Duration,
     entries: HashMap<SecretName, ScheduledRead>,
     /// When a read of each namespace last began.
-    turns: HashMap<String, Instant>,
+    last_reads: HashMap<String, Instant>,
 }
 
 struct ScheduledRead {
@@ -30,7 +30,7 @@ impl Schedule {
         Self {
             interval,
             entries: HashMap::new(),
-            turns: HashMap::new(),
+            last_reads: HashMap::new(),
         }
     }
 
@@ -51,8 +51,8 @@ impl Schedule {
                 .insert(name.clone(), ScheduledRead { urgent, ..entry });
         }
         let still = self.interval * PATIENCE;
-        self.turns
-            .retain(|_, turn| now.duration_since(*turn) <= still);
+        self.last_reads
+            .retain(|_, last| now.duration_since(*last) <= still);
     }
 
     /// When the next Secret is due that is not being read.
@@ -68,7 +68,7 @@ impl Schedule {
         let due = self.entries.iter().filter(|(_, entry)| is_due(entry));
         let (name, _) = due.min_by_key(|(name, entry)| self.rank(name, entry))?;
         let name = name.clone();
-        self.turns.insert(name.0.clone(), now);
+        self.last_reads.insert(name.0.clone(), now);
         if let Some(entry) = self.entries.get_mut(&name) {
             entry.due = now + self.interval;
             entry.under_way = true;
@@ -83,8 +83,8 @@ impl Schedule {
         } else {
             entry.due + patience
         };
-        let turn = self.turns.get(&name.0).map(|turn| *turn + patience);
-        (turn.map_or(own, |turn| turn.max(own)), own)
+        let last = self.last_reads.get(&name.0).map(|last| *last + patience);
+        (last.map_or(own, |last| last.max(own)), own)
     }
 
     /// A read has ended.

@@ -12,7 +12,7 @@ const POLLED: Duration = Duration::from_secs(595);
 const HANGS: Duration = Duration::from_secs(10);
 
 /// Secrets, some of which hang, and the reads of them so far.
-struct PollGround {
+struct PollFixture {
     began: Instant,
     users: Vec<(SecretName, bool)>,
     hangs: fn(&SecretName) -> bool,
@@ -35,21 +35,21 @@ fn pauses(times: &[Duration]) -> impl Iterator<Item = Duration> {
     pairs.map(|pair| pair[1].saturating_sub(pair[0]))
 }
 
-impl PollGround {
+impl PollFixture {
     /// Polls for a while.
     async fn polled(
         users: Vec<(SecretName, bool)>,
         hangs: fn(&SecretName) -> bool,
         interval: Duration,
     ) -> Self {
-        let ground = Self {
+        let fixture = Self {
             began: Instant::now(),
             users,
             hangs,
             reads: Mutex::default(),
         };
-        let census = || {
-            let users = ground.users.iter().map(|(name, urgent)| {
+        let find_users = || {
+            let users = fixture.users.iter().map(|(name, urgent)| {
                 let used = UsedSecret {
                     urgent: *urgent,
                     ..UsedSecret::default()
@@ -58,20 +58,20 @@ impl PollGround {
             });
             users.collect()
         };
-        let ground_ref = &ground;
+        let fixture_ref = &fixture;
         let read = |name: SecretName, _| async move {
-            let at = ground_ref.began.elapsed();
-            ground_ref.reads.lock().unwrap().push((name.clone(), at));
-            let takes = if (ground_ref.hangs)(&name) {
+            let at = fixture_ref.began.elapsed();
+            fixture_ref.reads.lock().unwrap().push((name.clone(), at));
+            let takes = if (fixture_ref.hangs)(&name) {
                 HANGS
             } else {
                 Duration::from_millis(5)
             };
             sleep(takes).await;
         };
-        let polled = tokio::time::timeout(POLLED, poll(interval, census, read)).await;
+        let polled = tokio::time::timeout(POLLED, poll(interval, find_users, read)).await;
         assert!(polled.is_err());
-        ground
+        fixture
     }
 
     /// When a Secret was read.
@@ -93,10 +93,10 @@ async fn three_hundred_absent_secrets_of_one_namespace_hold_up_no_other() {
     for interval in [Duration::from_secs(1), MINUTE] {
         let mut users = many("theirs", 300, true);
         users.extend(many("ours", 1, false));
-        let ground = PollGround::polled(users, |_| false, interval).await;
-        let pause = ground.longest_pause(&name("ours", 0));
+        let fixture = PollFixture::polled(users, |_| false, interval).await;
+        let pause = fixture.longest_pause(&name("ours", 0));
         assert!(pause <= interval + Duration::from_secs(1), "{pause:?}");
-        let pause = ground.longest_pause(&name("theirs", 299));
+        let pause = fixture.longest_pause(&name("theirs", 299));
         assert!(pause <= interval + Duration::from_secs(35), "{pause:?}");
     }
 }
@@ -107,21 +107,21 @@ async fn a_read_that_hangs_delays_only_its_own() {
     users.extend(many("ours", 2, false));
     let hangs = |name: &SecretName| name.0 == "theirs" || name.1 == "secret-1";
     let interval = Duration::from_secs(2);
-    let ground = PollGround::polled(users, hangs, interval).await;
-    let pause = ground.longest_pause(&name("ours", 0));
+    let fixture = PollFixture::polled(users, hangs, interval).await;
+    let pause = fixture.longest_pause(&name("ours", 0));
     assert!(pause <= interval + Duration::from_secs(1), "{pause:?}");
-    let pause = ground.longest_pause(&name("ours", 1));
+    let pause = fixture.longest_pause(&name("ours", 1));
     assert!(pause <= HANGS + Duration::from_secs(1), "{pause:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_reads_begin_in_a_second_and_each_secret_is_read_every_interval() {
-    let ground = PollGround::polled(many("media", 100, false), |_| false, MINUTE).await;
+    let fixture = PollFixture::polled(many("media", 100, false), |_| false, MINUTE).await;
     for number in 0..100 {
-        let reads = ground.reads_of(&name("media", number));
+        let reads = fixture.reads_of(&name("media", number));
         assert_eq!(reads.len(), 10, "{number}: {reads:?}");
     }
-    let reads = ground.reads.lock().unwrap();
+    let reads = fixture.reads.lock().unwrap();
     let times: Vec<Duration> = reads.iter().map(|(_, at)| *at).collect();
     assert!(pauses(&times).min().unwrap() >= SPACING);
 }
@@ -132,13 +132,13 @@ async fn what_somebody_waits_for_goes_first_and_nothing_is_left_out() {
     let mut users = many("media", 300, false);
     let urgent = name("media", 200);
     users[200].1 = true;
-    let ground = PollGround::polled(users, |_| false, interval).await;
+    let fixture = PollFixture::polled(users, |_| false, interval).await;
     // All are new at first.
-    let longest = pauses(&ground.reads_of(&urgent)).max().unwrap();
+    let longest = pauses(&fixture.reads_of(&urgent)).max().unwrap();
     assert!(longest <= interval + Duration::from_secs(1), "{longest:?}");
     let limit = interval * 2 + Duration::from_secs(5);
     for number in 0..300 {
-        let pause = ground.longest_pause(&name("media", number));
+        let pause = fixture.longest_pause(&name("media", number));
         assert!(pause <= limit, "{number}: {pause:?}");
     }
 }

@@ -82,7 +82,7 @@ fn caller(
 ) -> Option<(Caller, Option<Arc<SharedAccount>>)> {
     let mut logins = served
         .iter()
-        .filter_map(|object| context.accesses.known_login(&object.unpack()));
+        .filter_map(|object| context.accounts.known_login(&object.unpack()));
     let login = logins.next()?.ok()?;
     let mut accounts = served
         .iter()
@@ -142,8 +142,8 @@ pub(super) async fn identify(
     served: &ServedObjects,
 ) -> Result<Arc<SharedAccount>, Option<Failure>> {
     let object = served.first().ok_or(None)?.unpack();
-    let login = context.accesses.known_login(&object).ok_or(None)?;
-    let entry = context.accesses.identify(&object, login).await;
+    let login = context.accounts.known_login(&object).ok_or(None)?;
+    let entry = context.accounts.identify(&object, login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,
         (None, CloudAccess::Unknown(failure)) => return Err(Some(failure)),

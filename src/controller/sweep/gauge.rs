@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
-use crate::controller::reach::Reach;
+use crate::controller::reach::AccountReach;
 use crate::terms::failure::Failure;
 
 /// Remembers how a sweep of these objects went.
-pub(super) fn note(context: &Context, served: &ServedObjects, failure: Option<&Failure>) {
-    let reach = Some(failure.map_or(Reach::Reached, Reach::of));
+pub(super) fn set(context: &Context, served: &ServedObjects, failure: Option<&Failure>) {
+    let reach = Some(failure.map_or(AccountReach::Reached, AccountReach::of));
     super::remember(context, served, |memory| memory.reach = reach);
 }
 
@@ -22,11 +22,11 @@ pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) 
             settled.filter_map(|object| context.memories.with(&object.uid, |memory| memory.reach));
         reaches.next()
     };
-    let reaches: Vec<Reach> = groups.values().filter_map(|(_, group)| of(group)).collect();
+    let reaches: Vec<AccountReach> = groups.values().filter_map(|(_, group)| of(group)).collect();
     let count = |reach| reaches.iter().filter(|found| **found == reach).count();
     context.metrics.set_accounts([
-        ("reached", count(Reach::Reached)),
-        ("unreachable", count(Reach::Unreachable)),
-        ("refused", count(Reach::Refused)),
+        ("reached", count(AccountReach::Reached)),
+        ("unreachable", count(AccountReach::Unreachable)),
+        ("refused", count(AccountReach::Refused)),
     ]);
 }

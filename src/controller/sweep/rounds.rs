@@ -1,4 +1,4 @@
-//! Whose turn it is: each group once an interval, jittered, side by side. Knows nothing of what a turn does.
+//! When each group is swept: once an interval, jittered, side by side. Knows nothing of what a sweep does.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -11,25 +11,26 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::plan::step::backoff::lengthened;
 
 /// The shortest and the longest time between two looks at whose turn it is.
-const CENSUS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Gives each group its turn when it is due, and a pause after it. One whose turn takes long delays nobody else.
 pub(super) async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
     interval: Duration,
     groups: impl Fn(Instant) -> HashMap<K, (Instant, G)>,
-    turn: impl Fn(G, Duration) -> T,
+    sweep: impl Fn(G, Duration) -> T,
 ) {
-    let (mut under_way, mut turns) = (HashSet::new(), FuturesUnordered::new());
-    let mut census = tokio::time::interval((interval / 10).clamp(CENSUS.0, CENSUS.1));
-    census.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut under_way, mut sweeps) = (HashSet::new(), FuturesUnordered::new());
+    let mut check =
+        tokio::time::interval((interval / 10).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1));
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut salt = 0_u32;
     loop {
         tokio::select! {
-            Some(key) = turns.next() => {
+            Some(key) = sweeps.next() => {
                 under_way.remove(&key);
                 continue;
             }
-            _ = census.tick() => {}
+            _ = check.tick() => {}
         }
         let now = Instant::now();
         let first = now + lengthened(interval, salt, "sweep");
@@ -37,7 +38,7 @@ pub(super) async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
             if due <= now && under_way.insert(key.clone()) {
                 salt = salt.wrapping_add(1);
                 let pause = lengthened(interval, salt, "sweep");
-                turns.push(turn(group, pause).map(|()| key));
+                sweeps.push(sweep(group, pause).map(|()| key));
             }
         }
     }

@@ -13,14 +13,14 @@ const INTERVAL: Duration = Duration::from_mins(1);
 async fn accounts_that_never_answer_hold_up_no_other() {
     const HANG: usize = 20;
     let began = Instant::now();
-    let (due, turns) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
+    let (due, sweeps) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
     let groups = |first| {
         let mut due = due.lock().unwrap();
         let group = |key: usize| (key, (*due.entry(key).or_insert(first), key));
         (0..=HANG).map(group).collect()
     };
-    let (due_ref, turns_ref) = (&due, &turns);
-    let turn = |key: usize, pause: Duration| async move {
+    let (due_ref, turns_ref) = (&due, &sweeps);
+    let sweep = |key: usize, pause: Duration| async move {
         turns_ref.lock().unwrap().push((key, began.elapsed()));
         if key < HANG {
             sleep(INTERVAL * 5).await;
@@ -28,11 +28,11 @@ async fn accounts_that_never_answer_hold_up_no_other() {
         let next = Instant::now() + pause;
         due_ref.lock().unwrap().insert(key, next);
     };
-    let swept = tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, groups, turn)).await;
+    let swept = tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, groups, sweep)).await;
     assert!(swept.is_err());
-    let turns = turns.lock().unwrap();
+    let sweeps = sweeps.lock().unwrap();
     let pauses = |key| {
-        let own = turns.iter().filter(|(of, _)| *of == key);
+        let own = sweeps.iter().filter(|(of, _)| *of == key);
         let own: Vec<Duration> = own.map(|(_, at)| *at).collect();
         let all = [vec![Duration::ZERO], own].concat();
         let pauses = all.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));

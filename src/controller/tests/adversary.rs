@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::chance::SeededChance;
 use super::lies::Lie;
 use super::pages::UNKNOWING;
-use super::trouble::{CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, Verb};
+use super::trouble::{CallFate, CloudCall, CloudCallFate, ServerCall, Troubled, Verb};
 
 /// So many calls in one course are made by no program that waits between them.
 const RUNAWAY: usize = 20_000;
@@ -206,7 +206,7 @@ impl AdversaryPhase {
                     Verb::Patch,
                     Verb::Get,
                     Verb::ReadSecret,
-                    Verb::ReadDefinition,
+                    Verb::ReadCrd,
                     Verb::Publish,
                 ]);
                 AtServer::Constant(verb, fate(chance, verb))
@@ -299,11 +299,11 @@ impl Troubled for Adversary {
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         if self.is_runaway() {
-            return TroubleTurn {
+            return CloudCallFate {
                 answer: super::trouble::TroubledAnswer::Fatal,
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             };
         }
         let kind = AdversaryKind::of(call);
@@ -314,22 +314,22 @@ impl Troubled for Adversary {
                 let whose = call.domain.as_deref().unwrap_or_default();
                 let mut chance = self.chance(&format!("cloud {kind:?} {whose}"));
                 if !chance.one_in(*one_in) {
-                    return TroubleTurn::default();
+                    return CloudCallFate::default();
                 }
                 lie(&mut chance, &call.method, honest)
             }
-            None | Some(AtCloud::Peace | AtCloud::Constant(..)) => return TroubleTurn::default(),
+            None | Some(AtCloud::Peace | AtCloud::Constant(..)) => return CloudCallFate::default(),
         };
         if lie.is_perjury(&call.method) {
             if honest {
-                return TroubleTurn::default();
+                return CloudCallFate::default();
             }
             let domain = call.domain.clone().unwrap_or_default();
             self.perjured.lock().unwrap().insert(domain);
         }
-        TroubleTurn {
+        CloudCallFate {
             note: format!("({lie:?})"),
-            ..lie.turn(call)
+            ..lie.fate(call)
         }
     }
 }

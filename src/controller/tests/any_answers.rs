@@ -10,15 +10,15 @@ use std::time::Instant;
 
 use futures::FutureExt as _;
 
-use super::course;
-use crate::fuzz::{extent, tell_extent};
+use super::scenario;
+use crate::fuzz::{extent, print_extent};
 
 /// Seeds of bugs that there were: each line a seed and what it showed. They run always.
 const KEPT: &str = include_str!("kept_seeds.txt");
 const FEW: u64 = 15;
 const USUAL: u64 = 500;
 /// So many stories are told in full.
-const TOLD: usize = 3;
+const MAX_LISTED: usize = 3;
 
 #[test]
 fn any_answers() {
@@ -31,7 +31,7 @@ fn any_answers() {
     let began = Instant::now();
     let problems = problems_of(&seeds);
     let (count, took) = (seeds.len(), began.elapsed());
-    tell_extent(&format!("{count} courses of lies, in {took:.0?}"));
+    print_extent(&format!("{count} courses of lies, in {took:.0?}"));
     if let Ok(directory) = std::env::var("ADVERSARY_STORIES") {
         for (number, problem) in problems.iter().enumerate() {
             std::fs::write(format!("{directory}/{number}.txt"), problem).unwrap();
@@ -41,13 +41,17 @@ fn any_answers() {
         .iter()
         .filter_map(|problem| problem.lines().next())
         .collect();
-    let told: Vec<&str> = problems.iter().take(TOLD).map(String::as_str).collect();
+    let listed: Vec<&str> = problems
+        .iter()
+        .take(MAX_LISTED)
+        .map(String::as_str)
+        .collect();
     assert!(
         problems.is_empty(),
         "{} of {} seeds fail; ADVERSARY_SEED repeats one\n{}\n\n{}",
         problems.len(),
         seeds.len(),
-        told.join("\n"),
+        listed.join("\n"),
         heads.join("\n"),
     );
 }
@@ -83,8 +87,8 @@ fn lived(seed: u64) -> Result<(), String> {
         .start_paused(true)
         .build()
         .unwrap();
-    let course = AssertUnwindSafe(course::run(seed)).catch_unwind();
-    runtime.block_on(course).unwrap_or_else(|panic| {
+    let scenario = AssertUnwindSafe(scenario::run(seed)).catch_unwind();
+    runtime.block_on(scenario).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(format!("seed {seed}: panic: {}", text.unwrap_or_default()))
     })

@@ -12,9 +12,9 @@ use tokio::time::{sleep, timeout_at};
 
 use super::life::Life;
 use super::story::EventStory;
-use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer};
+use super::trouble::{CloudCall, CloudCallFate, Troubled, TroubledAnswer};
 use super::world::wall;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::{
     Deadline, Request, Response, Transport, TransportError, authority,
 };
@@ -111,9 +111,9 @@ impl Road {
     }
 
     /// Carries a call out, now or later, whether its caller waits or not.
-    async fn carry_out(self, request: Request, turn: TroubleTurn) -> Option<CloudReply> {
-        sleep(turn.before).await;
-        let reply = if turn.carried_out {
+    async fn carry_out(self, request: Request, fate: CloudCallFate) -> Option<CloudReply> {
+        sleep(fate.before).await;
+        let reply = if fate.carried_out {
             let asked = asked(request);
             Some(received(
                 self.cloud
@@ -123,7 +123,7 @@ impl Road {
         } else {
             None
         };
-        sleep(turn.after).await;
+        sleep(fate.after).await;
         reply
     }
 }
@@ -132,7 +132,7 @@ impl CloudRoute {
     async fn exchange(&self, request: Request, deadline: Deadline) -> CloudReply {
         self.life.or_nothing().await;
         let call = self.road.call(&request);
-        let turn = self.road.trouble.at_cloud(&call);
+        let fate = self.road.trouble.at_cloud(&call);
         let at = self.road.story.age();
         let what = format!(
             "{} {}",
@@ -143,24 +143,24 @@ impl CloudRoute {
                 .map_or("everything", |what| what)
         );
         self.road.made.lock().unwrap().push(Made { at, call });
-        if deadline.has_passed(&(Arc::new(wall) as Wall)) {
+        if deadline.has_passed(&(Arc::new(wall) as WallClock)) {
             return Err(TransportError::NotSent("too late".to_owned()));
         }
-        if matches!(turn.answer, TroubledAnswer::NotSent) {
+        if matches!(fate.answer, TroubledAnswer::NotSent) {
             self.road
                 .story
-                .tell(format!("cloud: {what} -> no connection"));
+                .log(format!("cloud: {what} -> no connection"));
             return Err(TransportError::NotSent("no route to host".to_owned()));
         }
-        let work = tokio::spawn(self.road.clone().carry_out(request, turn.clone()));
+        let work = tokio::spawn(self.road.clone().carry_out(request, fate.clone()));
         let reply = match timeout_at(deadline.instant, work).await {
-            Ok(reply) => self.answer(reply.unwrap(), &turn, deadline).await,
+            Ok(reply) => self.answer(reply.unwrap(), &fate, deadline).await,
             Err(_) => late(),
         };
-        let note = &turn.note;
+        let note = &fate.note;
         self.road
             .story
-            .tell(format!("cloud: {what} -> {} {note}", shown(&reply)));
+            .log(format!("cloud: {what} -> {} {note}", shown(&reply)));
         self.life.or_nothing().await;
         reply
     }
@@ -168,14 +168,14 @@ impl CloudRoute {
     async fn answer(
         &self,
         reply: Option<CloudReply>,
-        turn: &TroubleTurn,
+        fate: &CloudCallFate,
         deadline: Deadline,
     ) -> CloudReply {
         let silence = || async {
             tokio::time::sleep_until(deadline.instant).await;
             late()
         };
-        let reply = match &turn.answer {
+        let reply = match &fate.answer {
             TroubledAnswer::True => reply.unwrap_or_else(broken),
             TroubledAnswer::Reply(response) => Ok(response.clone()),
             TroubledAnswer::Edited(edit) => reply.unwrap_or_else(broken).map(|mut response| {

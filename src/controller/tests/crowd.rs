@@ -67,14 +67,14 @@ async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
     world.delete("push");
     let is_gone = |world: &ControllerWorld| world.server.object(&key("push")).is_none();
     let deleted = calls_before(&world, &Method::DELETE, is_gone).await;
-    let told =
+    let description =
         format!("calls before the POST: {created}, the PUT: {edited}, the DELETE: {deleted}");
-    println!("{told}");
+    println!("{description}");
     let made = world.cloud().rows().len();
     assert!(made < crowd / 2, "{made} of the crowd are done");
     assert!(
         created <= pages + FEW && edited <= FEW && deleted <= FEW,
-        "{told}"
+        "{description}"
     );
 
     // All are served in the end, each by one call.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::object::{ACCOUNT, domain, key, spec, verdict};
 use super::server::StoreKey;
-use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::trouble::{CloudCall, CloudCallFate, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account};
 
 const NEIGHBOUR: &str = "neighbour";
@@ -28,22 +28,22 @@ const HALF_AN_HOUR: Duration = Duration::from_mins(30);
 struct Stubborn(AtomicBool);
 
 impl Troubled for Stubborn {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let of_neighbour = |domain: &String| domain.starts_with(NEIGHBOUR);
         let is_down =
             self.0.load(Ordering::SeqCst) && call.domain.as_ref().is_some_and(of_neighbour);
         match call.method {
-            Method::POST => TroubleTurn {
+            Method::POST => CloudCallFate {
                 after: Duration::from_secs(8),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            Method::DELETE if is_down => TroubleTurn {
+            Method::DELETE if is_down => CloudCallFate {
                 carried_out: false,
                 after: DELETE_TAKES,
                 answer: TroubledAnswer::Reply(reply(503, "")),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            _ => TroubleTurn::default(),
+            _ => CloudCallFate::default(),
         }
     }
 }

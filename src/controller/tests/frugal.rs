@@ -8,7 +8,7 @@ use http::{Method, header};
 use serde_json::json;
 
 use super::object::{ACCOUNT, NAMESPACE, domain, spec, verdict};
-use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::trouble::{CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account, user};
 use crate::api::RecordingCallback;
 use crate::controller::allowance::CallPurpose;
@@ -43,7 +43,7 @@ struct CostlyCloud {
 }
 
 impl CostlyCloud {
-    fn refusal() -> TroubleTurn {
+    fn refusal() -> CloudCallFate {
         let mut refusal = reply(
             401,
             r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
@@ -53,7 +53,7 @@ impl CostlyCloud {
         untrue(refusal)
     }
 
-    fn page(&self, total: u64) -> TroubleTurn {
+    fn page(&self, total: u64) -> CloudCallFate {
         let number = self.calls.load(Ordering::SeqCst);
         let row = |row: usize| json!({"id": format!("{number}-{row}"), "publish_domain": domain("push"), "app": format!("app{row}")});
         let rows: Vec<_> = (0..100).map(row).collect();
@@ -62,18 +62,18 @@ impl CostlyCloud {
     }
 }
 
-fn untrue(response: crate::platform::transport::Response) -> TroubleTurn {
-    TroubleTurn {
+fn untrue(response: crate::platform::transport::Response) -> CloudCallFate {
+    CloudCallFate {
         carried_out: false,
         answer: TroubledAnswer::Reply(response),
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     }
 }
 
 impl Troubled for CostlyCloud {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         if call.is_login || self.is_over.load(Ordering::SeqCst) {
-            return TroubleTurn::default();
+            return CloudCallFate::default();
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         if self.refuses_first && number.is_multiple_of(2) {
@@ -87,7 +87,7 @@ impl Troubled for CostlyCloud {
                 self.page(1_000 + u64::try_from(number).unwrap())
             }
             (CostlyAnswer::Long, _) if is_list => self.page(4_000),
-            _ => TroubleTurn::default(),
+            _ => CloudCallFate::default(),
         }
     }
 }
@@ -108,14 +108,15 @@ async fn no_lie_makes_an_object_cause_more_than_120_calls_in_an_hour() {
                 if !(is_full() || refuses_first && is_user) {
                     continue; // what costs the most calls
                 }
-                let told = format!("{lie:?}, first refused: {refuses_first}, a user: {is_user}");
-                lived(lie, refuses_first, is_user, &told).await;
+                let description =
+                    format!("{lie:?}, first refused: {refuses_first}, a user: {is_user}");
+                lived(lie, refuses_first, is_user, &description).await;
             }
         }
     }
 }
 
-async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str) {
+async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, description: &str) {
     let liar = Arc::new(CostlyCloud {
         lie,
         refuses_first,
@@ -146,7 +147,7 @@ async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str
     let busiest = hours.max().unwrap_or_default();
     assert!(
         (10..=MOST).contains(&busiest),
-        "{told}: {busiest} calls in an hour\n{}",
+        "{description}: {busiest} calls in an hour\n{}",
         world.story.whole()
     );
     liar.is_over.store(true, Ordering::SeqCst);
@@ -155,7 +156,11 @@ async fn lived(lie: CostlyAnswer, refuses_first: bool, is_user: bool, told: &str
             && world.rows(&domain("push")).len() == 1
     });
     let is_long = lie == CostlyAnswer::Long || lie == CostlyAnswer::Moving;
-    assert!(healed.await || is_long, "{told}\n{}", world.story.whole());
+    assert!(
+        healed.await || is_long,
+        "{description}\n{}",
+        world.story.whole()
+    );
     world.kill().await;
 }
 
@@ -169,7 +174,7 @@ async fn what_was_seen_already_takes_no_call_of_the_allowance() {
     context.index_object(&object);
     let turn = WorkerSlot::take(&context.workers, NAMESPACE).await;
     let mut run = Reconciliation::new(&context, Arc::new(object), turn);
-    assert_eq!(run.access().await.unwrap(), None);
+    assert_eq!(run.read_secrets().await.unwrap(), None);
     let not_before = run.facts.now;
     for _ in 0..5 {
         let proof = Proof::Absence;

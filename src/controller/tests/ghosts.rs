@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::object::{ACCOUNT, NAMESPACE, domain, key, ready, spec, verdict};
 use super::script::{Script, settle};
-use super::server::{StoreKey, Telling};
+use super::server::{StoreKey, WatchDelivery};
 use super::trouble::{CallFate, Verb};
 use super::world::{ControllerWorld, account};
 use crate::config::names::Namespaces;
@@ -30,11 +30,14 @@ async fn with_a_duplicate(world: &mut ControllerWorld) {
     world.start();
     settle(world, "push", &spec("push")).await;
     world.apply("again", &spec("push"));
-    let is_told = |world: &ControllerWorld| {
-        let told = ready(&world.object("again").unwrap());
-        told["reason"] == "Duplicate" && told["message"].to_string().contains("media/push")
+    let is_reported = |world: &ControllerWorld| {
+        let ready_condition = ready(&world.object("again").unwrap());
+        ready_condition["reason"] == "Duplicate"
+            && ready_condition["message"]
+                .to_string()
+                .contains("media/push")
     };
-    assert!(world.until(Duration::from_secs(30), is_told).await);
+    assert!(world.until(Duration::from_secs(30), is_reported).await);
     world.pass(Duration::from_mins(1)).await;
     world.kill().await;
 }
@@ -44,16 +47,16 @@ async fn an_object_whose_end_was_not_told_holds_nothing_from_its_namesake() {
     let (_script, mut world) = Script::with_world();
     world.start();
     settle(&world, "push", &spec("push")).await;
-    let silent_on = |keys: &[StoreKey]| Telling {
+    let silent_on = |keys: &[StoreKey]| WatchDelivery {
         silent_on: keys.iter().cloned().collect::<BTreeSet<_>>(),
-        ..Telling::default()
+        ..WatchDelivery::default()
     };
-    world.server.set_telling(silent_on(&[key("push")]));
+    world.server.set_delivery(silent_on(&[key("push")]));
     let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
     world.merge("push", &wiped);
     world.delete("push");
     assert!(world.object("push").is_none());
-    world.server.set_telling(silent_on(&[]));
+    world.server.set_delivery(silent_on(&[]));
     settle(&world, "push", &spec("push")).await;
     world.pass(Duration::from_mins(5)).await;
     let rows = world.rows(&domain("push"));
@@ -79,13 +82,13 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     world.apply("push", &other);
     world.apply("again", &other);
     let reason = |world: &ControllerWorld, name| verdict(&world.object(name).unwrap()).1;
-    let is_told = |world: &ControllerWorld| {
+    let is_reported = |world: &ControllerWorld| {
         ["push", "again"]
             .iter()
             .all(|name| reason(world, name) == "Duplicate")
     };
-    let told = world.until(Duration::from_secs(30), is_told).await;
-    assert!(told, "{}", world.story.whole());
+    let reported = world.until(Duration::from_secs(30), is_reported).await;
+    assert!(reported, "{}", world.story.whole());
     world.pass(Duration::from_mins(1)).await;
 
     world.kill().await;
@@ -96,7 +99,7 @@ async fn a_duplicate_takes_nothing_over_before_all_namespaces_are_listed() {
     });
     world.start();
     settle(&world, "beside", &spec("beside")).await;
-    assert!(is_told(&world), "{}", world.story.whole());
+    assert!(is_reported(&world), "{}", world.story.whole());
     // Nor does one that is new, whatever its policy: the row may be that of an object that is not known yet.
     world.apply("fresh", &other);
     let waits = |world: &ControllerWorld| reason(world, "fresh") == "Creating";
@@ -131,7 +134,7 @@ async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
     let (script, mut world) = with_two_namespaces();
     with_a_duplicate(&mut world).await;
     let reason = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).1;
-    let is_told = |world: &ControllerWorld| reason(world) == "Duplicate";
+    let is_reported = |world: &ControllerWorld| reason(world) == "Duplicate";
     script.server(|call| {
         let is_refused = call.verb == Verb::List && call.namespace == ELSEWHERE;
         let refusal = CallFate::Refused(403, "Forbidden");
@@ -145,7 +148,7 @@ async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
     settle(&world, "beside", &spec("beside")).await;
     world.delete("push");
     world.pass(Duration::from_mins(5)).await;
-    assert!(is_told(&world), "{}", world.story.whole());
+    assert!(is_reported(&world), "{}", world.story.whole());
     let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
     let ready = world.until(Duration::from_mins(10), is_ready).await;
     assert!(ready, "{}", world.story.whole());
@@ -156,8 +159,9 @@ async fn a_namespace_that_is_refused_for_ever_holds_up_no_duplicate_for_ever() {
 async fn what_waits_for_a_list_says_so() {
     let (script, mut world) = with_two_namespaces();
     with_a_duplicate(&mut world).await;
-    let told = |world: &ControllerWorld| ready(&world.object("again").unwrap())["message"].clone();
-    let names_owner = |world: &ControllerWorld| told(world).to_string().contains("media/push");
+    let message =
+        |world: &ControllerWorld| ready(&world.object("again").unwrap())["message"].clone();
+    let names_owner = |world: &ControllerWorld| message(world).to_string().contains("media/push");
     script.server(|call| {
         let is_broken = call.verb == Verb::List && call.namespace == ELSEWHERE;
         let broken = CallFate::Refused(500, "InternalError");
@@ -166,9 +170,13 @@ async fn what_waits_for_a_list_says_so() {
     world.start();
     settle(&world, "beside", &spec("beside")).await;
     world.delete("push");
-    let says_so = |world: &ControllerWorld| told(world).to_string().contains("not listed yet");
-    let is_told = world.until(Duration::from_mins(1), says_so).await;
-    assert!(is_told && !names_owner(&world), "{}", world.story.whole());
+    let says_so = |world: &ControllerWorld| message(world).to_string().contains("not listed yet");
+    let is_reported = world.until(Duration::from_mins(1), says_so).await;
+    assert!(
+        is_reported && !names_owner(&world),
+        "{}",
+        world.story.whole()
+    );
     script.ends();
     let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
     let ready = world.until(Duration::from_mins(2), is_ready).await;

@@ -15,14 +15,14 @@ use http::Method;
 use live_simulator::RowPatch;
 
 use super::object::{domain, key, verdict};
-use super::server::Telling;
+use super::server::WatchDelivery;
 use super::transitions::table::{self, Spot, TransitionStep};
 use super::transitions::{is_as_declared, report};
 use super::trouble::{
-    CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, Verb,
+    CallFate, CloudCall, CloudCallFate, ServerCall, Troubled, TroubledAnswer, Verb,
 };
 use super::world::ControllerWorld;
-use crate::fuzz::{extent, tell_extent};
+use crate::fuzz::{extent, print_extent};
 
 /// The longest that anything may take: two sweeps, a backoff.
 const LATER: Duration = Duration::from_mins(25);
@@ -116,17 +116,17 @@ impl Troubled for Counter {
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         if call.method != Method::GET
             && let Some(carried_out) = self.ends()
         {
-            return TroubleTurn {
+            return CloudCallFate {
                 carried_out,
                 answer: TroubledAnswer::Fatal,
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             };
         }
-        TroubleTurn::default()
+        CloudCallFate::default()
     }
 }
 
@@ -154,7 +154,7 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
             }
         }
     }
-    tell_extent(&format!("{count} of {number} disturbances"));
+    print_extent(&format!("{count} of {number} disturbances"));
     report(&problems);
 }
 
@@ -168,14 +168,14 @@ fn tried(
         .start_paused(true)
         .build()
         .unwrap();
-    let work = AssertUnwindSafe(course(happening, disturbance)).catch_unwind();
+    let work = AssertUnwindSafe(scenario(happening, disturbance)).catch_unwind();
     let result = runtime
         .block_on(work)
         .unwrap_or_else(|_| Err("panic".to_owned()));
     result.map_err(|problem| format!("{happening:?}, {disturbance:?}: {problem}"))
 }
 
-async fn course(
+async fn scenario(
     happening: &Happening,
     disturbance: Option<Disturbance>,
 ) -> Result<(usize, usize), String> {
@@ -199,14 +199,14 @@ async fn course(
         disturbance,
         Some(Disturbance::Stale | Disturbance::TakenBack)
     );
-    world.server.set_telling(Telling {
+    world.server.set_delivery(WatchDelivery {
         delay: Duration::from_secs(if late { 5 } else { 0 }),
         silent_on: if silent {
             BTreeSet::from([key("push")])
         } else {
             BTreeSet::new()
         },
-        ..Telling::default()
+        ..WatchDelivery::default()
     });
     counter.arm(disturbance);
     happening
@@ -230,8 +230,8 @@ async fn course(
             Duration::ZERO
         };
     }
-    let told = |problem: String| format!("{problem}\n{}", world.story.whole());
-    happening.is_done(&world, disturbance).map_err(told)?;
+    let with_story = |problem: String| format!("{problem}\n{}", world.story.whole());
+    happening.is_done(&world, disturbance).map_err(with_story)?;
     Ok(figures)
 }
 
@@ -248,10 +248,10 @@ impl Happening {
         match self {
             Self::Step(step) => {
                 let back = step.back(world);
-                step.make(world);
+                step.apply(world);
                 if taken_back {
                     world.pass(Duration::from_secs(1)).await;
-                    back.make(world);
+                    back.apply(world);
                 }
             }
             Self::Created => world.apply("push", &table::full()),

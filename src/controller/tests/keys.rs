@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::object::{HOOKS, domain, spec, verdict};
 use super::script::{Script, becomes, settle};
 use super::transitions::table::{OTHER_HOOKS, more_secrets};
-use super::trouble::{CallFate, CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, Verb};
+use super::trouble::{CallFate, CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, Verb};
 use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -25,7 +25,7 @@ struct Hidden {
 }
 
 impl Troubled for Hidden {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let answer = if call.method == Method::GET && self.hides.load(Ordering::SeqCst) {
             TroubledAnswer::Edited(Arc::new(|response| {
                 response.body = r#"{"total":0,"callback_config":[]}"#.into();
@@ -35,9 +35,9 @@ impl Troubled for Hidden {
         } else {
             TroubledAnswer::True
         };
-        TroubleTurn {
+        CloudCallFate {
             answer,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     }
 }
@@ -138,8 +138,8 @@ async fn of_a_suspended_spec_with_another_key_nothing_is_said_before_that_is_rea
         becomes(&world, expected, "Suspended", Duration::ZERO).await;
         for (_, _, object) in &world.server.history()[versions..] {
             let (status, _) = verdict(object);
-            let told = [expected, "stale"].contains(&status.as_str());
-            assert!(told, "{secret}: {status}\n{}", world.story.whole());
+            let reported = [expected, "stale"].contains(&status.as_str());
+            assert!(reported, "{secret}: {status}\n{}", world.story.whole());
         }
         assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::{Script, becomes, settle};
-use super::trouble::{CloudCall, Peace, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::trouble::{CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account};
 
 /// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
@@ -22,24 +22,24 @@ struct Twice {
 }
 
 impl Troubled for Twice {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
-        let lost = |seconds| TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
+        let lost = |seconds| CloudCallFate {
             before: Duration::from_secs(seconds),
             answer: TroubledAnswer::Broken,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         };
         match call.method {
             Method::POST => match self.posts.fetch_add(1, Ordering::SeqCst) {
                 0 => lost(42),
                 1 => lost(12),
-                _ => TroubleTurn::default(),
+                _ => CloudCallFate::default(),
             },
-            Method::DELETE if self.deletes.fetch_add(1, Ordering::SeqCst) == 0 => TroubleTurn {
+            Method::DELETE if self.deletes.fetch_add(1, Ordering::SeqCst) == 0 => CloudCallFate {
                 carried_out: self.carried_out,
                 answer: TroubledAnswer::Fatal,
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            _ => TroubleTurn::default(),
+            _ => CloudCallFate::default(),
         }
     }
 }
@@ -181,10 +181,10 @@ async fn clean_ups_that_fail_hold_up_no_other() {
         } else {
             TroubledAnswer::True
         };
-        TroubleTurn {
+        CloudCallFate {
             carried_out: !domain.starts_with("many"),
             answer,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     for name in &names {
@@ -206,14 +206,14 @@ async fn a_clean_up_that_is_refused_asks_ever_more_seldom() {
     script.cloud(|call| {
         let refusal = r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#;
         let is_delete = call.method == Method::DELETE;
-        TroubleTurn {
+        CloudCallFate {
             carried_out: !is_delete,
             answer: if is_delete {
                 TroubledAnswer::Reply(reply(400, refusal))
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     let before = world.calls().len();
@@ -240,14 +240,14 @@ async fn what_was_taken_over_is_not_believed_deleted() {
     let id = world.rows(&domain("push"))[0].id.clone();
     script.cloud(|call| {
         let is_down = call.method == Method::DELETE;
-        TroubleTurn {
+        CloudCallFate {
             carried_out: !is_down,
             answer: if is_down {
                 TroubledAnswer::Broken
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     world.take_away(&key("push"));
@@ -280,14 +280,14 @@ async fn with_a_second_row(requests_per_minute: u32) -> (ControllerWorld, String
     let mut is_first = true;
     script.cloud(move |call| {
         let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
-        TroubleTurn {
+        CloudCallFate {
             carried_out: !is_lost,
             answer: if is_lost {
                 TroubledAnswer::Broken
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     world.apply("push", &spec("push"));
@@ -322,8 +322,12 @@ async fn a_second_row_that_another_object_holds_is_not_deleted() {
     world.pass(Duration::from_hours(1)).await;
     let whole = world.story.whole();
     assert_eq!(world.rows(&domain("push")).len(), 2, "{whole}");
-    let told = verdict(&world.object("push").unwrap());
-    assert_eq!(told, ("False".to_owned(), "Conflict".to_owned()), "{whole}");
+    let verdict_of_push = verdict(&world.object("push").unwrap());
+    assert_eq!(
+        verdict_of_push,
+        ("False".to_owned(), "Conflict".to_owned()),
+        "{whole}"
+    );
 }
 
 /// Nor is one that it comes to hold while the DELETE waits for its token.

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use self::distortion::Distortion;
 use super::chance::SeededChance;
-use super::trouble::{CloudCall, TroubleTurn, TroubledAnswer, reply};
+use super::trouble::{CloudCall, CloudCallFate, TroubledAnswer, reply};
 use crate::platform::transport::Response;
 
 /// One untrue or unhelpful answer.
@@ -149,9 +149,9 @@ impl Lie {
                     "LIVE.103011021" | "LIVE.100011007" | "APIG.0201" => true,
                     _ => false,
                 };
-                let tells_gone =
+                let says_gone =
                     code.starts_with("LIVE.") && *status == 404 || *code == "LIVE.103011019";
-                (is_change && *carried_out && !is_open) || tells_gone
+                (is_change && *carried_out && !is_open) || says_gone
             }
             Self::Body {
                 status,
@@ -176,8 +176,8 @@ impl Lie {
     }
 
     /// What becomes of a call.
-    pub(super) fn turn(&self, call: &CloudCall) -> TroubleTurn {
-        let truth = TroubleTurn::default();
+    pub(super) fn fate(&self, call: &CloudCall) -> CloudCallFate {
+        let truth = CloudCallFate::default();
         match self.clone() {
             Self::Refusal {
                 status,
@@ -197,7 +197,7 @@ impl Lie {
                     response.headers.insert(header::RETRY_AFTER, value);
                 }
                 let answer = TroubledAnswer::Reply(response);
-                TroubleTurn {
+                CloudCallFate {
                     carried_out,
                     answer,
                     ..truth
@@ -209,28 +209,28 @@ impl Lie {
                 carried_out,
             } => {
                 let answer = TroubledAnswer::Reply(reply(status, body));
-                TroubleTurn {
+                CloudCallFate {
                     carried_out,
                     answer,
                     ..truth
                 }
             }
-            Self::NoConnection => TroubleTurn {
+            Self::NoConnection => CloudCallFate {
                 carried_out: false,
                 answer: TroubledAnswer::NotSent,
                 ..truth
             },
-            Self::Broken { carried_out } => TroubleTurn {
+            Self::Broken { carried_out } => CloudCallFate {
                 carried_out,
                 answer: TroubledAnswer::Broken,
                 ..truth
             },
-            Self::Silent { carried_out } => TroubleTurn {
+            Self::Silent { carried_out } => CloudCallFate {
                 carried_out,
                 answer: TroubledAnswer::Silent,
                 ..truth
             },
-            Self::Slow { before, after } => TroubleTurn {
+            Self::Slow { before, after } => CloudCallFate {
                 before,
                 after,
                 ..truth
@@ -244,10 +244,10 @@ impl Lie {
     }
 }
 
-fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> TroubleTurn {
-    TroubleTurn {
+fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> CloudCallFate {
+    CloudCallFate {
         answer: TroubledAnswer::Edited(Arc::new(edit)),
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     }
 }
 

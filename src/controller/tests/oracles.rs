@@ -9,8 +9,8 @@ use live_simulator::{LoggedCause, LoggedChange, StoredRow};
 use serde_json::Value;
 
 use super::cloud::Made;
-use super::course::TransitionRun;
 use super::object::{NAMESPACE, verdict};
+use super::scenario::AdversaryScenario;
 use super::server::StoreKey;
 use super::trouble::CloudCall;
 use super::world::{ControllerWorld, wall};
@@ -24,31 +24,31 @@ const FOR_A_BEGINNING: usize = 42;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What is not as declared, if anything, once nobody lies any more.
-pub(super) fn wrong(course: &TransitionRun) -> Option<String> {
-    let of_object = course
+pub(super) fn wrong(scenario: &AdversaryScenario) -> Option<String> {
+    let of_object = scenario
         .names
         .iter()
-        .find_map(|name| wrong_with(course, name));
-    of_object.or_else(|| foreign_touched(course))
+        .find_map(|name| wrong_with(scenario, name));
+    of_object.or_else(|| foreign_touched(scenario))
 }
 
-fn wrong_with(course: &TransitionRun, name: &str) -> Option<String> {
-    let world = &course.world;
+fn wrong_with(scenario: &AdversaryScenario, name: &str) -> Option<String> {
+    let world = &scenario.world;
     let object = world.object(name)?;
     let spec = &object["spec"];
     let (status, reason) = verdict(&object);
-    let told = format!("{name} is {status} {reason}");
+    let description = format!("{name} is {status} {reason}");
     if spec["suspend"] == true {
-        return (reason != "Suspended").then(|| format!("{told}, and it is suspended"));
+        return (reason != "Suspended").then(|| format!("{description}, and it is suspended"));
     }
     if object["metadata"]["deletionTimestamp"].is_string() {
         return Some(format!(
-            "{told}, and still there though it is being deleted"
+            "{description}, and still there though it is being deleted"
         ));
     }
     let place = spec["publishDomain"].as_str().unwrap_or_default();
-    let perjured = course.adversary.has_perjured(place);
-    let rows = own_rows(course, &object);
+    let perjured = scenario.adversary.has_perjured(place);
+    let rows = own_rows(scenario, &object);
     let id = object["status"]["callbackID"].as_str();
     match (status.as_str(), reason.as_str()) {
         ("True", "Available" | "Normalized") => {
@@ -56,35 +56,38 @@ fn wrong_with(course: &TransitionRun, name: &str) -> Option<String> {
             let differs = held.is_none_or(|row| difference(world, spec, row).is_some());
             if differs {
                 let how = held.and_then(|row| difference(world, spec, row));
-                return Some(format!("{told}, but the cloud does not hold it: {how:?}"));
+                return Some(format!(
+                    "{description}, but the cloud does not hold it: {how:?}"
+                ));
             }
-            (rows.len() > 1).then(|| format!("{told}, and there are {} rows for it", rows.len()))
+            (rows.len() > 1)
+                .then(|| format!("{description}, and there are {} rows for it", rows.len()))
         }
-        ("False", "Duplicate") if sharing(course, place) > 1 => {
-            id.is_some().then(|| format!("{told}, and holds an id"))
-        }
+        ("False", "Duplicate") if sharing(scenario, place) > 1 => id
+            .is_some()
+            .then(|| format!("{description}, and holds an id")),
         // Only a person can tell whose it is.
         ("False", "Conflict") if perjured || object["spec"]["adoptionPolicy"] == "Never" => None,
         ("False", "Conflict") if !rows.iter().any(|row| Some(row.id.as_str()) == id) => None,
         ("False", "Contended") => None,
-        _ => Some(told),
+        _ => Some(description),
     }
 }
 
 /// How many objects want this domain.
-fn sharing(course: &TransitionRun, place: &str) -> usize {
+fn sharing(scenario: &AdversaryScenario, place: &str) -> usize {
     let wanting = |name: &&&str| {
-        let object = course.world.object(name);
+        let object = scenario.world.object(name);
         object.is_some_and(|object| object["spec"]["publishDomain"] == place)
     };
-    course.names.iter().filter(wanting).count()
+    scenario.names.iter().filter(wanting).count()
 }
 
 /// The rows at the object's place.
-fn own_rows(course: &TransitionRun, object: &Value) -> Vec<StoredRow> {
+fn own_rows(scenario: &AdversaryScenario, object: &Value) -> Vec<StoredRow> {
     let spec = &object["spec"];
     let place = spec["publishDomain"].as_str().unwrap_or_default();
-    let rows = course.world.rows(place).into_iter();
+    let rows = scenario.world.rows(place).into_iter();
     rows.filter(|row| spec["app"] == row.app.as_str()).collect()
 }
 
@@ -125,11 +128,11 @@ pub(super) fn difference(
     None
 }
 
-fn foreign_touched(course: &TransitionRun) -> Option<String> {
-    let touched = course
+fn foreign_touched(scenario: &AdversaryScenario) -> Option<String> {
+    let touched = scenario
         .foreign
         .iter()
-        .find(|row| course.world.cloud().row(&row.id).as_ref() != Some(row));
+        .find(|row| scenario.world.cloud().row(&row.id).as_ref() != Some(row));
     touched.map(|row| {
         format!(
             "the foreign row {} of {} was changed or deleted",
@@ -139,17 +142,17 @@ fn foreign_touched(course: &TransitionRun) -> Option<String> {
 }
 
 /// What is judged over all of the time.
-pub(super) fn whole_course(course: &TransitionRun) -> Result<(), String> {
-    frugal(course)?;
-    not_taken_over(course)?;
-    truthful(course)?;
-    orphans(course)
+pub(super) fn whole_course(scenario: &AdversaryScenario) -> Result<(), String> {
+    frugal(scenario)?;
+    not_taken_over(scenario)?;
+    truthful(scenario)?;
+    orphans(scenario)
 }
 
 /// No object causes more calls in an hour than it may: all count that name its place or its callback, tried twice or not. Nor do all of
 /// them together, with the logins.
-fn frugal(course: &TransitionRun) -> Result<(), String> {
-    let calls = course.world.calls();
+fn frugal(scenario: &AdversaryScenario) -> Result<(), String> {
+    let calls = scenario.world.calls();
     let domains: BTreeSet<_> = calls
         .iter()
         .filter_map(|made| made.call.domain.clone())
@@ -157,7 +160,7 @@ fn frugal(course: &TransitionRun) -> Result<(), String> {
     for domain in domains {
         let is_of = |call: &CloudCall| call.domain.as_ref() == Some(&domain);
         let (count, start) = busiest_hour(&calls, is_of);
-        if count > most_calls(course, sharing(course, &domain).max(1)) {
+        if count > most_calls(scenario, sharing(scenario, &domain).max(1)) {
             return Err(format!(
                 "{count} calls for {domain} in the hour from {start:?}"
             ));
@@ -165,7 +168,7 @@ fn frugal(course: &TransitionRun) -> Result<(), String> {
     }
     let is_shared = |call: &CloudCall| !call.is_login && call.domain.is_none() && call.id.is_none();
     let (count, start) = busiest_hour(&calls, |call| !is_shared(call));
-    if count > most_calls(course, course.names.len()) {
+    if count > most_calls(scenario, scenario.names.len()) {
         return Err(format!(
             "{count} calls and logins in the hour from {start:?}"
         ));
@@ -174,9 +177,9 @@ fn frugal(course: &TransitionRun) -> Result<(), String> {
 }
 
 /// What so many objects may cause in an hour.
-fn most_calls(course: &TransitionRun, objects: usize) -> usize {
-    let each = CALLS_AN_HOUR + FOR_A_BEGINNING * course.beginnings();
-    each * objects + FOR_AN_EDIT * course.edits()
+fn most_calls(scenario: &AdversaryScenario, objects: usize) -> usize {
+    let each = CALLS_AN_HOUR + FOR_A_BEGINNING * scenario.beginnings();
+    each * objects + FOR_AN_EDIT * scenario.edits()
 }
 
 /// How many calls of a kind the busiest hour has, and when it begins.
@@ -191,13 +194,13 @@ fn busiest_hour(calls: &[Made], is_counted: impl Fn(&CloudCall) -> bool) -> (usi
 }
 
 /// Whoever says that the cloud holds the spec has seen it there.
-fn truthful(course: &TransitionRun) -> Result<(), String> {
-    let mutations = course.world.cloud().mutations();
-    for (at, key, object) in course.world.server.history() {
+fn truthful(scenario: &AdversaryScenario) -> Result<(), String> {
+    let mutations = scenario.world.cloud().mutations();
+    for (at, key, object) in scenario.world.server.history() {
         let (status, reason) = verdict(&object);
         let place = object["spec"]["publishDomain"].as_str().unwrap_or_default();
         if (status.as_str(), reason.as_str()) != ("True", "Available")
-            || course.adversary.has_perjured(place)
+            || scenario.adversary.has_perjured(place)
         {
             continue;
         }
@@ -208,7 +211,7 @@ fn truthful(course: &TransitionRun) -> Result<(), String> {
                 && Some(mutation.row.id.as_str()) == id
         });
         let holds = |row: &StoredRow| {
-            let difference = difference(&course.world, &object["spec"], row);
+            let difference = difference(&scenario.world, &object["spec"], row);
             // Which key there was then is not known any more.
             matches!(difference, None | Some("the sign key"))
         };
@@ -223,9 +226,9 @@ fn truthful(course: &TransitionRun) -> Result<(), String> {
 }
 
 /// Nothing is left at the cloud that was made here and that no object holds.
-fn orphans(course: &TransitionRun) -> Result<(), String> {
-    let world = &course.world;
-    let held: BTreeSet<String> = course
+fn orphans(scenario: &AdversaryScenario) -> Result<(), String> {
+    let world = &scenario.world;
+    let held: BTreeSet<String> = scenario
         .names
         .iter()
         .filter_map(|name| {
@@ -248,13 +251,13 @@ fn orphans(course: &TransitionRun) -> Result<(), String> {
     };
     for row in world.cloud().rows() {
         let domain = &row.publish_domain;
-        let is_foreign = course
+        let is_foreign = scenario
             .foreign
             .iter()
-            .chain(&course.adoptable)
+            .chain(&scenario.adoptable)
             .any(|other| other.id == row.id);
-        let excused = is_foreign || stays(domain) || course.adversary.has_perjured(domain);
-        if !excused && !held.contains(&row.id) && sharing(course, domain) == 0 {
+        let excused = is_foreign || stays(domain) || scenario.adversary.has_perjured(domain);
+        if !excused && !held.contains(&row.id) && sharing(scenario, domain) == 0 {
             return Err(format!("{} of {domain} is nobody's any more", row.id));
         }
     }
@@ -262,11 +265,11 @@ fn orphans(course: &TransitionRun) -> Result<(), String> {
 }
 
 /// What somebody else made is deleted only by who has taken it over.
-fn not_taken_over(course: &TransitionRun) -> Result<(), String> {
-    let Some(row) = &course.adoptable else {
+fn not_taken_over(scenario: &AdversaryScenario) -> Result<(), String> {
+    let Some(row) = &scenario.adoptable else {
         return Ok(());
     };
-    let mutations = course.world.cloud().mutations();
+    let mutations = scenario.world.cloud().mutations();
     let deleted = mutations.iter().find(|mutation| {
         mutation.row.id == row.id
             && mutation.change == LoggedChange::Deleted
@@ -275,7 +278,7 @@ fn not_taken_over(course: &TransitionRun) -> Result<(), String> {
     let taken_over = |(_, _, object): &(Timestamp, StoreKey, Value)| {
         object["status"]["callbackID"] == row.id.as_str()
     };
-    if deleted.is_some() && !course.world.server.history().iter().any(taken_over) {
+    if deleted.is_some() && !scenario.world.server.history().iter().any(taken_over) {
         return Err(format!(
             "{} was deleted though nobody had taken it over",
             row.id
@@ -285,24 +288,24 @@ fn not_taken_over(course: &TransitionRun) -> Result<(), String> {
 }
 
 /// Who is served by an API server that is well tells within this time how a new generation stands.
-const TOLD_WITHIN: Duration = Duration::from_mins(4);
+const REPORTED_WITHIN: Duration = Duration::from_mins(4);
 
 /// A generation of which nothing is said, although nothing keeps anybody from it.
-pub(super) fn untold(course: &TransitionRun, since: Timestamp) -> Option<String> {
+pub(super) fn unreported(scenario: &AdversaryScenario, since: Timestamp) -> Option<String> {
     let now = wall();
-    let is_old = |at: Timestamp| now.duration_since(at.max(since)).unsigned_abs() > TOLD_WITHIN;
-    course.names.iter().find_map(|name| {
-        let object = course.world.object(name)?;
+    let is_old = |at: Timestamp| now.duration_since(at.max(since)).unsigned_abs() > REPORTED_WITHIN;
+    scenario.names.iter().find_map(|name| {
+        let object = scenario.world.object(name)?;
         let generation = &object["metadata"]["generation"];
-        let history = course.world.server.history();
+        let history = scenario.world.server.history();
         let made = history.iter().find(|(_, key, one)| {
             key.1 == *name
                 && one["metadata"]["generation"] == *generation
                 && one["metadata"]["uid"] == object["metadata"]["uid"]
         });
         let (at, _, _) = made?;
-        let told = verdict(&object).0 != "stale";
-        (!told && is_old(*at))
+        let description = verdict(&object).0 != "stale";
+        (!description && is_old(*at))
             .then(|| format!("nothing is said of generation {generation} of {name} for 4 min"))
     })
 }
@@ -315,34 +318,34 @@ pub(super) struct Effects {
     settled: bool,
 }
 
-pub(super) fn effects(course: &TransitionRun) -> Effects {
+pub(super) fn effects(scenario: &AdversaryScenario) -> Effects {
     let version = |name: &&str| {
-        let object = course.world.object(name)?;
+        let object = scenario.world.object(name)?;
         Some(object["metadata"]["resourceVersion"].clone())
     };
     let settled = |name: &&str| {
-        let object = course.world.object(name);
+        let object = scenario.world.object(name);
         object.is_none_or(|object| {
             let (status, reason) = verdict(&object);
             status == "True" || reason == "Suspended"
         })
     };
     Effects {
-        settled: course.names.iter().all(settled),
-        versions: course.names.iter().map(version).collect(),
-        calls: course.world.calls().len(),
+        settled: scenario.names.iter().all(settled),
+        versions: scenario.names.iter().map(version).collect(),
+        calls: scenario.world.calls().len(),
     }
 }
 
 /// What is settled is not written any more, and costs sweeps only.
-pub(super) fn silence(course: &TransitionRun, before: &Effects) -> Result<(), String> {
+pub(super) fn silence(scenario: &AdversaryScenario, before: &Effects) -> Result<(), String> {
     if !before.settled {
         return Ok(());
     }
-    if effects(course).versions != before.versions {
+    if effects(scenario).versions != before.versions {
         return Err("something is written although all is settled".to_owned());
     }
-    let calls = course.world.calls();
+    let calls = scenario.world.calls();
     let call = calls[before.calls..].iter().find(|made| {
         (made.call.method != Method::GET && !made.call.is_login)
             || made.call.domain.is_some()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::object::{domain, key, spec, verdict};
-use super::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use super::trouble::{CloudCall, CloudCallFate, Troubled, TroubledAnswer, reply};
 use super::world::ControllerWorld;
 
 /// As often as 2 s doubling to 2 min come round in the 10 minutes of an outage.
@@ -22,11 +22,11 @@ struct Outage {
 }
 
 impl Troubled for Outage {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
-        let fails = |answer| TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
+        let fails = |answer| CloudCallFate {
             carried_out: false,
             answer,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         };
         let take = |left: usize| left.checked_sub(1);
         if call.method == Method::GET && self.is_down.load(Ordering::SeqCst) {
@@ -36,7 +36,7 @@ impl Troubled for Outage {
         if call.method == Method::POST && lost.fetch_update(order, order, take).is_ok() {
             return fails(TroubledAnswer::Broken);
         }
-        TroubleTurn::default()
+        CloudCallFate::default()
     }
 }
 

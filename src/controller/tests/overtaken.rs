@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::object::{ACCOUNT, domain, key, spec, verdict};
 use super::script::{Script, settle};
-use super::server::{StoredCrd, Telling};
-use super::trouble::{CallFate, TroubleTurn, TroubledAnswer, Verb, reply};
+use super::server::{StoredCrd, WatchDelivery};
+use super::trouble::{CallFate, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, user};
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -36,13 +36,13 @@ async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
     script.cloud(move |call| {
         puts += usize::from(call.method == Method::PUT);
         let is_lost = call.method == Method::PUT && puts == 1;
-        TroubleTurn {
+        CloudCallFate {
             answer: if is_lost {
                 TroubledAnswer::Silent
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     let former = push(&world)["spec"]["notifyCallbackURL"].clone();
@@ -56,9 +56,13 @@ async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
         assert!(is_held || !is_ready, "{}", world.story.whole());
     }
     assert_eq!(verdict(&push(&world)).0, "True", "{}", world.story.whole());
-    let told = push(&world)["status"]["operations"].clone();
-    let is_lost = |told: &Value| told["type"] == "Update" && told["outcome"] == "Unknown";
-    assert!(told.as_array().unwrap().iter().any(is_lost), "{told}");
+    let reported = push(&world)["status"]["operations"].clone();
+    let is_lost =
+        |reported: &Value| reported["type"] == "Update" && reported["outcome"] == "Unknown";
+    assert!(
+        reported.as_array().unwrap().iter().any(is_lost),
+        "{reported}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,16 +71,16 @@ async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_mean
     world.start();
     settle(&world, "push", &spec("push")).await;
     script.cloud(|call| match call.method {
-        Method::PUT => TroubleTurn {
+        Method::PUT => CloudCallFate {
             carried_out: false,
             after: Duration::from_secs(2),
             answer: TroubledAnswer::Reply(reply(
                 400,
                 r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
             )),
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         },
-        _ => TroubleTurn::default(),
+        _ => CloudCallFate::default(),
     });
     edit(&world, &json!(OTHER));
     world.pass(Duration::from_secs(1)).await;
@@ -84,9 +88,9 @@ async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_mean
     world.merge("push", &touched);
     world.pass(Duration::from_secs(5)).await;
     assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
-    let told = push(&world)["status"].clone();
-    assert_eq!(told["failures"], 1, "{told}");
-    assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{told}");
+    let status = push(&world)["status"].clone();
+    assert_eq!(status["failures"], 1, "{status}");
+    assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{status}");
     world.pass(Duration::from_secs(3)).await;
     assert_eq!(world.count(&Method::PUT), 2, "{}", world.story.whole());
 }
@@ -106,28 +110,28 @@ async fn a_change_that_waits_for_a_login_is_not_sent_when_the_lease_is_over() {
     script.cloud(move |call| {
         puts += usize::from(call.method == Method::PUT);
         match call.method {
-            _ if call.is_login => TroubleTurn {
+            _ if call.is_login => CloudCallFate {
                 after: Duration::from_secs(10),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            Method::PUT if puts == 1 => TroubleTurn {
+            Method::PUT if puts == 1 => CloudCallFate {
                 carried_out: false,
                 answer: TroubledAnswer::Reply(reply(
                     401,
                     r#"{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information"}"#,
                 )),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            _ => TroubleTurn::default(),
+            _ => CloudCallFate::default(),
         }
     });
     edit(&world, &json!(OTHER));
     world.pass(Duration::from_secs(20)).await;
     assert_eq!(held(&world), former, "{}", world.story.whole());
-    let told = push(&world)["status"]["operations"][0].clone();
-    let told = (&told["type"], &told["outcome"]);
+    let reported = push(&world)["status"]["operations"][0].clone();
+    let reported = (&reported["type"], &reported["outcome"]);
     let not_sent = (&json!("Update"), &json!("Failed"));
-    assert_eq!(told, not_sent, "{}", world.story.whole());
+    assert_eq!(reported, not_sent, "{}", world.story.whole());
 }
 
 /// The API server takes its time for what comes right before a change, and nobody renews the Lease meanwhile.
@@ -138,7 +142,7 @@ async fn no_change_is_sent_when_the_lease_ends_right_before_it() {
         (Method::POST, Verb::Patch, 1),
         (Method::PUT, Verb::Get, 1),
         (Method::DELETE, Verb::Get, 1),
-        (Method::DELETE, Verb::ReadDefinition, 2),
+        (Method::DELETE, Verb::ReadCrd, 2),
     ] {
         let (script, mut world) = Script::with_world();
         world.led_for(Duration::from_mins(1));
@@ -163,9 +167,9 @@ async fn no_change_is_sent_when_the_lease_ends_right_before_it() {
         }
         world.pass(Duration::from_mins(3)).await;
         let changes = world.cloud().mutations().len() - before;
-        let told = format!("{method} {slow:?}\n{}", world.story.whole());
-        assert_eq!(changes, 0, "{told}");
-        assert!(world.story.whole().contains("Late"), "{told}");
+        let reported = format!("{method} {slow:?}\n{}", world.story.whole());
+        assert_eq!(changes, 0, "{reported}");
+        assert!(world.story.whole().contains("Late"), "{reported}");
         world.kill().await;
     }
 }
@@ -178,14 +182,14 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
         settle(&world, "push", &spec("push")).await;
         settle(&world, "beside", &spec("beside")).await;
         let hung = method.clone();
-        script.cloud(move |call| TroubleTurn {
+        script.cloud(move |call| CloudCallFate {
             carried_out: call.method != hung,
             answer: if call.method == hung {
                 TroubledAnswer::Silent
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         });
         if method == Method::PUT {
             edit(&world, &json!(OTHER));
@@ -194,7 +198,7 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
         }
         world.pass(Duration::from_secs(1)).await;
         assert_eq!(world.count(&method), 1, "{}", world.story.whole());
-        world.server.set_definition(StoredCrd::Terminating);
+        world.server.set_crd(StoredCrd::Terminating);
         world.delete("beside");
         world.delete("push");
         let is_gone = |world: &ControllerWorld| world.object("push").is_none();
@@ -213,19 +217,19 @@ async fn a_change_that_is_never_answered_holds_up_no_uninstall() {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_is_asked_for_right_after_a_lost_create_is_made_before_it_is_answered() {
     let (script, mut world) = Script::with_world();
-    script.cloud(|call| TroubleTurn {
+    script.cloud(|call| CloudCallFate {
         carried_out: call.method != Method::POST,
         answer: if call.method == Method::POST {
             TroubledAnswer::Broken
         } else {
             TroubledAnswer::True
         },
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     });
     world.start();
     world.apply("push", &spec("push"));
-    let is_told = |world: &ControllerWorld| verdict(&push(world)).1 == "OutcomeUnknown";
-    assert!(world.until(Duration::from_secs(5), is_told).await);
+    let is_reported = |world: &ControllerWorld| verdict(&push(world)).1 == "OutcomeUnknown";
+    assert!(world.until(Duration::from_secs(5), is_reported).await);
     let looks = world.count(&Method::GET);
     let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
     world.merge("push", &asked);
@@ -244,28 +248,28 @@ async fn a_record_that_our_own_read_shows_to_be_gone_still_counts() {
         .cloud()
         .settings(|settings| settings.list_lag_ms = 20_000);
     world.start();
-    script.cloud(|call| TroubleTurn {
+    script.cloud(|call| CloudCallFate {
         answer: if call.method == Method::POST {
             TroubledAnswer::Broken
         } else {
             TroubledAnswer::True
         },
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     });
     world.apply("push", &spec("push"));
     world.pass(Duration::from_secs(3)).await;
     assert_eq!(verdict(&push(&world)).1, "OutcomeUnknown");
     // The watch has brought the record, and falls silent. The next look fails, which is to be told on a version that is old.
-    world.server.set_telling(Telling {
+    world.server.set_delivery(WatchDelivery {
         silent_on: std::iter::once(key("push")).collect(),
-        ..Telling::default()
+        ..WatchDelivery::default()
     });
     let wiped = json!({"metadata": {"annotations": null, "finalizers": null}});
     world.merge("push", &wiped);
-    script.cloud(|_| TroubleTurn {
+    script.cloud(|_| CloudCallFate {
         carried_out: false,
         answer: TroubledAnswer::Reply(reply(500, "")),
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     });
     world.pass(Duration::from_secs(4)).await;
     script.ends();

@@ -10,7 +10,7 @@ use http::Method;
 use super::object::{domain, key, ready, spec, verdict};
 use super::script::{Script, settle};
 use super::server::StoredCrd;
-use super::trouble::{CallFate, ServerCall, TroubleTurn, Verb};
+use super::trouble::{CallFate, CloudCallFate, ServerCall, Verb};
 use super::world::ControllerWorld;
 
 /// How an answer says that it knows nothing: as a text, and as an API server does of a resource that it does not serve.
@@ -44,12 +44,7 @@ fn each() -> impl Iterator<Item = (&'static str, usize)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_meets_pages_leaves_neither_the_callback_nor_the_object() {
-    for from in [
-        Verb::ReadDefinition,
-        Verb::Get,
-        Verb::Patch,
-        Verb::PatchStatus,
-    ] {
+    for from in [Verb::ReadCrd, Verb::Get, Verb::Patch, Verb::PatchStatus] {
         for how in each() {
             let (script, mut world) = Script::with_world();
             world.start();
@@ -58,9 +53,12 @@ async fn a_delete_that_meets_pages_leaves_neither_the_callback_nor_the_object() 
             world.delete("push");
             let is_gone = |world: &ControllerWorld| world.object("push").is_none();
             let is_gone = world.until(LIMIT, is_gone).await;
-            let told = format!("{how:?} from {from:?}\n{}", world.story.whole());
-            assert!(is_gone, "the object stays: {told}");
-            assert!(world.rows(&domain("push")).is_empty(), "left: {told}");
+            let description = format!("{how:?} from {from:?}\n{}", world.story.whole());
+            assert!(is_gone, "the object stays: {description}");
+            assert!(
+                world.rows(&domain("push")).is_empty(),
+                "left: {description}"
+            );
             world.kill().await;
         }
     }
@@ -83,17 +81,17 @@ async fn a_create_that_meets_pages_is_held_and_told() {
             let is_so = world.until(LIMIT, is_held).await;
             // A clean-up that was begun would come to its end.
             world.pass(LIMIT).await;
-            let told = format!("{how:?} from {from:?}\n{}", world.story.whole());
-            assert!(is_so && is_held(&world), "not held: {told}");
-            assert_eq!(world.count(&Method::DELETE), 0, "{told}");
+            let description = format!("{how:?} from {from:?}\n{}", world.story.whole());
+            assert!(is_so && is_held(&world), "not held: {description}");
+            assert_eq!(world.count(&Method::DELETE), 0, "{description}");
             let history = world.server.history();
             let is_believed = |message: &str| message.contains("does not exist");
-            let mut told_of = history
+            let mut reported = history
                 .iter()
                 .map(|(_, _, object)| ready(object)["message"].to_string());
             assert!(
-                !told_of.any(|message| is_believed(&message)),
-                "the Secret is there: {told}"
+                !reported.any(|message| is_believed(&message)),
+                "the Secret is there: {description}"
             );
             world.kill().await;
         }
@@ -104,13 +102,13 @@ async fn a_create_that_meets_pages_is_held_and_told() {
 async fn a_create_whose_crd_goes_by_force_comes_to_its_end() {
     let (script, mut world) = Script::with_world();
     let slow = Duration::from_secs(5);
-    script.cloud(move |call| TroubleTurn {
+    script.cloud(move |call| CloudCallFate {
         after: if call.method == Method::POST {
             slow
         } else {
             Duration::ZERO
         },
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     });
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
@@ -124,7 +122,7 @@ async fn a_create_whose_crd_goes_by_force_comes_to_its_end() {
     let posted = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
     assert!(world.until(LIMIT, posted).await, "{}", world.story.whole());
     world.take_away(&key("push"));
-    world.server.set_definition(StoredCrd::Gone);
+    world.server.set_crd(StoredCrd::Gone);
     world.pass(Duration::from_mins(5)).await;
     let before = asked.load(Ordering::SeqCst);
     world.pass(Duration::from_mins(50)).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::object::{ACCOUNT, PROJECT, domain, ready, spec, verdict};
 use super::script::{Script, becomes, settle};
-use super::trouble::{CallFate, TroubleTurn, TroubledAnswer, Verb, reply};
+use super::trouble::{CallFate, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, account};
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -35,14 +35,14 @@ async fn a_create_without_an_id_waits_for_no_throttled_look() {
         let mut throttled = reply(429, r#"{"error_code":"APIG.0308","error_msg":"throttled"}"#);
         let minutes = HeaderValue::from_static("600");
         throttled.headers.insert(header::RETRY_AFTER, minutes);
-        TroubleTurn {
+        CloudCallFate {
             after: Duration::from_secs(if is_post { 2 } else { 0 }),
             answer: if of_beside {
                 TroubledAnswer::Reply(throttled)
             } else {
                 TroubledAnswer::True
             },
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     });
     world.apply("push", &spec("push"));
@@ -55,8 +55,8 @@ async fn a_create_without_an_id_waits_for_no_throttled_look() {
     assert!(world.until(SOON, posted).await, "{}", world.story.whole());
     asks(&world, "beside", "now");
     world.pass(Duration::from_secs(15)).await;
-    let told = verdict(&world.object("push").unwrap());
-    assert_eq!(told.0, "False", "{}", world.story.whole());
+    let verdict_of_push = verdict(&world.object("push").unwrap());
+    assert_eq!(verdict_of_push.0, "False", "{}", world.story.whole());
     world.merge("push", &json!({"spec": {"suspend": true}}));
     becomes(&world, "Unknown", "Suspended", Duration::from_secs(15)).await;
 }

@@ -11,7 +11,7 @@ use super::object::{domain, key, spec, verdict};
 use super::script::{Script, settle};
 use super::trouble::{CallFate, Verb};
 use super::world::ControllerWorld;
-use crate::fuzz::{extent, tell_extent};
+use crate::fuzz::{extent, print_extent};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// One more, which comes while they are listed.
@@ -113,7 +113,7 @@ async fn lived(first: usize, moment: Duration, end: Option<(usize, u16)>) {
         }
     });
     world.server.set_page(1);
-    world.story.tell("all watches are too old");
+    world.story.log("all watches are too old");
     world.server.expire();
     world.pass(moment).await;
     for (number, name) in NAMES.into_iter().enumerate() {
@@ -150,5 +150,5 @@ async fn whatever_changes_while_a_list_is_under_way_is_acted_on_soon() {
         let moment = Duration::from_millis(second * 1_000 + 500);
         Box::pin(lived(first, moment, end)).await;
     }
-    tell_extent(&format!("{count} lists under way"));
+    print_extent(&format!("{count} lists under way"));
 }

@@ -25,7 +25,7 @@ async fn settled(resync: Duration) -> ControllerWorld {
 }
 
 fn rewrite(world: &ControllerWorld, url: &str) {
-    world.story.tell(format!("somebody writes {url}"));
+    world.story.log(format!("somebody writes {url}"));
     let patch = RowPatch {
         notify_callback_url: Some(url.to_owned()),
         ..RowPatch::default()

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::object::verdict;
-use super::trouble::{CallFate, CloudCall, ServerCall, TroubleTurn, Troubled};
+use super::trouble::{CallFate, CloudCall, CloudCallFate, ServerCall, Troubled};
 use super::world::ControllerWorld;
 
 type ServerScript = Box<dyn FnMut(&ServerCall) -> CallFate + Send>;
-type CloudScript = Box<dyn FnMut(&CloudCall) -> TroubleTurn + Send>;
+type CloudScript = Box<dyn FnMut(&CloudCall) -> CloudCallFate + Send>;
 
 /// What befalls calls. Nothing, until it is said.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Script {
     }
 
     /// This befalls calls to the cloud from now on.
-    pub(super) fn cloud(&self, does: impl FnMut(&CloudCall) -> TroubleTurn + Send + 'static) {
+    pub(super) fn cloud(&self, does: impl FnMut(&CloudCall) -> CloudCallFate + Send + 'static) {
         *self.cloud.lock().unwrap() = Some(Box::new(does));
     }
 
@@ -50,11 +50,11 @@ impl Troubled for Script {
         script.as_mut().map_or(CallFate::Served, |does| does(call))
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let mut script = self.cloud.lock().unwrap();
         script
             .as_mut()
-            .map_or_else(TroubleTurn::default, |does| does(call))
+            .map_or_else(CloudCallFate::default, |does| does(call))
     }
 }
 

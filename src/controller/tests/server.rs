@@ -4,7 +4,7 @@
 //! schema and no rights; that both servers agree on what a write does is shown by `tests/operator`, which runs the same controller.
 
 mod address;
-mod definition;
+mod crd;
 mod store;
 mod watching;
 
@@ -24,7 +24,7 @@ use tower::BoxError;
 
 use self::address::{Address, address, key_of, parameter};
 use self::store::{EXPIRED, MemoryStore, NOT_FOUND, ObjectPart, PAGE};
-pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, Telling};
+pub(super) use self::store::{StoreKey, StoreRefusal, StoredCrd, WatchDelivery};
 use super::life::Life;
 use super::story::EventStory;
 use super::trouble::{CallFate, ServerCall, Troubled, Verb};
@@ -91,8 +91,8 @@ impl MemoryApiServer {
         self.lock().secrets.get(key).cloned()
     }
 
-    pub(super) fn set_definition(&self, definition: StoredCrd) {
-        self.act(|store| store.definition = definition);
+    pub(super) fn set_crd(&self, crd: StoredCrd) {
+        self.act(|store| store.crd = crd);
     }
 
     /// Every version of every object.
@@ -134,13 +134,13 @@ impl MemoryApiServer {
     /// The storage is restored from a backup that was made at this version; watches go on as if nothing had happened.
     pub(super) fn go_back(&self, version: u64) {
         self.story
-            .tell(format!("the storage goes back to {version}"));
+            .log(format!("the storage goes back to {version}"));
         self.act(|store| store.go_back(version));
     }
 
     /// How watches tell changes from now on.
-    pub(super) fn set_telling(&self, telling: Telling) {
-        self.act(|store| store.telling = telling);
+    pub(super) fn set_delivery(&self, delivery: WatchDelivery) {
+        self.act(|store| store.delivery = delivery);
     }
 
     /// Whether records of creates stay on the objects.
@@ -173,7 +173,7 @@ impl MemoryApiServer {
         };
         let fate = self.trouble.at_server(&call);
         if fate != CallFate::Served {
-            self.story.tell(format!(
+            self.story.log(format!(
                 "API server: {:?} {} -> {fate:?}",
                 call.verb, call.name
             ));
@@ -227,7 +227,7 @@ impl MemoryApiServer {
         is_partial: bool,
     ) -> Result<ApiAnswer, StoreRefusal> {
         let key = &address.key;
-        let has_resource = self.lock().definition != StoredCrd::Gone;
+        let has_resource = self.lock().crd != StoredCrd::Gone;
         let value = match address.verb {
             verb if verb.is_of_the_resource() && !has_resource => return Err(PAGE),
             Verb::Watch => return Ok(watching::answer(self, life, address.query)),
@@ -236,7 +236,7 @@ impl MemoryApiServer {
             Verb::Patch => self.patch(key, ObjectPart::Main, body)?,
             Verb::PatchStatus => self.patch(key, ObjectPart::Status, body)?,
             Verb::ReadSecret => self.read_secret(key)?,
-            Verb::ReadDefinition => definition::answer(self.lock().definition).ok_or(NOT_FOUND)?,
+            Verb::ReadCrd => crd::answer(self.lock().crd).ok_or(NOT_FOUND)?,
             Verb::Publish => {
                 json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "event"}})
             }
@@ -248,8 +248,8 @@ impl MemoryApiServer {
     fn patch(&self, key: &StoreKey, part: ObjectPart, body: &[u8]) -> Result<Value, StoreRefusal> {
         let operations: Vec<PatchOperation> = serde_json::from_slice(body).unwrap();
         let patched = self.act(|store| store.patch(key, part, &operations));
-        self.story.tell(match &patched {
-            Ok(object) => told(part, key, object),
+        self.story.log(match &patched {
+            Ok(object) => describe(part, key, object),
             Err(refusal) => format!("patch {part:?} of {} -> {}", key.1, refusal.code),
         });
         patched
@@ -324,7 +324,7 @@ fn behind<'a>(
 }
 
 /// A write as the story tells it.
-fn told(part: ObjectPart, key: &StoreKey, object: &Value) -> String {
+fn describe(part: ObjectPart, key: &StoreKey, object: &Value) -> String {
     let name = &key.1;
     if part == ObjectPart::Main {
         let finalizers = &object["metadata"]["finalizers"];

@@ -200,7 +200,7 @@ async fn creates_of_one_project_wait_for_no_worker_of_a_namespace_that_is_slow()
                 let objects = names.iter().map(|name| world.object(name).unwrap());
                 objects
                     .map(|object| verdict(&object))
-                    .all(|told| told.0 == "True")
+                    .all(|reported| reported.0 == "True")
             };
             times.push(time_until(&world, are_ready).await);
         }

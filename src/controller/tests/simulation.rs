@@ -130,7 +130,7 @@ impl Simulation {
         MINUTE * calls / u32::try_from(self.quota).unwrap()
     }
 
-    fn tell(&self, what: &str) {
+    fn report(&self, what: &str) {
         let minutes = self.world.story.age().as_secs_f64() / 60.0;
         println!("{minutes:6.1} min  {what}");
     }
@@ -159,7 +159,7 @@ impl Simulation {
         self.world.pass(longest / 20).await;
         let throttled = self.traffic.count().throttled[THROTTLED];
         let minutes = longest.as_secs_f64() / 10.0 / 60.0;
-        self.tell(&format!(
+        self.report(&format!(
             "{throttled} calls of the throttled identity in {minutes:.1} minutes"
         ));
         self.traffic.befalls(|befallen| befallen.throttled.clear());
@@ -191,7 +191,7 @@ impl Simulation {
         let is_sent = |_: &ControllerWorld| self.traffic.waited().iter().all(Option::is_some);
         assert!(self.world.until(MINUTE, is_sent).await, "an edit waits");
         let most = self.traffic.waited().into_iter().flatten().max().unwrap();
-        self.tell(&format!("an edit beside creates waits for {most} calls"));
+        self.report(&format!("an edit beside creates waits for {most} calls"));
         assert!(most <= FEW, "{most}");
     }
 
@@ -205,7 +205,7 @@ impl Simulation {
             made / (quota * minutes)
         });
         let least = shares.fold(f64::MAX, f64::min);
-        self.tell(&format!(
+        self.report(&format!(
             "each identity used at least {least:.2} of its quota"
         ));
         assert!(least > 0.9, "{calls:?}");
@@ -224,10 +224,10 @@ impl Simulation {
         let count = self.traffic.count();
         let (calls, writes): (usize, usize) = (count.calls.iter().sum(), count.writes.iter().sum());
         let answers = self.world.cloud().counters();
-        self.tell(&format!(
+        self.report(&format!(
             "{wanted} are created: {calls} calls, {writes} writes"
         ));
-        self.tell(&format!(
+        self.report(&format!(
             "{:?} {:?}",
             answers.by_operation, answers.by_status
         ));
@@ -235,10 +235,10 @@ impl Simulation {
         assert_eq!(self.world.cloud().rows().len(), wanted);
 
         let is_refused = |project| fleet::identity(project) == REFUSED;
-        let told = self.saying(is_refused, "False", "CredentialsRejected");
-        assert_eq!(told, self.fleet.size_of(REFUSED), "they say so");
+        let reported = self.saying(is_refused, "False", "CredentialsRejected");
+        assert_eq!(reported, self.fleet.size_of(REFUSED), "they say so");
         let tries = count.calls[REFUSED];
-        self.tell(&format!(
+        self.report(&format!(
             "{tries} calls with the credential that is refused"
         ));
     }
@@ -272,9 +272,9 @@ impl Simulation {
     fn calls_of(&self, project: usize) -> String {
         let calls = self.world.calls().into_iter().rev();
         let own = calls.filter(|made| fleet::named_by(&made.call.url) == Some(project));
-        let told =
+        let reported =
             own.map(|made| format!("\n{:?} {} {}", made.at, made.call.method, made.call.url));
-        told.take(10).collect()
+        reported.take(10).collect()
     }
 
     async fn rests(&self) {
@@ -287,7 +287,7 @@ impl Simulation {
         let of_one: usize = working()
             .map(|project| self.fleet.calls_of_sweep(project))
             .sum();
-        self.tell(&format!(
+        self.report(&format!(
             "at rest: {calls} calls in {SWEPT:?}, {of_one} for a sweep, no write"
         ));
     }
@@ -318,7 +318,7 @@ impl Simulation {
         };
         assert!(self.world.until(SWEPT, is_repaired).await, "drift is left");
         let took = self.world.story.age().saturating_sub(began);
-        self.tell(&format!("drift in each project is repaired after {took:?}"));
+        self.report(&format!("drift in each project is repaired after {took:?}"));
         self.world.pass(SETTLED).await;
         let now = self.traffic.count();
         let changes = since(&before.changes, &now.changes, working());
@@ -334,7 +334,7 @@ impl Simulation {
         self.world.pass(SWEPT).await;
         let now = self.is_quiet_since(&before);
         let calls: usize = since(&before.calls, &now.calls, 0..IDENTITIES).iter().sum();
-        self.tell(&format!(
+        self.report(&format!(
             "after a restart: {calls} calls in {SWEPT:?}, no write"
         ));
     }
@@ -357,7 +357,7 @@ impl Simulation {
         let throttled = self.world.cloud().counters().by_status.get(&429).copied();
         assert_eq!(throttled, None);
         let calls: usize = now.calls.iter().sum();
-        self.tell(&format!(
+        self.report(&format!(
             "{} are settled, {calls} calls in all",
             self.fleet.total
         ));

@@ -38,7 +38,7 @@ impl EventStory {
         self.began.elapsed()
     }
 
-    pub(super) fn tell(&self, line: impl Into<String>) {
+    pub(super) fn log(&self, line: impl Into<String>) {
         let line = (self.age(), line.into());
         let mut end = self.lines.lock().unwrap();
         end.lines.push_back(line);

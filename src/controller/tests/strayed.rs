@@ -8,7 +8,7 @@ use serde_json::json;
 use super::object::{ACCOUNT, spec};
 use super::script::{Script, becomes, settle};
 use super::transitions::table::OTHER_PROJECT;
-use super::trouble::{TroubleTurn, TroubledAnswer};
+use super::trouble::{CloudCallFate, TroubledAnswer};
 use super::world::ControllerWorld;
 
 /// The longest pause between two sweeps, and a little.
@@ -60,14 +60,14 @@ async fn a_key_of_another_project_is_told_although_iam_failed_when_it_came() {
     prepare(&mut world);
     settle(&world, "push", &spec("push")).await;
     let before = calls(&world);
-    script.cloud(|call| TroubleTurn {
+    script.cloud(|call| CloudCallFate {
         carried_out: !call.is_login,
         answer: if call.is_login {
             TroubledAnswer::Broken
         } else {
             TroubledAnswer::True
         },
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     });
     use_key(&world, "AKELSEWHERE");
     world.pass(Duration::from_mins(2)).await;

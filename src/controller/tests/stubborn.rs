@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::object::{HOOKS, domain, key, spec, verdict};
 use super::trouble::{
-    CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, Verb, reply,
+    CallFate, CloudCall, CloudCallFate, ServerCall, Troubled, TroubledAnswer, Verb, reply,
 };
 use super::world::{ControllerWorld, wall};
 use crate::api::RECONCILE_REQUESTED_AT;
@@ -58,7 +58,7 @@ impl Troubled for StubbornCloud {
         }
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let answer = match self.is() {
             Stubbornness::Changes(status) if call.method != Method::GET => {
                 TroubledAnswer::Reply(reply(status, ""))
@@ -71,13 +71,13 @@ impl Troubled for StubbornCloud {
                 response.headers.insert(header::DATE, text.parse().unwrap());
             })),
             Stubbornness::Nothing | Stubbornness::Changes(_) | Stubbornness::SignKey(..) => {
-                return TroubleTurn::default();
+                return CloudCallFate::default();
             }
         };
-        TroubleTurn {
+        CloudCallFate {
             carried_out: self.is() == Stubbornness::Dates,
             answer,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         }
     }
 }

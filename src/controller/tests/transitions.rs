@@ -21,7 +21,7 @@ use super::chance::SeededChance;
 use super::object::{domain, verdict};
 use super::oracles;
 use super::world::ControllerWorld;
-use crate::fuzz::{extent, tell_extent};
+use crate::fuzz::{extent, print_extent};
 
 /// A Secret is read once a minute, a strike is waited for.
 const SOON: Duration = Duration::from_mins(3);
@@ -47,7 +47,7 @@ fn single_transitions() {
         count += 1;
         problems.extend(tried(state, std::slice::from_ref(step)).err());
     }
-    tell_extent(&format!("{count} changes of one field"));
+    print_extent(&format!("{count} changes of one field"));
     report(&problems);
 }
 
@@ -61,7 +61,7 @@ fn pairs_of_transitions() {
         let pair = [chance.pick(&steps).clone(), chance.pick(&steps).clone()];
         problems.extend(tried(*chance.pick(&STATES), &pair).err());
     }
-    tell_extent(&format!("{pairs} changes of two fields"));
+    print_extent(&format!("{pairs} changes of two fields"));
     report(&problems);
 }
 
@@ -104,12 +104,12 @@ fn tried(state: StartState, steps: &[TransitionStep]) -> Result<(), String> {
 
 async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), String> {
     let (mut world, sky) = states::reach(state).await?;
-    let told =
+    let description =
         |world: &ControllerWorld, problem: String| format!("{problem}\n{}", world.story.whole());
     let back: Vec<TransitionStep> = steps.iter().map(|step| step.back(&world)).collect();
     let calls = world.calls().len();
     for step in steps {
-        step.make(&world);
+        step.apply(&world);
     }
     let versions = world.server.history().len();
     // An edit may be seen before what a Secret says now.
@@ -117,28 +117,28 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
     if state.is_judged() {
         judged(&world, state, is_edit, SOON)
             .await
-            .map_err(|problem| told(&world, problem))?;
+            .map_err(|problem| description(&world, problem))?;
         let made = &world.calls()[calls..];
         let changes = made
             .iter()
             .filter(|made| made.call.method != Method::GET)
             .count();
         if made.len() > CALLS {
-            return Err(told(&world, format!("{} calls", made.len())));
+            return Err(description(&world, format!("{} calls", made.len())));
         }
         if let (StartState::Settled, [step]) = (state, steps)
             && let Some((most_calls, most_writes)) = step.figures()
         {
             let writes = world.server.history().len() - versions;
             if made.len() > most_calls || writes > most_writes {
-                return Err(told(
+                return Err(description(
                     &world,
                     format!("{} calls and {writes} writes", made.len()),
                 ));
             }
         }
         if state.keeps_still() && changes > 0 && still_keeps(&world, state) {
-            return Err(told(
+            return Err(description(
                 &world,
                 "something was changed at the cloud".to_owned(),
             ));
@@ -148,19 +148,19 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
     if state == StartState::Terminating {
         return gone(&world, steps)
             .await
-            .map_err(|problem| told(&world, problem));
+            .map_err(|problem| description(&world, problem));
     }
     let is_edit = is_edit || state.ends_by_an_edit();
     judged(&world, StartState::Settled, is_edit, LATER)
         .await
-        .map_err(|problem| told(&world, format!("afterwards {problem}")))?;
-    world.story.tell("all is taken back");
+        .map_err(|problem| description(&world, format!("afterwards {problem}")))?;
+    world.story.log("all is taken back");
     for step in &back {
-        step.make(&world);
+        step.apply(&world);
     }
     judged(&world, StartState::Settled, true, LATER)
         .await
-        .map_err(|problem| told(&world, format!("taken back {problem}")))
+        .map_err(|problem| description(&world, format!("taken back {problem}")))
 }
 
 /// Whether what keeps the object still is still there after the steps.

@@ -27,7 +27,7 @@ pub(super) enum Verb {
     Patch,
     PatchStatus,
     ReadSecret,
-    ReadDefinition,
+    ReadCrd,
     Publish,
     Other,
 }
@@ -78,7 +78,7 @@ pub(super) struct CloudCall {
 
 /// What becomes of a call to the cloud. The default is the truth.
 #[derive(Clone)]
-pub(super) struct TroubleTurn {
+pub(super) struct CloudCallFate {
     /// How long it waits before it is carried out, whether its caller waits or not.
     pub(super) before: Duration,
     pub(super) carried_out: bool,
@@ -110,7 +110,7 @@ pub(super) enum TroubledAnswer {
 /// How a true answer is changed.
 pub(super) type Edit = std::sync::Arc<dyn Fn(&mut Response) + Send + Sync>;
 
-impl Default for TroubleTurn {
+impl Default for CloudCallFate {
     fn default() -> Self {
         Self {
             before: Duration::ZERO,
@@ -128,8 +128,8 @@ pub(super) trait Troubled: Send + Sync {
         CallFate::Served
     }
 
-    fn at_cloud(&self, _: &CloudCall) -> TroubleTurn {
-        TroubleTurn::default()
+    fn at_cloud(&self, _: &CloudCall) -> CloudCallFate {
+        CloudCallFate::default()
     }
 }
 

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::object::{domain, spec, verdict};
 use super::script::{Script, becomes, settle};
-use super::trouble::{TroubleTurn, TroubledAnswer, reply};
+use super::trouble::{CloudCallFate, TroubledAnswer, reply};
 use super::world::ControllerWorld;
 
 const REJECTION: &str = r#"{"error_code":"LIVE.100011001","error_msg":"Invalid parameter."}"#;
@@ -27,9 +27,9 @@ async fn a_callback_that_is_missing_and_can_not_be_asked_for_is_not_ready() {
         script.cloud(move |call| {
             let is_lost = call.method == Method::GET && call.id.as_deref() == Some(id.as_str());
             let answer = Some(answer.clone()).filter(|_| is_lost);
-            TroubleTurn {
+            CloudCallFate {
                 answer: answer.unwrap_or(TroubledAnswer::True),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             }
         });
         world.cloud().delete_row(&lost);

@@ -34,7 +34,7 @@ async fn every_object_goes_whatever_its_state() {
             let (mut world, _sky) = states::reach(state).await.unwrap();
             lack.befall(&mut world).await;
             let rows = world.rows(&domain("push")).len();
-            world.server.set_definition(StoredCrd::Terminating);
+            world.server.set_crd(StoredCrd::Terminating);
             world.delete("owner");
             world.delete("push");
             let limit = if state == StartState::DuringPost {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::object::{domain, ready, spec, verdict};
 use super::script::{Script, settle};
-use super::trouble::{CallFate, Peace, TroubleTurn, Troubled, TroubledAnswer, Verb};
+use super::trouble::{CallFate, CloudCallFate, Peace, Troubled, TroubledAnswer, Verb};
 use super::world::ControllerWorld;
 use crate::api::PENDING_OPERATION;
 
@@ -40,13 +40,13 @@ fn refuses(script: &Script, refusal: &CallFate) {
     });
 }
 
-fn told(world: &ControllerWorld) -> String {
+fn condition(world: &ControllerWorld) -> String {
     ready(&world.object("push").unwrap_or_default())["message"].to_string()
 }
 
 /// The refusal is told, and with few versions since there were so many.
-fn assert_told_seldom(world: &ControllerWorld, before: usize, story: &str) {
-    assert!(told(world).contains("refused: "), "{story}");
+fn assert_reported_seldom(world: &ControllerWorld, before: usize, story: &str) {
+    assert!(condition(world).contains("refused: "), "{story}");
     let versions = world.server.history().len() - before;
     assert!(versions <= FEW, "{versions}: {story}");
 }
@@ -65,7 +65,11 @@ async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     world.apply("push", &spec("push"));
     world.pass(QUARTER).await;
     assert_eq!(world.count(&Method::POST), 0, "{}", world.story.whole());
-    assert!(told(&world).contains("webhook"), "{}", world.story.whole());
+    assert!(
+        condition(&world).contains("webhook"),
+        "{}",
+        world.story.whole()
+    );
     let versions = world.server.history().len();
     assert!(versions <= FEW, "{versions}: {}", world.story.whole());
 
@@ -110,7 +114,7 @@ async fn a_create_whose_record_is_refused_says_so_and_is_tried_ever_more_slowly(
         world.pass(QUARTER).await;
         let story = || format!("{refusal:?}\n{}", world.story.whole());
         assert_eq!(world.count(&Method::POST), 0, "{}", story());
-        assert_told_seldom(&world, 0, &story());
+        assert_reported_seldom(&world, 0, &story());
         script.ends();
         assert!(world.until(HEALING, is_held).await, "{}", story());
         world.kill().await;
@@ -140,7 +144,7 @@ async fn an_object_that_may_not_have_its_finalizer_back_says_so() {
             "{}",
             story()
         );
-        assert_told_seldom(&world, before, &story());
+        assert_reported_seldom(&world, before, &story());
         script.ends();
         assert!(world.until(HEALING, is_held).await, "{}", story());
         assert_eq!(
@@ -170,11 +174,11 @@ async fn an_object_that_may_not_be_let_go_says_so() {
             world.pass(QUARTER).await;
             let story = || format!("{refusal:?}, observes {observes}\n{}", world.story.whole());
             assert!(
-                told(&world).contains("take the finalizer off"),
+                condition(&world).contains("take the finalizer off"),
                 "{}",
                 story()
             );
-            assert_told_seldom(&world, before, &story());
+            assert_reported_seldom(&world, before, &story());
             script.ends();
             let is_over = |world: &ControllerWorld| {
                 let finalizers = world
@@ -194,12 +198,12 @@ async fn an_object_that_may_not_be_let_go_says_so() {
 async fn what_an_earlier_attempt_may_have_made_is_not_forgotten_for_a_later_one_that_is_refused() {
     let (script, mut world) = Script::with_world();
     script.cloud(|call| match call.method {
-        Method::POST => TroubleTurn {
+        Method::POST => CloudCallFate {
             carried_out: false,
             answer: TroubledAnswer::Broken,
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         },
-        _ => TroubleTurn::default(),
+        _ => CloudCallFate::default(),
     });
     world.start();
     world.apply("push", &spec("push"));
@@ -209,7 +213,7 @@ async fn what_an_earlier_attempt_may_have_made_is_not_forgotten_for_a_later_one_
     refuses(&script, &REFUSALS[0]);
     world.pass(QUARTER).await;
     assert!(
-        told(&world).contains("refused: "),
+        condition(&world).contains("refused: "),
         "{}",
         world.story.whole()
     );
@@ -281,9 +285,9 @@ async fn a_change_that_is_not_sent_uses_up_no_call() {
 async fn an_outcome_whose_record_may_not_be_put_back_is_told_and_holds_up_no_edit() {
     for refusal in &REFUSALS {
         let (script, mut world) = Script::with_world();
-        script.cloud(|call| TroubleTurn {
+        script.cloud(|call| CloudCallFate {
             after: Duration::from_secs(if call.method == Method::POST { 5 } else { 0 }),
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         });
         world.start();
         world.apply("push", &spec("push"));
@@ -297,7 +301,7 @@ async fn an_outcome_whose_record_may_not_be_put_back_is_told_and_holds_up_no_edi
         let object = world.object("push").unwrap();
         let id = world.rows(&domain("push"))[0].id.clone();
         assert_eq!(object["status"]["callbackID"], id.as_str(), "{}", story());
-        assert!(told(&world).contains("refused: "), "{}", story());
+        assert!(condition(&world).contains("refused: "), "{}", story());
 
         let url = "https://hooks.example.com/other";
         world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));

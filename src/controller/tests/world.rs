@@ -120,7 +120,7 @@ impl ControllerWorld {
 
     /// The operator starts.
     pub(super) fn start(&mut self) {
-        self.story.tell("the operator starts");
+        self.story.log("the operator starts");
         let life = Life::begin();
         let (config, kube) = (self.config.clone(), self.server.client(&life));
         let leadership = self.leadership.clone();
@@ -195,7 +195,7 @@ impl ControllerWorld {
     /// The operator is killed.
     pub(super) async fn kill(&mut self) {
         if let Some(process) = self.process.take() {
-            self.story.tell("the operator is killed");
+            self.story.log("the operator is killed");
             process.life.end();
             process.work.await.unwrap();
         }
@@ -235,7 +235,7 @@ impl ControllerWorld {
 
     /// Applies a spec: creates the object, or gives it this one.
     pub(super) fn apply(&self, name: &str, spec: &Value) {
-        self.story.tell(format!("somebody applies {name}: {spec}"));
+        self.story.log(format!("somebody applies {name}: {spec}"));
         let is_there = self
             .server
             .edit(&key(name), |object| object["spec"] = spec.clone());
@@ -246,21 +246,20 @@ impl ControllerWorld {
 
     /// Merges a change into an object, as `kubectl patch --type merge` does.
     pub(super) fn merge(&self, name: &str, change: &Value) {
-        self.story
-            .tell(format!("somebody changes {name}: {change}"));
+        self.story.log(format!("somebody changes {name}: {change}"));
         self.server
             .edit(&key(name), |object| json_patch::merge(object, change));
     }
 
     pub(super) fn delete(&self, name: &str) {
-        self.story.tell(format!("somebody deletes {name}"));
+        self.story.log(format!("somebody deletes {name}"));
         self.server.delete(&key(name));
     }
 
     /// Takes an object away by force: it goes without having been let go.
     pub(super) fn take_away(&self, object: &StoreKey) {
         self.story
-            .tell(format!("somebody takes {} away by force", object.1));
+            .log(format!("somebody takes {} away by force", object.1));
         self.server.edit(object, |object| {
             object["metadata"]["finalizers"] = Value::Null;
         });
@@ -275,7 +274,7 @@ impl ControllerWorld {
     pub(super) fn secret_in(&self, namespace: &str, name: &str, values: &[(&str, &str)]) {
         let shown: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
         self.story
-            .tell(format!("somebody writes the Secret {name} with {shown:?}"));
+            .log(format!("somebody writes the Secret {name} with {shown:?}"));
         let values: BTreeMap<String, String> = values
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -286,7 +285,7 @@ impl ControllerWorld {
 
     pub(super) fn no_secret(&self, name: &str) {
         self.story
-            .tell(format!("somebody deletes the Secret {name}"));
+            .log(format!("somebody deletes the Secret {name}"));
         self.server.set_secret(&key(name), None);
     }
 

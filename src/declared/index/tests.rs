@@ -36,10 +36,10 @@ fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
 }
 
 /// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
-fn rival(index: &Index) -> Option<(String, bool)> {
+fn other_owner(index: &Index) -> Option<(String, bool)> {
     let place = Place::new("push.example.com", "live");
-    let rival = index.owner_elsewhere("victim", &place, &target("theirs"));
-    rival.map(|rival| (rival.name, rival.unproven))
+    let other_owner = index.owner_elsewhere("victim", &place, &target("theirs"));
+    other_owner.map(|other_owner| (other_owner.name, other_owner.unproven))
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,25 +49,25 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     index.put(&object("victim", 2, None));
     index.note_look("victim", &target("theirs"));
     let unproven = Some(("media/forger".to_owned(), true));
-    assert_eq!(rival(&index), unproven);
+    assert_eq!(other_owner(&index), unproven);
     advance(Duration::from_secs(89)).await;
     index.put(&object("forger", 3, Some("one")));
     assert_eq!(
-        rival(&index),
+        other_owner(&index),
         unproven,
         "any create has shown by then, and no older look is believed"
     );
     advance(Duration::from_secs(1)).await;
-    assert_eq!(rival(&index), None);
+    assert_eq!(other_owner(&index), None);
 
     // Another attempt may be a create that is under way; a look in another project proves nothing here.
     index.put(&object("forger", 4, Some("two")));
-    assert_eq!(rival(&index), unproven);
+    assert_eq!(other_owner(&index), unproven);
     index.note_look("forger", &target("its own"));
     index.put(&object("forger", 5, Some("two")));
-    assert_eq!(rival(&index), unproven);
+    assert_eq!(other_owner(&index), unproven);
     advance(Duration::from_secs(90)).await;
-    assert_eq!(rival(&index), None);
+    assert_eq!(other_owner(&index), None);
 
     // Its own looks, where one has worked before: as long as they fail nobody knows what its create made.
     let proven = Some(("media/young".to_owned(), false));
@@ -77,12 +77,12 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     advance(Duration::from_mins(1)).await;
     index.note_failed_look("young");
     advance(Duration::from_hours(1)).await;
-    assert_eq!(rival(&index), proven);
+    assert_eq!(other_owner(&index), proven);
     index.note_look("young", &target("theirs"));
-    assert_eq!(rival(&index), None, "a look that works ends it");
+    assert_eq!(other_owner(&index), None, "a look that works ends it");
     index.note_failed_look("young");
     index.put(&object("young", 7, Some("three")));
-    assert_eq!(rival(&index), proven);
+    assert_eq!(other_owner(&index), proven);
 }
 
 /// The object as it is with an id, and with these finalizers while it is being deleted.
@@ -103,13 +103,13 @@ async fn who_was_let_go_holds_neither_place_nor_id() {
         let index = Index::new(SETTLE);
         index.put(&object("victim", 1, None));
         index.put(&holder(2, &["example.com/other", FINALIZER], id));
-        assert!(rival(&index).is_some(), "it is not let go yet");
+        assert!(other_owner(&index).is_some(), "it is not let go yet");
         assert_eq!(index.is_held("e2fe84de"), id.is_some());
 
         let woken = index.put(&holder(3, &["example.com/other"], id));
         let woken: Vec<&str> = woken.iter().map(|object| object.name.as_str()).collect();
         assert_eq!(woken, ["victim"], "who wants the place is told");
-        assert_eq!(rival(&index), None);
+        assert_eq!(other_owner(&index), None);
         assert!(!index.is_held("e2fe84de"));
         let ids = ["e2fe84de"].into_iter();
         assert!(index.held_by_others("victim", ids).is_empty());
@@ -126,7 +126,7 @@ async fn who_went_or_was_replaced_holds_neither_place_nor_id() {
     other.metadata.uid = Some("another".to_owned());
     index.put(&other);
     assert_eq!(index.remove("holder").len(), 2, "both are told");
-    assert_eq!(rival(&index), None);
+    assert_eq!(other_owner(&index), None);
     assert!(!index.is_held("e2fe84de") && !index.has("holder"));
 }
 
@@ -136,10 +136,13 @@ async fn versions_that_went_back_are_taken_once_that_is_known() {
     index.put(&object("victim", 1, None));
     index.put(&object("forger", 200, Some("one")));
     index.put(&object("forger", 100, None));
-    assert!(rival(&index).is_some(), "an older version is not believed");
+    assert!(
+        other_owner(&index).is_some(),
+        "an older version is not believed"
+    );
     index.rewind();
     index.put(&object("forger", 100, None));
-    assert_eq!(rival(&index), None);
+    assert_eq!(other_owner(&index), None);
 }
 
 #[test]

@@ -326,7 +326,7 @@ fn a_date_to_retry_after_is_measured_against_the_answer_itself() {
 
 #[test]
 fn without_an_answer_the_hand_over_decides() {
-    let told = |error| {
+    let failure_of = |error| {
         let failure = failure_without_answer(Operation::Create, error, &Redactor::new());
         (
             failure.class,
@@ -335,11 +335,11 @@ fn without_an_answer_the_hand_over_decides() {
         )
     };
     assert_eq!(
-        told(TransportError::NotSent("dns".to_owned())),
+        failure_of(TransportError::NotSent("dns".to_owned())),
         (Class::NotSent, None, false)
     );
     assert_eq!(
-        told(TransportError::AfterHandOver("reset".to_owned())),
+        failure_of(TransportError::AfterHandOver("reset".to_owned())),
         (Class::CloudDown, None, true)
     );
     let unreadable = TransportError::Unreadable {
@@ -347,5 +347,5 @@ fn without_an_answer_the_hand_over_decides() {
         headers: HeaderMap::new(),
         message: "broke off".to_owned(),
     };
-    assert_eq!(told(unreadable), (Class::Protocol, Some(201), true));
+    assert_eq!(failure_of(unreadable), (Class::Protocol, Some(201), true));
 }

@@ -91,7 +91,7 @@ enum RetryReason {
 
 impl Client {
     /// Makes a call, unless its credential is stopped.
-    pub(super) async fn make<T>(
+    pub(super) async fn execute<T>(
         &self,
         token: Token,
         account: &Account,
@@ -125,8 +125,8 @@ impl Client {
     ) -> Result<AcceptedCall, Failure> {
         let (operation, deadline) = (call.operation, call.deadline);
         let budget = token.budget();
-        let leave = self.admit(token, account, operation, deadline).await?;
-        let (mut outcome, mut pass) = self.attempt(leave, account, call, None).await?;
+        let permit = self.admit(token, account, operation, deadline).await?;
+        let (mut outcome, mut pass) = self.attempt(permit, account, call, None).await?;
         if let Some(again) = outcome.retry_reason() {
             let is_affordable = budget.spend(again.calls());
             if !(is_affordable && self.renew(account, &again, &outcome.proof, call).await) {
@@ -142,8 +142,8 @@ impl Client {
                 RetryReason::Date(ahead) => Some(ahead),
                 RetryReason::Token | RetryReason::Key => None,
             };
-            let leave = CallPermit { token, pass };
-            (outcome, pass) = self.attempt(leave, account, call, ahead).await?;
+            let permit = CallPermit { token, pass };
+            (outcome, pass) = self.attempt(permit, account, call, ahead).await?;
             if let (RetryReason::Date(_), Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
             {
@@ -178,7 +178,7 @@ impl Client {
     /// be made; the token goes back.
     async fn attempt<'a>(
         &'a self,
-        leave: CallPermit<'a>,
+        permit: CallPermit<'a>,
         account: &Account,
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
@@ -188,10 +188,10 @@ impl Client {
         if let Some(key) = call.key {
             secrets.hide(key.expose());
         }
-        let (leave, slot, (request, proof)) = self
-            .ready(leave, account, call, ahead, &mut secrets)
+        let (permit, slot, (request, proof)) = self
+            .ready(permit, account, call, ahead, &mut secrets)
             .await?;
-        let CallPermit { token, pass } = leave;
+        let CallPermit { token, pass } = permit;
         let deadline = call
             .deadline
             .unwrap_or_else(|| Deadline::after(self.clock.wall(), self.request_timeout));
@@ -216,7 +216,7 @@ impl Client {
             Ok(_) | Err(_) if answered => spent.accepted(),
             Ok(_) | Err(_) => drop(spent),
         }
-        self.tell(call.operation, &result, &secrets, elapsed);
+        self.log_call(call.operation, &result, &secrets, elapsed);
         let outcome = SentCall {
             result,
             date,
@@ -232,7 +232,7 @@ impl Client {
     /// all is made anew.
     async fn ready<'a>(
         &'a self,
-        mut leave: CallPermit<'a>,
+        mut permit: CallPermit<'a>,
         account: &Account,
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
@@ -245,17 +245,17 @@ impl Client {
                 Ok((slot, prepared))
             };
             match prepared.await {
-                Ok((slot, prepared)) if leave.holds() => return Ok((leave, slot, prepared)),
+                Ok((slot, prepared)) if permit.holds() => return Ok((permit, slot, prepared)),
                 Ok(_) => {}
                 Err(failure) => {
-                    leave.pass.end(CredentialVerdict::of_failure(&failure));
+                    permit.pass.end(CredentialVerdict::of_failure(&failure));
                     return Err(failure);
                 }
             }
-            drop(leave.pass);
+            drop(permit.pass);
             let (operation, deadline) = (call.operation, call.deadline);
-            leave = self
-                .admit(leave.token, account, operation, deadline)
+            permit = self
+                .admit(permit.token, account, operation, deadline)
                 .await?;
         }
     }
@@ -313,7 +313,7 @@ impl Client {
         Ok((request, proof))
     }
 
-    fn tell(
+    fn log_call(
         &self,
         operation: Operation,
         result: &Result<Response, Failure>,

@@ -72,7 +72,7 @@ impl Client {
             deadline: Some(deadline),
         };
         let read = |response: &Response, secrets: &Redactor| read(&response.body, secrets);
-        self.make(token, account, call, read).await
+        self.execute(token, account, call, read).await
     }
 
     /// `DELETE /record/callbacks/{id}`.
@@ -92,7 +92,7 @@ impl Client {
             key: None,
             deadline: Some(deadline),
         };
-        self.make(token, account, call, |response, _| match response.status {
+        self.execute(token, account, call, |response, _| match response.status {
             StatusCode::NO_CONTENT => Ok(()),
             _ => wire::check_deleted(&response.body),
         })
@@ -115,7 +115,7 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, |response, secrets| {
+        self.execute(token, account, call, |response, secrets| {
             wire::parse_row(&response.body, id, secrets)
         })
         .await
@@ -178,7 +178,7 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, |response, secrets| {
+        self.execute(token, account, call, |response, secrets| {
             wire::parse_page(&response.body, secrets)
         })
         .await

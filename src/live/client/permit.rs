@@ -80,9 +80,12 @@ impl Client {
         deadline: Option<Deadline>,
     ) -> Result<CallSlot, Failure> {
         let half = self.request_timeout / 2;
-        let turn = deadline.and_then(|deadline| deadline.instant.checked_sub(half));
-        let turn = turn.unwrap_or_else(|| Instant::now() + self.request_timeout);
-        let slot = self.transport.slot(&account.target.endpoint, turn).await;
+        let slot_deadline = deadline.and_then(|deadline| deadline.instant.checked_sub(half));
+        let slot_deadline = slot_deadline.unwrap_or_else(|| Instant::now() + self.request_timeout);
+        let slot = self
+            .transport
+            .slot(&account.target.endpoint, slot_deadline)
+            .await;
         slot.ok_or_else(|| failures::failure_without_slot(operation))
     }
 }

@@ -33,7 +33,7 @@ impl Client {
             key: None,
             deadline: None,
         };
-        self.make(token, account, call, |response, secrets| {
+        self.execute(token, account, call, |response, secrets| {
             rules::parse_page(&response.body, secrets)
         })
         .await

@@ -3,7 +3,7 @@
 mod again;
 mod believed;
 mod fuzz;
-mod leave;
+mod permits;
 mod simulated;
 mod stage;
 

@@ -51,7 +51,7 @@ impl CreateBarrier {
             open
         });
         passed.then(|| CreateInFlight {
-            gate: Arc::clone(self),
+            barrier: Arc::clone(self),
         })
     }
 
@@ -73,7 +73,7 @@ impl CreateBarrier {
     pub(super) async fn close(self: &Arc<Self>) -> ClosedBarrier {
         self.traffic.send_modify(|traffic| traffic.sweeps += 1);
         let closed = ClosedBarrier {
-            gate: Arc::clone(self),
+            barrier: Arc::clone(self),
         };
         let mut traffic = self.traffic.subscribe();
         drop(traffic.wait_for(|traffic| traffic.creates == 0).await);
@@ -84,12 +84,12 @@ impl CreateBarrier {
 /// A create on its way to the cloud. Dropped as soon as it is answered: sweeps wait for it.
 #[derive(Debug)]
 pub struct CreateInFlight {
-    gate: Arc<CreateBarrier>,
+    barrier: Arc<CreateBarrier>,
 }
 
 impl Drop for CreateInFlight {
     fn drop(&mut self) {
-        self.gate
+        self.barrier
             .traffic
             .send_modify(|traffic| traffic.creates -= 1);
     }
@@ -98,11 +98,13 @@ impl Drop for CreateInFlight {
 /// A sweep that needs the project still.
 #[derive(Debug)]
 pub(super) struct ClosedBarrier {
-    gate: Arc<CreateBarrier>,
+    barrier: Arc<CreateBarrier>,
 }
 
 impl Drop for ClosedBarrier {
     fn drop(&mut self) {
-        self.gate.traffic.send_modify(|traffic| traffic.sweeps -= 1);
+        self.barrier
+            .traffic
+            .send_modify(|traffic| traffic.sweeps -= 1);
     }
 }

@@ -121,7 +121,7 @@ impl Board {
         } = self;
         under_way
             .iter_mut()
-            .filter(|other| other.will_tell(want, kept))
+            .filter(|other| other.will_answer(want, kept))
             .find_map(|other| other.look.join(want))
             .or_else(|| {
                 waiting
@@ -137,7 +137,7 @@ impl Board {
         work: impl FnOnce(LookHandle, oneshot::Receiver<SharedLook>) -> LookWork,
     ) -> SharedLook {
         let (swept, sweep) = oneshot::channel();
-        let (look, outcome) = self.new_look(want.lane, want.proof, |own| work(own, sweep));
+        let (look, outcome) = self.new_look(want.lane, want.proof, |handle| work(handle, sweep));
         self.waiting
             .insert(want.scope.clone(), WaitingLook { look, swept });
         outcome
@@ -190,8 +190,8 @@ impl Board {
             .iter()
             .filter_map(|(scope, _)| scope.domain())
             .collect();
-        let (look, outcome) = self.new_look(lane.unwrap_or(Lane::Background), proof, |own| {
-            work(own, proof, domains)
+        let (look, outcome) = self.new_look(lane.unwrap_or(Lane::Background), proof, |handle| {
+            work(handle, proof, domains)
         });
         self.under_way.push(UnderWay {
             look,
@@ -262,7 +262,7 @@ impl Board {
 }
 
 impl UnderWay {
-    fn will_tell(&self, want: &WantedLook, kept: &SeenInventories) -> bool {
+    fn will_answer(&self, want: &WantedLook, kept: &SeenInventories) -> bool {
         let in_time = self.begun.is_none_or(|begun| {
             begun.at >= want.not_before
                 && want

@@ -76,7 +76,7 @@ impl Inventory {
 
 /// What is kept until then.
 #[derive(Debug)]
-struct Lasting<T> {
+struct KeptFor<T> {
     seen: T,
     until: Instant,
 }
@@ -85,8 +85,8 @@ struct Lasting<T> {
 #[derive(Debug, Default)]
 pub(super) struct SeenInventories {
     order: u64,
-    sweep: Option<Lasting<Arc<Inventory>>>,
-    lists: HashMap<String, Lasting<Inventory>>,
+    sweep: Option<KeptFor<Arc<Inventory>>>,
+    lists: HashMap<String, KeptFor<Inventory>>,
     written: HashMap<Place, u64>,
     /// What was seen before that counts for no place.
     void_before: u64,
@@ -156,7 +156,7 @@ impl SeenInventories {
     pub(super) fn keep_sweep(&mut self, sweep: Inventory, now: Instant) {
         let newest = self.sweep.as_ref().map(|sweep| sweep.seen.order);
         if newest.is_none_or(|newest| newest < sweep.order) {
-            self.sweep = Some(Lasting::new(Arc::new(sweep), now));
+            self.sweep = Some(KeptFor::new(Arc::new(sweep), now));
         }
     }
 
@@ -164,7 +164,7 @@ impl SeenInventories {
         let newest = self.lists.get(domain).map(|list| list.seen.order);
         if newest.is_none_or(|newest| newest < list.order) {
             self.lists
-                .insert(domain.to_owned(), Lasting::new(list, now));
+                .insert(domain.to_owned(), KeptFor::new(list, now));
         }
     }
 
@@ -190,7 +190,7 @@ impl SeenInventories {
     }
 }
 
-impl<T> Lasting<T> {
+impl<T> KeptFor<T> {
     /// Kept as long as it is of use.
     fn new(seen: T, now: Instant) -> Self {
         let until = now + LIST_KEPT;

@@ -120,7 +120,7 @@ impl Looks {
             match look.await {
                 // Whoever joined has calls of its own, and lines up itself.
                 Err(LookError::Unpaid(_)) if !is_own => {}
-                told => told?,
+                seen => seen?,
             }
         }
     }
@@ -131,15 +131,15 @@ impl Looks {
     }
 
     fn line_up(self: &Arc<Self>, board: &mut Board, want: &WantedLook) -> SharedLook {
-        board.wait(want, |own, sweep| {
-            Arc::clone(self).run_look(own, sweep, want.clone())
+        board.wait(want, |handle, sweep| {
+            Arc::clone(self).run_look(handle, sweep, want.clone())
         })
     }
 
     /// The work of a look: waits for a token and begins, by itself or in a sweep.
     fn run_look(
         self: Arc<Self>,
-        mut own: LookHandle,
+        mut handle: LookHandle,
         mut sweep: oneshot::Receiver<SharedLook>,
         want: WantedLook,
     ) -> LookWork {
@@ -148,17 +148,17 @@ impl Looks {
             let token = tokio::select! {
                 biased;
                 Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
-                token = reader::token(&self.bucket, &mut own.lane, Some(&namespace)) => token,
+                token = reader::token(&self.bucket, &mut handle.lane, Some(&namespace)) => token,
             };
             let token = match scope {
                 // A sweep that a domain's look becomes is made for all.
                 LookScope::Domain(_) => token,
                 LookScope::Project => token.charged_to(&want.budget),
             };
-            match (self.begin(own.number, &scope, token), scope) {
+            match (self.begin(handle.number, &scope, token), scope) {
                 (Some(token), LookScope::Domain(domain)) => {
                     let token = token.charged_to(&want.budget);
-                    self.list(own, &domain, namespace, token).await
+                    self.list(handle, &domain, namespace, token).await
                 }
                 (_, scope) => match sweep.await {
                     Ok(sweep) => self.taken_along(sweep, &scope).await,
@@ -192,10 +192,10 @@ impl Looks {
         }
         board.start_sweep(
             |scope| many || *scope == LookScope::Project,
-            |own, proof, domains| {
+            |handle, proof, domains| {
                 let looks = Arc::clone(self);
                 async move {
-                    let mut reader = ListReader::new(Arc::clone(&looks), own);
+                    let mut reader = ListReader::new(Arc::clone(&looks), handle);
                     let sweep = reader.project(proof, domains, token).await?;
                     looks.keep(|kept, now| kept.keep_sweep(sweep, now));
                     Ok(())
@@ -208,13 +208,13 @@ impl Looks {
 
     async fn list(
         self: &Arc<Self>,
-        own: LookHandle,
+        handle: LookHandle,
         domain: &str,
         namespace: String,
         token: Token,
     ) -> Result<(), LookError> {
-        let (number, lane, asked) = (own.number, own.lane.clone(), Instant::now());
-        let listed = ListReader::new(Arc::clone(self), own)
+        let (number, lane, asked) = (handle.number, handle.lane.clone(), Instant::now());
+        let listed = ListReader::new(Arc::clone(self), handle)
             .domain(domain, token)
             .await;
         match listed {

@@ -59,7 +59,7 @@ pub(super) async fn token(
 /// The reader of one look.
 pub(super) struct ListReader {
     looks: Arc<Looks>,
-    own: LookHandle,
+    handle: LookHandle,
     /// Creates wait for what is read.
     is_for_creates: bool,
     closed: Option<ClosedBarrier>,
@@ -73,12 +73,12 @@ pub(super) struct ListReader {
 /// A list that was read, or can't be.
 enum ReadList {
     Still(Inventory),
-    TooLong(Start),
+    TooLong(FirstAnswer),
 }
 
 /// What the first answer of a reading says.
 #[derive(Clone, Copy)]
-struct Start {
+struct FirstAnswer {
     total: u64,
     begun: Begun,
     /// When the answer came, in cloud time.
@@ -98,10 +98,10 @@ enum ListPass {
 }
 
 impl ListReader {
-    pub(super) fn new(looks: Arc<Looks>, own: LookHandle) -> Self {
+    pub(super) fn new(looks: Arc<Looks>, handle: LookHandle) -> Self {
         Self {
             looks,
-            own,
+            handle,
             is_for_creates: false,
             closed: None,
             is_answered: false,
@@ -119,7 +119,7 @@ impl ListReader {
         self.budget = first.budget();
         match self.read(Some(domain), first).await? {
             ReadList::Still(inventory) => Ok(inventory),
-            ReadList::TooLong(Start { total, .. }) => Err(failure(
+            ReadList::TooLong(FirstAnswer { total, .. }) => Err(failure(
                 format!(
                     "the cloud lists at most {LONGEST} callbacks of a domain, and {domain} has {total}: remove some of them"
                 ),
@@ -151,7 +151,7 @@ impl ListReader {
     async fn domains(
         &mut self,
         wanted: BTreeSet<String>,
-        start: Start,
+        start: FirstAnswer,
     ) -> Result<Inventory, LookError> {
         let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
         let mut refusals = BTreeMap::new();
@@ -210,13 +210,13 @@ impl ListReader {
     }
 
     async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, LookError> {
-        let begun = self.looks.lock().begin(self.own.number, Instant::now());
+        let begun = self.looks.lock().begin(self.handle.number, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
-        let mark = self.looks.gate.mark();
+        let mark = self.looks.barrier.mark();
         let mut answer = self.give_way(lister.page(first, domain, 0, PAGE)).await?;
         self.is_answered = true;
         let total = answer.value.total;
-        let start = Start {
+        let start = FirstAnswer {
             total,
             begun,
             at: answer.at,
@@ -228,7 +228,7 @@ impl ListReader {
         if domain.is_none() && total > PAGE.into() {
             self.keep_creates_off().await;
             let is_kept_off = self.closed.is_some() && total <= LONGEST;
-            if is_kept_off && !self.looks.gate.was_quiet_since(mark) {
+            if is_kept_off && !self.looks.barrier.was_quiet_since(mark) {
                 return Ok(ListPass::Moved {
                     total,
                     found: answer.value.rows.len(),
@@ -275,7 +275,7 @@ impl ListReader {
         }
         let domains = domain.map(|domain| BTreeSet::from([domain.to_owned()]));
         // No create passed all the while, whether they were kept off or not.
-        let is_quiet = self.is_for_creates && self.looks.gate.was_quiet_since(mark);
+        let is_quiet = self.is_for_creates && self.looks.barrier.was_quiet_since(mark);
         let still = domains.is_some() || total <= PAGE.into() || is_quiet;
         let inventory = start.inventory(rows, domains, still);
         Ok(ListPass::Read(ReadList::Still(inventory)))
@@ -284,7 +284,7 @@ impl ListReader {
     /// Where creates wait for this reading, none is on its way while it goes on.
     async fn keep_creates_off(&mut self) {
         if self.is_for_creates && self.closed.is_none() && !self.has_given_way {
-            self.closed = Some(self.looks.gate.close().await);
+            self.closed = Some(self.looks.barrier.close().await);
         }
     }
 
@@ -307,13 +307,13 @@ impl ListReader {
     }
 
     async fn token(&mut self) -> Token {
-        let (looks, mut lane) = (Arc::clone(&self.looks), self.own.lane.clone());
+        let (looks, mut lane) = (Arc::clone(&self.looks), self.handle.lane.clone());
         let token = self.give_way(token(&looks.bucket, &mut lane, None)).await;
         token.charged_to(&self.budget)
     }
 }
 
-impl Start {
+impl FirstAnswer {
     fn inventory(
         self,
         rows: BTreeMap<String, Row>,

@@ -29,7 +29,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 struct LooksAccount {
     cloud: Arc<LooksCloud>,
     bucket: Bucket,
-    gate: Arc<CreateBarrier>,
+    barrier: Arc<CreateBarrier>,
     looks: Arc<Looks>,
 }
 
@@ -40,15 +40,15 @@ impl LooksAccount {
 
     fn knowing(cloud: Arc<LooksCloud>, domains: &[&str]) -> Self {
         let domains: BTreeSet<_> = domains.iter().map(|domain| (*domain).to_owned()).collect();
-        let (bucket, gate) = (Quota::new(270).bucket("AK"), CreateBarrier::new());
+        let (bucket, barrier) = (Quota::new(270).bucket("AK"), CreateBarrier::new());
         let lister = Arc::<LooksCloud>::clone(&cloud);
-        let looks = Looks::new(lister, bucket.clone(), Arc::clone(&gate), move || {
+        let looks = Looks::new(lister, bucket.clone(), Arc::clone(&barrier), move || {
             domains.clone()
         });
         Self {
             cloud,
             bucket,
-            gate,
+            barrier,
             looks,
         }
     }

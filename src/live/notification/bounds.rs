@@ -118,10 +118,10 @@ mod tests {
             apps: apps.iter().map(|&app| app.to_owned()).collect(),
         };
         assert_eq!(Pins::default().objection(&moved), None);
-        let told = pins(&["push.example.com"], &[]).objection(&moved).unwrap();
-        assert!(told.contains("push.example.co,"), "{told}");
-        let told = pins(&[], &["live", "vod"]).objection(&moved).unwrap();
-        assert!(told.contains("app mlive"), "{told}");
+        let objection = pins(&["push.example.com"], &[]).objection(&moved).unwrap();
+        assert!(objection.contains("push.example.co,"), "{objection}");
+        let objection = pins(&[], &["live", "vod"]).objection(&moved).unwrap();
+        assert!(objection.contains("app mlive"), "{objection}");
         let genuine = notification(&genuine);
         assert_eq!(
             pins(&["Push.Example.Com"], &["live"]).objection(&genuine),

@@ -110,11 +110,11 @@ fn a_write_may_be_answered_with_little() {
         );
     }
     let body = br#"{"id":"1"}"#;
-    for told in [
+    for text in [
         parse_created(body, &place(), &Redactor::new()),
         parse_updated(body, "1", &place(), &Redactor::new()),
     ] {
-        let row = told.unwrap().unwrap();
+        let row = text.unwrap().unwrap();
         assert_eq!((row.id.as_str(), row.place), ("1", place()));
     }
     for body in ["<html>", r#"{"id":"#, "[]", r#"{"id":1}"#] {

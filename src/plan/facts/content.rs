@@ -220,12 +220,12 @@ impl From<&RemoteStatus> for ReportedContent {
 
 /// What a status remembers of it, without the id and the times of the row.
 impl From<&ReportedContent> for RemoteStatus {
-    fn from(told: &ReportedContent) -> Self {
+    fn from(reported: &ReportedContent) -> Self {
         let ReportedContent {
             url,
             events,
             sign_type,
-        } = told.clone();
+        } = reported.clone();
         Self {
             id: None,
             notify_callback_url: url,
@@ -289,12 +289,14 @@ mod tests {
     fn every_field_counts_in_every_comparison() {
         assert!(content().is_same(&content()));
         let names = others().map(|other| {
-            let (told, wanted) = (
+            let (reported, wanted) = (
                 ReportedContent::from(&content()),
                 ReportedContent::from(&other),
             );
-            assert!(!content().is_same(&other) && !told.is_same(&wanted) && !told.holds(&other));
-            let changes = difference::between(&told, &other);
+            assert!(
+                !content().is_same(&other) && !reported.is_same(&wanted) && !reported.holds(&other)
+            );
+            let changes = difference::between(&reported, &other);
             assert_eq!(changes.len(), 1, "{changes:?}");
             changes[0].field.clone()
         });
@@ -305,9 +307,9 @@ mod tests {
 
     #[test]
     fn what_is_not_told_counts_as_equal_to_what_is_wanted_only() {
-        let untold = ReportedContent::default();
-        assert!(untold.holds(&content()) && difference::between(&untold, &content()).is_empty());
-        assert!(!untold.is_same(&ReportedContent::from(&content())));
+        let empty = ReportedContent::default();
+        assert!(empty.holds(&content()) && difference::between(&empty, &content()).is_empty());
+        assert!(!empty.is_same(&ReportedContent::from(&content())));
         let nobody = ReportedContent {
             url: Some(String::new()),
             ..ReportedContent::default()
@@ -317,18 +319,21 @@ mod tests {
             "it tells that nobody is notified"
         );
         let [silent, ..] = others();
-        assert!(nobody.holds(&silent) && nobody.is_same(&untold));
+        assert!(nobody.holds(&silent) && nobody.is_same(&empty));
     }
 
     #[test]
     fn every_field_comes_through_a_status() {
         for content in others().iter().chain([&content()]) {
-            let told = ReportedContent::from(content);
-            assert_eq!(ReportedContent::from(&RemoteStatus::from(&told)), told);
+            let reported = ReportedContent::from(content);
+            assert_eq!(
+                ReportedContent::from(&RemoteStatus::from(&reported)),
+                reported
+            );
             assert_eq!(Content::from(&content.sent(None)), *content);
         }
-        let untold = ReportedContent::default();
-        assert_eq!(RemoteStatus::from(&untold), RemoteStatus::default());
+        let empty = ReportedContent::default();
+        assert_eq!(RemoteStatus::from(&empty), RemoteStatus::default());
     }
 
     /// As version 0.2.0 wrote them.

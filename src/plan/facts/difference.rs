@@ -4,8 +4,8 @@ use crate::api::status::ChangeStatus;
 use crate::plan::facts::content::{Content, FieldPair, ReportedContent};
 
 /// The fields in which what is told differs from what is wanted, from the one to the other.
-pub fn between(told: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
-    let fields = told.compare_fields(&wanted.into()).into_iter();
+pub fn between(reported: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
+    let fields = reported.compare_fields(&wanted.into()).into_iter();
     fields
         .filter(|field| field.from.is_some() && !field.same)
         .map(change)
@@ -25,7 +25,7 @@ pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
 
 /// The changes in words.
 pub fn describe(changes: &[ChangeStatus]) -> String {
-    let told: Vec<String> = changes
+    let words: Vec<String> = changes
         .iter()
         .map(|c| {
             let word = |value: &Option<String>| {
@@ -42,7 +42,7 @@ pub fn describe(changes: &[ChangeStatus]) -> String {
             )
         })
         .collect();
-    told.join("; ")
+    words.join("; ")
 }
 
 fn change(field: FieldPair) -> ChangeStatus {

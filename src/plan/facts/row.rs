@@ -31,11 +31,11 @@ impl Row {
     /// What the row tells: one that tells its other fields and no URL has none. Only of what an attempt of ours made a field that is
     /// not told counts as equal.
     pub fn reported(&self) -> ReportedContent {
-        let mut told = self.content.clone();
-        if told.events.is_some() || told.sign_type.is_some() {
-            told.url.get_or_insert_default();
+        let mut reported = self.content.clone();
+        if reported.events.is_some() || reported.sign_type.is_some() {
+            reported.url.get_or_insert_default();
         }
-        told
+        reported
     }
 
     /// Whether the row tells this content, its URL, too.

@@ -8,21 +8,21 @@ use jiff::Timestamp;
 use crate::api::status::{OperationStatus, Status};
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{conditions, ledger};
+use crate::plan::facts::{conditions, operation_log};
 
 /// A time further ahead is none: nothing here waits so long, and no clock that is kept is so wrong.
 const AHEAD: Duration = Duration::from_hours(1);
 /// No count is higher.
 const MANY: i64 = 1_000_000_000;
 
-/// The status without times from a future that can't be, without counts that nobody counted, and with a short ledger.
+/// The status without times from a future that can't be, without counts that nobody counted, and with a short log of changes.
 pub fn sanitize(mut status: Status, now: Timestamp) -> Status {
     let horizon = later(now, AHEAD);
     let believe = |time: &mut Option<Timestamp>| {
         time.take_if(|time| *time > horizon);
     };
     believe(&mut status.next_attempt_time);
-    status.operations.truncate(ledger::KEPT);
+    status.operations.truncate(operation_log::KEPT);
     let entries = status
         .operations
         .iter_mut()

@@ -8,8 +8,8 @@ use crate::api::status::Status;
 use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::{Facts, GetResult, Observed, ledger};
-use crate::plan::step::drift::{Standing, standing};
+use crate::plan::facts::{Facts, GetResult, Observed, operation_log};
+use crate::plan::step::drift::{RowDrift, detect};
 use crate::plan::step::situation::{Situation, Stage};
 
 /// The object waits for its turn.
@@ -33,7 +33,7 @@ pub fn while_queued(facts: &Facts, until: Timestamp) -> Status {
 pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
     let mut status = facts.status.clone();
     // Looks that fail are told already, and leave what is settled as it was.
-    let is_unseen = ledger::shows_failed_look(&status) && holds_spec(facts);
+    let is_unseen = operation_log::shows_failed_look(&status) && holds_spec(facts);
     if !is_ready(&status) || is_unseen {
         return status;
     }
@@ -51,11 +51,11 @@ pub fn while_exhausted(facts: &Facts, until: Timestamp) -> Status {
 fn is_seen_otherwise(facts: &Facts) -> bool {
     let differs = |row: &Row| {
         let desired = facts.desired.as_ref();
-        let seen = desired.map(|desired| standing(facts, desired, row));
-        !matches!(seen, Ok(Standing::Held | Standing::Normalized))
+        let seen = desired.map(|desired| detect(facts, desired, row));
+        !matches!(seen, Ok(RowDrift::Held | RowDrift::Normalized))
     };
     match &facts.observed {
-        _ if facts.shown == GetResult::Gone => true,
+        _ if facts.get_result == GetResult::Gone => true,
         Observed::Absent { proven, .. } => *proven,
         Observed::Present { row, .. } => differs(row),
         Observed::Several { rows, .. } => rows.iter().all(differs),

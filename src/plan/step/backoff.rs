@@ -38,7 +38,7 @@ pub fn longest(status: &Status, settle_time: Duration) -> Duration {
         Some(Reason::ClockSkew) => Class::ClockSkew,
         Some(Reason::CredentialsRejected) => Class::Credential,
         // Among them what the cloud itself asked for when it throttled.
-        _ => return LONGEST.min(as_told(status)),
+        _ => return LONGEST.min(as_announced(status)),
     };
     let (first, most) = range(class);
     let failures = u32::try_from(status.failures.unwrap_or_default()).unwrap_or(u32::MAX);
@@ -48,10 +48,10 @@ pub fn longest(status: &Status, settle_time: Duration) -> Duration {
 }
 
 /// The wait as who announced it meant it: however wrong its clock was, it dated the failure by the same one.
-fn as_told(status: &Status) -> Duration {
+fn as_announced(status: &Status) -> Duration {
     let failed = status.last_operation.as_ref().and_then(|last| last.time);
-    let told = failed.zip(status.next_attempt_time);
-    let wait = told.and_then(|(failed, next)| next.duration_since(failed).try_into().ok());
+    let announced = failed.zip(status.next_attempt_time);
+    let wait = announced.and_then(|(failed, next)| next.duration_since(failed).try_into().ok());
     wait.map_or(LONGEST, |wait: Duration| wait + RESOLUTION)
 }
 

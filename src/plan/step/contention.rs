@@ -48,8 +48,8 @@ pub(in crate::plan) fn contended(id: &str) -> Situation {
 
 /// When a rewrite was last put right. A restart knows only that there was one, and when we last wrote.
 fn repaired(facts: &Facts) -> Option<Timestamp> {
-    let told = facts.last_write.filter(|_| is_contended(facts));
-    let repaired = facts.rewrites.repaired.or(told);
+    let assumed = facts.last_write.filter(|_| is_contended(facts));
+    let repaired = facts.rewrites.repaired.or(assumed);
     repaired.map(|at| at.min(facts.now))
 }
 

@@ -65,7 +65,7 @@ pub fn lane(facts: &Facts) -> Lane {
         return Lane::Urgent;
     }
     let retry = facts.status.failures.unwrap_or_default() > 0
-        && !facts.nudged
+        && !facts.dependency_changed
         && facts.status.observed_generation == Some(facts.object.generation);
     match (retry, facts.id()) {
         (true, _) => Lane::Background,

@@ -32,18 +32,17 @@ pub(in crate::plan) fn decide(facts: &Facts) -> Step {
     if has_nothing {
         return Step::Release { retained: None };
     }
-    let held_by_owner = facts.rival.is_some()
+    let held_by_owner = facts.other_owner.is_some()
         && retained
             .as_ref()
             .is_some_and(|id| facts.claimed_elsewhere.contains(id));
-    let retain = facts.deletion() == Deletion::Retain
-        || facts.definition == CrdPresence::Going
-        || held_by_owner;
+    let retain =
+        facts.deletion() == Deletion::Retain || facts.crd == CrdPresence::Going || held_by_owner;
     if retain {
         return Step::Release { retained };
     }
     // In whatever state it waits: while the product is being uninstalled every object goes, and its callback stays.
-    match &facts.definition {
+    match &facts.crd {
         CrdPresence::Unread => return Step::ReadCrd,
         CrdPresence::Unknown(problem) => return cannot_know(facts, problem),
         CrdPresence::Stays | CrdPresence::Going => {}
@@ -116,7 +115,9 @@ fn may_call(facts: &Facts) -> Step {
     }
     match facts.claiming_record() {
         Some(record) => look_first(facts, record),
-        None => facts.id().map_or(Step::Release { retained: None }, remove),
+        None => facts
+            .id()
+            .map_or(Step::Release { retained: None }, delete_step),
     }
 }
 
@@ -132,7 +133,7 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .iter()
                 .find(|row| facts.id() == Some(row.id.as_str()));
             match found {
-                Some(row) => remove(&row.id),
+                Some(row) => delete_step(&row.id),
                 None => requeue(target_changed_address(facts, target).with_release_hint(facts)),
             }
         }
@@ -144,16 +145,16 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
 fn look_first(facts: &Facts, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
-        return remove(&row.id);
+        return delete_step(&row.id);
     }
     match &facts.observed {
         Observed::Unasked | Observed::Absent { proven: false, .. } => {
             look(facts.now, Proof::Absence)
         }
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
-        seen if seen.since(settled_at) => {
-            facts.id().map_or(Step::Release { retained: None }, remove)
-        }
+        seen if seen.since(settled_at) => facts
+            .id()
+            .map_or(Step::Release { retained: None }, delete_step),
         _ if facts.now >= settled_at => look(settled_at.max(facts.now), Proof::Absence),
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let again = next_look_for(facts, record, settled_at);
@@ -166,6 +167,6 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
 }
 
 /// DELETE an id of ours.
-fn remove(id: &str) -> Step {
+fn delete_step(id: &str) -> Step {
     Step::Delete { id: id.to_owned() }
 }

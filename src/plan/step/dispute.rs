@@ -14,7 +14,7 @@ pub(in crate::plan) fn check(facts: &Facts, step: Step) -> Step {
         return step;
     }
     let changes = matches!(step, Step::Update { .. } | Step::Delete { .. });
-    match &facts.shown {
+    match &facts.get_result {
         GetResult::Row(row) if !is_at_home(facts, row) => refuse(facts, row),
         GetResult::Unasked if changes => Step::GetById,
         GetResult::Unknown(failure) if changes => Step::ReportFailure(failure.clone()),

@@ -10,7 +10,7 @@ use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{Desired, Facts, conditions, ledger};
+use crate::plan::facts::{Desired, Facts, conditions, operation_log};
 use crate::plan::step::settled::{is_as_sent, plans_update};
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
@@ -22,7 +22,7 @@ const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// `baseline` is the `update_time` that was first seen after our last write.
 pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]) -> bool {
     let unknown = conditions::ready_status(status) == Some(ConditionStatus::Unknown);
-    if unknown || ledger::shows_failed_look(status) {
+    if unknown || operation_log::shows_failed_look(status) {
         return true;
     }
     let (Some(remote), [row]) = (&status.remote, rows) else {
@@ -32,7 +32,7 @@ pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]
         .sent
         .as_ref()
         .is_some_and(|sent| sent.key_digest.is_some());
-    let last_write = ledger::last_write(status);
+    let last_write = operation_log::last_write(status);
     plans_update(status)
         || !row.is_same(remote)
         || (keyed && is_rewritten(status, last_write, baseline, row))
@@ -49,10 +49,10 @@ fn is_rewritten(
     let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
         return false;
     };
-    let told = status.remote.as_ref();
-    let told = told.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let remembered = status.remote.as_ref();
+    let remembered = remembered.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
     let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
-    match told.or(baseline).filter(may_be_ours) {
+    match remembered.or(baseline).filter(may_be_ours) {
         Some(baseline) => changed > baseline,
         None => !may_be_ours(&changed) && changed > shifted(ours, TOLERANCE),
     }
@@ -63,16 +63,16 @@ fn is_rewritten(
 pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
     let ours = last_write?;
     let remembered = status.remote.as_ref();
-    let told =
+    let remembered =
         remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
     row.update_time
-        .filter(|_| told.is_none_or(|told| row.is_same(told)))
+        .filter(|_| remembered.is_none_or(|remembered| row.is_same(remembered)))
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
 /// How a row of ours stands to the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plan) enum Standing {
+pub(in crate::plan) enum RowDrift {
     /// Spec or key are not those that were sent last.
     Unsent,
     /// It says what the spec says.
@@ -84,20 +84,20 @@ pub(in crate::plan) enum Standing {
 }
 
 /// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
-pub(in crate::plan) fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Standing {
+pub(in crate::plan) fn detect(facts: &Facts, desired: &Desired, row: &Row) -> RowDrift {
     let was_sent = facts.status.sent.is_some();
     if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
-        return Standing::Unsent;
+        return RowDrift::Unsent;
     }
     let holds = row.reports(&desired.content) && row.place == desired.place;
     let rewritten =
         desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
     match (holds, is_known(facts, row)) {
-        (true, _) if !rewritten => Standing::Held,
-        (false, _) if !was_sent => Standing::Unsent,
-        (false, true) => Standing::Normalized,
-        (false, false) if is_answer(facts, row) => Standing::Normalized,
-        _ => Standing::Different,
+        (true, _) if !rewritten => RowDrift::Held,
+        (false, _) if !was_sent => RowDrift::Unsent,
+        (false, true) => RowDrift::Normalized,
+        (false, false) if is_answer(facts, row) => RowDrift::Normalized,
+        _ => RowDrift::Different,
     }
 }
 
@@ -110,8 +110,8 @@ pub(in crate::plan) fn is_known(facts: &Facts, row: &Row) -> bool {
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(facts: &Facts, row: &Row) -> bool {
     let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
-    let untold = remembered == Some(ReportedContent::default());
-    untold && !changed_after(facts, row)
+    let is_empty = remembered == Some(ReportedContent::default());
+    is_empty && !changed_after(facts, row)
 }
 
 /// From when on a look counts against our own last write, as the status tells it and as this process knows that it wrote itself.

@@ -50,10 +50,10 @@ fn adopt(facts: &Facts, row: &Row) -> Step {
 
 /// Several rows, none of which may be touched.
 pub(in crate::plan) fn report_several(facts: &Facts, rows: &[Row]) -> Step {
-    const TOLD: usize = 10;
-    let ids = rows.iter().map(|row| row.id.as_str()).take(TOLD);
+    const MAX_LISTED: usize = 10;
+    let ids = rows.iter().map(|row| row.id.as_str()).take(MAX_LISTED);
     let ids: Vec<&str> = ids
-        .chain((rows.len() > TOLD).then_some("and more"))
+        .chain((rows.len() > MAX_LISTED).then_some("and more"))
         .collect();
     report_conflict(
         facts,

@@ -9,7 +9,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference};
 use crate::plan::ownership::rows::OtherRows;
-use crate::plan::step::drift::{Standing, changed_after, is_known, look_counts_at, standing};
+use crate::plan::step::drift::{RowDrift, changed_after, detect, is_known, look_counts_at};
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
 use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, recheck_at};
@@ -29,15 +29,15 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
             drift: None,
         },
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let shown = match &facts.shown {
+            let get_result = match &facts.get_result {
                 GetResult::Row(row) => Some(row),
                 GetResult::Unasked | GetResult::Unknown(_) | GetResult::Gone => None,
             };
             let mut listed = facts.observed.rows().iter();
             let listed = listed.find(|row| row.id == id);
-            match listed.or(shown) {
+            match listed.or(get_result) {
                 // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
-                Some(_) if listed.is_some() && facts.denied.is_some() => {
+                Some(_) if listed.is_some() && facts.not_found.is_some() => {
                     fail_after_gone_answer(facts)
                 }
                 Some(row) => decide_by_row(facts, desired, row),
@@ -50,7 +50,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
 
 /// A change had no effect that lasts: a failure like any other.
 fn fail_after_gone_answer(facts: &Facts) -> Step {
-    let failure = facts.denied.clone();
+    let failure = facts.not_found.clone();
     failure.map_or_else(|| requeue(Situation::unchanged()), Step::ReportFailure)
 }
 
@@ -68,7 +68,7 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unheard_of = unheard_of && is_as_sent(facts, desired);
     asked
         || unheard_of
-        || facts.shown == GetResult::Gone
+        || facts.get_result == GetResult::Gone
         || must_recheck(facts)
         || unsure
         || beside_others
@@ -99,17 +99,17 @@ fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let known = is_known(facts, row);
     let news = Some(row).filter(|_| !known);
     let counts_at = look_counts_at(facts);
-    match standing(facts, desired, row) {
-        Standing::Unsent => Step::Update {
+    match detect(facts, desired, row) {
+        RowDrift::Unsent => Step::Update {
             id: row.id.clone(),
             drift: None,
         },
-        Standing::Held => settled(facts, available(facts, desired), news),
-        Standing::Normalized if known || facts.observed.since(counts_at) => {
+        RowDrift::Held => settled(facts, available(facts, desired), news),
+        RowDrift::Normalized if known || facts.observed.since(counts_at) => {
             settled(facts, normalized(row, desired), news)
         }
-        Standing::Normalized => look_again_at(facts, counts_at),
-        Standing::Different => decide_drifted(facts, desired, row),
+        RowDrift::Normalized => look_again_at(facts, counts_at),
+        RowDrift::Different => decide_drifted(facts, desired, row),
     }
 }
 
@@ -124,15 +124,15 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         let situation = contention::contended(&row.id).at(next);
         return Step::Requeue(Requeue::new(situation).until(next));
     }
-    let told = difference::describe(&difference::between(&row.reported(), &desired.content));
-    let told = if told.is_empty() {
+    let drift = difference::describe(&difference::between(&row.reported(), &desired.content));
+    let drift = if drift.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
-        told
+        drift
     };
     Step::Update {
         id: row.id.clone(),
-        drift: Some(told),
+        drift: Some(drift),
     }
 }
 
@@ -147,7 +147,7 @@ fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
         let step = look_again_at(facts, counts_at);
         return with_updating_reported(facts, desired, step);
     }
-    match (&facts.shown, &facts.observed) {
+    match (&facts.get_result, &facts.observed) {
         (GetResult::Unasked, _) => Step::GetById,
         (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
         (GetResult::Row(row), _) => decide_by_row(facts, desired, row),

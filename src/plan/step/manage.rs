@@ -21,7 +21,7 @@ use crate::terms::target::Target;
 
 /// The next step: preconditions first, then what the record and the status know, then what a look shows.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
-    if let Some(failure) = &facts.blind
+    if let Some(failure) = &facts.sweep_failure
         && is_settled(facts, desired)
     {
         match facts.access {
@@ -64,7 +64,7 @@ fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, B
     let settled = needs_no_reads(facts, desired);
     let target = match &facts.access {
         CloudAccess::Usable(target) => target,
-        CloudAccess::Unread if settled && !facts.nudged => {
+        CloudAccess::Unread if settled && !facts.dependency_changed => {
             return Err(Box::new(maintain::decide_by_status(facts, desired)));
         }
         CloudAccess::Unread => return Err(Box::new(Step::ReadSecrets)),
@@ -88,8 +88,8 @@ fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, B
     if let Some(home) = other_target(facts, target) {
         return Err(Box::new(requeue(target_changed(&home, target))));
     }
-    if let Some(rival) = &facts.rival {
-        return Err(Box::new(report_duplicate(facts, rival)));
+    if let Some(other_owner) = &facts.other_owner {
+        return Err(Box::new(report_duplicate(facts, other_owner)));
     }
     if !facts.knows_all && conditions::has_reason(&facts.status, Reason::Duplicate) {
         return Err(Box::new(wait_for_lists(facts, Reason::Duplicate)));
@@ -98,20 +98,23 @@ fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, B
 }
 
 /// Another object owns the place: told at once, and once more when it has lasted.
-fn report_duplicate(facts: &Facts, rival: &OtherOwner) -> Step {
+fn report_duplicate(facts: &Facts, other_owner: &OtherOwner) -> Step {
     // What a third object holds is not in the owner's status, however often that is read.
-    if let Some(id) = facts.id().filter(|id| rival.id.as_deref() == Some(*id)) {
+    if let Some(id) = facts
+        .id()
+        .filter(|id| other_owner.id.as_deref() == Some(*id))
+    {
         return Step::Disown {
             id: id.to_owned(),
-            owner: rival.name.clone(),
+            owner: other_owner.name.clone(),
         };
     }
     let young_until = conditions::young_until(facts, Reason::Duplicate);
     let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
     // A record's reservation ends by time, which wakes nobody.
-    let again = again.or(rival.id.is_none().then_some(next));
-    let situation = Situation::duplicate(facts, rival, young_until);
+    let again = again.or(other_owner.id.is_none().then_some(next));
+    let situation = Situation::duplicate(facts, other_owner, young_until);
     Step::Requeue(Requeue::new(situation).until(again))
 }
 

@@ -7,7 +7,7 @@ use crate::plan::facts::{
     Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
 };
 use crate::plan::ownership::rows::OtherRows;
-use crate::plan::step::drift::Standing;
+use crate::plan::step::drift::RowDrift;
 use crate::plan::step::preconditions::{
     other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
 };
@@ -17,13 +17,13 @@ use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
 /// The next step. Never one that changes the cloud.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
-    let told = facts.status.plan.is_some()
+    let is_planned = facts.status.plan.is_some()
         && facts.status.observed_generation == Some(facts.object.generation)
         && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
-        && !facts.nudged;
-    if told && facts.observed == Observed::Unasked {
-        return match &facts.blind {
+        && !facts.dependency_changed;
+    if is_planned && facts.observed == Observed::Unasked {
+        return match &facts.sweep_failure {
             Some(failure) if conditions::is_ready(&facts.status) => {
                 Step::ReportSweepFailure(failure.clone())
             }
@@ -102,17 +102,17 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
 }
 
 /// How the recorded callback stands to the spec; of another row only its values can be known.
-fn standing(facts: &Facts, desired: &Desired, row: &Row) -> Option<Standing> {
-    (facts.id() == Some(row.id.as_str())).then(|| drift::standing(facts, desired, row))
+fn detect(facts: &Facts, desired: &Desired, row: &Row) -> Option<RowDrift> {
+    (facts.id() == Some(row.id.as_str())).then(|| drift::detect(facts, desired, row))
 }
 
 /// Whether the cloud holds the spec, as far as can be seen.
 fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
-    match standing(facts, desired, row) {
-        Some(Standing::Held | Standing::Normalized) => true,
-        Some(Standing::Different) => false,
+    match detect(facts, desired, row) {
+        Some(RowDrift::Held | RowDrift::Normalized) => true,
+        Some(RowDrift::Different) => false,
         // Somebody else may have brought it to a spec that was not sent; with which key, nobody can see.
-        Some(Standing::Unsent) => row.reports(&desired.content) && is_key_as_sent(facts, desired),
+        Some(RowDrift::Unsent) => row.reports(&desired.content) && is_key_as_sent(facts, desired),
         None => row.reports(&desired.content),
     }
 }
@@ -120,7 +120,7 @@ fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
 /// What managing would do, and why.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
-        let plan = if facts.rival.is_some() {
+        let plan = if facts.other_owner.is_some() {
             action("None", Vec::new())
         } else {
             action("Create", changes(facts, desired))
@@ -131,7 +131,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         );
     };
     let differences = difference::between(&row.reported(), &desired.content);
-    let owner = facts.rival.as_ref();
+    let owner = facts.other_owner.as_ref();
     let held_elsewhere = facts.claimed_elsewhere.contains(&row.id);
     let may_adopt = match desired.adoption {
         _ if owner.is_some() || held_elsewhere || facts.observed.rows().len() > 1 => false,
@@ -139,10 +139,10 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Adoption::IfIdentical => differences.is_empty(),
         Adoption::Never => false,
     };
-    let standing = standing(facts, desired, row);
-    let (ours, normalized) = (facts.is_ours(row), standing == Some(Standing::Normalized));
-    let is_changed = match standing {
-        Some(standing) => matches!(standing, Standing::Unsent | Standing::Different),
+    let detect = detect(facts, desired, row);
+    let (ours, normalized) = (facts.is_ours(row), detect == Some(RowDrift::Normalized));
+    let is_changed = match detect {
+        Some(detect) => matches!(detect, RowDrift::Unsent | RowDrift::Different),
         None => !differences.is_empty(),
     };
     let in_conflict = facts.rows_beside(row) == OtherRows::Foreign;
@@ -153,25 +153,25 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
     } else {
         "None"
     };
-    let mut told = told(row, &difference::describe(&differences), normalized);
+    let mut message = describe_row(row, &difference::describe(&differences), normalized);
     if word == UPDATE && differences.is_empty() {
-        told.push_str(
+        message.push_str(
             " Another spec or sign key was sent last, or somebody else has written it since.",
         );
     }
     if let Some(owner) = owner {
-        told = format!("{told} RecordingCallback {} owns it.", owner.name);
+        message = format!("{message} RecordingCallback {} owns it.", owner.name);
     }
     let changes = match word {
         "None" if normalized => Vec::new(),
         "None" => differences,
         _ => changes(facts, desired),
     };
-    (action(word, changes), told)
+    (action(word, changes), message)
 }
 
 /// How a callback is seen to differ.
-fn told(row: &Row, differences: &str, normalized: bool) -> String {
+fn describe_row(row: &Row, differences: &str, normalized: bool) -> String {
     if differences.is_empty() {
         format!("The callback {} says what the spec says.", row.id)
     } else if normalized {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{Desired, Facts, Observed, conditions, ledger};
+use crate::plan::facts::{Desired, Facts, Observed, conditions, operation_log};
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::backoff_of_change;
 use crate::plan::step::situation::{Situation, Stage};
@@ -74,7 +74,7 @@ fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {
 /// What is told while an outcome is not known. The failure that led there stays told, with its code and request id.
 fn waits_for_settling(facts: &Facts, settled_at: Timestamp) -> Situation {
     let newest = facts.status.last_operation.as_ref();
-    let failed = newest.is_some_and(ledger::is_unknown_create);
+    let failed = newest.is_some_and(operation_log::is_unknown_create);
     if failed && is_reported(facts) {
         return Situation::unchanged();
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::plan::facts::conditions::ConditionStatus;
-use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::operation_log::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{Facts, conditions, ledger};
+use crate::plan::facts::{Facts, conditions, operation_log};
 use crate::plan::step::backoff::{self as pauses, next_look};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, Step, requeue, requeue_at};
@@ -144,7 +144,7 @@ pub(in crate::plan) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .status
             .last_operation
             .as_ref()
-            .and_then(ledger::outcome)
+            .and_then(operation_log::outcome)
             == Some(Outcome::Unknown);
     let changed = facts.is_urged();
     let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
@@ -164,8 +164,8 @@ pub(in crate::plan) fn backoff_of_change(facts: &Facts) -> Option<Timestamp> {
 pub(in crate::plan) fn backoff_of_hidden(facts: &Facts) -> Option<Timestamp> {
     let hurry = facts.is_urged();
     let newest = facts.status.last_operation.as_ref().filter(|_| !hurry)?;
-    let is_refused = ledger::operation(newest) == Some(Operation::Create)
-        && ledger::outcome(newest) == Some(Outcome::Rejected)
+    let is_refused = operation_log::operation(newest) == Some(Operation::Create)
+        && operation_log::outcome(newest) == Some(Outcome::Rejected)
         && conditions::has_reason(&facts.status, Reason::Conflict);
     let refused = newest.time.filter(|at| is_refused && *at <= facts.now)?;
     let next = later(refused, pauses::first(Class::Exists, &facts.object.uid));

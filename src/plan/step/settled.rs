@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use crate::api::status::{SentStatus, Status};
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::{Content, ReportedContent};
-use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::operation_log::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, ledger};
+use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, operation_log};
 use crate::plan::step::situation::Stage;
 
 /// The word of a plan that brings our callback to the spec.
@@ -57,7 +57,7 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
         SignKeyState::Digest(digest) => {
             sent.key_digest.as_deref() == Some(digest)
                 && !facts.key_in_doubt
-                && !ledger::is_update_unknown(&facts.status)
+                && !operation_log::is_update_unknown(&facts.status)
         }
         SignKeyState::Unwanted => true,
         SignKeyState::Unread | SignKeyState::Missing(_) | SignKeyState::Invalid(_) => {
@@ -95,7 +95,7 @@ fn is_back_again(facts: &Facts, desired: &Desired) -> bool {
         && status
             .last_operation
             .as_ref()
-            .is_none_or(|newest| ledger::outcome(newest) == Some(Outcome::Succeeded))
+            .is_none_or(|newest| operation_log::outcome(newest) == Some(Outcome::Succeeded))
 }
 
 /// Whether the spec names a key that is not there, or was not read.
@@ -157,6 +157,6 @@ pub fn recheck_at(facts: &Facts) -> Option<Timestamp> {
         .as_ref()
         .is_some_and(Record::has_several_attempts)
         && !facts.rechecked;
-    let closed = ledger::last_change(&facts.status).filter(|_| several)?;
+    let closed = operation_log::last_change(&facts.status).filter(|_| several)?;
     Some(later(closed, facts.settings.settle_time))
 }

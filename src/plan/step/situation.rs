@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{Facts, OtherOwner, ledger};
+use crate::plan::facts::{Facts, OtherOwner, operation_log};
 use crate::terms::failure::{Class, Failure};
 
 /// So many rejections of the same kind in a row may mean that it takes a person.
@@ -87,11 +87,11 @@ impl Situation {
     }
 
     /// Another object owns the place. That may pass by itself until `young_until`, or when the owner goes.
-    pub fn duplicate(facts: &Facts, rival: &OtherOwner, young_until: Timestamp) -> Self {
-        let waits = rival.deleting || rival.unproven || facts.now < young_until;
+    pub fn duplicate(facts: &Facts, other_owner: &OtherOwner, young_until: Timestamp) -> Self {
+        let waits = other_owner.deleting || other_owner.unproven || facts.now < young_until;
         let message = format!(
             "RecordingCallback {} owns this domain and app. Delete one of the two; this one takes over by itself when that one is gone.",
-            rival.name
+            other_owner.name
         );
         Self::new(
             Reason::Duplicate,
@@ -193,9 +193,9 @@ fn capitalised(text: &str) -> String {
         .collect()
 }
 
-/// Whether the same rejection came that often, and for as long as a stalled object takes. The ledger counts those before this one.
+/// Whether the same rejection came that often, and for as long as a stalled object takes. The log of changes counts those before this one.
 fn is_stalled(facts: &Facts, failure: &Failure) -> bool {
-    ledger::count_repeats(&facts.status, failure).is_some_and(|(count, since)| {
+    operation_log::count_repeats(&facts.status, failure).is_some_and(|(count, since)| {
         count + 1 >= STALLED_AFTER && facts.now >= later(since, facts.settings.stall_after)
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::PlanWorld;
 use crate::plan::facts::conditions;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed, Rewrites, SignKeyState};
@@ -75,9 +75,12 @@ fn the_first_rewrite_is_repaired_and_the_second_within_an_hour_is_a_contest() {
         count: 1,
         repaired: Some(repaired),
     };
-    let told = rest(&facts);
-    assert_eq!(told.again, Some(later(repaired, Duration::from_mins(10))));
-    let status = outcome::after_requeue(&facts, &told);
+    let requeue = rest(&facts);
+    assert_eq!(
+        requeue.again,
+        Some(later(repaired, Duration::from_mins(10)))
+    );
+    let status = outcome::after_requeue(&facts, &requeue);
     assert_eq!(conditions::ready(&status).unwrap().reason, "Contended");
 
     // The foreign values are never taken for what the cloud made of ours.
@@ -97,19 +100,19 @@ fn a_callback_that_no_list_shows_is_gone_only_when_a_get_says_so() {
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
     assert_eq!(decide(&facts), Step::GetById);
 
-    facts.shown = GetResult::Unknown(failure(Class::CloudDown));
+    facts.get_result = GetResult::Unknown(failure(Class::CloudDown));
     assert!(matches!(decide(&facts), Step::ReportFailure(_)));
-    facts.shown = GetResult::Row(row);
-    let told = outcome::after_requeue(&facts, &rest(&facts));
-    assert_eq!(conditions::ready(&told).unwrap().reason, "Available");
-    facts.shown = GetResult::Gone;
+    facts.get_result = GetResult::Row(row);
+    let status = outcome::after_requeue(&facts, &rest(&facts));
+    assert_eq!(conditions::ready(&status).unwrap().reason, "Available");
+    facts.get_result = GetResult::Gone;
     assert_eq!(decide(&facts), Step::Create);
 
     // Nor does it count what a list lacks that may be cut, or was begun before our own write can show.
-    facts.shown = GetResult::Unasked;
+    facts.get_result = GetResult::Unasked;
     facts.observed = Observed::seen(facts.now, Vec::new(), false);
     assert!(matches!(decide(&facts), Step::Look(_)));
-    let early = ledger::last_write(&facts.status).unwrap();
+    let early = operation_log::last_write(&facts.status).unwrap();
     facts.observed = Observed::seen(early, Vec::new(), true);
     assert!(matches!(decide(&facts), Step::Look(_)));
 }
@@ -175,14 +178,14 @@ fn a_requested_look_and_an_edit_repair_a_contested_row_at_once() {
 fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &rewritten(&row));
-    let told = outcome::Receipt {
+    let receipt = outcome::Receipt {
         http_status: Some(200),
         request_id: None,
         at: facts.now,
     };
     let desired = facts.desired.clone().unwrap();
-    facts.status = outcome::after_update(&facts, &desired, None, told);
-    facts.last_write = ledger::last_write(&facts.status);
+    facts.status = outcome::after_update(&facts, &desired, None, receipt);
+    facts.last_write = operation_log::last_write(&facts.status);
     assert!(rest(&facts).with_look, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));
@@ -210,7 +213,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     let (mut world, row) = settled();
     let mut facts = swept(&mut world, &row);
     facts.observed = Observed::Unasked;
-    facts.blind = Some(failure(Class::Permission));
+    facts.sweep_failure = Some(failure(Class::Permission));
     let Step::ReportSweepFailure(failed) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
@@ -222,7 +225,7 @@ fn sweeps_that_fail_for_the_permission_make_ready_unknown_once() {
     );
 
     // A look of its own that fails in the same way does not make it False, and a sweep that works heals it.
-    facts.blind = None;
+    facts.sweep_failure = None;
     let (after, _) = outcome::after_failure(&facts, &failed, None, facts.now);
     assert_eq!(conditions::ready(&after).unwrap().status, "Unknown");
     facts.status = after;
@@ -258,7 +261,10 @@ fn looks_that_are_refused_for_long_stall_like_changes() {
     }
     let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
     assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
-    let told = status.last_operation.unwrap();
-    assert_eq!((told.outcome.as_str(), told.count), ("Failed", Some(6)));
+    let operation = status.last_operation.unwrap();
+    assert_eq!(
+        (operation.outcome.as_str(), operation.count),
+        ("Failed", Some(6))
+    );
     assert!(status.operations.is_empty(), "looks are no changes");
 }

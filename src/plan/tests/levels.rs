@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{EffectFate, PlanWorld, process};
 use crate::api::status::Status;
 use crate::plan::facts::conditions;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{
@@ -131,8 +131,9 @@ fn looks_that_fail_wait_ever_longer_and_leave_what_is_settled_as_it_was() {
         least = (least * 2).min(Duration::from_mins(2));
         (facts.status, facts.now) = (status, again);
     }
-    let told = outcome::waiting::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
-    assert_eq!(told, facts.status);
+    let status =
+        outcome::waiting::while_exhausted(&facts, later(facts.now, Duration::from_mins(1)));
+    assert_eq!(status, facts.status);
     // A change that fails is another story.
     let change = process::failure(Class::CloudDown);
     let (status, _) = outcome::after_failure(&facts, &change, None, facts.now);
@@ -154,8 +155,8 @@ fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
     observed.observed = Observed::seen(facts.now, Vec::new(), true);
     let (_, status) = rested(&observed);
     assert_eq!((reason(&status), status.failures), ("ObserveOnly", Some(0)));
-    facts.nudged = true;
-    facts.rival = Some(OtherOwner {
+    facts.dependency_changed = true;
+    facts.other_owner = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -182,12 +183,12 @@ fn a_change_that_a_look_denies_is_a_failure() {
     let (mut facts, row, target) = settled();
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
-    facts.shown = GetResult::Gone;
+    facts.get_result = GetResult::Gone;
     let failure = crate::terms::failure::Failure {
         operation: crate::terms::failure::Operation::Update,
         ..process::failure(Class::Gone)
     };
-    facts.denied = Some(failure.clone());
+    facts.not_found = Some(failure.clone());
     assert!(matches!(decide(&facts), Step::Look(_)));
     facts.observed = Observed::seen(facts.now, vec![row], true);
     assert_eq!(decide(&facts), Step::ReportFailure(failure.clone()));
@@ -203,17 +204,17 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
     let (mut facts, row, target) = settled();
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
-    facts.nudged = true;
-    facts.rival = Some(OtherOwner {
+    facts.dependency_changed = true;
+    facts.other_owner = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
         unproven: false,
     });
     facts.claimed_elsewhere.insert(row.id.clone());
-    let told = rested(&facts).1;
-    assert_eq!(reason(&told), "Duplicate", "a third one holds the id");
-    facts.rival.as_mut().unwrap().id = Some(row.id.clone());
+    let status = rested(&facts).1;
+    assert_eq!(reason(&status), "Duplicate", "a third one holds the id");
+    facts.other_owner.as_mut().unwrap().id = Some(row.id.clone());
     let forget = Step::Disown {
         id: row.id,
         owner: "media/owner".to_owned(),
@@ -251,12 +252,12 @@ fn the_crd_decides_before_every_delete_in_whatever_state_it_waits() {
         CloudAccess::Usable(target),
     ] {
         facts.access = access;
-        facts.definition = CrdPresence::Unread;
+        facts.crd = CrdPresence::Unread;
         assert_eq!(decide(&facts), Step::ReadCrd);
-        facts.definition = CrdPresence::Going;
+        facts.crd = CrdPresence::Going;
         let retained = Some(row.id.clone());
         assert_eq!(decide(&facts), Step::Release { retained });
-        facts.definition = CrdPresence::Unknown("forbidden".to_owned());
+        facts.crd = CrdPresence::Unknown("forbidden".to_owned());
         let (rest, status) = rested(&facts);
         assert!(rest.again.is_some());
         assert_eq!(reason(&status), "Deleting");
@@ -326,7 +327,7 @@ fn a_create_of_unknown_outcome_is_not_repeated_before_its_backoff_ends() {
 fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
     let (facts, row, _) = settled();
     let mut status = facts.status.clone();
-    let ours = ledger::last_write(&status).unwrap();
+    let ours = operation_log::last_write(&status).unwrap();
     let sent = status.sent.as_mut().unwrap();
     sent.key_digest = Some("digest".to_owned());
     status.remote.as_mut().unwrap().update_time = None;

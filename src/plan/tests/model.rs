@@ -22,7 +22,7 @@ use stateright::{Checker, Model, Path, Property};
 
 use self::actions::ModelAction;
 use self::shared::{Ends, hash};
-use self::world::{ModelGround, ModelVerdict, ModelWorld, Wrong};
+use self::world::{ModelSetup, ModelVerdict, ModelWorld, Wrong};
 use super::world::FOREIGN;
 use crate::fuzz::is_full;
 use crate::plan::facts::Adoption;
@@ -56,9 +56,9 @@ struct Protocol {
 }
 
 impl Protocol {
-    fn new(starts: &[(ModelGround, ModelReach)]) -> Self {
-        let state = |(ground, left): &(ModelGround, ModelReach)| ModelState {
-            world: ModelWorld::new(*ground),
+    fn new(starts: &[(ModelSetup, ModelReach)]) -> Self {
+        let state = |(setup, left): &(ModelSetup, ModelReach)| ModelState {
+            world: ModelWorld::new(*setup),
             left: *left,
         };
         Self {
@@ -134,9 +134,9 @@ impl Model for Protocol {
 }
 
 /// A path in words: what was done, by which operator.
-fn tell(path: Path<ModelState, ModelAction>) -> String {
+fn describe_path(path: Path<ModelState, ModelAction>) -> String {
     let steps = path.into_vec().into_iter();
-    let told = steps.filter_map(|(state, action)| {
+    let steps = steps.filter_map(|(state, action)| {
         let calls = |who: usize| state.world.operators[who].next_call();
         let action = action?;
         Some(if let ModelAction::Step(who) = action {
@@ -147,7 +147,7 @@ fn tell(path: Path<ModelState, ModelAction>) -> String {
             format!("{action:?}")
         })
     });
-    told.collect::<Vec<_>>().join(", ")
+    steps.collect::<Vec<_>>().join(", ")
 }
 
 const fn reach(disturbances: u8, ticks: u8) -> ModelReach {
@@ -157,67 +157,67 @@ const fn reach(disturbances: u8, ticks: u8) -> ModelReach {
     }
 }
 
-const fn ground(unique: bool, adoption: Adoption, foreign: Option<usize>) -> ModelGround {
-    ModelGround {
+const fn setup(unique: bool, adoption: Adoption, foreign: Option<usize>) -> ModelSetup {
+    ModelSetup {
         unique,
         adoption,
         foreign,
         keyed: false,
         settled: false,
-        alone: false,
+        one_operator: false,
         twin: None,
     }
 }
 
 /// One operator creates the callback, and the object's metadata may be wiped.
-const ALONE: ModelGround = ModelGround {
-    alone: true,
-    ..ground(false, Adoption::Never, None)
+const ONE_OPERATOR: ModelSetup = ModelSetup {
+    one_operator: true,
+    ..setup(false, Adoption::Never, None)
 };
 
 /// A settled object with a sign key, served by one operator.
-const KEYED: ModelGround = ModelGround {
+const KEYED: ModelSetup = ModelSetup {
     keyed: true,
     settled: true,
-    ..ALONE
+    ..ONE_OPERATOR
 };
 
 /// What is explored in seconds.
-const SHORT: [(ModelGround, ModelReach); 7] = [
-    (ground(false, Adoption::Never, None), reach(1, 3)),
-    (ground(false, Adoption::IfIdentical, Some(0)), reach(1, 3)),
-    (ground(true, Adoption::IfIdentical, None), reach(1, 3)),
-    (ground(true, Adoption::Always, Some(FOREIGN)), reach(1, 3)),
-    (ALONE, reach(2, 2)),
+const SHORT: [(ModelSetup, ModelReach); 7] = [
+    (setup(false, Adoption::Never, None), reach(1, 3)),
+    (setup(false, Adoption::IfIdentical, Some(0)), reach(1, 3)),
+    (setup(true, Adoption::IfIdentical, None), reach(1, 3)),
+    (setup(true, Adoption::Always, Some(FOREIGN)), reach(1, 3)),
+    (ONE_OPERATOR, reach(2, 2)),
     (KEYED, reach(2, 1)),
     (KEYED, reach(3, 0)),
 ];
 
 /// Every kind of cloud, policy and foreign row: so many disturbances at one moment, one less over several. Where there is less to
 /// interleave, more goes wrong.
-fn long(disturbances: u8) -> Vec<(ModelGround, ModelReach)> {
-    let settled = ModelGround {
+fn long(disturbances: u8) -> Vec<(ModelSetup, ModelReach)> {
+    let settled = ModelSetup {
         settled: true,
-        ..ALONE
+        ..ONE_OPERATOR
     };
-    let beside = ModelGround {
-        alone: false,
+    let beside = ModelSetup {
+        one_operator: false,
         ..KEYED
     };
     let mut all = vec![
         (beside, reach(disturbances, 1)),
-        (ALONE, reach(disturbances + 1, 1)),
+        (ONE_OPERATOR, reach(disturbances + 1, 1)),
     ];
-    for ground in [KEYED, settled] {
-        all.push((ground, reach(disturbances + 1, 1)));
-        all.push((ground, reach(disturbances, 3)));
+    for setup in [KEYED, settled] {
+        all.push((setup, reach(disturbances + 1, 1)));
+        all.push((setup, reach(disturbances, 3)));
     }
     for unique in [false, true] {
         for adoption in [Adoption::Never, Adoption::IfIdentical, Adoption::Always] {
             for foreign in [None, Some(0), Some(FOREIGN)] {
-                let ground = ground(unique, adoption, foreign);
-                all.push((ground, reach(disturbances, 0)));
-                all.push((ground, reach(disturbances - 1, 3)));
+                let setup = setup(unique, adoption, foreign);
+                all.push((setup, reach(disturbances, 0)));
+                all.push((setup, reach(disturbances - 1, 3)));
             }
         }
     }
@@ -244,9 +244,9 @@ fn whatever_happens_the_protocol_ends_right() {
             began.elapsed()
         );
         for (name, path) in checker.discoveries() {
-            let told = tell(path);
-            println!("  \"{name}\" fails: {told}");
-            failures.push((start, name, told));
+            let path = describe_path(path);
+            println!("  \"{name}\" fails: {path}");
+            failures.push((start, name, path));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");

@@ -60,7 +60,7 @@ fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_ha
     let step = decide(&facts);
     assert!(matches!(step, Step::Requeue(_) | Step::Look(_)), "{step:?}");
     facts.object.deleting = true;
-    facts.definition = CrdPresence::Stays;
+    facts.crd = CrdPresence::Stays;
     let step = decide(&facts);
     assert!(matches!(step, Step::Requeue(_) | Step::Look(_)), "{step:?}");
 }
@@ -68,7 +68,7 @@ fn a_row_whose_id_another_status_holds_is_not_claimed_though_an_attempt_could_ha
 #[test]
 fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     let mut world = PlanWorld::new();
-    world.rival = Some(OtherOwner {
+    world.other_owner = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -80,13 +80,13 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
     assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Stalled"));
     assert_eq!((world.looks, world.posts, world.writes), (0, 0, 2));
 
-    world.rival = world.rival.map(|owner| OtherOwner {
+    world.other_owner = world.other_owner.map(|owner| OtherOwner {
         deleting: true,
         ..owner
     });
     world.run(1);
     assert!(has(&world, "Reconciling"), "its owner goes");
-    world.rival = None;
+    world.other_owner = None;
     world.run(10);
     assert_eq!((ready(&world), world.posts), (("True", "Available"), 1));
 }
@@ -104,16 +104,16 @@ fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_
         deleting: false,
         unproven: false,
     };
-    facts.rival = Some(owner.clone());
+    facts.other_owner = Some(owner.clone());
     let name = owner.name.clone();
     assert_eq!(decide(&facts), Step::Disown { id, owner: name });
     owner.id = Some("another".to_owned());
-    facts.rival = Some(owner);
+    facts.other_owner = Some(owner);
     let Step::Requeue(rest) = decide(&facts) else {
         panic!("{:?}", decide(&facts));
     };
-    let told = outcome::after_requeue(&facts, &rest);
-    assert_eq!(conditions::ready(&told).unwrap().reason, "Duplicate");
+    let status = outcome::after_requeue(&facts, &rest);
+    assert_eq!(conditions::ready(&status).unwrap().reason, "Duplicate");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_id_that_another_status_holds_is_not_settled_before_it_is_known_who_owns_th
 fn an_owner_by_a_record_alone_is_asked_after_again() {
     let mut world = PlanWorld::new();
     let mut facts = facts(&mut world);
-    facts.rival = Some(OtherOwner {
+    facts.other_owner = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -144,8 +144,8 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
         let again = rest.again.unwrap();
         assert!(again > facts.now);
         facts.status = outcome::after_requeue(&facts, &rest);
-        let mut told = facts.status.conditions.iter();
-        assert!(told.any(|condition| condition.type_ == "Reconciling"));
+        let mut conditions = facts.status.conditions.iter();
+        assert!(conditions.any(|condition| condition.type_ == "Reconciling"));
         facts.now = again;
     }
 }
@@ -174,7 +174,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
         let mut facts = facts(world);
         let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
         facts.observed = Observed::seen(facts.now, rows, true);
-        facts.rival = world.rival.clone();
+        facts.other_owner = world.other_owner.clone();
         let desired = facts.desired.clone().unwrap();
         observe::plan_status(&facts, &desired).action
     };
@@ -184,7 +184,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
     world.add_foreign(0);
     assert_eq!(plan(&mut world), "None", "a conflict of several");
     world.rows.pop();
-    world.rival = Some(OtherOwner {
+    world.other_owner = Some(OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
@@ -204,7 +204,7 @@ fn the_plan_of_an_observer_knows_what_was_sent() {
     world.run(3600);
     world.policies.observe = true;
     world.finalizer = false;
-    let told = |world: &mut PlanWorld, key: &str| {
+    let planned = |world: &mut PlanWorld, key: &str| {
         let mut facts = facts(world);
         facts.key = SignKeyState::Digest(key.to_owned());
         let rows = world.rows.iter().map(|remote| remote.row.clone()).collect();
@@ -225,16 +225,16 @@ fn the_plan_of_an_observer_knows_what_was_sent() {
     let nothing = Vec::<String>::new();
     let none = |ready| (ready, "None".to_owned(), nothing.clone());
     let update = |field: &str| (false, "Update".to_owned(), vec![field.to_owned()]);
-    assert_eq!(told(&mut world, "first"), none(true));
-    assert_eq!(told(&mut world, "second"), update("signKeySecretRef"));
+    assert_eq!(planned(&mut world, "first"), none(true));
+    assert_eq!(planned(&mut world, "second"), update("signKeySecretRef"));
     world.rows[0].row.content = (&content(FOREIGN)).into();
-    assert_eq!(told(&mut world, "first"), update("notifyCallbackURL"));
+    assert_eq!(planned(&mut world, "first"), update("notifyCallbackURL"));
     // What the cloud made of our own write is not repaired.
     world.status.remote = Some((&world.rows[0].row).into());
-    assert_eq!(told(&mut world, "first"), none(true));
+    assert_eq!(planned(&mut world, "first"), none(true));
     world.status.remote = None;
     world.add_foreign(FOREIGN);
-    let (_, action, _) = told(&mut world, "first");
+    let (_, action, _) = planned(&mut world, "first");
     assert_eq!(action, "None", "a conflict of several");
 }
 
@@ -246,7 +246,7 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
     for deleting in [false, true] {
         let mut facts = facts(&mut world);
         facts.object.deleting = deleting;
-        facts.definition = CrdPresence::Stays;
+        facts.crd = CrdPresence::Stays;
         facts.desired.as_mut().unwrap().content.url =
             Some("https://hooks.example.com/new".to_owned());
         let change = decide(&facts);
@@ -260,12 +260,12 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
 
         facts.claimed_elsewhere.insert(row.id.clone());
         assert_eq!(decide(&facts), Step::GetById);
-        facts.shown = GetResult::Unknown(process::failure(Class::CloudDown));
+        facts.get_result = GetResult::Unknown(process::failure(Class::CloudDown));
         assert!(matches!(decide(&facts), Step::ReportFailure(_)));
-        facts.shown = GetResult::Row(row.clone());
+        facts.get_result = GetResult::Row(row.clone());
         assert_eq!(decide(&facts), change);
         let place = Place::new("theirs.example.com", "live");
-        facts.shown = GetResult::Row(Row {
+        facts.get_result = GetResult::Row(Row {
             place,
             ..row.clone()
         });
@@ -278,8 +278,8 @@ fn an_id_that_another_status_holds_is_changed_only_where_it_lies_at_the_place() 
         let Step::Requeue(rest) = step else {
             panic!("{step:?}");
         };
-        let told = outcome::after_requeue(&facts, &rest);
-        let ready = conditions::ready(&told).unwrap();
+        let status = outcome::after_requeue(&facts, &rest);
+        let ready = conditions::ready(&status).unwrap();
         assert_eq!(ready.reason, "Conflict");
         assert!(
             ready.message.contains("theirs.example.com/live"),

@@ -193,8 +193,8 @@ fn an_edit_while_suspended_and_going_is_not_what_the_cloud_holds() {
     world.edit(1);
     world.run(60);
     let ready = conditions::ready(&world.status).unwrap();
-    let told = (ready.status.as_str(), ready.reason.as_str());
-    assert_eq!(told, ("Unknown", "Suspended"));
+    let condition = (ready.status.as_str(), ready.reason.as_str());
+    assert_eq!(condition, ("Unknown", "Suspended"));
     assert_eq!((world.deletes, world.puts), (0, 0));
 }
 
@@ -229,7 +229,7 @@ fn a_rotated_key_is_noticed_although_the_object_is_settled() {
     world.run(60);
     assert!(conditions::is_ready(&world.status));
     world.key = SignKeyState::Digest("second".to_owned());
-    world.nudged = true;
+    world.dependency_changed = true;
     let looks = world.looks;
     world.run(60);
     assert_eq!((world.puts, world.looks - looks), (1, 0));
@@ -247,10 +247,10 @@ fn a_key_that_a_lost_update_may_have_brought_is_overwritten_though_the_former_on
     world.key = keys[0].clone();
     world.run(600);
     world.fates = vec![EffectFate::ReplyLost];
-    (world.key, world.nudged) = (keys[1].clone(), true);
+    (world.key, world.dependency_changed) = (keys[1].clone(), true);
     world.run(0);
     assert_eq!(world.puts, 1);
-    (world.key, world.nudged) = (keys[0].clone(), true);
+    (world.key, world.dependency_changed) = (keys[0].clone(), true);
     world.run(60);
     assert_eq!(world.puts, 2, "no row tells which key is there");
     assert!(conditions::is_ready(&world.status));
@@ -297,7 +297,7 @@ fn another_address_of_the_project_is_believed_once_the_callback_is_found_there()
     world.run(60);
     world.endpoint = "https://live.elsewhere.example.com".to_owned();
     let rows = std::mem::take(&mut world.rows);
-    world.nudged = true;
+    world.dependency_changed = true;
     world.run(60);
     assert_eq!(
         conditions::ready(&world.status).unwrap().reason,
@@ -310,7 +310,7 @@ fn another_address_of_the_project_is_believed_once_the_callback_is_found_there()
         "nothing is known to be gone through a strange address"
     );
     world.rows = rows;
-    world.nudged = true;
+    world.dependency_changed = true;
     world.quiet();
     assert!(world.gone && world.rows.is_empty());
 }

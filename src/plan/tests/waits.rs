@@ -33,9 +33,9 @@ fn a_create_that_a_hidden_callback_keeps_off_is_not_made_again_at_once() {
     let again = rest.again.unwrap();
     let wait = again.duration_since(facts.now);
     assert!((5..=8).contains(&wait.as_secs()), "{wait}");
-    facts.nudged = true;
+    facts.dependency_changed = true;
     assert_eq!(decide(&facts), Step::Create, "somebody changed something");
-    facts.nudged = false;
+    facts.dependency_changed = false;
     facts.now = again;
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
     assert_eq!(decide(&facts), Step::Create);
@@ -68,6 +68,6 @@ fn what_is_seen_to_be_gone_or_different_says_that_it_waits() {
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
     assert_eq!(reason_of(&facts), "RateLimited");
     facts.observed = Observed::Unasked;
-    facts.shown = GetResult::Gone;
+    facts.get_result = GetResult::Gone;
     assert_eq!(reason_of(&facts), "RateLimited");
 }

@@ -83,12 +83,12 @@ pub(super) struct PlanWorld {
     known: Option<Record>,
     deleted: BTreeSet<String>,
     rechecked: Option<String>,
-    shown: GetResult,
+    get_result: GetResult,
     next_sweep: i64,
     look_at: Option<Timestamp>,
     pub(super) key: SignKeyState,
-    pub(super) nudged: bool,
-    pub(super) rival: Option<OtherOwner>,
+    pub(super) dependency_changed: bool,
+    pub(super) other_owner: Option<OtherOwner>,
     pub(super) endpoint: String,
     pub(super) posts: usize,
     pub(super) puts: usize,
@@ -133,12 +133,12 @@ impl PlanWorld {
             known: None,
             deleted: BTreeSet::new(),
             rechecked: None,
-            shown: GetResult::Unasked,
+            get_result: GetResult::Unasked,
             next_sweep: 1_800_000_000 + SWEEP,
             look_at: None,
             key: SignKeyState::Unwanted,
-            nudged: false,
-            rival: None,
+            dependency_changed: false,
+            other_owner: None,
             endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
             posts: 0,
             puts: 0,
@@ -209,7 +209,7 @@ impl PlanWorld {
                 self.deleted.clear();
                 self.rechecked = None;
                 self.look_at = None;
-                self.shown = GetResult::Unasked;
+                self.get_result = GetResult::Unasked;
                 Some(0)
             });
             // Only what was asked for, and the sweep, bring the process back.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::platform::ambient::*;
-use crate::platform::clock::{Clock, Wall};
+use crate::platform::clock::{Clock, WallClock};
 use crate::platform::service::ServiceClient;
 use crate::platform::transport::{
     Deadline, HttpTransport, Request, Response, Transport, TransportError,
@@ -33,13 +33,13 @@ const STS: [(&str, &str); 3] = [
     clippy::disallowed_methods,
     reason = "the simulator's clock is this machine's"
 )]
-fn ways() -> ServiceClients {
-    let wall: Wall = Arc::new(jiff::Timestamp::now);
+fn clients() -> ServiceClients {
+    let wall: WallClock = Arc::new(jiff::Timestamp::now);
     let transport = HttpTransport::direct(Arc::clone(&wall)).unwrap();
-    ways_by(Arc::new(transport), wall)
+    clients_by(Arc::new(transport), wall)
 }
 
-fn ways_by(transport: Arc<dyn Transport>, wall: Wall) -> ServiceClients {
+fn clients_by(transport: Arc<dyn Transport>, wall: WallClock) -> ServiceClients {
     let clock = Arc::new(Clock::new(wall));
     let way = ServiceClient::new(transport, clock, Duration::from_secs(5));
     ServiceClients {
@@ -49,11 +49,11 @@ fn ways_by(transport: Arc<dyn Transport>, wall: Wall) -> ServiceClients {
 }
 
 fn own(variables: &[(&str, &str)], allowed: &str, metadata: &str) -> Ambient {
-    own_by(ways(), variables, allowed, metadata)
+    own_by(clients(), variables, allowed, metadata)
 }
 
 fn own_by(
-    ways: ServiceClients,
+    clients: ServiceClients,
     variables: &[(&str, &str)],
     allowed: &str,
     metadata: &str,
@@ -62,7 +62,7 @@ fn own_by(
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let allowed = allowed.parse().unwrap();
-    Ambient::new(Environment::new(variables), &allowed, ways, metadata)
+    Ambient::new(Environment::new(variables), &allowed, clients, metadata)
 }
 
 /// With Huawei Cloud's own addresses allowed.
@@ -254,9 +254,9 @@ async fn who_has_a_key_does_not_wait_for_a_source_that_hangs() {
         (BY_POD[1].0, file.path().to_str().unwrap()),
     ];
     let source = Arc::new(OneKey::default());
-    let wall: Wall = Arc::new(|| "2026-11-25T12:00:00Z".parse().unwrap());
-    let ways = ways_by(Arc::<OneKey>::clone(&source), wall);
-    let temporary = temporary(&own_by(ways, &pod, "a.example.com", METADATA));
+    let wall: WallClock = Arc::new(|| "2026-11-25T12:00:00Z".parse().unwrap());
+    let clients = clients_by(Arc::<OneKey>::clone(&source), wall);
+    let temporary = temporary(&own_by(clients, &pod, "a.example.com", METADATA));
     let key = async || {
         let key = tokio::time::timeout(Duration::from_secs(1), temporary.key(Operation::List));
         key.await.expect("nobody waits").unwrap().ak

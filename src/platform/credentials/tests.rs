@@ -248,8 +248,11 @@ fn only_tokens_may_be_long() {
         "domain_name",
         "iam_endpoint",
     ] {
-        let told = long(key, 1025).unwrap();
-        assert!(told.contains(key) && told.contains("1 KiB"), "{told}");
+        let message = long(key, 1025).unwrap();
+        assert!(
+            message.contains(key) && message.contains("1 KiB"),
+            "{message}"
+        );
     }
     assert_eq!(long("sk", 1024), None);
     assert_eq!(long("token", 64 * 1024), None);

@@ -49,9 +49,9 @@ struct LoginKey {
 /// What is known of a user, and whose turn it is to log in.
 #[derive(Default)]
 struct LoginSlot {
-    given: Mutex<UserTokens>,
+    cache: Mutex<UserTokens>,
     /// Held while IAM is asked.
-    turn: Arc<AsyncMutex<()>>,
+    renewal: Arc<AsyncMutex<()>>,
 }
 
 /// What a user was given, by project id.
@@ -92,12 +92,12 @@ impl UserLogins {
         if let Some(token) = self.present(&slot, account, user, operation) {
             return Ok(token);
         }
-        let _turn = slot.turn.lock().await;
+        let _renewal = slot.renewal.lock().await;
         // Another one may have logged in while this one waited for it.
-        if let Some(token) = slot.given().current(project, Instant::now()) {
+        if let Some(token) = slot.cache().current(project, Instant::now()) {
             return Ok(token.token.clone());
         }
-        if let Some(failure) = slot.given().failure(project, Instant::now()) {
+        if let Some(failure) = slot.cache().failure(project, Instant::now()) {
             return Err(Failure {
                 operation,
                 ..failure
@@ -115,17 +115,17 @@ impl UserLogins {
         user: &User,
         operation: Operation,
     ) -> Option<SecretString> {
-        let (given, now) = (slot.given(), Instant::now());
+        let (cache, now) = (slot.cache(), Instant::now());
         let project = &account.target.project_id;
-        let issued = given.current(project, now)?;
-        let is_due = issued.renew <= now && given.failure(project, now).is_none();
-        if is_due && let Ok(turn) = Arc::clone(&slot.turn).try_lock_owned() {
+        let issued = cache.current(project, now)?;
+        let is_due = issued.renew <= now && cache.failure(project, now).is_none();
+        if is_due && let Ok(renewal) = Arc::clone(&slot.renewal).try_lock_owned() {
             let (logins, slot) = (Arc::clone(self), Arc::clone(slot));
             let (account, user) = (account.clone(), user.clone());
             tokio::spawn(async move {
                 // What became of it is kept for those who ask next.
                 let _ = logins.renew(&slot, &account, &user, operation).await;
-                drop(turn);
+                drop(renewal);
             });
         }
         Some(issued.token.clone())
@@ -137,7 +137,7 @@ impl UserLogins {
         self.users.len()
     }
 
-    /// Logs in, and keeps what comes of it. Whoever calls this has the turn.
+    /// Logs in, and keeps what comes of it. Whoever calls this holds `renewal`.
     async fn renew(
         &self,
         slot: &LoginSlot,
@@ -156,9 +156,9 @@ impl UserLogins {
             }
         };
         match issued {
-            Ok(issued) => Ok(slot.given().keep(project.clone(), issued)),
+            Ok(issued) => Ok(slot.cache().keep(project.clone(), issued)),
             Err(failure) => {
-                slot.given().fail(project.clone(), &failure);
+                slot.cache().fail(project.clone(), &failure);
                 Err(failure)
             }
         }
@@ -168,7 +168,7 @@ impl UserLogins {
     pub(super) fn forget(&self, account: &Account, refused: &SecretString) {
         let slot = self.users.slot(&LoginKey::of(account));
         let same = |token: &SecretString| token.expose_secret() == refused.expose_secret();
-        slot.given().tokens.retain(|_, issued| !same(&issued.token));
+        slot.cache().tokens.retain(|_, issued| !same(&issued.token));
     }
 
     /// The id of the project of this name, if a token of this user tells it already.
@@ -179,7 +179,7 @@ impl UserLogins {
         name: &str,
     ) -> Option<String> {
         let slot = self.users.slot(&LoginKey::new(endpoint, credential));
-        slot.given().project_of(name, Instant::now())
+        slot.cache().project_of(name, Instant::now())
     }
 
     /// Logs in to the project of this name, and gives its id. The token is kept for the calls that are to come. None where IAM does not
@@ -193,9 +193,9 @@ impl UserLogins {
         operation: Operation,
     ) -> Result<Option<String>, Failure> {
         let slot = self.users.slot(&LoginKey::new(endpoint, credential));
-        let _turn = slot.turn.lock().await;
+        let _renewal = slot.renewal.lock().await;
         // Another one may have logged in while this one waited for it.
-        if let Some(id) = slot.given().project_of(name, Instant::now()) {
+        if let Some(id) = slot.cache().project_of(name, Instant::now()) {
             return Ok(Some(id));
         }
         if let Some(stopped) = self.strikes.stopped(credential) {
@@ -206,7 +206,7 @@ impl UserLogins {
         let Some(id) = issued.id_of(name) else {
             return Ok(None);
         };
-        slot.given().keep(id.clone(), issued);
+        slot.cache().keep(id.clone(), issued);
         Ok(Some(id))
     }
 
@@ -264,8 +264,8 @@ impl LoginKey {
 }
 
 impl LoginSlot {
-    fn given(&self) -> MutexGuard<'_, UserTokens> {
-        lock(&self.given)
+    fn cache(&self) -> MutexGuard<'_, UserTokens> {
+        lock(&self.cache)
     }
 }
 
@@ -311,9 +311,9 @@ impl UserTokens {
 
 impl SlotContent for LoginSlot {
     fn counts(&self, now: Instant) -> bool {
-        let given = self.given();
-        let failed = given.failed.values();
-        let tokens = given.tokens.values();
+        let cache = self.cache();
+        let failed = cache.failed.values();
+        let tokens = cache.tokens.values();
         failed.into_iter().any(|(_, until)| now < *until)
             || tokens.into_iter().any(|issued| now < issued.expire)
     }

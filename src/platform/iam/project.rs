@@ -278,10 +278,10 @@ impl Projects {
 
 /// Whether a login may have been refused because there is no such project: IAM says nothing that could be told from a wrong password.
 fn may_be_the_name(failure: &Failure) -> bool {
-    let is_told = || failure.code.as_deref().and_then(codes::find).is_some();
+    let is_known_code = || failure.code.as_deref().and_then(codes::find).is_some();
     match failure.class {
         Class::Permission | Class::Rejected => true,
-        Class::Credential => failure.http_status.is_some() && !is_told(),
+        Class::Credential => failure.http_status.is_some() && !is_known_code(),
         Class::Exists
         | Class::Gone
         | Class::Maintenance

@@ -15,7 +15,7 @@ use futures::future::{BoxFuture, join_all};
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret;
 
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::iam::*;
 use crate::platform::transport::{Deadline, Request, Response, TransportError};
@@ -81,7 +81,7 @@ struct IamStage {
 
 impl IamStage {
     fn new(replies: impl IntoIterator<Item = IamReply>) -> Self {
-        let wall: Wall = Arc::new(|| NOON.parse().unwrap());
+        let wall: WallClock = Arc::new(|| NOON.parse().unwrap());
         let script = Arc::new(IamScript::default());
         let (clock, strikes) = (Arc::new(Clock::new(wall)), Arc::<Strikes>::default());
         let iam = Iam::new(

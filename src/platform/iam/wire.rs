@@ -88,13 +88,13 @@ pub(super) fn issued_token(response: &Response) -> Result<IssuedToken, String> {
         .and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty());
     let token = token.ok_or("the answer has no X-Subject-Token")?.into();
-    let told: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
-    let expires_at = told.token.expires_at.as_ref();
+    let envelope: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
+    let expires_at = envelope.token.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
     Ok(IssuedToken {
         token,
         expires_at,
-        project: told.token.project,
+        project: envelope.token.project,
     })
 }
 

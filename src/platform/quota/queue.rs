@@ -12,7 +12,7 @@ const LOWEST_EVERY: u64 = 20;
 
 /// Within a lane: what finishes something that has begun, then the namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum QueueTurn {
+pub(super) enum QueueKey {
     /// Before every namespace.
     Next,
     /// One after the other.
@@ -29,8 +29,8 @@ pub(super) struct Queue<T> {
 
 #[derive(Debug)]
 struct LaneQueue<T> {
-    turns: BTreeMap<QueueTurn, BTreeMap<u64, T>>,
-    last: QueueTurn,
+    queues: BTreeMap<QueueKey, BTreeMap<u64, T>>,
+    last: QueueKey,
 }
 
 impl<T> Queue<T> {
@@ -49,26 +49,26 @@ impl<T> Queue<T> {
     }
 
     /// Lines up, and tells the number to leave with.
-    pub(super) fn push(&mut self, lane: Lane, turn: &QueueTurn, waiter: T) -> u64 {
+    pub(super) fn push(&mut self, lane: Lane, key: &QueueKey, waiter: T) -> u64 {
         self.arrivals += 1;
         self.lanes
             .entry(lane)
             .or_insert_with(|| LaneQueue {
-                turns: BTreeMap::new(),
-                last: QueueTurn::Next,
+                queues: BTreeMap::new(),
+                last: QueueKey::Next,
             })
-            .turns
-            .entry(turn.clone())
+            .queues
+            .entry(key.clone())
             .or_default()
             .insert(self.arrivals, waiter);
         self.arrivals
     }
 
     /// Leaves; nothing happens if that waiter was served already.
-    pub(super) fn remove(&mut self, lane: Lane, turn: &QueueTurn, number: u64) -> Option<T> {
+    pub(super) fn remove(&mut self, lane: Lane, key: &QueueKey, number: u64) -> Option<T> {
         let waiting = self.lanes.get_mut(&lane)?;
-        let removed = waiting.turns.get_mut(turn)?.remove(&number);
-        self.tidy(lane, turn);
+        let removed = waiting.queues.get_mut(key)?.remove(&number);
+        self.tidy(lane, key);
         removed
     }
 
@@ -80,19 +80,19 @@ impl<T> Queue<T> {
         } else {
             self.lanes.first_key_value()
         }?;
-        let (lane, turn) = (*lane, waiting.next_turn()?.clone());
+        let (lane, key) = (*lane, waiting.next_key()?.clone());
         let waiting = self.lanes.get_mut(&lane)?;
-        let (_, waiter) = waiting.turns.get_mut(&turn)?.pop_first()?;
-        if turn != QueueTurn::Next {
-            waiting.last = turn.clone();
+        let (_, waiter) = waiting.queues.get_mut(&key)?.pop_first()?;
+        if key != QueueKey::Next {
+            waiting.last = key.clone();
         }
-        self.tidy(lane, &turn);
+        self.tidy(lane, &key);
         self.served += 1;
         Some(waiter)
     }
 
     /// How many tokens a newcomer would see granted up to its own, if nobody came after it.
-    pub(super) fn position(&self, lane: Lane, turn: &QueueTurn) -> u64 {
+    pub(super) fn position(&self, lane: Lane, key: &QueueKey) -> u64 {
         let higher = self
             .lanes
             .range(..lane)
@@ -103,7 +103,7 @@ impl<T> Queue<T> {
         let before = self
             .lanes
             .get(&lane)
-            .map_or(0, |waiting| waiting.before(turn));
+            .map_or(0, |waiting| waiting.before(key));
         let by_rank = higher + before + 1;
         let since_lowest = self.served % LOWEST_EVERY;
         if lower == 0 {
@@ -113,14 +113,14 @@ impl<T> Queue<T> {
         }
     }
 
-    fn tidy(&mut self, lane: Lane, turn: &QueueTurn) {
+    fn tidy(&mut self, lane: Lane, key: &QueueKey) {
         let Some(waiting) = self.lanes.get_mut(&lane) else {
             return;
         };
-        if waiting.turns.get(turn).is_some_and(BTreeMap::is_empty) {
-            waiting.turns.remove(turn);
+        if waiting.queues.get(key).is_some_and(BTreeMap::is_empty) {
+            waiting.queues.remove(key);
         }
-        if waiting.turns.is_empty() {
+        if waiting.queues.is_empty() {
             self.lanes.remove(&lane);
         }
     }
@@ -128,30 +128,30 @@ impl<T> Queue<T> {
 
 impl<T> LaneQueue<T> {
     fn len(&self) -> u64 {
-        self.turns.values().map(count).sum()
+        self.queues.values().map(count).sum()
     }
 
-    fn next_turn(&self) -> Option<&QueueTurn> {
-        self.turns.keys().min_by_key(|turn| self.rank(turn))
+    fn next_key(&self) -> Option<&QueueKey> {
+        self.queues.keys().min_by_key(|key| self.rank(key))
     }
 
     /// The order from here: `Next`, the namespaces after the last one served, then those from the start.
-    fn rank<'a>(&self, turn: &'a QueueTurn) -> (bool, bool, &'a QueueTurn) {
-        (*turn != QueueTurn::Next, *turn <= self.last, turn)
+    fn rank<'a>(&self, key: &'a QueueKey) -> (bool, bool, &'a QueueKey) {
+        (*key != QueueKey::Next, *key <= self.last, key)
     }
 
-    fn before(&self, newcomer: &QueueTurn) -> u64 {
-        let rounds = self.turns.get(newcomer).map_or(0, count);
-        self.turns
+    fn before(&self, newcomer: &QueueKey) -> u64 {
+        let rounds = self.queues.get(newcomer).map_or(0, count);
+        self.queues
             .iter()
-            .map(|(turn, waiters)| {
-                if turn == newcomer || *turn == QueueTurn::Next {
+            .map(|(key, waiters)| {
+                if key == newcomer || *key == QueueKey::Next {
                     return count(waiters);
                 }
-                if *newcomer == QueueTurn::Next {
+                if *newcomer == QueueKey::Next {
                     return 0;
                 }
-                count(waiters).min(rounds + u64::from(self.rank(turn) < self.rank(newcomer)))
+                count(waiters).min(rounds + u64::from(self.rank(key) < self.rank(newcomer)))
             })
             .sum()
     }

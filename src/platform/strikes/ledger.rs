@@ -225,7 +225,7 @@ impl Ledger {
         for record in self.credentials.values_mut() {
             record.stopped = record.stopped.filter(|until| now < *until);
         }
-        self.credentials.retain(|_, record| record.tells(now));
+        self.credentials.retain(|_, record| record.counts(now));
     }
 }
 
@@ -246,7 +246,7 @@ impl CredentialRecord {
     }
 
     /// Whether a new one would be treated otherwise. What is in use is never forgotten, and of what is not, nothing is kept for long.
-    fn tells(&self, now: Instant) -> bool {
+    fn counts(&self, now: Instant) -> bool {
         let knows = self.worked || self.vouched || self.refusals > 0;
         let is_used = self.used.is_some_and(|used| now < used + UNUSED);
         self.probing || self.stopped.is_some() || (knows && is_used)

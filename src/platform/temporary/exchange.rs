@@ -51,7 +51,7 @@ struct ExchangeRequest<'a> {
 
 /// A service with the way to it, for one purpose.
 struct KeyExchange<'a> {
-    way: &'a ServiceClient,
+    client: &'a ServiceClient,
     service: ServiceAddress<'a>,
     operation: Operation,
 }
@@ -60,22 +60,26 @@ impl KeySource {
     /// Asks for a key.
     pub(super) async fn exchange(
         &self,
-        ways: &ServiceClients,
+        clients: &ServiceClients,
         operation: Operation,
     ) -> Result<IssuedKey, TemporaryKeyError> {
-        let desk = |way, name, endpoint| KeyExchange {
-            way,
+        let exchange = |client, name, endpoint| KeyExchange {
+            client,
             service: ServiceAddress { name, endpoint },
             operation,
         };
         match self {
-            Self::Sts(sts) => desk(&ways.cloud, "STS", &sts.endpoint).assume(sts).await,
+            Self::Sts(sts) => {
+                exchange(&clients.cloud, "STS", &sts.endpoint)
+                    .assume(sts)
+                    .await
+            }
             Self::Federation {
                 endpoint,
                 idp_id,
                 token_file,
             } => {
-                let iam = desk(&ways.cloud, "IAM", endpoint);
+                let iam = exchange(&clients.cloud, "IAM", endpoint);
                 iam.federate(idp_id, token_file).await
             }
             Self::Pod {
@@ -84,12 +88,16 @@ impl KeySource {
                 token_file,
                 is_local,
             } => {
-                let way = if *is_local { &ways.direct } else { &ways.cloud };
-                let agent = desk(way, self.name(), endpoint);
+                let client = if *is_local {
+                    &clients.direct
+                } else {
+                    &clients.cloud
+                };
+                let agent = exchange(client, self.name(), endpoint);
                 agent.identify(path, token_file).await
             }
             Self::Metadata { endpoint } => {
-                desk(&ways.direct, self.name(), endpoint)
+                exchange(&clients.direct, self.name(), endpoint)
                     .exchange_metadata()
                     .await
             }
@@ -104,13 +112,13 @@ impl KeyExchange<'_> {
             IdToken::Value(token) => token.clone(),
             IdToken::File(path) => read(path)?,
         };
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::POST,
             path: "/v5/agencies/assume-with-oidc",
             headers: vec![(JSON.0, JSON.1.to_owned())],
             body: wire::assume_request(sts, &token),
         };
-        let response = self.ask(asked, &[&token]).await?;
+        let response = self.ask(request, &[&token]).await?;
         self.read_key(&response)
     }
 
@@ -121,25 +129,25 @@ impl KeyExchange<'_> {
         token_file: &Path,
     ) -> Result<IssuedKey, TemporaryKeyError> {
         let token = read(token_file)?;
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::POST,
             path: "/v3.0/OS-AUTH/id-token/tokens",
             headers: vec![(JSON.0, JSON.1.to_owned()), ("x-idp-id", idp_id.to_owned())],
             body: wire::token_request(&token),
         };
-        let response = self.ask(asked, &[&token]).await?;
+        let response = self.ask(request, &[&token]).await?;
         let issued = response.headers.get("x-subject-token");
         let issued = issued.and_then(|token| token.to_str().ok());
         let issued: SecretString = issued
             .ok_or_else(|| self.unreadable(&response, "the answer has no X-Subject-Token"))?
             .into();
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::POST,
             path: "/v3.0/OS-CREDENTIAL/securitytokens",
             headers: vec![(JSON.0, JSON.1.to_owned())],
             body: wire::key_request(&issued),
         };
-        let response = self.ask(asked, &[&token, &issued]).await?;
+        let response = self.ask(request, &[&token, &issued]).await?;
         self.read_key(&response)
     }
 
@@ -150,7 +158,7 @@ impl KeyExchange<'_> {
         token_file: &Path,
     ) -> Result<IssuedKey, TemporaryKeyError> {
         let token = read(token_file)?;
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::POST,
             path,
             headers: vec![
@@ -159,20 +167,20 @@ impl KeyExchange<'_> {
             ],
             body: "{}".to_owned(),
         };
-        let response = self.ask(asked, &[&token]).await?;
+        let response = self.ask(request, &[&token]).await?;
         self.read_key(&response)
     }
 
     /// The machine's key. A metadata service that knows no tokens is asked without.
     async fn exchange_metadata(&self) -> Result<IssuedKey, TemporaryKeyError> {
         let life = METADATA_TOKEN_LIFE.to_owned();
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::PUT,
             path: "/meta-data/latest/api/token",
             headers: vec![("x-metadata-token-ttl-seconds", life)],
             body: String::new(),
         };
-        let token = match self.ask(asked, &[]).await {
+        let token = match self.ask(request, &[]).await {
             Ok(response) => Some(SecretString::from(
                 String::from_utf8_lossy(&response.body).trim(),
             )),
@@ -184,14 +192,14 @@ impl KeyExchange<'_> {
             Err(problem) => return Err(self.no_machine(problem)),
         };
         let header = |token: &SecretString| ("x-metadata-token", token.expose_secret().to_owned());
-        let asked = ExchangeRequest {
+        let request = ExchangeRequest {
             method: Method::GET,
             path: "/openstack/latest/securitykey",
             headers: token.iter().map(header).collect(),
             body: String::new(),
         };
         let secrets: Vec<&SecretString> = token.iter().collect();
-        let response = self.ask(asked, &secrets).await;
+        let response = self.ask(request, &secrets).await;
         self.read_key(&response.map_err(|problem| self.no_machine(problem))?)
     }
 
@@ -205,8 +213,8 @@ impl KeyExchange<'_> {
                 if failure.http_status.is_none_or(|status| status < 500) =>
             {
                 let name = format!("{}: ", self.service.name);
-                let told = failure.message.strip_prefix(&name);
-                TemporaryKeyError::Missing(told.unwrap_or(&failure.message).to_owned())
+                let message = failure.message.strip_prefix(&name);
+                TemporaryKeyError::Missing(message.unwrap_or(&failure.message).to_owned())
             }
             problem @ (TemporaryKeyError::Missing(_) | TemporaryKeyError::Failed(_)) => problem,
         }
@@ -215,7 +223,7 @@ impl KeyExchange<'_> {
     /// One call whose texts may hold these secrets.
     async fn ask(
         &self,
-        asked: ExchangeRequest<'_>,
+        request: ExchangeRequest<'_>,
         hidden: &[&SecretString],
     ) -> Result<Response, TemporaryKeyError> {
         let mut secrets = Redactor::new();
@@ -223,15 +231,15 @@ impl KeyExchange<'_> {
             secrets.hide(secret.expose_secret());
         }
         let draft = Draft {
-            method: asked.method.clone(),
+            method: request.method.clone(),
             endpoint: self.service.endpoint,
-            path: asked.path,
+            path: request.path,
             query: &[],
-            headers: asked.headers,
-            body: (asked.method != Method::GET).then(|| Bytes::from(asked.body)),
+            headers: request.headers,
+            body: (request.method != Method::GET).then(|| Bytes::from(request.body)),
         };
         let sent = self
-            .way
+            .client
             .send(self.service, draft.bare(), self.operation, &secrets)
             .await;
         let reply = sent.map_err(TemporaryKeyError::Failed)?;
@@ -241,7 +249,7 @@ impl KeyExchange<'_> {
     fn read_key(&self, response: &Response) -> Result<IssuedKey, TemporaryKeyError> {
         let (pair, expires_at) =
             wire::key(&response.body).map_err(|problem| self.unreadable(response, problem))?;
-        let mut life = lifetime(expires_at, self.way.now(self.service));
+        let mut life = lifetime(expires_at, self.client.now(self.service));
         if life.is_zero() {
             life = LIFE_OF_EXPIRED;
         }

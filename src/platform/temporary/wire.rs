@@ -72,8 +72,8 @@ mod tests {
             r#"{"credentials":{"access_key_id":"AKTEST","secret_access_key":"sk-test","security_token":"token-t","expiration":"2026-11-25T12:00:00Z"}}"#,
             r#"{"accessKeyId":"AKTEST","secretAccessKey":"sk-test","securityToken":"token-t","expiration":"2026-11-25T12:00:00Z"}"#,
         ] {
-            let (pair, told) = key(body.as_bytes()).unwrap();
-            assert_eq!((pair.ak.as_str(), told), ("AKTEST", end), "{body}");
+            let (pair, expires_at) = key(body.as_bytes()).unwrap();
+            assert_eq!((pair.ak.as_str(), expires_at), ("AKTEST", end), "{body}");
             assert_eq!(pair.sk.expose_secret(), "sk-test");
             assert_eq!(pair.security_token.unwrap().expose_secret(), "token-t");
         }

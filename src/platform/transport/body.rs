@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::deadline::Deadline;
 
 /// What is said of a request whose deadline came before its turn.
@@ -40,12 +40,17 @@ pub(super) struct OnceBody {
     bytes: Option<Bytes>,
     length: u64,
     deadline: Deadline,
-    wall: Wall,
+    wall: WallClock,
     receipt: HandOver,
 }
 
 impl OnceBody {
-    pub(super) fn new(bytes: Bytes, deadline: Deadline, wall: Wall, receipt: HandOver) -> Self {
+    pub(super) fn new(
+        bytes: Bytes,
+        deadline: Deadline,
+        wall: WallClock,
+        receipt: HandOver,
+    ) -> Self {
         let length = bytes.len() as u64;
         Self {
             bytes: Some(bytes),

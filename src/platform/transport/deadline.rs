@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 
 /// The moment after which a request may not be handed over nor its answer be waited for, on both clocks: the monotonic
 /// one stands still while a machine sleeps, the wall clock may be set. What gives the right to send may end earlier than the wait.
@@ -21,7 +21,7 @@ pub struct Deadline {
 
 impl Deadline {
     /// So long from now.
-    pub fn after(wall: &Wall, timeout: Duration) -> Self {
+    pub fn after(wall: &WallClock, timeout: Duration) -> Self {
         let now = wall();
         let instant = Instant::now() + timeout;
         Self {
@@ -39,7 +39,7 @@ impl Deadline {
     }
 
     /// Whether it is too late to hand the request over, by either clock.
-    pub fn has_passed(&self, wall: &Wall) -> bool {
+    pub fn has_passed(&self, wall: &WallClock) -> bool {
         Instant::now() >= self.hand_over || wall() >= self.wall
     }
 }

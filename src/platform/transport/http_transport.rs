@@ -26,7 +26,7 @@ use super::{
     failure, single, tunnel,
 };
 use crate::lock::lock;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 
 /// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -46,7 +46,7 @@ struct HttpClient {
 
 /// HTTP/1.1 and TLS. `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` apply.
 pub struct HttpTransport {
-    wall: Wall,
+    wall: WallClock,
     proxies: Arc<Proxies>,
     sources: Vec<Source>,
     trust_age: Duration,
@@ -64,7 +64,7 @@ struct Trusting {
 
 impl HttpTransport {
     /// Reads the environment's proxies and certificates. A bad one is told in the log and by the calls that it fails.
-    pub fn new(wall: Wall) -> Result<Self, HttpTransportError> {
+    pub fn new(wall: WallClock) -> Result<Self, HttpTransportError> {
         let proxies = Proxies::from_environment();
         for problem in proxies.unusable() {
             tracing::error!(%problem, "calls to the cloud will fail");
@@ -76,14 +76,14 @@ impl HttpTransport {
         let made = Self::build(proxies, Source::of_environment(), TRUST_AGE, wall)?;
         let trusting = lock(&made.trusting);
         if trusting.trust.problem.is_some() {
-            trusting.trust.tell();
+            trusting.trust.log_problem();
         }
         drop(trusting);
         Ok(made)
     }
 
     /// The same without any proxy, for what is on this machine or on its link.
-    pub fn direct(wall: Wall) -> Result<Self, HttpTransportError> {
+    pub fn direct(wall: WallClock) -> Result<Self, HttpTransportError> {
         Self::build(Proxies::none(), Source::of_environment(), TRUST_AGE, wall)
     }
 
@@ -91,7 +91,7 @@ impl HttpTransport {
         proxies: Proxies,
         sources: Vec<Source>,
         trust_age: Duration,
-        wall: Wall,
+        wall: WallClock,
     ) -> Result<Self, HttpTransportError> {
         let proxies = Arc::new(proxies);
         let mut trust = Trust::default();
@@ -136,7 +136,7 @@ impl HttpTransport {
         let mut trusting = lock(&self.trusting);
         let renewal = trusting.trust.renew(found);
         if renewal.is_news {
-            trusting.trust.tell();
+            trusting.trust.log_problem();
         }
         if !renewal.is_other {
             return;
@@ -158,14 +158,14 @@ impl HttpTransport {
             return Err(TransportError::NotSent(body::TOO_LATE.to_owned()));
         }
         let host = authority(&request.url).to_owned();
-        let told = |message: &str| format!("{host}: {message}");
+        let with_host = |message: &str| format!("{host}: {message}");
         let Ok(uri) = request.url.parse::<Uri>() else {
-            return Err(TransportError::NotSent(told("this is not a URL")));
+            return Err(TransportError::NotSent(with_host("this is not a URL")));
         };
         let proxy = self.asked_proxy(&uri);
         // Who only asks may ask late.
-        let is_alone = request.body.is_none() && request.method != Method::GET;
-        let asks = request.body.is_none() && !is_alone;
+        let is_bare_change = request.body.is_none() && request.method != Method::GET;
+        let asks = request.body.is_none() && !is_bare_change;
         let receipt = body::HandOver::default();
         let mut outgoing = self.outgoing(request, uri, deadline, receipt.clone());
         if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
@@ -175,13 +175,13 @@ impl HttpTransport {
         let failed = |message: &str, connecting: bool| {
             let sent = receipt.is_handed_over() || (asks && !connecting);
             if sent {
-                TransportError::AfterHandOver(told(message))
+                TransportError::AfterHandOver(with_host(message))
             } else {
-                TransportError::NotSent(told(message))
+                TransportError::NotSent(with_host(message))
             }
         };
         let sending = async {
-            if is_alone {
+            if is_bare_change {
                 let clocks = (deadline, &self.wall);
                 single::send(client.connector, outgoing, clocks, &receipt).await
             } else {
@@ -191,7 +191,7 @@ impl HttpTransport {
         match timeout_at(deadline.instant, sending).await {
             Ok(Ok(response)) => match proxy {
                 Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                    Err(TransportError::NotSent(told(&refused(
+                    Err(TransportError::NotSent(with_host(&refused(
                         proxy,
                         response.status(),
                     ))))

@@ -161,10 +161,10 @@ impl Proxies {
     /// The entries of `NO_PROXY` that match nothing, in sentences that show them.
     pub fn void_exceptions(&self) -> Vec<String> {
         let entries = self.no_proxy.iter().flat_map(NoProxy::unread);
-        let told = entries.map(|entry| {
+        let texts = entries.map(|entry| {
             format!("NO_PROXY's entry {entry:?} matches nothing: it is no name, address or network")
         });
-        told.collect()
+        texts.collect()
     }
 }
 

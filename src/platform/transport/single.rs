@@ -12,13 +12,13 @@ use super::body::{self, HandOver};
 use super::connector::{Cause, Connector};
 use super::deadline::Deadline;
 use super::http_transport::Outgoing;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 
 /// Sends it unless that is too late by then; `receipt` says whether it was handed over.
 pub(super) async fn send(
     connector: Connector,
     mut request: Request<Outgoing>,
-    (deadline, wall): (Deadline, &Wall),
+    (deadline, wall): (Deadline, &WallClock),
     receipt: &HandOver,
 ) -> Result<Response<Incoming>, Cause> {
     let target = request.uri().clone();

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 
 use self::server::{RawServer, ServerReply, ok, read_request};
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::*;
 
 const BODY: &[u8] = b"{\"publish_domain\":\"push.example.com\"}";
@@ -23,11 +23,11 @@ fn noon() -> Timestamp {
     "2026-11-25T12:00:00Z".parse().unwrap()
 }
 
-fn steady() -> Wall {
+fn steady() -> WallClock {
     Arc::new(noon)
 }
 
-fn transport(wall: Wall) -> HttpTransport {
+fn transport(wall: WallClock) -> HttpTransport {
     HttpTransport::direct(wall).unwrap()
 }
 
@@ -182,7 +182,7 @@ async fn assert_held_back(method: Method) {
     };
     // Before the connection it is noon, when the body is asked for an hour later.
     let looks = AtomicUsize::new(0);
-    let wall: Wall = Arc::new(move || {
+    let wall: WallClock = Arc::new(move || {
         if looks.fetch_add(1, Ordering::SeqCst) == 0 {
             noon()
         } else {

@@ -141,7 +141,7 @@ impl Trust {
     }
 
     /// Tells in the log what is wrong, or that nothing is any more.
-    pub(super) fn tell(&self) {
+    pub(super) fn log_problem(&self) {
         if let Some(problem) = &self.problem {
             tracing::error!(%problem, "certificates are not as the environment says, calls by https may fail");
         } else {
@@ -225,10 +225,10 @@ mod tests {
         ];
         let trust = trusted(&sources);
         assert_eq!(trust.roots().len(), 1);
-        let told = trust.problem.unwrap();
+        let problem = trust.problem.unwrap();
         assert!(
-            told.starts_with("SSL_CERT_FILE names /nonexistent.pem"),
-            "{told}"
+            problem.starts_with("SSL_CERT_FILE names /nonexistent.pem"),
+            "{problem}"
         );
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Observer {
 impl Observer {
     /// Begins to watch.
     pub(super) fn of(world: &OperatorWorld) -> Self {
-        let (tell, seen) = watch::channel(Seen::default());
+        let (publish, seen) = watch::channel(Seen::default());
         let events = watcher(world.namespace.callbacks(), watcher::Config::default());
         let mut events = events.default_backoff().boxed();
         let task = tokio::spawn(async move {
@@ -86,7 +86,7 @@ impl Observer {
                     }
                 };
                 let before = known.insert(object.name_any(), is_ready(&object));
-                tell.send_modify(|seen| {
+                publish.send_modify(|seen| {
                     seen.writes += usize::from(before.is_some() && !is_new);
                     seen.ready += usize::from(is_ready(&object));
                     seen.ready -= usize::from(before == Some(true));

@@ -208,8 +208,8 @@ async fn lists_anew() {
     let lists = || proxy.seen().len();
     let before = lists();
     let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410, "message": "too old"});
-    let told = format!("{{\"type\":\"ERROR\",\"object\":{expired}}}");
-    proxy.watches(StreamOrder::Say(told));
+    let line = format!("{{\"type\":\"ERROR\",\"object\":{expired}}}");
+    proxy.watches(StreamOrder::Say(line));
     let pages = count.div_ceil(100);
     eventually("all are listed anew", LONG, async || {
         (lists() > before + pages).then_some(())

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
-    ground::{CrashEnd, CrashGround, HeldCallback},
-    in_place,
+    fixture::{CrashEnd, CrashFixture, HeldCallback},
+    in_place, print_line,
     scene::CrashScene,
-    tell,
     trouble::{API_SERVER, CLOUD, CrashTrouble, end},
 };
 use crate::support::{
@@ -61,31 +60,31 @@ async fn troubles_with_both_at_once_end_in_the_right_world() {
 
 #[tokio::test]
 async fn a_watch_that_fails_is_told_with_its_cause() {
-    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
-    let operator = ground.operator().await;
+    let fixture = CrashFixture::new(CrashScene::Create.settings(true)).await;
+    let operator = fixture.operator().await;
     for calls in [HarmedCalls::Watch, HarmedCalls::List] {
         let harm = Harm::to(calls).times(usize::MAX);
-        ground.proxy.harm(harm.before(HarmedAnswer::page(500)));
+        fixture.proxy.harm(harm.before(HarmedAnswer::page(500)));
     }
-    let told = |operator: &OperatorProcess, level: &str, text: &str| {
+    let is_logged = |operator: &OperatorProcess, level: &str, text: &str| {
         let output = operator.output();
         let mut lines = output.lines();
         lines.any(|line| line.contains(&format!(r#""level":"{level}""#)) && line.contains(text))
     };
     eventually("the failure is told", LIMIT, async || {
         // Ready is said when all is listed: the watch may begin after that.
-        ground.proxy.watches(StreamOrder::End);
+        fixture.proxy.watches(StreamOrder::End);
         let cause = "line 0";
-        told(&operator, "WARN", cause).then_some(())
+        is_logged(&operator, "WARN", cause).then_some(())
     })
     .await;
-    ground.proxy.calm();
-    CrashScene::Create.act(&ground, json!({})).await;
-    ground
-        .converges_within(PATIENCE, &CrashScene::Create.end(&ground))
+    fixture.proxy.calm();
+    CrashScene::Create.act(&fixture, json!({})).await;
+    fixture
+        .converges_within(PATIENCE, &CrashScene::Create.end(&fixture))
         .await;
     eventually("its end is told, too", LIMIT, async || {
-        told(&operator, "INFO", "the objects are watched again").then_some(())
+        is_logged(&operator, "INFO", "the objects are watched again").then_some(())
     })
     .await;
     check_log(&operator);
@@ -93,33 +92,33 @@ async fn a_watch_that_fails_is_told_with_its_cause() {
 
 #[tokio::test]
 async fn a_watch_that_falls_silent_for_good_is_given_up() {
-    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
-    let _operator = ground.operator().await;
-    ground.proxy.watches(StreamOrder::Freeze);
-    CrashScene::Create.act(&ground, json!({})).await;
-    let end = CrashScene::Create.end(&ground);
-    ground.converges_within(SILENCE + PATIENCE, &end).await;
+    let fixture = CrashFixture::new(CrashScene::Create.settings(true)).await;
+    let _operator = fixture.operator().await;
+    fixture.proxy.watches(StreamOrder::Freeze);
+    CrashScene::Create.act(&fixture, json!({})).await;
+    let end = CrashScene::Create.end(&fixture);
+    fixture.converges_within(SILENCE + PATIENCE, &end).await;
 }
 
 #[tokio::test]
 async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
-    let ground = CrashGround::new(CrashScene::Create.settings(true)).await;
-    let _operator = ground.operator().await;
+    let fixture = CrashFixture::new(CrashScene::Create.settings(true)).await;
+    let _operator = fixture.operator().await;
     let conflict = HarmedAnswer::error(409, "Conflict");
     let harm = Harm::to(HarmedCalls::Status).times(usize::MAX);
-    ground.proxy.harm(harm.before(conflict));
-    CrashScene::Create.act(&ground, json!({})).await;
+    fixture.proxy.harm(harm.before(conflict));
+    CrashScene::Create.act(&fixture, json!({})).await;
     eventually("the first conflict", LIMIT, async || {
-        (ground.proxy.harmed() > 0).then_some(())
+        (fixture.proxy.harmed() > 0).then_some(())
     })
     .await;
     // In so much time: on a busy machine there are fewer, never more.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let tries = ground.proxy.harmed();
+    let tries = fixture.proxy.harmed();
     assert!(tries <= 10, "{tries} in 3 s");
-    ground.proxy.calm();
-    ground
-        .converges_within(PATIENCE, &CrashScene::Create.end(&ground))
+    fixture.proxy.calm();
+    fixture
+        .converges_within(PATIENCE, &CrashScene::Create.end(&fixture))
         .await;
 }
 
@@ -138,7 +137,7 @@ async fn run(what: &str, mixtures: Vec<Vec<CrashTrouble>>) {
         .map(|(troubles, _)| names(troubles))
         .collect();
     let counts = || outcomes.iter().flatten();
-    tell(&format!(
+    print_line(&format!(
         "{what}: {} runs, at most {} calls to the API server and {} to the cloud",
         mixtures.len(),
         counts()
@@ -157,33 +156,33 @@ fn names(troubles: &[CrashTrouble]) -> Vec<&'static str> {
 /// A create, an update and a delete while these troubles last. How many calls that took at the API server and at the cloud.
 async fn through(troubles: Vec<CrashTrouble>) -> (usize, usize) {
     // Without uniqueness nothing but the operator stands in the way of a second callback.
-    let ground = CrashGround::new(CrashScene::Create.settings(false)).await;
-    let mut operator = ground.operator().await;
+    let fixture = CrashFixture::new(CrashScene::Create.settings(false)).await;
+    let mut operator = fixture.operator().await;
     for scene in [CrashScene::Create, CrashScene::Update, CrashScene::Delete] {
         for trouble in &troubles {
-            (trouble.begin)(&ground);
+            (trouble.begin)(&fixture);
         }
-        scene.act(&ground, json!({})).await;
+        scene.act(&fixture, json!({})).await;
         let lasts = troubles.iter().map(|trouble| trouble.lasts).max();
         let lasts = lasts.filter(|lasts| !lasts.is_zero());
         if let Some(lasts) = lasts {
             tokio::time::sleep(lasts).await;
-            end(&ground);
+            end(&fixture);
         }
         let recorded = troubles.iter().all(|trouble| trouble.recorded);
-        let wanted = match scene.end(&ground) {
+        let wanted = match scene.end(&fixture) {
             CrashEnd::Held(held) => CrashEnd::Held(HeldCallback { recorded, ..held }),
             end @ (CrashEnd::Gone | CrashEnd::Conflict { .. }) => end,
         };
-        ground.converges_within(PATIENCE, &wanted).await;
-        end(&ground);
+        fixture.converges_within(PATIENCE, &wanted).await;
+        end(&fixture);
     }
-    let calls = ground.world.cloud.calls();
+    let calls = fixture.world.cloud.calls();
     let harmed = calls.iter().filter(|call| call.fault.is_some()).count();
-    assert!(ground.proxy.harmed() + harmed > 0, "nothing was harmed");
+    assert!(fixture.proxy.harmed() + harmed > 0, "nothing was harmed");
     assert!(operator.terminate().await.success());
     check_log(&operator);
-    let counts = (ground.proxy.seen().len(), calls.len());
+    let counts = (fixture.proxy.seen().len(), calls.len());
     let (api_server, cloud) = MOST_CALLS;
     assert!(counts.0 <= api_server && counts.1 <= cloud, "{counts:?}");
     counts

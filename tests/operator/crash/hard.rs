@@ -8,7 +8,7 @@ use recording_callback_operator::api::{
 use serde_json::{Value, json};
 
 use super::{
-    ground::{APP, CrashEnd, CrashGround, DOMAIN, HeldCallback, NAME, OTHER_PROJECT},
+    fixture::{APP, CrashEnd, CrashFixture, DOMAIN, HeldCallback, NAME, OTHER_PROJECT},
     scene::{EDITED, URL},
 };
 use crate::support::world::{PROJECT, condition};
@@ -72,8 +72,8 @@ impl HardCase {
     }
 
     /// Happens while no process runs. `end` is how it would end without this.
-    pub(super) async fn meanwhile(self, ground: &CrashGround, end: CrashEnd) -> CrashEnd {
-        let world = &ground.world;
+    pub(super) async fn meanwhile(self, fixture: &CrashFixture, end: CrashEnd) -> CrashEnd {
+        let world = &fixture.world;
         let CrashEnd::Held(held) = end else {
             return end;
         };
@@ -89,21 +89,23 @@ impl HardCase {
                 world.delete(NAME).await;
                 CrashEnd::Gone
             }
-            Self::ForeignSame => foreign(ground, URL, held).await,
-            Self::ForeignOther => foreign(ground, "https://foreign.example.com/record", held).await,
+            Self::ForeignSame => foreign(fixture, URL, held).await,
+            Self::ForeignOther => {
+                foreign(fixture, "https://foreign.example.com/record", held).await
+            }
             Self::SecretGone => {
                 world.delete_secret("huaweicloud").await;
                 CrashEnd::Held(held)
             }
-            Self::OtherProject => other_project(ground, held).await,
-            Self::Wiped => wiped(ground, held).await,
+            Self::OtherProject => other_project(fixture, held).await,
+            Self::Wiped => wiped(fixture, held).await,
         }
     }
 
     /// Happens once a process runs again.
-    pub(super) async fn afterwards(self, ground: &CrashGround, end: &CrashEnd) {
-        let world = &ground.world;
-        let ready = is_ready(ground).await;
+    pub(super) async fn afterwards(self, fixture: &CrashFixture, end: &CrashEnd) {
+        let world = &fixture.world;
+        let ready = is_ready(fixture).await;
         if matches!(self, Self::ForeignSame | Self::ForeignOther) && ready {
             // A settled object is looked at by the next sweep, or when somebody asks.
             let ask = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
@@ -124,12 +126,12 @@ impl HardCase {
 }
 
 /// Somebody else makes a row at the place, where the cloud lets him.
-async fn foreign(ground: &CrashGround, url: &str, held: HeldCallback) -> CrashEnd {
-    let own = ground.rows().pop();
-    if own.is_some() && ground.world.cloud.settings(|settings| settings.uniqueness) {
+async fn foreign(fixture: &CrashFixture, url: &str, held: HeldCallback) -> CrashEnd {
+    let own = fixture.rows().pop();
+    if own.is_some() && fixture.world.cloud.settings(|settings| settings.uniqueness) {
         return CrashEnd::Held(held);
     }
-    let row = ground.intrude(DOMAIN, APP, url);
+    let row = fixture.intrude(DOMAIN, APP, url);
     if own.is_some() || url != URL {
         // Of two that say the same, made in one second, either may be taken for our own.
         let id = own.as_ref().map(|own| own.id.clone());
@@ -139,24 +141,24 @@ async fn foreign(ground: &CrashGround, url: &str, held: HeldCallback) -> CrashEn
         };
     }
     // It is what the object wants, so it is the one: taken for our own by the record where there is one, else adopted.
-    ground.foreign.lock().unwrap().pop();
+    fixture.foreign.lock().unwrap().pop();
     CrashEnd::Held(HeldCallback {
         id: Some(row.id),
-        adopted: Some(!knows_home(ground).await),
+        adopted: Some(!knows_home(fixture).await),
         ..held
     })
 }
 
 /// The Secret names another project: only an object that made nothing yet may go there.
-async fn other_project(ground: &CrashGround, held: HeldCallback) -> CrashEnd {
-    let mut values = ground.world.credentials();
+async fn other_project(fixture: &CrashFixture, held: HeldCallback) -> CrashEnd {
+    let mut values = fixture.world.credentials();
     for (name, value) in &mut values {
         if *name == "project_id" {
             OTHER_PROJECT.clone_into(value);
         }
     }
-    ground.world.put_secret("huaweicloud", &values).await;
-    let project = if knows_home(ground).await {
+    fixture.world.put_secret("huaweicloud", &values).await;
+    let project = if knows_home(fixture).await {
         held.project
     } else {
         OTHER_PROJECT
@@ -166,33 +168,33 @@ async fn other_project(ground: &CrashGround, held: HeldCallback) -> CrashEnd {
 
 /// Nobody puts it back: with the record goes the knowledge whose the row is, unless the status holds its id: then the
 /// row is found, and adopted.
-async fn wiped(ground: &CrashGround, held: HeldCallback) -> CrashEnd {
-    let object = ground.world.get(NAME).await.unwrap();
+async fn wiped(fixture: &CrashFixture, held: HeldCallback) -> CrashEnd {
+    let object = fixture.world.get(NAME).await.unwrap();
     let is_ours = object.status.unwrap_or_default().callback_id.is_some();
-    wipe(ground).await;
+    wipe(fixture).await;
     CrashEnd::Held(HeldCallback {
-        adopted: Some(!is_ours && !ground.rows().is_empty()),
+        adopted: Some(!is_ours && !fixture.rows().is_empty()),
         recorded: false,
         ..held
     })
 }
 
 /// Annotation and finalizer go. The object as it is then.
-pub(super) async fn wipe(ground: &CrashGround) -> RecordingCallback {
+pub(super) async fn wipe(fixture: &CrashFixture) -> RecordingCallback {
     let wiped =
         json!({ "metadata": { "annotations": { PENDING_OPERATION: null }, "finalizers": null } });
-    ground.world.patch(NAME, wiped).await
+    fixture.world.patch(NAME, wiped).await
 }
 
 /// Whether the object tells where its row is or may be.
-async fn knows_home(ground: &CrashGround) -> bool {
-    let object = ground.world.get(NAME).await.unwrap();
+async fn knows_home(fixture: &CrashFixture) -> bool {
+    let object = fixture.world.get(NAME).await.unwrap();
     object.annotations().contains_key(PENDING_OPERATION)
         && object.finalizers().contains(&FINALIZER.to_owned())
 }
 
-async fn is_ready(ground: &CrashGround) -> bool {
-    let status = ground
+async fn is_ready(fixture: &CrashFixture) -> bool {
+    let status = fixture
         .world
         .get(NAME)
         .await

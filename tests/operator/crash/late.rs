@@ -8,11 +8,10 @@ use tokio::sync::Semaphore;
 
 use super::{
     ABREAST,
-    ground::{CrashEnd, CrashGround, HeldCallback, NAME, RECOVERY},
+    fixture::{CrashEnd, CrashFixture, HeldCallback, NAME, RECOVERY},
     hard::{HardCase, wipe},
-    in_place,
+    in_place, print_line,
     scene::CrashScene,
-    tell,
 };
 
 /// Beyond the client's patience, within the settle time.
@@ -63,7 +62,7 @@ async fn a_create_that_is_carried_out_late_ends_with_exactly_one_callback() {
         .zip(&outcomes)
         .filter(|(_, outcome)| outcome.is_none())
         .collect();
-    tell(&format!("late creates: {} runs", lates.len()));
+    print_line(&format!("late creates: {} runs", lates.len()));
     assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
 }
 
@@ -72,14 +71,14 @@ async fn run(late: LateCase) {
         uniqueness: late.unique,
         ..SimulatorSettings::default()
     };
-    let mut ground = CrashGround::new(settings).await;
+    let mut fixture = CrashFixture::new(settings).await;
     let outlives = late.delay == AFTER && !late.unique;
-    ground.at_once = if outlives { 2 } else { 1 };
-    let cloud = &ground.world.cloud;
+    fixture.at_once = if outlives { 2 } else { 1 };
+    let cloud = &fixture.world.cloud;
     cloud.fault(ScriptedFault::on(LoggedOperation::Create).delay_before(late.delay));
 
-    let mut operator = ground.operator().await;
-    CrashScene::Create.act(&ground, late.case.spec()).await;
+    let mut operator = fixture.operator().await;
+    CrashScene::Create.act(&fixture, late.case.spec()).await;
     let arrived = |cloud: &live_simulator::Cloud| first(cloud).is_some();
     cloud
         .wait_for("the create", RECOVERY, arrived)
@@ -88,11 +87,11 @@ async fn run(late: LateCase) {
     if late.killed {
         operator.kill().await;
     } else {
-        ground.world.reason(NAME, "OutcomeUnknown").await;
+        fixture.world.reason(NAME, "OutcomeUnknown").await;
     }
-    let end = meanwhile(&ground, late.case).await;
+    let end = meanwhile(&fixture, late.case).await;
     if late.killed {
-        operator = ground.operator().await;
+        operator = fixture.operator().await;
     }
     let over =
         |cloud: &live_simulator::Cloud| first(cloud).is_some_and(|call| call.status.is_some());
@@ -100,24 +99,24 @@ async fn run(late: LateCase) {
         .wait_for("the late create", RECOVERY, over)
         .await
         .unwrap();
-    ground.converges(&end).await;
+    fixture.converges(&end).await;
     assert!(operator.terminate().await.success());
-    ground.still(&end).await;
+    fixture.still(&end).await;
 }
 
 /// What happens before the create is carried out, and how it must end then.
-async fn meanwhile(ground: &CrashGround, case: HardCase) -> CrashEnd {
-    let end = CrashScene::Create.end(ground);
+async fn meanwhile(fixture: &CrashFixture, case: HardCase) -> CrashEnd {
+    let end = CrashScene::Create.end(fixture);
     if let (HardCase::Wiped, CrashEnd::Held(held)) = (case, &end) {
         // The process lives: it puts the record back, and the row is known to be ours. On a busy machine the row may have been
         // claimed by the time that this test wipes: then the status holds its id, the record is closed, and nobody needs it back.
-        let status = wipe(ground).await.status.unwrap_or_default();
+        let status = wipe(fixture).await.status.unwrap_or_default();
         return CrashEnd::Held(HeldCallback {
             recorded: status.closed_operation.is_none(),
             ..held.clone()
         });
     }
-    case.meanwhile(ground, end).await
+    case.meanwhile(fixture, end).await
 }
 
 /// The first create.

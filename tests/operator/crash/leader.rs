@@ -8,11 +8,10 @@ use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    ground::{CrashEnd, CrashGround, RECOVERY},
+    fixture::{CrashEnd, CrashFixture, RECOVERY},
     hard::HardCase,
-    in_place,
+    in_place, print_line,
     scene::{CrashScene, EDITED},
-    tell,
 };
 use crate::support::{
     eventually,
@@ -80,18 +79,18 @@ async fn two_operators_without_a_lease_make_one_callback_for_each_object() {
 
 #[tokio::test]
 async fn a_standby_takes_over_in_time() {
-    let ground = ground(true).await;
-    let mut operator = leader(&ground).await;
+    let fixture = fixture(true).await;
+    let mut operator = leader(&fixture).await;
     let (mut graceful, mut sudden) = (Duration::MAX, Duration::MAX);
     // The fastest counts: a busy machine adds to some of them, a wait for the Lease to run out would add to all.
     for _ in 0..2 {
-        let next = standby(&ground).await;
+        let next = standby(&fixture).await;
         let stopped = Instant::now();
         assert!(operator.terminate().await.success());
         leads(&next).await;
         graceful = graceful.min(stopped.elapsed());
 
-        let last = standby(&ground).await;
+        let last = standby(&fixture).await;
         let killed = Instant::now();
         operator = next;
         operator.kill().await;
@@ -99,20 +98,20 @@ async fn a_standby_takes_over_in_time() {
         sudden = sudden.min(killed.elapsed());
         operator = last;
     }
-    tell(&format!(
+    print_line(&format!(
         "take-over: {graceful:?} after SIGTERM, {sudden:?} after kill -9 with a Lease of {LEASE:?}"
     ));
     assert!(graceful < LEASE / 2, "{graceful:?}");
     assert!(sudden < LEASE + LEASE / 2, "{sudden:?}");
 
-    CrashScene::Create.act(&ground, json!({})).await;
-    ground.converges(&CrashScene::Create.end(&ground)).await;
+    CrashScene::Create.act(&fixture, json!({})).await;
+    fixture.converges(&CrashScene::Create.end(&fixture)).await;
 }
 
 #[tokio::test]
 async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
-    let ground = ground(true).await;
-    let mut operator = leader(&ground).await;
+    let fixture = fixture(true).await;
+    let mut operator = leader(&fixture).await;
     let hung = Harm::to(HarmedCalls::Lease);
     for (number, hung) in [
         hung.clone().before(HarmedAnswer::Hang),
@@ -121,9 +120,9 @@ async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
     .into_iter()
     .enumerate()
     {
-        ground.proxy.harm(hung);
+        fixture.proxy.harm(hung);
         let peers = eventually("it is renewed twice afterwards", LIMIT, async || {
-            let seen = ground.proxy.seen().into_iter();
+            let seen = fixture.proxy.seen().into_iter();
             let lease = seen.filter(|seen| seen.calls == HarmedCalls::Lease);
             let mut harmed = 0;
             let after = lease.skip_while(|seen| {
@@ -136,8 +135,8 @@ async fn a_renewal_that_hangs_is_made_again_on_another_connection() {
         .await;
         assert!(!peers[1..].contains(&peers[0]), "{peers:?}");
     }
-    CrashScene::Create.act(&ground, json!({})).await;
-    ground.converges(&CrashScene::Create.end(&ground)).await;
+    CrashScene::Create.act(&fixture, json!({})).await;
+    fixture.converges(&CrashScene::Create.end(&fixture)).await;
     assert!(operator.terminate().await.success(), "it led all the time");
 }
 
@@ -169,7 +168,7 @@ async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
         .flatten()
         .filter(|stopped| **stopped)
         .count();
-    tell(&format!(
+    print_line(&format!(
         "stopped leaders: stopped at {stopped} of {} points",
         runs.len()
     ));
@@ -183,40 +182,40 @@ async fn a_leader_that_is_stopped_superseded_and_continued_does_no_harm() {
 
 /// The leader is stopped at a point, another one takes over and finishes, and the first one goes on. Whether it came by the point.
 async fn superseded(unique: bool, scene: CrashScene, point: Point) -> bool {
-    let ground = ground_of(scene.settings(unique)).await;
-    super::prepare(&ground, scene, HardCase::Nothing).await;
-    let mut first = leader(&ground).await;
-    let mut second = standby(&ground).await;
+    let fixture = fixture_of(scene.settings(unique)).await;
+    super::prepare(&fixture, scene, HardCase::Nothing).await;
+    let mut first = leader(&fixture).await;
+    let mut second = standby(&fixture).await;
     let process = first.process();
-    ground
+    fixture
         .trap
-        .set(point, Blow::Stop, process, &ground.world.cloud);
-    scene.act(&ground, json!({})).await;
+        .set(point, Blow::Stop, process, &fixture.world.cloud);
+    scene.act(&fixture, json!({})).await;
     let sprung = async {
-        while !ground.trap.has_sprung() {
+        while !fixture.trap.has_sprung() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let stopped = tokio::time::timeout(PATIENCE, sprung).await.is_ok();
     if stopped {
-        second = taken_over_by(second, &ground).await;
-        second = finished_by(second, &ground, &scene.end(&ground)).await;
+        second = taken_over_by(second, &fixture).await;
+        second = finished_by(second, &fixture, &scene.end(&fixture)).await;
         strike("-CONT", process);
         // It sees that it leads no longer, and ends. As in a Deployment another one starts in its place.
         let ended = tokio::time::timeout(LIMIT, first.ended());
         ended.await.expect("it ends in time");
-        first = standby(&ground).await;
+        first = standby(&fixture).await;
     }
-    first = finished_by(first, &ground, &scene.end(&ground)).await;
+    first = finished_by(first, &fixture, &scene.end(&fixture)).await;
     drop((first, second));
     stopped
 }
 
 /// Waits until it leads, or one that was started in its place.
-async fn taken_over_by(mut operator: OperatorProcess, ground: &CrashGround) -> OperatorProcess {
+async fn taken_over_by(mut operator: OperatorProcess, fixture: &CrashFixture) -> OperatorProcess {
     eventually("another one leads", LIMIT, async || {
         if operator.has_ended() {
-            operator = standby(ground).await;
+            operator = standby(fixture).await;
         }
         is_leading(&operator).await.then_some(())
     })
@@ -228,39 +227,39 @@ async fn taken_over_by(mut operator: OperatorProcess, ground: &CrashGround) -> O
 /// one starts in its place.
 async fn finished_by(
     mut operator: OperatorProcess,
-    ground: &CrashGround,
+    fixture: &CrashFixture,
     end: &CrashEnd,
 ) -> OperatorProcess {
     loop {
         tokio::select! {
-            () = ground.converges_within(LEASE + RECOVERY, end) => return operator,
-            () = operator.ended() => operator = standby(ground).await,
+            () = fixture.converges_within(LEASE + RECOVERY, end) => return operator,
+            () = operator.ended() => operator = standby(fixture).await,
         }
     }
 }
 
-pub(super) async fn ground(unique: bool) -> CrashGround {
-    ground_of(CrashScene::Create.settings(unique)).await
+pub(super) async fn fixture(unique: bool) -> CrashFixture {
+    fixture_of(CrashScene::Create.settings(unique)).await
 }
 
 /// A world in which the operator may keep a Lease, too.
-async fn ground_of(settings: SimulatorSettings) -> CrashGround {
-    let ground = CrashGround::new(settings).await;
-    allow_lease(&ground.world.namespace).await;
-    ground
+async fn fixture_of(settings: SimulatorSettings) -> CrashFixture {
+    let fixture = CrashFixture::new(settings).await;
+    allow_lease(&fixture.world.namespace).await;
+    fixture
 }
 
-pub(super) async fn leader(ground: &CrashGround) -> OperatorProcess {
-    let operator = standby(ground).await;
+pub(super) async fn leader(fixture: &CrashFixture) -> OperatorProcess {
+    let operator = standby(fixture).await;
     leads(&operator).await;
     operator
 }
 
 /// One that waits while another one leads.
-async fn standby(ground: &CrashGround) -> OperatorProcess {
-    let namespace = format!("--lease-namespace={}", ground.world.namespace.name());
+async fn standby(fixture: &CrashFixture) -> OperatorProcess {
+    let namespace = format!("--lease-namespace={}", fixture.world.namespace.name());
     let duration = format!("--lease-duration={}s", LEASE.as_secs());
-    ground
+    fixture
         .operator_with(&["--leader-elect=true", &namespace, &duration])
         .await
 }

@@ -3,7 +3,7 @@
 use live_simulator::{SimulatorSettings, settings::Contract};
 use serde_json::{Value, json};
 
-use super::ground::{APP, CrashEnd, CrashGround, DOMAIN, HeldCallback, NAME};
+use super::fixture::{APP, CrashEnd, CrashFixture, DOMAIN, HeldCallback, NAME};
 use crate::support::world::PROJECT;
 
 pub(super) const URL: &str = "https://hooks.example.com/record";
@@ -50,17 +50,17 @@ impl CrashScene {
     }
 
     /// Makes what is there before. Whether an operator has to see to it first.
-    pub(super) async fn prepare(self, ground: &CrashGround, spec: Value) -> bool {
-        let world = &ground.world;
+    pub(super) async fn prepare(self, fixture: &CrashFixture, spec: Value) -> bool {
+        let world = &fixture.world;
         if matches!(self, Self::CreateWithKey | Self::RotateKey) {
             world.put_secret("hooks", &[("sign", KEY.to_owned())]).await;
         }
         match self {
             Self::Create | Self::CreateWithoutId | Self::CreateWithKey => false,
             Self::Adopt => {
-                ground.intrude(DOMAIN, APP, "https://former.example.com/record");
+                fixture.intrude(DOMAIN, APP, "https://former.example.com/record");
                 // It is there to be taken over.
-                ground.foreign.lock().unwrap().pop();
+                fixture.foreign.lock().unwrap().pop();
                 false
             }
             Self::Update | Self::RotateKey | Self::Delete => {
@@ -71,8 +71,8 @@ impl CrashScene {
     }
 
     /// What sets it off.
-    pub(super) async fn act(self, ground: &CrashGround, spec: Value) {
-        let world = &ground.world;
+    pub(super) async fn act(self, fixture: &CrashFixture, spec: Value) {
+        let world = &fixture.world;
         match self {
             Self::Create | Self::CreateWithoutId | Self::CreateWithKey | Self::Adopt => {
                 world.create(NAME, self.spec(spec)).await;
@@ -91,16 +91,21 @@ impl CrashScene {
     }
 
     /// How it must end.
-    pub(super) fn end(self, ground: &CrashGround) -> CrashEnd {
+    pub(super) fn end(self, fixture: &CrashFixture) -> CrashEnd {
         if self == Self::Delete {
             return CrashEnd::Gone;
         }
-        let former = ground.world.cloud.mutations().into_iter().find(|mutation| {
-            (
-                mutation.row.publish_domain.as_str(),
-                mutation.row.app.as_str(),
-            ) == (DOMAIN, APP)
-        });
+        let former = fixture
+            .world
+            .cloud
+            .mutations()
+            .into_iter()
+            .find(|mutation| {
+                (
+                    mutation.row.publish_domain.as_str(),
+                    mutation.row.app.as_str(),
+                ) == (DOMAIN, APP)
+            });
         CrashEnd::Held(HeldCallback {
             url: if self == Self::Update { EDITED } else { URL }.to_owned(),
             key: match self {

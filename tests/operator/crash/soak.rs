@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     faults::check_log,
-    ground::CrashGround,
+    fixture::CrashFixture,
+    print_line,
     scene::CrashScene,
-    tell,
     trouble::{API_SERVER, CLOUD, end},
 };
 use crate::support::{chance::Dice, operator::OperatorProcess};
@@ -35,21 +35,21 @@ async fn a_soak_ends_in_the_right_world() {
     let lasts = number("SOAK_MINUTES").map_or(SHORT.0, |minutes| Duration::from_secs(minutes * 60));
     let objects = number("SOAK_OBJECTS").map_or(SHORT.1, |objects| objects.try_into().unwrap());
     let mut chance = Dice::from_environment("SOAK_SEED");
-    let mut ground = CrashGround::new(CrashScene::Create.settings(chance.below(2) == 0)).await;
-    ground.at_once = objects;
-    let mut model = Model::new(objects, &ground).await;
+    let mut fixture = CrashFixture::new(CrashScene::Create.settings(chance.below(2) == 0)).await;
+    fixture.at_once = objects;
+    let mut model = Model::new(objects, &fixture).await;
     let mut operators = Operators {
-        running: operator(&ground).await,
+        running: operator(&fixture).await,
         restarts: 0,
     };
     let (over, mut until, mut troubles) = (Instant::now() + lasts, None, 0);
     while Instant::now() < over {
         if until.is_some_and(|until| Instant::now() >= until) {
-            end(&ground);
+            end(&fixture);
             until = None;
         }
         match chance.below(100) {
-            0..3 => operators.replace(&ground, chance.below(2) == 0).await,
+            0..3 => operators.replace(&fixture, chance.below(2) == 0).await,
             3..13 if until.is_none() => {
                 let trouble = if chance.below(2) == 0 {
                     chance.pick(&API_SERVER)
@@ -57,27 +57,27 @@ async fn a_soak_ends_in_the_right_world() {
                     chance.pick(&CLOUD)
                 };
                 eprintln!("trouble: {}", trouble.name);
-                (trouble.begin)(&ground);
+                (trouble.begin)(&fixture);
                 troubles += 1;
                 until = Some(Instant::now() + trouble.lasts.max(Duration::from_secs(1)));
             }
-            _ => model.change(&mut chance, &ground).await,
+            _ => model.change(&mut chance, &fixture).await,
         }
         let pause = u64::try_from(chance.below(PAUSE)).unwrap();
         sleep(Duration::from_millis(pause)).await;
     }
-    end(&ground);
+    end(&fixture);
     let quiet = Instant::now();
-    model.comes_true(&ground, QUIET).await;
+    model.comes_true(&fixture, QUIET).await;
     let took = quiet.elapsed();
-    stays_so(&ground).await;
-    model.judge(&ground).await.unwrap();
-    tell(&format!(
+    stays_so(&fixture).await;
+    model.judge(&fixture).await.unwrap();
+    print_line(&format!(
         "soak: {lasts:?}, {}, {troubles} troubles, {} restarts; right {took:?} after the last; {} calls to the cloud, {} to the API server",
-        model.told(),
+        model.describe(),
         operators.restarts,
-        ground.world.cloud.calls().len(),
-        ground.proxy.seen().len(),
+        fixture.world.cloud.calls().len(),
+        fixture.proxy.seen().len(),
     ));
     assert!(operators.running.terminate().await.success());
     check_log(&operators.running);
@@ -89,8 +89,8 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// An operator that finds by itself within seconds what somebody did at the cloud.
-async fn operator(ground: &CrashGround) -> OperatorProcess {
-    ground.operator_with(&["--resync-interval=5s"]).await
+async fn operator(fixture: &CrashFixture) -> OperatorProcess {
+    fixture.operator_with(&["--resync-interval=5s"]).await
 }
 
 /// The one that runs, and how many ran before it.
@@ -101,7 +101,7 @@ struct Operators {
 
 impl Operators {
     /// One dies, or is asked to end, and another one starts.
-    async fn replace(&mut self, ground: &CrashGround, dies: bool) {
+    async fn replace(&mut self, fixture: &CrashFixture, dies: bool) {
         if dies {
             self.running.kill().await;
         } else {
@@ -110,15 +110,15 @@ impl Operators {
         }
         check_log(&self.running);
         // One that starts needs an API server.
-        end(ground);
-        self.running = operator(ground).await;
+        end(fixture);
+        self.running = operator(fixture).await;
         self.restarts += 1;
     }
 }
 
 /// Two more sweeps of every account change nothing.
-async fn stays_so(ground: &CrashGround) {
-    let cloud = &ground.world.cloud;
+async fn stays_so(fixture: &CrashFixture) {
+    let cloud = &fixture.world.cloud;
     let lists = |cloud: &Cloud| {
         let calls = cloud.calls();
         calls

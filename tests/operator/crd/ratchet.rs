@@ -18,18 +18,18 @@ use crate::support::{Namespace, eventually, install};
 
 const GROUP: &str = "ratchet.example.com";
 
-fn definition() -> CustomResourceDefinition {
-    let mut definition = crd::crd();
-    definition.metadata.name = Some(format!("recordingcallbacks.{GROUP}"));
-    GROUP.clone_into(&mut definition.spec.group);
-    definition.spec.names.short_names = None;
-    definition.spec.names.categories = None;
-    definition
+fn crd() -> CustomResourceDefinition {
+    let mut crd = crd::crd();
+    crd.metadata.name = Some(format!("recordingcallbacks.{GROUP}"));
+    GROUP.clone_into(&mut crd.spec.group);
+    crd.spec.names.short_names = None;
+    crd.spec.names.categories = None;
+    crd
 }
 
 /// A CRD as it would be if it had no rules yet.
-pub(crate) fn without_rules(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
-    for version in &mut definition.spec.versions {
+pub(crate) fn without_rules(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
         let schema = version
             .schema
             .as_mut()
@@ -39,7 +39,7 @@ pub(crate) fn without_rules(mut definition: CustomResourceDefinition) -> CustomR
             .unwrap();
         loosen(schema.properties.as_mut().unwrap().get_mut("spec").unwrap());
     }
-    definition
+    crd
 }
 
 fn loosen(schema: &mut JSONSchemaProps) {
@@ -60,7 +60,7 @@ fn loosen(schema: &mut JSONSchemaProps) {
 #[tokio::test]
 async fn an_object_older_than_the_rules_can_be_let_go() {
     let namespace = Namespace::new().await;
-    install(namespace.client(), without_rules(definition())).await;
+    install(namespace.client(), without_rules(crd())).await;
 
     let kind = GroupVersionKind::gvk(GROUP, "v1alpha1", "RecordingCallback");
     let kind = ApiResource::from_gvk(&kind);
@@ -89,7 +89,7 @@ async fn an_object_older_than_the_rules_can_be_let_go() {
         .await
         .unwrap();
 
-    install(namespace.client(), definition()).await;
+    install(namespace.client(), crd()).await;
     let dry_run = PostParams {
         dry_run: true,
         ..PostParams::default()
@@ -136,6 +136,6 @@ async fn an_object_older_than_the_rules_can_be_let_go() {
         .unwrap();
     assert!(objects.get_opt("old").await.unwrap().is_none());
     let crds: Api<CustomResourceDefinition> = Api::all(namespace.client());
-    let name = definition().name_any();
+    let name = crd().name_any();
     crds.delete(&name, &DeleteParams::default()).await.unwrap();
 }

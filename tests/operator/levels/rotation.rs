@@ -62,10 +62,10 @@ async fn a_rotation_is_sent_whatever_comes_between_it_and_its_reconcile() {
     edit(&world, key("hooks", "other")).await;
     operator.ended().await;
     assert_eq!(holds(&world, D).await, 3);
-    let told = world.get("push").await.unwrap();
+    let object = world.get("push").await.unwrap();
     assert_ne!(
-        told.status.unwrap().observed_generation,
-        told.metadata.generation
+        object.status.unwrap().observed_generation,
+        object.metadata.generation
     );
     trap.count();
     put_keys(&world, C, C).await;

@@ -9,11 +9,11 @@ use super::ControlPlane;
 /// Runs a test that is ignored otherwise, named by its path.
 pub(crate) async fn alone(test: &str) {
     let control_plane = ControlPlane::start().unwrap();
-    alone_at(control_plane.kubeconfig(), test).await;
+    alone_with(control_plane.kubeconfig(), test).await;
 }
 
 /// The same with the control plane of this kubeconfig, which the test may start itself.
-pub(crate) async fn alone_at(kubeconfig: &Path, test: &str) {
+pub(crate) async fn alone_with(kubeconfig: &Path, test: &str) {
     let ended = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture"])
         .env("TEST_KUBECONFIG", kubeconfig)

@@ -126,17 +126,17 @@ impl Chart {
         let args = args.map(|arg| arg.as_str().unwrap().to_owned());
         let mut flags: Vec<String> = args.filter(|arg| !arg.starts_with("--log-")).collect();
         let variables = container["env"].as_array().unwrap();
-        let told = |variable: &&Value| variable["name"] == "LEASE_NAMESPACE";
-        let told = variables.iter().find(told).unwrap();
+        let is_lease_namespace = |variable: &&Value| variable["name"] == "LEASE_NAMESPACE";
+        let variable = variables.iter().find(is_lease_namespace).unwrap();
         assert_eq!(
-            told["valueFrom"]["fieldRef"]["fieldPath"],
+            variable["valueFrom"]["fieldRef"]["fieldPath"],
             "metadata.namespace"
         );
         let namespace = deployment["metadata"]["namespace"].as_str().unwrap();
         flags.push(format!("--lease-namespace={namespace}"));
         let mut unchecked = variables.iter();
-        if let Some(told) = unchecked.find(|told| told["name"] == "CHECK_CRD") {
-            let value = told["value"].as_str().unwrap();
+        if let Some(variable) = unchecked.find(|variable| variable["name"] == "CHECK_CRD") {
+            let value = variable["value"].as_str().unwrap();
             flags.push(format!("--check-crd={value}"));
         }
         flags

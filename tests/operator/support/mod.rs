@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use alone::{alone, alone_at};
+pub(crate) use alone::{alone, alone_with};
 pub(crate) use control_plane::{ControlPlane, client, connect_to, install, kubeconfig};
 pub(crate) use kubectl::{KubectlOutput, kubectl, kubectl_with_input};
 pub(crate) use modes::{in_both_modes, in_both_modes_with};
@@ -33,7 +33,7 @@ pub(crate) use namespace::{GONE, Namespace};
 pub(crate) use program::{program, program_as};
 
 /// Tells what was counted, also when all goes well: a test's own output is shown only when it fails. `scripts/counts.sh` collects it.
-pub(crate) fn tell(text: &str) {
+pub(crate) fn print_line(text: &str) {
     let mut stderr = std::io::stderr().lock();
     writeln!(stderr, "counted: {text}").unwrap();
 }

@@ -106,7 +106,7 @@ impl Drop for Namespace {
             runtime.unwrap().block_on(delete(&name))
         });
         match deleting.join() {
-            Ok(Ok(told)) => secrets::check(&format!("namespace {}", self.name), &told),
+            Ok(Ok(text)) => secrets::check(&format!("namespace {}", self.name), &text),
             Ok(Err(error)) => eprintln!("namespace {} stays: {error}", self.name),
             Err(_) => eprintln!("namespace {} stays", self.name),
         }
@@ -119,12 +119,12 @@ async fn delete(name: &str) -> kube::Result<String> {
     let client = client().await;
     let events: Api<Event> = Api::namespaced(client.clone(), name);
     let events = events.list(&ListParams::default()).await?.items;
-    let mut told = serde_json::to_string(&events).unwrap();
+    let mut text = serde_json::to_string(&events).unwrap();
     let namespaces: Api<v1::Namespace> = Api::all(client.clone());
     namespaces.delete(name, &DeleteParams::default()).await?;
     let callbacks: Api<RecordingCallback> = Api::namespaced(client, name);
     for callback in callbacks.list(&ListParams::default()).await? {
-        told.push_str(&serde_json::to_string(&callback).unwrap());
+        text.push_str(&serde_json::to_string(&callback).unwrap());
         if !callback.finalizers().is_empty() {
             let released = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
             callbacks
@@ -132,5 +132,5 @@ async fn delete(name: &str) -> kube::Result<String> {
                 .await?;
         }
     }
-    Ok(told)
+    Ok(text)
 }

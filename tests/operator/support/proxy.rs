@@ -104,8 +104,8 @@ impl ApiProxy {
     /// Does this to the watches that are open.
     pub(crate) fn watches(&self, order: StreamOrder) {
         // Without an open watch nobody listens.
-        let told = self.way.orders.send(order).unwrap_or_default();
-        self.way.harmed.fetch_add(told, Ordering::Relaxed);
+        let count = self.way.orders.send(order).unwrap_or_default();
+        self.way.harmed.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Ends all connections, and every new one at once.
@@ -211,24 +211,24 @@ async fn pass(
     if matches!(&answer, Some(Ok(answer)) if answer.status() == StatusCode::FORBIDDEN) {
         lock(&way.refused).push(right);
     }
-    let told = match &answer {
+    let text = match &answer {
         Some(Ok(answer)) => answer.status().to_string(),
         Some(Err(error)) => error.to_string(),
         None => "not passed on".to_owned(),
     };
-    if counts && way.trap.write_ends(number, &format!(" -> {told}")) {
+    if counts && way.trap.write_ends(number, &format!(" -> {text}")) {
         return hang().await;
     }
-    let told_as = harm.map_or(HarmedAnswer::Genuine, |harm| harm.answer);
-    let is_mute = matches!(told_as, HarmedAnswer::Mute);
-    match told_as {
+    let harmed = harm.map_or(HarmedAnswer::Genuine, |harm| harm.answer);
+    let is_mute = matches!(harmed, HarmedAnswer::Mute);
+    match harmed {
         HarmedAnswer::Genuine | HarmedAnswer::Mute => {}
         HarmedAnswer::Instead(instead) => return Ok(instead.response()),
         HarmedAnswer::Close => return Err(io::Error::other("closed on purpose")),
         HarmedAnswer::Hang => return hang().await,
     }
     let Some(Ok(answer)) = answer else {
-        return Ok(bad_gateway(told));
+        return Ok(bad_gateway(text));
     };
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(header::TRANSFER_ENCODING);

@@ -60,15 +60,15 @@ pub(crate) fn check(what: &str, text: &str) {
         return;
     }
     let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let told = known.iter().find(|secret| text.contains(secret.as_str()));
+    let leaked = known.iter().find(|secret| text.contains(secret.as_str()));
     let line = |part: &str| {
         let mut lines = text.lines();
         lines.find(|line| line.contains(part)).map(str::to_owned)
     };
     assert!(
-        told.is_none(),
-        "{what} tells {told:?}: {:?}",
-        told.and_then(|told| line(told))
+        leaked.is_none(),
+        "{what} tells {leaked:?}: {:?}",
+        leaked.and_then(|leaked| line(leaked))
     );
     assert!(
         !text.contains(ISSUED),
@@ -91,7 +91,7 @@ fn a_secret_is_found_as_it_is_and_in_base64() {
         "YS1zZWNyZXQtb2YtdGhpcy10ZXN0LWFsb25l",
         "a MIITEST00 token",
     ] {
-        let told = std::panic::catch_unwind(|| check("a text", &format!("before {text} after")));
-        assert!(told.is_err(), "{text}");
+        let leaked = std::panic::catch_unwind(|| check("a text", &format!("before {text} after")));
+        assert!(leaked.is_err(), "{text}");
     }
 }

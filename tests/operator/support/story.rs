@@ -2,7 +2,7 @@
 //! what its operators said. Printed when the test fails. Reads only; no test depends on it. A write stands where the watch told of it,
 //! which on a busy machine is after what it led to.
 
-mod telling;
+mod render;
 
 use std::{
     cell::RefCell,
@@ -70,7 +70,7 @@ pub(crate) struct WorldStory {
     namespace: String,
     began: Timestamp,
     cloud: Cloud,
-    told: Arc<Mutex<StoryLines>>,
+    shared: Arc<Mutex<StoryLines>>,
     watch: AbortHandle,
     /// Whether the watch tells of each write from now on.
     watching: Receiver<bool>,
@@ -79,16 +79,16 @@ pub(crate) struct WorldStory {
 impl WorldStory {
     /// It begins now.
     pub(crate) fn begin(namespace: &str, cloud: &Cloud) -> Self {
-        let told = Arc::<Mutex<StoryLines>>::default();
-        let (watched, lines) = (namespace.to_owned(), Arc::clone(&told));
+        let shared = Arc::<Mutex<StoryLines>>::default();
+        let (watched, lines) = (namespace.to_owned(), Arc::clone(&shared));
         let (listed, watching) = channel(false);
         let watch = RUNTIME.spawn(async move { watch(&watched, &lines, &listed).await });
-        lock(&STORIES).insert(namespace.to_owned(), Arc::clone(&told));
+        lock(&STORIES).insert(namespace.to_owned(), Arc::clone(&shared));
         Self {
             namespace: namespace.to_owned(),
             began: present(),
             cloud: cloud.clone(),
-            told,
+            shared,
             watch: watch.abort_handle(),
             watching,
         }
@@ -101,14 +101,14 @@ impl WorldStory {
     }
 
     /// The test does something.
-    pub(crate) fn tell(&self, what: impl Into<String>) {
-        lock(&self.told).tell(present(), "test", what.into());
+    pub(crate) fn log(&self, what: impl Into<String>) {
+        lock(&self.shared).log(present(), "test", what.into());
     }
 
     fn text(&self) -> String {
-        let mut lines = std::mem::take(&mut lock(&self.told).lines);
-        lines.extend(telling::of_cloud(&self.cloud));
-        lines.extend(missed(&self.namespace, &self.told));
+        let mut lines = std::mem::take(&mut lock(&self.shared).lines);
+        lines.extend(render::of_cloud(&self.cloud));
+        lines.extend(missed(&self.namespace, &self.shared));
         lines.sort_by_key(|line| line.at);
         let heading = format!("--- what happened in {}", self.namespace);
         format!(
@@ -131,7 +131,7 @@ impl Drop for WorldStory {
 }
 
 impl StoryLines {
-    fn tell(&mut self, at: Timestamp, who: &'static str, what: String) {
+    fn log(&mut self, at: Timestamp, who: &'static str, what: String) {
         self.lines.push(StoryLine { at, who, what });
     }
 
@@ -140,14 +140,14 @@ impl StoryLines {
         let name = object.name_any();
         let now = serde_json::to_value(object).unwrap();
         let before = self.seen.insert(name.clone(), now.clone());
-        for change in telling::changes(&before.unwrap_or_default(), &now) {
-            self.tell(present(), "object", format!("{name} {change}"));
+        for change in render::changes(&before.unwrap_or_default(), &now) {
+            self.log(present(), "object", format!("{name} {change}"));
         }
     }
 
     fn lost(&mut self, name: &str) {
         if self.seen.remove(name).is_some() {
-            self.tell(present(), "object", format!("{name} is gone"));
+            self.log(present(), "object", format!("{name} is gone"));
         }
     }
 }
@@ -155,7 +155,7 @@ impl StoryLines {
 /// An operator of a test that fails ends: what it said belongs to the story of the world whose namespace its flags name, else it is
 /// printed. The whole log is kept.
 pub(crate) fn of_operator(flags: &[String], log: &str) {
-    let lines = telling::of_log(log);
+    let lines = render::of_log(log);
     let name = format!("operator-{}-{}.log", std::process::id(), present());
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let whole = match fs::write(&kept, log) {
@@ -167,7 +167,7 @@ pub(crate) fn of_operator(flags: &[String], log: &str) {
     if let Some(story) = world {
         let mut story = lock(&story);
         story.lines.extend(lines);
-        story.tell(present(), "test", whole);
+        story.log(present(), "test", whole);
     } else {
         let began = lines.first().map_or(Timestamp::UNIX_EPOCH, |line| line.at);
         eprintln!("--- an operator said:\n{}  {whole}", page(began, &lines));
@@ -180,7 +180,7 @@ pub(crate) fn printed() -> Option<String> {
 }
 
 /// Tells every version of the objects of a namespace, whatever becomes of the API server; never ends.
-async fn watch(namespace: &str, told: &Mutex<StoryLines>, listed: &Sender<bool>) {
+async fn watch(namespace: &str, shared: &Mutex<StoryLines>, listed: &Sender<bool>) {
     let callbacks: Api<RecordingCallback> =
         Api::namespaced(connect_to(kubeconfig()).await, namespace);
     let mut events = watcher(callbacks, watcher::Config::default())
@@ -189,9 +189,9 @@ async fn watch(namespace: &str, told: &Mutex<StoryLines>, listed: &Sender<bool>)
     while let Some(event) = events.next().await {
         match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                lock(told).saw(&object);
+                lock(shared).saw(&object);
             }
-            Ok(watcher::Event::Delete(object)) => lock(told).lost(&object.name_any()),
+            Ok(watcher::Event::Delete(object)) => lock(shared).lost(&object.name_any()),
             Ok(watcher::Event::InitDone) => drop(listed.send(true)),
             Ok(watcher::Event::Init) | Err(_) => {}
         }
@@ -199,22 +199,22 @@ async fn watch(namespace: &str, told: &Mutex<StoryLines>, listed: &Sender<bool>)
 }
 
 /// What only the API server can tell: events, and versions of objects that the watch has not told yet.
-fn missed(namespace: &str, told: &Arc<Mutex<StoryLines>>) -> Vec<StoryLine> {
+fn missed(namespace: &str, shared: &Arc<Mutex<StoryLines>>) -> Vec<StoryLine> {
     let (sender, answer) = mpsc::channel();
-    let (namespace, told) = (namespace.to_owned(), Arc::clone(told));
+    let (namespace, shared) = (namespace.to_owned(), Arc::clone(shared));
     RUNTIME.spawn(async move {
         let client = connect_to(kubeconfig()).await;
         let all = ListParams::default();
         let callbacks: Api<RecordingCallback> = Api::namespaced(client.clone(), &namespace);
         for object in callbacks.list(&all).await.into_iter().flatten() {
-            lock(&told).saw(&object);
+            lock(&shared).saw(&object);
         }
         let events: Api<Event> = Api::namespaced(client, &namespace);
         let events = events.list(&all).await.into_iter().flatten();
         let mut lines: Vec<_> = events
-            .filter_map(|event| telling::of_event(&event))
+            .filter_map(|event| render::of_event(&event))
             .collect();
-        lines.append(&mut lock(&told).lines);
+        lines.append(&mut lock(&shared).lines);
         drop(sender.send(lines));
     });
     answer.recv_timeout(PATIENCE).unwrap_or_default()

@@ -116,7 +116,7 @@ impl Trap {
     }
 
     /// What was counted, for people.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let state = self.state();
         let cloud: Vec<&str> = state.cloud.iter().map(|(_, what)| what.as_str()).collect();
         format!(

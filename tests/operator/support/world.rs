@@ -172,7 +172,7 @@ impl OperatorWorld {
         for (name, value) in values {
             secrets::remember_named(name, value);
         }
-        self.story.tell(format!("writes the Secret {name}"));
+        self.story.log(format!("writes the Secret {name}"));
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.clone().into_bytes())));
@@ -193,7 +193,7 @@ impl OperatorWorld {
 
     /// Deletes a Secret.
     pub(crate) async fn delete_secret(&self, name: &str) {
-        self.story.tell(format!("deletes the Secret {name}"));
+        self.story.log(format!("deletes the Secret {name}"));
         let api: Api<Secret> = Api::namespaced(self.namespace.client(), self.namespace.name());
         api.delete(name, &DeleteParams::default()).await.unwrap();
     }
@@ -209,7 +209,7 @@ impl OperatorWorld {
         full.as_object_mut()
             .unwrap()
             .extend(spec.as_object().cloned().unwrap_or_default());
-        self.story.tell(format!("creates {name}"));
+        self.story.log(format!("creates {name}"));
         let object = serde_json::from_value(json!({
             "apiVersion": "live.huaweicloud.com/v1alpha1",
             "kind": "RecordingCallback",
@@ -225,7 +225,7 @@ impl OperatorWorld {
 
     /// Merges a change into an object, and gives the object that this leads to.
     pub(crate) async fn patch(&self, name: &str, change: Value) -> RecordingCallback {
-        self.story.tell(format!("patches {name}: {change}"));
+        self.story.log(format!("patches {name}: {change}"));
         let callbacks = self.namespace.callbacks();
         callbacks
             .patch(name, &PatchParams::default(), &Patch::Merge(change))
@@ -235,7 +235,7 @@ impl OperatorWorld {
 
     /// Deletes an object without waiting.
     pub(crate) async fn delete(&self, name: &str) {
-        self.story.tell(format!("deletes {name}"));
+        self.story.log(format!("deletes {name}"));
         self.namespace
             .callbacks()
             .delete(name, &DeleteParams::default())

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use live_simulator::{Cloud, LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::{Value, json};
 
-use super::delete_definition;
+use super::delete_crd;
 use crate::{
     errors::refusal,
     support::{
@@ -58,7 +58,7 @@ async fn edited_and_deleted(world: &OperatorWorld, name: &str, spec: Value, reas
 async fn all_go(world: &OperatorWorld, names: &[&str], limit: Duration) {
     let rows = world.cloud.rows();
     let deletes = world.count(Delete);
-    delete_definition(world).await;
+    delete_crd(world).await;
     let begun = Instant::now();
     for name in names {
         while world.get(name).await.is_some() {

@@ -115,11 +115,11 @@ async fn taken_over(trouble: Trouble, by: By) {
     updated(&two, listed).await;
     edit(&two, trouble, "after").await;
     two.sound.ready("push").await;
-    let (cause, within) = told_as(trouble);
+    let (cause, within) = expected_cause(trouble);
     two.is_named(&next, cause, within).await;
     assert_eq!(two.ill.count(LoggedOperation::Update), listed);
     if trouble != Trouble::HalfOpen {
-        assert_eq!(two.told(&next, "can't be watched"), 1, "once");
+        assert_eq!(two.count_logged(&next, "can't be watched"), 1, "once");
     }
 
     heal(trouble, &two).await;
@@ -151,7 +151,7 @@ async fn replica(two: &Two) -> OperatorProcess {
 }
 
 /// What is told of it, and how soon: a watch that brings nothing may only be quiet.
-fn told_as(trouble: Trouble) -> (&'static str, Duration) {
+fn expected_cause(trouble: Trouble) -> (&'static str, Duration) {
     match trouble {
         Trouble::Missing | Trouble::Deleted => ("there is no such namespace", LIMIT),
         Trouble::Forbidden => ("Forbidden", LIMIT),

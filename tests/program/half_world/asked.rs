@@ -40,7 +40,7 @@ async fn a_plan_of_many_documents_asks_once_for_each_of_ours_side_by_side() {
     std::fs::write(&world.manifest, text).unwrap();
     let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
     assert_eq!(said.code, Some(2), "{}", said.stderr);
-    said.tells(&["of other kinds: 1180 (1180 ConfigMap)"]);
+    said.assert_says(&["of other kinds: 1180 (1180 ConfigMap)"]);
     let value = said.value();
     let items = value["items"].as_array().unwrap();
     assert!(items.len() == 320 && items.iter().all(|item| item["action"] == "Create"));
@@ -132,7 +132,7 @@ async fn who_logs_in_by_a_program_does_so_once_a_command() {
     world.log_in_by("echo hunter2; exit 3");
     let said = say(&world, "status --all", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&[
+    said.assert_says(&[
         "credential plugin \"/bin/sh\" ended with exit status: 3",
         "run it by hand",
         "log in again",
@@ -150,12 +150,12 @@ async fn an_error_is_told_once_for_as_long_as_it_is_the_same() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     child.start_kill().unwrap();
-    let told = child.wait_with_output().await.unwrap();
-    let told = String::from_utf8(told.stderr).unwrap();
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let stderr = child.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8(stderr.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(
-        told.starts_with("error: there is no RecordingCallback push"),
-        "{told}"
+        stderr.starts_with("error: there is no RecordingCallback push"),
+        "{stderr}"
     );
 }
 
@@ -164,14 +164,14 @@ async fn a_story_that_is_watched_takes_one_question_a_round() {
     let world = World::new(Trouble::Changes, Trouble::None).await;
     let mut child = watching(&world, "status --all --watch");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told = Vec::new();
-    while told.len() < 3 {
+    let mut stderr = Vec::new();
+    while stderr.len() < 3 {
         let line = lines.next_line().await.unwrap().unwrap();
         if let Some((_, round)) = line.split_once("round-") {
             let round: String = round.chars().take_while(char::is_ascii_digit).collect();
-            told.push(round);
-            told.dedup();
+            stderr.push(round);
+            stderr.dedup();
         }
     }
-    assert_eq!(told, ["1", "2", "3"]);
+    assert_eq!(stderr, ["1", "2", "3"]);
 }

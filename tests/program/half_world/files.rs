@@ -14,14 +14,14 @@ async fn a_plan_of_nothing_or_of_what_can_not_be_read_is_no_absence_of_changes()
     for output in ["table", "json", "yaml", "markdown"] {
         let said = say(&world, "plan -", &["-o", output]).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-        said.tells(&["stdin: holds no manifest"]);
+        said.assert_says(&["stdin: holds no manifest"]);
     }
     let text = "kind: Secret\napiVersion: v1\n---\npassword: [hunter2\n";
     std::fs::write(&world.manifest, text).unwrap();
     let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&["push.yaml: document 2, line "]);
-    said.tells(&["of other kinds: 1 (1 Secret)"]);
+    said.assert_says(&["push.yaml: document 2, line "]);
+    said.assert_says(&["of other kinds: 1 (1 Secret)"]);
     assert!(!said.to_string().contains("hunter2"), "{said}");
     assert_eq!(said.value()["items"], Value::Array(Vec::new()), "{said}");
 }
@@ -33,8 +33,8 @@ async fn what_is_wrong_with_files_is_told_though_the_cluster_fails() {
         let more = ["none.yaml", "-o", output];
         let said = say(&world, "plan MANIFEST", &more).await;
         assert_eq!((said.code, said.errors().len()), (Some(1), 2), "{said}");
-        said.tells(&["error: none.yaml: can't be read"]);
-        said.tells(&["onnection refused", &world.server]);
+        said.assert_says(&["error: none.yaml: can't be read"]);
+        said.assert_says(&["onnection refused", &world.server]);
     }
     let more = ["none.yaml", "-o", "json"];
     let said = say(&world, "plan MANIFEST --context other", &more).await;
@@ -48,9 +48,9 @@ async fn what_is_wrong_with_files_is_told_though_the_cluster_fails() {
     std::fs::write(&world.manifest, text).unwrap();
     let said = say(&world, "plan MANIFEST --context other", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 3), "{said}");
-    said.tells(&["document 1, line 1: there is no kind", "did you mean"]);
-    said.tells(&["document 2, line 4: has no apiVersion"]);
-    said.tells(&["no context \"other\""]);
+    said.assert_says(&["document 1, line 1: there is no kind", "did you mean"]);
+    said.assert_says(&["document 2, line 4: has no apiVersion"]);
+    said.assert_says(&["no context \"other\""]);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn no_name_of_a_manifest_can_say_a_line_of_its_own() {
     let text = r#"{"apiVersion": "v1", "kind": "A\u001b[2J\n::error::no\u202e"}"#;
     std::fs::write(&world.manifest, text).unwrap();
     let said = say(&world, "plan MANIFEST", &[]).await;
-    said.tells(&["of other kinds: 1 (1 A [2J ::error::no )"]);
+    said.assert_says(&["of other kinds: 1 (1 A [2J ::error::no )"]);
     assert!(!said.stderr.contains(['\u{1b}', '\u{202e}']), "{said}");
     assert!(
         !said.stderr.lines().any(|line| line.starts_with("::")),
@@ -91,7 +91,7 @@ async fn who_reads_a_silent_pipe_says_so() {
         let mut child = process.kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().unwrap();
-        let told = format!("still at work after 10 s, waiting for {words}");
-        assert_eq!(line, told, "{command}");
+        let expected = format!("still at work after 10 s, waiting for {words}");
+        assert_eq!(line, expected, "{command}");
     }
 }

@@ -33,7 +33,7 @@ async fn an_import_asks_about_its_manifests_side_by_side_and_of_none_says_so() {
     let world = World::new(Trouble::None, Trouble::None).await;
     let said = say(&world, "import --secret huaweicloud", &[]).await;
     assert_eq!((said.code, said.stdout.as_str()), (Some(0), ""), "{said}");
-    said.tells(&["nothing to import"]);
+    said.assert_says(&["nothing to import"]);
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn what_would_end_all_manifests_is_told_once() {
     let world = World::new(Trouble::Terminates, project(64)).await;
     let said = say(&world, "import --secret huaweicloud", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&[
+    said.assert_says(&[
         "is being terminated",
         &world.server,
         "wait until the namespace is gone",
@@ -54,7 +54,7 @@ async fn what_would_end_all_manifests_is_told_once() {
     let manifest = fs::read_to_string(&world.manifest).unwrap();
     fs::write(&world.manifest, manifest.replace("\"push\"", "\"new\"")).unwrap();
     let said = say(&world, "plan MANIFEST", &["-o", "json"]).await;
-    said.tells(&["media/new", "wait until the namespace is gone"]);
+    said.assert_says(&["media/new", "wait until the namespace is gone"]);
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
 }
 

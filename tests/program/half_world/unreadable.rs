@@ -10,7 +10,7 @@ async fn one_object_that_can_not_be_read_hides_no_other() {
     let world = World::new(Trouble::Unreadable, Trouble::None).await;
     let said = say(&world, "status --all", &["-o", "json"]).await;
     assert_eq!((said.code, said.errors().len()), (Some(1), 1), "{said}");
-    said.tells(&[
+    said.assert_says(&[
         "error: media/broken can't be read",
         "kubectl edit rcb broken -n media",
     ]);
@@ -31,7 +31,7 @@ async fn one_object_that_can_not_be_read_hides_no_other() {
     ] {
         let said = say(&world, command, &[]).await;
         assert_eq!(said.code, Some(code), "{said}");
-        said.tells(&[words]);
+        said.assert_says(&[words]);
     }
 }
 
@@ -43,7 +43,7 @@ async fn what_an_object_holds_that_can_not_be_read_is_nobody_s_orphan() {
         {"id":"free","publish_domain":"push.example.com","app":"free"}]}"#;
     let world = World::new(Trouble::Unreadable, Trouble::Says(200, rows)).await;
     let said = say(&world, "orphans -n media", &["-o", "json"]).await;
-    said.tells(&["error: media/broken can't be read"]);
+    said.assert_says(&["error: media/broken can't be read"]);
     let found = said.value()["items"].clone();
     let ids: Vec<&Value> = found
         .as_array()
@@ -55,7 +55,7 @@ async fn what_an_object_holds_that_can_not_be_read_is_nobody_s_orphan() {
     let note = "wanted by media/broken (can't be read)";
     assert_eq!(found[1]["notes"], serde_json::json!([note]), "{said}");
     let said = say(&world, "import --secret huaweicloud", &["-o", "json"]).await;
-    said.tells(&["left out: push.example.com wanted loose", note]);
+    said.assert_says(&["left out: push.example.com wanted loose", note]);
     let items = said.value()["items"].clone();
     let apps: Vec<&Value> = items
         .as_array()

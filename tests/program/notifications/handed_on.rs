@@ -46,7 +46,7 @@ async fn a_command_gets_each_one_that_is_taken_until_it_ends_well() {
         .await;
     let sent = sent.unwrap();
     assert_eq!(sent.status, 200);
-    receiver.told("no");
+    receiver.wait_for_line("no");
     // Asked to end while the second try is due: what was taken is handed on.
     receiver.terminate();
     assert!(receiver.process.wait().unwrap().success());
@@ -63,13 +63,13 @@ async fn what_the_end_keeps_from_being_handed_on_is_named() {
         .notify(&id, "RECORD_OVER", "stream", &Map::new())
         .await;
     assert_eq!(sent.unwrap().status, 200);
-    receiver.told("tried");
+    receiver.wait_for_line("tried");
     receiver.terminate();
-    let told = receiver.told("not handed on");
+    let printed = receiver.wait_for_line("not handed on");
     assert!(
-        told.contains("RECORD_OVER push.example.com live stream: the command ended with")
-            && told.ends_with("and the receiver ended"),
-        "{told}"
+        printed.contains("RECORD_OVER push.example.com live stream: the command ended with")
+            && printed.ends_with("and the receiver ended"),
+        "{printed}"
     );
     assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
 }
@@ -110,9 +110,9 @@ async fn a_url_gets_each_one_that_is_taken_until_it_has_it() {
         .write_all(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         .await
         .unwrap();
-    let told = receiver.told("not handed on");
+    let printed = receiver.wait_for_line("not handed on");
     assert!(
-        told.contains("RECORD_OVER push.example.com live other: it was answered 404"),
-        "{told}"
+        printed.contains("RECORD_OVER push.example.com live other: it was answered 404"),
+        "{printed}"
     );
 }

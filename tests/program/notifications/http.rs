@@ -192,9 +192,9 @@ fn two_hundred_connections_are_served_and_silent_ones_keep_nobody_out() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        let told: Value = serde_json::from_str(&receiver.lines.next().unwrap()).unwrap();
+        let printed: Value = serde_json::from_str(&receiver.lines.next().unwrap()).unwrap();
         assert_eq!(
-            (&told["verdict"], told["receivedAt"].is_string()),
+            (&printed["verdict"], printed["receivedAt"].is_string()),
             (&json!("Unverified"), true)
         );
     }
@@ -255,13 +255,14 @@ fn who_stalls_while_reading_what_is_printed_stops_nothing() {
         let answer = raw(&receiver, format!("{head}{body}").as_bytes());
         assert!(answer.contains(" 200 OK"), "{answer}");
     }
-    receiver.told("stdout is not read fast enough: 1 notifications were not printed so far");
+    receiver
+        .wait_for_line("stdout is not read fast enough: 1 notifications were not printed so far");
     // Once nobody is connected any more, only the printing is waited for; asked again, not even that.
     receiver.terminate();
     while TcpStream::connect(receiver.address()).is_ok() {}
     receiver.terminate();
     assert_eq!(receiver.process.wait().unwrap().code(), Some(1));
-    receiver.told("error: ended before all was answered, handed on and printed");
+    receiver.wait_for_line("error: ended before all was answered, handed on and printed");
 }
 
 /// Nor does one who stalls while reading what is told beside it: here of keys that change.
@@ -288,7 +289,7 @@ fn who_stalls_while_reading_what_is_told_stops_nothing() {
     }
     receiver.terminate();
     assert!(receiver.process.wait().unwrap().success());
-    assert!(receiver.told("read again").contains(name));
+    assert!(receiver.wait_for_line("read again").contains(name));
 }
 
 /// Nor is anything held up that is handed to a command which prints much.
@@ -311,5 +312,5 @@ fn who_stalls_while_reading_what_a_command_prints_holds_up_no_command() {
     receiver.terminate();
     assert!(receiver.process.wait().unwrap().success());
     assert_eq!(fs::read_to_string(&done).unwrap(), "done\n".repeat(3));
-    assert!(receiver.told("xxxx").len() < 10_000);
+    assert!(receiver.wait_for_line("xxxx").len() < 10_000);
 }

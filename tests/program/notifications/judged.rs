@@ -40,13 +40,13 @@ async fn a_key_is_replaced_without_a_restart() {
     write("previous", KEY);
     write("sign", OTHER);
     assert_eq!((send(&old).await, send(&new).await), (200, 200));
-    receiver.told("read again");
+    receiver.wait_for_line("read again");
     write("sign", "too short");
     assert_eq!((send(&old).await, send(&new).await), (200, 200));
-    let told = receiver.told("still counts");
+    let printed = receiver.wait_for_line("still counts");
     assert!(
-        told.contains("sign key is letters and digits") && !told.contains("too short"),
-        "{told}"
+        printed.contains("sign key is letters and digits") && !printed.contains("too short"),
+        "{printed}"
     );
     write("sign", OTHER);
     fs::remove_file(keys.path().join("previous")).unwrap();
@@ -86,8 +86,8 @@ async fn what_a_valid_signature_may_be_about_is_pinned_and_moved_borders_are_tol
     ] {
         receiver.lines.next();
         assert_eq!(send(&live, changed).await.status, 403);
-        let told = receiver.lines.next().unwrap();
-        assert!(told.starts_with(word), "{told}");
+        let printed = receiver.lines.next().unwrap();
+        assert!(printed.starts_with(word), "{printed}");
         assert_eq!(send(&live, json!({})).await.status, 200);
     }
     assert_eq!(send(&other, json!({})).await.status, 403);
@@ -103,19 +103,19 @@ async fn a_repetition_is_told_and_so_is_a_signature_that_was_used_before() {
     let nothing = Map::new();
     let sent = cloud.notify(&id, "RECORD_FILE_COMPLETE", "stream", &nothing);
     let mut body = sent.await.unwrap().body;
-    let told = |receiver: &mut Receiver| {
-        let told: Value = serde_json::from_str(&receiver.lines.next().unwrap()).unwrap();
+    let printed = |receiver: &mut Receiver| {
+        let printed: Value = serde_json::from_str(&receiver.lines.next().unwrap()).unwrap();
         (
-            told["verdict"].clone(),
-            told["note"].as_str().unwrap_or_default().to_owned(),
+            printed["verdict"].clone(),
+            printed["note"].as_str().unwrap_or_default().to_owned(),
         )
     };
-    assert_eq!(told(&mut receiver), (json!("Genuine"), String::new()));
+    assert_eq!(printed(&mut receiver), (json!("Genuine"), String::new()));
     assert_eq!(again(&receiver, &body).await, 200);
-    assert_eq!(told(&mut receiver), (json!("Repeated"), String::new()));
+    assert_eq!(printed(&mut receiver), (json!("Repeated"), String::new()));
     body["file_size"] = json!(1);
     assert_eq!(again(&receiver, &body).await, 200);
-    let (verdict, note) = told(&mut receiver);
+    let (verdict, note) = printed(&mut receiver);
     assert!(
         verdict == "Genuine" && note.contains("with this signature"),
         "{note}"
@@ -144,11 +144,11 @@ fn flags_that_make_no_sense_are_refused_and_so_are_keys_that_are_none() {
         1,
         &["has no file"],
     );
-    let (code, _, told) = output(&mut program(
+    let (code, _, printed) = output(&mut program(
         "serve-notifications --tls-cert-file /nonexistent/a --tls-key-file b",
     ));
     assert!(
-        code == Some(1) && told.contains("/nonexistent/a can't be read"),
-        "{told}"
+        code == Some(1) && printed.contains("/nonexistent/a can't be read"),
+        "{printed}"
     );
 }

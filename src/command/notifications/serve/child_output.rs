@@ -22,7 +22,7 @@ pub(super) fn said(say: Say) -> io::Result<(Stdio, Stdio)> {
 }
 
 async fn forward(mut from: impl AsyncRead + Unpin, say: Say) {
-    let tell = |line: &mut Vec<u8>| {
+    let emit = |line: &mut Vec<u8>| {
         if !line.is_empty() {
             say(&String::from_utf8_lossy(line));
         }
@@ -36,11 +36,11 @@ async fn forward(mut from: impl AsyncRead + Unpin, say: Say) {
                 line.push(*byte);
             }
             if *byte == b'\n' || line.len() == LONGEST {
-                tell(&mut line);
+                emit(&mut line);
             }
         }
     }
-    tell(&mut line);
+    emit(&mut line);
 }
 
 #[cfg(test)]
@@ -52,8 +52,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_line_is_told_whole_and_a_longer_one_in_pieces() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let to = Arc::clone(&told);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&lines);
         let long = "x".repeat(LONGEST + 1);
         let text = format!("one\n\ntwo\n{long}\nlast");
         let say: Say = Arc::new(move |line| lock(&to).push(line.to_owned()));
@@ -61,6 +61,6 @@ mod tests {
         let (halves, rest) = text.as_bytes().split_at(5);
         forward(halves.chain(rest), say).await;
         let (first, second) = long.split_at(LONGEST);
-        assert_eq!(*lock(&told), ["one", "two", first, second, "last"]);
+        assert_eq!(*lock(&lines), ["one", "two", first, second, "last"]);
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::child_output::said;
 use crate::command::notifications::watched::Say;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::transport::{
     Deadline, HttpTransport, Request, Transport as _, TransportError,
 };
@@ -128,7 +128,7 @@ pub(super) struct UrlDestination {
     /// Goes by the environment's proxies and certificates.
     pub(super) transport: HttpTransport,
     /// Dates the deadlines.
-    pub(super) wall: Wall,
+    pub(super) wall: WallClock,
     /// Absolute.
     pub(super) url: String,
 }

@@ -175,8 +175,8 @@ mod tests {
         assert!(matches!(unknown, Comparison::Unknown(_)), "{unknown:?}");
         objects.push(object("dark", json!("push.example.com"), json!(5)));
         let dark = Comparison::NotCompared("media/dark can't be read".to_owned());
-        let told = compared(&json!(objects), "push.example.com", "other").await;
-        assert_eq!(told, dark);
+        let found = compared(&json!(objects), "push.example.com", "other").await;
+        assert_eq!(found, dark);
         let unknown = compared(&json!(objects), "other.example.com", "other").await;
         assert!(matches!(unknown, Comparison::Unknown(_)), "{unknown:?}");
     }

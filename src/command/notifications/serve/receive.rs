@@ -36,7 +36,7 @@ pub(super) struct Receiver {
     /// Where they are printed.
     pub(super) printed: Lines,
     /// Where is said what else there is to say.
-    pub(super) told: Arc<Lines>,
+    pub(super) messages: Arc<Lines>,
     /// Those that came before.
     pub(super) seen: Arc<Mutex<SeenNotifications>>,
     /// Reads bodies.
@@ -108,12 +108,12 @@ impl Receiver {
                 }
             }
         }
-        let mut told = VerifiedNotification::new(&notification, &verdict);
+        let mut verified = VerifiedNotification::new(&notification, &verdict);
         if let Some(note) = note {
-            told = told.noted(&note);
+            verified = verified.noted(&note);
         }
         if !verdict.is_taken() {
-            self.print(told);
+            self.print(verified);
             let status = match verdict {
                 Verdict::Shifted(_) | Verdict::Elsewhere(_) => StatusCode::FORBIDDEN,
                 Verdict::Genuine
@@ -128,11 +128,11 @@ impl Receiver {
         match sighting {
             Recurrence::First => {}
             Recurrence::Repeated => {
-                self.print(told.repeated());
+                self.print(verified.repeated());
                 return answer(StatusCode::OK, "success");
             }
             Recurrence::SameSignature => {
-                told = told.noted(
+                verified = verified.noted(
                     "another one came with this signature, which does not cover what differs",
                 );
             }
@@ -146,21 +146,21 @@ impl Receiver {
                 return busy();
             }
         }
-        self.print(told);
+        self.print(verified);
         answer(StatusCode::OK, "success")
     }
 
     /// A line at once, also into a pipe. Who does not read any more gets no more.
-    fn print(&self, told: VerifiedNotification) {
+    fn print(&self, verified: VerifiedNotification) {
         let line = match self.format {
-            ReceiptFormat::Line => told.line(),
-            ReceiptFormat::Json => json!(told.received(now())).to_string(),
+            ReceiptFormat::Line => verified.line(),
+            ReceiptFormat::Json => json!(verified.received(now())).to_string(),
         };
         if let Err(count) = self.printed.give(line)
             && count.is_power_of_two()
         {
             // Where nobody reads that either, it is lost.
-            let _ = self.told.give(not_printed(count));
+            let _ = self.messages.give(not_printed(count));
         }
     }
 }

@@ -101,8 +101,11 @@ fn what_is_wrong_is_told_with_file_document_and_line() {
             "a declares the namespace b, which is not that of --namespace c",
         ),
     ] {
-        let told = read_text(text, named).problems;
-        assert!(told.iter().any(|told| told.contains(words)), "{told:?}");
+        let message = read_text(text, named).problems;
+        assert!(
+            message.iter().any(|message| message.contains(words)),
+            "{message:?}"
+        );
     }
 }
 
@@ -139,10 +142,10 @@ fn what_would_leave_its_place_in_an_address_is_told_with_its_place() {
     ] {
         let read = read_text(&text, None);
         assert!(read.ours.is_empty(), "{text}");
-        let told = &read.problems[0];
+        let message = &read.problems[0];
         assert!(
-            told.starts_with("callbacks.yaml: document 1, line 1: ") && told.contains(words),
-            "{told}"
+            message.starts_with("callbacks.yaml: document 1, line 1: ") && message.contains(words),
+            "{message}"
         );
     }
 }
@@ -166,10 +169,10 @@ fn a_kind_that_is_nearly_ours_is_no_other_kind() {
             "{version} {kind}"
         );
         let meant = "did you mean RecordingCallback in live.huaweicloud.com/v1alpha1?";
-        let told = &read.problems[0];
+        let message = &read.problems[0];
         assert!(
-            told.starts_with("callbacks.yaml: document 1") && told.ends_with(meant),
-            "{told}"
+            message.starts_with("callbacks.yaml: document 1") && message.ends_with(meant),
+            "{message}"
         );
     }
     for (version, kind) in [
@@ -197,10 +200,10 @@ fn each_of_several_values_in_a_file_has_its_own_lines() {
     let read = read_text(&format!("{}{}", one("a"), one("b")), None);
     let said = r#"unknown field "spec.sined""#;
     for (manifest, line) in read.ours.iter().zip([5, 12]) {
-        let told = manifest.unknown_fields(said).unwrap();
+        let message = manifest.unknown_fields(said).unwrap();
         assert!(
-            told.ends_with(&format!("callbacks.yaml line {line}")),
-            "{told}"
+            message.ends_with(&format!("callbacks.yaml line {line}")),
+            "{message}"
         );
     }
     assert_eq!(read.ours.len(), 2);
@@ -231,19 +234,19 @@ fn a_field_that_nobody_knows_is_told_with_its_line() {
     );
     let read = read_text(&text, None);
     let said = r#"try the create: strict decoding error: unknown field "spec.deep.er", unknown field "spec.sined", unknown field "spec.none" (HTTP 400)"#;
-    let told = read.ours[0].unknown_fields(said).unwrap();
+    let message = read.ours[0].unknown_fields(said).unwrap();
     for words in [
         "no field spec.deep.er in callbacks.yaml line 10",
         "nor spec.sined in callbacks.yaml line 9",
         "nor spec.none in callbacks.yaml: document 2, line 2",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(message.contains(words), "{words}: {message}");
     }
     let said = "try the server-side apply: failed (a/push; v1): .spec.sined: field not declared in schema (HTTP 500)";
-    let told = read.ours[0].unknown_fields(said).unwrap();
+    let message = read.ours[0].unknown_fields(said).unwrap();
     assert!(
-        told.ends_with("no field spec.sined in callbacks.yaml line 9"),
-        "{told}"
+        message.ends_with("no field spec.sined in callbacks.yaml line 9"),
+        "{message}"
     );
     assert_eq!(read.ours[0].unknown_fields("other"), None);
 }

@@ -48,7 +48,7 @@ impl PageSource for FakeProject {
         Box::pin(async move { answer })
     }
 
-    fn tell(&self, reading: &Reading, _: usize) {
+    fn report(&self, reading: &Reading, _: usize) {
         assert!(reading.total() == 5_000 && reading.found() <= 5_000);
     }
 }

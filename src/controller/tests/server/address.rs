@@ -44,9 +44,7 @@ pub(super) fn address<'a>(method: &Method, path: &str, query: Option<&'a str>) -
         (&Method::GET, ["api", "v1", "namespaces", namespace, "secrets", name]) => {
             (Verb::ReadSecret, (*namespace, *name))
         }
-        (&Method::GET, ["apis", _, _, "customresourcedefinitions", _]) => {
-            (Verb::ReadDefinition, ("", ""))
-        }
+        (&Method::GET, ["apis", _, _, "customresourcedefinitions", _]) => (Verb::ReadCrd, ("", "")),
         (_, ["apis", "events.k8s.io", ..]) => (Verb::Publish, ("", "")),
         _ => (Verb::Other, ("", path)),
     };

@@ -56,12 +56,12 @@ pub(super) struct StoredChange {
     pub(super) object: Value,
     pub(super) at: Timestamp,
     /// When watches tell it; never when unset.
-    pub(super) told_at: Option<Instant>,
+    pub(super) delivered_at: Option<Instant>,
 }
 
 /// How watches tell changes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Telling {
+pub(crate) struct WatchDelivery {
     /// So much later.
     pub(crate) delay: Duration,
     /// Of several changes of one object that were not told yet only the newest.
@@ -93,13 +93,13 @@ pub(super) struct MemoryStore {
     pub(super) remembered: usize,
     /// The newest change that was.
     compacted: u64,
-    pub(super) telling: Telling,
+    pub(super) delivery: WatchDelivery,
     /// A page of a list has at most so many objects.
     pub(super) page: usize,
     /// How often all lists and watches under way were too old at once.
     pub(super) expiries: u64,
     pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
-    pub(super) definition: StoredCrd,
+    pub(super) crd: StoredCrd,
     /// Unless an admission webhook takes the record of a create off.
     pub(super) keeps_records: bool,
 }
@@ -113,11 +113,11 @@ impl MemoryStore {
             changes: VecDeque::new(),
             remembered: usize::MAX,
             compacted: 0,
-            telling: Telling::default(),
+            delivery: WatchDelivery::default(),
             page: usize::MAX,
             expiries: 0,
             secrets: BTreeMap::new(),
-            definition: StoredCrd::Served,
+            crd: StoredCrd::Served,
             keeps_records: true,
         }
     }
@@ -183,7 +183,7 @@ impl MemoryStore {
             "status": {"observedGeneration": -1},
         });
         self.objects.insert(key.clone(), object.clone());
-        self.tell("ADDED", key, object);
+        self.deliver("ADDED", key, object);
     }
 
     /// Applies a JSON patch to a part of an object.
@@ -271,35 +271,36 @@ impl MemoryStore {
         let going = new.pointer("/metadata/deletionTimestamp").is_some();
         if going && !is_held {
             self.objects.remove(key);
-            self.tell("DELETED", key, new.clone());
+            self.deliver("DELETED", key, new.clone());
         } else {
             self.objects.insert(key.clone(), new.clone());
-            self.tell("MODIFIED", key, new.clone());
+            self.deliver("MODIFIED", key, new.clone());
         }
         new
     }
 
-    fn tell(&mut self, kind: &'static str, key: &StoreKey, object: Value) {
+    fn deliver(&mut self, kind: &'static str, key: &StoreKey, object: Value) {
         let now = Instant::now();
-        if self.telling.coalesces {
-            let untold = |change: &StoredChange| change.told_at.is_some_and(|at| at > now);
+        if self.delivery.coalesces {
+            let is_undelivered =
+                |change: &StoredChange| change.delivered_at.is_some_and(|at| at > now);
             let earlier = self
                 .changes
                 .iter_mut()
                 .rev()
-                .take_while(|change| untold(change));
+                .take_while(|change| is_undelivered(change));
             for change in earlier.filter(|change| change.key == *key) {
-                change.told_at = None;
+                change.delivered_at = None;
             }
         }
-        let told = !self.telling.silent_on.contains(key);
+        let is_delivered = !self.delivery.silent_on.contains(key);
         self.changes.push_back(StoredChange {
             version: self.version,
             kind,
             key: key.clone(),
             object,
             at: wall(),
-            told_at: told.then(|| now + self.telling.delay),
+            delivered_at: is_delivered.then(|| now + self.delivery.delay),
         });
         if self.changes.len() > self.remembered
             && let Some(oldest) = self.changes.pop_front()
@@ -315,7 +316,7 @@ impl MemoryStore {
             .partition_point(|change| change.version <= version);
         self.changes
             .range(first..)
-            .find(|change| change.told_at.is_some())
+            .find(|change| change.delivered_at.is_some())
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) fn answer(server: &MemoryApiServer, life: &Life, query: &str) -> ApiA
     };
     let life = life.clone();
     let lines = unfold(watch, |mut watch| async move {
-        let told = watch.next().await?;
-        let frame = Frame::data(Bytes::from(format!("{told}\n")));
+        let item = watch.next().await?;
+        let frame = Frame::data(Bytes::from(format!("{item}\n")));
         Some((Ok::<_, BoxError>(frame), watch))
     });
     let lines = lines.take_until(async move { life.ended().await });
@@ -70,12 +70,12 @@ impl ServedWatch {
                 return Some(self.bookmark());
             }
             let mut until = self.end.min(self.bookmark);
-            if let Some((told_at, line, version)) = self.following() {
-                if told_at <= now {
+            if let Some((delivered_at, line, version)) = self.following() {
+                if delivered_at <= now {
                     self.version = version;
                     return Some(line);
                 }
-                until = until.min(told_at);
+                until = until.min(delivered_at);
             }
             tokio::select! {
                 biased;
@@ -94,7 +94,7 @@ impl ServedWatch {
         let store = self.server.lock();
         let change = store.after(self.version)?;
         let line = json!({"type": change.kind, "object": change.object});
-        Some((change.told_at?, line, change.version))
+        Some((change.delivered_at?, line, change.version))
     }
 
     fn bookmark(&self) -> Value {

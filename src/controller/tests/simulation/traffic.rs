@@ -7,7 +7,7 @@ use http::Method;
 
 use super::fleet::{self, IDENTITIES, PROJECTS};
 use crate::controller::tests::trouble::{
-    CallFate, CloudCall, ServerCall, TroubleTurn, Troubled, TroubledAnswer, reply,
+    CallFate, CloudCall, CloudCallFate, ServerCall, Troubled, TroubledAnswer, reply,
 };
 
 /// What was counted so far.
@@ -109,9 +109,9 @@ impl Troubled for TrafficMeter {
         CallFate::Served
     }
 
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let Some(project) = fleet::named_by(&call.url) else {
-            return TroubleTurn::default();
+            return CloudCallFate::default();
         };
         let identity = fleet::identity(project);
         let mut state = self.0.lock().unwrap();
@@ -144,15 +144,15 @@ impl Troubled for TrafficMeter {
         if state.befallen.silent.contains(&identity) {
             return befalls(TroubledAnswer::Silent);
         }
-        TroubleTurn::default()
+        CloudCallFate::default()
     }
 }
 
 /// An answer in place of the true one; nothing is carried out.
-fn befalls(answer: TroubledAnswer) -> TroubleTurn {
-    TroubleTurn {
+fn befalls(answer: TroubledAnswer) -> CloudCallFate {
+    CloudCallFate {
         carried_out: false,
         answer,
-        ..TroubleTurn::default()
+        ..CloudCallFate::default()
     }
 }

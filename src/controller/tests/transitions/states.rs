@@ -11,7 +11,9 @@ use serde_json::json;
 use super::expected::Circumstances;
 use super::table::{full, more_secrets};
 use crate::controller::tests::object::{PROJECT, domain, key, verdict};
-use crate::controller::tests::trouble::{CloudCall, TroubleTurn, Troubled, TroubledAnswer, reply};
+use crate::controller::tests::trouble::{
+    CloudCall, CloudCallFate, Troubled, TroubledAnswer, reply,
+};
 use crate::controller::tests::world::ControllerWorld;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +71,12 @@ impl Sky {
 }
 
 impl Troubled for Sky {
-    fn at_cloud(&self, call: &CloudCall) -> TroubleTurn {
+    fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         let weather = *self.0.lock().unwrap();
-        let refused = |status, body: &'static str| TroubleTurn {
+        let refused = |status, body: &'static str| CloudCallFate {
             carried_out: false,
             answer: TroubledAnswer::Reply(reply(status, body)),
-            ..TroubleTurn::default()
+            ..CloudCallFate::default()
         };
         match (weather, &call.method) {
             (Weather::Refusing, &Method::POST | &Method::PUT) => refused(
@@ -82,11 +84,11 @@ impl Troubled for Sky {
                 r#"{"error_code":"LIVE.103011016","error_msg":"domain not ready"}"#,
             ),
             (Weather::Undeletable, &Method::DELETE) => refused(503, ""),
-            (Weather::Slow, &Method::POST) => TroubleTurn {
+            (Weather::Slow, &Method::POST) => CloudCallFate {
                 after: Duration::from_secs(10),
-                ..TroubleTurn::default()
+                ..CloudCallFate::default()
             },
-            _ => TroubleTurn::default(),
+            _ => CloudCallFate::default(),
         }
     }
 }
@@ -177,7 +179,7 @@ pub(in crate::controller::tests) async fn reach(
             world.pass(Duration::from_secs(3)).await;
         }
     }
-    world.story.tell(format!("the state is {state:?}"));
+    world.story.log(format!("the state is {state:?}"));
     Ok((world, sky))
 }
 
@@ -227,7 +229,7 @@ impl StartState {
 
     /// The state ends, by whatever made it.
     pub(in crate::controller::tests) async fn end(self, world: &mut ControllerWorld, sky: &Sky) {
-        world.story.tell(format!("{self:?} ends"));
+        world.story.log(format!("{self:?} ends"));
         sky.set(Weather::Fair);
         match self {
             Self::Suspended => world.merge("push", &json!({"spec": {"suspend": false}})),

@@ -209,7 +209,7 @@ fn collect(
 
 impl TransitionStep {
     /// Makes the change, in the world of the object `push`.
-    pub(in crate::controller::tests) fn make(&self, world: &ControllerWorld) {
+    pub(in crate::controller::tests) fn apply(&self, world: &ControllerWorld) {
         match self.spot {
             Spot::Spec(path) => {
                 let mut change = self.to.clone();
@@ -228,7 +228,7 @@ impl TransitionStep {
                     Some(value) => drop(values.insert(key.to_owned(), value.to_owned())),
                     None => drop(values.remove(key)),
                 }
-                world.story.tell(format!(
+                world.story.log(format!(
                     "somebody writes {key} of the Secret {name}: {}",
                     self.to
                 ));

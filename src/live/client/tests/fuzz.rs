@@ -49,7 +49,10 @@ fn secrets(pairs: &[(&'static str, String)], sent: &Request) -> Vec<String> {
 /// What a call brought: rows, or nothing that has any.
 type ReportedCall = Result<Answer<Vec<Row>>, Failure>;
 
-fn told<T>(result: Result<Answer<T>, Failure>, rows: impl FnOnce(T) -> Vec<Row>) -> ReportedCall {
+fn reported<T>(
+    result: Result<Answer<T>, Failure>,
+    rows: impl FnOnce(T) -> Vec<Row>,
+) -> ReportedCall {
     result.map(|answer| Answer {
         value: rows(answer.value),
         http_status: answer.http_status,
@@ -70,21 +73,21 @@ async fn call(stage: &ClientStage, operation: Operation) -> ReportedCall {
     let (client, account) = (&stage.client, &stage.account);
     let (token, deadline) = (stage.token().await, stage.deadline());
     match operation {
-        Operation::Create => told(
+        Operation::Create => reported(
             client
                 .create(permit(token, account, deadline), account, payload)
                 .await,
             Vec::from_iter,
         ),
-        Operation::Update => told(
+        Operation::Update => reported(
             client.update(token, account, ID, payload, deadline).await,
             Vec::from_iter,
         ),
-        Operation::Delete => told(client.delete(token, account, ID, deadline).await, |()| {
+        Operation::Delete => reported(client.delete(token, account, ID, deadline).await, |()| {
             Vec::new()
         }),
-        Operation::Get => told(client.get(token, account, ID).await, |row| vec![row]),
-        Operation::List => told(
+        Operation::Get => reported(client.get(token, account, ID).await, |row| vec![row]),
+        Operation::List => reported(
             client
                 .list(token, account, Some("push.example.com"), 0, 100)
                 .await,
@@ -95,7 +98,7 @@ async fn call(stage: &ClientStage, operation: Operation) -> ReportedCall {
 
 /// A case that was played.
 struct Played {
-    told: ReportedCall,
+    reported: ReportedCall,
     /// What must not be shown.
     secrets: Vec<String>,
     /// The last body that was answered.
@@ -124,12 +127,12 @@ fn play(case: &FuzzCase) -> Played {
                 case.answered.reply(&secrets)
             });
         }
-        let told = call(&stage, case.operation).await;
+        let reported = call(&stage, case.operation).await;
         let sent = stage.sent();
         let secrets = sent.iter().flat_map(|sent| secrets(&case.pairs, sent));
         let body = last.lock().unwrap().clone();
         Played {
-            told,
+            reported,
             secrets: secrets.collect(),
             body,
         }
@@ -242,8 +245,8 @@ proptest! {
 
     #[test]
     fn any_answer_becomes_rows_or_a_failure_that_may_be_shown(case in case()) {
-        let Played { told, secrets, body } = play(&case);
-        match told {
+        let Played { reported, secrets, body } = play(&case);
+        match reported {
             Ok(answer) => check_answer(&case, &answer, &body, &secrets),
             Err(failure) => check_failure(&case, &failure, &secrets),
         }

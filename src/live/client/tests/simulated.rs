@@ -6,7 +6,7 @@ use live_simulator::{
 use live_simulator::{LoggedOperation, settings::Contract};
 
 use super::*;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::iam::ProjectLookupError;
 use crate::platform::quota::{Bucket, Lane, Quota};
@@ -54,7 +54,7 @@ impl SimulatedScene {
             Rights::full("user", PROJECT),
             Duration::from_hours(1),
         );
-        let wall: Wall = Arc::new(now);
+        let wall: WallClock = Arc::new(now);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(wall).unwrap());
         let bucket = Quota::new(60_000).bucket("test");

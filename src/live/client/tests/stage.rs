@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::*;
-use crate::platform::clock::Wall;
+use crate::platform::clock::WallClock;
 use crate::platform::credentials::CredentialSet;
 use crate::platform::quota::{Bucket, Lane, Quota};
 use crate::platform::transport::{CallSlot, Deadline, Request, Response, TransportError};
@@ -90,7 +90,7 @@ pub(super) fn issued(token: &str) -> Response {
 
 impl ClientStage {
     pub(super) fn new(pairs: &[(&str, &str)]) -> Self {
-        let wall: Wall = Arc::new(noon);
+        let wall: WallClock = Arc::new(noon);
         let clock = Arc::new(Clock::new(wall));
         let script = Arc::new(Scripted::default());
         let (more, metered) = (Arc::default(), Arc::default());

@@ -149,7 +149,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     let other = Looks::new(
         Arc::<LooksCloud>::clone(&cloud),
         account.bucket.clone(),
-        Arc::clone(&account.gate),
+        Arc::clone(&account.barrier),
         BTreeSet::new,
     );
     sleep(Duration::from_millis(10)).await;

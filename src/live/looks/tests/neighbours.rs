@@ -16,8 +16,11 @@ async fn a_sweep_that_is_not_answered_holds_up_no_create_of_another_account() {
         // The same project, as this account sees it.
         let cloud = LooksCloud::with((0..150).map(place));
         cloud.falls_silent(silent_from);
-        let (bucket, gate) = (Quota::new(270).bucket("OTHER"), Arc::clone(&account.gate));
-        let other = Looks::new(cloud, bucket, gate, Default::default);
+        let (bucket, barrier) = (
+            Quota::new(270).bucket("OTHER"),
+            Arc::clone(&account.barrier),
+        );
+        let other = Looks::new(cloud, bucket, barrier, Default::default);
         let asks = (1000..1010).map(|number| {
             let (other, ask) = (Arc::clone(&other), ask(&place(number)));
             tokio::spawn(async move { other.look(ask).await })

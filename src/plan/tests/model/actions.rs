@@ -13,7 +13,7 @@ pub(super) enum ModelAction {
     StepInto(usize, ModelFault),
     Crash(usize),
     Sweep(usize),
-    BlindSweep(usize),
+    FailedSweep(usize),
     Commit(usize),
     Lag,
     /// Time passes while nobody has anything to do.
@@ -42,7 +42,7 @@ impl ModelAction {
             Self::StepInto(..)
             | Self::Crash(_)
             | Self::Sweep(_)
-            | Self::BlindSweep(_)
+            | Self::FailedSweep(_)
             | Self::Lag
             | Self::Pause
             | Self::Edit
@@ -62,7 +62,7 @@ impl ModelAction {
             Self::StepInto(who, fault) => world.step(who, Some(fault)),
             Self::Crash(who) => world.operators[who] = ModelOperator::default(),
             Self::Sweep(who) => world.sweep(who, false),
-            Self::BlindSweep(who) => world.sweep(who, true),
+            Self::FailedSweep(who) => world.sweep(who, true),
             Self::Commit(at) => world.commit(at),
             Self::Lag => world.lagging = true,
             Self::Tick | Self::Pause => world.tick(),
@@ -73,7 +73,7 @@ impl ModelAction {
             Self::Delete => world.edit(|object| object.deleting = true),
             Self::Wipe => world.wipe(),
             Self::Rotate => world.key = cloud::other_key(world.key),
-            Self::Foreign(url) => drop(world.make(url, 0, None)),
+            Self::Foreign(url) => drop(world.add_row(url, 0, None)),
             Self::Rewrite(at) => world.rewrite(at),
             Self::RemoveByHand(at) => drop(world.rows.remove(at)),
         }
@@ -100,7 +100,7 @@ pub(super) fn possible(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
             actions.push(ModelAction::Crash(who));
         }
         if world.is_compared(who) {
-            actions.extend([ModelAction::Sweep(who), ModelAction::BlindSweep(who)]);
+            actions.extend([ModelAction::Sweep(who), ModelAction::FailedSweep(who)]);
         }
     }
     let comes = |at: &usize| world.may_commit(&world.late[*at]);
@@ -119,7 +119,7 @@ pub(super) fn possible(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
         if world.rows[at].row.place == cloud::place() {
             actions.push(ModelAction::RemoveByHand(at));
         }
-        if world.ground.settled && world.may_rewrite(at) {
+        if world.setup.settled && world.may_rewrite(at) {
             actions.push(ModelAction::Rewrite(at));
         }
     }
@@ -127,8 +127,8 @@ pub(super) fn possible(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
 
 /// What can become of the object and its Secret.
 fn edits(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
-    let (object, ground) = (world.object.as_ref().unwrap(), &world.ground);
-    if object.url == 0 || ground.settled {
+    let (object, setup) = (world.object.as_ref().unwrap(), &world.setup);
+    if object.url == 0 || setup.settled {
         actions.push(ModelAction::Edit);
     }
     if !object.retain {
@@ -136,10 +136,10 @@ fn edits(world: &ModelWorld, actions: &mut Vec<ModelAction>) {
     }
     if object.suspend {
         actions.push(ModelAction::Resume);
-    } else if ground.keyed {
+    } else if setup.keyed {
         actions.push(ModelAction::Suspend);
     }
-    if ground.keyed {
+    if setup.keyed {
         actions.push(ModelAction::Rotate);
     }
     if world.may_wipe() {
@@ -160,14 +160,16 @@ fn faults(world: &ModelWorld, who: usize, actions: &mut Vec<ModelAction>) {
             ModelFault::TooLate,
             ModelFault::Refused,
         ],
-        Doing::Decided(run) if matches!(run.step, Step::Look(_)) => &[ModelFault::Lost],
-        Doing::Decided(run) if matches!(run.step, Step::Update { .. }) => {
+        Doing::Decided(reconciliation) if matches!(reconciliation.step, Step::Look(_)) => {
+            &[ModelFault::Lost]
+        }
+        Doing::Decided(reconciliation) if matches!(reconciliation.step, Step::Update { .. }) => {
             &[ModelFault::Lost, ModelFault::ReplyLost, ModelFault::Late]
         }
-        Doing::Decided(run) if matches!(run.step, Step::Delete { .. }) => {
+        Doing::Decided(reconciliation) if matches!(reconciliation.step, Step::Delete { .. }) => {
             &[ModelFault::Lost, ModelFault::ReplyLost]
         }
-        Doing::Decided(_) | Doing::Nothing | Doing::Landing(..) | Doing::Ending(..) => &[],
+        Doing::Decided(_) | Doing::Nothing | Doing::WritingOutcome(..) | Doing::Ending(..) => &[],
     };
     actions.extend(
         faults

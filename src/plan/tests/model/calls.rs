@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::cloud::LateWrite;
 use super::facts::digest;
-use super::operator::{Doing, ModelRun};
+use super::operator::{Doing, ModelReconciliation};
 use super::server::{ModelObject, ModelWrite};
 use super::shared::SharedModel;
 use super::twins::Mechanism;
@@ -22,35 +22,40 @@ use crate::terms::failure::{Class, Failure, Operation};
 
 impl ModelWorld {
     /// Finalizer and record, if the look is fresh still.
-    pub(super) fn write_ahead(&mut self, who: usize, mut run: ModelRun, facts: &Facts) {
+    pub(super) fn write_ahead(
+        &mut self,
+        who: usize,
+        mut reconciliation: ModelReconciliation,
+        facts: &Facts,
+    ) {
         let now = moment(self.now);
         if !facts.observed.since(now - FRESH) {
             return self.again(who);
         }
         let id = format!("attempt-{}", self.next_attempt + 1);
-        let digest = self.ground.keyed.then(|| digest(run.known.key));
-        let attempt = Attempt::new(id, now, &content(run.object.url), digest);
+        let digest = self.setup.keyed.then(|| digest(reconciliation.known.key));
+        let attempt = Attempt::new(id, now, &content(reconciliation.object.url), digest);
         let record = match facts.open_record() {
             Some(open) => open.clone().appended(attempt.clone()),
             None => Record::new("uid", &target(), attempt.clone()),
         };
-        let Some(version) = self.protect(who, run.version, Some(&record)) else {
+        let Some(version) = self.protect(who, reconciliation.version, Some(&record)) else {
             return self.again(who);
         };
-        run.version = version;
+        reconciliation.version = version;
         self.next_attempt += 1;
         if !self.lies(Mechanism::WriteAhead) {
             self.operators[who].memory.record = Some(record.clone().into());
         }
-        run.known.record = Some(record.into());
-        self.operators[who].doing = Doing::Posting(Box::new(run), attempt.into());
+        reconciliation.known.record = Some(record.into());
+        self.operators[who].doing = Doing::Posting(Box::new(reconciliation), attempt.into());
     }
 
     /// The POST itself, unless its deadline is over.
     pub(super) fn send(
         &mut self,
         who: usize,
-        run: ModelRun,
+        reconciliation: ModelReconciliation,
         attempt: &Attempt,
         fault: Option<ModelFault>,
     ) {
@@ -58,70 +63,88 @@ impl ModelWorld {
         let reply = if self.now > planned + DEADLINE {
             Err(Class::NotSent)
         } else {
-            self.post(run.object.url, run.known.key, planned, fault)
+            self.post(
+                reconciliation.object.url,
+                reconciliation.known.key,
+                planned,
+                fault,
+            )
         };
-        let facts = self.facts_of(who, &run);
+        let facts = self.facts_of(who, &reconciliation);
         let status = match reply {
             Ok(row) => {
                 let desired = facts.desired.as_ref().unwrap();
-                outcome::after_create(&facts, desired, attempt, &row, self.told(201))
+                outcome::after_create(&facts, desired, attempt, &row, self.receipt_of(201))
             }
             Err(class) => outcome::after_failure(&facts, &failure(class), None, moment(self.now)).0,
         };
-        self.operators[who].doing = Doing::Landing(Box::new(run), status.into());
+        self.operators[who].doing = Doing::WritingOutcome(Box::new(reconciliation), status.into());
     }
 
     /// Writes the outcome of a POST, and says when to go on.
-    pub(super) fn end_post(&mut self, who: usize, run: &ModelRun, status: &SharedModel<Status>) {
-        let record = run.known.record.as_ref().unwrap();
+    pub(super) fn end_post(
+        &mut self,
+        who: usize,
+        reconciliation: &ModelReconciliation,
+        status: &SharedModel<Status>,
+    ) {
+        let record = reconciliation.known.record.as_ref().unwrap();
         let made = status.callback_id.clone();
-        let made = made.filter(|id| run.object.status.callback_id.as_ref() != Some(id));
+        let made = made.filter(|id| reconciliation.object.status.callback_id.as_ref() != Some(id));
         let is_open = record.is_open(status.closed_operation.as_deref());
         let next = status.next_attempt_time.map_or(0, Timestamp::as_second);
-        match self.land(who, run, record, Status::clone(status)) {
+        match self.write_create_outcome(who, reconciliation, record, Status::clone(status)) {
             ModelWrite::PutBack => {
-                let landing = Doing::Landing(Box::new(run.clone()), status.clone());
+                let landing =
+                    Doing::WritingOutcome(Box::new(reconciliation.clone()), status.clone());
                 self.operators[who].doing = landing;
             }
             ModelWrite::Written if made.is_some() => self.again(who),
             ModelWrite::Written => self.pause(who, if is_open { self.now + 1 } else { next }),
             ModelWrite::Overtaken => self.again(who),
             // Nobody else can know of what was made.
-            ModelWrite::Gone if run.object.retain => self.retained |= made.is_some(),
-            ModelWrite::Gone => made.iter().for_each(|id| self.remove(id)),
+            ModelWrite::Gone if reconciliation.object.retain => self.retained |= made.is_some(),
+            ModelWrite::Gone => made.iter().for_each(|id| self.remove_row(id)),
         }
     }
 
     /// Records a row that an attempt made.
-    pub(super) fn claim(&mut self, who: usize, run: &ModelRun, facts: &Facts, row: &Row) {
+    pub(super) fn claim(
+        &mut self,
+        who: usize,
+        reconciliation: &ModelReconciliation,
+        facts: &Facts,
+        row: &Row,
+    ) {
         let record = facts.record.as_ref().unwrap();
         let attempt = record
             .attempt_that_made(row)
             .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
-        let told = Receipt {
+        let receipt = Receipt {
             http_status: None,
-            ..self.told(0)
+            ..self.receipt_of(0)
         };
         let desired = facts.desired.as_ref().unwrap();
         let at = row.create_time.unwrap_or(attempt.at);
-        let status = outcome::after_create(facts, desired, &attempt, row, Receipt { at, ..told });
-        self.patch(run.version, |object| object.status = status);
+        let status =
+            outcome::after_create(facts, desired, &attempt, row, Receipt { at, ..receipt });
+        self.patch(reconciliation.version, |object| object.status = status);
         self.again(who);
     }
 
     pub(super) fn update(
         &mut self,
         who: usize,
-        mut run: ModelRun,
+        mut reconciliation: ModelReconciliation,
         id: &str,
         fault: Option<ModelFault>,
     ) {
-        let Some(version) = self.go_ahead(&run) else {
+        let Some(version) = self.go_ahead(&reconciliation) else {
             return self.again(who);
         };
-        run.version = version;
-        let (url, key) = (run.object.url, run.known.key);
+        reconciliation.version = version;
+        let (url, key) = (reconciliation.object.url, reconciliation.known.key);
         if fault == Some(ModelFault::Late) {
             self.late.push(LateWrite {
                 id: Some(id.to_owned()),
@@ -137,66 +160,73 @@ impl ModelWorld {
             return self.again(who);
         }
         if fault.is_some() {
-            return self.failed(who, &run, &lost_reply(Operation::Update));
+            return self.failed(who, &reconciliation, &lost_reply(Operation::Update));
         }
-        let facts = self.facts_of(who, &run);
+        let facts = self.facts_of(who, &reconciliation);
         let desired = facts.desired.as_ref().unwrap();
-        let status = outcome::after_update(&facts, desired, row.as_ref(), self.told(200));
-        self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
+        let status = outcome::after_update(&facts, desired, row.as_ref(), self.receipt_of(200));
+        self.operators[who].doing = Doing::Ending(Box::new(reconciliation), status.into());
     }
 
     pub(super) fn delete(
         &mut self,
         who: usize,
-        mut run: ModelRun,
+        mut reconciliation: ModelReconciliation,
         id: &str,
         fault: Option<ModelFault>,
     ) {
-        let Some(version) = self.go_ahead(&run) else {
+        let Some(version) = self.go_ahead(&reconciliation) else {
             return self.again(who);
         };
-        run.version = version;
+        reconciliation.version = version;
         if fault != Some(ModelFault::Lost) {
-            self.remove(id);
+            self.remove_row(id);
         }
         if fault.is_some() {
-            return self.failed(who, &run, &lost_reply(Operation::Delete));
+            return self.failed(who, &reconciliation, &lost_reply(Operation::Delete));
         }
         self.operators[who].memory.deleted.insert(id.to_owned());
-        run.known.looked = None;
-        if run.object.deleting {
-            return self.decide(who, run.object, run.version, run.known);
+        reconciliation.known.look_result = None;
+        if reconciliation.object.deleting {
+            return self.decide(
+                who,
+                reconciliation.object,
+                reconciliation.version,
+                reconciliation.known,
+            );
         }
-        let facts = self.facts_of(who, &run);
-        let status = outcome::after_delete(&facts, self.told(204));
-        self.operators[who].doing = Doing::Ending(Box::new(run), status.into());
+        let facts = self.facts_of(who, &reconciliation);
+        let status = outcome::after_delete(&facts, self.receipt_of(204));
+        self.operators[who].doing = Doing::Ending(Box::new(reconciliation), status.into());
     }
 
     /// Writes the outcome of a PUT or DELETE. Where only metadata or spec changed meanwhile it holds all the same.
     pub(super) fn end_change(
         &mut self,
         who: usize,
-        mut run: ModelRun,
+        mut reconciliation: ModelReconciliation,
         status: &SharedModel<Status>,
     ) {
-        let written = self.patch(run.version, |object| object.status = Status::clone(status));
+        let written = self.patch(reconciliation.version, |object| {
+            object.status = Status::clone(status);
+        });
         let Some(object) = self.object.as_ref().filter(|_| written.is_none()) else {
             return self.again(who);
         };
-        if object.status != run.object.status {
+        if object.status != reconciliation.object.status {
             return self.again(who);
         }
-        run.version = object.version;
-        self.operators[who].doing = Doing::Ending(Box::new(run), status.clone());
+        reconciliation.version = object.version;
+        self.operators[who].doing = Doing::Ending(Box::new(reconciliation), status.clone());
     }
 
     /// Reads the object afresh. Its version, if it is as planned.
-    fn go_ahead(&self, run: &ModelRun) -> Option<u32> {
+    fn go_ahead(&self, reconciliation: &ModelReconciliation) -> Option<u32> {
         if self.lies(Mechanism::FreshRead) {
-            return Some(run.version);
+            return Some(reconciliation.version);
         }
-        let (fresh, planned) = (self.object.as_ref()?, &run.object);
-        if self.ground.keyed && run.known.key != self.key && !planned.deleting {
+        let (fresh, planned) = (self.object.as_ref()?, &reconciliation.object);
+        if self.setup.keyed && reconciliation.known.key != self.key && !planned.deleting {
             return None;
         }
         let plan_of = |object: &ModelObject| {
@@ -208,10 +238,15 @@ impl ModelWorld {
     }
 
     /// Tells a failed call, and comes back when its backoff ends.
-    pub(super) fn failed(&mut self, who: usize, run: &ModelRun, failure: &Failure) {
-        let facts = self.facts_of(who, run);
+    pub(super) fn failed(
+        &mut self,
+        who: usize,
+        reconciliation: &ModelReconciliation,
+        failure: &Failure,
+    ) {
+        let facts = self.facts_of(who, reconciliation);
         let (status, again) = outcome::after_failure(&facts, failure, None, moment(self.now));
-        match self.patch(run.version, |object| object.status = status) {
+        match self.patch(reconciliation.version, |object| object.status = status) {
             Some(_) => self.pause(who, again.as_second()),
             None => self.again(who),
         }
@@ -238,7 +273,7 @@ impl ModelWorld {
         self.operators[who].wake = Some(until);
     }
 
-    fn told(&self, http_status: u16) -> Receipt {
+    fn receipt_of(&self, http_status: u16) -> Receipt {
         Receipt {
             http_status: Some(http_status),
             request_id: None,

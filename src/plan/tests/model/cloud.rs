@@ -96,7 +96,7 @@ impl ModelWorld {
             Some(ModelFault::ReplyLost) | None => {}
         }
         let made = self
-            .make(url, key, Some(planned + SETTLE))
+            .add_row(url, key, Some(planned + SETTLE))
             .ok_or(Class::Exists)?;
         if fault.is_some() {
             Err(Class::CloudDown)
@@ -106,8 +106,8 @@ impl ModelWorld {
     }
 
     /// Makes a row at the object's place, if that may be. `posted`: by an operator, and from when on lists show it for sure.
-    pub(super) fn make(&mut self, url: usize, key: u8, posted: Option<i64>) -> Option<Row> {
-        if self.ground.unique && self.here().next().is_some() {
+    pub(super) fn add_row(&mut self, url: usize, key: u8, posted: Option<i64>) -> Option<Row> {
+        if self.setup.unique && self.here().next().is_some() {
             return None;
         }
         let row = self.row(place(), &content(url), self.now);
@@ -137,7 +137,7 @@ impl ModelWorld {
     pub(super) fn put(&mut self, id: &str, url: usize, key: u8) -> Option<Row> {
         let is_stale = |object: &SharedModel<ModelObject>| object.url != url;
         let is_stale = self.object.as_ref().is_some_and(is_stale);
-        if is_stale || (self.ground.keyed && key != self.key) {
+        if is_stale || (self.setup.keyed && key != self.key) {
             self.wrong = Some(Wrong::StalePut);
         }
         self.overwrite(id, url, key, self.now)
@@ -161,7 +161,7 @@ impl ModelWorld {
         let remote = &mut self.rows[at];
         let mut row = Row::clone(&remote.row);
         row.update_time = Some(moment(self.now));
-        if self.ground.keyed {
+        if self.setup.keyed {
             remote.key = FOREIGN_KEY;
         } else {
             row.content = ReportedContent::from(&content(FOREIGN));
@@ -194,7 +194,7 @@ impl ModelWorld {
     }
 
     /// A DELETE. What is gone already is deleted, too.
-    pub(super) fn remove(&mut self, id: &str) {
+    pub(super) fn remove_row(&mut self, id: &str) {
         let Some(at) = self.rows.iter().position(|remote| remote.row.id == id) else {
             return;
         };
@@ -255,7 +255,7 @@ impl ModelWorld {
         let alike = url != FOREIGN;
         let claims = claims || self.hangs_by_memory();
         let hard_to_tell = claims || creating || !self.late.is_empty() || self.lagging;
-        let taken = self.ground.unique && self.here().next().is_some();
+        let taken = self.setup.unique && self.here().next().is_some();
         !(taken || alike && hard_to_tell)
     }
 

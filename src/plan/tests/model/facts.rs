@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cloud::{place, plain};
-use super::operator::{ModelLook, ModelQuestion, ModelRun, OperatorKnown};
+use super::operator::{ModelLook, ModelQuestion, ModelReconciliation, OperatorKnown};
 use super::server::ModelObject;
 use super::twins::Mechanism;
 use super::world::{ModelWorld, target};
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
@@ -23,8 +23,8 @@ impl ModelWorld {
         Duration::from_secs(if lies { 0 } else { SETTLE.unsigned_abs() })
     }
 
-    pub(super) fn facts_of(&self, who: usize, run: &ModelRun) -> Facts {
-        self.facts(who, &run.object, &run.known)
+    pub(super) fn facts_of(&self, who: usize, reconciliation: &ModelReconciliation) -> Facts {
+        self.facts(who, &reconciliation.object, &reconciliation.known)
     }
 
     /// The facts from an object and what was found out.
@@ -56,10 +56,10 @@ impl ModelWorld {
             desired: Ok(Desired {
                 place: place(),
                 content: content(object.url),
-                wants_key: self.ground.keyed,
-                adoption: self.ground.adoption,
+                wants_key: self.setup.keyed,
+                adoption: self.setup.adoption,
             }),
-            last_write: ledger::last_write(&object.status),
+            last_write: operation_log::last_write(&object.status),
             wrote: None,
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
@@ -69,7 +69,7 @@ impl ModelWorld {
             released: false,
             rechecked: known.rechecked,
             look_due: memory.look_at.is_some_and(|at| at <= known.now),
-            nudged: false,
+            dependency_changed: false,
             access: if known.access {
                 CloudAccess::Usable(target())
             } else {
@@ -83,26 +83,26 @@ impl ModelWorld {
             },
             key_in_doubt: false,
             account_has_seen: true,
-            rival: None,
+            other_owner: None,
             knows_all: true,
             is_hearsay: false,
             claimed_elsewhere: BTreeSet::new(),
             deleted: memory.deleted.clone(),
-            definition: if known.definition {
+            crd: if known.crd {
                 CrdPresence::Stays
             } else {
                 CrdPresence::Unread
             },
-            observed: observed(known.looked.as_ref()),
-            shown: match &known.shown {
+            observed: observed(known.look_result.as_ref()),
+            get_result: match &known.get_result {
                 ModelQuestion::Nothing => GetResult::Unasked,
                 ModelQuestion::Gone => GetResult::Gone,
                 ModelQuestion::Row(row) => GetResult::Row(Row::clone(row)),
             },
-            denied: None,
+            not_found: None,
             baseline: None,
             rewrites: Rewrites::default(),
-            blind: None,
+            sweep_failure: None,
             queued: false,
         }
     }
@@ -113,8 +113,8 @@ pub(super) fn digest(key: u8) -> String {
     format!("key-{key}")
 }
 
-fn observed(looked: Option<&ModelLook>) -> Observed {
-    match looked {
+fn observed(look_result: Option<&ModelLook>) -> Observed {
+    match look_result {
         None => Observed::Unasked,
         Some(ModelLook::Failed) => Observed::Unknown(Failure {
             operation: Operation::List,

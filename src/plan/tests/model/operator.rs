@@ -49,18 +49,18 @@ pub(super) enum Doing {
     #[default]
     Nothing,
     /// It has decided, and makes the call that follows.
-    Decided(Box<ModelRun>),
+    Decided(Box<ModelReconciliation>),
     /// The record of this attempt is written.
-    Posting(Box<ModelRun>, SharedModel<Attempt>),
+    Posting(Box<ModelReconciliation>, SharedModel<Attempt>),
     /// This status is the outcome of its POST.
-    Landing(Box<ModelRun>, SharedModel<Status>),
+    WritingOutcome(Box<ModelReconciliation>, SharedModel<Status>),
     /// This status is the outcome of another change.
-    Ending(Box<ModelRun>, SharedModel<Status>),
+    Ending(Box<ModelReconciliation>, SharedModel<Status>),
 }
 
 /// One reconcile under way.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ModelRun {
+pub(super) struct ModelReconciliation {
     /// The object that is planned on.
     pub(super) object: SharedModel<ModelObject>,
     /// Its newest version that this run has read or written.
@@ -75,14 +75,14 @@ pub(super) struct ModelRun {
 pub(super) struct OperatorKnown {
     pub(super) now: i64,
     pub(super) record: Option<SharedModel<Record>>,
-    pub(super) looked: Option<ModelLook>,
-    pub(super) shown: ModelQuestion,
+    pub(super) look_result: Option<ModelLook>,
+    pub(super) get_result: ModelQuestion,
     pub(super) rechecked: bool,
     /// The sign key; 0 while it is not read, or where the spec wants none.
     pub(super) key: u8,
     /// Credentials and CRD were read.
     pub(super) access: bool,
-    pub(super) definition: bool,
+    pub(super) crd: bool,
 }
 
 /// What a GET by the recorded id said.
@@ -104,7 +104,7 @@ pub(super) enum ModelLook {
     },
 }
 
-impl Hash for ModelRun {
+impl Hash for ModelReconciliation {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.object, self.version, &self.known).hash(state);
     }
@@ -126,21 +126,21 @@ impl ModelOperator {
     pub(super) fn next_call(&self) -> String {
         match &self.doing {
             Doing::Nothing => "reads".to_owned(),
-            Doing::Decided(run) => {
-                let step = format!("{:?}", run.step);
+            Doing::Decided(reconciliation) => {
+                let step = format!("{:?}", reconciliation.step);
                 let name = step.split([' ', '(']).next();
                 name.unwrap_or_default().to_owned()
             }
             Doing::Posting(..) => "POST".to_owned(),
-            Doing::Landing(..) | Doing::Ending(..) => "writes its outcome".to_owned(),
+            Doing::WritingOutcome(..) | Doing::Ending(..) => "writes its outcome".to_owned(),
         }
     }
 
     /// Whether it relies on a place that it saw free, or may have posted there.
     pub(super) fn is_creating(&self) -> bool {
         match &self.doing {
-            Doing::Decided(run) => run.step == Step::Create,
-            Doing::Posting(..) | Doing::Landing(..) => true,
+            Doing::Decided(reconciliation) => reconciliation.step == Step::Create,
+            Doing::Posting(..) | Doing::WritingOutcome(..) => true,
             Doing::Nothing | Doing::Ending(..) => false,
         }
     }
@@ -152,7 +152,7 @@ impl ModelWorld {
         let operator = &self.operators[who];
         let due = operator.wake.is_some_and(|wake| wake <= self.now);
         let occasion = self.object.as_deref().map(ModelObject::occasion);
-        let is_rotated = self.ground.keyed && operator.memory.key != self.key;
+        let is_rotated = self.setup.keyed && operator.memory.key != self.key;
         operator.doing != Doing::Nothing
             || (occasion.is_some() && (due || is_rotated || occasion != operator.left))
     }
@@ -164,22 +164,31 @@ impl ModelWorld {
                 self.read_key(who);
                 self.start(who, None, ModelQuestion::Nothing);
             }
-            Doing::Decided(run) => self.act(who, *run, fault),
-            Doing::Posting(run, attempt) => self.send(who, *run, &attempt, fault),
-            Doing::Landing(run, status) => self.end_post(who, &run, &status),
-            Doing::Ending(run, status) => self.end_change(who, *run, &status),
+            Doing::Decided(reconciliation) => self.act(who, *reconciliation, fault),
+            Doing::Posting(reconciliation, attempt) => {
+                self.send(who, *reconciliation, &attempt, fault);
+            }
+            Doing::WritingOutcome(reconciliation, status) => {
+                self.end_post(who, &reconciliation, &status);
+            }
+            Doing::Ending(reconciliation, status) => self.end_change(who, *reconciliation, &status),
         }
     }
 
     /// The Secret is polled.
     fn read_key(&mut self, who: usize) {
-        if self.ground.keyed {
+        if self.setup.keyed {
             self.operators[who].memory.key = self.key;
         }
     }
 
     /// A reconcile begins, with what a sweep showed, if one did.
-    pub(super) fn start(&mut self, who: usize, looked: Option<ModelLook>, shown: ModelQuestion) {
+    pub(super) fn start(
+        &mut self,
+        who: usize,
+        look_result: Option<ModelLook>,
+        get_result: ModelQuestion,
+    ) {
         let forgets = self.lies(Mechanism::RememberedRecord);
         let is_level = !self.lies(Mechanism::KeyIsLevel);
         let (now, operator) = (self.now, &mut self.operators[who]);
@@ -195,16 +204,16 @@ impl ModelWorld {
         let known = OperatorKnown {
             now,
             record: memory.record.clone(),
-            looked,
-            shown: if std::mem::take(&mut memory.gone) {
+            look_result,
+            get_result: if std::mem::take(&mut memory.gone) {
                 ModelQuestion::Gone
             } else {
-                shown
+                get_result
             },
             rechecked: newest.is_some_and(|newest| memory.rechecked.as_ref() == Some(&newest.id)),
             key: if is_level { memory.key } else { 0 },
             access: false,
-            definition: false,
+            crd: false,
         };
         let version = object.version;
         self.decide(who, object, version, known);
@@ -230,7 +239,7 @@ impl ModelWorld {
                 continue;
             }
             if step == Step::ReadCrd {
-                known.definition = true;
+                known.crd = true;
                 continue;
             }
             if let Step::Requeue(rest) = &step
@@ -238,67 +247,78 @@ impl ModelWorld {
             {
                 return self.rest(who, known.now, rest);
             }
-            let run = ModelRun {
+            let reconciliation = ModelReconciliation {
                 object,
                 version,
                 known,
                 step,
             };
-            self.operators[who].doing = Doing::Decided(Box::new(run));
+            self.operators[who].doing = Doing::Decided(Box::new(reconciliation));
             return;
         }
     }
 
     /// Makes the call that was decided on.
-    fn act(&mut self, who: usize, mut run: ModelRun, fault: Option<ModelFault>) {
-        let facts = self.facts_of(who, &run);
-        match run.step.clone() {
-            Step::Look(_) => self.look(who, run, fault),
+    fn act(
+        &mut self,
+        who: usize,
+        mut reconciliation: ModelReconciliation,
+        fault: Option<ModelFault>,
+    ) {
+        let facts = self.facts_of(who, &reconciliation);
+        match reconciliation.step.clone() {
+            Step::Look(_) => self.look(who, reconciliation, fault),
             Step::GetById => {
                 let id = facts.id().unwrap_or_default();
                 let found = self.rows.iter().find(|remote| remote.row.id == id);
                 let lies = self.lies(Mechanism::GetBeforeVanished);
                 let found = found.filter(|_| !lies);
-                run.known.shown = found.map_or(ModelQuestion::Gone, |remote| {
+                reconciliation.known.get_result = found.map_or(ModelQuestion::Gone, |remote| {
                     ModelQuestion::Row(remote.row.clone())
                 });
-                self.decide(who, run.object, run.version, run.known);
+                self.decide(
+                    who,
+                    reconciliation.object,
+                    reconciliation.version,
+                    reconciliation.known,
+                );
             }
             Step::AddFinalizer => {
-                self.protect(who, run.version, facts.claiming_record());
+                self.protect(who, reconciliation.version, facts.claiming_record());
                 self.again(who);
             }
-            Step::Create => self.write_ahead(who, run, &facts),
-            Step::Update { id, .. } => self.update(who, run, &id, fault),
-            Step::Delete { id } => self.delete(who, run, &id, fault),
-            Step::Claim(row) => self.claim(who, &run, &facts, &row),
-            Step::Adopt(_) if !run.object.finalizer => {
-                let Some(version) = self.protect(who, run.version, None) else {
+            Step::Create => self.write_ahead(who, reconciliation, &facts),
+            Step::Update { id, .. } => self.update(who, reconciliation, &id, fault),
+            Step::Delete { id } => self.delete(who, reconciliation, &id, fault),
+            Step::Claim(row) => self.claim(who, &reconciliation, &facts, &row),
+            Step::Adopt(_) if !reconciliation.object.finalizer => {
+                let Some(version) = self.protect(who, reconciliation.version, None) else {
                     return self.again(who);
                 };
-                run.object = SharedModel::from(ModelObject {
+                reconciliation.object = SharedModel::from(ModelObject {
                     finalizer: true,
-                    ..ModelObject::clone(&run.object)
+                    ..ModelObject::clone(&reconciliation.object)
                 });
-                run.version = version;
-                self.operators[who].doing = Doing::Decided(Box::new(run));
+                reconciliation.version = version;
+                self.operators[who].doing = Doing::Decided(Box::new(reconciliation));
             }
             Step::Adopt(row) => {
                 let status = outcome::after_adoption(&facts, facts.desired.as_ref().unwrap(), &row);
-                self.patch(run.version, |object| object.status = status);
+                self.patch(reconciliation.version, |object| object.status = status);
                 self.again(who);
             }
             Step::Release { .. } => {
-                let released = self.patch(run.version, |object| object.finalizer = false);
+                let released =
+                    self.patch(reconciliation.version, |object| object.finalizer = false);
                 if released.is_none() {
                     self.again(who);
                 }
             }
-            Step::ReportFailure(failure) => self.failed(who, &run, &failure),
+            Step::ReportFailure(failure) => self.failed(who, &reconciliation, &failure),
             Step::Requeue(rest) => {
                 let status = outcome::after_requeue(&facts, &rest);
-                match self.patch(run.version, |object| object.status = status) {
-                    Some(_) => self.rest(who, run.known.now, &rest),
+                match self.patch(reconciliation.version, |object| object.status = status) {
+                    Some(_) => self.rest(who, reconciliation.known.now, &rest),
                     None => self.again(who),
                 }
             }
@@ -310,10 +330,15 @@ impl ModelWorld {
         }
     }
 
-    fn look(&mut self, who: usize, mut run: ModelRun, fault: Option<ModelFault>) {
-        let first = self.facts_of(who, &run).open_record().is_none();
+    fn look(
+        &mut self,
+        who: usize,
+        mut reconciliation: ModelReconciliation,
+        fault: Option<ModelFault>,
+    ) {
+        let first = self.facts_of(who, &reconciliation).open_record().is_none();
         let lies = first && self.lies(Mechanism::LookBeforeCreate);
-        run.known.looked = Some(match fault {
+        reconciliation.known.look_result = Some(match fault {
             Some(_) => ModelLook::Failed,
             None => ModelLook::Seen {
                 begun: self.now,
@@ -324,14 +349,19 @@ impl ModelWorld {
         if fault.is_none() {
             self.operators[who].memory.look_at = None;
         }
-        let facts = self.facts_of(who, &run);
+        let facts = self.facts_of(who, &reconciliation);
         let newest = facts.record.as_ref().and_then(|record| record.newest());
         if let (Some(due), Some(newest)) = (settled::recheck_at(&facts), newest)
             && facts.observed.since(due)
         {
             self.operators[who].memory.rechecked = Some(newest.id.clone());
-            run.known.rechecked = true;
+            reconciliation.known.rechecked = true;
         }
-        self.decide(who, run.object, run.version, run.known);
+        self.decide(
+            who,
+            reconciliation.object,
+            reconciliation.version,
+            reconciliation.known,
+        );
     }
 }

@@ -195,9 +195,9 @@ fn of_two_objects_for_one_place_one_is_right_whatever_happens() {
             began.elapsed()
         );
         for (name, path) in checker.discoveries() {
-            let told: Vec<PairAction> = path.into_actions();
-            println!("  \"{name}\" fails: {told:?}");
-            failures.push((setting, name, told));
+            let actions: Vec<PairAction> = path.into_actions();
+            println!("  \"{name}\" fails: {actions:?}");
+            failures.push((setting, name, actions));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");

@@ -1,12 +1,12 @@
 //! The API server: one object, and writes that are guarded as those of `cluster::object` are.
 
-use super::operator::ModelRun;
+use super::operator::ModelReconciliation;
 use super::shared::SharedModel;
 use super::twins::Mechanism;
 use super::world::ModelWorld;
 use crate::api::status::Status;
-use crate::plan::facts::ledger;
-use crate::plan::facts::ledger::Outcome;
+use crate::plan::facts::operation_log;
+use crate::plan::facts::operation_log::Outcome;
 use crate::plan::facts::record::Record;
 use crate::terms::failure::Operation;
 
@@ -73,10 +73,10 @@ impl ModelWorld {
     }
 
     /// Writes the outcome of a create, if its record is the newest and the id is the one that was planned on.
-    pub(super) fn land(
+    pub(super) fn write_create_outcome(
         &mut self,
         who: usize,
-        run: &ModelRun,
+        reconciliation: &ModelReconciliation,
         record: &Record,
         status: Status,
     ) -> ModelWrite {
@@ -85,7 +85,7 @@ impl ModelWorld {
             return ModelWrite::Gone;
         };
         let is_wiped = object.record.is_none() && stored.is_some();
-        let planned_on = &run.object.status.callback_id;
+        let planned_on = &reconciliation.object.status.callback_id;
         if object.status.callback_id != *planned_on || (object.record != stored && !is_wiped) {
             return ModelWrite::Overtaken;
         }
@@ -115,7 +115,7 @@ impl ModelWorld {
 
     /// Whether metadata may be wiped now: there is one process, and it knows what they say.
     pub(super) fn may_wipe(&self) -> bool {
-        let object = self.object.as_ref().filter(|_| self.ground.alone);
+        let object = self.object.as_ref().filter(|_| self.setup.one_operator);
         object.is_some_and(|object| {
             let known = self.operators[0].memory.record.as_deref();
             let is_known = object.record.as_ref().is_none_or(|it| known == Some(it));
@@ -173,7 +173,8 @@ impl ModelWorld {
         }
         if self.lies(Mechanism::DoubtedKey) {
             let operations = object.status.operations.iter_mut();
-            let unknown = operations.filter(|it| ledger::outcome(it) == Some(Outcome::Unknown));
+            let unknown =
+                operations.filter(|it| operation_log::outcome(it) == Some(Outcome::Unknown));
             unknown.for_each(|it| Operation::Delete.as_str().clone_into(&mut it.type_));
         }
         let is_gone = object.deleting && !object.finalizer;

@@ -3,10 +3,10 @@
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use super::world::ModelGround;
+use super::world::ModelSetup;
 use super::{
-    ALONE, AT_REST, KEYED, ModelReach, NO_ORPHAN, NOT_BESIDE, ONE, PROGRESS, Protocol, SHORT,
-    UNTOUCHED, ground, reach, tell,
+    AT_REST, KEYED, ModelReach, NO_ORPHAN, NOT_BESIDE, ONE, ONE_OPERATOR, PROGRESS, Protocol,
+    SHORT, UNTOUCHED, describe_path, reach, setup,
 };
 use crate::plan::facts::Adoption;
 
@@ -48,7 +48,7 @@ pub(super) enum Mechanism {
 }
 
 /// Each with the start from which it is caught, and the property that catches it.
-const TWINS: [(Mechanism, (ModelGround, ModelReach), &str); 16] = [
+const TWINS: [(Mechanism, (ModelSetup, ModelReach), &str); 16] = [
     (Mechanism::WriteAhead, (BARE, reach(1, 0)), NO_ORPHAN),
     (Mechanism::AppendedAttempts, (BARE, reach(1, 2)), ONE),
     (
@@ -63,7 +63,11 @@ const TWINS: [(Mechanism, (ModelGround, ModelReach), &str); 16] = [
     (Mechanism::ValuesMatch, (BARE, reach(1, 0)), UNTOUCHED),
     (Mechanism::FreshRead, (BARE, reach(1, 0)), UNTOUCHED),
     (Mechanism::RememberedRow, (BARE, reach(0, 0)), AT_REST),
-    (Mechanism::RememberedRecord, (ALONE, reach(2, 2)), ONE),
+    (
+        Mechanism::RememberedRecord,
+        (ONE_OPERATOR, reach(2, 2)),
+        ONE,
+    ),
     (Mechanism::KeyIsLevel, (KEYED, reach(1, 0)), PROGRESS),
     (Mechanism::UpdateTime, (KEYED, reach(1, 0)), PROGRESS),
     (Mechanism::Sweep, (KEYED, reach(1, 0)), PROGRESS),
@@ -71,24 +75,24 @@ const TWINS: [(Mechanism, (ModelGround, ModelReach), &str); 16] = [
     (Mechanism::PutOffLook, (KEYED, reach(3, 0)), AT_REST),
 ];
 
-const BARE: ModelGround = ground(false, Adoption::Never, None);
-const TAKEN: ModelGround = ground(false, Adoption::IfIdentical, Some(0));
-const ADOPTING: ModelGround = ground(true, Adoption::IfIdentical, None);
+const BARE: ModelSetup = setup(false, Adoption::Never, None);
+const TAKEN: ModelSetup = setup(false, Adoption::IfIdentical, Some(0));
+const ADOPTING: ModelSetup = setup(true, Adoption::IfIdentical, None);
 
 #[test]
 fn every_mechanism_is_missed() {
     let mut uncaught = Vec::new();
-    for (mechanism, (ground, reach), property) in TWINS {
-        let ground = ModelGround {
+    for (mechanism, (setup, reach), property) in TWINS {
+        let setup = ModelSetup {
             twin: Some(mechanism),
-            ..ground
+            ..setup
         };
-        let checker = Protocol::new(&[(ground, reach)])
+        let checker = Protocol::new(&[(setup, reach)])
             .checker()
             .finish_when(HasDiscoveries::AllOf([property].into()))
             .spawn_bfs()
             .join();
-        let trace = checker.discovery(property).map(tell);
+        let trace = checker.discovery(property).map(describe_path);
         println!(
             "{mechanism:?}, {} states: \"{property}\" fails: {}",
             checker.unique_state_count(),
@@ -104,11 +108,9 @@ fn every_mechanism_is_missed() {
 
 #[test]
 fn where_a_twin_fails_the_protocol_itself_is_explored_no_less() {
-    for (mechanism, (ground, reach), _) in TWINS {
-        let covers = |(explored, far): &(ModelGround, ModelReach)| {
-            *explored == ground
-                && far.disturbances >= reach.disturbances
-                && far.ticks >= reach.ticks
+    for (mechanism, (setup, reach), _) in TWINS {
+        let covers = |(explored, far): &(ModelSetup, ModelReach)| {
+            *explored == setup && far.disturbances >= reach.disturbances && far.ticks >= reach.ticks
         };
         assert!(SHORT.iter().any(covers), "{mechanism:?}");
     }

@@ -12,7 +12,7 @@ use crate::api::status::Status;
 use crate::plan::facts::Adoption;
 use crate::plan::facts::conditions;
 use crate::plan::facts::content::Content;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::Step;
@@ -35,7 +35,7 @@ const DAY: i64 = SWEEP + SWEEP / 2;
     clippy::struct_excessive_bools,
     reason = "independent facts, not a state"
 )]
-pub(super) struct ModelGround {
+pub(super) struct ModelSetup {
     /// Whether the cloud refuses a second row at a place.
     pub(super) unique: bool,
     pub(super) adoption: Adoption,
@@ -46,14 +46,14 @@ pub(super) struct ModelGround {
     /// It begins long after the object came to rest.
     pub(super) settled: bool,
     /// There is one operator, and metadata may be wiped.
-    pub(super) alone: bool,
+    pub(super) one_operator: bool,
     /// The mechanism that is missing.
     pub(super) twin: Option<Mechanism>,
 }
 
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub(super) struct ModelWorld {
-    pub(super) ground: ModelGround,
+    pub(super) setup: ModelSetup,
     pub(super) now: i64,
     /// When it is quiet for sure: two sweeps have come by.
     dusk: i64,
@@ -137,9 +137,9 @@ pub(super) fn target() -> Target {
 
 impl ModelWorld {
     /// A fresh object, a row of another place, and perhaps a foreign one at the object's own.
-    pub(super) fn new(ground: ModelGround) -> Self {
+    pub(super) fn new(setup: ModelSetup) -> Self {
         let mut world = Self {
-            ground,
+            setup,
             now: DAWN,
             dusk: DAWN + DAY,
             key: KEYS[0],
@@ -167,10 +167,10 @@ impl ModelWorld {
             wrong: None,
         };
         world.lay(Place::new(place().domain(), "*"), 0);
-        if let Some(url) = ground.foreign {
+        if let Some(url) = setup.foreign {
             world.lay(place(), url);
         }
-        if ground.settled {
+        if setup.settled {
             while world.pass() {}
             world.dusk = world.now + DAY;
         }
@@ -190,12 +190,12 @@ impl ModelWorld {
 
     /// The operators that there are.
     pub(super) fn operators(&self) -> Range<usize> {
-        0..if self.ground.alone { 1 } else { 2 }
+        0..if self.setup.one_operator { 1 } else { 2 }
     }
 
     /// Whether this mechanism is missing, so that the world lies in its stead.
     pub(super) fn lies(&self, mechanism: Mechanism) -> bool {
-        self.ground.twin == Some(mechanism)
+        self.setup.twin == Some(mechanism)
     }
 
     pub(super) fn tick(&mut self) {
@@ -224,7 +224,7 @@ impl ModelWorld {
         match id {
             Some(id) => drop(self.overwrite(&id, url, key, self.now)),
             // One that comes at any time shows at once: else it could come as late as that with its due in time.
-            None => drop(self.make(url, key, Some(due.unwrap_or(self.now)))),
+            None => drop(self.add_row(url, key, Some(due.unwrap_or(self.now)))),
         }
     }
 
@@ -237,14 +237,18 @@ impl ModelWorld {
     }
 
     /// An operator compares the inventory, as `controller::sweep` does. A blind list lacks what is there.
-    pub(super) fn sweep(&mut self, who: usize, blind: bool) {
+    pub(super) fn sweep(&mut self, who: usize, sweep_failure: bool) {
         let status = &self.object.as_ref().unwrap().status;
-        let rows = if blind { Vec::new() } else { self.list() };
+        let rows = if sweep_failure {
+            Vec::new()
+        } else {
+            self.list()
+        };
         let id = status.callback_id.as_ref().unwrap();
         let is_missing = !rows.iter().any(|row| row.id == *id);
         let settle_time = self.settle_time();
         let counts = moment(self.now)
-            >= drift::looks_count_from(ledger::last_write(status), None, settle_time);
+            >= drift::looks_count_from(operation_log::last_write(status), None, settle_time);
         let look = |proven| ModelLook::Seen {
             begun: self.now,
             rows: rows.clone(),
@@ -296,11 +300,15 @@ impl ModelWorld {
                 .into_iter()
                 .all(|doing| match doing {
                     Doing::Nothing => true,
-                    Doing::Decided(run) => {
-                        let looks = matches!(run.step, Step::Look(_) | Step::Requeue(_));
-                        looks && conditions::has_reason(&run.object.status, Reason::Conflict)
+                    Doing::Decided(reconciliation) => {
+                        let looks = matches!(reconciliation.step, Step::Look(_) | Step::Requeue(_));
+                        looks
+                            && conditions::has_reason(
+                                &reconciliation.object.status,
+                                Reason::Conflict,
+                            )
                     }
-                    Doing::Posting(..) | Doing::Landing(..) | Doing::Ending(..) => false,
+                    Doing::Posting(..) | Doing::WritingOutcome(..) | Doing::Ending(..) => false,
                 })
         })
     }
@@ -345,15 +353,15 @@ impl ModelWorld {
         let holds = self.here().any(|remote| {
             Some(remote.row.id.as_str()) == held
                 && remote.row.holds(&content(object.url))
-                && (!self.ground.keyed || remote.key == self.key)
+                && (!self.setup.keyed || remote.key == self.key)
         });
         let settled = match ready.reason.as_str() {
             "Available" => holds,
             "Conflict" => foreign,
             _ => false,
         };
-        let is_told = object.status.observed_generation == Some(object.generation);
-        if settled && is_told && !object.deleting {
+        let is_reported = object.status.observed_generation == Some(object.generation);
+        if settled && is_reported && !object.deleting {
             ModelVerdict::Good
         } else {
             ModelVerdict::Stuck
@@ -364,11 +372,11 @@ impl ModelWorld {
     fn judge_suspended(&self, object: &ModelObject) -> ModelVerdict {
         let status = &object.status;
         let is_as_sent = status.sent.as_ref().is_none_or(|sent| {
-            let key = sent.key_digest == self.ground.keyed.then(|| digest(self.key));
+            let key = sent.key_digest == self.setup.keyed.then(|| digest(self.key));
             key && Content::from(sent).is_same(&content(object.url))
         });
-        let is_told = conditions::has_reason(status, Reason::Suspended);
-        if is_told && (is_as_sent || !conditions::is_ready(status)) {
+        let is_reported = conditions::has_reason(status, Reason::Suspended);
+        if is_reported && (is_as_sent || !conditions::is_ready(status)) {
             ModelVerdict::Good
         } else {
             ModelVerdict::Stuck

@@ -2,7 +2,7 @@
 
 use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
 use crate::api::status::Status;
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::{
     CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
@@ -62,10 +62,10 @@ impl PlanWorld {
                 Step::GetById => {
                     let id = facts.id().unwrap_or_default().to_owned();
                     let row = self.rows.iter().find(|remote| remote.row.id == id);
-                    facts.shown =
+                    facts.get_result =
                         row.map_or(GetResult::Gone, |remote| GetResult::Row(remote.row.clone()));
                 }
-                Step::ReadCrd => facts.definition = CrdPresence::Stays,
+                Step::ReadCrd => facts.crd = CrdPresence::Stays,
                 Step::AddFinalizer => {
                     self.effect(|world| {
                         world.finalizer = true;
@@ -88,8 +88,8 @@ impl PlanWorld {
                     facts.deleted.insert(id);
                     facts.observed = Observed::Unasked;
                     if !self.deleting {
-                        let told = self.told(None);
-                        self.write(outcome::after_delete(&facts, told))?;
+                        let receipt = self.receipt_of(None);
+                        self.write(outcome::after_delete(&facts, receipt))?;
                         return Ok(Some(0));
                     }
                 }
@@ -97,9 +97,9 @@ impl PlanWorld {
                     let record = facts.record.clone().unwrap();
                     let attempt = record.attempt_that_made(&row);
                     let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
-                    let told = self.told(None);
+                    let receipt = self.receipt_of(None);
                     self.write(outcome::after_create(
-                        &facts, &self.spec, &attempt, &row, told,
+                        &facts, &self.spec, &attempt, &row, receipt,
                     ))?;
                     return Ok(Some(0));
                 }
@@ -167,8 +167,8 @@ impl PlanWorld {
         self.effect(|world| made = world.post(fate))?;
         let status = match (fate, made) {
             (None, Some(Ok(row))) => {
-                let told = self.told(Some(201));
-                outcome::after_create(facts, &self.spec, &attempt, &row, told)
+                let receipt = self.receipt_of(Some(201));
+                outcome::after_create(facts, &self.spec, &attempt, &row, receipt)
             }
             (_, Some(Err(class))) => {
                 outcome::after_failure(facts, &failure(class), None, facts.now).0
@@ -197,12 +197,17 @@ impl PlanWorld {
         let exists = self.rows.iter().any(|remote| remote.row.id == id);
         match (fate, found) {
             (None | Some(EffectFate::Empty), Some(row)) => {
-                let told = self.told(Some(200));
-                self.write(outcome::after_update(facts, &self.spec, Some(&row), told))?;
+                let receipt = self.receipt_of(Some(200));
+                self.write(outcome::after_update(
+                    facts,
+                    &self.spec,
+                    Some(&row),
+                    receipt,
+                ))?;
                 Ok(Some(0))
             }
             _ if !exists => {
-                self.shown = GetResult::Gone;
+                self.get_result = GetResult::Gone;
                 Ok(Some(0))
             }
             (fate, _) => {
@@ -282,7 +287,7 @@ impl PlanWorld {
             },
             policies: self.policies,
             desired: Ok(self.spec.clone()),
-            last_write: ledger::last_write(&self.status),
+            last_write: operation_log::last_write(&self.status),
             wrote: None,
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
@@ -292,24 +297,24 @@ impl PlanWorld {
             rechecked: newest.is_some() && self.rechecked == newest,
             record,
             look_due: self.look_at.is_some_and(|at| at <= self.moment()),
-            nudged: std::mem::take(&mut self.nudged),
+            dependency_changed: std::mem::take(&mut self.dependency_changed),
             access: CloudAccess::Unread,
             credential: None,
             key: SignKeyState::Unread,
             key_in_doubt: false,
             account_has_seen: true,
             is_hearsay: false,
-            rival: self.rival.clone(),
+            other_owner: self.other_owner.clone(),
             knows_all: true,
             claimed_elsewhere: BTreeSet::new(),
             deleted: self.deleted.clone(),
-            definition: CrdPresence::Unread,
+            crd: CrdPresence::Unread,
             observed: Observed::Unasked,
-            shown: std::mem::replace(&mut self.shown, GetResult::Unasked),
-            denied: None,
+            get_result: std::mem::replace(&mut self.get_result, GetResult::Unasked),
+            not_found: None,
             baseline: None,
             rewrites: Rewrites::default(),
-            blind: None,
+            sweep_failure: None,
             queued: false,
         }
     }
@@ -322,7 +327,7 @@ impl PlanWorld {
         }
     }
 
-    pub(super) fn told(&self, http_status: Option<u16>) -> Receipt {
+    pub(super) fn receipt_of(&self, http_status: Option<u16>) -> Receipt {
         Receipt {
             http_status,
             request_id: Some("request-id".to_owned()),

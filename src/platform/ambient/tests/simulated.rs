@@ -50,11 +50,15 @@ impl AmbientStage {
 
     /// What these variables give, where `{cloud}` and `{file}` stand for the simulator and the file.
     fn temporary(&self, variables: &[(&str, &str)]) -> Arc<TemporaryKeys> {
-        self.temporary_by(ways(), variables)
+        self.temporary_by(clients(), variables)
     }
 
     /// The same, where services are reached so.
-    fn temporary_by(&self, ways: ServiceClients, variables: &[(&str, &str)]) -> Arc<TemporaryKeys> {
+    fn temporary_by(
+        &self,
+        clients: ServiceClients,
+        variables: &[(&str, &str)],
+    ) -> Arc<TemporaryKeys> {
         let endpoint = self.cloud.endpoint();
         let file = self.file.path().to_str().unwrap();
         let filled: Vec<_> = variables
@@ -65,7 +69,7 @@ impl AmbientStage {
             })
             .collect();
         let filled: Vec<_> = filled.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        temporary(&own_by(ways, &filled, &endpoint, &endpoint))
+        temporary(&own_by(clients, &filled, &endpoint, &endpoint))
     }
 
     fn called(&self) -> Vec<(LoggedOperation, Option<u16>)> {
@@ -219,10 +223,10 @@ impl Transport for Undated {
 async fn a_key_that_has_expired_by_a_clock_that_is_wrong_is_not_asked_for_before_each_call() {
     let stage = AmbientStage::new(POD_TOKEN);
     let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(25);
-    let wall: Wall = Arc::new(move || tomorrow);
+    let wall: WallClock = Arc::new(move || tomorrow);
     let transport = HttpTransport::direct(Arc::clone(&wall)).unwrap();
-    let ways = ways_by(Arc::new(Undated(transport)), wall);
-    let temporary = stage.temporary_by(ways, &BY_POD);
+    let clients = clients_by(Arc::new(Undated(transport)), wall);
+    let temporary = stage.temporary_by(clients, &BY_POD);
     let first = key(&temporary).await;
     for _ in 0..3 {
         assert_eq!(key(&temporary).await.ak, first.ak);
@@ -234,7 +238,7 @@ async fn a_key_that_has_expired_by_a_clock_that_is_wrong_is_not_asked_for_before
 async fn what_every_source_lacks_is_told() {
     let stage = AmbientStage::new("");
     stage.serve(Metadata::NoAgency);
-    let told = lacks(&stage.temporary(&[STATIC[0]])).await;
+    let message = lacks(&stage.temporary(&[STATIC[0]])).await;
     for part in [
         "OIDC by STS: HUAWEICLOUD_OIDC_PROVIDER_URN and HUAWEICLOUD_OIDC_AGENCY_URN and HUAWEICLOUD_OIDC_TOKEN_FILE are not set",
         "OIDC by IAM: HUAWEICLOUD_SDK_IDP_ID and HUAWEICLOUD_SDK_ID_TOKEN_FILE are not set",
@@ -242,16 +246,19 @@ async fn what_every_source_lacks_is_told() {
         "CCE pod identity: HC_CONTAINER_CREDENTIALS_FULL_URI and HC_CONTAINER_AUTHORIZATION_TOKEN_FILE are not set",
         "ECS metadata: the machine has no agency",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(message.contains(part), "{part}\n{message}");
     }
 
-    let told = lacks(&temporary(&own(&[], "a.example.com", "http://127.0.0.1:1"))).await;
-    assert!(told.contains("ECS metadata: 127.0.0.1:1"), "{told}");
+    let message = lacks(&temporary(&own(&[], "a.example.com", "http://127.0.0.1:1"))).await;
+    assert!(message.contains("ECS metadata: 127.0.0.1:1"), "{message}");
 
     let empty = stage.temporary(&BY_POD);
-    let told = lacks(&empty).await;
-    assert!(told.contains("CCE pod identity: the file") && told.contains("is empty"));
-    assert!(!told.contains("ECS metadata"), "it is not asked: {told}");
+    let message = lacks(&empty).await;
+    assert!(message.contains("CCE pod identity: the file") && message.contains("is empty"));
+    assert!(
+        !message.contains("ECS metadata"),
+        "it is not asked: {message}"
+    );
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ async fn a_project_that_is_not_there_is_told_with_those_that_are() {
         ))
     };
     let two = r#"{"projects":[{"id":"1","name":"cn-east-3"},{"id":"2","name":"eu-west-101"}]}"#;
-    for (no, list, told) in [
+    for (no, list, expected) in [
         (
             Ok(refused()),
             Ok(answer(200, two)),
@@ -86,7 +86,7 @@ async fn a_project_that_is_not_there_is_told_with_those_that_are() {
         else {
             panic!()
         };
-        assert!(problem.contains(told), "{problem}");
+        assert!(problem.contains(expected), "{problem}");
         let account = r#"{"domain":{"name":"domain"}}"#;
         assert_eq!(scopes(&stage)[1..], [account, "a list"]);
         let sent = stage.script.sent.lock().unwrap();
@@ -131,10 +131,16 @@ async fn a_wrong_password_is_tried_twice_at_most() {
 async fn a_failed_login_is_the_answer_to_all_who_wait_for_it_and_counts_once() {
     let stage = IamStage::new([Ok(refused()), Ok(issued("made-1"))]);
     let account = account("project");
-    let told = join_all((0..20).map(|_| stage.token(&account))).await;
-    let failures: Vec<_> = told.into_iter().map(Result::unwrap_err).collect();
-    assert!(failures.iter().all(|told| told.class == Class::Credential));
-    let sent = failures.iter().filter(|told| told.http_status.is_some());
+    let answers = join_all((0..20).map(|_| stage.token(&account))).await;
+    let failures: Vec<_> = answers.into_iter().map(Result::unwrap_err).collect();
+    assert!(
+        failures
+            .iter()
+            .all(|failure| failure.class == Class::Credential)
+    );
+    let sent = failures
+        .iter()
+        .filter(|failure| failure.http_status.is_some());
     assert_eq!((sent.count(), stage.calls()), (1, 1));
     tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-1");
@@ -180,7 +186,7 @@ async fn token_of(iam: &Iam, account: &Account) -> Result<SecretString, Failure>
 #[tokio::test(start_paused = true)]
 async fn a_login_that_hangs_holds_up_its_own_user_only_and_no_number_of_users_makes_a_token_forgotten()
  {
-    let wall: Wall = Arc::new(|| NOON.parse().unwrap());
+    let wall: WallClock = Arc::new(|| NOON.parse().unwrap());
     let clock = Arc::new(Clock::new(wall));
     let timeout = Duration::from_secs(15);
     let iam = Iam::new(Arc::new(Hanging), clock, Arc::default(), timeout);

@@ -189,7 +189,7 @@ async fn proxies_come_from_the_environment() {
     .await;
     let through = format!("http://{}", proxy.address);
     let server = tls_server();
-    for (variables, told) in [
+    for (variables, expected) in [
         (
             [("HTTPS_PROXY", through.as_str()), ("NO_PROXY", "")],
             "refused with 403 Forbidden",
@@ -205,7 +205,7 @@ async fn proxies_come_from_the_environment() {
     ] {
         let output = tokio::task::block_in_place(|| in_environment(&server.url(), &variables));
         assert!(
-            output.contains("NotSent") && output.contains(told),
+            output.contains("NotSent") && output.contains(expected),
             "{output}"
         );
     }

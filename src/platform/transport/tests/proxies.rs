@@ -169,16 +169,16 @@ fn each_variable_has_two_spellings_and_the_one_in_capitals_counts() {
         ),
         (&[("HTTPS_PROXY", "p"), ("no_proxy", "*")], https, none),
     ] {
-        let told = proxies(variables).way_to(url).unwrap();
-        assert_eq!(told.as_deref(), way, "{variables:?} for {url}");
+        let found = proxies(variables).way_to(url).unwrap();
+        assert_eq!(found.as_deref(), way, "{variables:?} for {url}");
     }
-    let told = proxies(&[("HTTPS_PROXY", "p"), ("https_proxy", "q")]).ineffective();
+    let found = proxies(&[("HTTPS_PROXY", "p"), ("https_proxy", "q")]).ineffective();
     assert!(
-        told.len() == 1 && told[0].starts_with("https_proxy is not used: HTTPS_PROXY"),
-        "{told:?}"
+        found.len() == 1 && found[0].starts_with("https_proxy is not used: HTTPS_PROXY"),
+        "{found:?}"
     );
-    let told = proxies(&[("NO_PROXY", "a,10.0.0.0/33,*b,c:d")]).void_exceptions();
-    assert_eq!(told.len(), 3, "{told:?}");
+    let found = proxies(&[("NO_PROXY", "a,10.0.0.0/33,*b,c:d")]).void_exceptions();
+    assert_eq!(found.len(), 3, "{found:?}");
 }
 
 #[tokio::test]
@@ -201,10 +201,10 @@ async fn a_variable_that_cannot_be_used_fails_its_calls_by_name_and_none_goes_di
             ("ALL_PROXY", cloud.url()),
             ("HTTP_PROXY", plain.url()),
         ] {
-            let told = not_sent(get(&url, &[(name, bad)], Some(&cloud)).await);
+            let found = not_sent(get(&url, &[(name, bad)], Some(&cloud)).await);
             assert!(
-                told.contains(name) && !told.contains("secret"),
-                "{bad}: {told}"
+                found.contains(name) && !found.contains("secret"),
+                "{bad}: {found}"
             );
         }
         let of_http = get(&cloud.url(), &[("HTTP_PROXY", bad)], Some(&cloud)).await;
@@ -287,7 +287,7 @@ async fn any_2xx_to_connect_is_a_tunnel() {
 #[tokio::test]
 async fn a_refusal_tells_the_proxy_and_its_status_and_no_password() {
     let cloud = tls_server();
-    for (answer, told) in [
+    for (answer, expected) in [
         (
             "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
             "refused with 403 Forbidden",
@@ -311,7 +311,7 @@ async fn a_refusal_tells_the_proxy_and_its_status_and_no_password() {
         let message = not_sent(get(&cloud.url(), &[("HTTPS_PROXY", &named)], Some(&cloud)).await);
         let way = format!("by the proxy http://{proxy} of HTTPS_PROXY: ");
         assert!(
-            message.contains(&way) && message.contains(told),
+            message.contains(&way) && message.contains(expected),
             "{answer:?}: {message}"
         );
         assert!(message.starts_with(&cloud.address.to_string()), "{message}");

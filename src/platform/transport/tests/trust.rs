@@ -53,11 +53,11 @@ async fn a_file_without_an_authority_is_named_and_healed_when_it_comes() {
         if let Some(content) = content {
             replace(&file, content.as_bytes()).unwrap();
         }
-        let told = refused(get(&transport, &server).await);
-        let names = told.contains("SSL_CERT_FILE") && told.contains(file.to_str().unwrap());
+        let message = refused(get(&transport, &server).await);
+        let names = message.contains("SSL_CERT_FILE") && message.contains(file.to_str().unwrap());
         assert!(
-            names && told.contains("holds no certificate authority"),
-            "{content:?}: {told}"
+            names && message.contains("holds no certificate authority"),
+            "{content:?}: {message}"
         );
     }
     fs::copy(server.authority.path(), &file).unwrap();
@@ -92,9 +92,10 @@ async fn what_a_file_held_still_counts_when_it_goes_bad_and_that_is_told() {
     let transport = transport(Source::File(file.clone()));
     fs::remove_file(&file).unwrap();
     assert_eq!(get(&transport, &known).await.unwrap().status, 200);
-    let told = refused(get(&transport, &unknown).await);
-    let names = told.contains("SSL_CERT_FILE") && told.contains("what it held before still counts");
-    assert!(names, "{told}");
+    let message = refused(get(&transport, &unknown).await);
+    let names =
+        message.contains("SSL_CERT_FILE") && message.contains("what it held before still counts");
+    assert!(names, "{message}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    crash::ground::CrashGround,
+    crash::fixture::CrashFixture,
     support::{
         chance::Dice,
         world::{PROJECT, condition},
@@ -63,8 +63,8 @@ struct SoakWanted {
 
 impl Model {
     /// No object, and what all of them need.
-    pub(super) async fn new(objects: usize, ground: &CrashGround) -> Self {
-        let world = &ground.world;
+    pub(super) async fn new(objects: usize, fixture: &CrashFixture) -> Self {
+        let world = &fixture.world;
         for (secret, ak, sk) in KEYS {
             world
                 .cloud
@@ -82,64 +82,70 @@ impl Model {
             key: 0,
             changes: 0,
         };
-        model.put_key(ground).await;
+        model.put_key(fixture).await;
         model
     }
 
     /// For people.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("{} changes, {} objects", self.changes, self.wanted.len())
     }
 
     /// Something changes.
-    pub(super) async fn change(&mut self, chance: &mut Dice, ground: &CrashGround) {
+    pub(super) async fn change(&mut self, chance: &mut Dice, fixture: &CrashFixture) {
         self.changes += 1;
         let index = chance.below(self.names.len());
         let name = self.names[index].clone();
         if !self.wanted.contains_key(&name) {
-            return self.create(&name, index, chance, ground).await;
+            return self.create(&name, index, chance, fixture).await;
         }
         match chance.below(20) {
             0..5 => {
                 self.wanted.remove(&name);
-                ground.world.delete(&name).await;
+                fixture.world.delete(&name).await;
             }
-            5..9 => self.meddle(&name, chance, ground).await,
+            5..9 => self.meddle(&name, chance, fixture).await,
             9 => {
                 self.key += 1;
-                self.put_key(ground).await;
+                self.put_key(fixture).await;
             }
-            _ => self.edit(&name, chance, ground).await,
+            _ => self.edit(&name, chance, fixture).await,
         }
     }
 
-    async fn create(&mut self, name: &str, index: usize, chance: &mut Dice, ground: &CrashGround) {
-        if ground.world.get(name).await.is_some() {
+    async fn create(
+        &mut self,
+        name: &str,
+        index: usize,
+        chance: &mut Dice,
+        fixture: &CrashFixture,
+    ) {
+        if fixture.world.get(name).await.is_some() {
             return; // the one before it is still being deleted
         }
         let wanted = SoakWanted::by(chance, self.changes, None);
         let (secret, ..) = KEYS[index % KEYS.len()];
         let mut spec = wanted.spec();
         spec["credentialsSecretRef"] = json!({ "name": secret });
-        ground.world.create(name, spec).await;
+        fixture.world.create(name, spec).await;
         self.wanted.insert(name.to_owned(), wanted);
     }
 
-    async fn edit(&mut self, name: &str, chance: &mut Dice, ground: &CrashGround) {
+    async fn edit(&mut self, name: &str, chance: &mut Dice, fixture: &CrashFixture) {
         let before = self.wanted.get_mut(name).unwrap();
         let wanted = SoakWanted::by(chance, self.changes, Some(before));
         let edit = json!({ "spec": wanted.spec() });
         *before = wanted;
-        ground.world.patch(name, edit).await;
+        fixture.world.patch(name, edit).await;
     }
 
     /// Somebody changes or deletes a callback by hand, one that a status holds: another one, once changed, can't be told from
     /// a foreign one, and is a Conflict.
-    async fn meddle(&mut self, name: &str, chance: &mut Dice, ground: &CrashGround) {
+    async fn meddle(&mut self, name: &str, chance: &mut Dice, fixture: &CrashFixture) {
         let wanted = self.wanted.get_mut(name).unwrap();
-        let object = ground.world.get(name).await;
+        let object = fixture.world.get(name).await;
         let held = object.and_then(|object| object.status?.callback_id);
-        let cloud = &ground.world.cloud;
+        let cloud = &fixture.world.cloud;
         let Some(row) = held.and_then(|id| cloud.row(&id)) else {
             return;
         };
@@ -157,9 +163,9 @@ impl Model {
         }
     }
 
-    async fn put_key(&self, ground: &CrashGround) {
+    async fn put_key(&self, fixture: &CrashFixture) {
         let values = [("sign", self.sign_key())];
-        ground.world.put_secret("hooks", &values).await;
+        fixture.world.put_secret("hooks", &values).await;
     }
 
     fn sign_key(&self) -> String {
@@ -167,30 +173,30 @@ impl Model {
     }
 
     /// Waits until the world is as it must be.
-    pub(super) async fn comes_true(&self, ground: &CrashGround, limit: Duration) {
+    pub(super) async fn comes_true(&self, fixture: &CrashFixture, limit: Duration) {
         let begun = Instant::now();
-        while let Err(why) = self.judge(ground).await {
+        while let Err(why) = self.judge(fixture).await {
             assert!(begun.elapsed() < limit, "not within {limit:?}: {why}");
             sleep(Duration::from_millis(500)).await;
         }
     }
 
     /// Exactly one callback for each object, with its values, none for what is gone, those of others untouched, and each status says so.
-    pub(super) async fn judge(&self, ground: &CrashGround) -> Result<(), String> {
-        let callbacks = ground.world.namespace.callbacks();
+    pub(super) async fn judge(&self, fixture: &CrashFixture) -> Result<(), String> {
+        let callbacks = fixture.world.namespace.callbacks();
         let objects = callbacks.list(&ListParams::default()).await.unwrap().items;
         let names: Vec<String> = objects.iter().map(ResourceExt::name_any).collect();
         let wanted: Vec<String> = self.wanted.keys().cloned().collect();
         if names != wanted {
             return Err(format!("there are {names:?}, not {wanted:?}"));
         }
-        let foreign = ground.foreign.lock().unwrap().clone();
+        let foreign = fixture.foreign.lock().unwrap().clone();
         for row in &foreign {
-            if ground.world.cloud.row(&row.id).as_ref() != Some(row) {
+            if fixture.world.cloud.row(&row.id).as_ref() != Some(row) {
                 return Err(format!("{row:?} of others is not what it was"));
             }
         }
-        let mut rows = ground.world.cloud.rows();
+        let mut rows = fixture.world.cloud.rows();
         rows.retain(|row| foreign.iter().all(|foreign| foreign.id != row.id));
         if rows.len() != objects.len() {
             return Err(format!("{} objects and {rows:#?}", objects.len()));
@@ -204,7 +210,7 @@ impl Model {
                 )
             })?;
         }
-        check_history(ground, &foreign);
+        check_history(fixture, &foreign);
         Ok(())
     }
 
@@ -270,9 +276,9 @@ impl Model {
 }
 
 /// Never more than one callback at a place, and none of others touched by a call.
-fn check_history(ground: &CrashGround, foreign: &[StoredRow]) {
+fn check_history(fixture: &CrashFixture, foreign: &[StoredRow]) {
     let mut alive: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mutation in ground.world.cloud.mutations() {
+    for mutation in fixture.world.cloud.mutations() {
         let row = &mutation.row;
         if foreign.iter().any(|foreign| foreign.id == row.id) {
             assert_eq!(

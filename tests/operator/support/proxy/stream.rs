@@ -60,7 +60,7 @@ async fn pipe(
     let mut held: VecDeque<(Instant, StreamPart)> = VecDeque::new();
     loop {
         let due = held.front().map_or_else(Instant::now, |(due, _)| *due);
-        let told = tokio::select! {
+        let event = tokio::select! {
             () = out.closed() => return,
             order = orders.recv() => match order {
                 Ok(StreamOrder::End) | Err(_) => return,
@@ -101,7 +101,7 @@ async fn pipe(
             },
         };
         // It is the last.
-        let _ = out.send(told).await;
+        let _ = out.send(event).await;
         return;
     }
 }

@@ -36,10 +36,10 @@ async fn rules_are_listed_by_their_filters() {
             .send("GET", &format!("{RULES}?{query}"), None)
             .await
             .unwrap();
-        let told = answer.json();
-        let rules = told["record_config"].as_array().unwrap();
+        let answer_json = answer.json();
+        let rules = answer_json["record_config"].as_array().unwrap();
         assert_eq!(
-            (&told["total"], rules.len()),
+            (&answer_json["total"], rules.len()),
             (&total.into(), listed),
             "{query}"
         );

@@ -83,7 +83,7 @@ async fn at_the_end_what_failed_is_tried_once_more_and_each_that_is_lost_is_name
     given.give("one", b"{}".to_vec()).unwrap();
     let given_up = Mutex::new(Vec::new());
     let end = endless();
-    let told = |name: &&str, problem: &str| lock(&given_up).push(format!("{name}: {problem}"));
+    let gave_up = |name: &&str, problem: &str| lock(&given_up).push(format!("{name}: {problem}"));
     let ended = async {
         // Amid the pause after the third try.
         sleep(Duration::from_secs(5)).await;
@@ -91,7 +91,7 @@ async fn at_the_end_what_failed_is_tried_once_more_and_each_that_is_lost_is_name
         given.give("two", b"{}".to_vec()).unwrap();
         drop(given);
     };
-    tokio::join!(worker.run(&end, told), ended);
+    tokio::join!(worker.run(&end, gave_up), ended);
     assert_eq!(*lock(&destination.tried), [0, 1, 3, 5, 5]);
     let mut given_up = given_up.into_inner().unwrap();
     given_up.sort();
@@ -120,7 +120,7 @@ async fn what_hangs_or_waits_when_all_ends_is_named() {
     }
     let given_up = Mutex::new(Vec::new());
     let end = endless();
-    let told = |number: &usize, problem: &str| {
+    let gave_up = |number: &usize, problem: &str| {
         assert_eq!(problem, ENDED);
         lock(&given_up).push(*number);
     };
@@ -129,7 +129,7 @@ async fn what_hangs_or_waits_when_all_ends_is_named() {
         end.now.request();
     };
     // Who gives them in may still be there.
-    tokio::join!(worker.run(&end, told), ended);
+    tokio::join!(worker.run(&end, gave_up), ended);
     let mut given_up = given_up.into_inner().unwrap();
     given_up.sort_unstable();
     assert_eq!(given_up, all);
@@ -153,9 +153,9 @@ fn silent() -> Say {
 
 /// Whether a process runs: one that has ended and is waited for by nobody does not.
 fn runs(process: &str) -> bool {
-    let told = std::fs::read_to_string(format!("/proc/{process}/stat"));
-    let state = told.ok().and_then(|told| {
-        let (_, rest) = told.rsplit_once(") ")?;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let state = stat.ok().and_then(|stat| {
+        let (_, rest) = stat.rsplit_once(") ")?;
         rest.chars().next()
     });
     state.is_some_and(|state| state != 'Z')

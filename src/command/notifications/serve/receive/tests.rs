@@ -30,7 +30,7 @@ fn receiver(key_file: Vec<PathBuf>, domain: &[&str]) -> Receiver {
         deliveries: None,
         format: ReceiptFormat::Line,
         printed: lines(std::io::sink()).unwrap().0,
-        told: Arc::new(lines(std::io::sink()).unwrap().0),
+        messages: Arc::new(lines(std::io::sink()).unwrap().0),
         seen: Arc::default(),
         bodies: BodyReader::new(),
     }

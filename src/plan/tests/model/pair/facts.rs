@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::world::{DAWN, Neglect, PairKnown, PairObject, PairWorld, THEIRS, claim, place};
-use crate::plan::facts::ledger;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::{
     Adoption, CloudAccess, CrdPresence, Desired, Facts, GetResult, ObjectFacts, Observed,
@@ -18,7 +18,7 @@ use crate::plan::tests::world::{SETTLE, content, moment};
 const RECORD_COUNTS: i64 = SETTLE + 60;
 impl PairWorld {
     /// Who else owns the place, as `declared::index` tells it.
-    pub(super) fn rival(&self, who: usize) -> Option<OtherOwner> {
+    pub(super) fn other_owner(&self, who: usize) -> Option<OtherOwner> {
         if self.lies(Neglect::Rival) {
             return None;
         }
@@ -33,7 +33,7 @@ impl PairWorld {
                 created: Some(moment(DAWN)),
                 holds: id.is_some(),
                 open: open && counts,
-                looked: self.memory.of[at].looked,
+                has_looked: self.memory.of[at].has_looked,
                 deleting,
             })
         };
@@ -44,7 +44,7 @@ impl PairWorld {
             name: owner.name.clone(),
             id: other.and_then(|other| other.status.callback_id.clone()),
             deleting: owner.deleting,
-            unproven: !owner.holds && !owner.looked,
+            unproven: !owner.holds && !owner.has_looked,
         })
     }
 
@@ -96,7 +96,7 @@ impl PairWorld {
                 wants_key: false,
                 adoption: Adoption::IfIdentical,
             }),
-            last_write: ledger::last_write(&object.status),
+            last_write: operation_log::last_write(&object.status),
             wrote: None,
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
@@ -106,28 +106,28 @@ impl PairWorld {
             released: false,
             rechecked: newest.is_some_and(|it| known.rechecked.as_ref() == Some(&it.id)),
             look_due: known.look_at.is_some_and(|at| at <= self.now),
-            nudged: false,
+            dependency_changed: false,
             access: CloudAccess::Unread,
             credential: None,
             key: SignKeyState::Unread,
             key_in_doubt: false,
             account_has_seen: true,
-            rival: None,
+            other_owner: None,
             knows_all: true,
             is_hearsay: false,
             claimed_elsewhere,
             deleted: self.memory.deleted.clone(),
-            definition: CrdPresence::Unread,
+            crd: CrdPresence::Unread,
             observed: Observed::Unasked,
-            shown: if std::mem::take(&mut known.gone) {
+            get_result: if std::mem::take(&mut known.gone) {
                 GetResult::Gone
             } else {
                 GetResult::Unasked
             },
-            denied: None,
+            not_found: None,
             baseline: None,
             rewrites: Rewrites::default(),
-            blind: None,
+            sweep_failure: None,
             queued: false,
         }
     }

@@ -26,7 +26,7 @@ enum PairNext {
     OnChange,
 }
 
-struct PairRun<'a> {
+struct PairReconciliation<'a> {
     world: &'a mut PairWorld,
     who: usize,
     fate: PairFate,
@@ -59,23 +59,23 @@ impl PairWorld {
         }
     }
 
-    fn decide(&mut self, who: usize, fate: PairFate, observed: Observed, shown: GetResult) {
+    fn decide(&mut self, who: usize, fate: PairFate, observed: Observed, get_result: GetResult) {
         let Some(object) = self.objects[who].clone() else {
             return;
         };
         self.note_begun(who);
         let mut facts = self.facts(who, &object);
         facts.observed = observed;
-        if shown == GetResult::Gone {
-            facts.shown = shown;
+        if get_result == GetResult::Gone {
+            facts.get_result = get_result;
         }
-        let mut run = PairRun {
+        let mut reconciliation = PairReconciliation {
             world: self,
             who,
             fate,
             facts,
         };
-        let ended = interpret(&mut run).now_or_never();
+        let ended = interpret(&mut reconciliation).now_or_never();
         let next = ended.expect("nobody is waited for").unwrap();
         if self.objects[who].is_some() {
             self.memory.of[who].wake = match next {
@@ -86,7 +86,7 @@ impl PairWorld {
     }
 }
 
-impl PairRun<'_> {
+impl PairReconciliation<'_> {
     fn now(&self) -> i64 {
         self.world.now
     }
@@ -99,7 +99,7 @@ impl PairRun<'_> {
         self.facts.desired.clone().unwrap()
     }
 
-    fn told(&self, http_status: Option<u16>) -> Receipt {
+    fn receipt_of(&self, http_status: Option<u16>) -> Receipt {
         Receipt {
             http_status,
             request_id: None,
@@ -137,7 +137,7 @@ impl PairRun<'_> {
     }
 }
 
-impl Interpreter for PairRun<'_> {
+impl Interpreter for PairReconciliation<'_> {
     type End = PairNext;
     type Error = Infallible;
 
@@ -164,7 +164,7 @@ impl Interpreter for PairRun<'_> {
                 return Ok(None);
             }
             Step::ReadCrd => {
-                self.facts.definition = CrdPresence::Stays;
+                self.facts.crd = CrdPresence::Stays;
                 return Ok(None);
             }
             Step::AddFinalizer => self.add_finalizer(),
@@ -183,11 +183,11 @@ impl Interpreter for PairRun<'_> {
     }
 }
 
-impl PairRun<'_> {
+impl PairReconciliation<'_> {
     fn read_secrets(&mut self) {
         self.facts.access = CloudAccess::Usable(target());
         self.facts.key = SignKeyState::Unwanted;
-        self.facts.rival = self.world.rival(self.who);
+        self.facts.other_owner = self.world.other_owner(self.who);
     }
 
     fn look(&mut self) {
@@ -202,19 +202,19 @@ impl PairRun<'_> {
         let newest = newest.filter(|_| due).map(|newest| newest.id.clone());
         let known = self.known();
         known.look_at = None;
-        known.looked = true;
+        known.has_looked = true;
         if newest.is_some() {
             known.rechecked = newest;
             self.facts.rechecked = true;
         }
-        self.facts.rival = self.world.rival(self.who);
+        self.facts.other_owner = self.world.other_owner(self.who);
     }
 
     fn get_by_id(&mut self) {
         let id = self.facts.id().unwrap_or_default();
         let row = self.world.rows.iter().find(|row| row.id == id);
         let lies = self.world.lies(Neglect::Dispute);
-        self.facts.shown = row.map_or(GetResult::Gone, |row| {
+        self.facts.get_result = row.map_or(GetResult::Gone, |row| {
             let mut row = Row::clone(row);
             if lies {
                 row.place = place();
@@ -256,13 +256,13 @@ impl PairRun<'_> {
         }
         let class = match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
-                let told = self.told(Some(201));
+                let receipt = self.receipt_of(Some(201));
                 self.write(outcome::after_create(
                     &self.facts,
                     &desired,
                     &attempt,
                     &row,
-                    told,
+                    receipt,
                 ));
                 return self.again();
             }
@@ -283,12 +283,12 @@ impl PairRun<'_> {
         }
         match (row, self.fate) {
             (Some(Some(row)), PairFate::Answered) => {
-                let (desired, told) = (self.desired(), self.told(Some(200)));
+                let (desired, receipt) = (self.desired(), self.receipt_of(Some(200)));
                 self.write(outcome::after_update(
                     &self.facts,
                     &desired,
                     Some(&row),
-                    told,
+                    receipt,
                 ));
                 self.again()
             }
@@ -316,8 +316,8 @@ impl PairRun<'_> {
         if self.facts.object.deleting {
             return None;
         }
-        let told = self.told(Some(204));
-        self.write(outcome::after_delete(&self.facts, told));
+        let receipt = self.receipt_of(Some(204));
+        self.write(outcome::after_delete(&self.facts, receipt));
         Some(self.again())
     }
 
@@ -327,9 +327,9 @@ impl PairRun<'_> {
             .attempt_that_made(row)
             .or_else(|| record.newest().cloned());
         let attempt = attempt.unwrap();
-        let told = Receipt {
+        let receipt = Receipt {
             at: row.create_time.unwrap_or(attempt.at),
-            ..self.told(None)
+            ..self.receipt_of(None)
         };
         let desired = self.desired();
         self.write(outcome::after_create(
@@ -337,7 +337,7 @@ impl PairRun<'_> {
             &desired,
             &attempt,
             row,
-            told,
+            receipt,
         ));
         self.again()
     }

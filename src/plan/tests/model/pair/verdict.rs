@@ -45,8 +45,8 @@ impl shared::SharedWorld for PairWorld {
             world.sweep(who);
             world.reconcile(who, PairFate::Answered);
         }
-        let told = |world: &Self| (!world.is_misled()).then(|| world.objects.clone());
-        let same = (told(self), &self.rows) == (told(&world), &world.rows);
+        let objects = |world: &Self| (!world.is_misled()).then(|| world.objects.clone());
+        let same = (objects(self), &self.rows) == (objects(&world), &world.rows);
         if verdict == PairVerdict::Good && !same {
             return PairVerdict::Restless;
         }

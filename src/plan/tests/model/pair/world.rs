@@ -74,7 +74,7 @@ pub(super) struct PairMemory {
 
 #[derive(Debug, Clone, Default, PartialEq, Hash)]
 pub(super) struct PairKnown {
-    pub(super) looked: bool,
+    pub(super) has_looked: bool,
     pub(super) gone: bool,
     pub(super) look_at: Option<i64>,
     pub(super) rechecked: Option<String>,

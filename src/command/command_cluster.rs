@@ -1,5 +1,5 @@
-//! What a command does where the world is broken, for all of them: it is heard while it waits, and what it can't do it tells in one
-//! line with cause, server and remedy, an exit code, and still one value for the program that reads it.
+//! The cluster that a command works with, and what a command does where the world is broken: it is heard while it waits, and what it
+//! can't do it tells in one line with cause, server and remedy, an exit code, and still one value for the program that reads it.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use kube::{Client, Resource as _};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::output::{self, tell};
-use super::{CommandOutput, ExitStatus, access};
+use super::output::{self, print_message};
+use super::{CommandOutput, ExitStatus, cluster_access};
 use crate::api::RecordingCallback;
 use crate::cluster::client::{Prompts, call};
 use crate::cluster::crd_check::CRD_NAME;
@@ -43,7 +43,7 @@ pub(super) async fn read_aloud<T: Send + 'static>(
     waits_for: impl Fn() -> String,
     read: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    Ok(aloud(waits_for, tell, spawn_blocking(read)).await?)
+    Ok(aloud(waits_for, print_message, spawn_blocking(read)).await?)
 }
 
 /// What a command ends with: where it failed, with the line on stderr, and for a program a value on stdout that holds it.
@@ -58,7 +58,7 @@ pub fn ended(done: Result<CommandOutput, String>, output: Output) -> CommandOutp
 
 /// That nothing came of a command, with `text` for stdout.
 pub(super) fn failed(problem: &str, text: String) -> CommandOutput {
-    tell(&format!("error: {}", one_line(problem)));
+    print_message(&format!("error: {}", one_line(problem)));
     CommandOutput {
         text,
         exit: ExitStatus::Failed,
@@ -68,7 +68,7 @@ pub(super) fn failed(problem: &str, text: String) -> CommandOutput {
 /// Awaits something, and tells of each time that passes without a word.
 async fn aloud<T>(
     waits_for: impl Fn() -> String,
-    tell: impl Fn(&str),
+    print_message: impl Fn(&str),
     work: impl Future<Output = T>,
 ) -> T {
     let begun = Instant::now();
@@ -76,7 +76,7 @@ async fn aloud<T>(
         loop {
             sleep(PATIENCE).await;
             let seconds = begun.elapsed().as_secs();
-            tell(&format!(
+            print_message(&format!(
                 "still at work after {seconds} s, waiting for {}",
                 waits_for()
             ));
@@ -93,12 +93,12 @@ impl CommandCluster {
     pub(super) async fn find(args: &ClusterArgs) -> Result<Self, String> {
         let meant = args.clone();
         let waits_for = || "the kubeconfig".to_owned();
-        let access = read_aloud(waits_for, move || access(&meant)).await;
+        let access = read_aloud(waits_for, move || cluster_access(&meant)).await;
         let access = access.map_err(|error| error.to_string())?;
         let access = access.map_err(|error| error.to_string())?;
         // A plugin of the kubeconfig may ask a person, or nobody who answers.
         let waits_for = || "the kubeconfig's credential plugin".to_owned();
-        let access = aloud(waits_for, tell, access.logged_in(Prompts::Shown)).await;
+        let access = aloud(waits_for, print_message, access.logged_in(Prompts::Shown)).await;
         let access = access.map_err(|error| error.to_string())?;
         let (server, in_flight) = (access.server(), InFlight::default());
         let seen = in_flight.clone();
@@ -122,9 +122,9 @@ impl CommandCluster {
             None => "the cloud: its answer, or the turn of the next call, of which there are 20 a minute at most".to_owned(),
         }
         };
-        match aloud(waits_for, tell, Box::pin(command(self))).await {
+        match aloud(waits_for, print_message, Box::pin(command(self))).await {
             Ok(done) => Ok(done),
-            Err(error) => Err(self.told_of(&error).await),
+            Err(error) => Err(self.describe_error(&error).await),
         }
     }
 
@@ -149,15 +149,15 @@ impl CommandCluster {
     }
 
     /// What went wrong in one line, a call or something else.
-    pub(super) async fn told_of(&self, error: &anyhow::Error) -> String {
+    pub(super) async fn describe_error(&self, error: &anyhow::Error) -> String {
         match error.downcast_ref::<ClusterError>() {
-            Some(error) => self.told(error).await,
+            Some(error) => self.describe_failed_call(error).await,
             None => format!("{error:#}"),
         }
     }
 
     /// A failed call in one line: what was tried where, why it failed, and what to do.
-    pub(super) async fn told(&self, error: &ClusterError) -> String {
+    pub(super) async fn describe_failed_call(&self, error: &ClusterError) -> String {
         let server = &self.server;
         if error.is_unserved() {
             return format!("{error} [API server {server}]; {}", self.unserved().await);
@@ -199,16 +199,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_hears_what_for_at_least_every_ten_seconds() {
         let heard = RefCell::new(Vec::new());
-        let tell = |words: &str| heard.borrow_mut().push(words.to_owned());
+        let print_message = |words: &str| heard.borrow_mut().push(words.to_owned());
         let waits_for = || "the API server https://a: GET /b".to_owned();
-        aloud(waits_for, tell, sleep(Duration::from_secs(84))).await;
+        aloud(waits_for, print_message, sleep(Duration::from_secs(84))).await;
         assert_eq!(heard.borrow().len(), 8);
         assert!(
             heard.borrow()[1].contains("20 s, waiting for the API server https://a"),
             "{heard:?}"
         );
         heard.borrow_mut().clear();
-        aloud(waits_for, tell, sleep(Duration::from_secs(9))).await;
+        aloud(waits_for, print_message, sleep(Duration::from_secs(9))).await;
         assert!(heard.borrow().is_empty(), "{heard:?}");
     }
 }

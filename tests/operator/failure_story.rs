@@ -9,7 +9,7 @@ use crate::support::{story, world::OperatorWorld};
 
 /// Parts of the story, each of which comes after the one before. The writes of an object have a row of their own: the watch that tells of
 /// them may be late.
-const TOLD: [&[&str]; 2] = [
+const EXPECTED: [&[&str]; 2] = [
     &[
         "test      writes the Secret huaweicloud",
         "test      creates push",
@@ -46,21 +46,30 @@ async fn a_test_that_fails_tells_what_happened_in_the_order_of_time() {
     };
     let failed = AssertUnwindSafe(Box::pin(failing)).catch_unwind().await;
     assert!(failed.is_err());
-    let told = story::printed().unwrap();
-    for row in TOLD {
-        row.iter().fold(told.as_str(), |rest, next| {
+    let story_text = story::printed().unwrap();
+    for row in EXPECTED {
+        row.iter().fold(story_text.as_str(), |rest, next| {
             let found = rest.split_once(next);
             found
-                .unwrap_or_else(|| panic!("{next:?} does not come next in\n{told}"))
+                .unwrap_or_else(|| panic!("{next:?} does not come next in\n{story_text}"))
                 .1
         });
     }
     for once in ["operator  INFO leading", "event     push Available: "] {
-        assert!(told.contains(once), "{once:?} is missing in\n{told}");
+        assert!(
+            story_text.contains(once),
+            "{once:?} is missing in\n{story_text}"
+        );
     }
     // The cloud tells of its calls, the log that is kept does, too.
-    assert!(!told.contains("INFO call "), "{told}");
-    let log = told.split_once(KEPT).unwrap().1.lines().next().unwrap();
+    assert!(!story_text.contains("INFO call "), "{story_text}");
+    let log = story_text
+        .split_once(KEPT)
+        .unwrap()
+        .1
+        .lines()
+        .next()
+        .unwrap();
     let call = r#""message":"call","operation":"Create""#;
     assert!(fs::read_to_string(log).unwrap().contains(call));
     fs::remove_file(log).unwrap();

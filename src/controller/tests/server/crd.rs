@@ -9,7 +9,7 @@ use crate::controller::tests::world::wall;
 
 /// Only what the controller reads of it, if it is there.
 pub(super) fn answer(state: StoredCrd) -> Option<Value> {
-    let mut definition = json!({
+    let mut crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
@@ -22,9 +22,9 @@ pub(super) fn answer(state: StoredCrd) -> Option<Value> {
     match state {
         StoredCrd::Served => {}
         StoredCrd::Terminating => {
-            definition["metadata"]["deletionTimestamp"] = json!(wall().to_string());
+            crd["metadata"]["deletionTimestamp"] = json!(wall().to_string());
         }
         StoredCrd::Gone => return None,
     }
-    Some(definition)
+    Some(crd)
 }

@@ -1,4 +1,4 @@
-//! The ledger of changes at the cloud: `lastOperation` and `operations` of a status. Pure.
+//! The log of changes at the cloud: `lastOperation` and `operations` of a status. Pure.
 
 use jiff::Timestamp;
 
@@ -103,7 +103,7 @@ pub fn failure_entry(failure: &Failure, at: Timestamp, attempt: i64) -> Operatio
     }
 }
 
-/// Writes a change into the ledger; an equal neighbour is folded.
+/// Writes a change into the log; an equal neighbour is folded.
 pub fn record_change(status: &mut Status, entry: OperationStatus) {
     if entry.request_id.is_some() {
         status.request_id.clone_from(&entry.request_id);

@@ -68,12 +68,12 @@ async fn a_requested_look_that_fails_is_told_until_a_look_works() {
         let before = world.get("push").await.unwrap();
         world.ask("push", "once").await;
         // With sweeps it may stay for a moment only, so every version counts.
-        let told = |status: &Status| {
+        let is_reported = |status: &Status| {
             status.last_operation.as_ref().map(short) == Some(("List", "Failed", Some(503)))
         };
         let status = eventually("the failed look", LIMIT, async || {
             let statuses = versions::statuses(&world.namespace, &before).await;
-            statuses.into_iter().find(told)
+            statuses.into_iter().find(is_reported)
         })
         .await;
         assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("once"));

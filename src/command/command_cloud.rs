@@ -29,7 +29,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{GetResult, SignKeyState};
 use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, AccountKey};
-use crate::platform::clock::{Clock, Wall};
+use crate::platform::clock::{Clock, WallClock};
 use crate::platform::credentials::KEYS;
 use crate::platform::endpoint::AllowList;
 use crate::platform::quota::{Bucket, Lane, Quota, Token};
@@ -46,7 +46,7 @@ pub struct CommandCloud {
     progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
     secrets: ReadSecrets,
-    own: AmbientLogin,
+    ambient: AmbientLogin,
     allowed: AllowList,
 }
 
@@ -59,7 +59,7 @@ impl CommandCloud {
         granted: Grant,
         request_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let wall: Wall = Arc::new(now);
+        let wall: WallClock = Arc::new(now);
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let direct = Arc::new(HttpTransport::direct(Arc::clone(&wall))?);
         let transport = Arc::new(HttpTransport::new(wall)?);
@@ -74,7 +74,7 @@ impl CommandCloud {
             request_timeout,
         );
         Ok(Self {
-            own: AmbientLogin::new(granted, &client, direct, allowed),
+            ambient: AmbientLogin::new(granted, &client, direct, allowed),
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),
@@ -92,7 +92,7 @@ impl CommandCloud {
     ) -> Result<Result<Login, LoginError>, ClusterError> {
         let namespace = object.namespace().unwrap_or_default();
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(self.own.login(&object.spec, &namespace, &self.allowed));
+            return Ok(self.ambient.login(&object.spec, &namespace, &self.allowed));
         };
         let name = &reference.name;
         let keys = KEYS.map(str::to_owned).into();
@@ -224,7 +224,7 @@ impl ReadSecrets {
 }
 
 /// Why a call failed, and what to do.
-pub(super) fn told(failure: &Failure) -> String {
+pub(super) fn failure_with_remedy(failure: &Failure) -> String {
     describe_failure(failure, remedy(failure))
 }
 

@@ -37,7 +37,7 @@ pub(super) const RECOVERY: Duration = Duration::from_secs(6 + 60);
 const POLL: Duration = Duration::from_millis(300);
 
 /// A world behind a trap.
-pub(super) struct CrashGround {
+pub(super) struct CrashFixture {
     pub(super) world: OperatorWorld,
     pub(super) trap: Arc<Trap>,
     pub(super) proxy: ApiProxy,
@@ -78,23 +78,23 @@ pub(super) struct HeldCallback {
     pub(super) recorded: bool,
 }
 
-impl CrashGround {
+impl CrashFixture {
     /// Rows of others lie beside the place from the start.
     pub(super) async fn new(settings: SimulatorSettings) -> Self {
         let world = OperatorWorld::with(settings).await;
         let credential = KnownCredential::new(AK, SK, PROJECT).project(OTHER_PROJECT, "other");
         world.cloud.add_credential(credential);
         let trap = Trap::before(&world.cloud);
-        let ground = Self {
+        let fixture = Self {
             proxy: ApiProxy::start(Arc::clone(&trap)).await,
             trap,
             foreign: Mutex::default(),
             at_once: 1,
             world,
         };
-        ground.intrude(DOMAIN, "*", "https://elsewhere.example.com/record");
-        ground.intrude("other.example.com", APP, "https://hooks.example.com/record");
-        ground
+        fixture.intrude(DOMAIN, "*", "https://elsewhere.example.com/record");
+        fixture.intrude("other.example.com", APP, "https://hooks.example.com/record");
+        fixture
     }
 
     /// Starts the operator with the proxy between it and the API server.

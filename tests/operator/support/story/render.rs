@@ -106,10 +106,10 @@ pub(super) fn of_log(log: &str) -> Vec<StoryLine> {
         } else if ["DEBUG", "TRACE"].contains(&level) || word("message") == CALL {
             continue;
         } else {
-            let told = ["timestamp", "level", "message", "target"];
+            let known = ["timestamp", "level", "message", "target"];
             let more = fields
                 .iter()
-                .filter(|(name, _)| !told.contains(&name.as_str()));
+                .filter(|(name, _)| !known.contains(&name.as_str()));
             let more: Vec<String> = more
                 .map(|(name, value)| format!(" {name}={}", short(value)))
                 .collect();
@@ -129,7 +129,7 @@ pub(super) fn changes(before: &Value, now: &Value) -> Vec<String> {
         let (before, now) = (flat(&before[part]), flat(&now[part]));
         let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let differs = |name: &&&String| before.get(**name) != now.get(**name);
-        let told: Vec<String> = names
+        let fields: Vec<String> = names
             .iter()
             .filter(differs)
             .map(|name| match now.get(*name) {
@@ -137,7 +137,7 @@ pub(super) fn changes(before: &Value, now: &Value) -> Vec<String> {
                 None => format!("{name} gone"),
             })
             .collect();
-        (!told.is_empty()).then(|| format!("{part}: {}", told.join("; ")))
+        (!fields.is_empty()).then(|| format!("{part}: {}", fields.join("; ")))
     });
     changed.collect()
 }

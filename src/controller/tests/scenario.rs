@@ -1,4 +1,4 @@
-//! One course of the adversary test: what people do while everybody lies, by a seed.
+//! One scenario of the adversary test: what people do while everybody lies, by a seed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::adversary::Adversary;
 use super::chance::SeededChance;
 use super::object::{ACCOUNT, HOOKS, PROJECT, domain, key, spec};
 use super::oracles;
-use super::server::Telling;
+use super::server::WatchDelivery;
 use super::trouble::Troubled;
 use super::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY, account, user, wall};
 
@@ -34,7 +34,7 @@ const EVENTS: &[&[&str]] = &[
 ];
 
 /// A course under way.
-pub(super) struct TransitionRun {
+pub(super) struct AdversaryScenario {
     pub(super) world: ControllerWorld,
     pub(super) adversary: Arc<Adversary>,
     pub(super) names: Vec<&'static str>,
@@ -53,12 +53,12 @@ pub(super) struct TransitionRun {
 
 /// Runs the course of a seed to its end; what is wrong, with the whole story.
 pub(super) async fn run(seed: u64) -> Result<(), String> {
-    let mut course = TransitionRun::of(seed);
-    let problem = match course.live_through().await {
+    let mut scenario = AdversaryScenario::of(seed);
+    let problem = match scenario.live_through().await {
         Ok(()) => return Ok(()),
         Err(problem) => problem,
     };
-    let phases: Vec<String> = course
+    let phases: Vec<String> = scenario
         .adversary
         .phases()
         .iter()
@@ -67,11 +67,11 @@ pub(super) async fn run(seed: u64) -> Result<(), String> {
     Err(format!(
         "seed {seed}: {problem}\n{}\n{}",
         phases.join("\n"),
-        course.world.story.whole()
+        scenario.world.story.whole()
     ))
 }
 
-impl TransitionRun {
+impl AdversaryScenario {
     fn of(seed: u64) -> Self {
         let adversary = Arc::new(Adversary::of(seed));
         let trouble: Arc<dyn Troubled> = adversary.clone();
@@ -99,10 +99,10 @@ impl TransitionRun {
             world.server.set_page(1);
         }
         if chance.one_in(3) {
-            world.server.set_telling(Telling {
+            world.server.set_delivery(WatchDelivery {
                 delay: Duration::from_secs(5),
                 coalesces: chance.one_in(2),
-                ..Telling::default()
+                ..WatchDelivery::default()
             });
         }
         let foreign = vec![
@@ -167,9 +167,9 @@ impl TransitionRun {
             self.world.pass(pause).await;
             self.revive().await?;
             if self.adversary.leaves_the_server_alone()
-                && let Some(untold) = oracles::untold(self, self.well_since)
+                && let Some(unreported) = oracles::unreported(self, self.well_since)
             {
-                return Err(untold);
+                return Err(unreported);
             }
             if self.world.story.age() < end {
                 self.begin_anew().await;
@@ -179,7 +179,7 @@ impl TransitionRun {
         self.adversary.finish();
         self.settle_secrets();
         self.revive().await?;
-        self.world.story.tell("the lies are over");
+        self.world.story.log("the lies are over");
         let healed = self.heals().await;
         self.revive().await?;
         if !healed {
@@ -200,7 +200,7 @@ impl TransitionRun {
     /// All watches begin anew, with a list in pages: what happens next happens while that is under way.
     async fn begin_anew(&mut self) {
         if self.adversary.relists() && self.chance.one_in(2) {
-            self.world.story.tell("all watches are too old");
+            self.world.story.log("all watches are too old");
             self.world.server.expire();
             let moment = Duration::from_millis(self.chance.below(8_000));
             self.world.pass(moment).await;
@@ -355,7 +355,7 @@ impl TransitionRun {
         if self.foreign.iter().all(|row| row.id != id) {
             self.world
                 .story
-                .tell(format!("somebody changes or deletes {id} at the cloud"));
+                .log(format!("somebody changes or deletes {id} at the cloud"));
             act(&self.world, id);
         }
     }

@@ -1,0 +1,67 @@
+//! Which version of an object is the newest, and which record it had: the watch tells late, and a storage may go back.
+
+use std::sync::Arc;
+
+use super::ObjectMemory;
+use crate::api::RecordingCallback;
+use crate::declared::parse;
+use crate::plan::facts::record::Record;
+
+impl ObjectMemory {
+    /// A watch has brought this version.
+    pub(in crate::controller) fn forget_written(&mut self, brought: u64) {
+        self.undone.take_if(|undone| *undone != brought);
+        if self.undone.is_none() {
+            self.written
+                .take_if(|written| parse::version(written) <= brought);
+        }
+    }
+
+    /// A read or write of ours returned this object, and `brought` is what the watch had brought before it began.
+    pub(in crate::controller) fn note_returned(
+        &mut self,
+        object: Arc<RecordingCallback>,
+        brought: Option<u64>,
+    ) {
+        let is_older = |brought: &u64| parse::version(&object) < *brought;
+        self.undone = brought.filter(is_older).or(self.undone);
+        self.written = Some(object);
+    }
+
+    /// The watch brings this version with this record, after one with that.
+    pub(in crate::controller) fn note_brought(
+        &mut self,
+        version: u64,
+        found: Option<&Record>,
+        former: Option<Record>,
+    ) {
+        // What is planned on may be newer, and have lost what this version has.
+        let written = self.written.as_ref();
+        match written.filter(|written| parse::version(written) > version) {
+            Some(written) => {
+                let found = parse::record(written);
+                self.note_record(found.as_ref(), former);
+            }
+            None => self.note_record(found, former),
+        }
+    }
+
+    /// An object has this record, after it had that.
+    pub(in crate::controller) fn note_record(
+        &mut self,
+        found: Option<&Record>,
+        former: Option<Record>,
+    ) {
+        let is_newer = |record: &Record| found.is_none_or(|found| record.is_newer_than(found));
+        let known = self.record.take().map(|known| *known);
+        let lost = known.into_iter().chain(former).filter(is_newer);
+        let newest = lost.reduce(|one, other| {
+            if other.is_newer_than(&one) {
+                other
+            } else {
+                one
+            }
+        });
+        self.record = newest.map(Box::new);
+    }
+}
