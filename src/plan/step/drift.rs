@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::status::Status;
+use crate::api::status::{RemoteStatus, Status};
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::row::Row;
@@ -49,8 +49,8 @@ fn is_rewritten(
     let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
         return false;
     };
-    let remembered = status.remote.as_ref();
-    let remembered = remembered.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let remembered = status.remote.as_ref().filter(|remote| !is_unseen(remote));
+    let remembered = remembered.and_then(update_time);
     let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
     match remembered.or(baseline).filter(may_be_ours) {
         Some(baseline) => changed > baseline,
@@ -62,9 +62,7 @@ fn is_rewritten(
 /// what was there before it: a list may lag.
 pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Option<Timestamp> {
     let ours = last_write?;
-    let remembered = status.remote.as_ref();
-    let remembered =
-        remembered.filter(|remote| ReportedContent::from(*remote) != ReportedContent::default());
+    let remembered = status.remote.as_ref().filter(|remote| !is_unseen(remote));
     row.update_time
         .filter(|_| remembered.is_none_or(|remembered| row.is_same(remembered)))
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
@@ -109,9 +107,26 @@ pub(in crate::plan) fn is_known(facts: &Facts, row: &Row) -> bool {
 
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(facts: &Facts, row: &Row) -> bool {
-    let remembered = facts.status.remote.as_ref().map(ReportedContent::from);
-    let is_empty = remembered == Some(ReportedContent::default());
-    is_empty && !changed_after(facts, row)
+    let is_empty = facts.status.remote.as_ref().is_some_and(is_unseen);
+    is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
+}
+
+/// Whether the row is as it was before our last write, which was answered as done, without a body.
+pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
+    let remote = facts.status.remote.as_ref();
+    let before = remote.filter(|remote| is_unseen(remote));
+    let before = before.and_then(update_time);
+    let times = row.update_time.zip(before);
+    times.is_some_and(|(now, before)| now <= before)
+}
+
+/// Whether no row was seen since our last write: what is remembered is only when the row had been written before.
+fn is_unseen(remote: &RemoteStatus) -> bool {
+    ReportedContent::from(remote) == ReportedContent::default()
+}
+
+fn update_time(remote: &RemoteStatus) -> Option<Timestamp> {
+    remote.update_time.as_ref()?.parse().ok()
 }
 
 /// From when on a look counts against our own last write, as the status tells it and as this process knows that it wrote itself.

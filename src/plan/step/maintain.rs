@@ -9,7 +9,9 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference};
 use crate::plan::ownership::rows::OtherRows;
-use crate::plan::step::drift::{RowDrift, changed_after, detect, is_known, look_counts_at};
+use crate::plan::step::drift::{
+    RowDrift, changed_after, detect, is_known, is_untouched, look_counts_at,
+};
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
 use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, recheck_at};
@@ -124,11 +126,13 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
         let situation = contention::contended(&row.id).at(next);
         return Step::Requeue(Requeue::new(situation).until(next));
     }
-    let drift = difference::describe(&difference::between(&row.reported(), &desired.content));
-    let drift = if drift.is_empty() {
+    let fields = difference::describe(&difference::between(&row.reported(), &desired.content));
+    let drift = if is_untouched(facts, row) {
+        format!("the update before was answered as done, and changed nothing ({fields})")
+    } else if fields.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
-        drift
+        fields
     };
     Step::Update {
         id: row.id.clone(),

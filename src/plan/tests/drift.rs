@@ -174,10 +174,8 @@ fn a_requested_look_and_an_edit_repair_a_contested_row_at_once() {
     ));
 }
 
-#[test]
-fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
-    let (mut world, row) = settled();
-    let mut facts = swept(&mut world, &rewritten(&row));
+/// The facts after a PUT that the cloud answered with 200 and no body.
+fn updated_without_answer(mut facts: Facts) -> Facts {
     let receipt = outcome::Receipt {
         http_status: Some(200),
         request_id: None,
@@ -186,6 +184,44 @@ fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
     let desired = facts.desired.clone().unwrap();
     facts.status = outcome::after_update(&facts, &desired, None, receipt);
     facts.last_write = operation_log::last_write(&facts.status);
+    facts
+}
+
+#[test]
+fn a_put_that_is_answered_as_done_and_changed_nothing_is_not_believed() {
+    let (mut world, row) = settled();
+    let before = swept(&mut world, &rewritten(&row));
+    assert!(row.update_time.is_some());
+    for looked in [true, false] {
+        let mut facts = before.clone();
+        if !looked {
+            facts.observed = Observed::Unasked; // what the status remembers tells as much
+        }
+        let mut facts = updated_without_answer(facts);
+        facts.observed = before.observed.clone();
+        assert!(rest(&facts).with_look, "a list may lag");
+        facts.now = later(facts.now, Duration::from_mins(2));
+        facts.observed = Observed::seen(facts.now, before.observed.rows().to_vec(), false);
+        let step = decide(&facts);
+        let Step::Update {
+            drift: Some(drift), ..
+        } = step
+        else {
+            panic!("{step:?}");
+        };
+        assert!(drift.contains("changed nothing"), "{drift}");
+    }
+}
+
+#[test]
+fn what_the_cloud_made_of_a_put_without_an_answer_is_not_drift() {
+    let (mut world, row) = settled();
+    let mut facts = updated_without_answer(swept(&mut world, &rewritten(&row)));
+    let written = Row {
+        update_time: Some(facts.now),
+        ..rewritten(&row)
+    };
+    facts.observed = Observed::seen(facts.now, vec![written], false);
     assert!(rest(&facts).with_look, "too soon to tell");
 
     facts.now = later(facts.now, Duration::from_mins(2));
