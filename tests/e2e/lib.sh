@@ -44,11 +44,11 @@ becomes_ready() {
     }
 }
 
-# edit NAME: changes the URL to one that was never there, and waits until the cloud has it.
+# edit NAME [NAMESPACE]: changes the URL to one that was never there, and waits until the cloud has it.
 edit() {
     local url=https://hooks.example.com/$1/edited-$RANDOM$RANDOM
-    kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
-    becomes_ready media "$1"
+    kubectl patch rcb "$1" --namespace "${2:-media}" --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
+    becomes_ready "${2:-media}" "$1"
     equal "1" "$(rows | grep -c "$url")"
 }
 
