@@ -89,3 +89,42 @@ limits log-format logFormat ok json text
 limits log-format logFormat no xml JSON
 limits lease-name fullnameOverride ok a media-callbacks "$label63"
 limits lease-name fullnameOverride no Media -a a- "a b" a..b
+
+# A proxy is of the environment, so no start is refused: what can't be used is told before the CRD is asked for. What the
+# chart alone refuses, such as a password or port 0, is in rendering.sh.
+cat >"$work/nowhere" <<'EOF'
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: nobody, user: {token: none}}]
+EOF
+program_says_of_proxy() {
+    local running
+    exec 5< <(HTTPS_PROXY=$1 KUBECONFIG=$work/nowhere exec "$program" run --listen=127.0.0.1:0 2>&1)
+    running=$!
+    grep --max-count=1 --only-matching -E "HTTPS_PROXY can't be used|read the CRD" <&5 || true
+    kill "$running"
+    exec 5<&-
+}
+proxy() {
+    local value=proxy.https=\"$2\"
+    if [[ $1 == ok ]]; then
+        equal "read the CRD" "$(program_says_of_proxy "$2")"
+        arguments "$value" >"$work/rendered"
+        grep -FA1 HTTPS_PROXY "$work/rendered" | grep -F -- "$2"
+    else
+        equal "HTTPS_PROXY can't be used" "$(program_says_of_proxy "$2")"
+        refused /proxy/https arguments "$value"
+    fi
+}
+for value in http://proxy.example.com:3128 https://proxy.example.com HTTP://proxy.example.com/ proxy.example.com:3128 PROXY.example.com proxy proxy:3128/x \
+    my_proxy:3128 proxy.example.com.:3128 proxy.example.com:1 proxy.example.com:65535 proxy.example.com:00443 192.0.2.1:3128 http://192.0.2.1 \
+    '[fd00::1]:3128' 'http://[fd00::1]' '[::ffff:192.0.2.1]'; do
+    check "ok for both: proxy.https $value" proxy ok "$value"
+done
+for value in proxy.example.com:65536 proxy.example.com:https http:// :3128 http://:3128 ftp://proxy.example.com socks5://proxy.example.com:1080 \
+    http:proxy.example.com 'proxy example.com:3128' 'no proxy' ::bad:: '[::1' '[::::]' '[::1]x:80' 256.1.1.1:80; do
+    check "no for both: proxy.https $value" proxy no "$value"
+done

@@ -36,6 +36,8 @@ done <<'EOF'
 /extraVolumes/0 extraVolumes=[{"name":"root","hostPath":{"path":"/"}}]
 /proxy/https proxy.https="http://user:password@proxy.example.com"
 /proxy/https proxy.https="http://proxy.example.com:99999"
+/proxy/https proxy.https="proxy.example.com:0"
+/proxy/https proxy.https="user:password@proxy.example.com:3128"
 /proxy/https proxy.https="http://proxy example.com:3128"
 /proxy/https proxy.https="http://proxy.example.com:3128\n"
 /podDisruptionBudget/minAvailable podDisruptionBudget.minAvailable="150%"
@@ -74,7 +76,7 @@ check "the network policy allows the ports of proxy and endpoints, too" called_p
 check "a port is read as the decimal that it is, and the usual one where there is none" called_ports "6443 444 8080 443 3128" \
     --set 'networkPolicy.egressPorts={6443}' --set proxy.https=http://proxy.example.com:3128/x \
     --set 'allowedEndpoints={live.example.com:00444,a.example.com:08080,live.example.com,live.example.com:443}'
-for proxy in "80 http://proxy.example.com" "443 https://proxy.example.com/"; do
+for proxy in "80 http://proxy.example.com" "443 https://proxy.example.com/" "80 proxy.example.com" "3128 proxy.example.com:3128" "80 [fd00::1]/"; do
     check "the usual port of ${proxy#* }" called_ports "6443 ${proxy% *}" --set 'networkPolicy.egressPorts={6443}' --set "proxy.https=${proxy#* }"
 done
 

@@ -22,11 +22,8 @@ finish() {
     stop
 }
 
-load_images() {
-    local archive
-    for archive in "build/e2e/$previous/image" build/e2e/current; do
-        ctr --address "$work/node/containerd.sock" --namespace k8s.io images import "$archive/recording-callback-operator.tar" >/dev/null
-    done
+load_previous_image() {
+    ctr --address "$work/node/containerd.sock" --namespace k8s.io images import "build/e2e/$previous/image/$rco.tar" >/dev/null
 }
 
 start_cloud_for_pods() {
@@ -47,11 +44,11 @@ becomes_ready() {
     }
 }
 
-# edit NAME: changes the URL to one that was never there, and waits until the cloud has it.
+# edit NAME [NAMESPACE]: changes the URL to one that was never there, and waits until the cloud has it.
 edit() {
     local url=https://hooks.example.com/$1/edited-$RANDOM$RANDOM
-    kubectl patch rcb "$1" --namespace media --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
-    becomes_ready media "$1"
+    kubectl patch rcb "$1" --namespace "${2:-media}" --type merge --patch '{"spec":{"notifyCallbackURL":"'"$url"'"}}'
+    becomes_ready "${2:-media}" "$1"
     equal "1" "$(rows | grep -c "$url")"
 }
 
@@ -65,6 +62,7 @@ release() {
 }
 
 settings=(--values tests/e2e/values.yaml)
+previous_image=(--set "image.repository=localhost/$rco,image.pullPolicy=Never")
 
 # holder: the pod that holds the Lease.
 holder() {

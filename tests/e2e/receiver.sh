@@ -13,8 +13,7 @@ notified() {
     equal "$1" "$(control POST "/notify/$(signed_id)" "${2:-}" | value status)"
 }
 apply_receiver() {
-    sed "s|image.invalid/|localhost/|; s|imagePullPolicy: .*|imagePullPolicy: Never|" deploy/examples/receiver.yaml |
-        kubectl apply --namespace media -f -
+    sed "s|image.invalid/|$registry/|" deploy/examples/receiver.yaml | kubectl apply --namespace media -f -
     kubectl rollout status deployment/notification-receiver --namespace media --timeout=120s
 }
 # to_receiver: the example, notifying the receiver's pod, which the cloud beside the cluster reaches.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The chart on a real node: the operator in its pods, calling a simulated cloud over TLS whose authority only the chart's
-# caBundle makes known. It is installed in the previous release, upgraded, rolled, rolled back, killed, drained, cut off by
-# its NetworkPolicy, and uninstalled, in the documented order and in wrong ones. The cloud's log is the judge.
+# caBundle makes known. It is installed in the previous release, upgraded to this one from a registry, rolled, rolled back, killed, drained,
+# cut off by its NetworkPolicy, and uninstalled, in the documented order, in wrong ones, and beside another release. The cloud's log is the judge.
 #
 # Needs root, and what `make e2e` builds. The node, the cloud and all else go with it.
 set -euo pipefail
@@ -14,9 +14,10 @@ source tests/e2e/lib.sh
 start_cluster tests/node/run.sh "$work/node"
 trap finish EXIT
 trap 'exit 130' INT TERM
-load_images
+load_previous_image
 start_cloud_for_pods
 
+source tests/e2e/registry.sh
 source tests/e2e/upgrade.sh
 source tests/e2e/doctor.sh
 source tests/e2e/network.sh
@@ -25,4 +26,5 @@ source tests/e2e/disturbances.sh
 source tests/e2e/runbook.sh
 source tests/e2e/uninstall.sh
 source tests/e2e/wrong_order.sh
+source tests/e2e/two_releases.sh
 summary

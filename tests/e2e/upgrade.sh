@@ -1,7 +1,7 @@
 # Sourced by run.sh: from the previous release to this one with objects present, back, and forth again.
 
 check "the previous release is installed" \
-    release install $rco "$previous_chart" "${settings[@]}" --wait --timeout 120s
+    release install $rco "$previous_chart" "${settings[@]}" "${previous_image[@]}" --wait --timeout 120s
 check "its two pods are ready" both_ready
 check "they run version $(sed -n 's/^appVersion: //p' "$previous_chart/Chart.yaml")" \
     runs_version "$(sed -n 's/^appVersion: //p' "$previous_chart/Chart.yaml")"
@@ -20,6 +20,7 @@ check "the release is upgraded with its objects present" \
     release upgrade $rco $chart "${settings[@]}" --wait --timeout 120s
 check "its two pods are ready" both_ready
 check "they run version $version" runs_version "$version"
+check "which the node has pulled, as it was published" runs_published
 check "helm test passes" release test $rco --timeout 120s
 check "and leaves no pod" equal "" "$(kubectl get pods --namespace $system --selector app.kubernetes.io/name=$rco-test --output name)"
 check "an edit reaches the cloud" edit one
