@@ -1,9 +1,11 @@
 //! The create: write ahead, POST once, find out what came of it. Nothing else in the controller POSTs; whether to, `plan` says, and what
 //! must hold still when the token is there is asked here.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
@@ -18,9 +20,7 @@ use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
-use crate::controller::reconciliation::{
-    ObjectChanged, PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd,
-};
+use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, payload, receipt};
 use crate::declared::parse;
@@ -81,7 +81,8 @@ impl Reconciliation<'_> {
         let was_removed = self.facts.id().is_some();
         let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
         let written = self.write_create_outcome(&record, status.clone()).await;
-        if written.is_err() {
+        if let Err(error) = &written {
+            self.report_unwritten(&status, error);
             self.keep_unwritten(self.stored(), status.clone());
         }
         self.memory(|memory| memory.posting = false);
@@ -250,9 +251,14 @@ impl Reconciliation<'_> {
             reply
         });
         let reply = loop {
-            match self.wait_or_changed(call.as_mut()).await {
-                Ok(reply) => break reply,
-                Err(ObjectChanged) => self.restore_wiped_record(record).await,
+            if let Ok(reply) = self.wait_or_changed(call.as_mut()).await {
+                break reply;
+            }
+            // The call goes on meanwhile.
+            let restoring = pin!(self.restore_wiped_record(record));
+            if let Either::Left((reply, restoring)) = select(call.as_mut(), restoring).await {
+                restoring.await;
+                break reply;
             }
         };
         if may_have_made(&reply) {

@@ -43,7 +43,11 @@ impl Leftover {
         memory: &ObjectMemory,
         was_seen_to_go: bool,
     ) -> Option<Self> {
-        let status = object.status.clone().unwrap_or_default();
+        let mut status = object.status.clone().unwrap_or_default();
+        let unwritten = memory.unwritten_create();
+        if let Some(unwritten) = unwritten.filter(|_| status.callback_id.is_none()) {
+            status = unwritten.clone();
+        }
         let has_posted = memory.has_posted;
         let record = parse::record(object).or_else(|| memory.record.as_deref().cloned());
         let closed = status.closed_operation.as_deref();

@@ -229,6 +229,16 @@ impl SpendCalls for ObjectBudget {
 }
 
 impl ObjectMemory {
+    /// The status that names what our own create made, where the API server did not take that yet.
+    pub(super) fn unwritten_create(&self) -> Option<&Status> {
+        let UnwrittenStatus { planned_on, status } = self.unwritten.as_deref()?;
+        let id = status
+            .callback_id
+            .as_ref()
+            .filter(|id| Some(*id) != planned_on.callback_id.as_ref());
+        (id? == self.made.as_ref()?).then_some(status)
+    }
+
     /// What it was last decided on, or is being.
     pub(super) fn known_inputs(&self) -> Option<InputsMark> {
         self.deciding.or(self.decided)

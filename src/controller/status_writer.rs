@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -25,7 +26,7 @@ use crate::plan::step::backoff;
 /// First and longest pause between two tries to write an outcome.
 const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(5));
-/// After so many in a row the object is not as the outcome wants it, and stays so: some 45 s.
+/// After so many the object is not as the outcome wants it, and stays so: some 45 s.
 const MOST_OVERTAKEN: usize = 12;
 
 /// What became of the outcome of a create.
@@ -97,8 +98,8 @@ impl Reconciliation<'_> {
         })
     }
 
-    /// Writes the outcome of our POST, until it lands or has no place any more. What is refused for good is an error: whoever plans next
-    /// knows the outcome, and tells why it is not written; to wait here would keep an edit or a delete waiting for ever.
+    /// Writes the outcome of our POST, until it lands or has no place any more. An error is that the object can't be made what the outcome
+    /// goes to: whoever plans next knows the outcome, writes it as any other status, and tells why.
     pub(super) async fn write_create_outcome(
         &mut self,
         record: &Record,
@@ -116,33 +117,61 @@ impl Reconciliation<'_> {
                 .objects
                 .write_outcome(&object, &preconditions, &status)
                 .await;
-            let verdict = match written {
+            let error = match written {
                 Ok(object) => {
                     self.note_status_written(object, status);
                     return Ok(CreateOutcomeWrite::Written);
                 }
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
-                Err(error) if is_stale(&error) => {
-                    overtaken += 1;
-                    let restored = self.restore(record, &preconditions).await;
-                    if matches!(restored, Ok(None)) && overtaken >= MOST_OVERTAKEN {
-                        return Err(error);
-                    }
-                    restored
-                }
-                Err(error) => Err(error),
+                Err(error) => error,
             };
-            match verdict {
-                Ok(None) => {}
-                Ok(Some(end)) => return Ok(end),
-                Err(error) if error.is_refusal() => return Err(error),
-                Err(error) => {
-                    warn!(%error, object = %self.name(), "the outcome of a create is not written yet");
+            overtaken += usize::from(is_stale(&error));
+            // Whoever refuses does not say whether the object is there, nor as what.
+            if is_stale(&error) || error.is_refusal() {
+                match self.restore(record, &preconditions).await {
+                    Ok(None) => {}
+                    Ok(Some(end)) => return Ok(end),
+                    Err(refusal) if refusal.is_refusal() => return Err(refusal),
+                    Err(error) => self.report_unwritten(&status, &error),
                 }
             }
+            if overtaken >= MOST_OVERTAKEN || self.is_futile(&error) {
+                return Err(error);
+            }
+            self.report_unwritten(&status, &error);
             self.slot.wait_without_slot(tokio::time::sleep(pause)).await;
             pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
         }
+    }
+
+    /// Whether an outcome that ends so is better written later: no API server takes what its schema does not have, and what is being deleted
+    /// is deleted though its status can't be written.
+    fn is_futile(&self, error: &ClusterError) -> bool {
+        let newest = || self.context.newest(&ObjectRef::from_obj(&*self.object));
+        let is_deleted = || newest().is_some_and(|object| parse::object(&object).deleting);
+        !is_stale(error) && error.is_refusal() && (error.is_invalid() || is_deleted())
+    }
+
+    /// Whoever reads this knows what was made, though this process may end before that can be written.
+    pub(super) fn report_unwritten(&self, status: &Status, error: &ClusterError) {
+        warn!(
+            %error,
+            object = %self.name(),
+            remote_id = status.callback_id.as_deref().unwrap_or_default(),
+            request_id = status.request_id.as_deref().unwrap_or_default(),
+            "the outcome of a create is not written yet"
+        );
+    }
+
+    /// What the API server does not know yet of what our own create made is written before that is changed or made anew: who comes after
+    /// this process would take the changed one for another's. `false` when the object is not as it was planned on.
+    pub(super) async fn write_known(&mut self) -> Result<bool, ClusterError> {
+        let (stored, status) = (self.stored(), self.facts.status.clone());
+        let names = |status: &Status| (status.callback_id.clone(), status.closed_operation.clone());
+        if names(&stored) == names(&status) {
+            return Ok(true);
+        }
+        self.write(status).await
     }
 
     /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.
@@ -254,8 +283,11 @@ impl Reconciliation<'_> {
     pub(super) fn remember(&mut self, object: RecordingCallback) {
         let (former, found) = (parse::record(&self.object), parse::record(&object));
         self.object = Arc::new(object);
-        self.context.update(&self.object);
         let (returned, brought) = (Arc::clone(&self.object), self.brought_still());
+        if brought.is_some_and(|brought| parse::version(&returned) < brought) {
+            self.context.index.rewind_object(&self.facts.object.uid);
+        }
+        self.context.update(&self.object);
         self.memory(|memory| {
             // Somebody may have wiped it, and the watch may tell that late.
             memory.note_record(found.as_ref(), former);

@@ -42,6 +42,10 @@ impl Interpreter for Reconciliation<'_> {
     }
 
     async fn perform(&mut self, step: Step) -> Result<Option<RoundEnd>, ClusterError> {
+        let changes = matches!(step, Step::Create | Step::Update { .. });
+        if changes && !self.write_known().await? {
+            return Ok(Some(RoundEnd::Again));
+        }
         let end = match step {
             Step::ReadSecrets => return self.read_secrets().await,
             Step::Look(look) => return self.look_at_place(look).await,

@@ -45,4 +45,5 @@ mod trouble;
 mod unaskable;
 mod uninstalled;
 mod unrecorded;
+mod unwritten;
 mod world;

@@ -212,6 +212,13 @@ impl Index {
         }
     }
 
+    /// The same of one object.
+    pub fn rewind_object(&self, uid: &str) {
+        if let Some(entry) = self.lock().entries.get_mut(uid) {
+            entry.version = 0;
+        }
+    }
+
     /// Forgets an object. Gives those that want the same place.
     pub fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
         let mut tables = self.lock();

@@ -140,6 +140,10 @@ async fn versions_that_went_back_are_taken_once_that_is_known() {
         other_owner(&index).is_some(),
         "an older version is not believed"
     );
+    index.rewind_object("forger");
+    index.put(&object("forger", 100, None));
+    assert_eq!(other_owner(&index), None, "that of one object");
+    index.put(&object("forger", 200, Some("one")));
     index.rewind();
     index.put(&object("forger", 100, None));
     assert_eq!(other_owner(&index), None);
