@@ -24,7 +24,7 @@ use super::pulse::{is_watch, namespace};
 use crate::lock::lock;
 
 /// How long a page of a list may take.
-pub const PAGE_LIMIT: Duration = Duration::from_secs(30);
+pub const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the head of a watch may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// A watch that ends sooner was cut off by something on the way.
@@ -101,7 +101,7 @@ where
                 Ok(limits.held(namespace, response))
             })
         } else if is_list(request.uri()) {
-            Box::pin(async move { within(PAGE_LIMIT, limits.pages.read(inner, request)).await })
+            Box::pin(async move { within(PAGE_TIMEOUT, limits.pages.read(inner, request)).await })
         } else {
             Box::pin(inner.call(request))
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::{call, call_opt, call_within};
 use super::error::ClusterError;
-use super::limits::PAGE_LIMIT;
+use super::limits::PAGE_TIMEOUT;
 use super::object::{ObjectVersion, guarded, is_stale, params, without_finalizer};
 use super::path::segment;
 use crate::api::{FINALIZER, RecordingCallback};
@@ -66,7 +66,7 @@ impl RawObjects {
         let mut found = Vec::new();
         loop {
             let page = api.list(&params);
-            let page = call_within(PAGE_LIMIT, "list the RecordingCallbacks", page).await?;
+            let page = call_within(PAGE_TIMEOUT, "list the RecordingCallbacks", page).await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),

@@ -1,6 +1,5 @@
-//! A watch that is never the last word: it begins anew as often as it fails, and what it has brought is compared with a list
-//! again and again. A watch that freezes, an event that is lost, and a storage that was restored from a backup are noticed by
-//! nothing else.
+//! A watch that is never the last word: whatever fails it goes on, and what it has brought is compared with a list again and again. What a
+//! watch that froze, a lost event, and a storage that was restored from a backup kept back is found by nothing else.
 
 mod ahead;
 mod brought;
@@ -24,18 +23,18 @@ use tracing::debug;
 
 use super::client::{call_opt, call_within};
 use super::error::ClusterError;
-use super::limits::PAGE_LIMIT;
+use super::limits::PAGE_TIMEOUT;
 use super::stored::StoredObject;
 use crate::lock::lock;
 use ahead::read_ahead;
 use brought::{BroughtObjects, BroughtVersion, Differences};
 
 /// How often what the watch has brought is compared with a list.
-const COMPARED: Duration = Duration::from_mins(10);
+const COMPARE_INTERVAL: Duration = Duration::from_mins(10);
 /// A difference that a second look finds again, so much later, is none that was about to be brought.
-const SECOND_LOOK: Duration = Duration::from_secs(5);
+const SECOND_LIST_AFTER: Duration = Duration::from_secs(5);
 /// How often a namespace without objects is looked for.
-const LOOKED_FOR: Duration = Duration::from_secs(20);
+const NAMESPACE_CHECK_INTERVAL: Duration = Duration::from_secs(20);
 /// How many objects a page of a list has. It is in memory some times over while it is read, with what is passed over of each object.
 const PAGE: u32 = 100;
 /// While a page is worked on the next one is read.
@@ -43,7 +42,7 @@ const READ_AHEAD: usize = PAGE as usize;
 /// The shortest and the longest time from one try that failed to the next.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// A failure that comes so much later than the one before has nothing to do with it.
-const FORGOTTEN: Duration = Duration::from_mins(2);
+const BACKOFF_RESET_AFTER: Duration = Duration::from_mins(2);
 
 /// What a watch brings.
 pub type StoredEvent = watcher::Event<StoredObject>;
@@ -65,7 +64,7 @@ pub struct Watched {
 pub struct Missed {
     /// How many objects are not as it brought them.
     pub objects: usize,
-    /// Whether the resource versions went back: what was read before is not older than what is read now.
+    /// Whether the resource versions went back, as in a restored storage: a smaller one may be the newer then.
     pub went_back: bool,
 }
 
@@ -99,7 +98,8 @@ impl Watched {
         Arc::clone(&self.epoch)
     }
 
-    /// What the watch brings, for ever. After a failure it goes on where it was.
+    /// What the watch brings, for ever. After a failure it goes on where it was; where the API server does not know that any more, with a
+    /// list.
     pub fn events(&self) -> BoxStream<'static, watcher::Result<StoredEvent>> {
         let mut config = watcher::Config::default().page_size(PAGE);
         config.label_selector.clone_from(&self.selector);
@@ -125,7 +125,7 @@ impl Watched {
     /// begins anew, with a list.
     pub async fn compare(&self, report: impl Fn(Missed)) {
         loop {
-            sleep(COMPARED).await;
+            sleep(COMPARE_INTERVAL).await;
             match self.missed().await {
                 Ok(None) => {}
                 Ok(Some(missed)) => {
@@ -155,7 +155,7 @@ impl Watched {
             } else {
                 report(true);
             }
-            sleep(LOOKED_FOR).await;
+            sleep(NAMESPACE_CHECK_INTERVAL).await;
         }
     }
 
@@ -165,7 +165,7 @@ impl Watched {
         if first.is_empty() {
             return Ok(None);
         }
-        sleep(SECOND_LOOK).await;
+        sleep(SECOND_LIST_AFTER).await;
         let listed = self.list().await?;
         let second = lock(&self.seen).differences(&listed);
         let lasting: Differences = second
@@ -173,8 +173,10 @@ impl Watched {
             .filter(|(name, known)| first.get(name) == Some(known))
             .collect();
         let back = |(name, known): (&_, &Option<BroughtVersion>)| {
-            let is = listed.get(name);
-            known.as_ref().is_some_and(|known| known.is_ahead_of(is))
+            let current = listed.get(name);
+            known
+                .as_ref()
+                .is_some_and(|known| known.is_ahead_of(current))
         };
         let missed = Missed {
             objects: lasting.len(),
@@ -190,7 +192,7 @@ impl Watched {
         let mut found = BTreeMap::new();
         loop {
             let page = self.api.list_metadata(&params);
-            let page = call_within(PAGE_LIMIT, "compare the RecordingCallbacks", page).await?;
+            let page = call_within(PAGE_TIMEOUT, "compare the RecordingCallbacks", page).await?;
             found.extend(page.items.iter().map(|item| brought::named(&item.metadata)));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
@@ -200,7 +202,7 @@ impl Watched {
     }
 }
 
-/// Whether the API server refused, which another try at once does not change: no such namespace or kind, or no right.
+/// Whether the API server refused, which another try at once does not change: no such kind, or no right.
 pub fn is_refusal(error: &watcher::Error) -> bool {
     let refuses = |status: &Status| matches!(status.code, 401 | 403 | 404);
     match error {
@@ -250,7 +252,7 @@ impl Iterator for Pauses {
         let now = Instant::now();
         let begun = self
             .begun
-            .filter(|begun| now.duration_since(*begun) < FORGOTTEN);
+            .filter(|begun| now.duration_since(*begun) < BACKOFF_RESET_AFTER);
         if begun.is_none() {
             self.next = PAUSES.0;
         }

@@ -143,8 +143,8 @@ impl<'a> Reconciliation<'a> {
         self.memory(|memory| memory.seen_by = Some(key));
     }
 
-    /// A change was sent with what the Secrets said when this round began. Whatever becomes of it, and of its telling, the same is no
-    /// reason to send it again at once.
+    /// A change was sent, or could not be, with what the Secrets said when this round began. Whatever becomes of it, and of its status, the
+    /// same is no reason to send it again at once.
     pub(super) fn note_sent(&mut self) {
         self.has_acted = true;
         self.memory(|memory| {

@@ -82,7 +82,7 @@ impl Looks {
         self.lock().kept.wrote(place);
     }
 
-    /// Waits for the token of a create, and for a moment when no sweep needs the project still. While a sweep runs, no create holds a token:
+    /// Waits for the token of a create, and for a moment when no sweep needs the project quiet. While a sweep runs, no create holds a token:
     /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
     pub async fn acquire_create(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
         loop {
@@ -94,7 +94,7 @@ impl Looks {
         }
     }
 
-    /// Lets a create pass whose token is there, unless a sweep needs the project still.
+    /// Lets a create pass whose token is there, unless a sweep needs the project quiet.
     pub fn try_pass(&self) -> Option<CreateInFlight> {
         self.barrier.try_pass()
     }

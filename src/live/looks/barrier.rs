@@ -35,14 +35,14 @@ impl CreateBarrier {
         })
     }
 
-    /// Waits until no sweep needs the project still.
+    /// Waits until no sweep needs the project quiet.
     pub(super) async fn open(&self) {
         let mut traffic = self.traffic.subscribe();
         // Can't fail: the sender is `self`.
         drop(traffic.wait_for(|traffic| traffic.sweeps == 0).await);
     }
 
-    /// Lets a create pass, unless a sweep needs the project still.
+    /// Lets a create pass, unless a sweep needs the project quiet.
     pub(super) fn try_pass(self: &Arc<Self>) -> Option<CreateInFlight> {
         let passed = self.traffic.send_if_modified(|traffic| {
             let open = traffic.sweeps == 0;
@@ -95,7 +95,7 @@ impl Drop for CreateInFlight {
     }
 }
 
-/// A sweep that needs the project still.
+/// A sweep that needs the project quiet.
 #[derive(Debug)]
 pub(super) struct ClosedBarrier {
     barrier: Arc<CreateBarrier>,
