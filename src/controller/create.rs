@@ -1,15 +1,13 @@
 //! The create: write ahead, POST once, find out what came of it. Nothing else in the controller POSTs; whether to, `plan` says, and what
 //! must hold still when the token is there is asked here.
 
-use std::pin::pin;
+mod post;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
-use tracing::debug;
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
@@ -22,8 +20,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
-use crate::controller::update_delete::{advice, payload, receipt};
-use crate::declared::parse;
+use crate::controller::update_delete::{advice, receipt};
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
@@ -42,7 +39,7 @@ use crate::terms::failure::{Class, Failure, Operation};
 /// The API server accepted the record and does not hold it.
 const NOT_KEPT: &str = "an admission webhook takes the record of the create off the object";
 /// For so long a doubtful date holds up no second create.
-const DOUBTS: Duration = Duration::from_mins(1);
+const DOUBT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What is on the object before its POST, with the right to make that.
 type WrittenAhead = (Record, Attempt, WrittenRecord, CreateInFlight);
@@ -79,13 +76,23 @@ impl Reconciliation<'_> {
         let reply = posted.await;
         self.note_sent();
         let was_removed = self.facts.id().is_some();
-        let (status, next) = self.judge(&account, &desired, &attempt, reply).await;
+        let (status, next) = self
+            .resolve_reply(&account, &desired, &attempt, reply)
+            .await;
         let written = self.write_create_outcome(&record, status.clone()).await;
         if let Err(error) = &written {
             self.report_unwritten(&status, error);
             self.keep_unwritten(self.stored(), status.clone());
         }
         self.memory(|memory| memory.posting = false);
+        // As long as a create was under way nobody else cleared away what it made.
+        let is_gone = !self.context.index.has(&self.facts.object.uid);
+        let is_written = matches!(written, Ok(CreateOutcomeWrite::Written));
+        let written = if is_gone && !is_written {
+            Ok(CreateOutcomeWrite::Gone)
+        } else {
+            written
+        };
         match written? {
             CreateOutcomeWrite::Written => {
                 if was_removed {
@@ -126,13 +133,15 @@ impl Reconciliation<'_> {
         let doubted = self.context.clock.is_doubted(&account.target().endpoint);
         doubted
             && self.memory(|memory| {
-                let lately = memory.doubted.is_some_and(|at| at.elapsed() < DOUBTS);
+                let lately = memory
+                    .doubted
+                    .is_some_and(|at| at.elapsed() < DOUBT_INTERVAL);
                 memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
                 !lately
             })
     }
 
-    /// The right to make one POST, at a moment when no sweep needs the project still. Nobody holds up sweeps, and with them the creates of
+    /// The right to make one POST, at a moment when no sweep needs the project quiet. Nobody holds up sweeps, and with them the creates of
     /// others, while it waits for its worker slot.
     async fn create_token(
         &mut self,
@@ -157,7 +166,7 @@ impl Reconciliation<'_> {
     }
 
     /// Asked again once the token is there: the look may have grown old, another object may have come first, the Lease may be lost.
-    fn may_create(&mut self, account: &SharedAccount, desired: &Desired) -> bool {
+    fn may_create(&self, account: &SharedAccount, desired: &Desired) -> bool {
         let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -FRESH));
         let uid = &self.facts.object.uid;
@@ -227,72 +236,8 @@ impl Reconciliation<'_> {
         }
     }
 
-    async fn post(
-        &mut self,
-        account: &Arc<SharedAccount>,
-        desired: &Desired,
-        record: &Record,
-        permit: CreatePermit,
-        creating: CreateInFlight,
-    ) -> Result<Answer<Option<Row>>, Failure> {
-        if !self.context.leadership.fresh() {
-            return Err(lease_not_fresh());
-        }
-        let key = self.sign_key.clone();
-        let call = account.create(permit, payload(desired, key.as_ref()));
-        let context = self.context;
-        let mut call = Box::pin(async {
-            let reply = call.await;
-            if may_have_made(&reply) {
-                let (target, place) = (account.target(), &desired.place);
-                context.accounts.void_place(target, place);
-            }
-            drop(creating); // a look may wait for it
-            reply
-        });
-        let reply = loop {
-            if let Ok(reply) = self.wait_or_changed(call.as_mut()).await {
-                break reply;
-            }
-            // The call goes on meanwhile.
-            let restoring = pin!(self.restore_wiped_record(record));
-            if let Either::Left((reply, restoring)) = select(call.as_mut(), restoring).await {
-                restoring.await;
-                break reply;
-            }
-        };
-        if may_have_made(&reply) {
-            self.note_wrote();
-        }
-        reply
-    }
-
-    /// Writes back what somebody wiped while the POST is under way (`kubectl replace` does): a process that died now would leave
-    /// what the POST makes to nobody. Whatever fails here is made good when the outcome is written.
-    async fn restore_wiped_record(&mut self, record: &Record) {
-        let Some(object) = self.context.newest(&ObjectRef::from_obj(&*self.object)) else {
-            return;
-        };
-        let now = parse::object(&object);
-        let is_whole = now.finalizer && parse::record(&object).as_ref() == Some(record);
-        if is_whole || now.deleting || now.uid != self.facts.object.uid {
-            return;
-        }
-        let (version, record) = (ObjectVersion::of(&object), record_annotation(record));
-        let protect = self
-            .context
-            .objects
-            .protect(&object, &version, Some(&record));
-        match protect.await {
-            Ok(object) => self.remember(object),
-            Err(error) => {
-                debug!(%error, object = %self.name(), "a wiped record is not put back yet");
-            }
-        }
-    }
-
     /// The status that the reply leads to, and when to go on.
-    async fn judge(
+    async fn resolve_reply(
         &mut self,
         account: &Arc<SharedAccount>,
         desired: &Desired,
@@ -373,18 +318,6 @@ impl Reconciliation<'_> {
         let record = self.facts.record.as_ref();
         Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
     }
-}
-
-/// Whether something lies at the place now that was not seen there, be it ours or another's.
-fn may_have_made<T>(reply: &Result<T, Failure>) -> bool {
-    let Err(failure) = reply else { return true };
-    failure.class.may_have_happened() || failure.class == Class::Exists
-}
-
-/// Another process may lead by now: nothing was handed over.
-fn lease_not_fresh() -> Failure {
-    let message = "the Lease was not renewed in time, so another operator may be at work";
-    Failure::new(Operation::Create, Class::NotSent, message)
 }
 
 /// A 2xx that names no id, and no look found it yet.

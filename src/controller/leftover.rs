@@ -45,8 +45,10 @@ impl Leftover {
     ) -> Option<Self> {
         let mut status = object.status.clone().unwrap_or_default();
         let unwritten = memory.unwritten_create();
-        if let Some(unwritten) = unwritten.filter(|_| status.callback_id.is_none()) {
-            status = unwritten.clone();
+        if let Some(unwritten) =
+            unwritten.filter(|it| it.planned_on.callback_id == status.callback_id)
+        {
+            status = unwritten.status.clone();
         }
         let has_posted = memory.has_posted;
         let record = parse::record(object).or_else(|| memory.record.as_deref().cloned());

@@ -49,7 +49,7 @@ pub(super) struct ObjectMemory {
     pub(super) clearing: bool,
     /// This process has let the object go.
     pub(super) released: bool,
-    /// This process has made a create for the object. A record that it has not written itself may have been made up.
+    /// This process has written a record to make a create for the object. A record that it has not written itself may have been made up.
     pub(super) has_posted: bool,
     /// The newest attempt seen, and when it was first seen.
     pub(super) attempt_seen: Option<(Box<str>, Instant)>,
@@ -230,13 +230,14 @@ impl SpendCalls for ObjectBudget {
 
 impl ObjectMemory {
     /// The status that names what our own create made, where the API server did not take that yet.
-    pub(super) fn unwritten_create(&self) -> Option<&Status> {
-        let UnwrittenStatus { planned_on, status } = self.unwritten.as_deref()?;
+    pub(super) fn unwritten_create(&self) -> Option<&UnwrittenStatus> {
+        let unwritten = self.unwritten.as_deref()?;
+        let UnwrittenStatus { planned_on, status } = unwritten;
         let id = status
             .callback_id
             .as_ref()
             .filter(|id| Some(*id) != planned_on.callback_id.as_ref());
-        (id? == self.made.as_ref()?).then_some(status)
+        (id? == self.made.as_ref()?).then_some(unwritten)
     }
 
     /// What it was last decided on, or is being.

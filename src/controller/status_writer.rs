@@ -1,5 +1,5 @@
-//! Writes statuses, the outcome of a create until it is in the status, and the events that go with them; remembers what could not be
-//! written. What a status says, `plan::outcome` decides. Calls no cloud.
+//! Writes statuses, the outcome of a create as long as it can be, and the events that go with them; remembers what could not be written.
+//! What a status says, `plan::outcome` decides. Calls no cloud.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,13 @@ use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::next_second;
+use crate::plan::outcome;
 use crate::plan::step::backoff;
 
 /// First and longest pause between two tries to write an outcome.
 const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(5));
-/// After so many the object is not as the outcome wants it, and stays so: some 45 s.
+/// After so many the object is not as the outcome wants it, and stays so: more than half a minute.
 const MOST_OVERTAKEN: usize = 12;
 
 /// What became of the outcome of a create.
@@ -98,8 +99,8 @@ impl Reconciliation<'_> {
         })
     }
 
-    /// Writes the outcome of our POST, until it lands or has no place any more. An error is that the object can't be made what the outcome
-    /// goes to: whoever plans next knows the outcome, writes it as any other status, and tells why.
+    /// Writes the outcome of our POST; tries again as long as that may help. An error: the outcome stays in memory, and the next round
+    /// plans on it and writes it as any other status.
     pub(super) async fn write_create_outcome(
         &mut self,
         record: &Record,
@@ -135,7 +136,8 @@ impl Reconciliation<'_> {
                     Err(error) => self.report_unwritten(&status, &error),
                 }
             }
-            if overtaken >= MOST_OVERTAKEN || self.is_futile(&error) {
+            let made_nothing = status.callback_id == preconditions.callback_id;
+            if overtaken >= MOST_OVERTAKEN || self.is_futile(&error, made_nothing) {
                 return Err(error);
             }
             self.report_unwritten(&status, &error);
@@ -145,11 +147,13 @@ impl Reconciliation<'_> {
     }
 
     /// Whether an outcome that ends so is better written later: no API server takes what its schema does not have, and what is being deleted
-    /// is deleted though its status can't be written.
-    fn is_futile(&self, error: &ClusterError) -> bool {
+    /// is deleted though its status can't be written; and where nothing was made there is nothing to lose.
+    fn is_futile(&self, error: &ClusterError, made_nothing: bool) -> bool {
         let newest = || self.context.newest(&ObjectRef::from_obj(&*self.object));
         let is_deleted = || newest().is_some_and(|object| parse::object(&object).deleting);
-        !is_stale(error) && error.is_refusal() && (error.is_invalid() || is_deleted())
+        !is_stale(error)
+            && error.is_refusal()
+            && (made_nothing || error.is_invalid() || is_deleted())
     }
 
     /// Whoever reads this knows what was made, though this process may end before that can be written.
@@ -166,12 +170,11 @@ impl Reconciliation<'_> {
     /// What the API server does not know yet of what our own create made is written before that is changed or made anew: who comes after
     /// this process would take the changed one for another's. `false` when the object is not as it was planned on.
     pub(super) async fn write_known(&mut self) -> Result<bool, ClusterError> {
-        let (stored, status) = (self.stored(), self.facts.status.clone());
         let names = |status: &Status| (status.callback_id.clone(), status.closed_operation.clone());
-        if names(&stored) == names(&status) {
+        if names(&self.stored()) == names(&self.facts.status) {
             return Ok(true);
         }
-        self.write(status).await
+        self.write(outcome::before_change(&self.facts)).await
     }
 
     /// The outcome did not fit the object: puts a wiped record back, or tells what else has happened.

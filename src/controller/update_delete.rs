@@ -61,7 +61,7 @@ impl Reconciliation<'_> {
                 memory.rewrites(now)
             });
             let note = format!(
-                "Somebody changed the callback {id} at the cloud ({drift}); it is brought back to the spec."
+                "The callback {id} is not as it was written ({drift}); it is brought back to the spec."
             );
             self.publish_event(EventType::Warning, Reason::Drifted, &note);
         }

@@ -263,6 +263,16 @@ fn unseen_row(facts: &Facts) -> RemoteStatus {
     }
 }
 
+/// A callback that the API server does not know of yet is about to be changed.
+pub fn before_change(facts: &Facts) -> Status {
+    let status = facts.status.clone();
+    if is_ready(&status) {
+        finish(facts, status, &updating())
+    } else {
+        status
+    }
+}
+
 /// A DELETE of a superfluous row of ours, or of the callback of an object that goes but has more to delete.
 pub fn after_delete(facts: &Facts, receipt: Receipt) -> Status {
     let mut status = facts.status.clone();

@@ -41,7 +41,7 @@ pub(in crate::plan) fn unless_contended(facts: &Facts, otherwise: Situation) -> 
 /// Something else keeps rewriting the callback.
 pub(in crate::plan) fn contended(id: &str) -> Situation {
     let message = format!(
-        "Something else keeps rewriting the callback {id}: it is repaired at most once in 10 minutes until that stops for an hour. Find who else writes it."
+        "Something else keeps rewriting the callback {id}, or the cloud does not carry out its updates: it is repaired at most once in 10 minutes until that stops for an hour. Find who else writes it."
     );
     Situation::new(Reason::Contended, Stage::Stalled, message)
 }

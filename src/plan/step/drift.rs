@@ -88,8 +88,9 @@ pub(in crate::plan) fn detect(facts: &Facts, desired: &Desired, row: &Row) -> Ro
         return RowDrift::Unsent;
     }
     let holds = row.reports(&desired.content) && row.place == desired.place;
-    let rewritten =
-        desired.wants_key && is_rewritten(&facts.status, facts.last_write, facts.baseline, row);
+    let rewritten = is_rewritten(&facts.status, facts.last_write, facts.baseline, row)
+        || is_untouched(facts, row);
+    let rewritten = desired.wants_key && rewritten;
     match (holds, is_known(facts, row)) {
         (true, _) if !rewritten => RowDrift::Held,
         (false, _) if !was_sent => RowDrift::Unsent,
@@ -111,13 +112,18 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
     is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
 }
 
-/// Whether the row is as it was before our last write, which was answered as done, without a body.
+/// Whether the row is as it was before our last write, which was answered as done, without a body: as old as it was known to be then, or
+/// older than any clock has that write.
 pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
     let remote = facts.status.remote.as_ref();
-    let before = remote.filter(|remote| is_unseen(remote));
-    let before = before.and_then(update_time);
-    let times = row.update_time.zip(before);
-    times.is_some_and(|(now, before)| now <= before)
+    let unseen = remote.filter(|remote| is_unseen(remote));
+    let (Some(unseen), Some(changed), Some(ours)) = (unseen, row.update_time, facts.last_write)
+    else {
+        return false;
+    };
+    // Anybody may have written what a status says.
+    let before = update_time(unseen).filter(|before| before.duration_since(ours) <= TWO_CLOCKS);
+    before.is_some_and(|before| changed <= before) || changed < shifted(ours, -TWO_CLOCKS)
 }
 
 /// Whether no row was seen since our last write: what is remembered is only when the row had been written before.

@@ -50,7 +50,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
     }
 }
 
-/// A change had no effect that lasts: a failure like any other.
+/// A change was answered as if the callback were gone, and the list shows it: a failure like any other.
 fn fail_after_gone_answer(facts: &Facts) -> Step {
     let failure = facts.not_found.clone();
     failure.map_or_else(|| requeue(Situation::unchanged()), Step::ReportFailure)
@@ -128,7 +128,12 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     }
     let fields = difference::describe(&difference::between(&row.reported(), &desired.content));
     let drift = if is_untouched(facts, row) {
-        format!("the update before was answered as done, and changed nothing ({fields})")
+        let kept = if fields.is_empty() {
+            "its key"
+        } else {
+            &fields
+        };
+        format!("the update before was answered as done, and changed nothing: {kept}")
     } else if fields.is_empty() {
         "its update_time is later than our last write, so its key may have changed".to_owned()
     } else {
@@ -168,7 +173,7 @@ fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
     }
 }
 
-/// Whatever the step says of it, a generation that was never sent is held by nobody.
+/// The step, with a status that does not say Ready of a generation that was never sent.
 fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step {
     let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
     if let (true, Step::Requeue(rest)) = (is_untold, &step) {
@@ -185,7 +190,7 @@ fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step 
 /// A look came too soon after our own write: look again when it counts.
 fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     if facts.now >= moment {
-        return look(moment.max(facts.now), Proof::Absence);
+        return look(facts.now, Proof::Absence);
     }
     // However a clock stands: once the settle time is over here, it is worth a look.
     let latest = later(facts.now, facts.settings.settle_time);

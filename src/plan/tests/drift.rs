@@ -192,10 +192,13 @@ fn a_put_that_is_answered_as_done_and_changed_nothing_is_not_believed() {
     let (mut world, row) = settled();
     let before = swept(&mut world, &rewritten(&row));
     assert!(row.update_time.is_some());
-    for looked in [true, false] {
+    for known in ["by a look", "by the status", "by the clocks"] {
         let mut facts = before.clone();
-        if !looked {
-            facts.observed = Observed::Unasked; // what the status remembers tells as much
+        if known != "by a look" {
+            facts.observed = Observed::Unasked;
+        }
+        if known == "by the clocks" {
+            facts.status.remote.as_mut().unwrap().update_time = None;
         }
         let mut facts = updated_without_answer(facts);
         facts.observed = before.observed.clone();
@@ -211,6 +214,29 @@ fn a_put_that_is_answered_as_done_and_changed_nothing_is_not_believed() {
         };
         assert!(drift.contains("changed nothing"), "{drift}");
     }
+}
+
+#[test]
+fn a_key_that_was_sent_and_taken_by_no_row_is_sent_again() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &row);
+    facts.key = SignKeyState::Digest("present".to_owned());
+    facts.desired.as_mut().unwrap().wants_key = true;
+    let mut facts = updated_without_answer(facts);
+    facts.now = later(facts.now, Duration::from_mins(2));
+    let seen = |update_time| Row {
+        update_time,
+        ..row.clone()
+    };
+    let written = operation_log::last_write(&facts.status);
+    facts.observed = Observed::seen(facts.now, vec![seen(written)], false);
+    assert!(matches!(decide(&facts), Step::Requeue(_)));
+    facts.observed = Observed::seen(facts.now, vec![row.clone()], false);
+    let step = decide(&facts);
+    assert!(
+        matches!(&step, Step::Update { drift: Some(drift), .. } if drift.contains("its key")),
+        "{step:?}"
+    );
 }
 
 #[test]
