@@ -140,7 +140,9 @@ impl Reconciliation<'_> {
             if overtaken >= MOST_OVERTAKEN || self.is_futile(&error, made_nothing) {
                 return Err(error);
             }
-            self.report_unwritten(&status, &error);
+            if !is_stale(&error) {
+                self.report_unwritten(&status, &error);
+            }
             self.slot.wait_without_slot(tokio::time::sleep(pause)).await;
             pause = (pause * 2).min(OUTCOME_WRITE_PAUSES.1);
         }

@@ -120,9 +120,9 @@ pub(super) fn text(reason: Reason) -> Text {
             "delete one of the two",
         ),
         Reason::Contended => (
-            "something else keeps rewriting the callback",
+            "something else keeps rewriting the callback, or the cloud answers updates with success and keeps what was",
             "repairs at most once in 10 min; an edit or a requested look is done at once",
-            "find what else writes it, such as a script or another operator, and stop one of the two",
+            "find what else writes it, such as a script or another operator, and stop one of the two; where nothing does, ask the cloud about the update's request id",
         ),
         Reason::Normalized => (
             "the cloud answered our own write with other values",
