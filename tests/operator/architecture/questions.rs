@@ -153,7 +153,7 @@ fn a_word_has_one_meaning_and_there_are_few() {
     assert!(glossary.len() <= 40, "{} words", glossary.len());
     let asked: BTreeSet<_> = questions.iter().map(|(question, _)| question).collect();
     assert_eq!(asked.len(), questions.len());
-    assert_eq!(questions.len(), 40);
+    assert!(questions.len() >= 40, "{} questions", questions.len());
 }
 
 #[test]
