@@ -237,7 +237,13 @@ pub fn after_update(
     let former = status.sent.take().and_then(|sent| sent.key_digest);
     let digest = facts.key.digest().map(str::to_owned);
     status.sent = Some(desired.content.sent(digest.or(former)));
-    status.remote = Some(row.map_or_else(|| unseen_row(facts), RemoteStatus::from));
+    status.remote = Some(row.map_or_else(
+        || RemoteStatus {
+            id: status.callback_id.clone(),
+            ..RemoteStatus::default()
+        },
+        RemoteStatus::from,
+    ));
     operation_log::record_change(&mut status, success(facts, Operation::Update, receipt));
     status.failures = Some(0);
     status.next_attempt_time = None;
@@ -245,22 +251,6 @@ pub fn after_update(
     status.rejected_credential = None;
     let situation = written(facts, desired, &status, row);
     finish(facts, status, &situation)
-}
-
-/// What is known of a row whose PUT was answered without it: when it had been written before. As long as it says that, nothing came of
-/// the PUT.
-fn unseen_row(facts: &Facts) -> RemoteStatus {
-    let id = facts.status.callback_id.clone();
-    let mut rows = facts.observed.rows().iter();
-    let seen = rows.find(|row| Some(&row.id) == id.as_ref());
-    let seen = seen.and_then(|row| row.update_time);
-    let remembered = facts.status.remote.as_ref();
-    let remembered = remembered.and_then(|remote| remote.update_time.clone());
-    RemoteStatus {
-        id,
-        update_time: seen.map(|time| time.to_string()).or(remembered),
-        ..RemoteStatus::default()
-    }
 }
 
 /// A callback that the API server does not know of yet is about to be changed.

@@ -51,13 +51,10 @@ impl Row {
 
 impl From<&Row> for RemoteStatus {
     fn from(row: &Row) -> Self {
-        // When it was written is of use beside what was.
-        let says = row.content != ReportedContent::default();
-        let update_time = row.update_time.filter(|_| says);
         Self {
             id: Some(row.id.clone()),
             create_time: row.create_time.map(|time| time.to_string()),
-            update_time: update_time.map(|time| time.to_string()),
+            update_time: row.update_time.map(|time| time.to_string()),
             ..Self::from(&row.content)
         }
     }

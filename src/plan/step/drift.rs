@@ -49,8 +49,8 @@ fn is_rewritten(
     let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
         return false;
     };
-    let remembered = status.remote.as_ref().filter(|remote| !is_unseen(remote));
-    let remembered = remembered.and_then(update_time);
+    let remembered = status.remote.as_ref();
+    let remembered = remembered.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
     let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
     match remembered.or(baseline).filter(may_be_ours) {
         Some(baseline) => changed > baseline,
@@ -112,27 +112,16 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
     is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
 }
 
-/// Whether the row is as it was before our last write, which was answered as done, without a body: as old as it was known to be then, or
-/// older than any clock has that write.
+/// Whether the row is as it was before our last write, which was answered as done, without a body: older than any clock has that write.
 pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
-    let remote = facts.status.remote.as_ref();
-    let unseen = remote.filter(|remote| is_unseen(remote));
-    let (Some(unseen), Some(changed), Some(ours)) = (unseen, row.update_time, facts.last_write)
-    else {
-        return false;
-    };
-    // Anybody may have written what a status says.
-    let before = update_time(unseen).filter(|before| before.duration_since(ours) <= TWO_CLOCKS);
-    before.is_some_and(|before| changed <= before) || changed < shifted(ours, -TWO_CLOCKS)
+    let is_unseen = facts.status.remote.as_ref().is_some_and(is_unseen);
+    let times = row.update_time.zip(facts.last_write);
+    is_unseen && times.is_some_and(|(changed, ours)| changed < shifted(ours, -TWO_CLOCKS))
 }
 
-/// Whether no row was seen since our last write: what is remembered is only when the row had been written before.
+/// Whether no row was seen since our last write.
 fn is_unseen(remote: &RemoteStatus) -> bool {
     ReportedContent::from(remote) == ReportedContent::default()
-}
-
-fn update_time(remote: &RemoteStatus) -> Option<Timestamp> {
-    remote.update_time.as_ref()?.parse().ok()
 }
 
 /// From when on a look counts against our own last write, as the status tells it and as this process knows that it wrote itself.
