@@ -155,8 +155,7 @@ impl Reconciliation<'_> {
         self.report_wait(account.bucket().estimate(lane, &namespace))
             .await?;
         loop {
-            let granted = async { looks.acquire_create(lane, &namespace).await.0 };
-            let Ok(token) = self.wait(granted).await else {
+            let Ok(token) = self.wait(looks.create_token(lane, &namespace)).await else {
                 return Ok(None);
             };
             if let Some(creating) = looks.try_pass() {

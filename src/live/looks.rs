@@ -82,19 +82,20 @@ impl Looks {
         self.lock().kept.wrote(place);
     }
 
-    /// Waits for the token of a create, and for a moment when no sweep needs the project quiet. While a sweep runs, no create holds a token:
-    /// the sweep gets them. Whoever holds the result must not look, since a look may wait for it.
-    pub async fn acquire_create(&self, lane: Lane, namespace: &str) -> (Token, CreateInFlight) {
+    /// Waits for the token of a create, at a moment when no sweep needs the project quiet: while one runs, no create is given a token, the
+    /// sweep gets them.
+    pub async fn create_token(&self, lane: Lane, namespace: &str) -> Token {
         loop {
             self.barrier.open().await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if let Some(creating) = self.barrier.try_pass() {
-                return (token, creating);
+            if self.barrier.is_open() {
+                return token;
             }
         }
     }
 
-    /// Lets a create pass whose token is there, unless a sweep needs the project quiet.
+    /// Lets a create pass whose token is there, unless a sweep needs the project quiet. Whoever holds the result must not look, since a
+    /// look may wait for it.
     pub fn try_pass(&self) -> Option<CreateInFlight> {
         self.barrier.try_pass()
     }

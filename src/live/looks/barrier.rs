@@ -42,6 +42,11 @@ impl CreateBarrier {
         drop(traffic.wait_for(|traffic| traffic.sweeps == 0).await);
     }
 
+    /// Whether no sweep needs the project quiet.
+    pub(super) fn is_open(&self) -> bool {
+        self.traffic.borrow().sweeps == 0
+    }
+
     /// Lets a create pass, unless a sweep needs the project quiet.
     pub(super) fn try_pass(self: &Arc<Self>) -> Option<CreateInFlight> {
         let passed = self.traffic.send_if_modified(|traffic| {

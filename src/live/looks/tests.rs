@@ -17,13 +17,23 @@ use tokio::{
 
 use self::cloud::LooksCloud;
 use super::kept::LIST_KEPT;
-use super::{CreateBarrier, LookRequest, LookResult, Looks, Proof};
+use super::{CreateBarrier, CreateInFlight, LookRequest, LookResult, Looks, Proof};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
-use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::platform::quota::{Bucket, Lane, Quota, Token};
 use crate::terms::failure::Failure;
 
 const MINUTE: Duration = Duration::from_mins(1);
+
+/// The right to make a create, as its worker takes it.
+async fn acquire_create(looks: &Looks, namespace: &str) -> (Token, CreateInFlight) {
+    loop {
+        let token = looks.create_token(Lane::Create, namespace).await;
+        if let Some(creating) = looks.try_pass() {
+            return (token, creating);
+        }
+    }
+}
 
 /// An account of a cloud, ready to go at full speed.
 struct LooksAccount {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LooksAccount, MINUTE, ask, ask_now, cloud::LooksCloud, place};
+use super::{LooksAccount, MINUTE, acquire_create, ask, ask_now, cloud::LooksCloud, place};
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
@@ -27,7 +27,7 @@ async fn create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place, namespa
             seen.rows.is_empty() && seen.proves_absence,
             "{place}: {seen:?}"
         );
-        let (token, creating) = looks.acquire_create(Lane::Create, &namespace).await;
+        let (token, creating) = acquire_create(&looks, &namespace).await;
         if seen.begun.elapsed() <= MINUTE {
             cloud.post(token, &place).await;
             looks.void_place(&place);
@@ -137,7 +137,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     let cloud = Arc::clone(&account.cloud);
     sleep(MINUTE).await;
-    let (token, creating) = account.looks.acquire_create(Lane::Create, "media").await;
+    let (token, creating) = acquire_create(&account.looks, "media").await;
     let waiting: Vec<_> = (0..4)
         .map(|number| account.look(ask(&place(number))))
         .collect();
@@ -155,7 +155,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     sleep(Duration::from_millis(10)).await;
     assert_eq!(cloud.calls().len(), 2, "the sweep has begun");
     let start = Instant::now();
-    drop(other.acquire_create(Lane::Create, "media").await);
+    drop(acquire_create(&other, "media").await);
     assert!(
         start.elapsed() >= Duration::from_millis(380),
         "four pages, {:?}",
@@ -173,7 +173,7 @@ async fn while_a_sweep_for_creates_runs_it_gets_the_tokens_and_no_create_does() 
         .map(|number| {
             let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
             tokio::spawn(async move {
-                let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
+                let (token, creating) = acquire_create(&looks, "media").await;
                 cloud.post(token, &place(number)).await;
                 drop(creating);
             })

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LooksAccount, ask, cloud::LooksCloud, place};
+use super::{LooksAccount, acquire_create, ask, cloud::LooksCloud, place};
 use crate::live::looks::Looks;
-use crate::platform::quota::{Lane, Quota};
+use crate::platform::quota::Quota;
 
 /// Whoever names a project may have no right to it, nor a login that ever ends.
 #[tokio::test(start_paused = true)]
@@ -29,7 +29,7 @@ async fn a_sweep_that_is_not_answered_holds_up_no_create_of_another_account() {
         sleep(Duration::from_millis(500)).await;
         let began = Instant::now();
         let limit = Duration::from_secs(patience);
-        let create = account.looks.acquire_create(Lane::Create, "media");
+        let create = acquire_create(&account.looks, "media");
         assert!(timeout(limit, create).await.is_ok(), "{silent_from}");
         // It was held up, though: else nothing is shown here.
         assert!(began.elapsed() > Duration::from_secs(1), "{silent_from}");

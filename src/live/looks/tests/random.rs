@@ -5,10 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LooksAccount, MINUTE, ask, cloud::LooksCloud};
+use super::{LooksAccount, MINUTE, acquire_create, ask, cloud::LooksCloud};
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
-use crate::platform::quota::Lane;
 
 /// One step of a random life: after a while, somebody looks at a place, creates it, or a stranger does.
 #[derive(Debug, Clone)]
@@ -41,7 +40,7 @@ fn step() -> impl Strategy<Value = (u64, LooksStep)> {
 }
 
 async fn random_create(looks: Arc<Looks>, cloud: Arc<LooksCloud>, place: Place) {
-    let (token, creating) = looks.acquire_create(Lane::Create, "media").await;
+    let (token, creating) = acquire_create(&looks, "media").await;
     cloud.post(token, &place).await;
     looks.void_place(&place);
     drop(creating);
