@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::memory::ObjectMemory;
+use super::memory::{ObjectMemory, UnwrittenStatus};
 use crate::api::RecordingCallback;
-use crate::api::status::Status;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
 use crate::plan::facts::operation_log;
@@ -77,11 +76,11 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
 /// What happened counts although the API server did not take it yet, as long as the object's status is as it was; of what our own create
 /// made, as long as that says nothing else of its callback: whatever else somebody writes there, the id is known here alone.
 fn apply_unwritten(memory: &mut ObjectMemory, facts: &mut Facts) {
-    let names = |status: &Status| (status.callback_id.clone(), status.closed_operation.clone());
     let made = memory.unwritten_create().is_some();
     let unwritten = memory.unwritten.take().filter(|unwritten| {
         let planned_on = &unwritten.planned_on;
-        *planned_on == facts.status || made && names(planned_on) == names(&facts.status)
+        *planned_on == facts.status
+            || made && UnwrittenStatus::say_the_same(planned_on, &facts.status)
     });
     let Some(unwritten) = unwritten else {
         return;

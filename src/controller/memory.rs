@@ -367,5 +367,12 @@ pub(super) struct UnwrittenStatus {
     pub(super) status: Status,
 }
 
+impl UnwrittenStatus {
+    /// Whether two statuses say the same of an object's callback: which it is, and that its create is over.
+    pub(super) fn say_the_same(one: &Status, other: &Status) -> bool {
+        one.callback_id == other.callback_id && one.closed_operation == other.closed_operation
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -172,8 +172,7 @@ impl Reconciliation<'_> {
     /// What the API server does not know yet of what our own create made is written before that is changed or made anew: who comes after
     /// this process would take the changed one for another's. `false` when the object is not as it was planned on.
     pub(super) async fn write_known(&mut self) -> Result<bool, ClusterError> {
-        let names = |status: &Status| (status.callback_id.clone(), status.closed_operation.clone());
-        if names(&self.stored()) == names(&self.facts.status) {
+        if UnwrittenStatus::say_the_same(&self.stored(), &self.facts.status) {
             return Ok(true);
         }
         self.write(outcome::before_change(&self.facts)).await

@@ -59,6 +59,24 @@ fn is_held(world: &ControllerWorld) -> bool {
     verdict(&world.object("push").unwrap_or_default()).0 == "True"
 }
 
+/// It ends as what the object made.
+async fn becomes_its_own(world: &ControllerWorld, id: &str) {
+    let is_held = world.until(MINUTES, is_held).await;
+    assert!(is_held, "{}", world.story.whole());
+    let status = world.object("push").unwrap()["status"].clone();
+    assert_eq!(
+        (&status["callbackID"], &status["adopted"]),
+        (&json!(id), &json!(false))
+    );
+}
+
+/// Nothing is left at the cloud.
+async fn is_cleared(world: &ControllerWorld) {
+    let is_gone = |world: &ControllerWorld| world.rows(&domain("push")).is_empty();
+    let is_gone = world.until(MINUTES, is_gone).await;
+    assert!(is_gone, "{}", world.story.whole());
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_is_not_changed_before_the_api_server_knows_it_or_the_next_process_takes_it_for_anothers()
  {
@@ -71,23 +89,9 @@ async fn it_is_not_changed_before_the_api_server_knows_it_or_the_next_process_ta
     world.kill().await;
     script.ends();
     world.start();
-    assert!(
-        world.until(MINUTES, is_held).await,
-        "{}",
-        world.story.whole()
-    );
-    let status = world.object("push").unwrap()["status"].clone();
-    assert_eq!(
-        (&status["callbackID"], &status["adopted"]),
-        (&json!(id), &json!(false))
-    );
+    becomes_its_own(&world, &id).await;
     world.delete("push");
-    let is_gone = |world: &ControllerWorld| world.rows(&domain("push")).is_empty();
-    assert!(
-        world.until(MINUTES, is_gone).await,
-        "{}",
-        world.story.whole()
-    );
+    is_cleared(&world).await;
     assert_eq!(world.count(&Method::POST), 1);
 }
 
@@ -96,12 +100,7 @@ async fn it_is_deleted_by_its_id_when_the_object_is_taken_away() {
     let (_script, world, id) = unwritten(true).await;
     rewrite(&world, &id);
     world.take_away(&key("push"));
-    let is_gone = |world: &ControllerWorld| world.rows(&domain("push")).is_empty();
-    assert!(
-        world.until(MINUTES, is_gone).await,
-        "{}",
-        world.story.whole()
-    );
+    is_cleared(&world).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,15 +113,6 @@ async fn it_is_not_forgotten_when_somebody_else_writes_the_status() {
     world.merge("push", &json!({"status": {"conditions": [condition]}}));
     world.pass(MINUTES).await;
     script.ends();
-    assert!(
-        world.until(MINUTES, is_held).await,
-        "{}",
-        world.story.whole()
-    );
-    let status = world.object("push").unwrap()["status"].clone();
-    assert_eq!(
-        (&status["callbackID"], &status["adopted"]),
-        (&json!(id), &json!(false))
-    );
+    becomes_its_own(&world, &id).await;
     assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
 }
