@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Mutex;
 
 pub mod health;
@@ -22,6 +22,10 @@ use crate::metrics::Metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// So many connections may wait to be accepted. The 128 of the standard library are full after one burst, and who comes to a full
+/// queue, as a probe, tries again after a second: longer than probes wait. The system has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
+
 /// The address can't be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}, choose another address with --listen")]
@@ -31,14 +35,26 @@ pub struct BindError {
 }
 
 /// Takes the address. Every IPv6 address means every IPv4 address where IPv6 is off.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let result = match TcpListener::bind(address).await {
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let result = match listen(address) {
         Err(error) if address.is_ipv6() && address.ip().is_unspecified() && no_ipv6(&error) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         result => result,
     };
     result.map_err(|source| BindError { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Or a restart would have to wait until the connections of the process before it are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Whether the failure may be for want of IPv6, for which systems have several words.
@@ -99,8 +115,11 @@ async fn exposition(State(exposition): State<Arc<Exposition>>) -> impl IntoRespo
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -115,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn health_and_metrics_are_served() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let health = Arc::new(Health::new(&[]));
         let metrics = Arc::new(Metrics::new(|_| "other", false));
@@ -145,12 +164,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_address_is_named_with_the_remedy() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = taken.local_addr().unwrap();
-        let text = bind(address).await.unwrap_err().to_string();
+        let text = bind(address).unwrap_err().to_string();
         assert!(
             text.contains(&address.to_string()) && text.contains("--listen"),
             "{text}"
         );
+    }
+
+    /// Nobody accepts them yet, as while the process does not get the processor.
+    #[tokio::test]
+    async fn a_burst_of_connections_finds_room() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut open = Vec::new();
+        for nth in 0..200 {
+            // One that finds no room is asked for again after a second.
+            let stream = timeout(Duration::from_millis(900), TcpStream::connect(address)).await;
+            open.push(stream.unwrap_or_else(|_| panic!("{nth} found room")));
+        }
     }
 }

@@ -32,7 +32,7 @@ pub async fn run(config: RunConfig, error_label: fn(&str) -> &'static str) -> an
         .await?;
     let health = Arc::new(Health::new(&config.namespaces));
     let metrics = Arc::new(Metrics::new(error_label, config.read_only));
-    let listener = admin::bind(config.listen).await?;
+    let listener = admin::bind(config.listen)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         server = access.server(),

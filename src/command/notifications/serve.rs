@@ -84,7 +84,7 @@ async fn receive(args: ServeArgs, messages: Arc<Lines>) -> anyhow::Result<Comman
         seen: Arc::clone(&seen),
         bodies: BodyReader::new(),
     });
-    let listener = admin::bind(args.listen).await?;
+    let listener = admin::bind(args.listen)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     say(&format!(
         "receiving at {scheme}://{}",
