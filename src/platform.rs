@@ -18,6 +18,7 @@ pub(crate) mod lifetime;
 pub mod quota;
 pub mod redact;
 pub(crate) mod request;
+mod run_to_end;
 pub mod service;
 pub mod sign;
 pub mod strikes;

@@ -24,7 +24,7 @@ use crate::terms::failure::{Failure, Operation};
 /// A client of IAM with what it was told.
 pub struct Iam {
     logins: Arc<UserLogins>,
-    projects: Projects,
+    projects: Arc<Projects>,
 }
 
 impl Iam {
@@ -37,7 +37,7 @@ impl Iam {
     ) -> Self {
         let sender = ServiceClient::new(transport, clock, request_timeout);
         let logins = Arc::new(UserLogins::new(sender.clone(), Arc::clone(&strikes)));
-        let projects = Projects::new(sender, Arc::clone(&logins), strikes);
+        let projects = Arc::new(Projects::new(sender, Arc::clone(&logins), strikes));
         Self { logins, projects }
     }
 

@@ -9,7 +9,10 @@ mod wire;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    time::Instant,
+};
 
 use self::exchange::IssuedKey;
 pub use self::exchange::ServiceClients;
@@ -17,6 +20,7 @@ pub use self::key_error::TemporaryKeyError;
 use self::source::KeySource;
 use crate::lock::lock;
 use crate::platform::keys::KeyPair;
+use crate::platform::run_to_end::run_to_end;
 use crate::terms::failure::Operation;
 
 /// A source of keys, with the key that it gave last.
@@ -76,12 +80,12 @@ impl TemporaryKeys {
         if let Some(pair) = self.present(operation) {
             return Ok(pair);
         }
-        let _renewal = self.renewal.lock().await;
+        let renewal = Arc::clone(&self.renewal).lock_owned().await;
         // Another one may have made it while this one waited for it.
         if let Some(made) = lock(&self.state).known(Instant::now()) {
             return made;
         }
-        self.renew(operation).await
+        run_to_end(self.renewed(renewal, operation)).await
     }
 
     /// The key that there is. One that is to be replaced serves on, early enough for some attempts before it ends, and the first who
@@ -91,14 +95,24 @@ impl TemporaryKeys {
         let held = state.held.as_ref().filter(|held| now < held.expire)?;
         let is_due = held.renew <= now && state.failure(now).is_none();
         if is_due && let Ok(renewal) = Arc::clone(&self.renewal).try_lock_owned() {
-            let keys = Arc::clone(self);
-            tokio::spawn(async move {
-                // What became of it is kept for those who ask next.
-                let _ = keys.renew(operation).await;
-                drop(renewal);
-            });
+            // What becomes of it is kept for those who ask next.
+            tokio::spawn(self.renewed(renewal, operation));
         }
         Some(held.pair.clone())
+    }
+
+    /// The whole of a renewal, which may outlive who asked for it.
+    fn renewed(
+        self: &Arc<Self>,
+        renewal: OwnedMutexGuard<()>,
+        operation: Operation,
+    ) -> impl Future<Output = Result<KeyPair, TemporaryKeyError>> + Send + use<> {
+        let keys = Arc::clone(self);
+        async move {
+            let renewed = keys.renew(operation).await;
+            drop(renewal);
+            renewed
+        }
     }
 
     /// Asks the source, and keeps what comes of it. Whoever calls this holds `renewal`.

@@ -227,7 +227,7 @@ fn whom_keys_are_asked_of_has_to_be_allowed_unless_it_is_on_this_machine() {
     }
 }
 
-/// Gives one key, which lives for an hour, and never answers again.
+/// Gives one key, after a moment, which lives for an hour, and never answers again.
 #[derive(Default)]
 struct OneKey(AtomicUsize);
 
@@ -237,11 +237,14 @@ impl Transport for OneKey {
             return Box::pin(std::future::pending());
         }
         let key = r#"{"credential":{"access":"AKTEST","secret":"sk-test","securitytoken":"token-t","expires_at":"2026-11-25T13:00:00Z"}}"#;
-        Box::pin(std::future::ready(Ok(Response {
-            status: http::StatusCode::OK,
-            headers: http::HeaderMap::new(),
-            body: bytes::Bytes::from_static(key.as_bytes()),
-        })))
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(Response {
+                status: http::StatusCode::OK,
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::from_static(key.as_bytes()),
+            })
+        })
     }
 }
 
@@ -261,7 +264,10 @@ async fn who_has_a_key_does_not_wait_for_a_source_that_hangs() {
         let key = tokio::time::timeout(Duration::from_secs(1), temporary.key(Operation::List));
         key.await.expect("nobody waits").unwrap().ak
     };
+    let given_up = tokio::time::timeout(Duration::from_millis(50), temporary.key(Operation::List));
+    assert!(given_up.await.is_err());
     key().await;
+    assert_eq!(source.0.load(Ordering::SeqCst), 1, "it was asked for once");
     tokio::time::advance(Duration::from_mins(50)).await;
     for _ in 0..2 {
         assert_eq!(key().await.as_str(), "AKTEST");

@@ -10,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    time::Instant,
+};
 
 use crate::lock::lock;
 use crate::platform::account::Account;
@@ -22,6 +25,7 @@ use crate::platform::keys::User;
 use crate::platform::lifetime::lifetime;
 use crate::platform::redact::Redactor;
 use crate::platform::request::Draft;
+use crate::platform::run_to_end::run_to_end;
 use crate::platform::service::{ServiceAddress, ServiceClient, holdoff};
 use crate::platform::strikes::Strikes;
 use crate::terms::failure::{Failure, Operation};
@@ -92,18 +96,22 @@ impl UserLogins {
         if let Some(token) = self.present(&slot, account, user, operation) {
             return Ok(token);
         }
-        let _renewal = slot.renewal.lock().await;
+        let renewal = Arc::clone(&slot.renewal).lock_owned().await;
         // Another one may have logged in while this one waited for it.
         if let Some(token) = slot.cache().current(project, Instant::now()) {
             return Ok(token.token.clone());
         }
-        if let Some(failure) = slot.cache().failure(project, Instant::now()) {
+        if let Some(failure) = slot.cache().take_failure(project, Instant::now()) {
             return Err(Failure {
                 operation,
                 ..failure
             });
         }
-        self.renew(&slot, account, user, operation).await
+        let renewed = self.renewed(renewal, Arc::clone(&slot), account, user, operation);
+        run_to_end(renewed).await.map_err(|failure| {
+            let kept = slot.cache().take_failure(project, Instant::now());
+            kept.unwrap_or(failure)
+        })
     }
 
     /// The token that there is. One that is to be replaced serves on, early enough for some attempts before it ends, and the first who
@@ -118,15 +126,10 @@ impl UserLogins {
         let (cache, now) = (slot.cache(), Instant::now());
         let project = &account.target.project_id;
         let issued = cache.current(project, now)?;
-        let is_due = issued.renew <= now && cache.failure(project, now).is_none();
+        let is_due = issued.renew <= now && !cache.has_failed(project, now);
         if is_due && let Ok(renewal) = Arc::clone(&slot.renewal).try_lock_owned() {
-            let (logins, slot) = (Arc::clone(self), Arc::clone(slot));
-            let (account, user) = (account.clone(), user.clone());
-            tokio::spawn(async move {
-                // What became of it is kept for those who ask next.
-                let _ = logins.renew(&slot, &account, &user, operation).await;
-                drop(renewal);
-            });
+            // What becomes of it is kept for those who ask next.
+            tokio::spawn(self.renewed(renewal, Arc::clone(slot), account, user, operation));
         }
         Some(issued.token.clone())
     }
@@ -135,6 +138,24 @@ impl UserLogins {
     #[cfg(test)]
     pub(super) fn users(&self) -> usize {
         self.users.len()
+    }
+
+    /// The whole of a renewal, which may outlive who asked for it.
+    fn renewed(
+        self: &Arc<Self>,
+        renewal: OwnedMutexGuard<()>,
+        slot: Arc<LoginSlot>,
+        account: &Account,
+        user: &User,
+        operation: Operation,
+    ) -> impl Future<Output = Result<SecretString, Failure>> + Send + use<> {
+        let logins = Arc::clone(self);
+        let (account, user) = (account.clone(), user.clone());
+        async move {
+            let renewed = logins.renew(&slot, &account, &user, operation).await;
+            drop(renewal);
+            renewed
+        }
     }
 
     /// Logs in, and keeps what comes of it. Whoever calls this holds `renewal`.
@@ -299,11 +320,18 @@ impl UserTokens {
         self.failed.insert(project, (failure.clone(), until));
     }
 
-    /// The failure of a login a moment ago. It was another call's: for this one nothing was sent.
-    fn failure(&self, project: &str, now: Instant) -> Option<Failure> {
-        let (failure, until) = self.failed.get(project)?;
+    /// Whether a login failed a moment ago.
+    fn has_failed(&self, project: &str, now: Instant) -> bool {
+        let failed = self.failed.get(project);
+        failed.is_some_and(|(_, until)| now < *until)
+    }
+
+    /// The failure of a login a moment ago. Whoever is told it first answers for it; for the others nothing was sent. Not whoever asked for
+    /// the login: that one may have given up.
+    fn take_failure(&mut self, project: &str, now: Instant) -> Option<Failure> {
+        let (failure, until) = self.failed.get_mut(project)?;
         (now < *until).then(|| Failure {
-            http_status: None,
+            http_status: failure.http_status.take(),
             ..failure.clone()
         })
     }

@@ -15,6 +15,7 @@ use crate::platform::iam::wire;
 use crate::platform::keys::{KeyPair, User};
 use crate::platform::redact::{MAX_TEXT, Redactor};
 use crate::platform::request::Draft;
+use crate::platform::run_to_end::run_to_end;
 use crate::platform::service;
 use crate::platform::service::{REFUSAL_HOLDOFF, ServiceClient, ServiceReply};
 use crate::platform::strikes::{CredentialVerdict, Strikes};
@@ -90,7 +91,7 @@ impl Projects {
 
     /// The id of the project that has the region's name.
     pub(super) async fn find(
-        &self,
+        self: &Arc<Self>,
         endpoint: &str,
         credential: &Credential,
         region: &str,
@@ -102,19 +103,23 @@ impl Projects {
             credential: credential.digest("project"),
         };
         let slot = self.known.slot(&key);
-        let mut known = slot.lock().await;
+        let mut known = slot.lock_owned().await;
         if known.counts(Instant::now())
             && let Some(result) = &known.result
         {
             return result.clone();
         }
-        let result = Box::pin(self.ask(&key, credential, operation)).await;
-        let until = lookup_holdoff(&result).map(|keeps| Instant::now() + keeps);
-        *known = LookedUp {
-            result: Some(result.clone()),
-            until,
-        };
-        result
+        let (projects, credential) = (Arc::clone(self), credential.clone());
+        run_to_end(async move {
+            let result = projects.ask(&key, &credential, operation).await;
+            let until = lookup_holdoff(&result).map(|keeps| Instant::now() + keeps);
+            *known = LookedUp {
+                result: Some(result.clone()),
+                until,
+            };
+            result
+        })
+        .await
     }
 
     async fn ask(

@@ -1,6 +1,7 @@
 //! Users: what a login tells, and who is spared one.
 
 use futures::future::pending;
+use tokio::time::timeout;
 
 use crate::platform::iam::tests::*;
 use crate::platform::transport::Deadline;
@@ -144,6 +145,40 @@ async fn a_failed_login_is_the_answer_to_all_who_wait_for_it_and_counts_once() {
     assert_eq!((sent.count(), stage.calls()), (1, 1));
     tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(stage.token(&account).await.unwrap(), "made-1");
+}
+
+/// Who asked gives up while IAM is asked.
+async fn give_up<T>(asked: impl Future<Output = T>) {
+    assert!(timeout(SECOND / 20, asked).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_of_iam_is_there_for_the_next_when_who_asked_gives_up() {
+    let stage = IamStage::new([Ok(issued("made-1"))]);
+    give_up(stage.token(&account("project"))).await;
+    assert_eq!(stage.token(&account("project")).await.unwrap(), "made-1");
+    assert_eq!(stage.calls(), 1);
+
+    let (user, pair) = (credential(&USER), credential(&KEY));
+    let stage = IamStage::new([Ok(entered("made-1")), Ok(answer(200, ONE))]);
+    for by in [&user, &pair] {
+        give_up(stage.project(by)).await;
+        assert_eq!(stage.project(by).await, Ok("p-1".to_owned()));
+    }
+    assert_eq!(stage.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_login_counts_once_when_who_asked_for_it_gives_up() {
+    let stage = IamStage::new([Ok(refused())]);
+    let account = account("project");
+    give_up(stage.token(&account)).await;
+    let answers = join_all((0..20).map(|_| stage.token(&account))).await;
+    let failures: Vec<_> = answers.into_iter().map(Result::unwrap_err).collect();
+    let sent = failures
+        .iter()
+        .filter(|failure| failure.http_status.is_some());
+    assert_eq!((sent.count(), stage.calls()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
