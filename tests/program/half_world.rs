@@ -2,6 +2,7 @@
 //! can't, and its exit code and its stdout say so to a program, too.
 
 mod asked;
+mod dying;
 mod files;
 mod imported;
 mod terminal;
