@@ -23,7 +23,7 @@ use super::program;
 const COMMANDS: &[&str] = &[
     "status push",
     "status --all",
-    "retry push",
+    "retry rcb/push",
     "suspend --all",
     "resume push",
     "release push --lease-namespace media",

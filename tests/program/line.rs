@@ -110,6 +110,8 @@ fn a_slip_is_answered_with_what_may_have_been_meant() {
     for (line, code, meant) in [
         ("stauts push", 2, "did you mean status?"),
         ("help", 2, "did you mean --help?"),
+        ("status media/push", 2, "it is: push -n media"),
+        ("release Push", 2, "\"Push\" is not a name"),
         ("help plan", 2, "did you mean plan --help?"),
         (
             "run --resync-intervall 1m",
