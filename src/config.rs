@@ -3,6 +3,11 @@
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "what `--help` prints is no Markdown: [::] is an address"
+)]
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
