@@ -7,10 +7,10 @@ use crate::lock::lock;
 
 /// Opens when a call was not answered, and no other since it began: one that is slow for one object alone holds up no others.
 #[derive(Default)]
-pub(super) struct CircuitBreaker(Mutex<Answers>);
+pub(super) struct CircuitBreaker(Mutex<HeardAnswers>);
 
 #[derive(Default)]
-struct Answers {
+struct HeardAnswers {
     count: u64,
     /// The call by which it opened.
     unanswered: Option<ClusterError>,
