@@ -139,6 +139,7 @@ lint: need/rust need/go need/python ## Check formatting, and lint; every warning
 	tests/twins/run.py --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --lib --no-deps --locked
 	@unformatted=$$(gofmt -l deploy tests); [[ -z $$unformatted ]] || { echo "error: not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	cd tests/cluster && go vet ./controlplane/...
 	cd deploy/image && go vet ./...

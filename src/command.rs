@@ -1,6 +1,7 @@
 //! The commands by which a person works with the objects of a cluster: beside the operator, or in its place. Each has the rights of
 //! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `cloud`; none changes anything there.
 
+mod circuit_breaker;
 pub mod command_cloud;
 mod command_cluster;
 pub mod completion;

@@ -3,6 +3,11 @@
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "what `--help` prints is no Markdown: [::] is an address"
+)]
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -34,13 +39,16 @@ pub use run::RunConfig;
 
 /// The name of the binary by which kubectl finds it as its plugin `rcb`.
 const PLUGIN: &str = "kubectl-rcb";
+/// Help has no longer lines than this, however wide the terminal is, and none that is longer than the terminal is wide.
+const WIDEST_HELP: usize = 100;
 
 /// A Kubernetes operator that makes Huawei Cloud Live hold the recording callbacks declared as `RecordingCallback` objects.
 #[derive(Debug, Parser)]
 #[command(
     version,
     arg_required_else_help = false,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    max_term_width = WIDEST_HELP
 )]
 struct Cli {
     #[command(subcommand)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::client::AuthError;
+use tower::BoxError;
 
 use crate::platform::redact::is_obeyed;
 
@@ -86,6 +87,19 @@ impl ClusterError {
     /// No answer came in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause, ErrorCause::Timeout(_))
+    }
+
+    /// No API server answered: nothing came, or what stands before it spoke in its place. A call after this one would end alike.
+    pub fn is_unanswered(&self) -> bool {
+        match (&self.cause, self.status()) {
+            (ErrorCause::Timeout(_), _) => true,
+            (_, Some(status)) => status.code >= 500 && status.reason == UNPARSED,
+            (ErrorCause::Kube(error), None) => {
+                let is_sent = |error: &BoxError| !is_of_the_login(error.as_ref());
+                matches!(error.as_ref(), kube::Error::HyperError(_))
+                    || matches!(error.as_ref(), kube::Error::Service(error) if is_sent(error))
+            }
+        }
     }
 
     /// The API server says that the object does not exist. A page of what stands before it, and an API server that does not know the

@@ -8,6 +8,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use kube::ResourceExt as _;
 
+use super::circuit_breaker::CircuitBreaker;
+use super::command_cluster::CommandCluster;
 use super::now;
 use super::progress::Progress;
 use super::remote::ListFilter;
@@ -51,10 +53,10 @@ pub struct CommandCloud {
 }
 
 impl CommandCloud {
-    /// Reads Secrets with this client, and calls only what is allowed. Objects without a Secret are called for with the credentials
+    /// Reads Secrets of this cluster, and calls only what is allowed. Objects without a Secret are called for with the credentials
     /// of this process's environment where they are granted.
-    pub fn new(
-        kube: &kube::Client,
+    pub(super) fn new(
+        cluster: &CommandCluster,
         allowed: &AllowList,
         granted: Grant,
         request_timeout: Duration,
@@ -79,7 +81,7 @@ impl CommandCloud {
             bucket,
             progress: Arc::new(Progress::new()),
             looks: Mutex::default(),
-            secrets: ReadSecrets::new(SecretClient::new(kube.clone())),
+            secrets: ReadSecrets::new(cluster),
             allowed: allowed.clone(),
         })
     }
@@ -198,13 +200,17 @@ impl CommandCloud {
 /// Secrets, of which each is read once: many objects name the same.
 struct ReadSecrets {
     client: SecretClient,
+    breaker: Arc<CircuitBreaker>,
     read: Mutex<HashMap<(String, String, Keys), Option<Values>>>,
 }
 
 impl ReadSecrets {
-    fn new(client: SecretClient) -> Self {
-        let read = Mutex::default();
-        Self { client, read }
+    fn new(cluster: &CommandCluster) -> Self {
+        Self {
+            client: SecretClient::new(cluster.client().clone()),
+            breaker: Arc::clone(cluster.breaker()),
+            read: Mutex::default(),
+        }
     }
 
     async fn read(
@@ -217,7 +223,8 @@ impl ReadSecrets {
         if let Some(values) = lock(&self.read).get(&key) {
             return Ok(values.clone());
         }
-        let values = self.client.read(namespace, name, keys).await?;
+        let read = self.client.read(namespace, name, keys);
+        let values = self.breaker.ask(read).await?;
         lock(&self.read).insert(key, values.clone());
         Ok(values)
     }

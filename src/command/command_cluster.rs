@@ -1,6 +1,7 @@
 //! The cluster that a command works with, and what a command does where the world is broken: it is heard while it waits, and what it
 //! can't do it tells in one line with cause, server and remedy, an exit code, and still one value for the program that reads it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
@@ -9,6 +10,7 @@ use kube::{Client, Resource as _};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use super::circuit_breaker::CircuitBreaker;
 use super::output::{self, print_message};
 use super::{CommandOutput, ExitStatus, cluster_access};
 use crate::api::RecordingCallback;
@@ -28,6 +30,7 @@ pub(super) struct CommandCluster {
     client: Client,
     server: String,
     in_flight: InFlight,
+    breaker: Arc<CircuitBreaker>,
 }
 
 /// Does this with the cluster that the flags mean. An error is the one line that tells of it.
@@ -108,6 +111,7 @@ impl CommandCluster {
             client: client.map_err(|error| error.to_string())?,
             server,
             in_flight,
+            breaker: Arc::default(),
         })
     }
 
@@ -131,6 +135,11 @@ impl CommandCluster {
     /// The way to it.
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What calls go through of which there are many.
+    pub(super) fn breaker(&self) -> &Arc<CircuitBreaker> {
+        &self.breaker
     }
 
     /// Where it is.

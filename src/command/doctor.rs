@@ -56,7 +56,7 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
     findings.extend(of_objects);
     findings.extend(proxies::examine(at.server(), &operators, &objects));
     if !args.offline {
-        findings.extend(cloud::examine(&client, args, &operators, &objects).await?);
+        findings.extend(cloud::examine(at, args, &operators, &objects).await?);
     }
     let now = now();
     findings.extend(usage::examine(&client, &operators, now).await);

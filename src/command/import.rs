@@ -44,7 +44,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let before = ReadObjects::of(raw.list(None).await?);
     let allowed = args.cloud.allowed(None);
     let none = Grant::Only(Vec::new());
-    let cloud = CommandCloud::new(cluster.client(), &allowed, none, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(cluster, &allowed, none, args.cloud.request_timeout)?;
     let source = source(args, namespace);
     let seen = look(cluster.server(), &cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.

@@ -92,12 +92,8 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let allowed = args.cloud.allowed(None);
-    let cloud = CommandCloud::new(
-        cluster.client(),
-        &allowed,
-        Grant::All,
-        args.cloud.request_timeout,
-    )?;
+    let timeout = args.cloud.request_timeout;
+    let cloud = CommandCloud::new(cluster, &allowed, Grant::All, timeout)?;
     let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);

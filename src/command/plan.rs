@@ -91,7 +91,7 @@ fn render_plans_or_problems(
     problems: &[String],
     args: &PlanArgs,
 ) -> CommandOutput {
-    let unknown = plans.iter().filter_map(Planned::problem);
+    let unknown = planned::problems(plans);
     let all: Vec<String> = problems.iter().cloned().chain(unknown).collect();
     print_problems(&all);
     let text = match args.output.usual() {
@@ -133,7 +133,7 @@ async fn plans(
 ) -> anyhow::Result<Vec<Planned>> {
     let allowed = args.cloud.allowed(None);
     let timeout = args.cloud.request_timeout;
-    let cloud = CommandCloud::new(cluster.client(), &allowed, Grant::All, timeout)?;
+    let cloud = CommandCloud::new(cluster, &allowed, Grant::All, timeout)?;
     let known = KnownObjects::read(cluster, wanted).await?;
     let context = DryRunContext {
         cloud,
@@ -163,23 +163,32 @@ async fn plans(
     let rehearsal = Rehearsal::new(cluster.client().clone(), mode);
     // All of them before the cloud is waited for: a call that nobody awaits meanwhile would run into its limit.
     let rehearsed: Vec<_> = stream::iter(wanted)
-        .map(async |manifest| (manifest, known.rehearse(&rehearsal, manifest).await))
+        .map(async |manifest| {
+            let rehearsed = known.rehearse(&rehearsal, manifest);
+            (manifest, cluster.breaker().ask(rehearsed).await)
+        })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut plans = Vec::new();
+    let mut predicted = Vec::new();
     for (manifest, rehearsed) in rehearsed {
         let prediction = match rehearsed {
-            Ok(object) => Box::pin(predict(&context, object, cluster.server())).await,
-            Err(error) => {
-                let unknown = manifest.unknown_fields(&error.to_string());
-                Prediction::unknown(unknown.unwrap_or_else(|| error.with_remedy(cluster.server())))
-            }
+            Ok(object) => Box::pin(predict(&context, object)).await,
+            Err(error) => Err(error),
         };
-        let planned = Planned::new(&manifest.namespace, &manifest.name, prediction);
-        plans.push(planned.noted(manifest.note.clone()));
+        predicted.push((manifest, prediction));
     }
-    Ok(plans)
+    // Not before all were asked for: only then is it known whether the API server is gone.
+    let plans = predicted.into_iter().map(|(manifest, prediction)| {
+        let prediction = prediction.unwrap_or_else(|error| {
+            let error = cluster.breaker().cause_of(error);
+            let unknown = manifest.unknown_fields(&error.to_string());
+            Prediction::unknown(unknown.unwrap_or_else(|| error.with_remedy(cluster.server())))
+        });
+        let planned = Planned::new(&manifest.namespace, &manifest.name, prediction);
+        planned.noted(manifest.note.clone())
+    });
+    Ok(plans.collect())
 }
 
 /// In how many ingest domains there are objects.
@@ -206,15 +215,17 @@ async fn applied_to(
     Ok(found)
 }
 
-/// What the operator does for an object that is so.
-async fn predict(context: &DryRunContext, object: DynamicObject, server: &str) -> Prediction {
+/// What the operator does for an object that is so. An error is the API server's.
+async fn predict(
+    context: &DryRunContext,
+    object: DynamicObject,
+) -> Result<Prediction, ClusterError> {
     match object.try_parse::<RecordingCallback>() {
         Ok(object) => {
             context.index.put(&object);
-            let prediction = DryRun::new(context, &object).run().await;
-            prediction.unwrap_or_else(|error| Prediction::unknown(error.with_remedy(server)))
+            DryRun::new(context, &object).run().await
         }
-        Err(error) => Prediction::unknown(format!("it can't be read: {error}")),
+        Err(error) => Ok(Prediction::unknown(format!("it can't be read: {error}"))),
     }
 }
 

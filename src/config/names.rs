@@ -24,6 +24,41 @@ pub fn subdomain(text: &str) -> Result<String, String> {
     }
 }
 
+/// How kubectl names our objects before a slash, in any case; of the group `GROUP`, which may follow.
+const OURS: [&str; 3] = ["recordingcallbacks", "recordingcallback", "rcb"];
+const GROUP: &str = "live.huaweicloud.com";
+/// The same of Secrets, which have no group.
+const SECRETS: [&str; 2] = ["secrets", "secret"];
+
+/// The name of one of our objects, with its kind before it or without, as kubectl takes it.
+pub(super) fn object(text: &str) -> Result<String, String> {
+    of_kind(text, |kind| {
+        let (resource, group) = kind.split_once('.').unwrap_or((kind, GROUP));
+        let has_version = |group: &str| group.split_once('.').is_some_and(|(_, of)| of == GROUP);
+        OURS.contains(&resource) && (group == GROUP || has_version(group))
+    })
+}
+
+/// The name of a Secret, likewise.
+pub(super) fn secret(text: &str) -> Result<String, String> {
+    of_kind(text, |kind| SECRETS.contains(&kind))
+}
+
+fn of_kind(text: &str, is_kind: impl Fn(&str) -> bool) -> Result<String, String> {
+    let Some((before, name)) = text.split_once('/') else {
+        return subdomain(text);
+    };
+    let name = subdomain(name)?;
+    if is_kind(&before.to_ascii_lowercase()) {
+        return Ok(name);
+    }
+    label(before)?;
+    // As what this program prints has it.
+    Err(format!(
+        "there is no kind {before:?} here; of the namespace {before} it is: {name} -n {before}"
+    ))
+}
+
 /// A service account: `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccount {
@@ -126,7 +161,10 @@ fn is_label(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kube::CustomResourceExt as _;
+
     use super::*;
+    use crate::api::RecordingCallback;
 
     #[test]
     fn lists_of_namespaces() {
@@ -159,6 +197,37 @@ mod tests {
         let some = Grant::parse("media,live").unwrap();
         assert!(some.covers("live") && !some.covers("liv") && !some.covers("*"));
         assert!(Grant::parse("media,*").is_err());
+    }
+
+    #[test]
+    fn a_kind_may_stand_before_a_name_and_of_a_namespace_it_is_told_where_it_belongs() {
+        let crd = RecordingCallback::crd();
+        let names = &crd.spec.names;
+        let known = [&names.plural, &names.kind];
+        let known = known.into_iter().chain(names.short_names.iter().flatten());
+        let known = known.chain(&names.singular).cloned();
+        let group = |kind: String| {
+            let version = crd.spec.versions[0].name.clone();
+            let grouped = format!("{kind}.{GROUP}");
+            [grouped, format!("{kind}.{version}.{GROUP}"), kind]
+        };
+        for kind in known.flat_map(group) {
+            assert_eq!(object(&format!("{kind}/push")), Ok("push".to_owned()));
+        }
+        assert_eq!(object("push"), Ok("push".to_owned()));
+        assert_eq!(secret("secret/push"), Ok("push".to_owned()));
+        let elsewhere = object("media/push").unwrap_err();
+        assert!(elsewhere.contains("push -n media"), "{elsewhere}");
+        for wrong in [
+            "rcb.example.com/push",
+            "rcb/",
+            "/push",
+            "rcb/a/b",
+            "rcb/Push",
+        ] {
+            assert!(object(wrong).is_err(), "{wrong} was accepted");
+        }
+        assert!(object("secret/push").is_err() && secret("rcb/push").is_err());
     }
 
     #[test]

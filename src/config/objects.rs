@@ -45,7 +45,7 @@ pub struct StatusArgs {
 #[group(required = true, multiple = false)]
 pub struct ObjectChoice {
     /// Name of the object
-    #[arg(conflicts_with = "all_namespaces", value_parser = names::subdomain)]
+    #[arg(conflicts_with = "all_namespaces", value_parser = names::object)]
     pub name: Option<String>,
     /// All objects of the namespace, or with -A of the cluster
     #[arg(long)]

@@ -26,7 +26,7 @@ pub struct OrphansArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ImportArgs {
     /// Secret with the credentials, in the namespace that the objects are to be in
-    #[arg(long, value_name = "NAME", value_parser = names::subdomain)]
+    #[arg(long, value_name = "NAME", value_parser = names::secret)]
     pub secret: String,
     /// Region, where the Secret has none or another one
     #[arg(long, value_name = "NAME")]

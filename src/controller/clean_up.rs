@@ -15,6 +15,7 @@ use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::clean_up_slots::CleanUpSlots;
 use super::context::Context;
+use super::gather::ids_at_hand;
 use super::leftover::{Leftover, LeftoverEnd};
 use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
@@ -163,7 +164,7 @@ impl Leftover {
         context.memories.with(&meta.uid, |it| it.clearing = true);
         let slot = WorkerSlot::take(&context.workers, &meta.namespace).await;
         let mut reconciliation = Reconciliation::new(context, Arc::clone(&self.object), slot);
-        self.assume(&mut reconciliation.facts, &account, deleted);
+        self.assume(context, &mut reconciliation.facts, &account, deleted);
         reconciliation.account = Some(Arc::clone(&account));
         let mut clean_up = CleanUp {
             leftover: self,
@@ -176,13 +177,21 @@ impl Leftover {
     }
 
     /// The object as if it still were there and being deleted.
-    fn assume(&self, facts: &mut Facts, account: &SharedAccount, deleted: &BTreeSet<String>) {
+    fn assume(
+        &self,
+        context: &Context,
+        facts: &mut Facts,
+        account: &SharedAccount,
+        deleted: &BTreeSet<String>,
+    ) {
         facts.object.deleting = true;
         facts.object.finalizer = true;
         facts.status = sanitize(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.is_hearsay = self.is_hearsay();
         facts.access = CloudAccess::Usable(account.target().clone());
+        let lately = context.deleted.among(account.target(), ids_at_hand(facts));
+        facts.deleted.extend(lately);
         facts.deleted.extend(deleted.iter().cloned());
     }
 

@@ -62,15 +62,16 @@ impl DeletedIds {
         self.lately().note(key(target, id), Instant::now());
     }
 
-    /// The ids of this project that count as absent.
-    pub(super) fn ids(&self, target: &Target) -> BTreeSet<String> {
+    /// The ids of this project that count as absent, of those given: every reconcile asks, and all that there are may be as many as
+    /// there are objects.
+    pub(super) fn among<'a>(
+        &self,
+        target: &Target,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
         let lately = self.lately();
-        let is_here = |(region, project, _): &DeletedId| {
-            (region, project) == (&target.region, &target.project_id)
-        };
-        let behind = lately.newest.range(key(target, "")..);
-        let here = behind.map(|(key, _)| key).take_while(|key| is_here(key));
-        here.map(|(_, _, id)| id.clone()).collect()
+        let absent = ids.filter(|id| lately.newest.contains_key(&key(target, id)));
+        absent.map(str::to_owned).collect()
     }
 
     /// What of these rows of this project does not count as absent.
@@ -125,10 +126,11 @@ mod tests {
     async fn a_deleted_id_counts_as_absent_for_all_of_its_project_for_a_while() {
         let deleted = DeletedIds::default();
         deleted.add(&project("one"), "id");
-        assert!(deleted.ids(&project("one")).contains("id"));
-        assert!(deleted.ids(&project("two")).is_empty());
+        let among = |project: &Target| deleted.among(project, ["id", "other"].into_iter());
+        assert_eq!(among(&project("one")), BTreeSet::from(["id".to_owned()]));
+        assert!(among(&project("two")).is_empty());
         advance(COUNTS_FOR).await;
-        assert!(deleted.ids(&project("one")).is_empty());
+        assert!(among(&project("one")).is_empty());
     }
 
     thread_local! {

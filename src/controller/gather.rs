@@ -67,10 +67,15 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
     });
     facts.knows_all = context.knows_all();
     // Also of what a sweep handed over: another object may have come to hold it since.
-    let rows = facts.observed.rows().iter().map(|row| row.id.as_str());
-    let ids = facts.status.callback_id.iter().map(String::as_str);
-    facts.claimed_elsewhere = context.index.held_by_others(&uid, ids.chain(rows));
+    facts.claimed_elsewhere = context.index.held_by_others(&uid, ids_at_hand(&facts));
     facts
+}
+
+/// The ids that a decision on these facts can be about.
+pub(super) fn ids_at_hand(facts: &Facts) -> impl Iterator<Item = &str> {
+    let rows = facts.observed.rows().iter().map(|row| row.id.as_str());
+    let held = facts.status.callback_id.iter().map(String::as_str);
+    held.chain(rows)
 }
 
 /// What happened counts although the API server did not take it yet, as long as the object's status is as it was; of what our own create

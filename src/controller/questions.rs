@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
+use super::gather;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::ClusterError;
 use crate::controller::account_registry::AccountLookup;
@@ -120,9 +121,9 @@ impl Reconciliation<'_> {
                 memory.account = Some(Arc::clone(account));
                 memory.seen_by.as_ref() == Some(key)
             });
-            self.facts
-                .deleted
-                .extend(self.context.deleted.ids(account.target()));
+            let ids = gather::ids_at_hand(&self.facts);
+            let deleted = self.context.deleted.among(account.target(), ids);
+            self.facts.deleted.extend(deleted);
         }
         self.find_rival();
     }

@@ -101,7 +101,7 @@ impl<'a> Reconciliation<'a> {
         if let Some(home) = preconditions::recorded_target(&facts)
             .or_else(|| Some(account.as_ref()?.target().clone()))
         {
-            facts.deleted = context.deleted.ids(&home);
+            facts.deleted = context.deleted.among(&home, gather::ids_at_hand(&facts));
         }
         let is_deleted = |row: &Row| facts.deleted.contains(&row.id);
         if facts.observed.rows().iter().any(is_deleted) {

@@ -79,7 +79,7 @@ impl Looks {
 
     /// A write of ours at this place was handed over: what was seen of it before, or is being seen now, is void.
     pub fn void_place(&self, place: &Place) {
-        self.lock().kept.wrote(place);
+        self.lock().wrote(place);
     }
 
     /// Waits for the token of a create, at a moment when no sweep needs the project quiet: while one runs, no create is given a token, the
@@ -114,6 +114,9 @@ impl Looks {
         let mut board = self.lock();
         let next = board.kept.forget_old_rows(Instant::now());
         board.is_forgetting = next.is_some();
+        if next.is_none() {
+            board.forget_old_writes();
+        }
         next
     }
 

@@ -26,7 +26,7 @@ impl SignKey {
         self.0.expose_secret()
     }
 
-    /// Stands for the key in a status: see [`keyed_digest`].
+    /// Stands for the key in a status: 16 bytes, in hex, of its HMAC-SHA256 with the object's UID for a key.
     pub fn digest(&self, object_uid: &str) -> String {
         keyed_digest(object_uid, self.expose().as_bytes())
     }

@@ -86,7 +86,7 @@ pub struct Facts {
     pub is_hearsay: bool,
     /// Ids that the statuses of other objects hold.
     pub claimed_elsewhere: BTreeSet<String>,
-    /// Ids that this process deleted in the last 10 minutes.
+    /// Ids that this process deleted in the last 10 minutes, as far as the status or what was observed names them.
     pub deleted: BTreeSet<String>,
     /// The state of the CRD, asked for before a DELETE only.
     pub crd: CrdPresence,

@@ -20,7 +20,7 @@ pub struct Account {
     pub target: Target,
     /// As whom.
     pub credential: Credential,
-    /// Base URL of IAM, for a credential that needs tokens.
+    /// Base URL of IAM without a final slash, for a credential that needs tokens; else it may be empty.
     pub iam_endpoint: String,
     key: AccountKey,
     identity: Identity,
@@ -113,7 +113,8 @@ impl Identity {
 }
 
 impl Identity {
-    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the access key.
+    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the whole id of the access key, or the user's
+    /// name.
     pub fn bucket(&self) -> String {
         format!("{} {}", self.endpoint, self.name)
     }

@@ -25,7 +25,8 @@ pub struct Ambient {
 }
 
 impl Ambient {
-    /// Chooses a source. `metadata` is the base URL of the machine's metadata service.
+    /// Chooses a source by the variables, and asks nobody. `metadata` is the base URL of the machine's metadata service, as a rule
+    /// [`METADATA`].
     pub fn new(
         environment: Environment,
         allowed: &AllowList,

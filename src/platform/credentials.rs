@@ -75,7 +75,7 @@ pub const KEYS: [&str; 11] = [
 ];
 
 impl CredentialSet {
-    /// Reads the data of a Secret; the problem is a sentence that names the keys and what to do.
+    /// Reads the data of a Secret, values by key; the problem is a sentence that names the keys, no value that is secret, and what to do.
     pub fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
         Self::around(Credential::read(data)?, data)
     }
@@ -116,7 +116,8 @@ impl CredentialSet {
         })
     }
 
-    /// Equal for data that say the same, or that are wrong in the same way.
+    /// Stands for the data, or is the problem with them, as [`Self::read`] tells it: equal for data that say the same, or that are wrong in
+    /// the same way.
     pub fn digest(data: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         let set = Self::read(data)?;
         let optional = [
@@ -226,7 +227,7 @@ impl Credential {
         Err(missing(&values))
     }
 
-    /// Marks what must not be shown.
+    /// Tells the redactor what must not be shown.
     pub fn conceal(&self, secrets: &mut Redactor) {
         match self {
             Self::AkSk(pair) => pair.conceal(secrets),
@@ -237,7 +238,7 @@ impl Credential {
         }
     }
 
-    /// Tells whether a credential is the one that was meant, without being one: see [`keyed_digest`].
+    /// Tells whether a credential is the one that was meant, without being one: 16 bytes, in hex, of its HMAC-SHA256 with `salt` for a key.
     pub fn digest(&self, salt: &str) -> String {
         keyed_digest(salt, &self.unambiguous())
     }

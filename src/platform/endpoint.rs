@@ -45,7 +45,8 @@ impl CloudService {
 }
 
 impl Endpoint {
-    /// Reads `[https://]host[:port]`; one slash at the end is let pass.
+    /// Reads `host[:port]` with `https://`, which is meant where nothing stands there, or `http://` before it; one slash at the end is let
+    /// pass. A path, a query or user info is an error.
     pub fn parse(text: &str) -> Result<Self, String> {
         let endpoint = Self::parse_pattern(text)?;
         if endpoint.host.contains('*') {
@@ -54,7 +55,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// The endpoint of a service in a region.
+    /// The endpoint of a service in a region such as `cn-north-4`, which need not exist.
     pub fn of_region(service: CloudService, region: &str) -> Result<Self, String> {
         let suffix = if region.starts_with("eu-") {
             "eu"

@@ -41,7 +41,8 @@ impl Iam {
         Self { logins, projects }
     }
 
-    /// A token for a user, scoped to the account's project. `operation` is what it is for, and what a failure is told as.
+    /// A token for a user, scoped to the account's project. Who comes while the first is made waits for it; after three quarters of its
+    /// life it is renewed beside those who use it. `operation` is what it is for, and what a failure is told as.
     pub async fn token(
         &self,
         account: &Account,
@@ -51,12 +52,13 @@ impl Iam {
         self.logins.token(account, user, operation).await
     }
 
-    /// Live did not take this token: the next caller gets another, unless somebody else has replaced it already.
+    /// A service did not take this token: the next caller gets another, unless somebody else has replaced it already.
     pub fn forget(&self, account: &Account, refused: &SecretString) {
         self.logins.forget(account, refused);
     }
 
-    /// The id of the project that has the region's name. `operation` is what it is for, and what a failure is told as.
+    /// The id of the project that has the region's name, asked for once and kept. `endpoint` is the base URL of IAM, `operation` what it is
+    /// for, and what a failure is told as.
     pub async fn project(
         &self,
         endpoint: &str,

@@ -32,7 +32,8 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// Every identity may make that many calls a minute.
+    /// Every identity may make that many calls a minute, one at least. It begins with one token and saves up no more than 10, of fewer than
+    /// 270 a minute one for each 27.
     pub fn new(requests_per_minute: u32) -> Self {
         Self {
             per_minute: requests_per_minute,
@@ -93,7 +94,8 @@ impl Bucket {
         }
     }
 
-    /// Waits for a token. Dropped while it waits, it leaves the queue and nothing is lost.
+    /// Waits for a token; those of one lane come by turns of their namespaces. Dropped while it waits, it leaves the queue and nothing is
+    /// lost.
     pub async fn acquire(&self, lane: Lane, namespace: &str) -> Token {
         self.wait_for(lane, QueueKey::Of(namespace.to_owned()))
             .await
@@ -270,7 +272,7 @@ impl Token {
         self.shared.lock().rate.is_void(self.taken)
     }
 
-    /// How long the cloud is to be left alone.
+    /// How long the cloud is to be left alone from now on: zero, unless it has throttled lately.
     pub fn pause(&self) -> Duration {
         self.shared.lock().rate.pause(Instant::now())
     }

@@ -33,14 +33,15 @@ struct Canonical {
     signed_headers: String,
 }
 
-/// The value of `X-Sdk-Date`.
+/// The value of `X-Sdk-Date`, such as `20261125T020000Z`: to the second, in UTC.
 pub fn date(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
         .strftime("%Y%m%dT%H%M%SZ")
         .to_string()
 }
 
-/// The value of the `Authorization` header. `date` is that of the request's `X-Sdk-Date`.
+/// The value of the `Authorization` header, by an access key's id `ak` and its secret `sk`. `date` is the value of the request's
+/// `X-Sdk-Date`.
 pub fn authorization(ak: &str, sk: &str, date: &str, request: Unsigned<'_>) -> String {
     let canonical = canonical(request);
     let key = hmac::Key::new(hmac::HMAC_SHA256, sk.as_bytes());

@@ -75,7 +75,8 @@ impl TemporaryKeys {
         &self.identity
     }
 
-    /// The present key. `operation` is what it is for.
+    /// The present key, for which one call at a time is made: who comes meanwhile waits for it, and a failure is the answer to all who ask
+    /// soon after. `operation` is what it is for, and what a failure is told as.
     pub async fn key(self: &Arc<Self>, operation: Operation) -> Result<KeyPair, TemporaryKeyError> {
         if let Some(pair) = self.present(operation) {
             return Ok(pair);
@@ -137,7 +138,7 @@ impl TemporaryKeys {
         state.held.take_if(|held| held.pair.ak == refused.ak);
     }
 
-    /// The same. Whether there is another key now.
+    /// The cloud did not take this key: it is given up, and one made unless there is another already. Whether there is one that differs.
     pub async fn replace(self: &Arc<Self>, refused: &KeyPair, operation: Operation) -> bool {
         self.forget(refused);
         let key = self.key(operation).await;

@@ -54,7 +54,7 @@ pub struct Response {
     pub body: Bytes,
 }
 
-/// Why there is no answer.
+/// Why there is no answer, with the cause as part of a sentence.
 #[derive(Debug, Clone)]
 pub enum TransportError {
     /// The request did not happen: no byte of its body left.
@@ -84,13 +84,14 @@ pub fn reply_headers(reply: &Result<Response, TransportError>) -> Option<&Header
 
 /// Sends requests. The one seam between this program and the network of the cloud.
 pub trait Transport: Send + Sync {
-    /// Waits, until then at most, for leave to have one more call under way to where this URL leads. Where descriptors cost nothing there
-    /// is always room.
+    /// Waits, until then at most, for leave to have one more call under way to where this URL leads; none when there was no room by then.
+    /// Where descriptors cost nothing there is always room.
     fn slot<'a>(&'a self, _url: &'a str, _until: Instant) -> BoxFuture<'a, Option<CallSlot>> {
         Box::pin(std::future::ready(Some(CallSlot::default())))
     }
 
-    /// Sends once and reads the whole answer, both before the deadline.
+    /// Sends once, follows no redirect, and reads the whole answer, all before the deadline. An answer of any status is one: an error says
+    /// how far the request came.
     fn send(
         &self,
         request: Request,

@@ -2,6 +2,7 @@
 //! can't, and its exit code and its stdout say so to a program, too.
 
 mod asked;
+mod dying;
 mod files;
 mod imported;
 mod terminal;
@@ -22,7 +23,7 @@ use super::program;
 const COMMANDS: &[&str] = &[
     "status push",
     "status --all",
-    "retry push",
+    "retry rcb/push",
     "suspend --all",
     "resume push",
     "release push --lease-namespace media",

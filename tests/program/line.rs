@@ -110,6 +110,8 @@ fn a_slip_is_answered_with_what_may_have_been_meant() {
     for (line, code, meant) in [
         ("stauts push", 2, "did you mean status?"),
         ("help", 2, "did you mean --help?"),
+        ("status media/push", 2, "it is: push -n media"),
+        ("release Push", 2, "\"Push\" is not a name"),
         ("help plan", 2, "did you mean plan --help?"),
         (
             "run --resync-intervall 1m",
@@ -125,6 +127,36 @@ fn a_slip_is_answered_with_what_may_have_been_meant() {
         ("explain LIVE.103011018x", 1, "did you mean LIVE.103011018?"),
     ] {
         refused(&mut program(line), code, &[meant]);
+    }
+}
+
+/// Lines that a terminal of so many columns would break; a word that is longer by itself can't be helped.
+fn run_on(text: &str, columns: usize) -> Vec<&str> {
+    let is_broken = |line: &&str| line.chars().count() > columns && line.trim().contains(' ');
+    text.lines().filter(is_broken).collect()
+}
+
+#[test]
+fn help_fits_a_terminal_and_is_narrow_enough_to_be_read_elsewhere() {
+    let (_, all, _) = output(&mut program("--help"));
+    let commands = all.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let names: Vec<&str> = commands
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.len() > 15 && names.contains(&"plan"), "{names:?}");
+    for command in names.into_iter().chain([""]) {
+        for flag in ["-h", "--help"] {
+            let line = format!("{command} {flag}");
+            for (columns, width) in [(None, 100), (Some("80"), 80), (Some("300"), 100)] {
+                let mut help = program(&line);
+                let (code, text, stderr) = output(help.envs(columns.map(|wide| ("COLUMNS", wide))));
+                assert_eq!((code, stderr.as_str()), (Some(0), ""), "{line}");
+                let broken = run_on(&text, width);
+                assert_eq!(broken, Vec::<&str>::new(), "{line} at {width} columns");
+            }
+        }
     }
 }
 

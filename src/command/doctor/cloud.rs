@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use kube::{Client, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use super::finding::{Finding, counted};
 use super::operators::{InstalledOperator, LOOK_INSIDE};
@@ -12,6 +12,7 @@ use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
 use crate::command::command_cloud::{CommandCloud, remedy};
+use crate::command::command_cluster::CommandCluster;
 use crate::command::remote::{CredentialSource, sources};
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
@@ -51,7 +52,7 @@ struct UsedAccount<'a> {
 
 /// Tries each credential that the objects use, with one call.
 pub(super) async fn examine(
-    client: &Client,
+    cluster: &CommandCluster,
     args: &DoctorArgs,
     operators: &[InstalledOperator],
     objects: &[RecordingCallback],
@@ -67,7 +68,7 @@ pub(super) async fn examine(
         .allowed(allowed_there.as_ref().ok().copied().flatten());
     let is_said = args.cloud.allowed_endpoints.is_some();
     let not_known = allowed_there.err().filter(|_| !is_said);
-    let cloud = CommandCloud::new(client, &allowed, granted, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::new(cluster, &allowed, granted, args.cloud.request_timeout)?;
     let mut findings = Vec::new();
     let mut used: Vec<UsedAccount<'_>> = Vec::new();
     let is_pod = operators

@@ -1,8 +1,6 @@
 //! What the operator would do for an object as it would be: the decision of the operator itself, with answers of the cloud. An
 //! interpreter of the steps that looks, and tells of every change instead of making it.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -21,7 +19,7 @@ use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::plan::step::observe;
 use crate::plan::step::{Look, Proof, Step};
 use crate::platform::account::Account;
-use crate::platform::call_budget::{CallBudget, SpendCalls};
+use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::Lane;
 use crate::terms::failure::Failure;
 
@@ -73,16 +71,6 @@ pub(super) struct DryRunContext {
     pub(super) since: Instant,
     /// How many domains are looked at. A project is listed whole where that takes no more calls than a look at each.
     pub(super) domains: u32,
-}
-
-/// So many calls may be made more.
-struct CallsLeft(AtomicU32);
-
-impl SpendCalls for CallsLeft {
-    fn spend(&self, calls: u32) -> bool {
-        let spend = |left: u32| left.checked_sub(calls);
-        self.0.fetch_update(Relaxed, Relaxed, spend).is_ok()
-    }
 }
 
 /// An object on its way to a decision.
@@ -238,7 +226,7 @@ impl<'a> DryRun<'a> {
             domains > 1 && more.is_none_or(|more| more <= domains.into())
         };
         if is_worth_it() {
-            let budget = CallBudget::of(CallsLeft(domains.into()));
+            let budget = CallBudget::limited_to(domains);
             let swept = looks.sweep_within(since, Lane::Background, budget);
             match swept.await {
                 Ok(inventory) if inventory.covers(place.domain()) => {

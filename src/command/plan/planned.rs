@@ -1,5 +1,6 @@
 //! A plan as it is told. Pure.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -58,10 +59,9 @@ impl Planned {
     }
 
     /// Why it can't be told, where it can't.
-    pub(super) fn problem(&self) -> Option<String> {
-        let message = self.message.as_deref().unwrap_or_default();
+    fn problem(&self) -> Option<&str> {
         let is_unknown = self.action == PredictedAction::Unknown;
-        is_unknown.then(|| format!("{}/{}: {message}", self.namespace, self.name))
+        is_unknown.then(|| self.message.as_deref().unwrap_or_default())
     }
 
     /// Whether there is more to say than that all is as it is to be.
@@ -77,6 +77,36 @@ impl Planned {
             PredictedAction::None | PredictedAction::Unknown => false,
         }
     }
+}
+
+/// A sentence for each reason why something can't be told, with the first object that it is the reason for: it may be that for all.
+pub(super) fn problems(plans: &[Planned]) -> Vec<String> {
+    let mut reasons: Vec<&str> = Vec::new();
+    let mut objects: HashMap<&str, (&Planned, usize)> = HashMap::new();
+    for plan in plans {
+        let Some(reason) = plan.problem() else {
+            continue;
+        };
+        let (_, count) = objects.entry(reason).or_insert_with(|| {
+            reasons.push(reason);
+            (plan, 0)
+        });
+        *count += 1;
+    }
+    let told = reasons.into_iter().filter_map(|reason| {
+        let (
+            Planned {
+                namespace, name, ..
+            },
+            count,
+        ) = objects.get(reason)?;
+        let more = match count {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        Some(format!("{namespace}/{name}{more}: {reason}"))
+    });
+    told.collect()
 }
 
 /// 2 when something would be changed at the cloud, 1 when that can't be told of all that there is to apply.
@@ -224,6 +254,9 @@ mod tests {
             )
         };
         let unknown = || planned("c", Prediction::unknown("no answer".to_owned()));
+        let refused = planned("d", Prediction::unknown("refused".to_owned()));
+        let told = problems(&[same(), unknown(), refused, unknown(), unknown()]);
+        assert_eq!(told, ["media/c and 2 more: no answer", "media/d: refused"]);
         assert_eq!(exit(&[], &[]), ExitStatus::Well);
         assert_eq!(exit(&[same()], &[]), ExitStatus::Well);
         assert_eq!(exit(&[same(), differs()], &[]), ExitStatus::Changes);

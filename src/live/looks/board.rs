@@ -1,7 +1,10 @@
 //! Who looks for what: the looks that are lined up for their token, and those under way. No function here is async, and none is called
 //! without the lock around the board, which is held for moments; who waits for a look awaits what these functions give.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    sync::{Arc, Mutex},
+};
 
 use futures::{
     FutureExt as _,
@@ -13,6 +16,7 @@ use tokio::{
 };
 
 use super::kept::{Begun, SeenInventories};
+use crate::lock::lock;
 use crate::plan::facts::place::Place;
 use crate::plan::step::Proof;
 use crate::platform::call_budget::CallBudget;
@@ -57,6 +61,7 @@ pub(super) struct WantedLook {
 /// A look as its own work sees it.
 pub(super) struct LookHandle {
     pub(super) number: u64,
+    pub(super) scope: LookScope,
     /// The highest lane of those who wait for it.
     pub(super) lane: watch::Receiver<Lane>,
 }
@@ -68,7 +73,10 @@ pub(super) struct Board {
     /// How many callbacks the project had when it was last asked.
     pub(super) size: Option<u64>,
     waiting: HashMap<LookScope, WaitingLook>,
-    under_way: Vec<UnderWay>,
+    /// By scope, and there by number.
+    under_way: HashMap<LookScope, BTreeMap<u64, UnderWay>>,
+    /// Those that ended or were dropped, and are to be taken off: nobody searches for them.
+    ended: EndedLooks,
     looks: u64,
     /// Somebody sees to it that rows are dropped in time.
     pub(super) is_forgetting: bool,
@@ -79,16 +87,29 @@ struct WaitingLook {
     swept: oneshot::Sender<SharedLook>,
 }
 
+type EndedLooks = Arc<Mutex<Vec<(LookScope, u64)>>>;
+
+/// Is dropped with the work of a look, however that ends.
+struct EndNotice {
+    scope: LookScope,
+    number: u64,
+    ended: EndedLooks,
+}
+
+impl Drop for EndNotice {
+    fn drop(&mut self) {
+        lock(&self.ended).push((self.scope.clone(), self.number));
+    }
+}
+
 struct UnderWay {
     look: BoardLook,
-    scope: LookScope,
     begun: Option<Begun>,
 }
 
 /// A look as the board sees it.
 struct BoardLook {
     number: u64,
-    /// Its other end is held by the work: closed means that it ended or was dropped.
     lane: watch::Sender<Lane>,
     /// Whether what it sees must be worth a first create.
     proof: Proof,
@@ -119,15 +140,18 @@ impl Board {
             under_way,
             ..
         } = self;
-        under_way
-            .iter_mut()
-            .filter(|other| other.will_answer(want, kept))
-            .find_map(|other| other.look.join(want))
-            .or_else(|| {
-                waiting
-                    .get_mut(&want.scope)
-                    .and_then(|other| other.look.join(want))
-            })
+        for scope in want.scope.answered_by() {
+            let looks = under_way.get_mut(scope);
+            let mut looks = looks.into_iter().flat_map(BTreeMap::values_mut);
+            let joined = looks.find_map(|other| {
+                let will_answer = other.will_answer(scope, want, kept);
+                will_answer.then(|| other.look.join(want)).flatten()
+            });
+            if joined.is_some() {
+                return joined;
+            }
+        }
+        waiting.get_mut(&want.scope)?.look.join(want)
     }
 
     /// A new look, whose work first waits for a token, or for a sweep that takes it along.
@@ -137,19 +161,18 @@ impl Board {
         work: impl FnOnce(LookHandle, oneshot::Receiver<SharedLook>) -> LookWork,
     ) -> SharedLook {
         let (swept, sweep) = oneshot::channel();
-        let (look, outcome) = self.new_look(want.lane, want.proof, |handle| work(handle, sweep));
-        self.waiting
-            .insert(want.scope.clone(), WaitingLook { look, swept });
+        let scope = want.scope.clone();
+        let (look, outcome) = self.new_look(scope.clone(), want.lane, want.proof, |handle| {
+            work(handle, sweep)
+        });
+        self.waiting.insert(scope, WaitingLook { look, swept });
         outcome
     }
 
     /// How many domains wait for a look.
     pub(super) fn domains_waiting(&mut self) -> usize {
         self.tidy();
-        self.waiting
-            .keys()
-            .filter(|scope| **scope != LookScope::Project)
-            .count()
+        self.waiting.len() - usize::from(self.waiting.contains_key(&LookScope::Project))
     }
 
     /// Whether the look of that number waits still, and no sweep has taken it along.
@@ -162,12 +185,13 @@ impl Board {
     /// A look that waited is under way, by itself.
     pub(super) fn start(&mut self, scope: LookScope) {
         if let Some(WaitingLook { look, .. }) = self.waiting.remove(&scope) {
-            self.under_way.push(UnderWay {
-                look,
-                scope,
-                begun: None,
-            });
+            self.put_under_way(scope, look);
         }
+    }
+
+    fn put_under_way(&mut self, scope: LookScope, look: BoardLook) {
+        let looks = self.under_way.entry(scope).or_default();
+        looks.insert(look.number, UnderWay { look, begun: None });
     }
 
     /// A sweep is under way, which takes along those looks that wait.
@@ -190,14 +214,11 @@ impl Board {
             .iter()
             .filter_map(|(scope, _)| scope.domain())
             .collect();
-        let (look, outcome) = self.new_look(lane.unwrap_or(Lane::Background), proof, |handle| {
+        let lane = lane.unwrap_or(Lane::Background);
+        let (look, outcome) = self.new_look(LookScope::Project, lane, proof, |handle| {
             work(handle, proof, domains)
         });
-        self.under_way.push(UnderWay {
-            look,
-            scope: LookScope::Project,
-            begun: None,
-        });
+        self.put_under_way(LookScope::Project, look);
         for (_, waiting) in taken {
             // Whoever is gone by now needs no answer.
             drop(waiting.swept.send(outcome.clone()));
@@ -205,44 +226,68 @@ impl Board {
     }
 
     /// The look of that number asks the cloud from now on; again, when it has to repeat itself.
-    pub(super) fn begin(&mut self, number: u64, now: Instant) -> Begun {
+    pub(super) fn begin(&mut self, number: u64, scope: &LookScope, now: Instant) -> Begun {
         let begun = self.kept.begin(now);
-        for other in self
-            .under_way
-            .iter_mut()
-            .filter(|other| other.look.number == number)
-        {
+        let looks = self.under_way.get_mut(scope);
+        if let Some(other) = looks.and_then(|looks| looks.get_mut(&number)) {
             other.begun.get_or_insert(begun);
         }
         begun
     }
 
     /// What the waiters of the look of that number need it to prove.
-    pub(super) fn proof(&self, number: u64) -> Proof {
-        let look = self
-            .under_way
-            .iter()
-            .find(|other| other.look.number == number);
+    pub(super) fn proof(&self, number: u64, scope: &LookScope) -> Proof {
+        let looks = self.under_way.get(scope);
+        let look = looks.and_then(|looks| looks.get(&number));
         look.map_or(Proof::Presence, |other| other.look.proof)
+    }
+
+    /// We wrote at this place: what was seen of it before is void.
+    pub(super) fn wrote(&mut self, place: &Place) {
+        if self.kept.has_many_writes() {
+            self.forget_old_writes();
+        }
+        self.kept.wrote(place);
+    }
+
+    /// Forgets the writes that are older than everything seen, or being seen now.
+    pub(super) fn forget_old_writes(&mut self) {
+        let looks = self.under_way.values().flat_map(BTreeMap::values);
+        let begun = looks.filter_map(|other| other.begun);
+        self.kept
+            .forget_old_writes(begun.map(|begun| begun.order).min());
     }
 
     fn new_look(
         &mut self,
+        scope: LookScope,
         lane: Lane,
         proof: Proof,
         work: impl FnOnce(LookHandle) -> LookWork,
     ) -> (BoardLook, SharedLook) {
         self.looks += 1;
         let (sender, receiver) = watch::channel(lane);
-        let outcome = work(LookHandle {
-            number: self.looks,
+        let (number, ended) = (self.looks, Arc::clone(&self.ended));
+        let notice = EndNotice {
+            scope: scope.clone(),
+            number,
+            ended,
+        };
+        let work = work(LookHandle {
+            number,
+            scope,
             lane: receiver,
-        })
-        .shared();
+        });
+        let outcome = async move {
+            let seen = work.await;
+            drop(notice);
+            seen
+        };
+        let outcome = outcome.boxed().shared();
         let weak = outcome.downgrade();
         (
             BoardLook {
-                number: self.looks,
+                number,
                 lane: sender,
                 proof,
                 outcome: weak,
@@ -251,18 +296,24 @@ impl Board {
         )
     }
 
+    /// Takes off what has ended, and looks at nothing else: everybody who comes asks for it.
     fn tidy(&mut self) {
-        self.waiting
-            .retain(|_, waiting| !waiting.look.lane.is_closed());
-        self.under_way.retain(|other| !other.look.lane.is_closed());
-        let begun = self.under_way.iter().filter_map(|other| other.begun);
-        self.kept
-            .forget_old_writes(begun.map(|begun| begun.order).min());
+        let ended = std::mem::take(&mut *lock(&self.ended));
+        for (scope, number) in ended {
+            if self.is_waiting(number, &scope) {
+                self.waiting.remove(&scope);
+            } else if let Entry::Occupied(mut looks) = self.under_way.entry(scope) {
+                looks.get_mut().remove(&number);
+                if looks.get().is_empty() {
+                    looks.remove();
+                }
+            }
+        }
     }
 }
 
 impl UnderWay {
-    fn will_answer(&self, want: &WantedLook, kept: &SeenInventories) -> bool {
+    fn will_answer(&self, scope: &LookScope, want: &WantedLook, kept: &SeenInventories) -> bool {
         let in_time = self.begun.is_none_or(|begun| {
             begun.at >= want.not_before
                 && want
@@ -270,10 +321,10 @@ impl UnderWay {
                     .as_ref()
                     .is_none_or(|place| kept.counts(begun.order, place))
         });
-        match &self.scope {
+        match scope {
             // A sweep that began with creates under way can't be made to prove more.
             LookScope::Project => in_time && self.look.proof >= want.proof,
-            LookScope::Domain(_) => in_time && self.scope == want.scope,
+            LookScope::Domain(_) => in_time,
         }
     }
 }
@@ -292,6 +343,12 @@ impl BoardLook {
 }
 
 impl LookScope {
+    /// The scopes of looks that tell what is wanted of this one.
+    fn answered_by(&self) -> impl Iterator<Item = &Self> {
+        let sweeps = (*self != Self::Project).then_some(&Self::Project);
+        std::iter::once(self).chain(sweeps)
+    }
+
     pub(super) fn domain(&self) -> Option<String> {
         match self {
             Self::Domain(domain) => Some(domain.clone()),
@@ -299,3 +356,6 @@ impl LookScope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

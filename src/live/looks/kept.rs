@@ -20,6 +20,9 @@ pub(super) const LIST_KEPT: Duration = Duration::from_mins(1);
 /// So many places are told apart that were written since something was seen: an account may be written beside and never look itself.
 const MOST_WRITTEN: usize = 10_000;
 
+/// So many are not worth a search.
+const FEW_WRITTEN: usize = 64;
+
 /// When a look began: its time, and its place among all looks and writes of the account, since two of them can share a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Begun {
@@ -88,6 +91,8 @@ pub(super) struct SeenInventories {
     sweep: Option<KeptFor<Arc<Inventory>>>,
     lists: HashMap<String, KeptFor<Inventory>>,
     written: HashMap<Place, u64>,
+    /// When there are so many of them, those that are of no use are searched for.
+    many_written: usize,
     /// What was seen before that counts for no place.
     void_before: u64,
 }
@@ -100,6 +105,11 @@ impl SeenInventories {
             at: now,
             order: self.order,
         }
+    }
+
+    /// Whether it is time to forget writes: not at each, since that takes as long as there are many.
+    pub(super) fn has_many_writes(&self) -> bool {
+        self.written.len() >= self.many_written
     }
 
     /// We wrote at this place: what was seen of it before is void.
@@ -187,6 +197,8 @@ impl SeenInventories {
             .min()
             .unwrap_or(u64::MAX);
         self.written.retain(|_, written| *written > oldest);
+        let many = FEW_WRITTEN.max(2 * self.written.len());
+        self.many_written = many.max(self.lists.len()).min(MOST_WRITTEN);
     }
 }
 

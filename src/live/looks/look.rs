@@ -213,7 +213,8 @@ impl Looks {
         namespace: String,
         token: Token,
     ) -> Result<(), LookError> {
-        let (number, lane, asked) = (handle.number, handle.lane.clone(), Instant::now());
+        let (number, scope) = (handle.number, handle.scope.clone());
+        let (lane, asked) = (handle.lane.clone(), Instant::now());
         let listed = ListReader::new(Arc::clone(self), handle)
             .domain(domain, token)
             .await;
@@ -223,7 +224,7 @@ impl Looks {
                 Ok(())
             }
             Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {
-                let proof = self.lock().proof(number);
+                let proof = self.lock().proof(number, &scope);
                 let lane = *lane.borrow();
                 let scope = LookScope::Project;
                 let want = WantedLook {

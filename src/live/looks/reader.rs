@@ -210,7 +210,8 @@ impl ListReader {
     }
 
     async fn pass(&mut self, domain: Option<&str>, first: Token) -> Result<ListPass, LookError> {
-        let begun = self.looks.lock().begin(self.handle.number, Instant::now());
+        let LookHandle { number, scope, .. } = &self.handle;
+        let begun = self.looks.lock().begin(*number, scope, Instant::now());
         let lister = Arc::clone(&self.looks.lister);
         let mark = self.looks.barrier.mark();
         let mut answer = self.give_way(lister.page(first, domain, 0, PAGE)).await?;

@@ -54,7 +54,7 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Reads whom to trust. May take a while.
+    /// Reads whom to trust by the environment and the system: files, so it blocks.
     pub fn new() -> Result<Self, HttpTransportError> {
         Self::trusting(&Source::of_environment())
     }
@@ -68,7 +68,7 @@ impl Prober {
         })
     }
 
-    /// Tries to reach the host of a URL.
+    /// Tries to reach the host of a URL, each of its addresses until one takes a connection, for 5 s a step; TLS only of an `https` URL.
     pub async fn probe(&self, url: &Url) -> Result<Reached, Unreached> {
         let (host, port) = url
             .host_str()

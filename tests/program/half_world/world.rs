@@ -10,6 +10,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures::stream;
 use k8s_openapi::ByteString;
 use recording_callback_operator::api::crd;
 use serde_json::{Value, json};
@@ -48,6 +50,37 @@ pub(super) enum Trouble {
     Terminates,
     /// It holds 1,000 callbacks, none of them in a domain that is asked for.
     Large,
+    /// It answers no more from this request on, counted from 1.
+    Dies(usize, Death),
+}
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Death {
+    /// It takes requests and answers none.
+    Silence,
+    /// It ends each connection.
+    Closes,
+    /// It ends each connection within its answer.
+    BreaksOff,
+    /// What stands before it answers.
+    Unavailable,
+}
+
+impl Death {
+    async fn answer(self) -> Response {
+        match self {
+            Self::Silence => std::future::pending().await,
+            // It ends the connection's task, without a word as no hook is called.
+            Self::Closes => std::panic::resume_unwind(Box::new("the connection ends")),
+            Self::BreaksOff => {
+                let broken = std::io::Error::other("the connection ends");
+                let begun = [Ok(Bytes::from_static(b"{")), Err(broken)];
+                Body::from_stream(stream::iter(begun)).into_response()
+            }
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "no upstream").into_response(),
+        }
+    }
 }
 
 /// What a server was asked for, each with its method and path.
@@ -142,6 +175,11 @@ impl World {
         requests.iter().filter(is_so).count()
     }
 
+    /// How many requests came to the API server.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
     /// How often the cloud was called.
     pub(super) fn calls(&self) -> usize {
         self.requests_of_the_cloud.lock().unwrap().len()
@@ -206,6 +244,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     };
     match server.trouble {
         Trouble::Hangs => std::future::pending().await,
+        Trouble::Dies(last, death) if number >= last => return death.answer().await,
         Trouble::Late(wait) => tokio::time::sleep(wait).await,
         Trouble::Says(code, text) => {
             return (StatusCode::from_u16(code).unwrap(), text).into_response();
@@ -245,6 +284,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Goes
         | Trouble::Terminates
         | Trouble::Large
+        | Trouble::Dies(..)
         | Trouble::Together(_) => {}
     }
     let app = if server.trouble == Trouble::Changes {
@@ -281,7 +321,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             changed
         }
         ("selfsubjectaccessreviews", _) => json!({ "spec": {}, "status": { "allowed": true } }),
-        ("huaweicloud", "secrets") => secret(&server.cloud),
+        (_, "secrets") => secret(&server.cloud),
         ("deployments" | "leases", _) => list(json!([])),
         _ => return refusal(404, "NotFound", path),
     };
@@ -317,6 +357,7 @@ async fn answer_of_the_cloud(
         | Trouble::Goes
         | Trouble::Terminates
         | Trouble::Large
+        | Trouble::Dies(..)
         | Trouble::Together(_) => Body::from(r#"{"total":0,"callback_config":[]}"#).into_response(),
     }
 }

@@ -1,18 +1,13 @@
 //! Many at once: what they cost, who goes first, and that creates and sweeps keep out of each other's way.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, acquire_create, ask, ask_now, cloud::LooksCloud, place};
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
-use crate::platform::call_budget::{CallBudget, SpendCalls};
+use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Bucket, Lane};
 
 /// Creates as the controller does: a look at most a minute old, a token, and looks again when the token took too long.
@@ -290,17 +285,6 @@ async fn a_look_that_nobody_waits_for_any_more_is_not_made() {
     );
 }
 
-/// Somebody who may make so many calls more.
-struct Allowed(AtomicU32);
-
-impl SpendCalls for Allowed {
-    fn spend(&self, calls: u32) -> bool {
-        let take = |left: u32| left.checked_sub(calls);
-        let order = Ordering::SeqCst;
-        self.0.fetch_update(order, order, take).is_ok()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn who_joins_a_look_that_another_can_not_pay_for_looks_at_its_own_cost() {
     let held = (0..1000).map(|number| Place::new("push.example.com", &number.to_string()));
@@ -308,7 +292,7 @@ async fn who_joins_a_look_that_another_can_not_pay_for_looks_at_its_own_cost() {
     let place = Place::new("push.example.com", "7");
     let look = |calls: u32| {
         account.look(LookRequest {
-            budget: CallBudget::of(Allowed(AtomicU32::new(calls))),
+            budget: CallBudget::limited_to(calls),
             ..ask_now(&place)
         })
     };
@@ -331,7 +315,7 @@ async fn a_sweep_that_is_not_paid_for_ends_with_its_first_page() {
     let account = LooksAccount::new(LooksCloud::with((0..450).map(place)));
     assert_eq!(account.looks.pages(), None);
     let sweep = |calls: u32| {
-        let budget = CallBudget::of(Allowed(AtomicU32::new(calls)));
+        let budget = CallBudget::limited_to(calls);
         let looks = Arc::clone(&account.looks);
         async move {
             looks
