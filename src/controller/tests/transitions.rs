@@ -4,6 +4,7 @@
 //! `TRANSITION_SHARE` says of how many single changes one is tried, 1 is all; `TRANSITION_PAIRS` how many pairs are, beside
 //! `TEST_EXTENT`.
 
+mod annotations;
 mod expected;
 mod judge;
 pub(super) mod states;
@@ -16,7 +17,7 @@ use futures::FutureExt as _;
 use http::Method;
 
 pub(super) use self::judge::is_as_declared;
-use self::judge::{gone, judged, still_keeps};
+use self::judge::{Judged, gone, judged, still_keeps};
 use self::states::{STATES, StartState};
 use self::table::TransitionStep;
 use super::chance::SeededChance;
@@ -27,8 +28,9 @@ use crate::fuzz::{extent, print_extent};
 const SOON: Duration = Duration::from_mins(3);
 /// Whatever was waited for while the state lasted.
 const LATER: Duration = Duration::from_mins(15);
-/// Calls that one change of a settled object may cause: a GET or look at a new account, a PUT, a look, and the tries of a refusal.
-const CALLS: usize = 8;
+/// So many calls and writes may be made after a state has ended, or a change was taken back: no loop makes so few.
+const MOST_CALLS: usize = 18;
+const MOST_WRITES: usize = 26;
 const FEW_SINGLES: usize = 17;
 const FEW_PAIRS: usize = 12;
 const USUAL_PAIRS: usize = 200;
@@ -105,58 +107,115 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
     let description =
         |world: &ControllerWorld, problem: String| format!("{problem}\n{}", world.story.whole());
     let back: Vec<TransitionStep> = steps.iter().map(|step| step.back(&world)).collect();
-    let calls = world.calls().len();
     for step in steps {
         step.apply(&world);
     }
-    let versions = world.server.history().len();
-    // An edit may be seen before what a Secret says now.
+    let mut effects = Effects::of(&world);
     let is_edit = steps.iter().all(TransitionStep::is_edit);
-    if state.is_judged() {
-        judged(&world, state, is_edit, SOON)
-            .await
-            .map_err(|problem| description(&world, problem))?;
-        let made = &world.calls()[calls..];
-        let changes = made
-            .iter()
-            .filter(|made| made.call.method != Method::GET)
-            .count();
-        if made.len() > CALLS {
-            return Err(description(&world, format!("{} calls", made.len())));
-        }
-        if let (StartState::Settled, [step]) = (state, steps)
-            && let Some((most_calls, most_writes)) = step.figures()
-        {
-            let writes = world.server.history().len() - versions;
-            if made.len() > most_calls || writes > most_writes {
-                return Err(description(
-                    &world,
-                    format!("{} calls and {writes} writes", made.len()),
-                ));
-            }
-        }
-        if state.keeps_still() && changes > 0 && still_keeps(&world, state) {
-            return Err(description(
-                &world,
-                "something was changed at the cloud".to_owned(),
-            ));
-        }
+    let while_it_lasts = Judged {
+        state,
+        lasts: true,
+        is_edit,
+        has_new_secrets: !is_edit,
+    };
+    judged(&world, &while_it_lasts, SOON)
+        .await
+        .map_err(|problem| description(&world, problem))?;
+    let (calls, writes) = effects.since(&world);
+    let (most_calls, most_writes) = state.most();
+    if calls > most_calls || writes > most_writes {
+        return Err(description(
+            &world,
+            format!("{calls} calls and {writes} writes while it lasts"),
+        ));
     }
+    if state.keeps_still() && still_keeps(&world, state) && effects.has_changed_the_cloud(&world) {
+        return Err(description(
+            &world,
+            "something was changed at the cloud".to_owned(),
+        ));
+    }
+    if let (StartState::Settled, [step]) = (state, steps)
+        && let Some((most_calls, most_writes)) = step.figures()
+        && (calls > most_calls || writes > most_writes)
+    {
+        return Err(description(
+            &world,
+            format!("{calls} calls and {writes} writes"),
+        ));
+    }
+    effects = Effects::of(&world);
     state.end(&mut world, &sky).await;
     if state == StartState::Terminating {
         return gone(&world, steps)
             .await
             .map_err(|problem| description(&world, problem));
     }
-    let is_edit = is_edit || state.ends_by_an_edit();
-    judged(&world, StartState::Settled, is_edit, LATER)
+    let afterwards = Judged {
+        state: StartState::Settled,
+        lasts: false,
+        is_edit: is_edit || state.ends_by_an_edit(),
+        ..while_it_lasts
+    };
+    judged(&world, &afterwards, LATER)
         .await
         .map_err(|problem| description(&world, format!("afterwards {problem}")))?;
+    effects
+        .are_few(&world)
+        .map_err(|problem| description(&world, format!("afterwards {problem}")))?;
+    effects = Effects::of(&world);
     world.story.log("all is taken back");
     for step in &back {
         step.apply(&world);
     }
-    judged(&world, StartState::Settled, true, LATER)
+    let taken_back = Judged {
+        is_edit: true,
+        ..afterwards
+    };
+    judged(&world, &taken_back, LATER)
         .await
-        .map_err(|problem| description(&world, format!("taken back {problem}")))
+        .map_err(|problem| description(&world, format!("taken back {problem}")))?;
+    effects
+        .are_few(&world)
+        .map_err(|problem| description(&world, format!("when it was taken back {problem}")))?;
+    Ok(())
+}
+
+/// How many calls and writes there were so far.
+struct Effects {
+    calls: usize,
+    writes: usize,
+}
+
+impl Effects {
+    fn of(world: &ControllerWorld) -> Self {
+        Self {
+            calls: world.calls().len(),
+            writes: world.server.history().len(),
+        }
+    }
+
+    /// So many calls and writes since then.
+    fn since(&self, world: &ControllerWorld) -> (usize, usize) {
+        let now = Self::of(world);
+        (
+            now.calls - self.calls,
+            now.writes.saturating_sub(self.writes),
+        )
+    }
+
+    /// Whether there were no more since then than there may be when a state ends, for its owner too.
+    fn are_few(&self, world: &ControllerWorld) -> Result<(), String> {
+        let (calls, writes) = self.since(world);
+        if calls > MOST_CALLS || writes > MOST_WRITES {
+            return Err(format!("{calls} calls and {writes} writes"));
+        }
+        Ok(())
+    }
+
+    fn has_changed_the_cloud(&self, world: &ControllerWorld) -> bool {
+        let calls = world.calls();
+        let mut made = calls[self.calls..].iter();
+        made.any(|made| made.call.method != Method::GET && !made.call.is_login)
+    }
 }

@@ -214,12 +214,26 @@ impl StartState {
         )
     }
 
-    /// Whether status and cloud are judged while it lasts.
-    pub(in crate::controller::tests) fn is_judged(self) -> bool {
-        !matches!(
-            self,
-            Self::WaitingForQuota | Self::Failing | Self::Terminating | Self::DuringPost
-        )
+    /// What may be told beside while it lasts.
+    pub(in crate::controller::tests) fn tells(self) -> &'static [&'static str] {
+        match self {
+            Self::WaitingForQuota => &["RateLimited", "Creating"],
+            Self::Failing => &["RequestRejected"],
+            Self::DuringPost => &["Creating", "OutcomeUnknown"],
+            Self::Terminating => &["CloudUnavailable", "Deleting"],
+            _ => &[],
+        }
+    }
+
+    /// So many calls and writes a change may cause while it lasts, within minutes: a GET or look at a new account, a PUT, a look, and the
+    /// tries of a refusal, each with its record and its outcome.
+    pub(in crate::controller::tests) fn most(self) -> (usize, usize) {
+        match self {
+            Self::Failing => (14, 18),
+            Self::Terminating => (14, 8),
+            Self::WaitingForQuota => (8, 10),
+            _ => (8, 8),
+        }
     }
 
     /// Whether its end makes a new generation, at which everything is asked again.
