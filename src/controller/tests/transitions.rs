@@ -17,7 +17,7 @@ use futures::FutureExt as _;
 use http::Method;
 
 pub(super) use self::judge::is_as_declared;
-use self::judge::{Judged, gone, judged, still_keeps};
+use self::judge::{JudgedTransition, gone, judged, still_keeps};
 use self::states::{STATES, StartState};
 use self::table::TransitionStep;
 use super::chance::SeededChance;
@@ -110,18 +110,18 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
     for step in steps {
         step.apply(&world);
     }
-    let mut effects = Effects::of(&world);
+    let mut cost = TransitionCost::of(&world);
     let is_edit = steps.iter().all(TransitionStep::is_edit);
-    let while_it_lasts = Judged {
+    let while_it_lasts = JudgedTransition {
         state,
         lasts: true,
         is_edit,
         has_new_secrets: !is_edit,
     };
-    judged(&world, &while_it_lasts, SOON)
+    judged(&world, while_it_lasts, SOON)
         .await
         .map_err(|problem| description(&world, problem))?;
-    let (calls, writes) = effects.since(&world);
+    let (calls, writes) = cost.since(&world);
     let (most_calls, most_writes) = state.most();
     if calls > most_calls || writes > most_writes {
         return Err(description(
@@ -129,7 +129,7 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
             format!("{calls} calls and {writes} writes while it lasts"),
         ));
     }
-    if state.keeps_still() && still_keeps(&world, state) && effects.has_changed_the_cloud(&world) {
+    if state.keeps_still() && still_keeps(&world, state) && cost.has_changed_the_cloud(&world) {
         return Err(description(
             &world,
             "something was changed at the cloud".to_owned(),
@@ -144,50 +144,48 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
             format!("{calls} calls and {writes} writes"),
         ));
     }
-    effects = Effects::of(&world);
+    cost = TransitionCost::of(&world);
     state.end(&mut world, &sky).await;
     if state == StartState::Terminating {
         return gone(&world, steps)
             .await
             .map_err(|problem| description(&world, problem));
     }
-    let afterwards = Judged {
+    let afterwards = JudgedTransition {
         state: StartState::Settled,
         lasts: false,
         is_edit: is_edit || state.ends_by_an_edit(),
         ..while_it_lasts
     };
-    judged(&world, &afterwards, LATER)
+    judged(&world, afterwards, LATER)
         .await
         .map_err(|problem| description(&world, format!("afterwards {problem}")))?;
-    effects
-        .are_few(&world)
+    cost.are_few(&world)
         .map_err(|problem| description(&world, format!("afterwards {problem}")))?;
-    effects = Effects::of(&world);
+    cost = TransitionCost::of(&world);
     world.story.log("all is taken back");
     for step in &back {
         step.apply(&world);
     }
-    let taken_back = Judged {
+    let taken_back = JudgedTransition {
         is_edit: true,
         ..afterwards
     };
-    judged(&world, &taken_back, LATER)
+    judged(&world, taken_back, LATER)
         .await
         .map_err(|problem| description(&world, format!("taken back {problem}")))?;
-    effects
-        .are_few(&world)
+    cost.are_few(&world)
         .map_err(|problem| description(&world, format!("when it was taken back {problem}")))?;
     Ok(())
 }
 
 /// How many calls and writes there were so far.
-struct Effects {
+struct TransitionCost {
     calls: usize,
     writes: usize,
 }
 
-impl Effects {
+impl TransitionCost {
     fn of(world: &ControllerWorld) -> Self {
         Self {
             calls: world.calls().len(),

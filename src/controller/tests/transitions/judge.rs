@@ -38,7 +38,7 @@ pub(super) fn still_keeps(world: &ControllerWorld, state: StartState) -> bool {
 
 /// How an object is judged.
 #[derive(Clone, Copy)]
-pub(super) struct Judged {
+pub(super) struct JudgedTransition {
     pub(super) state: StartState,
     /// Whether what keeps the object in its state is still there.
     pub(super) lasts: bool,
@@ -51,7 +51,7 @@ pub(super) struct Judged {
 /// Waits until what may be said is said, and stays so; tells what is said instead. At no moment is anything said that isn't so.
 pub(super) async fn judged(
     world: &ControllerWorld,
-    judged: &Judged,
+    judged: JudgedTransition,
     limit: Duration,
 ) -> Result<(), String> {
     let end = world.story.age() + limit;
@@ -131,16 +131,16 @@ pub(in crate::controller::tests) fn is_as_declared(
     world: &ControllerWorld,
     is_edit: bool,
 ) -> Result<(), String> {
-    let judged = Judged {
+    let judged = JudgedTransition {
         state: StartState::Settled,
         lasts: true,
         is_edit,
         has_new_secrets: true,
     };
-    wrong(world, &judged).map_or(Ok(()), Err)
+    wrong(world, judged).map_or(Ok(()), Err)
 }
 
-fn wrong(world: &ControllerWorld, judged: &Judged) -> Option<String> {
+fn wrong(world: &ControllerWorld, judged: JudgedTransition) -> Option<String> {
     let state = judged.state;
     let is_going = state == StartState::Terminating;
     let Some(object) = world.object("push") else {

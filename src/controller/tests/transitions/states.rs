@@ -228,7 +228,13 @@ impl StartState {
             Self::Failing => &["RequestRejected"],
             Self::DuringPost => &["Creating", "OutcomeUnknown"],
             Self::Terminating => &["CloudUnavailable", "Deleting"],
-            _ => &[],
+            Self::Settled
+            | Self::Suspended
+            | Self::Observed
+            | Self::ReadOnly
+            | Self::Conflict
+            | Self::Duplicate
+            | Self::TargetChanged => &[],
         }
     }
 
@@ -239,7 +245,14 @@ impl StartState {
             Self::Failing => (14, 18),
             Self::Terminating => (14, 8),
             Self::WaitingForQuota => (8, 10),
-            _ => (8, 8),
+            Self::Settled
+            | Self::Suspended
+            | Self::Observed
+            | Self::ReadOnly
+            | Self::Conflict
+            | Self::Duplicate
+            | Self::TargetChanged
+            | Self::DuringPost => (8, 8),
         }
     }
 
