@@ -12,6 +12,7 @@ use crate::plan::facts::Facts;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::time::earlier;
 use crate::plan::step::backoff;
+use crate::terms::target::Target;
 
 /// What is known of an object without asking anybody.
 pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
@@ -19,6 +20,12 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
     let mut facts = parse::facts(object, context.settings, now);
     context.memories.with(&uid, |memory| {
         apply_unwritten(memory, &mut facts);
+        // A create goes where the callback is: a record that says otherwise was made up, and counts only as long as it stands there.
+        let home = facts.id().and(facts.status.target.as_ref());
+        if let Some(home) = home.map(Target::from) {
+            let known = memory.record.take();
+            memory.record = known.filter(|known| known.target.same_project(&home));
+        }
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
         if let Some(known) = &mut memory.record {
             let found = facts.record.as_ref();

@@ -16,6 +16,7 @@ use live_simulator::RowPatch;
 
 use super::object::{domain, key, verdict};
 use super::server::WatchDelivery;
+use super::transitions::states::{Sky, StartState, reach_under};
 use super::transitions::table::{self, Spot, TransitionStep};
 use super::transitions::{is_as_declared, report};
 use super::trouble::{
@@ -33,6 +34,18 @@ const STAYS: Duration = Duration::from_mins(2);
 const FEW_CHANGES: usize = 13;
 const FEW_DISTURBANCES: usize = 24;
 const USUAL_SHARE: usize = 4;
+/// From the other states, of how many changes one is made and of how many disturbances one is tried, unless all are.
+const OF_OTHERS: usize = 7;
+const SHARE_OF_OTHERS: usize = 24;
+/// The states beside the settled one. Each ends in the middle.
+const OTHERS: [StartState; 4] = [
+    StartState::Suspended,
+    StartState::Observed,
+    StartState::WaitingForQuota,
+    StartState::Conflict,
+];
+/// So long such a state lasts after the change.
+const LASTS: Duration = Duration::from_mins(2);
 /// How finely it is looked.
 const STEP: Duration = Duration::from_secs(5);
 
@@ -64,6 +77,8 @@ enum Disturbance {
 /// Counts calls from when it is armed, and disturbs one.
 #[derive(Default)]
 struct Counter {
+    /// What is in the way all the same.
+    sky: Arc<Sky>,
     calls: AtomicUsize,
     effects: AtomicUsize,
     disturbance: std::sync::Mutex<Option<Disturbance>>,
@@ -126,7 +141,7 @@ impl Troubled for Counter {
                 ..CloudCallFate::default()
             };
         }
-        CloudCallFate::default()
+        self.sky.at_cloud(call)
     }
 }
 
@@ -143,14 +158,15 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
         Happening::Drifted,
         Happening::Removed,
     ];
+    let state = StartState::Settled;
     for happening in steps.step_by(changes).chain(others) {
-        let figures = tried(&happening, None).map_err(|problem| problems.push(problem));
+        let figures = tried(state, &happening, None).map_err(|problem| problems.push(problem));
         let Ok(figures) = figures else { continue };
         for disturbance in happening.disturbances(figures) {
             number += 1;
             if number.is_multiple_of(share) {
                 count += 1;
-                problems.extend(tried(&happening, Some(disturbance)).err());
+                problems.extend(tried(state, &happening, Some(disturbance)).err());
             }
         }
     }
@@ -158,8 +174,33 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
     report(&problems);
 }
 
+#[test]
+fn what_is_half_done_in_another_state_ends_well() {
+    let share = extent("HALF_DONE_SHARE", FEW_DISTURBANCES, SHARE_OF_OTHERS);
+    let changes = if share == 1 { 1 } else { OF_OTHERS };
+    let mut problems = Vec::new();
+    let (mut number, mut count) = (0_usize, 0_usize);
+    for (first, state) in OTHERS.into_iter().enumerate() {
+        let steps = table::steps().into_iter().map(Happening::Step);
+        for happening in steps.skip(first % changes).step_by(changes) {
+            let figures = tried(state, &happening, None).map_err(|problem| problems.push(problem));
+            let Ok(figures) = figures else { continue };
+            for disturbance in happening.disturbances(figures) {
+                number += 1;
+                if number.is_multiple_of(share) {
+                    count += 1;
+                    problems.extend(tried(state, &happening, Some(disturbance)).err());
+                }
+            }
+        }
+    }
+    print_extent(&format!("{count} of {number} disturbances of other states"));
+    report(&problems);
+}
+
 /// What an undisturbed change takes at the API server, and its effects.
 fn tried(
+    state: StartState,
     happening: &Happening,
     disturbance: Option<Disturbance>,
 ) -> Result<(usize, usize), String> {
@@ -168,19 +209,23 @@ fn tried(
         .start_paused(true)
         .build()
         .unwrap();
-    let work = AssertUnwindSafe(scenario(happening, disturbance)).catch_unwind();
+    let work = AssertUnwindSafe(scenario(state, happening, disturbance)).catch_unwind();
     let result = runtime
         .block_on(work)
         .unwrap_or_else(|_| Err("panic".to_owned()));
-    result.map_err(|problem| format!("{happening:?}, {disturbance:?}: {problem}"))
+    result.map_err(|problem| format!("{state:?}: {happening:?}, {disturbance:?}: {problem}"))
 }
 
-async fn scenario(
+/// A world with an object in this state, or without one yet.
+async fn begin(
+    state: StartState,
     happening: &Happening,
-    disturbance: Option<Disturbance>,
-) -> Result<(usize, usize), String> {
-    let counter = Arc::new(Counter::default());
+    counter: &Arc<Counter>,
+) -> Result<ControllerWorld, String> {
     let trouble: Arc<dyn Troubled> = counter.clone();
+    if state != StartState::Settled {
+        return reach_under(state, &counter.sky, &trouble).await;
+    }
     let mut world = ControllerWorld::new(&trouble);
     table::more_secrets(&world);
     world.start();
@@ -194,6 +239,16 @@ async fn scenario(
         world.until(Duration::from_secs(30), settled).await;
         world.pass(Duration::from_secs(40)).await;
     }
+    Ok(world)
+}
+
+async fn scenario(
+    state: StartState,
+    happening: &Happening,
+    disturbance: Option<Disturbance>,
+) -> Result<(usize, usize), String> {
+    let counter = Arc::new(Counter::default());
+    let mut world = begin(state, happening, &counter).await?;
     let silent = disturbance == Some(Disturbance::Unobserved);
     let late = matches!(
         disturbance,
@@ -212,6 +267,10 @@ async fn scenario(
     happening
         .happen(&world, disturbance == Some(Disturbance::TakenBack))
         .await;
+    if state != StartState::Settled {
+        lasts(&mut world).await;
+        state.end(&mut world, &counter.sky).await;
+    }
     let (mut left, mut done_for) = (LATER, Duration::ZERO);
     let mut figures = (0, 0);
     while done_for < STAYS && !left.is_zero() {
@@ -220,7 +279,7 @@ async fn scenario(
         if world.is_dead() {
             world.restart().await;
         }
-        let is_done = happening.is_done(&world, disturbance).is_ok();
+        let is_done = happening.is_done(&world, state, disturbance).is_ok();
         if is_done && done_for.is_zero() {
             figures = counter.figures();
         }
@@ -231,8 +290,21 @@ async fn scenario(
         };
     }
     let with_story = |problem: String| format!("{problem}\n{}", world.story.whole());
-    happening.is_done(&world, disturbance).map_err(with_story)?;
+    happening
+        .is_done(&world, state, disturbance)
+        .map_err(with_story)?;
     Ok(figures)
+}
+
+/// The state lasts; who dies in it begins anew.
+async fn lasts(world: &mut ControllerWorld) {
+    let end = world.story.age() + LASTS;
+    while world.story.age() < end {
+        world.pass(STEP).await;
+        if world.is_dead() {
+            world.restart().await;
+        }
+    }
 }
 
 impl Happening {
@@ -293,6 +365,7 @@ impl Happening {
     fn is_done(
         &self,
         world: &ControllerWorld,
+        state: StartState,
         disturbance: Option<Disturbance>,
     ) -> Result<(), String> {
         if matches!(self, Self::Deleted) {
@@ -306,6 +379,6 @@ impl Happening {
         }
         let taken_back = disturbance == Some(Disturbance::TakenBack);
         let is_edit = !taken_back && matches!(self, Self::Step(step) if step.is_edit());
-        is_as_declared(world, is_edit)
+        is_as_declared(world, is_edit || state.ends_by_an_edit())
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct ControllerWorld {
     /// Those of the newest process.
     metrics: Arc<Metrics>,
     process: Option<Process>,
+    /// Whose Lease another process has taken.
+    former: Option<Process>,
 }
 
 struct Process {
@@ -94,6 +96,7 @@ impl ControllerWorld {
             leadership: Leadership::always(),
             metrics: no_metrics(false),
             process: None,
+            former: None,
         };
         world.secret(ACCOUNT, &account("AKFIRST"));
         world.secret(HOOKS, &[("sign", SIGN_KEY), ("other", OTHER_SIGN_KEY)]);
@@ -196,6 +199,23 @@ impl ControllerWorld {
     pub(super) async fn kill(&mut self) {
         if let Some(process) = self.process.take() {
             self.story.log("the operator is killed");
+            process.life.end();
+            process.work.await.unwrap();
+        }
+    }
+
+    /// Another process takes the Lease that has ended. The former one goes on beside it until it notices.
+    pub(super) fn fail_over(&mut self) {
+        self.story.log("another process leads");
+        self.former = self.process.take();
+        self.leadership = Leadership::always();
+        self.start();
+    }
+
+    /// The process that leads no more ends.
+    pub(super) async fn end_former(&mut self) {
+        if let Some(process) = self.former.take() {
+            self.story.log("the former leader ends");
             process.life.end();
             process.work.await.unwrap();
         }

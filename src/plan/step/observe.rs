@@ -9,7 +9,8 @@ use crate::plan::facts::{
 use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::drift::RowDrift;
 use crate::plan::step::preconditions::{
-    other_target, requeue_ambiguous, requeue_without_access, target_changed, unusable,
+    is_attempted_elsewhere, other_target, requeue_ambiguous, requeue_without_access,
+    target_changed, unusable,
 };
 use crate::plan::step::settled::{UPDATE, is_key_as_sent};
 use crate::plan::step::situation::{Situation, Stage};
@@ -21,7 +22,8 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && facts.status.observed_generation == Some(facts.object.generation)
         && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
-        && !facts.dependency_changed;
+        && !facts.dependency_changed
+        && !is_attempted_elsewhere(facts);
     if is_planned && facts.observed == Observed::Unasked {
         return match &facts.sweep_failure {
             Some(failure) if conditions::is_ready(&facts.status) => {

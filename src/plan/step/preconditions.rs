@@ -87,6 +87,11 @@ pub(in crate::plan) fn other_target(facts: &Facts, target: &Target) -> Option<Ta
         .find(|home| !home.same_project(target))
 }
 
+/// Whether creates that may have made something went to another project than the one where the callback is.
+pub(in crate::plan) fn is_attempted_elsewhere(facts: &Facts) -> bool {
+    recorded_target(facts).is_some_and(|home| other_target(facts, &home).is_some())
+}
+
 /// The object's callback lives somewhere else than spec and credentials say.
 pub(in crate::plan) fn target_changed(home: &Target, target: &Target) -> Situation {
     Situation::new(

@@ -306,6 +306,27 @@ fn an_open_record_elsewhere_is_another_target_too() {
 }
 
 #[test]
+fn a_record_elsewhere_is_another_target_of_what_is_only_looked_at_too() {
+    let (mut facts, row, target) = settled();
+    facts.settings.read_only = true;
+    facts.key = SignKeyState::Unwanted;
+    facts.access = CloudAccess::Usable(target.clone());
+    facts.observed = Observed::seen(facts.now, vec![row], true);
+    facts.status = rested(&facts).1;
+    assert_eq!(reason(&facts.status), "ObserveOnly");
+    facts.observed = Observed::Unasked;
+    facts.access = CloudAccess::Unread;
+    assert!(matches!(decide(&facts), Step::Requeue(_)));
+
+    let record = facts.record.as_mut().unwrap();
+    "another".clone_into(&mut record.target.project_id);
+    "newer".clone_into(&mut record.attempts[0].id);
+    assert_eq!(decide(&facts), Step::ReadSecrets);
+    facts.access = CloudAccess::Usable(target);
+    assert_eq!(reason(&rested(&facts).1), "TargetChanged");
+}
+
+#[test]
 fn a_create_of_unknown_outcome_is_not_repeated_before_its_backoff_ends() {
     let mut world = PlanWorld::new();
     world.fates = vec![EffectFate::Lost];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::annotations::attempted_project;
 use super::table::OTHER_PROJECT;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
 use crate::controller::tests::world::ControllerWorld;
@@ -51,6 +52,15 @@ pub(super) fn reasons(
         ExpectedReady::Rejected if circumstances.is_duplicate => {
             return vec!["CredentialsRejected", "Duplicate"];
         }
+        // Who has no key to send calls nobody either.
+        ExpectedReady::Rejected if sign_key(world, spec).is_err() => {
+            return or_as_it_was(&[
+                "CredentialsRejected",
+                "PermissionDenied",
+                "SignKeyMissing",
+                "SignKeyInvalid",
+            ]);
+        }
         ExpectedReady::Rejected => {
             return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]);
         }
@@ -68,7 +78,8 @@ pub(super) fn reasons(
             let is_settled = target["region"].is_string();
             let moved =
                 target["region"] != region.as_str() || target["projectID"] != project.as_str();
-            if is_settled && moved {
+            let attempted = attempted_project(object);
+            if is_settled && moved || attempted.is_some_and(|attempted| attempted != project) {
                 return vec!["TargetChanged"];
             }
             if region != REGION || project != PROJECT {
@@ -80,6 +91,7 @@ pub(super) fn reasons(
                     "CredentialsRejected",
                     "SignKeyMissing",
                     "SignKeyInvalid",
+                    if observed { "ObserveOnly" } else { "Available" },
                 ];
             }
         }
@@ -168,6 +180,12 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
     if !is_sane_there || !is_sane(&region) || !is_sane(&project) {
         return ExpectedReady::Either;
     }
+    let has_user = ["username", "password", "domain_name"]
+        .iter()
+        .all(|key| value(key).is_some());
+    if !has_pair && !has_user && value("token").is_none() {
+        return ExpectedReady::Missing;
+    }
     // IAM is not called where a key and its project are given.
     match value("live_endpoint") {
         Some(endpoint) if endpoint.contains(' ') => return ExpectedReady::Either,
@@ -175,14 +193,7 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
         _ => {}
     }
     if !has_pair {
-        let has_user = ["username", "password", "domain_name"]
-            .iter()
-            .all(|key| value(key).is_some());
-        return if value("token").is_some() || has_user {
-            ExpectedReady::Rejected
-        } else {
-            ExpectedReady::Missing
-        };
+        return ExpectedReady::Rejected;
     }
     let works = match (value("ak"), value("sk")) {
         (Some("AKFIRST"), Some("AKFIRST-secret")) | (Some("AKSECOND"), Some("AKSECOND-secret")) => {

@@ -46,8 +46,9 @@ pub(in crate::controller::tests) const STATES: [StartState; 11] = [
 ];
 
 /// What a state does to calls of the cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Weather {
+    #[default]
     Fair,
     /// Changes are refused.
     Refusing,
@@ -58,13 +59,10 @@ enum Weather {
 }
 
 /// The weather of a world.
+#[derive(Default)]
 pub(in crate::controller::tests) struct Sky(Mutex<Weather>);
 
 impl Sky {
-    pub(in crate::controller::tests) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Weather::Fair)))
-    }
-
     fn set(&self, weather: Weather) {
         *self.0.lock().unwrap() = weather;
     }
@@ -97,9 +95,18 @@ impl Troubled for Sky {
 pub(in crate::controller::tests) async fn reach(
     state: StartState,
 ) -> Result<(ControllerWorld, Arc<Sky>), String> {
-    let sky = Sky::new();
+    let sky = Arc::<Sky>::default();
     let trouble: Arc<dyn Troubled> = sky.clone();
-    let mut world = ControllerWorld::new(&trouble);
+    Ok((reach_under(state, &sky, &trouble).await?, sky))
+}
+
+/// The same in a world where more may befall than this sky does.
+pub(in crate::controller::tests) async fn reach_under(
+    state: StartState,
+    sky: &Sky,
+    trouble: &Arc<dyn Troubled>,
+) -> Result<ControllerWorld, String> {
+    let mut world = ControllerWorld::new(trouble);
     more_secrets(&world);
     let mut spec = full();
     match state {
@@ -180,7 +187,7 @@ pub(in crate::controller::tests) async fn reach(
         }
     }
     world.story.log(format!("the state is {state:?}"));
-    Ok((world, sky))
+    Ok(world)
 }
 
 async fn is(world: &ControllerWorld, name: &str, reason: &str) -> Result<(), String> {
@@ -214,12 +221,39 @@ impl StartState {
         )
     }
 
-    /// Whether status and cloud are judged while it lasts.
-    pub(in crate::controller::tests) fn is_judged(self) -> bool {
-        !matches!(
-            self,
-            Self::WaitingForQuota | Self::Failing | Self::Terminating | Self::DuringPost
-        )
+    /// What may be told beside while it lasts.
+    pub(in crate::controller::tests) fn tells(self) -> &'static [&'static str] {
+        match self {
+            Self::WaitingForQuota => &["RateLimited", "Creating"],
+            Self::Failing => &["RequestRejected"],
+            Self::DuringPost => &["Creating", "OutcomeUnknown"],
+            Self::Terminating => &["CloudUnavailable", "Deleting"],
+            Self::Settled
+            | Self::Suspended
+            | Self::Observed
+            | Self::ReadOnly
+            | Self::Conflict
+            | Self::Duplicate
+            | Self::TargetChanged => &[],
+        }
+    }
+
+    /// So many calls and writes a change may cause while it lasts, within minutes: a GET or look at a new account, a PUT, a look, and the
+    /// tries of a refusal, each with its record and its outcome.
+    pub(in crate::controller::tests) fn most(self) -> (usize, usize) {
+        match self {
+            Self::Failing => (14, 18),
+            Self::Terminating => (14, 8),
+            Self::WaitingForQuota => (8, 10),
+            Self::Settled
+            | Self::Suspended
+            | Self::Observed
+            | Self::ReadOnly
+            | Self::Conflict
+            | Self::Duplicate
+            | Self::TargetChanged
+            | Self::DuringPost => (8, 8),
+        }
     }
 
     /// Whether its end makes a new generation, at which everything is asked again.

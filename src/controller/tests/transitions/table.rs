@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
+use super::annotations;
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::controller::tests::object::{ACCOUNT, HOOKS, PROJECT, domain};
 use crate::controller::tests::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
@@ -173,13 +174,9 @@ pub(in crate::controller::tests) fn steps() -> Vec<TransitionStep> {
     );
     add(
         Spot::Annotation(RECONCILE_REQUESTED_AT),
-        vec![json!("again")],
+        annotations::tokens(),
     );
-    let forged = r#"{"uid":"somebody-else","target":{"region":"cn-north-4","projectID":"p","endpoint":"e"},"attempts":[]}"#;
-    add(
-        Spot::Annotation(PENDING_OPERATION),
-        vec![Value::Null, json!("garbage"), json!(forged)],
-    );
+    add(Spot::Annotation(PENDING_OPERATION), annotations::records());
     add(Spot::Finalizers, vec![Value::Null]);
     steps
 }
@@ -235,10 +232,8 @@ impl TransitionStep {
                 world.server.set_secret(&at, Some(values));
             }
             Spot::Annotation(name) => {
-                world.merge(
-                    "push",
-                    &json!({"metadata": {"annotations": {name: self.to}}}),
-                );
+                let value = annotations::filled(&self.to, world);
+                world.merge("push", &json!({"metadata": {"annotations": {name: value}}}));
             }
             Spot::Finalizers => world.merge("push", &json!({"metadata": {"finalizers": self.to}})),
         }
@@ -295,6 +290,7 @@ impl TransitionStep {
             ) => (0, 1),
             (Spot::Secret(HOOKS, _), Some(OTHER_SIGN_KEY)) => (1, 1),
             (Spot::Annotation(RECONCILE_REQUESTED_AT), _) => (1, 1),
+            (Spot::Annotation(_), Some(record)) if record.contains("OWN-UID") => return None,
             (Spot::Annotation(_) | Spot::Finalizers, _) => (0, 1),
             _ => return None,
         })
