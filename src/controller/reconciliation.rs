@@ -180,9 +180,14 @@ impl<'a> Reconciliation<'a> {
             return Ok(Err(changed));
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.report_wait(account.bucket().estimate(lane, &namespace))
-            .await?;
+        let wait = account.bucket().estimate(lane, &namespace);
+        if let Err(changed) = self.report_wait(wait).await? {
+            return Ok(Err(changed));
+        }
         let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
+        if token.is_err() {
+            self.give_back();
+        }
         Ok(token.map(|token| token.charged_to(&self.budget())))
     }
 
@@ -223,10 +228,14 @@ impl<'a> Reconciliation<'a> {
         Ok(Err(ObjectChanged))
     }
 
-    /// Says once per wait that the object waits for its turn.
-    pub(super) async fn report_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
+    /// Says once per wait that the object waits for its turn. `Err` when the object is not as it was planned on: what was read instead must
+    /// not pass for that.
+    pub(super) async fn report_wait(
+        &mut self,
+        wait: Duration,
+    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
         if wait <= REPORTED_WAIT {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let status = &self.facts.status;
         let says_rate_limited = conditions::has_reason(status, Reason::RateLimited);
@@ -238,9 +247,11 @@ impl<'a> Reconciliation<'a> {
         self.facts.queued = true;
         if !is_reported {
             let status = waiting::while_queued(&self.facts, later(self.facts.now, wait));
-            self.write(status).await?;
+            if !self.write(status).await? {
+                return Ok(Err(ObjectChanged));
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What a change at the cloud takes: credentials that can be used, and a valid spec.
