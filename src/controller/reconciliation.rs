@@ -158,11 +158,6 @@ impl<'a> Reconciliation<'a> {
         self.memory(|memory| memory.made = Some(id.to_owned()));
     }
 
-    /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
-    pub(super) fn note_wrote(&self) {
-        self.memory(|memory| memory.wrote = Some(Instant::now()));
-    }
-
     /// The cloud took what this round sends, key and all.
     pub(super) fn note_written(&mut self, account: &SharedAccount) {
         self.note_seen_by(account);
