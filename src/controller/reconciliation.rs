@@ -216,7 +216,7 @@ impl<'a> Reconciliation<'a> {
     ) -> Result<Result<(), ObjectChanged>, ClusterError> {
         let taken = self.memory(|memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
-        let status = waiting::while_exhausted(&self.facts, later(self.facts.now, wait));
+        let status = waiting::while_exhausted(&self.facts, self.after(wait));
         self.write(status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
@@ -241,7 +241,7 @@ impl<'a> Reconciliation<'a> {
         let is_reported = says_rate_limited && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
         if !is_reported {
-            let status = waiting::while_queued(&self.facts, later(self.facts.now, wait));
+            let status = waiting::while_queued(&self.facts, self.after(wait));
             if !self.write(status).await? {
                 return Ok(Err(ObjectChanged));
             }
@@ -313,6 +313,11 @@ impl<'a> Reconciliation<'a> {
     /// The lane of this object's calls.
     pub(super) fn lane(&self) -> Lane {
         decide::lane(&self.facts)
+    }
+
+    /// When a wait that begins now is over, in cloud time: the round may have begun long ago.
+    fn after(&self, wait: Duration) -> Timestamp {
+        later(self.to_cloud_time(Instant::now()), wait)
     }
 
     /// A moment of the monotonic clock in cloud time.

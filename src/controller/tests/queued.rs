@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::object::{key, spec, verdict};
@@ -72,4 +73,26 @@ async fn an_edit_that_is_seen_first_by_a_refused_status_is_no_less_an_edit() {
     world.merge("push", &json!({"spec": {"suspend": true}}));
     world.pass(Duration::from_mins(3)).await;
     assert_eq!(world.count(&Method::POST), 0, "{}", world.story.whole());
+}
+
+/// What is told of a wait begins when that does, however long the round has taken till then.
+#[tokio::test(start_paused = true)]
+async fn its_turn_is_told_from_when_the_wait_begins() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| config.requests_per_minute = 2);
+    script.cloud(|call| CloudCallFate {
+        after: Duration::from_secs(if call.method == Method::GET { 10 } else { 0 }),
+        ..CloudCallFate::default()
+    });
+    world.start();
+    world.apply("push", &spec("push"));
+    let is_told =
+        |world: &ControllerWorld| verdict(&world.object("push").unwrap()).1 == "RateLimited";
+    let is_told = world.until(Duration::from_secs(20), is_told).await;
+    assert!(is_told, "{}", world.story.whole());
+    let next = world.object("push").unwrap()["status"]["nextAttemptTime"].clone();
+    let next: Timestamp = next.as_str().unwrap().parse().unwrap();
+    let turn: Timestamp = "2026-11-25T12:00:30Z".parse().unwrap();
+    let early = turn.duration_since(next).as_secs();
+    assert!((-2..=0).contains(&early), "{}", world.story.whole());
 }
