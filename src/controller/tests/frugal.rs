@@ -201,12 +201,13 @@ async fn a_change_that_is_not_made_after_all_takes_no_call_of_the_allowance() {
     let turn = WorkerSlot::take(&context.workers, NAMESPACE).await;
     let mut run = Reconciliation::new(&context, Arc::new(object), turn);
     assert_eq!(run.read_secrets().await.unwrap(), None);
-    assert_eq!(run.create().await.unwrap(), RoundEnd::Again);
+    let created = Box::pin(run.create()).await;
+    assert_eq!(created.unwrap(), RoundEnd::Again);
     // Nor where the object changes before there is one.
     let bucket = run.account.as_ref().unwrap().bucket().clone();
     let _token = bucket.acquire(Lane::Urgent, NAMESPACE).await;
     let wakes = context.memories.changes(&run.facts.object.uid);
-    let (created, ()) = tokio::join!(run.create(), async { wakes.notify_waiters() });
+    let (created, ()) = tokio::join!(Box::pin(run.create()), async { wakes.notify_waiters() });
     assert_eq!(created.unwrap(), RoundEnd::Again);
     assert_eq!(world.calls().len(), 0);
     let take = || run.memory(|memory| memory.allowance.take(CallPurpose::Change).ok());

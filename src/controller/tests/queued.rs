@@ -81,7 +81,7 @@ async fn its_turn_is_told_from_when_the_wait_begins() {
     let (script, mut world) = Script::with_world();
     world.configure(|config| config.requests_per_minute = 2);
     script.cloud(|call| CloudCallFate {
-        after: Duration::from_secs(if call.method == Method::GET { 10 } else { 0 }),
+        before: Duration::from_secs(if call.method == Method::GET { 10 } else { 0 }),
         ..CloudCallFate::default()
     });
     world.start();
