@@ -65,7 +65,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
                     () = leftover.clear_away(context, slots) => {}
                     () = sleep(LONGEST) => leftover.log_given_up("it is given up after an hour"),
                 }
-                context.memories.forget(&parse::uid(&leftover.object));
+                leftover.forget(context);
             }
             unfinished.0 = None;
         })
@@ -99,7 +99,15 @@ impl Leftover {
         context
             .events
             .publish(&self.object, event_type, reason, note);
-        context.memories.forget(&parse::uid(&self.object));
+        self.forget(context);
+    }
+
+    /// What came back meanwhile is served, and remembered.
+    fn forget(&self, context: &Context) {
+        let uid = parse::uid(&self.object);
+        if !context.index.has(&uid) {
+            context.memories.forget(&uid);
+        }
     }
 
     fn log_given_up(&self, why: &str) {

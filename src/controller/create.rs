@@ -64,6 +64,7 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         };
         if !self.may_create(&account, &desired) {
+            self.give_back();
             return Ok(RoundEnd::Again);
         }
         let planned = self.planned_now(&account);
@@ -152,10 +153,13 @@ impl Reconciliation<'_> {
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
         let looks = account.looks();
-        self.report_wait(account.bucket().estimate(lane, &namespace))
-            .await?;
+        let wait = account.bucket().estimate(lane, &namespace);
+        if self.report_wait(wait).await?.is_err() {
+            return Ok(None);
+        }
         loop {
             let Ok(token) = self.wait(looks.create_token(lane, &namespace)).await else {
+                self.give_back();
                 return Ok(None);
             };
             if let Some(creating) = looks.try_pass() {

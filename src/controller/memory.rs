@@ -275,6 +275,11 @@ impl ObjectMemory {
         again.into_iter().chain(put_off).min()
     }
 
+    /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
+    pub(super) fn note_wrote(&mut self) {
+        self.wrote = Some(Instant::now());
+    }
+
     /// Somebody else rewrote our values, and we repaired them.
     pub(super) fn note_repaired(&mut self) {
         self.rewrites.push(Instant::now());

@@ -205,8 +205,10 @@ impl Reconciliation<'_> {
             return Ok(Err(changed));
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.report_wait(account.bucket().estimate(lane, &namespace))
-            .await?;
+        let wait = account.bucket().estimate(lane, &namespace);
+        if let Err(changed) = self.report_wait(wait).await? {
+            return Ok(Err(changed));
+        }
         let ask = LookRequest {
             place,
             not_before,

@@ -158,11 +158,6 @@ impl<'a> Reconciliation<'a> {
         self.memory(|memory| memory.made = Some(id.to_owned()));
     }
 
-    /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
-    pub(super) fn note_wrote(&self) {
-        self.memory(|memory| memory.wrote = Some(Instant::now()));
-    }
-
     /// The cloud took what this round sends, key and all.
     pub(super) fn note_written(&mut self, account: &SharedAccount) {
         self.note_seen_by(account);
@@ -180,9 +175,14 @@ impl<'a> Reconciliation<'a> {
             return Ok(Err(changed));
         }
         let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        self.report_wait(account.bucket().estimate(lane, &namespace))
-            .await?;
+        let wait = account.bucket().estimate(lane, &namespace);
+        if let Err(changed) = self.report_wait(wait).await? {
+            return Ok(Err(changed));
+        }
         let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
+        if token.is_err() {
+            self.give_back();
+        }
         Ok(token.map(|token| token.charged_to(&self.budget())))
     }
 
@@ -216,17 +216,21 @@ impl<'a> Reconciliation<'a> {
     ) -> Result<Result<(), ObjectChanged>, ClusterError> {
         let taken = self.memory(|memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
-        let status = waiting::while_exhausted(&self.facts, later(self.facts.now, wait));
+        let status = waiting::while_exhausted(&self.facts, self.after(wait));
         self.write(status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
         Ok(Err(ObjectChanged))
     }
 
-    /// Says once per wait that the object waits for its turn.
-    pub(super) async fn report_wait(&mut self, wait: Duration) -> Result<(), ClusterError> {
+    /// Says once per wait that the object waits for its turn. `Err` when the object is not as it was planned on: what was read instead must
+    /// not pass for that.
+    pub(super) async fn report_wait(
+        &mut self,
+        wait: Duration,
+    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
         if wait <= REPORTED_WAIT {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let status = &self.facts.status;
         let says_rate_limited = conditions::has_reason(status, Reason::RateLimited);
@@ -237,10 +241,12 @@ impl<'a> Reconciliation<'a> {
         let is_reported = says_rate_limited && (self.facts.queued || !is_throttled || holds);
         self.facts.queued = true;
         if !is_reported {
-            let status = waiting::while_queued(&self.facts, later(self.facts.now, wait));
-            self.write(status).await?;
+            let status = waiting::while_queued(&self.facts, self.after(wait));
+            if !self.write(status).await? {
+                return Ok(Err(ObjectChanged));
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What a change at the cloud takes: credentials that can be used, and a valid spec.
@@ -307,6 +313,11 @@ impl<'a> Reconciliation<'a> {
     /// The lane of this object's calls.
     pub(super) fn lane(&self) -> Lane {
         decide::lane(&self.facts)
+    }
+
+    /// When a wait that begins now is over, in cloud time: the round may have begun long ago.
+    fn after(&self, wait: Duration) -> Timestamp {
+        later(self.to_cloud_time(Instant::now()), wait)
     }
 
     /// A moment of the monotonic clock in cloud time.

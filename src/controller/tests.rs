@@ -28,6 +28,7 @@ mod outage;
 mod overtaken;
 mod pages;
 mod patience;
+mod queued;
 mod refused;
 mod relists;
 mod restored;

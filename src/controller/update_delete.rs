@@ -13,7 +13,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::Sighting;
+use crate::controller::memory::{ObjectMemory, Sighting};
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::answer::Answer;
@@ -135,7 +135,7 @@ impl Reconciliation<'_> {
         self.context.accounts.void_place(account.target(), place);
         let reply = reply?;
         if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.note_wrote();
+            self.memory(ObjectMemory::note_wrote);
         }
         Some(reply)
     }

@@ -9,6 +9,7 @@ use tracing::debug;
 
 use crate::cluster::object::ObjectVersion;
 use crate::controller::account::SharedAccount;
+use crate::controller::memory::ObjectMemory;
 use crate::controller::reconciliation::Reconciliation;
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::payload;
@@ -36,19 +37,20 @@ impl Reconciliation<'_> {
         }
         let key = self.sign_key.clone();
         let call = account.create(permit, payload(desired, key.as_ref()));
-        let context = self.context;
+        let (context, uid) = (self.context, self.facts.object.uid.clone());
         let mut call = Box::pin(async {
             let reply = call.await;
             if place_may_be_taken(&reply) {
                 let (target, place) = (account.target(), &desired.place);
                 context.accounts.void_place(target, place);
+                context.memories.with(&uid, ObjectMemory::note_wrote);
             }
             drop(creating); // a look may wait for it
             reply
         });
-        let reply = loop {
+        loop {
             if let Ok(reply) = self.wait_or_changed(call.as_mut()).await {
-                break reply;
+                return reply;
             }
             // The call goes on meanwhile.
             let restoring = self.restore_wiped_record(record);
@@ -61,13 +63,9 @@ impl Reconciliation<'_> {
             };
             if let Some(reply) = answered {
                 self.slot.come_back().await;
-                break reply;
+                return reply;
             }
-        };
-        if place_may_be_taken(&reply) {
-            self.note_wrote();
         }
-        reply
     }
 
     /// Writes back what somebody wiped while the POST is under way (`kubectl replace` does): a process that died now would leave

@@ -12,10 +12,11 @@ use super::trouble::{CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, 
 use super::world::{ControllerWorld, account, user};
 use crate::api::RecordingCallback;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::reconciliation::Reconciliation;
+use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::worker_slots::WorkerSlot;
 use crate::fuzz::is_full;
 use crate::plan::step::{Look, Proof};
+use crate::platform::quota::Lane;
 
 const HOUR: Duration = Duration::from_hours(1);
 /// So many calls one object may cause in an hour.
@@ -185,4 +186,31 @@ async fn what_was_seen_already_takes_no_call_of_the_allowance() {
     let take = || run.memory(|memory| memory.allowance.take(CallPurpose::Change).ok());
     let left = std::iter::from_fn(take).count();
     assert_eq!(left, 40, "of 41");
+}
+
+/// The token is there, and by then another process may lead.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_not_made_after_all_takes_no_call_of_the_allowance() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
+    world.led_for(Duration::ZERO);
+    let context = world.idle();
+    world.apply("push", &spec("push"));
+    let object: RecordingCallback = serde_json::from_value(world.object("push").unwrap()).unwrap();
+    context.index_object(&object);
+    let turn = WorkerSlot::take(&context.workers, NAMESPACE).await;
+    let mut run = Reconciliation::new(&context, Arc::new(object), turn);
+    assert_eq!(run.read_secrets().await.unwrap(), None);
+    let created = Box::pin(run.create()).await;
+    assert_eq!(created.unwrap(), RoundEnd::Again);
+    // Nor where the object changes before there is one.
+    let bucket = run.account.as_ref().unwrap().bucket().clone();
+    let _token = bucket.acquire(Lane::Urgent, NAMESPACE).await;
+    let wakes = context.memories.changes(&run.facts.object.uid);
+    let (created, ()) = tokio::join!(Box::pin(run.create()), async { wakes.notify_waiters() });
+    assert_eq!(created.unwrap(), RoundEnd::Again);
+    assert_eq!(world.calls().len(), 0);
+    let take = || run.memory(|memory| memory.allowance.take(CallPurpose::Change).ok());
+    let left = std::iter::from_fn(take).count();
+    assert_eq!(left, 41, "all");
 }

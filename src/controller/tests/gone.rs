@@ -7,6 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use live_simulator::RowPatch;
 use serde_json::json;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout;
 
 use super::object::{NAMESPACE, PROJECT, key, spec};
@@ -14,9 +15,11 @@ use super::script::{Script, settle};
 use super::trouble::{Peace, Troubled};
 use super::world::ControllerWorld;
 use crate::api::RecordingCallback;
-use crate::controller::gauges;
+use crate::api::status::Status;
 use crate::controller::index_updater::IndexUpdater;
+use crate::controller::leftover::Leftover;
 use crate::controller::store::ObjectStore;
+use crate::controller::{clean_up, gauges};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -48,6 +51,40 @@ async fn what_comes_late_of_objects_that_have_gone_is_forgotten() {
     assert_eq!(context.memories.count(), 2);
     let reads = context.memories.with(&uid, |memory| memory.failed_reads);
     assert_eq!(reads, 7);
+}
+
+/// It left the selector and came back before its clean-up found it there: what was remembered since is of what is served.
+#[tokio::test(start_paused = true)]
+async fn what_came_back_while_it_was_to_be_cleared_away_is_remembered() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let world = ControllerWorld::new(&trouble);
+    let context = world.idle();
+    world.apply("push", &spec("push"));
+    let there: RecordingCallback = serde_json::from_value(world.object("push").unwrap()).unwrap();
+    let uid = there.metadata.uid.clone().unwrap();
+    for is_ours in [true, false] {
+        for is_back in [true, false] {
+            context.index.remove(&uid);
+            if is_back {
+                context.index_object(&there);
+            }
+            context.memories.with(&uid, |memory| memory.posting = true);
+            let leftover = Leftover {
+                object: Arc::new(there.clone()),
+                status: Status::default(),
+                record: None,
+                made: None,
+                account: None,
+                is_ours,
+            };
+            let (sender, mut leftovers) = unbounded_channel();
+            sender.send(leftover).ok().unwrap();
+            drop(sender);
+            clean_up::run(&context, &mut leftovers).await;
+            let is_known = context.memories.with(&uid, |memory| memory.posting);
+            assert_eq!(is_known, is_back, "ours: {is_ours}");
+        }
+    }
 }
 
 /// The API server's storage was restored from a backup, and the watch lists by itself: nothing of newer versions counts any more.
