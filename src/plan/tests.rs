@@ -5,6 +5,8 @@ mod histories;
 mod levels;
 mod model;
 mod ownership;
+mod rules;
 mod scenarios;
+mod told;
 mod waits;
 mod world;
