@@ -8,5 +8,6 @@ mod ownership;
 mod rules;
 mod scenarios;
 mod told;
+mod values;
 mod waits;
 mod world;
