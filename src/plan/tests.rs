@@ -4,6 +4,7 @@ mod drift;
 mod histories;
 mod levels;
 mod model;
+mod observing;
 mod ownership;
 mod rules;
 mod scenarios;
