@@ -6,6 +6,7 @@ mod levels;
 mod model;
 mod observing;
 mod ownership;
+mod pauses;
 mod rules;
 mod scenarios;
 mod told;
