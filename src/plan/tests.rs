@@ -7,6 +7,7 @@ mod model;
 mod observing;
 mod ownership;
 mod pauses;
+mod remembered;
 mod rules;
 mod scenarios;
 mod told;
