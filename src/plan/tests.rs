@@ -1,6 +1,7 @@
 //! The decisions against a small world: a cloud, an object, a process that can die between any two effects.
 
 mod drift;
+mod given;
 mod histories;
 mod levels;
 mod model;
@@ -12,5 +13,7 @@ mod rules;
 mod scenarios;
 mod told;
 mod values;
+mod verdicts;
 mod waits;
+mod whose;
 mod world;

@@ -4,28 +4,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::given::{FactsChange, at, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
-use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::time::later;
 use crate::plan::facts::{Facts, Observed, Rewrites, operation_log};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{backoff, contention, preconditions};
 use crate::terms::failure::{Class, Failure, Operation};
-
-type Change<'a> = &'a dyn Fn(&mut Facts);
-
-fn with(facts: &Facts, change: Change<'_>) -> Facts {
-    let mut facts = facts.clone();
-    change(&mut facts);
-    facts
-}
-
-fn at(facts: &Facts, seconds: i64) -> Timestamp {
-    shifted(facts.now, SignedDuration::from_secs(seconds))
-}
 
 fn set_reason(facts: &mut Facts, reason: Reason) {
     reason
@@ -48,7 +37,7 @@ fn failed(operation: Operation, class: Class) -> Facts {
 }
 
 /// What ends every wait: something changed, or somebody asks.
-const URGED: [Change<'static>; 3] = [
+const URGED: [FactsChange<'static>; 3] = [
     &|it| it.dependency_changed = true,
     &|it| it.object.requested = Some("now".to_owned()),
     &|it| it.object.generation += 1,
@@ -63,13 +52,13 @@ fn open_record(facts: &mut Facts) {
 fn a_backoff_holds_until_its_end_or_until_something_changes() {
     let facts = failed(Operation::Update, Class::Rejected);
     let until = facts.next_attempt;
-    let backoff = |change: Change<'_>| preconditions::backoff(&with(&facts, change));
+    let backoff = |change: FactsChange<'_>| preconditions::backoff(&with(&facts, change));
     assert_eq!(backoff(&|_| {}), until);
     for urged in URGED {
         assert_eq!(backoff(urged), None);
     }
     for over in [
-        (&|it: &mut Facts| it.status.failures = Some(0)) as Change<'_>,
+        (&|it: &mut Facts| it.status.failures = Some(0)) as FactsChange<'_>,
         &|it| it.status.failures = None,
         &|it| it.next_attempt = None,
         &|it| it.next_attempt = Some(it.now),
@@ -88,7 +77,7 @@ fn a_backoff_holds_until_its_end_or_until_something_changes() {
     let seen = |it: &mut Facts| it.observed = Observed::seen(it.now, Vec::new(), true);
     let contended = |it: &mut Facts| set_reason(it, Reason::Contended);
     let unknown = |it: &mut Facts| "Unknown".clone_into(&mut it.status.conditions[0].status);
-    for only in [&seen as Change<'_>, &contended, &unknown] {
+    for only in [&seen as FactsChange<'_>, &contended, &unknown] {
         assert_eq!(backoff(only), until);
     }
     assert_eq!(
@@ -110,7 +99,7 @@ fn a_backoff_holds_until_its_end_or_until_something_changes() {
 #[test]
 fn a_change_of_unknown_outcome_waits_for_its_backoff_looks_or_not() {
     let facts = with(&failed(Operation::Create, Class::CloudDown), &open_record);
-    let backoff = |change: Change<'_>| preconditions::backoff_of_change(&with(&facts, change));
+    let backoff = |change: FactsChange<'_>| preconditions::backoff_of_change(&with(&facts, change));
     assert_eq!(backoff(&|_| {}), facts.next_attempt);
     for urged in URGED {
         assert_eq!(backoff(urged), None);
@@ -125,7 +114,7 @@ fn a_create_that_a_hidden_callback_keeps_off_waits_like_a_first_rejection() {
     set_reason(&mut facts, Reason::Conflict);
     let wait = backoff::first(Class::Exists, &facts.object.uid);
     assert!((6.0..=6.25).contains(&wait.as_secs_f64()), "{wait:?}");
-    let backoff = |change: Change<'_>| preconditions::backoff_of_hidden(&with(&facts, change));
+    let backoff = |change: FactsChange<'_>| preconditions::backoff_of_hidden(&with(&facts, change));
     let until = later(facts.now, wait);
     assert_eq!(backoff(&|_| {}), Some(until));
     for urged in URGED {
@@ -134,7 +123,7 @@ fn a_create_that_a_hidden_callback_keeps_off_waits_like_a_first_rejection() {
     let last = |it: &mut Facts, change: &dyn Fn(&mut crate::api::status::OperationStatus)| {
         change(it.status.last_operation.as_mut().unwrap());
     };
-    let changes: [Change<'_>; 6] = [
+    let changes: [FactsChange<'_>; 6] = [
         &|it| it.now = until,
         &|it| it.now = at(it, -1),
         &|it| set_reason(it, Reason::RequestRejected),
@@ -175,7 +164,7 @@ fn a_contest_is_left_alone_for_10_minutes_and_over_after_an_hour() {
     let mut facts = settled().0;
     facts.last_write = Some(at(&facts, -100));
     let (minutes, hour) = (SignedDuration::from_mins(10), SignedDuration::from_hours(1));
-    let told = |count, repaired: Option<i64>, change: Change<'_>| {
+    let told = |count, repaired: Option<i64>, change: FactsChange<'_>| {
         let facts = with(&facts, &|it| {
             it.rewrites = Rewrites {
                 count,

@@ -1,5 +1,6 @@
 //! What a status is trusted for without a look: of all that each such question depends on, each thing by itself.
 
+use super::given::{FactsChange, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -11,14 +12,6 @@ use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
 use crate::plan::step::settled as rules;
 use crate::plan::step::situation::Stage;
 use crate::terms::failure::{Class, Failure, Operation};
-
-type Change<'a> = &'a dyn Fn(&mut Facts);
-
-fn with(facts: &Facts, change: Change<'_>) -> Facts {
-    let mut facts = facts.clone();
-    change(&mut facts);
-    facts
-}
 
 fn desired(facts: &Facts) -> Desired {
     facts.desired.clone().unwrap()
@@ -51,7 +44,7 @@ fn keyed() -> Facts {
 fn assert_each_ends(
     facts: &Facts,
     rule: impl Fn(&Facts, &Desired) -> bool,
-    changes: &[Change<'_>],
+    changes: &[FactsChange<'_>],
 ) {
     assert!(rule(facts, &desired(facts)));
     for (number, change) in changes.iter().enumerate() {
@@ -63,7 +56,7 @@ fn assert_each_ends(
 #[test]
 fn a_settled_object_is_settled_no_more_by_any_one_thing() {
     let facts = settled().0;
-    let changes: [Change<'_>; 9] = [
+    let changes: [FactsChange<'_>; 9] = [
         &|it| it.status.callback_id = None,
         &|it| {
             it.claimed_elsewhere.insert(it.id().unwrap().to_owned());
@@ -82,7 +75,7 @@ fn a_settled_object_is_settled_no_more_by_any_one_thing() {
         &desired(&facts)
     ));
 
-    let told_otherwise: [Change<'_>; 3] = [
+    let told_otherwise: [FactsChange<'_>; 3] = [
         &|it| set_ready(it, "True", Reason::ObserveOnly),
         &|it| it.object.generation += 1,
         &|it| it.look_due = true,
@@ -94,7 +87,7 @@ fn a_settled_object_is_settled_no_more_by_any_one_thing() {
 
 #[test]
 fn what_ready_does_not_say_the_remembered_row_may() {
-    let remembers = |change: Change<'_>| {
+    let remembers = |change: FactsChange<'_>| {
         let facts = with(&settled().0, change);
         rules::is_remembered(&facts, &desired(&facts))
     };
@@ -124,7 +117,7 @@ fn what_ready_does_not_say_the_remembered_row_may() {
 #[test]
 fn the_key_is_as_sent_by_its_digest_or_as_far_as_it_is_known() {
     let facts = keyed();
-    let as_sent = |key: SignKeyState, change: Change<'_>| {
+    let as_sent = |key: SignKeyState, change: FactsChange<'_>| {
         let facts = with(&facts, &|it| {
             it.key = key.clone();
             change(it);
@@ -179,7 +172,7 @@ fn the_key_is_as_sent_by_its_digest_or_as_far_as_it_is_known() {
 #[test]
 fn what_was_not_sent_is_as_it_was_seen() {
     let facts = with(&settled().0, &|it| it.status.sent = None);
-    let seen_otherwise: [Change<'_>; 3] = [
+    let seen_otherwise: [FactsChange<'_>; 3] = [
         &|it| it.status.remote = None,
         &|it| it.status.remote.as_mut().unwrap().sign_type = Some("MD5".to_owned()),
         &|it| it.desired.as_mut().unwrap().wants_key = true,
@@ -189,7 +182,7 @@ fn what_was_not_sent_is_as_it_was_seen() {
 
 #[test]
 fn a_key_that_can_not_be_read_any_more_is_the_callbacks_while_nothing_else_was_told() {
-    let changes: [Change<'_>; 7] = [
+    let changes: [FactsChange<'_>; 7] = [
         &|it| it.status.callback_id = None,
         &|it| it.object.generation += 1,
         &|it| set_ready(it, "True", Reason::Suspended),
@@ -202,9 +195,10 @@ fn a_key_that_can_not_be_read_any_more_is_the_callbacks_while_nothing_else_was_t
     let unseen = with(&keyed(), &|it| {
         set_ready(it, "Unknown", Reason::PermissionDenied)
     });
-    let looked: [Change<'_>; 2] = [&|it| it.status.plan = Some(PlanStatus::default()), &|it| {
-        set_ready(it, "False", Reason::PermissionDenied)
-    }];
+    let looked: [FactsChange<'_>; 2] =
+        [&|it| it.status.plan = Some(PlanStatus::default()), &|it| {
+            set_ready(it, "False", Reason::PermissionDenied)
+        }];
     assert_each_ends(&unseen, rules::has_its_key, &looked);
 }
 
@@ -219,7 +213,7 @@ fn a_record_of_several_attempts_is_looked_at_once_more_after_the_settle_time() {
         closed,
         facts.settings.settle_time - std::time::Duration::from_secs(1),
     );
-    let changes: [Change<'_>; 3] = [
+    let changes: [FactsChange<'_>; 3] = [
         &|it| it.now = second_before,
         &|it| it.rechecked = true,
         &|it| record(it, 1, true),
@@ -238,7 +232,7 @@ fn a_record_of_several_attempts_is_looked_at_once_more_after_the_settle_time() {
 #[test]
 fn suspending_leaves_ready_as_it_was_while_the_spec_is_what_was_sent() {
     let stage =
-        |facts: &Facts, change: Change<'_>| rules::stage_while_suspended(&with(facts, change));
+        |facts: &Facts, change: FactsChange<'_>| rules::stage_while_suspended(&with(facts, change));
     let facts = settled().0;
     assert_eq!(stage(&facts, &|_| {}), Stage::Kept);
     assert_eq!(
@@ -275,7 +269,7 @@ fn suspending_leaves_ready_as_it_was_while_the_spec_is_what_was_sent() {
         Stage::Ready
     );
     assert_eq!(stage(&back, &|it| it.status.failures = None), Stage::Ready);
-    let troubles: [Change<'_>; 11] = [
+    let troubles: [FactsChange<'_>; 11] = [
         &|it| set_ready(it, "False", Reason::Suspended),
         &|it| set_ready(it, "Unknown", Reason::Available),
         &|it| it.status.callback_id = None,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::given::at;
 use super::levels::settled;
 use super::world::process::failure;
 use super::world::{SETTLE, content};
@@ -12,7 +11,7 @@ use crate::plan::facts::conditions::{self, ConditionKind};
 use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
-use crate::plan::facts::time::{later, shifted};
+use crate::plan::facts::time::later;
 use crate::plan::facts::{Deletion, Facts, difference, operation_log};
 use crate::plan::ownership::reserves_place;
 use crate::plan::step::backoff;
@@ -20,11 +19,6 @@ use crate::plan::step::decide::lane;
 use crate::plan::step::situation::{Situation, Stage, describe_failure};
 use crate::terms::failure::{Class, Failure, Operation};
 use crate::terms::lane::Lane;
-
-/// So many seconds after the facts' now, or before it.
-fn at(facts: &Facts, seconds: i64) -> Timestamp {
-    shifted(facts.now, jiff::SignedDuration::from_secs(seconds))
-}
 
 /// The facts with a record of one open attempt made so many seconds from now.
 fn attempted(facts: &Facts, seconds: i64) -> (Facts, Record) {

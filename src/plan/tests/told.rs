@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::given::usable;
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -11,7 +12,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{CloudAccess, Desired, Facts, Observed, SignKeyState, conditions};
+use crate::plan::facts::{CloudAccess, Desired, Facts, Observed, conditions};
 use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff};
@@ -66,13 +67,6 @@ fn with_attempts(mut facts: Facts, count: i64) -> Facts {
     let record = (2..=count).fold(first, |record, number| record.appended(attempt(number)));
     facts.record = Some(record);
     facts.record_first_seen = facts.now;
-    facts
-}
-
-fn usable() -> Facts {
-    let (mut facts, _, target) = settled();
-    facts.access = CloudAccess::Usable(target);
-    facts.key = SignKeyState::Unwanted;
     facts
 }
 
