@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::levels::settled;
 use crate::plan::facts::time::shifted;
 use crate::plan::facts::{CloudAccess, Facts, SignKeyState};
+use crate::plan::step::{Requeue, Step};
 
 /// What is changed of facts.
 pub(super) type FactsChange<'a> = &'a dyn Fn(&mut Facts);
@@ -27,4 +28,12 @@ pub(super) fn with(facts: &Facts, change: FactsChange<'_>) -> Facts {
 /// So many seconds after the facts' now, or before it.
 pub(super) fn at(facts: &Facts, seconds: i64) -> Timestamp {
     shifted(facts.now, SignedDuration::from_secs(seconds))
+}
+
+/// The end of a step that changes nothing at the cloud.
+pub(super) fn requeue_of(step: Step) -> Requeue {
+    let Step::Requeue(rest) = step else {
+        panic!("{step:?}");
+    };
+    rest
 }

@@ -1,5 +1,6 @@
 //! What is told of an object that only looks: what managing it would do, and when that is worked out anew.
 
+use super::given::requeue_of;
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -39,10 +40,7 @@ fn without_callback() -> (Facts, Row) {
 }
 
 fn rested(facts: &Facts) -> Requeue {
-    match decide(facts) {
-        Step::Requeue(rest) => rest,
-        step => panic!("{step:?}"),
-    }
+    requeue_of(decide(facts))
 }
 
 /// Action, fields that would change, stage, and the sentence between why it only looks and what managing would do.
@@ -68,13 +66,13 @@ fn with_url(row: &Row, url: usize) -> Row {
     row
 }
 
-fn owner() -> Option<OtherOwner> {
-    Some(OtherOwner {
+fn owner() -> OtherOwner {
+    OtherOwner {
         name: "media/owner".to_owned(),
         id: None,
         deleting: false,
         unproven: false,
-    })
+    }
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn a_place_without_callback_would_be_created_by_who_owns_it() {
             none.clone()
         )
     );
-    facts.other_owner = owner();
+    facts.other_owner = Some(owner());
     assert_eq!(
         told(&facts),
         ("None".to_owned(), Vec::new(), Stage::NotReady, none)
@@ -126,7 +124,7 @@ fn a_callback_of_its_own_would_be_brought_to_the_spec() {
     let mut beside = facts.clone();
     beside.observed = Observed::seen(facts.now, vec![different, foreign], true);
     assert_eq!(told(&beside).0, "None");
-    facts.other_owner = owner();
+    facts.other_owner = Some(owner());
     let (action, fields, _, sentence) = told(&facts);
     assert_eq!((action.as_str(), fields.len()), ("None", 1));
     assert!(
@@ -212,7 +210,7 @@ fn a_callback_of_somebody_else_would_be_adopted_by_policy() {
         elsewhere.claimed_elsewhere.insert(row.id.clone());
         assert_eq!(told(&elsewhere).0, "None");
         let mut owned = facts.clone();
-        owned.other_owner = owner();
+        owned.other_owner = Some(owner());
         assert_eq!(told(&owned).0, "None");
         let mut second = row.clone();
         "second".clone_into(&mut second.id);
@@ -272,7 +270,7 @@ fn what_was_told_holds_until_something_changes() {
         &|it| {
             Reason::Suspended
                 .as_str()
-                .clone_into(&mut it.status.conditions[0].reason)
+                .clone_into(&mut it.status.conditions[0].reason);
         },
     ];
     for (number, change) in changes.into_iter().enumerate() {

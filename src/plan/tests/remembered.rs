@@ -1,5 +1,7 @@
 //! What a status is trusted for without a look: of all that each such question depends on, each thing by itself.
 
+use std::time::Duration;
+
 use super::given::{FactsChange, with};
 use super::levels::settled;
 use super::world::content;
@@ -193,11 +195,11 @@ fn a_key_that_can_not_be_read_any_more_is_the_callbacks_while_nothing_else_was_t
     ];
     assert_each_ends(&keyed(), rules::has_its_key, &changes);
     let unseen = with(&keyed(), &|it| {
-        set_ready(it, "Unknown", Reason::PermissionDenied)
+        set_ready(it, "Unknown", Reason::PermissionDenied);
     });
     let looked: [FactsChange<'_>; 2] =
         [&|it| it.status.plan = Some(PlanStatus::default()), &|it| {
-            set_ready(it, "False", Reason::PermissionDenied)
+            set_ready(it, "False", Reason::PermissionDenied);
         }];
     assert_each_ends(&unseen, rules::has_its_key, &looked);
 }
@@ -208,11 +210,9 @@ fn a_record_of_several_attempts_is_looked_at_once_more_after_the_settle_time() {
     let closed = operation_log::last_change(&facts.status).unwrap();
     let due = later(closed, facts.settings.settle_time);
     assert_eq!(rules::recheck_at(&facts), Some(due));
+    assert_eq!(facts.settings.settle_time, Duration::from_secs(30));
     facts.now = due;
-    let second_before = later(
-        closed,
-        facts.settings.settle_time - std::time::Duration::from_secs(1),
-    );
+    let second_before = later(closed, Duration::from_secs(29));
     let changes: [FactsChange<'_>; 3] = [
         &|it| it.now = second_before,
         &|it| it.rechecked = true,

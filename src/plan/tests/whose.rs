@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{usable, with};
+use super::given::{requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -16,13 +16,6 @@ use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, Step, dispute};
 use crate::terms::failure::Class;
 use crate::terms::target::Target;
-
-fn requeue_of(step: Step) -> Requeue {
-    match step {
-        Step::Requeue(rest) => rest,
-        step => panic!("{step:?}"),
-    }
-}
 
 #[test]
 fn a_foreign_row_is_adopted_by_policy_and_by_who_knows_all() {
@@ -131,7 +124,7 @@ fn an_id_that_may_be_anothers_counts_only_where_it_was_seen_at_home() {
         }
     }
     let seen = with(&facts, &|it| {
-        it.get_result = GetResult::Row(elsewhere.clone())
+        it.get_result = GetResult::Row(elsewhere.clone());
     });
     assert_eq!(
         dispute::check(&seen, update.clone()),
@@ -201,7 +194,7 @@ fn another_project_or_another_address_is_told_with_both() {
     let home = settled().2;
     let with_target = |target: &Target| {
         with(&facts, &|it| {
-            it.access = CloudAccess::Usable(target.clone())
+            it.access = CloudAccess::Usable(target.clone());
         })
     };
     let at_once = |facts: &Facts| with(facts, &|it| it.dependency_changed = true);
@@ -224,7 +217,7 @@ fn another_project_or_another_address_is_told_with_both() {
     let moved = at_once(&with_target(&address));
     assert!(matches!(decide(&moved), Step::Look(_)));
     let absent = with(&moved, &|it| {
-        it.observed = Observed::seen(it.now, Vec::new(), true)
+        it.observed = Observed::seen(it.now, Vec::new(), true);
     });
     let situation = requeue_of(decide(&absent)).situation;
     assert_eq!(situation.reason, Reason::TargetChanged);
