@@ -17,3 +17,4 @@ mod verdicts;
 mod waits;
 mod whose;
 mod world;
+mod written;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{usable, with};
+use super::given::{FactsChange, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -10,10 +10,11 @@ use crate::api::status::Status;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{Facts, Observed, conditions, operation_log};
+use crate::plan::facts::{CrdPresence, Facts, Observed, SignKeyState, conditions, operation_log};
 use crate::plan::outcome::{self, release, waiting};
-use crate::plan::step::Requeue;
+use crate::plan::step::decide::decide;
 use crate::plan::step::situation::{Situation, Stage};
+use crate::plan::step::{Requeue, Step};
 use crate::terms::failure::{Class, Failure, Operation};
 
 fn reason(status: &Status) -> &str {
@@ -225,4 +226,52 @@ fn an_object_that_can_not_be_let_go_says_why_and_tries_again() {
         assert!(status.next_attempt_time >= Some(again));
         assert_eq!(told(&status).len(), if deleting { 2 } else { 1 });
     }
+}
+
+#[test]
+fn a_suspended_object_reads_the_key_of_another_spec_and_nothing_else() {
+    let facts = with(&usable(), &|it| {
+        it.policies.suspend = true;
+        it.desired.as_mut().unwrap().wants_key = true;
+        it.status.sent.as_mut().unwrap().key_digest = Some("digest".to_owned());
+        it.key = SignKeyState::Unread;
+        it.object.generation += 1;
+    });
+    assert_eq!(decide(&facts), Step::ReadSecrets);
+    let reads_nothing: [FactsChange<'_>; 3] = [
+        &|it| it.object.generation -= 1,
+        &|it| it.key = SignKeyState::Missing("gone".to_owned()),
+        &|it| it.desired.as_mut().unwrap().wants_key = false,
+    ];
+    for change in reads_nothing {
+        let rest = requeue_of(decide(&with(&facts, change)));
+        assert_eq!(rest.situation.reason, Reason::Suspended);
+    }
+}
+
+#[test]
+fn an_object_without_finalizer_is_let_go_where_nothing_of_its_own_is_left() {
+    let facts = with(&usable(), &|it| {
+        it.object.deleting = true;
+        it.object.finalizer = false;
+        it.crd = CrdPresence::Stays;
+    });
+    let step = |change: FactsChange<'_>| decide(&with(&facts, change));
+    let id = facts.id().unwrap().to_owned();
+    let gone = |it: &mut Facts| it.status.callback_id = None;
+    let deleted = |it: &mut Facts| {
+        it.deleted.insert(id.clone());
+    };
+    assert_eq!(step(&|_| {}), Step::Delete { id: id.clone() });
+    assert!(matches!(step(&gone), Step::Requeue(_)));
+    assert!(matches!(step(&|it| it.released = true), Step::Requeue(_)));
+    let release = Step::Release { retained: None };
+    assert_eq!(step(&deleted), release, "the status still names it");
+    assert_eq!(
+        step(&|it| {
+            gone(it);
+            it.object.finalizer = true;
+        }),
+        release
+    );
 }
