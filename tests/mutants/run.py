@@ -70,8 +70,9 @@ def try_mutants(crate, changed, of_cargo_mutants, of_tests):
     """The name of each change, without its line, by what became of it."""
     files = [f"--file=src/{module}{end}" for module in changed for end in (".rs", "/**")]
     command = [BUILD / "bin" / "cargo-mutants", "mutants", "--in-place", "--cargo-arg=--lib", "--timeout=60", *files, *of_cargo_mutants]
-    # Tests by chance try the same each time.
-    subprocess.run([*command, "--", "--", *of_tests], cwd=crate, env={**os.environ, "PROPTEST_RNG_SEED": "5"})
+    # Tests by chance try the same each time, and look for no shorter example.
+    by_chance = {"PROPTEST_RNG_SEED": "5", "PROPTEST_MAX_SHRINK_ITERS": "0"}
+    subprocess.run([*command, "--", "--", *of_tests], cwd=crate, env={**os.environ, **by_chance})
     outcomes = json.loads((crate / "mutants.out" / "outcomes.json").read_text())["outcomes"]
     by_summary = collections.defaultdict(collections.Counter)
     for outcome in outcomes:
