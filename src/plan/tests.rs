@@ -6,6 +6,7 @@ mod histories;
 mod levels;
 mod model;
 mod observing;
+mod opened;
 mod ownership;
 mod pauses;
 mod remembered;

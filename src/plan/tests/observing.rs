@@ -6,6 +6,7 @@ use super::world::content;
 use super::world::process::failure;
 use crate::api::status::PlanStatus;
 use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{
@@ -206,6 +207,13 @@ fn a_callback_of_somebody_else_would_be_adopted_by_policy() {
         );
         assert_eq!(rested(&facts).remote.as_ref(), Some(row));
 
+        // Nothing would be sent where nothing would be done.
+        let mut keyed = facts.clone();
+        keyed.desired.as_mut().unwrap().wants_key = true;
+        keyed.key = SignKeyState::Digest("digest".to_owned());
+        let sent = usize::from(action == "Adopt");
+        assert_eq!(told(&keyed).1.len(), fields + sent, "{adoption:?}");
+
         let mut elsewhere = facts.clone();
         elsewhere.claimed_elsewhere.insert(row.id.clone());
         assert_eq!(told(&elsewhere).0, "None");
@@ -327,4 +335,20 @@ fn who_can_not_look_says_why() {
     assert_eq!(decide(&with(&|it| it.observed = Observed::Unasked)), look);
     let unproven = Observed::seen(facts.now, Vec::new(), false);
     assert_eq!(decide(&with(&|it| it.observed = unproven.clone())), look);
+}
+
+/// What a create made that the status does not know of is ours by the record.
+#[test]
+fn what_an_attempt_made_would_be_brought_to_the_spec() {
+    let (mut facts, mut row) = without_callback();
+    row.create_time = None;
+    let attempt = Attempt::new("newest".to_owned(), facts.now, &content(0), None);
+    facts.record = Some(Record::new("uid", &settled().2, attempt));
+    facts.observed = Observed::seen(facts.now, vec![row], true);
+    let action = |url: usize| {
+        let mut desired = facts.desired.clone().unwrap();
+        desired.content = content(url);
+        observe::plan_status(&facts, &desired).action
+    };
+    assert_eq!((action(0).as_str(), action(1).as_str()), ("None", "Update"));
 }
