@@ -140,13 +140,11 @@ fn a_create_is_made_anew_only_after_a_look_from_the_settle_time_on() {
 fn what_lies_there_is_judged_once_nothing_more_can_come() {
     let reason = |begun: i64, rows: Vec<Row>| {
         let facts = with(&opened(60), &|it| seen(it, begun, rows.clone(), true));
-        match decide(&facts) {
-            Step::Requeue(rest) => Some(rest.situation.reason),
-            step => {
-                assert!(matches!(step, Step::Look(_)), "{step:?}");
-                None
-            }
+        let step = decide(&facts);
+        if matches!(step, Step::Look(_)) {
+            return None;
         }
+        Some(requeue_of(step).situation.reason)
     };
     let mut second = foreign();
     "second".clone_into(&mut second.id);
