@@ -129,9 +129,9 @@ bench: need/rust need/go need/python need/cc build/bin/kube ## Measure calls, ti
 twins: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
 
-mutants: need/rust need/cc need/python ## Change one place of the decisions at a time, in a copy: a unit test must fail; lists what none notices (an hour). PARTS, see tests/mutants/run.py
+mutants: need/rust need/cc need/python ## Change one place of the decisions at a time, in a copy: a unit test must fail (an hour); PARTS=platform does so with the platform
 	@scripts/cargo-tool.sh cargo-mutants
-	tests/mutants/run.py $(PARTS)
+	tests/mutants/run.py $(or $(PARTS),plan)
 
 fuzz: need/rust need/cc ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
 	cargo test --lib --locked --no-run

@@ -6,6 +6,7 @@ use super::given::{requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
+use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
@@ -13,7 +14,7 @@ use crate::plan::facts::{Adoption, CloudAccess, Facts, GetResult, Observed, Othe
 use crate::plan::step::decide::decide;
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Requeue, Step, dispute};
+use crate::plan::step::{Requeue, Step, dispute, maintain};
 use crate::terms::failure::Class;
 use crate::terms::target::Target;
 
@@ -85,7 +86,7 @@ fn an_id_that_may_be_anothers_counts_only_where_it_was_seen_at_home() {
     let delete = Step::Delete { id: id.clone() };
     let rest = Step::Requeue(Requeue::new(Situation::unchanged()));
     let mut elsewhere = row.clone();
-    elsewhere.place = crate::plan::facts::place::Place::new("push.example.com", "other");
+    elsewhere.place = Place::new("push.example.com", "other");
     let claimed = with(&facts, &|it| {
         it.claimed_elsewhere.insert(id.clone());
     });
@@ -227,4 +228,28 @@ fn another_project_or_another_address_is_told_with_both() {
     // Who has no callback is nowhere.
     let nowhere = with(&moved, &|it| it.status.callback_id = None);
     assert!(matches!(decide(&nowhere), Step::Look(_)));
+}
+
+#[test]
+fn what_the_cloud_keeps_in_other_words_is_told_field_by_field_and_by_place() {
+    let (facts, row) = (usable(), settled().1);
+    let desired = facts.desired.unwrap();
+    let mut elsewhere = row.clone();
+    elsewhere.place = Place::new("push.example.com", "other");
+    let mut both = elsewhere.clone();
+    both.content.sign_type = Some("MD5".to_owned());
+    let other = Row {
+        content: both.content.clone(),
+        ..row
+    };
+    let place = "place: push.example.com/other at the cloud, push.example.com/live here";
+    let field = "signType: MD5 at the cloud, HMACSHA256 here";
+    for (row, words) in [
+        (&elsewhere, place.to_owned()),
+        (&other, field.to_owned()),
+        (&both, format!("{place}; {field}")),
+    ] {
+        let message = maintain::normalized(row, &desired).message;
+        assert!(message.contains(&format!("({words})")), "{message}");
+    }
 }
