@@ -6,11 +6,14 @@ use super::given::{requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
+use crate::api::status::Status;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Adoption, CloudAccess, Facts, GetResult, Observed, OtherOwner};
+use crate::plan::outcome::release;
 use crate::plan::step::decide::decide;
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::situation::{Situation, Stage};
@@ -252,4 +255,37 @@ fn what_the_cloud_keeps_in_other_words_is_told_field_by_field_and_by_place() {
         let message = maintain::normalized(row, &desired).message;
         assert!(message.contains(&format!("({words})")), "{message}");
     }
+}
+
+#[test]
+fn the_recorded_row_goes_before_an_older_one_that_an_attempt_made() {
+    let (facts, row) = (usable(), settled().1);
+    let older = Row {
+        id: "older".to_owned(),
+        create_time: None,
+        ..row.clone()
+    };
+    let attempt = Attempt::new("newest".to_owned(), facts.now, &content(0), None);
+    let record = Record::new("uid", &settled().2, attempt);
+    let facts = with(&facts, &|it| {
+        it.record = Some(record.clone());
+        it.observed = Observed::seen(it.now, vec![row.clone(), older.clone()], true);
+    });
+    assert_eq!(facts.own_row(), Some(&row));
+    let unknown = with(&facts, &|it| it.status.callback_id = None);
+    assert_eq!(unknown.own_row(), Some(&older));
+}
+
+#[test]
+fn who_parts_with_an_id_forgets_its_callback_and_nothing_else() {
+    let facts = usable();
+    let expected = Status {
+        callback_id: None,
+        target: None,
+        adopted: None,
+        sent: None,
+        remote: None,
+        ..facts.status.clone()
+    };
+    assert_eq!(release::after_disown(&facts), expected);
 }
