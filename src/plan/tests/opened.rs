@@ -10,7 +10,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{CloudAccess, Facts, Observed, SignKeyState, operation_log};
+use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, SignKeyState, operation_log};
 use crate::plan::step::decide::decide;
 use crate::plan::step::situation::Stage;
 use crate::plan::step::{Proof, Step, look};
@@ -291,4 +291,18 @@ fn what_is_settled_needs_no_access_and_tells_sweeps_that_fail() {
         reason(step(&facts.access, &|it| it.knows_all = false)),
         Reason::Available
     );
+}
+
+#[test]
+fn a_delete_looks_once_more_when_what_a_create_made_must_show() {
+    let going = |begun: i64| {
+        with(&opened(60), &|it| {
+            it.object.deleting = true;
+            it.crd = CrdPresence::Stays;
+            seen(it, begun, Vec::new(), true);
+        })
+    };
+    assert_eq!(decide(&going(30)), Step::Release { retained: None });
+    let early = going(31);
+    assert_eq!(decide(&early), look(early.now, Proof::Absence));
 }
