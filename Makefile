@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help record record-dashboard build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins fuzz lint deny advisories generate check-generated clean
+.PHONY: help record record-dashboard build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins mutants fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -128,6 +128,10 @@ bench: need/rust need/go need/python need/cc build/bin/kube ## Measure calls, ti
 
 twins: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
+
+mutants: need/rust need/cc need/python ## Change one place of the decisions at a time, in a copy: a unit test must fail (an hour); PARTS=platform does so with the platform
+	@scripts/cargo-tool.sh cargo-mutants
+	tests/mutants/run.py $(or $(PARTS),plan)
 
 fuzz: need/rust need/cc ## Try bad input, anew each time, for FUZZ_MINUTES (10): answers, Secrets, objects
 	cargo test --lib --locked --no-run

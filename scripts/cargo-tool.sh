@@ -8,6 +8,7 @@ case $tool in
     cargo-auditable) version=0.7.7 ;;
     cargo-cyclonedx) version=0.5.9 ;;
     cargo-deny) version=0.20.2 ;;
+    cargo-mutants) version=27.1.0 ;;
     *) echo "error: unknown tool '$tool'" >&2 && exit 1 ;;
 esac
 if [[ -x $root/bin/$tool ]] && grep -qsF "\"$tool $version " "$root/.crates.toml"; then

@@ -212,28 +212,4 @@ fn same(a: &OperationStatus, b: &OperationStatus) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_word_is_read_as_it_is_written() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
-        }
-        for operation in [
-            Operation::Create,
-            Operation::Update,
-            Operation::Delete,
-            Operation::Get,
-            Operation::List,
-        ] {
-            assert_eq!(Operation::parse(operation.as_str()), Some(operation));
-        }
-        let forged = OperationStatus {
-            type_: "create".to_owned(),
-            outcome: "?".to_owned(),
-            ..OperationStatus::default()
-        };
-        assert_eq!((operation(&forged), outcome(&forged)), (None, None));
-    }
-}
+mod tests;

@@ -205,4 +205,26 @@ mod tests {
         let ids: Vec<&str> = record.attempts.iter().map(|a| a.id.as_str()).collect();
         assert_eq!(ids, ["first", "13", "14", "15", "16", "17", "18", "19"]);
     }
+
+    #[test]
+    fn the_longest_record_has_room_and_little_more() {
+        let longest = Content {
+            url: Some("\u{1f600}".repeat(2048)),
+            events: (0..3)
+                .map(|number| format!("RECORD_FILE_EVENT_{number}"))
+                .collect(),
+            sign_type: "HMACSHA256".to_owned(),
+        };
+        let id = "0".repeat(64);
+        let target = record().target;
+        let attempt = |_| Attempt::new(id.clone(), at(1_800_000_000), &longest, Some(id.clone()));
+        let full = (1..KEPT)
+            .map(attempt)
+            .fold(Record::new(&id, &target, attempt(0)), Record::appended);
+        let length = serde_json::to_string(&full).unwrap().len();
+        assert!(
+            (length..length + KEPT * 1024).contains(&LONGEST_RECORD),
+            "{length}"
+        );
+    }
 }

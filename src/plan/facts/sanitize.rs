@@ -103,4 +103,17 @@ mod tests {
         assert_eq!(ready.status, "Unknown");
         assert_eq!(ready.last_transition_time, None);
     }
+
+    #[test]
+    fn a_time_is_believed_up_to_an_hour_ahead() {
+        let now = moment(1_800_000_000);
+        for (ahead, believed) in [(-1, true), (3_600, true), (3_601, false)] {
+            let told = Status {
+                next_attempt_time: Some(moment(1_800_000_000 + ahead)),
+                ..Status::default()
+            };
+            let status = sanitize(told.clone(), now);
+            assert_eq!(status == told, believed, "{ahead}");
+        }
+    }
 }

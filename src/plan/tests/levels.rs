@@ -22,7 +22,7 @@ use crate::terms::failure::Class;
 use crate::terms::target::Target;
 
 /// The facts of a settled object of which nothing was read yet, and its row.
-fn settled() -> (Facts, Row, Target) {
+pub(super) fn settled() -> (Facts, Row, Target) {
     let mut world = PlanWorld::new();
     world.run(3600);
     let row = world.rows.first().unwrap().row.clone();
