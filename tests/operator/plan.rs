@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 use crate::{
     errors::refusal,
     support::{
-        KubectlOutput, program,
-        world::{OperatorWorld, PROJECT, condition},
+        KubectlOutput, eventually, program,
+        world::{LIMIT, OperatorWorld, PROJECT, condition},
     },
 };
 
@@ -261,4 +261,31 @@ async fn unknown_or_none(world: &OperatorWorld, manifest: Value, action: &str, w
         planned[0]["message"].as_str().unwrap().contains(words),
         "{planned:#?}"
     );
+}
+
+/// A row that is another soon after our own write may be what a list shows late: how late is what the operator is told.
+#[tokio::test]
+async fn how_late_a_list_may_be_is_what_the_operator_is_told() {
+    let world = OperatorWorld::new().await;
+    let mut operator = world.operator().await;
+    create(&world, "push", json!({})).await;
+    let id = world.ready("push").await.callback_id.unwrap();
+    operator.kill().await;
+    let edited = RowPatch {
+        notify_callback_url: Some(OTHER.to_owned()),
+        ..RowPatch::default()
+    };
+    world.cloud.edit_row(&id, &edited).unwrap();
+    let action = async |settle_time: &str| {
+        let flag = format!("--settle-time={settle_time}");
+        let same = manifest(&world, "push", &json!({}));
+        let said = plan(&world, &[same], &["-o", "json", &flag]).await;
+        let read: Value = serde_json::from_str(&said.stdout).unwrap();
+        read["items"][0]["action"].as_str().unwrap().to_owned()
+    };
+    eventually("an update is planned", LIMIT, async || {
+        (action("5s").await == "Update").then_some(())
+    })
+    .await;
+    assert_eq!(action("1h").await, "None");
 }
