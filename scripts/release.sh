@@ -58,7 +58,7 @@ scripts/krew.sh "$release"
 # A page for each command, by a program of this machine.
 mkdir "$work/man"
 cargo run --quiet --locked -- man >"$work/man/$name.1"
-cargo run --quiet --locked -- --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' >"$work/commands"
+cargo run --quiet --locked -- --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' >"$work/commands"
 while read -r command; do
     cargo run --quiet --locked -- man "$command" >"$work/man/$name-$command.1" </dev/null
 done <"$work/commands"

@@ -99,7 +99,7 @@ check "where the chart mounts no certificates somebody else may" accepted_settin
 # Those that another chart's values would need, or that are the kubeconfig's.
 flags_have_values() {
     local flags
-    flags=$(KUBECONFIG=$work/nothing "target/debug/$operator" run --help | sed -n 's/^ *\(-., \)\?--\([a-z-]*\).*/\2/p' | sort)
+    flags=$(KUBECONFIG=$work/nothing "target/debug/$operator" run --help | sed -n 's/^ \{2,6\}\(-., \)\?--\([a-z-]*\).*/\2/p' | sort)
     equal "$(grep -vx 'check-crd\|context\|help\|kubeconfig\|leader-elect' <<<"$flags")" \
         "$(sed -n 's/^\([a-z-]*\): [A-Za-z.]*$/\1/p' "$chart/templates/_settings.tpl" | grep -vx check-crd | sort)"
 }
