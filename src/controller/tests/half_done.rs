@@ -149,8 +149,7 @@ impl Troubled for Counter {
 fn what_is_unobserved_stale_or_half_done_ends_well() {
     let share = extent("HALF_DONE_SHARE", FEW_DISTURBANCES, USUAL_SHARE);
     let changes = extent("HALF_DONE_CHANGES", FEW_CHANGES, 1);
-    let mut problems = Vec::new();
-    let (mut number, mut count) = (0_usize, 0_usize);
+    let mut trials = HalfDoneTrials::default();
     let steps = table::steps().into_iter().map(Happening::Step);
     let others = [
         Happening::Created,
@@ -160,42 +159,54 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
     ];
     let state = StartState::Settled;
     for happening in steps.step_by(changes).chain(others) {
-        let figures = tried(state, &happening, None).map_err(|problem| problems.push(problem));
-        let Ok(figures) = figures else { continue };
-        for disturbance in happening.disturbances(figures) {
-            number += 1;
-            if number.is_multiple_of(share) {
-                count += 1;
-                problems.extend(tried(state, &happening, Some(disturbance)).err());
-            }
-        }
+        trials.disturb(share, state, &happening);
     }
-    print_extent(&format!("{count} of {number} disturbances"));
-    report(&problems);
+    trials.report("disturbances");
 }
 
 #[test]
 fn what_is_half_done_in_another_state_ends_well() {
     let share = extent("HALF_DONE_SHARE", FEW_DISTURBANCES, SHARE_OF_OTHERS);
     let changes = if share == 1 { 1 } else { OF_OTHERS };
-    let mut problems = Vec::new();
-    let (mut number, mut count) = (0_usize, 0_usize);
+    let mut trials = HalfDoneTrials::default();
     for (first, state) in OTHERS.into_iter().enumerate() {
         let steps = table::steps().into_iter().map(Happening::Step);
         for happening in steps.skip(first % changes).step_by(changes) {
-            let figures = tried(state, &happening, None).map_err(|problem| problems.push(problem));
-            let Ok(figures) = figures else { continue };
-            for disturbance in happening.disturbances(figures) {
-                number += 1;
-                if number.is_multiple_of(share) {
-                    count += 1;
-                    problems.extend(tried(state, &happening, Some(disturbance)).err());
-                }
+            trials.disturb(share, state, &happening);
+        }
+    }
+    trials.report("disturbances of other states");
+}
+
+/// Of all disturbances in their order every so many are tried.
+#[derive(Default)]
+struct HalfDoneTrials {
+    number: usize,
+    count: usize,
+    problems: Vec<String>,
+}
+
+impl HalfDoneTrials {
+    /// What happens in this state, undisturbed and with each of its disturbances whose turn it is.
+    fn disturb(&mut self, share: usize, state: StartState, happening: &Happening) {
+        let figures = match tried(state, happening, None) {
+            Ok(figures) => figures,
+            Err(problem) => return self.problems.push(problem),
+        };
+        for disturbance in happening.disturbances(figures) {
+            self.number += 1;
+            if self.number.is_multiple_of(share) {
+                self.count += 1;
+                let problem = tried(state, happening, Some(disturbance)).err();
+                self.problems.extend(problem);
             }
         }
     }
-    print_extent(&format!("{count} of {number} disturbances of other states"));
-    report(&problems);
+
+    fn report(self, of: &str) {
+        print_extent(&format!("{} of {} {of}", self.count, self.number));
+        report(&self.problems);
+    }
 }
 
 /// What an undisturbed change takes at the API server, and its effects.
