@@ -122,7 +122,8 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
         .await
         .map_err(|problem| description(&world, problem))?;
     let (calls, writes) = cost.since(&world);
-    let (most_calls, most_writes) = state.most();
+    let object = world.object("push").unwrap_or_default();
+    let (most_calls, most_writes) = state.most(expected::is_refused(&object["spec"]));
     if calls > most_calls || writes > most_writes {
         return Err(description(
             &world,
@@ -145,6 +146,7 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
         ));
     }
     cost = TransitionCost::of(&world);
+    let ends_by_an_edit = state.ends_by_an_edit() && still_keeps(&world, state);
     state.end(&mut world, &sky).await;
     if state == StartState::Terminating {
         return gone(&world, steps)
@@ -154,7 +156,7 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
     let afterwards = JudgedTransition {
         state: StartState::Settled,
         lasts: false,
-        is_edit: is_edit || state.ends_by_an_edit(),
+        is_edit: is_edit || ends_by_an_edit,
         ..while_it_lasts
     };
     judged(&world, afterwards, LATER)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::expected::ExpectedTarget;
 use super::states::{self, StartState};
 use super::table::{OTHER_PROJECT, Spot, TransitionStep};
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT};
@@ -85,13 +86,16 @@ pub(super) fn filled(value: &Value, world: &ControllerWorld) -> Value {
     json!(filled)
 }
 
-/// The project of creates that may have made something, as the object itself says.
-pub(super) fn attempted_project(object: &Value) -> Option<String> {
+/// Where creates may have made something, as the object itself says.
+pub(super) fn attempted_target(object: &Value) -> Option<ExpectedTarget> {
     let annotation = object["metadata"]["annotations"][PENDING_OPERATION].as_str()?;
     let record = Record::parse(annotation, object["metadata"]["uid"].as_str()?)?;
     let closed = object["status"]["closedOperation"].as_str();
     let newest = record.attempts.last()?.id.as_str();
-    (record.attempts.len() > 1 || closed != Some(newest)).then_some(record.target.project_id)
+    (record.attempts.len() > 1 || closed != Some(newest)).then_some(ExpectedTarget {
+        region: record.target.region,
+        project: record.target.project_id,
+    })
 }
 
 /// A look that was asked for and not made.

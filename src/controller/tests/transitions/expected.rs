@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::annotations::attempted_project;
+use super::annotations::attempted_target;
 use super::table::OTHER_PROJECT;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
 use crate::controller::tests::world::ControllerWorld;
@@ -34,7 +34,9 @@ pub(super) fn reasons(
     if spec["suspend"] == true {
         return vec!["Suspended"];
     }
-    if is_invalid(spec) {
+    // An invalid spec blocks no delete.
+    let is_going = object["metadata"]["deletionTimestamp"].is_string();
+    if is_invalid(spec) && !is_going {
         return vec!["InvalidSpec"];
     }
     let observed = circumstances.read_only || spec["managementPolicy"] == "Observe";
@@ -46,24 +48,12 @@ pub(super) fn reasons(
     };
     let or_as_it_was = |reasons: &[&'static str]| [reasons, as_it_was.as_slice()].concat();
     match standing(world, spec) {
+        // The last good credentials serve a delete; where, the spec may say.
+        ExpectedReady::Missing if is_going && names_elsewhere(object) => {
+            return vec!["CredentialsMissing", "TargetChanged"];
+        }
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
         ExpectedReady::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
-        // A duplicate calls nobody, so nobody refuses it.
-        ExpectedReady::Rejected if circumstances.is_duplicate => {
-            return vec!["CredentialsRejected", "Duplicate"];
-        }
-        // Who has no key to send calls nobody either.
-        ExpectedReady::Rejected if sign_key(world, spec).is_err() => {
-            return or_as_it_was(&[
-                "CredentialsRejected",
-                "PermissionDenied",
-                "SignKeyMissing",
-                "SignKeyInvalid",
-            ]);
-        }
-        ExpectedReady::Rejected => {
-            return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]);
-        }
         ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
@@ -71,30 +61,49 @@ pub(super) fn reasons(
                 "InvalidSpec",
                 "TargetChanged",
                 "PermissionDenied",
+                // Who has no key to send calls nobody, so nobody says what else is wrong.
+                "SignKeyMissing",
+                "SignKeyInvalid",
             ]);
         }
-        ExpectedReady::At(region, project) => {
-            let target = &object["status"]["target"];
-            let is_settled = target["region"].is_string();
-            let moved =
-                target["region"] != region.as_str() || target["projectID"] != project.as_str();
-            let attempted = attempted_project(object);
-            if is_settled && moved || attempted.is_some_and(|attempted| attempted != project) {
-                return vec!["TargetChanged"];
-            }
-            if region != REGION || project != PROJECT {
-                // Another place, at which there may be anything.
-                return vec![
-                    "Available",
-                    "Conflict",
-                    "PermissionDenied",
-                    "CredentialsRejected",
-                    "SignKeyMissing",
-                    "SignKeyInvalid",
-                    if observed { "ObserveOnly" } else { "Available" },
-                ];
-            }
+        // Nobody is called there, so nobody refuses the credentials.
+        ExpectedReady::At(target, _) if is_elsewhere(object, &target) => {
+            return vec!["TargetChanged"];
         }
+        // A duplicate calls nobody either.
+        ExpectedReady::At(_, ExpectedLogin::Refused) if circumstances.is_duplicate => {
+            return vec!["CredentialsRejected", "Duplicate"];
+        }
+        // Nor does who has no key to send.
+        ExpectedReady::At(_, ExpectedLogin::Refused) if sign_key(world, spec).is_err() => {
+            return or_as_it_was(&[
+                "CredentialsRejected",
+                "PermissionDenied",
+                "SignKeyMissing",
+                "SignKeyInvalid",
+            ]);
+        }
+        ExpectedReady::At(_, ExpectedLogin::Refused) => {
+            return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]);
+        }
+        ExpectedReady::At(target, ExpectedLogin::Good) if !target.is_usual() => {
+            // Another place, at which there may be anything.
+            return vec![
+                "Available",
+                "Conflict",
+                "PermissionDenied",
+                "CredentialsRejected",
+                "SignKeyMissing",
+                "SignKeyInvalid",
+                if observed { "ObserveOnly" } else { "Available" },
+                if is_refused(spec) {
+                    "RequestRejected"
+                } else {
+                    "Available"
+                },
+            ];
+        }
+        ExpectedReady::At(..) => {}
     }
     if circumstances.is_duplicate {
         return if observed {
@@ -135,7 +144,7 @@ fn is_invalid(spec: &Value) -> bool {
 }
 
 /// What only the cloud refuses.
-fn is_refused(spec: &Value) -> bool {
+pub(super) fn is_refused(spec: &Value) -> bool {
     let events = spec["notifyEventSubscription"].as_array();
     events.is_some_and(|all| all.iter().any(|event| event == "RECORD_START"))
         || spec["signType"] == "SHA512"
@@ -144,10 +153,37 @@ fn is_refused(spec: &Value) -> bool {
 enum ExpectedReady {
     Missing,
     NotAllowed,
-    Rejected,
     /// Not sane enough for one word.
     Either,
-    At(String, String),
+    At(ExpectedTarget, ExpectedLogin),
+}
+
+/// Where an object is to be held.
+#[derive(PartialEq, Eq)]
+pub(super) struct ExpectedTarget {
+    pub(super) region: String,
+    pub(super) project: String,
+}
+
+impl ExpectedTarget {
+    fn is_usual(&self) -> bool {
+        self.region == REGION && self.project == PROJECT
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum ExpectedLogin {
+    Good,
+    Refused,
+}
+
+/// Whether the object is held, or may be, at another place than this.
+fn is_elsewhere(object: &Value, target: &ExpectedTarget) -> bool {
+    let held = &object["status"]["target"];
+    let is_moved = held["region"].is_string()
+        && (held["region"] != target.region.as_str()
+            || held["projectID"] != target.project.as_str());
+    is_moved || attempted_target(object).is_some_and(|attempted| attempted != *target)
 }
 
 fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
@@ -170,15 +206,21 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
         return ExpectedReady::Missing;
     };
     let named = or_secret("projectID", "project_id");
+    let in_secret = [value("region"), value("project_id")];
+    let is_sane_there = in_secret.into_iter().flatten().all(is_sane);
+    if !is_sane_there || !is_sane(&region) || !named.as_deref().is_none_or(is_sane) {
+        return ExpectedReady::Either;
+    }
+    // IAM is called where no project is given.
+    match value("iam_endpoint") {
+        Some(endpoint) if named.is_none() && endpoint.contains("evil") => {
+            return ExpectedReady::NotAllowed;
+        }
+        _ => {}
+    }
     if named.is_none() && region != REGION {
         // IAM knows no project of that name.
         return ExpectedReady::Missing;
-    }
-    let project = named.unwrap_or_else(|| PROJECT.to_owned());
-    let in_secret = [value("region"), value("project_id")];
-    let is_sane_there = in_secret.into_iter().flatten().all(is_sane);
-    if !is_sane_there || !is_sane(&region) || !is_sane(&project) {
-        return ExpectedReady::Either;
     }
     let has_user = ["username", "password", "domain_name"]
         .iter()
@@ -186,15 +228,12 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
     if !has_pair && !has_user && value("token").is_none() {
         return ExpectedReady::Missing;
     }
-    // IAM is not called where a key and its project are given.
     match value("live_endpoint") {
         Some(endpoint) if endpoint.contains(' ') => return ExpectedReady::Either,
         Some(endpoint) if endpoint.contains("evil") => return ExpectedReady::NotAllowed,
         _ => {}
     }
-    if !has_pair {
-        return ExpectedReady::Rejected;
-    }
+    let project = named.unwrap_or_else(|| PROJECT.to_owned());
     let works = match (value("ak"), value("sk")) {
         (Some("AKFIRST"), Some("AKFIRST-secret")) | (Some("AKSECOND"), Some("AKSECOND-secret")) => {
             true
@@ -204,11 +243,22 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
         }
         _ => false,
     };
-    let moved = project != PROJECT || region != "cn-north-4";
-    if (!works || value("security_token").is_some()) && !moved {
-        return ExpectedReady::Rejected;
-    }
-    ExpectedReady::At(region, project)
+    let target = ExpectedTarget { region, project };
+    // Elsewhere there may be anything.
+    let is_refused = !works || value("security_token").is_some();
+    let login = if !has_pair || is_refused && target.is_usual() {
+        ExpectedLogin::Refused
+    } else {
+        ExpectedLogin::Good
+    };
+    ExpectedReady::At(target, login)
+}
+
+/// Whether the spec alone names another place than the one where the object is held.
+fn names_elsewhere(object: &Value) -> bool {
+    let (spec, held) = (&object["spec"], &object["status"]["target"]);
+    let mut fields = ["region", "projectID"].into_iter();
+    fields.any(|field| spec[field].is_string() && spec[field] != held[field])
 }
 
 /// The sign key that the cloud must hold, if one.

@@ -146,7 +146,7 @@ fn wrong(world: &ControllerWorld, judged: JudgedTransition) -> Option<String> {
     let Some(object) = world.object("push") else {
         return (!is_going).then(|| "it is gone".to_owned());
     };
-    let mut circumstances = state.circumstances();
+    let mut circumstances = state.circumstances(world);
     circumstances.settled = !judged.is_edit;
     let mut may = expected::reasons(world, &object, circumstances);
     if judged.lasts {

@@ -204,10 +204,14 @@ async fn is(world: &ControllerWorld, name: &str, reason: &str) -> Result<(), Str
 
 impl StartState {
     /// What stands between an object in this state and its being held.
-    pub(in crate::controller::tests) fn circumstances(self) -> Circumstances {
+    pub(in crate::controller::tests) fn circumstances(
+        self,
+        world: &ControllerWorld,
+    ) -> Circumstances {
         Circumstances {
             read_only: self == Self::ReadOnly,
-            is_duplicate: self == Self::Duplicate,
+            // Until its owner is gone, which may not be able to go.
+            is_duplicate: world.object("owner").is_some(),
             foreign_row: self == Self::Conflict,
             settled: false,
         }
@@ -240,8 +244,9 @@ impl StartState {
 
     /// So many calls and writes a change may cause while it lasts, within minutes: a GET or look at a new account, a PUT, a look, and the
     /// tries of a refusal, each with its record and its outcome.
-    pub(in crate::controller::tests) fn most(self) -> (usize, usize) {
+    pub(in crate::controller::tests) fn most(self, is_refused: bool) -> (usize, usize) {
         match self {
+            _ if is_refused => Self::Failing.most(false),
             Self::Failing => (14, 18),
             Self::Terminating => (14, 8),
             Self::WaitingForQuota => (8, 10),
