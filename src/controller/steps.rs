@@ -100,26 +100,16 @@ impl Reconciliation<'_> {
         Ok(RoundEnd::Again)
     }
 
-    /// Records a row that an attempt of ours made.
+    /// Records a row that is ours.
     async fn record_claim(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
         let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
         else {
             return Ok(RoundEnd::Again);
         };
-        let Some(attempt) = record
-            .attempt_that_made(&row)
-            .or_else(|| record.newest().cloned())
-        else {
-            return Ok(RoundEnd::Again);
-        };
-        let receipt = outcome::Receipt {
-            http_status: None,
-            request_id: None,
-            at: row.create_time.unwrap_or(attempt.at),
-        };
-        let status = outcome::after_create(&self.facts, &desired, &attempt, &row, receipt);
+        let status = outcome::after_claim(&self.facts, &desired, &record, &row);
+        let is_made = record.attempt_that_made(&row).is_some();
         // Another process may have closed the record since it was read; then the row is not known to be ours.
-        if self.write(status).await? && self.facts.posted_here {
+        if self.write(status).await? && is_made && self.facts.posted_here {
             self.note_made(&row.id);
         }
         Ok(RoundEnd::Again)

@@ -299,16 +299,21 @@ impl Facts {
         })
     }
 
-    /// From when on a look tells for sure what the newest attempt left behind.
-    pub fn settled_at(&self, record: &Record) -> Timestamp {
+    /// When the newest attempt was made. One from the future counts from when it was first seen.
+    pub fn attempted_at(&self, record: &Record) -> Timestamp {
         let newest = record
             .newest()
             .map_or(self.record_first_seen, |newest| newest.at);
-        let at = if newest > self.now {
+        if newest > self.now {
             self.record_first_seen.min(newest)
         } else {
             newest
-        };
+        }
+    }
+
+    /// From when on a look tells for sure what the newest attempt left behind.
+    pub fn settled_at(&self, record: &Record) -> Timestamp {
+        let at = self.attempted_at(record);
         let settled = later(at, self.settings.settle_time);
         if self.posted_here {
             // However far ahead a header says that the cloud's clock is.

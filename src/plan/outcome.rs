@@ -11,7 +11,7 @@ use self::conditions::set_conditions;
 use crate::api::status::{OperationStatus, RemoteStatus, Status};
 use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
-use crate::plan::facts::record::Attempt;
+use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{CloudAccess, Desired, Facts, operation_log};
@@ -162,6 +162,26 @@ fn closes_record(class: Class, several: bool) -> bool {
         Class::Exists | Class::NotSent => !several,
         Class::CloudDown | Class::Overloaded | Class::Protocol => false,
     }
+}
+
+/// A row that is ours was seen while it was not known whether the newest create happened: an attempt made it, or it is the recorded
+/// one, which was thought gone. Of that nothing is known but what was known before.
+pub fn after_claim(facts: &Facts, desired: &Desired, record: &Record, row: &Row) -> Status {
+    let Some(attempt) = record.attempt_that_made(row) else {
+        let status = Status {
+            closed_operation: facts.newest_attempt_id(),
+            failures: Some(0),
+            next_attempt_time: None,
+            ..facts.status.clone()
+        };
+        return finish(facts, status, &updating());
+    };
+    let receipt = Receipt {
+        http_status: None,
+        request_id: None,
+        at: row.create_time.unwrap_or(attempt.at),
+    };
+    after_create(facts, desired, &attempt, row, receipt)
 }
 
 /// An attempt made this row, by its answer or by a look.

@@ -51,7 +51,7 @@ pub enum Step {
         /// The id.
         id: String,
     },
-    /// Record a row that an attempt of ours made.
+    /// Record a row that is ours, and close the record: an attempt made it, or it was recorded and is there after all.
     Claim(Row),
     /// Record a row that somebody else made, as the policy allows.
     Adopt(Row),

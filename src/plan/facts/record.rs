@@ -2,11 +2,10 @@
 //!
 //! A create has no idempotency key and no tag, so this record is all that tells our row from a foreign one. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::facts::content::Content;
-use crate::plan::facts::time::shifted;
 use crate::terms::target::Target;
 
 /// How many attempts a record keeps: the first and the newest.
@@ -100,13 +99,6 @@ impl Record {
         self.attempts.last()
     }
 
-    /// When to look again for what the newest attempt left behind: after 1, 2, 4, 8... s.
-    pub fn next_look(&self, now: Timestamp) -> Timestamp {
-        let waited = self.newest().map(|newest| now.duration_since(newest.at));
-        let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_mins(2));
-        shifted(now, waited.unwrap_or(least).clamp(least, most))
-    }
-
     /// Whether the outcome of the newest attempt is not known, given `status.closedOperation`.
     pub fn is_open(&self, closed_operation: Option<&str>) -> bool {
         self.newest()
@@ -156,17 +148,6 @@ mod tests {
         let first = attempt("first", 1000, "https://hooks.example.com/a");
         let second = attempt("second", 1100, "https://hooks.example.com/b");
         Record::new("uid", &target, first).appended(second)
-    }
-
-    #[test]
-    fn a_record_from_the_ends_of_time_says_when_to_look() {
-        for end in [Timestamp::MIN, Timestamp::MAX] {
-            let mut record = record();
-            for attempt in &mut record.attempts {
-                attempt.at = end;
-            }
-            assert!(record.next_look(end) >= end);
-        }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
-use crate::plan::facts::time::later;
+use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, Observed, conditions, operation_log};
+use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::backoff_of_change;
 use crate::plan::step::situation::{Situation, Stage};
@@ -20,8 +21,8 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(row) = facts.own_row() {
-        return Step::Claim(row.clone());
+    if let Some(step) = decide_own(facts, record, settled_at) {
+        return step;
     }
     match &facts.observed {
         Observed::Unasked => match first_look(facts, record) {
@@ -47,15 +48,30 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
     }
 }
 
+/// What becomes of a row that is ours, as soon as that is known.
+fn decide_own(facts: &Facts, record: &Record, settled_at: Timestamp) -> Option<Step> {
+    let row = facts.own_row()?;
+    if let OtherRows::Ours(other) = facts.rows_beside(row)
+        && facts.id() == Some(row.id.as_str())
+    {
+        // Once the record is closed nobody knows any more whose it was.
+        return Some(Step::Delete {
+            id: other.id.clone(),
+        });
+    }
+    // A recorded callback that was thought gone, and that no attempt made, says nothing of them: one may still come to lie beside it.
+    let is_known = record.attempt_that_made(row).is_some() || facts.observed.since(settled_at);
+    is_known.then(|| Step::Claim(row.clone()))
+}
+
 /// When to look first, if that is still to come and nobody asks: what has only just been told as unknown would not show yet.
 fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
     let waits = is_reported(facts) && facts.unanswered().is_none();
-    let newest = record.newest().filter(|_| waits)?;
-    let first = later(newest.at, FIRST_LOOK);
-    (newest.at <= facts.now && facts.now < first).then_some(first)
+    let first = later(facts.attempted_at(record), FIRST_LOOK);
+    (waits && facts.now < first).then_some(first)
 }
 
-/// When to look again for what the newest attempt may still make: once the settle time is over at the latest. A millisecond more than that,
+/// When to look again for what the newest attempt may still make: after 1, 2, 4, 8... s, and once the settle time is over at the latest. A millisecond more than that,
 /// to which the times of a status and of a timer are kept: who comes back just before that moment can decide nothing.
 pub(in crate::plan) fn next_look_for(
     facts: &Facts,
@@ -63,7 +79,9 @@ pub(in crate::plan) fn next_look_for(
     settled_at: Timestamp,
 ) -> Timestamp {
     let settled = later(settled_at, Duration::from_millis(1));
-    record.next_look(facts.now).min(settled)
+    let waited = facts.now.duration_since(facts.attempted_at(record));
+    let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_mins(2));
+    shifted(facts.now, waited.clamp(least, most)).min(settled)
 }
 
 fn wait(facts: &Facts, settled_at: Timestamp, again: Timestamp) -> Step {

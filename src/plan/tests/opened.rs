@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::given::{FactsChange, at, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
@@ -11,7 +13,9 @@ use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, SignKeyState, operation_log};
+use crate::plan::outcome;
 use crate::plan::step::decide::decide;
+use crate::plan::step::open_record::next_look_for;
 use crate::plan::step::situation::Stage;
 use crate::plan::step::{Proof, Step, look};
 use crate::terms::failure::Class;
@@ -83,11 +87,15 @@ fn the_first_look_for_a_create_comes_a_second_after_it() {
     for change in [
         (&|it: &mut Facts| it.object.requested = Some("now".to_owned())) as FactsChange<'_>,
         &|it| it.now = at(it, 1),
-        &|it| it.now = at(it, -1),
     ] {
         let facts = with(&facts, change);
         assert_eq!(decide(&facts), look_now(&facts));
     }
+    let ahead = with(&facts, &|it| {
+        it.now = at(it, -100);
+        it.record_first_seen = it.now;
+    });
+    assert_eq!(requeue_of(decide(&ahead)).again, Some(at(&ahead, 1)));
 }
 
 #[test]
@@ -305,4 +313,73 @@ fn a_delete_looks_once_more_when_what_a_create_made_must_show() {
     assert_eq!(decide(&going(30)), Step::Release { retained: None });
     let early = going(31);
     assert_eq!(decide(&early), look(early.now, Proof::Absence));
+}
+
+/// An object whose recorded callback was thought gone: another URL was posted to its place a second ago, and nobody knows what became of it.
+fn back_again(ago: i64, rows: fn(Row) -> Vec<Row>) -> Facts {
+    let (_, recorded, target) = settled();
+    with(&usable(), &|it| {
+        let attempt = Attempt::new("newest".to_owned(), at(it, -ago), &content(1), None);
+        it.record = Some(Record::new("uid", &target, attempt));
+        it.record_first_seen = at(it, -ago);
+        it.object.has_record = true;
+        seen(it, 0, rows(recorded.clone()), true);
+    })
+}
+
+#[test]
+fn a_recorded_callback_that_is_there_after_all_tells_nothing_of_the_create_beside_it() {
+    let early = back_again(2, |recorded| vec![recorded]);
+    let rest = requeue_of(decide(&early));
+    assert_eq!(rest.situation.reason, Reason::OutcomeUnknown);
+
+    let facts = back_again(40, |recorded| vec![recorded]);
+    let (before, recorded) = (facts.status.clone(), settled().1);
+    assert_eq!(decide(&facts), Step::Claim(recorded.clone()));
+    let (desired, record) = (
+        facts.desired.clone().unwrap(),
+        facts.record.clone().unwrap(),
+    );
+    let status = outcome::after_claim(&facts, &desired, &record, &recorded);
+    assert_eq!(status.closed_operation.as_deref(), Some("newest"));
+    assert_eq!(
+        (&status.callback_id, &status.sent, &status.remote),
+        (&before.callback_id, &before.sent, &before.remote)
+    );
+}
+
+#[test]
+fn what_the_create_made_beside_a_recorded_callback_goes_while_it_is_known_whose_it_is() {
+    let facts = back_again(2, |recorded| {
+        let mut made = recorded.clone();
+        "made".clone_into(&mut made.id);
+        made.content.url = content(1).url;
+        made.create_time = None;
+        vec![made, recorded]
+    });
+    let id = "made".to_owned();
+    assert_eq!(decide(&facts), Step::Delete { id });
+}
+
+#[test]
+fn what_a_create_made_is_looked_for_as_long_after_as_was_waited() {
+    let wait = |ago: i64, first_seen: i64| {
+        let mut facts = opened(ago);
+        facts.record_first_seen = at(&facts, -first_seen);
+        let record = facts.record.clone().unwrap();
+        let next = next_look_for(&facts, &record, Timestamp::MAX);
+        next.duration_since(facts.now).as_secs()
+    };
+    for (waited, seconds) in [(0, 1), (1, 1), (2, 2), (64, 64), (120, 120), (121, 120)] {
+        assert_eq!(wait(waited, 300), seconds);
+        // A record from the future counts from when it was first seen.
+        assert_eq!(wait(-300, waited), seconds);
+    }
+    for end in [Timestamp::MIN, Timestamp::MAX] {
+        let mut facts = opened(0);
+        (facts.now, facts.record_first_seen) = (end, end);
+        let mut record = facts.record.clone().unwrap();
+        record.attempts[0].at = end;
+        assert!(next_look_for(&facts, &record, end) >= end);
+    }
 }

@@ -169,29 +169,13 @@ fn what_was_seen_is_kept_by_age_with_the_moment_of_the_look() {
 }
 
 #[test]
-fn a_record_tells_its_newest_attempt_and_when_to_look_for_it() {
+fn a_record_tells_its_newest_attempt() {
     let attempt = |id: &str, second| Attempt::new(id.to_owned(), moment(second), &content(0), None);
     let one = Record::new("uid", &settled().2, attempt("1", 1_000));
     let two = one.clone().appended(attempt("2", 2_000));
     assert!(two.is_newer_than(&one) && !one.is_newer_than(&two) && !two.is_newer_than(&two));
     assert!(two.has_several_attempts() && !one.has_several_attempts());
     assert!(two.is_open(None) && two.is_open(Some("1")) && !two.is_open(Some("2")));
-    for (waited, wait) in [
-        (-5, 1),
-        (0, 1),
-        (1, 1),
-        (2, 2),
-        (64, 64),
-        (120, 120),
-        (121, 120),
-    ] {
-        let now = moment(2_000 + waited);
-        assert_eq!(
-            two.next_look(now),
-            moment(2_000 + waited + wait),
-            "{waited}"
-        );
-    }
     let ids = |record: &Record| -> Vec<String> {
         record.attempts.iter().map(|it| it.id.clone()).collect()
     };

@@ -122,3 +122,17 @@ async fn a_record_of_another_project_counts_as_long_as_it_stands_there() {
     }
     assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
 }
+
+#[test]
+fn an_old_record_that_is_put_back_tells_nothing_of_what_was_sent_since() {
+    let forged = TransitionStep {
+        spot: Spot::Annotation(PENDING_OPERATION),
+        to: records().swap_remove(3),
+    };
+    let edit = TransitionStep {
+        spot: Spot::Spec(&["notifyCallbackURL"]),
+        to: json!("https://other.example.com/"),
+    };
+    let problem = super::tried(StartState::ReadOnly, &[forged, edit]).err();
+    super::report(&Vec::from_iter(problem));
+}

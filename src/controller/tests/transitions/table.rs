@@ -293,10 +293,17 @@ impl TransitionStep {
             ) => (0, 1),
             (Spot::Secret(HOOKS, _), Some(OTHER_SIGN_KEY)) => (1, 1),
             (Spot::Annotation(RECONCILE_REQUESTED_AT), _) => (1, 1),
-            (Spot::Annotation(_), Some(record)) if record.contains("OWN-UID") => return None,
+            (Spot::Annotation(_), _) if self.opens_record() => return None,
             (Spot::Annotation(_) | Spot::Finalizers, _) => (0, 1),
             _ => return None,
         })
+    }
+
+    /// Whether it says that this very object was posted.
+    pub(in crate::controller::tests) fn opens_record(&self) -> bool {
+        let record = self.to.as_str();
+        self.spot == Spot::Annotation(PENDING_OPERATION)
+            && record.is_some_and(|record| record.contains("OWN-UID"))
     }
 
     /// Whether it makes a new generation.
