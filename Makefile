@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help record record-dashboard build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins mutants fuzz lint deny advisories generate check-generated clean
+.PHONY: help record record-dashboard build image bundle release publish build/bin/kube build/bin/helm build/bin/helm3 build/bin/promtool build/bin/prometheus build/bin/node demo test shuffle test-1.37 runbook e2e test-all bench twins instructions mutants fuzz lint deny advisories generate check-generated clean
 
 # Scripts that are started; those that they source are read with them.
 scripts := $(shell grep -l '^\#!' $(wildcard .ci/run scripts/*.sh deploy/*/*.sh tests/*/*.sh tests/*/*/*.sh))
@@ -120,6 +120,8 @@ test-all: test shuffle test-1.37 runbook e2e ## Run all tests and the long ones:
 	for long in $(long_tests); do cargo test --locked --test operator -- "$$long"; done # alone: each has many worlds of its own
 	@echo "== soak; SOAK_SEED repeats a course"
 	SOAK_MINUTES=$${SOAK_MINUTES:-10} SOAK_OBJECTS=$${SOAK_OBJECTS:-200} cargo test --locked --test operator -- --nocapture crash::soak
+	@echo "== instructions of a decision and of a signature"
+	$(MAKE) instructions
 	@echo "== twins: without a mechanism the tests must fail"
 	tests/twins/run.py
 
@@ -128,6 +130,9 @@ bench: need/rust need/go need/python need/cc build/bin/kube ## Measure calls, ti
 
 twins: need/rust need/go need/python need/cc build/bin/kube build/bin/helm ## Switch off one mechanism at a time, in a copy: the tests must fail
 	tests/twins/run.py
+
+instructions: need/rust need/python need/cc need/valgrind ## Count the instructions of a decision and of a signature: over 3 % more than recorded fails
+	tests/instructions/run.py
 
 mutants: need/rust need/cc need/python ## Change one place of the decisions at a time, in a copy: a unit test must fail (an hour); PARTS=platform does so with the platform
 	@scripts/cargo-tool.sh cargo-mutants

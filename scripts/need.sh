@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says in a sentence what is missing or too old of what a make target needs: need.sh [rust] [go] [python] [cc]
+# Says in a sentence what is missing or too old of what a make target needs: need.sh [rust] [go] [python] [cc] [valgrind]
 #
 # The versions are stated once, where the tools themselves read them: Rust's in Cargo.toml, Go's in the go.mod files, Python's here.
 set -euo pipefail
@@ -29,6 +29,7 @@ for tool in "$@"; do
         # An older Go fetches the one that it needs, unless it is told not to.
         go) [[ $(go env GOTOOLCHAIN 2>/dev/null) == auto* ]] || need Go go "$go" "$(version_of go version)" ;;
         python) need Python python3 "$python" "$(version_of python3 --version)" ;;
+        valgrind) need Valgrind valgrind 3 "$(version_of valgrind --version)" ;;
         cc) need "a C compiler" cc 4 "$(version_of cc -dumpfullversion -dumpversion)" ;;
         *) echo "error: unknown tool '$tool'" >&2; exit 2 ;;
     esac

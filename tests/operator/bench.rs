@@ -48,19 +48,16 @@ fn number(count: usize) -> f64 {
 
 /// With how many objects each figure that grows is measured.
 fn sizes() -> Vec<usize> {
-    let sizes = env::var("BENCH_SIZES").unwrap_or_else(|_| "100 1000 10000".to_owned());
+    let sizes = env::var("BENCH_SIZES").unwrap_or_else(|_| "100 1000 10000 50000".to_owned());
     sizes
         .split_whitespace()
         .map(|size| size.parse().unwrap())
         .collect()
 }
 
-/// The number of objects of the figures that do not grow: a thousand, or fewer where fewer are asked for.
-fn thousand() -> usize {
-    sizes()
-        .into_iter()
-        .max()
-        .map_or(1000, |most| most.min(1000))
+/// The number of objects of a figure that does not grow: so many, or fewer where fewer are asked for.
+fn at_most(count: usize) -> usize {
+    sizes().into_iter().max().unwrap_or_default().min(count)
 }
 
 /// The Secret of one of several projects.

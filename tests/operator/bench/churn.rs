@@ -9,11 +9,13 @@ use serde_json::json;
 
 use super::crowd::{self, HANDS, Observer};
 use super::growth::{PROJECTS, spread};
-use super::{LIFTED, figure, flags, lifted, number, process, sizes};
+use super::{LIFTED, at_most, figure, flags, lifted, number, process};
 use crate::support::eventually;
 use crate::support::operator::OperatorProcess;
 use crate::support::world::OperatorWorld;
 
+/// So many objects, where no fewer are asked for.
+const MOST: usize = 20_000;
 /// What the edits and the deletes of all take at most.
 const LONG: Duration = Duration::from_mins(40);
 /// After so long a process is at rest.
@@ -85,7 +87,7 @@ async fn wave(world: &OperatorWorld, count: usize) -> WaveCalls {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn churn() {
-    let count = sizes().into_iter().max().unwrap_or_default();
+    let count = at_most(MOST);
     let world = lifted(PROJECTS).await;
     let operator = OperatorProcess::start(&flags(&world, &[LIFTED])).await;
     wave(&world, FIRST).await;

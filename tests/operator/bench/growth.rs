@@ -6,7 +6,7 @@ use live_simulator::{Cloud, LoggedCall};
 use serde_json::{Value, json};
 
 use super::crowd::{self, Observer};
-use super::{LIFTED, SWEPT, account, figure, flags, lifted, number, process, sizes};
+use super::{LIFTED, SWEPT, account, at_most, figure, flags, lifted, number, process, sizes};
 use crate::support::eventually;
 use crate::support::operator::OperatorProcess;
 use crate::support::proxy::{ApiProxy, StreamOrder};
@@ -14,6 +14,8 @@ use crate::support::world::OperatorWorld;
 
 /// In so many projects the objects lie.
 pub(super) const PROJECTS: usize = 4;
+/// So many objects of what does not grow, where no fewer are asked for.
+const MOST: usize = 10_000;
 /// On so many domains, where one project has all.
 const DOMAINS: usize = 64;
 /// So many sweeps of each project are measured.
@@ -170,7 +172,7 @@ async fn growth() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn sweeps_of_one_project() {
-    let count = sizes().into_iter().max().unwrap_or_default();
+    let count = at_most(MOST);
     let world = lifted(1).await;
     let usual = flags(&world, &[LIFTED, SWEPT]);
     let _operator = OperatorProcess::start(&usual).await;
@@ -196,7 +198,7 @@ async fn sweeps_of_one_project() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn lists_anew() {
-    let count = sizes().into_iter().max().unwrap_or_default();
+    let count = at_most(MOST);
     let world = lifted(PROJECTS).await;
     let proxy = ApiProxy::start(std::sync::Arc::default()).await;
     let operator = OperatorProcess::start_at(proxy.url(), &flags(&world, &[LIFTED])).await;

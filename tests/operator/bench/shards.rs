@@ -7,10 +7,12 @@ use live_simulator::LoggedOperation;
 
 use super::crowd::{self, HANDS, Observer};
 use super::growth::spread;
-use super::{LIFTED, figure, flags, lifted, number, process, sizes};
+use super::{LIFTED, at_most, figure, flags, lifted, number, process};
 use crate::support::operator::OperatorProcess;
 use crate::support::world::OperatorWorld;
 
+/// So many objects, where no fewer are asked for.
+const MOST: usize = 10_000;
 const SHARDS: usize = 4;
 const LABEL: &str = "callbacks.example.com/shard";
 
@@ -35,7 +37,7 @@ async fn apply(world: &OperatorWorld, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn shards() {
-    let count = sizes().into_iter().max().unwrap_or_default();
+    let count = at_most(MOST);
     let world = lifted(SHARDS).await;
     let mut shards = join_all((0..SHARDS).map(|number| shard(&world, number))).await;
     let observer = Observer::of(&world);

@@ -10,18 +10,20 @@ use recording_callback_operator::api::RecordingCallback;
 use serde_json::{Value, json};
 
 use super::crowd::{self, HANDS, Observer};
-use super::{LIFTED, figure, flags, lifted, number, process, thousand};
+use super::{LIFTED, at_most, figure, flags, lifted, number, process};
 use crate::support::lease::{allow_lease, leads};
 use crate::support::operator::OperatorProcess;
 use crate::support::world::OperatorWorld;
 
+/// So many objects, where no fewer are asked for.
+const THOUSAND: usize = 1000;
 /// How often an edit is timed.
 const EDITS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn creates_under_the_quota() {
-    let (count, world) = (thousand(), OperatorWorld::new().await);
+    let (count, world) = (at_most(THOUSAND), OperatorWorld::new().await);
     crowd::apply(&world, count, |_| json!({})).await;
     let observer = Observer::of(&world);
     let (begun, _operator) = (
@@ -70,7 +72,7 @@ async fn bare(world: &OperatorWorld, written: &[RecordingCallback]) -> Duration 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn objects_that_are_there_before_the_start() {
-    let count = thousand();
+    let count = at_most(THOUSAND);
     let (mut times, mut written) = (Vec::new(), Vec::new());
     for latency in [0, 100] {
         let world = lifted(0).await;
@@ -110,7 +112,7 @@ async fn objects_that_are_there_before_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures: make bench"]
 async fn objects_that_are_applied() {
-    let (count, world) = (thousand(), lifted(0).await);
+    let (count, world) = (at_most(THOUSAND), lifted(0).await);
     let _operator = OperatorProcess::start(&flags(&world, &[LIFTED])).await;
     let observer = Observer::of(&world);
     let applied = crowd::apply(&world, count, |_| json!({})).await;
