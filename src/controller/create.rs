@@ -319,7 +319,8 @@ impl Reconciliation<'_> {
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
         let row = self.facts.own_row()?;
         let record = self.facts.record.as_ref();
-        Some((row.clone(), record.and_then(|it| it.attempt_that_made(row))))
+        let made = record.and_then(|record| self.facts.attempt_that_made(record, row));
+        Some((row.clone(), made))
     }
 }
 

@@ -91,8 +91,11 @@ fn apply_unwritten(memory: &mut ObjectMemory, facts: &mut Facts) {
     let made = memory.unwritten_create().is_some();
     let unwritten = memory.unwritten.take().filter(|unwritten| {
         let planned_on = &unwritten.planned_on;
-        *planned_on == facts.status
-            || made && UnwrittenStatus::say_the_same(planned_on, &facts.status)
+        // What was taken over, and stands nowhere yet, is nobody's to delete.
+        let is_adoption = !made && unwritten.status.callback_id != facts.status.callback_id;
+        let counts = *planned_on == facts.status
+            || made && UnwrittenStatus::say_the_same(planned_on, &facts.status);
+        counts && !(is_adoption && facts.object.deleting)
     });
     let Some(unwritten) = unwritten else {
         return;

@@ -134,16 +134,23 @@ pub fn after_sweep_failure(facts: &Facts, failure: &Failure, advice: Option<&str
     finish(facts, status, &situation)
 }
 
+/// From this HTTP status on an answer to a POST says nothing of what it made, whatever code stands in it.
+const SERVER_ERROR: u16 = 500;
+
 /// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
 fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situation: &mut Situation) {
     let Some(record) = &facts.record else { return };
-    if closes_record(failure.class, record.has_several_attempts()) {
+    let is_answer = failure
+        .http_status
+        .is_none_or(|status| status < SERVER_ERROR);
+    let closes = closes_record(failure.class, record.has_several_attempts());
+    if closes && is_answer {
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }
     let settled_at = next_second(facts.settled_at(record));
     situation.next = situation.next.max(Some(settled_at));
-    if !failure.class.is_throttling() {
+    if !closes && !failure.class.is_throttling() {
         situation.reason = Reason::OutcomeUnknown;
     }
 }
@@ -167,7 +174,7 @@ fn closes_record(class: Class, several: bool) -> bool {
 /// A row that is ours was seen while it was not known whether the newest create happened: an attempt made it, or it is the recorded
 /// one, which was thought gone. Of that nothing is known but what was known before.
 pub fn after_claim(facts: &Facts, desired: &Desired, record: &Record, row: &Row) -> Status {
-    let Some(attempt) = record.attempt_that_made(row) else {
+    let Some(attempt) = facts.attempt_that_made(record, row) else {
         let status = Status {
             closed_operation: facts.newest_attempt_id(),
             failures: Some(0),
@@ -260,6 +267,8 @@ pub fn after_update(
     status.remote = Some(row.map_or_else(
         || RemoteStatus {
             id: status.callback_id.clone(),
+            // A row that still has this time was not changed by what was answered without a row.
+            update_time: last_seen_change(facts),
             ..RemoteStatus::default()
         },
         RemoteStatus::from,
@@ -271,6 +280,16 @@ pub fn after_update(
     status.rejected_credential = None;
     let situation = written(facts, desired, &status, row);
     finish(facts, status, &situation)
+}
+
+/// When the recorded row was changed last, as far as was seen.
+fn last_seen_change(facts: &Facts) -> Option<String> {
+    let remembered = facts.status.remote.as_ref();
+    let remembered = remembered.and_then(|remote| remote.update_time.clone());
+    let mut rows = facts.observed.rows().iter();
+    let seen = rows.find(|row| facts.id() == Some(row.id.as_str()));
+    let seen = seen.and_then(|row| row.update_time);
+    seen.map(|time| time.to_string()).or(remembered)
 }
 
 /// A callback that the API server does not know of yet is about to be changed.

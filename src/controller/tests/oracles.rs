@@ -69,9 +69,22 @@ fn wrong_with(scenario: &AdversaryScenario, name: &str) -> Option<String> {
         // Only a person can tell whose it is.
         ("False", "Conflict") if perjured || object["spec"]["adoptionPolicy"] == "Never" => None,
         ("False", "Conflict") if !rows.iter().any(|row| Some(row.id.as_str()) == id) => None,
+        // Or what another object left there, as its policy has it.
+        ("False", "Conflict") if is_beside_retained(scenario, &object) => None,
         ("False", "Contended") => None,
         _ => Some(description),
     }
+}
+
+/// Whether an object that is no more may have left a row at the place.
+fn is_beside_retained(scenario: &AdversaryScenario, object: &Value) -> bool {
+    let history = scenario.world.server.history();
+    history.iter().any(|(_, _, other)| {
+        other["spec"]["publishDomain"] == object["spec"]["publishDomain"]
+            && other["metadata"]["uid"] != object["metadata"]["uid"]
+            && other["metadata"]["deletionTimestamp"].is_string()
+            && stays_by_policy(other)
+    })
 }
 
 /// How many objects want this domain.
@@ -205,6 +218,16 @@ fn truthful(scenario: &AdversaryScenario) -> Result<(), String> {
             continue;
         }
         let id = object["status"]["callbackID"].as_str();
+        // Who is told that a change was done of what somebody has removed can't know.
+        let is_removed = mutations.iter().any(|mutation| {
+            mutation.at <= at
+                && mutation.change == LoggedChange::Deleted
+                && mutation.cause == LoggedCause::OutOfBand
+                && Some(mutation.row.id.as_str()) == id
+        });
+        if is_removed {
+            continue;
+        }
         let mut held = mutations.iter().filter(|mutation| {
             mutation.at <= at
                 && mutation.change != LoggedChange::Deleted
@@ -242,11 +265,8 @@ fn orphans(scenario: &AdversaryScenario) -> Result<(), String> {
     // What stays by policy, and what somebody let go by hand while it was being deleted.
     let stays = |domain: &str| {
         world.server.history().into_iter().any(|(_, _, object)| {
-            let by_hand = object["metadata"]["deletionTimestamp"].is_string()
-                && object["metadata"]["finalizers"].is_null();
-            let by_policy =
-                object["spec"]["deletionPolicy"] == "Retain" || object["status"]["adopted"] == true;
-            object["spec"]["publishDomain"] == domain && (by_policy || by_hand)
+            let may_stay = stays_by_policy(&object) || was_let_go(&object);
+            object["spec"]["publishDomain"] == domain && may_stay
         })
     };
     for row in world.cloud().rows() {
@@ -262,6 +282,16 @@ fn orphans(scenario: &AdversaryScenario) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn stays_by_policy(object: &Value) -> bool {
+    object["spec"]["deletionPolicy"] == "Retain" || object["status"]["adopted"] == true
+}
+
+/// Whether somebody took the finalizer off while it was being deleted.
+fn was_let_go(object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    metadata["deletionTimestamp"].is_string() && metadata["finalizers"].is_null()
 }
 
 /// What somebody else made is deleted only by who has taken it over.
@@ -330,8 +360,13 @@ pub(super) fn effects(scenario: &AdversaryScenario) -> Effects {
             status == "True" || reason == "Suspended"
         })
     };
+    // What it left is cleared away for an hour, ever more slowly.
+    let cleared_since = wall() - HOUR;
+    let history = scenario.world.server.history();
+    let mut lately = history.iter().filter(|(at, ..)| *at > cleared_since);
+    let clears_away = lately.any(|(_, _, object)| was_let_go(object));
     Effects {
-        settled: scenario.names.iter().all(settled),
+        settled: !clears_away && scenario.names.iter().all(settled),
         versions: scenario.names.iter().map(version).collect(),
         calls: scenario.world.calls().len(),
     }

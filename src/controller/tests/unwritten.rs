@@ -7,7 +7,7 @@ use http::Method;
 use live_simulator::RowPatch;
 use serde_json::json;
 
-use super::object::{domain, key, spec, verdict};
+use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::Script;
 use super::trouble::{CallFate, CloudCallFate, Verb};
 use super::world::ControllerWorld;
@@ -115,4 +115,30 @@ async fn it_is_not_forgotten_when_somebody_else_writes_the_status() {
     script.ends();
     becomes_its_own(&world, &id).await;
     assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_over_is_not_deleted_before_a_status_tells_of_it() {
+    let (script, mut world) = Script::with_world();
+    script.server(|call| match call.verb {
+        Verb::PatchStatus => CallFate::Refused(429, "TooManyRequests"),
+        _ => CallFate::Served,
+    });
+    let row = RowPatch {
+        notify_callback_url: Some("https://hooks.example.com/record".to_owned()),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    cloud.insert_row(PROJECT, &domain("push"), "live", &row);
+    world.start();
+    let mut adopting = spec("push");
+    adopting["adoptionPolicy"] = json!("IfIdentical");
+    adopting["deletionPolicy"] = json!("Delete");
+    world.apply("push", &adopting);
+    world.pass(MINUTES).await;
+    world.delete("push");
+    let is_gone = |world: &ControllerWorld| world.object("push").is_none();
+    let story = |world: &ControllerWorld| world.story.whole();
+    assert!(world.until(MINUTES, is_gone).await, "{}", story(&world));
+    assert_eq!(world.rows(&domain("push")).len(), 1, "{}", story(&world));
 }

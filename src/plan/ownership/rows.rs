@@ -1,7 +1,7 @@
 //! Whose a row at the cloud is: by its recorded id, or by the record of the attempts that may have made it, and by nothing else. Pure;
 //! what is done with a row that is not ours is `step`'s.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::facts::Facts;
 use crate::plan::facts::record::{Attempt, Record};
@@ -33,7 +33,12 @@ impl Facts {
                 || (!self.claimed_elsewhere.contains(&row.id)
                     && self
                         .claiming_record()
-                        .is_some_and(|record| record.attempt_that_made(row).is_some())))
+                        .is_some_and(|record| self.attempt_that_made(record, row).is_some())))
+    }
+
+    /// The attempt of the object's record that made a row, as far as that can be told.
+    pub fn attempt_that_made(&self, record: &Record, row: &Row) -> Option<Attempt> {
+        record.attempt_that_made(row, self.record_first_seen)
     }
 
     /// The row that is ours: the recorded id, else the oldest that an attempt made.
@@ -59,11 +64,13 @@ impl Facts {
 
 impl Record {
     /// The newest attempt that could have made this row: equal content, and an age that fits. No row tells its key: that is known
-    /// only where all that could have made it sent the same.
-    pub fn attempt_that_made(&self, row: &Row) -> Option<Attempt> {
+    /// only where all that could have made it sent the same. A record that was from the future when it was first seen counts from then: a
+    /// clock that nobody knew to be wrong yet dated it.
+    pub fn attempt_that_made(&self, row: &Row, first_seen: Timestamp) -> Option<Attempt> {
         let (first, newest) = (self.attempts.first()?, self.attempts.last()?);
+        let first = first.at.min(first_seen);
         let fits = row.create_time.is_none_or(|made| {
-            made >= shifted(first.at, -OLDER) && made <= shifted(newest.at, YOUNGER)
+            made >= shifted(first, -OLDER) && made <= shifted(newest.at, YOUNGER)
         });
         let mut authors = self
             .attempts
@@ -126,7 +133,7 @@ mod tests {
 
     /// The attempt that may have made such a row.
     fn author(made: Option<i64>, url: Option<&str>) -> Option<String> {
-        let attempt = record().attempt_that_made(&row(made, url));
+        let attempt = record().attempt_that_made(&row(made, url), at(1000));
         attempt.map(|attempt| attempt.id)
     }
 
@@ -156,14 +163,32 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_came_from_the_future_counts_from_when_it_was_first_seen() {
+        let url = Some("https://hooks.example.com/a");
+        let made = |made, first_seen| {
+            let attempt = record().attempt_that_made(&row(Some(made), url), at(first_seen));
+            attempt.is_some()
+        };
+        assert!(made(820, 880) && !made(819, 880));
+        assert!(made(940, 1_200) && !made(939, 1_200));
+    }
+
+    #[test]
     fn a_record_from_the_ends_of_time_can_be_asked() {
         for end in [Timestamp::MIN, Timestamp::MAX] {
             let mut record = record();
             for attempt in &mut record.attempts {
                 attempt.at = end;
             }
-            assert_eq!(record.attempt_that_made(&row(Some(1050), None)), None);
-            assert!(record.attempt_that_made(&row(None, None)).is_some());
+            assert_eq!(
+                record.attempt_that_made(&row(Some(1050), None), Timestamp::MAX),
+                None
+            );
+            assert!(
+                record
+                    .attempt_that_made(&row(None, None), Timestamp::MAX)
+                    .is_some()
+            );
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::plan::step::settled::{is_as_sent, plans_update};
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 /// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
 const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+/// Times of rows have whole seconds: two changes so close may have one time.
+const ONE_SECOND: SignedDuration = SignedDuration::from_secs(2);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 /// `baseline` is the `update_time` that was first seen after our last write.
@@ -49,8 +51,8 @@ fn is_rewritten(
     let (Some(changed), Some(ours)) = (row.update_time, last_write) else {
         return false;
     };
-    let remembered = status.remote.as_ref();
-    let remembered = remembered.and_then(|remote| remote.update_time.as_ref()?.parse().ok());
+    let remembered = status.remote.as_ref().filter(|remote| !is_unseen(remote));
+    let remembered = remembered.and_then(changed_at);
     let may_be_ours = |time: &Timestamp| time.duration_since(ours).abs() <= TWO_CLOCKS;
     match remembered.or(baseline).filter(may_be_ours) {
         Some(baseline) => changed > baseline,
@@ -112,11 +114,22 @@ fn is_answer(facts: &Facts, row: &Row) -> bool {
     is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
 }
 
-/// Whether the row is as it was before our last write, which was answered as done, without a body: older than any clock has that write.
+/// Whether the row is as it was before our last write, which was answered as done, without a body: older than any clock has that write,
+/// or of the very second in which it was changed before, unless the two may have come within one.
 pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
-    let is_unseen = facts.status.remote.as_ref().is_some_and(is_unseen);
+    let Some(before) = facts.status.remote.as_ref().filter(|it| is_unseen(it)) else {
+        return false;
+    };
     let times = row.update_time.zip(facts.last_write);
-    is_unseen && times.is_some_and(|(changed, ours)| changed < shifted(ours, -TWO_CLOCKS))
+    times.is_some_and(|(changed, ours)| {
+        let is_same_second = ours.duration_since(changed).abs() < ONE_SECOND;
+        changed < shifted(ours, -TWO_CLOCKS)
+            || changed_at(before) == Some(changed) && !is_same_second
+    })
+}
+
+fn changed_at(remote: &RemoteStatus) -> Option<Timestamp> {
+    remote.update_time.as_ref()?.parse().ok()
 }
 
 /// Whether no row was seen since our last write.

@@ -60,7 +60,8 @@ fn decide_own(facts: &Facts, record: &Record, settled_at: Timestamp) -> Option<S
         });
     }
     // A recorded callback that was thought gone, and that no attempt made, says nothing of them: one may still come to lie beside it.
-    let is_known = record.attempt_that_made(row).is_some() || facts.observed.since(settled_at);
+    let is_known =
+        facts.attempt_that_made(record, row).is_some() || facts.observed.since(settled_at);
     is_known.then(|| Step::Claim(row.clone()))
 }
 

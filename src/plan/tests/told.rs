@@ -232,6 +232,21 @@ fn an_answer_closes_the_record_only_where_nothing_was_made_for_sure() {
 }
 
 #[test]
+fn an_answer_of_a_server_in_trouble_says_nothing_of_what_a_create_made() {
+    for (http_status, closes) in [(400, true), (499, true), (500, false), (502, false)] {
+        let facts = with_attempts(usable(), 1);
+        let refused = Failure {
+            http_status: Some(http_status),
+            ..failure(Class::Rejected)
+        };
+        let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
+        let is_closed = status.closed_operation.as_deref() == Some("attempt-1");
+        assert_eq!(is_closed, closes, "{http_status}");
+        assert_eq!(reason(&status), "RequestRejected", "its code is told");
+    }
+}
+
+#[test]
 fn the_log_tells_which_attempt_it_was() {
     let mut facts = usable();
     facts.status.failures = Some(2);

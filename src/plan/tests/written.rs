@@ -235,6 +235,17 @@ fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
         stands(&changed(&facts, &other, -61), &unseen),
         RowDrift::Different
     );
+    // Or unless it has the very time that was seen before, and the two can't have come within a second.
+    let seen_at = |ago: i64| {
+        let before = changed(&facts, &other, -ago);
+        stands(&before, &|it| {
+            unseen(it);
+            let remote = it.status.remote.as_mut().unwrap();
+            remote.update_time = before.update_time.map(|time| time.to_string());
+        })
+    };
+    assert_eq!(seen_at(1), RowDrift::Normalized);
+    assert_eq!(seen_at(2), RowDrift::Different);
     assert_eq!(stands(&changed(&facts, &row, -61), &unseen), RowDrift::Held);
     let keyed_unseen = |it: &mut Facts| {
         with_key(it);
