@@ -307,10 +307,7 @@ fn outcome(facts: &mut Facts, step: &Step, around: &Around) -> Option<Status> {
         Step::Delete { .. } => outcome::after_delete(facts, receipt),
         Step::Claim(row) => {
             let record = facts.record.clone()?;
-            let attempt = record
-                .attempt_that_made(row)
-                .or_else(|| record.newest().cloned())?;
-            outcome::after_create(facts, &desired.ok()?, &attempt, row, receipt)
+            outcome::after_claim(facts, &desired.ok()?, &record, row)
         }
         Step::Adopt(row) => outcome::after_adoption(facts, &desired.ok()?, row),
         Step::Disown { .. } => release::after_disown(facts),

@@ -117,18 +117,8 @@ impl ModelWorld {
         row: &Row,
     ) {
         let record = facts.record.as_ref().unwrap();
-        let attempt = record
-            .attempt_that_made(row)
-            .or_else(|| record.newest().cloned());
-        let attempt = attempt.unwrap();
-        let receipt = Receipt {
-            http_status: None,
-            ..self.receipt_of(0)
-        };
         let desired = facts.desired.as_ref().unwrap();
-        let at = row.create_time.unwrap_or(attempt.at);
-        let status =
-            outcome::after_create(facts, desired, &attempt, row, Receipt { at, ..receipt });
+        let status = outcome::after_claim(facts, desired, record, row);
         self.patch(reconciliation.version, |object| object.status = status);
         self.again(who);
     }

@@ -95,12 +95,7 @@ impl PlanWorld {
                 }
                 Step::Claim(row) => {
                     let record = facts.record.clone().unwrap();
-                    let attempt = record.attempt_that_made(&row);
-                    let attempt = attempt.or_else(|| record.newest().cloned()).unwrap();
-                    let receipt = self.receipt_of(None);
-                    self.write(outcome::after_create(
-                        &facts, &self.spec, &attempt, &row, receipt,
-                    ))?;
+                    self.write(outcome::after_claim(&facts, &self.spec, &record, &row))?;
                     return Ok(Some(0));
                 }
                 Step::Adopt(row) => {

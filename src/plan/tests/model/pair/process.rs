@@ -323,22 +323,8 @@ impl PairReconciliation<'_> {
 
     fn claim(&mut self, row: &Row) -> PairNext {
         let record = self.facts.record.clone().unwrap();
-        let attempt = record
-            .attempt_that_made(row)
-            .or_else(|| record.newest().cloned());
-        let attempt = attempt.unwrap();
-        let receipt = Receipt {
-            at: row.create_time.unwrap_or(attempt.at),
-            ..self.receipt_of(None)
-        };
         let desired = self.desired();
-        self.write(outcome::after_create(
-            &self.facts,
-            &desired,
-            &attempt,
-            row,
-            receipt,
-        ));
+        self.write(outcome::after_claim(&self.facts, &desired, &record, row));
         self.again()
     }
 
