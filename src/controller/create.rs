@@ -216,12 +216,12 @@ impl Reconciliation<'_> {
                 };
                 self.facts.record = Some(record.clone());
                 let written = Box::new(record.clone());
-                let seen = Some((attempt.id.as_str().into(), planned.here));
+                let id: Box<str> = attempt.id.as_str().into();
                 self.memory(|memory| {
                     memory.record = Some(written);
-                    memory.attempt_seen = seen;
+                    memory.attempt_seen = Some((id.clone(), planned.here));
                     memory.posting = true;
-                    memory.has_posted = true;
+                    memory.posted = Some(id);
                 });
                 Ok(Some((record, attempt, proof, creating)))
             }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::memory::versions::counts_before;
 use super::memory::{ObjectMemory, UnwrittenStatus};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
@@ -27,9 +28,12 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
             memory.record = known.filter(|known| known.target.same_project(&home));
         }
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
+        let closed = facts.status.closed_operation.as_deref();
+        let is_open = memory.record.as_ref().is_some_and(|it| it.is_open(closed));
+        let posted = memory.posted.as_deref().filter(|_| is_open);
         if let Some(known) = &mut memory.record {
             let found = facts.record.as_ref();
-            if let Some(found) = found.filter(|found| !known.is_newer_than(found)) {
+            if let Some(found) = found.filter(|found| !counts_before(known, found, posted)) {
                 (**known).clone_from(found);
             } else {
                 facts.object.has_record = false;
@@ -43,7 +47,7 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
             };
             memory.attempt_seen = Some((newest.id.as_str().into(), seen));
             facts.record_first_seen = earlier(now, seen.elapsed());
-            facts.posted_here = memory.has_posted;
+            facts.posted_here = memory.posted.is_some();
             facts.rechecked = memory.rechecked.as_deref() == Some(&newest.id);
         }
         facts.last_write = facts

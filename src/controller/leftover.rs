@@ -50,7 +50,7 @@ impl Leftover {
         {
             status = unwritten.status.clone();
         }
-        let has_posted = memory.has_posted;
+        let has_posted = memory.posted.is_some();
         let record = parse::record(object).or_else(|| memory.record.as_deref().cloned());
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));

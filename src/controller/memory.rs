@@ -1,6 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
-mod versions;
+pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -49,8 +49,9 @@ pub(super) struct ObjectMemory {
     pub(super) clearing: bool,
     /// This process has let the object go.
     pub(super) released: bool,
-    /// This process has written a record to make a create for the object. A record that it has not written itself may have been made up.
-    pub(super) has_posted: bool,
+    /// The newest attempt that this process has written into a record to make a create for the object. A record that it has not written
+    /// itself may have been made up.
+    pub(super) posted: Option<Box<str>>,
     /// The newest attempt seen, and when it was first seen.
     pub(super) attempt_seen: Option<(Box<str>, Instant)>,
     /// The attempt after whose closing the place was looked at again.

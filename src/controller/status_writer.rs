@@ -198,10 +198,11 @@ impl Reconciliation<'_> {
             .as_ref()
             .and_then(|status| status.callback_id.clone());
         let found = parse::record(&object);
-        let newer = found
+        // One that knows nothing of this create was made up, or put back: no operator makes another while it may have made something.
+        let goes_on = found
             .as_ref()
-            .is_some_and(|other| other.is_newer_than(record));
-        if holds != preconditions.callback_id || newer {
+            .is_some_and(|other| other.goes_on_from(record));
+        if holds != preconditions.callback_id || goes_on {
             return Ok(Some(CreateOutcomeWrite::Overtaken));
         }
         if found.as_ref() != Some(record) {

@@ -31,6 +31,7 @@ mod patience;
 mod queued;
 mod refused;
 mod relists;
+mod replaced;
 mod restored;
 mod rewrites;
 mod scenario;

@@ -172,9 +172,13 @@ fn closes_record(class: Class, several: bool) -> bool {
 }
 
 /// A row that is ours was seen while it was not known whether the newest create happened: an attempt made it, or it is the recorded
-/// one, which was thought gone. Of that nothing is known but what was known before.
+/// one, which was thought gone. Of that nothing is known but what was known before, however alike it is to what an attempt asked for.
 pub fn after_claim(facts: &Facts, desired: &Desired, record: &Record, row: &Row) -> Status {
-    let Some(attempt) = facts.attempt_that_made(record, row) else {
+    let is_recorded = facts.id() == Some(row.id.as_str());
+    let author = facts
+        .attempt_that_made(record, row)
+        .filter(|_| !is_recorded);
+    let Some(attempt) = author else {
         let status = Status {
             closed_operation: facts.newest_attempt_id(),
             failures: Some(0),

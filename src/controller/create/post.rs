@@ -75,8 +75,10 @@ impl Reconciliation<'_> {
             return;
         };
         let now = parse::object(&object);
-        let is_whole = now.finalizer && parse::record(&object).as_ref() == Some(record);
-        if is_whole || now.deleting || now.uid != self.facts.object.uid {
+        let found = parse::record(&object);
+        let is_whole = now.finalizer && found.as_ref() == Some(record);
+        let goes_on = found.is_some_and(|found| found.goes_on_from(record));
+        if is_whole || goes_on || now.deleting || now.uid != self.facts.object.uid {
             return;
         }
         let (version, record) = (ObjectVersion::of(&object), record_annotation(record));

@@ -52,16 +52,32 @@ impl ObjectMemory {
         found: Option<&Record>,
         former: Option<Record>,
     ) {
-        let is_newer = |record: &Record| found.is_none_or(|found| record.is_newer_than(found));
+        let posted = self.posted.as_deref();
+        let counts = |record: &Record| found.is_none_or(|it| counts_before(record, it, posted));
         let known = self.record.take().map(|known| *known);
-        let lost = known.into_iter().chain(former).filter(is_newer);
+        let lost = known.into_iter().chain(former).filter(counts);
         let newest = lost.reduce(|one, other| {
-            if other.is_newer_than(&one) {
+            if counts_before(&other, &one, posted) {
                 other
             } else {
                 one
             }
         });
         self.record = newest.map(Box::new);
+    }
+}
+
+/// Whether a record of an object counts rather than another: it is newer. Ids sort by a clock that may have been wrong, and anybody may write
+/// one: before the newest that this process `posted` only such a record counts that goes on from it.
+pub(in crate::controller) fn counts_before(
+    one: &Record,
+    other: &Record,
+    posted: Option<&str>,
+) -> bool {
+    let is_own = |record: &Record| posted.is_some() && record.newest_id() == posted;
+    match (is_own(one), is_own(other)) {
+        (true, false) => !other.goes_on_from(one),
+        (false, true) => one.goes_on_from(other),
+        (true, true) | (false, false) => one.is_newer_than(other),
     }
 }

@@ -99,6 +99,11 @@ impl Record {
         self.attempts.last()
     }
 
+    /// Its id.
+    pub fn newest_id(&self) -> Option<&str> {
+        self.newest().map(|newest| newest.id.as_str())
+    }
+
     /// Whether the outcome of the newest attempt is not known, given `status.closedOperation`.
     pub fn is_open(&self, closed_operation: Option<&str>) -> bool {
         self.newest()
@@ -109,6 +114,12 @@ impl Record {
     pub fn is_newer_than(&self, other: &Self) -> bool {
         let newest = |record: &Self| record.newest().map(|newest| newest.id.clone());
         newest(self) > newest(other)
+    }
+
+    /// Whether a create was made after the newest of another record of the same object, while the outcome of that was not known.
+    pub fn goes_on_from(&self, other: &Self) -> bool {
+        let (newest, mut earlier) = (other.newest_id(), self.attempts.iter().rev().skip(1));
+        earlier.any(|attempt| Some(attempt.id.as_str()) == newest)
     }
 
     /// Whether more than one POST may have made something.

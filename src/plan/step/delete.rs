@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
+use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed};
 use crate::plan::step::open_record::next_look_for;
@@ -133,7 +134,9 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .iter()
                 .find(|row| facts.id() == Some(row.id.as_str()));
             match found {
-                Some(row) => delete_step(&row.id),
+                Some(row) => facts
+                    .claiming_record()
+                    .map_or_else(|| delete_step(&row.id), |record| look_first(facts, record)),
                 None => requeue(target_changed_address(facts, target).with_release_hint(facts)),
             }
         }
@@ -144,7 +147,11 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
 /// attempt was found says nothing of what its newest may still make.
 fn look_first(facts: &Facts, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
-    if let Some(row) = facts.observed.rows().iter().find(|row| facts.is_ours(row)) {
+    // Only what creates made goes then.
+    let stays = facts.policies.deletion.is_none() && facts.status.adopted == Some(true);
+    let is_recorded = |row: &&Row| facts.id() == Some(row.id.as_str());
+    let mut rows = facts.observed.rows().iter();
+    if let Some(row) = rows.find(|row| facts.is_ours(row) && !(stays && is_recorded(row))) {
         return delete_step(&row.id);
     }
     match &facts.observed {
@@ -152,6 +159,13 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             look(facts.now, Proof::Absence)
         }
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        seen if seen.since(settled_at) && stays => Step::Release {
+            retained: seen
+                .rows()
+                .iter()
+                .find(is_recorded)
+                .map(|row| row.id.clone()),
+        },
         seen if seen.since(settled_at) => facts
             .id()
             .map_or(Step::Release { retained: None }, delete_step),

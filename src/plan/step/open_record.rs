@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{Desired, Facts, Observed, conditions, operation_log};
+use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, operation_log};
 use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::backoff_of_change;
@@ -21,7 +21,10 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
-    if let Some(step) = decide_own(facts, record, settled_at) {
+    if let Some(step) = decide_own(facts, settled_at) {
+        return step;
+    }
+    if let Some(step) = ask_for_recorded(facts).filter(|_| facts.observed.since(settled_at)) {
         return step;
     }
     match &facts.observed {
@@ -49,20 +52,33 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
 }
 
 /// What becomes of a row that is ours, as soon as that is known.
-fn decide_own(facts: &Facts, record: &Record, settled_at: Timestamp) -> Option<Step> {
+fn decide_own(facts: &Facts, settled_at: Timestamp) -> Option<Step> {
     let row = facts.own_row()?;
-    if let OtherRows::Ours(other) = facts.rows_beside(row)
-        && facts.id() == Some(row.id.as_str())
-    {
+    if facts.id() != Some(row.id.as_str()) {
+        return Some(Step::Claim(row.clone()));
+    }
+    if let OtherRows::Ours(other) = facts.rows_beside(row) {
         // Once the record is closed nobody knows any more whose it was.
         return Some(Step::Delete {
             id: other.id.clone(),
         });
     }
-    // A recorded callback that was thought gone, and that no attempt made, says nothing of them: one may still come to lie beside it.
-    let is_known =
-        facts.attempt_that_made(record, row).is_some() || facts.observed.since(settled_at);
+    // A recorded callback that was thought gone says nothing of the create, however alike they are: what that made may still come to lie
+    // beside it.
+    let is_known = facts.observed.since(settled_at);
     is_known.then(|| Step::Claim(row.clone()))
+}
+
+/// The recorded callback, where no list shows it, is asked for by its id before anything else takes its place.
+fn ask_for_recorded(facts: &Facts) -> Option<Step> {
+    let proves = !matches!(facts.observed, Observed::Absent { proven: false, .. });
+    facts.id().filter(|_| proves)?;
+    match &facts.get_result {
+        GetResult::Unasked => Some(Step::GetById),
+        GetResult::Unknown(failure) => Some(Step::ReportFailure(failure.clone())),
+        GetResult::Row(row) => Some(Step::Claim(row.clone())),
+        GetResult::Gone => None,
+    }
 }
 
 /// When to look first, if that is still to come and nobody asks: what has only just been told as unknown would not show yet.

@@ -149,8 +149,7 @@ pub(in crate::plan) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .status
             .last_operation
             .as_ref()
-            .and_then(operation_log::outcome)
-            == Some(Outcome::Unknown);
+            .is_some_and(operation_log::is_unknown_create);
     let changed = facts.is_urged();
     let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
     (next > facts.now && holds).then_some(next)

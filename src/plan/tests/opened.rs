@@ -56,7 +56,7 @@ fn seen(facts: &mut Facts, ago: i64, rows: Vec<Row>, proven: bool) {
     facts.observed = Observed::seen(at(facts, -ago), rows, proven);
 }
 
-fn foreign() -> Row {
+pub(super) fn foreign() -> Row {
     let mut row = settled().1;
     "foreign".clone_into(&mut row.id);
     row.content.url = content(3).url;
@@ -316,7 +316,7 @@ fn a_delete_looks_once_more_when_what_a_create_made_must_show() {
 }
 
 /// An object whose recorded callback was thought gone: another URL was posted to its place a second ago, and nobody knows what became of it.
-fn back_again(ago: i64, rows: fn(Row) -> Vec<Row>) -> Facts {
+pub(super) fn back_again(ago: i64, rows: fn(Row) -> Vec<Row>) -> Facts {
     let (_, recorded, target) = settled();
     with(&usable(), &|it| {
         let attempt = Attempt::new("newest".to_owned(), at(it, -ago), &content(1), None);

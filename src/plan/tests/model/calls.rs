@@ -116,10 +116,8 @@ impl ModelWorld {
         facts: &Facts,
         row: &Row,
     ) {
-        let (record, desired) = (
-            facts.record.as_ref().unwrap(),
-            facts.desired.as_ref().unwrap(),
-        );
+        let record = facts.record.as_ref().unwrap();
+        let desired = facts.desired.as_ref().unwrap();
         let status = outcome::after_claim(facts, desired, record, row);
         self.patch(reconciliation.version, |object| object.status = status);
         self.again(who);
