@@ -50,19 +50,20 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 ];
 
 /// Awaits `future` for at most `CALL_LIMIT`. Every call but a watch goes through here: the client itself waits for ever.
-pub async fn call<T>(
+pub fn call<T>(
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
-) -> Result<T, ClusterError> {
-    call_within(CALL_LIMIT, op, future).await
+) -> impl Future<Output = Result<T, ClusterError>> {
+    call_within(CALL_LIMIT, op, future)
 }
 
 /// `call` for what may not be there. The client's own way takes any page with the status 404 for the API server's word.
-pub async fn call_opt<T>(
+pub fn call_opt<T>(
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
-) -> Result<Option<T>, ClusterError> {
-    if_there(call(op, future).await)
+) -> impl Future<Output = Result<Option<T>, ClusterError>> {
+    let called = call(op, future);
+    async { if_there(called.await) }
 }
 
 /// What was asked for by name, if it is there.
@@ -75,15 +76,19 @@ pub fn if_there<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, Cluster
 }
 
 /// `call` with another bound.
-pub async fn call_within<T>(
+pub fn call_within<T>(
     bound: Duration,
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
-) -> Result<T, ClusterError> {
-    // On the heap: a request's future is large, and every caller's would hold it.
-    match tokio::time::timeout(bound, Box::pin(future)).await {
-        Ok(result) => result.map_err(|error| ClusterError::new(op, error)),
-        Err(_) => Err(ClusterError::timeout(op, bound)),
+) -> impl Future<Output = Result<T, ClusterError>> {
+    // On the heap before anything waits for it: a request's future is large, and each of the thousands that wait for a call would have room
+    // for it in its own, as would an async function for its argument.
+    let (op, future) = (op.into(), Box::pin(future));
+    async move {
+        match tokio::time::timeout(bound, future).await {
+            Ok(result) => result.map_err(|error| ClusterError::new(op, error)),
+            Err(_) => Err(ClusterError::timeout(op, bound)),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl Reconciliation<'_> {
             // Not the look that was doubted, however short ago that was.
             let not_before = later(self.to_cloud_time(Instant::now()), Duration::from_millis(1));
             let proof = Proof::Absence;
-            let _ = self.look_at_place(Look { not_before, proof }).await?;
+            let _ = Box::pin(self.look_at_place(Look { not_before, proof })).await?;
             return Ok(RoundEnd::Again);
         }
         let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
@@ -68,19 +68,19 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         let planned = self.planned_now(&account);
-        let ahead = self.write_ahead(&account, &desired, planned, creating);
+        let ahead = Box::pin(self.write_ahead(&account, &desired, planned, creating));
         let Some((record, attempt, written, creating)) = ahead.await? else {
             return Ok(RoundEnd::Again);
         };
         let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
-        let posted = self.post(&account, &desired, &record, permit, creating);
+        let posted = Box::pin(self.post(&account, &desired, &record, permit, creating));
         let reply = posted.await;
         self.note_sent();
         let was_removed = self.facts.id().is_some();
-        let (status, next) = self
-            .resolve_reply(&account, &desired, &attempt, reply)
-            .await;
-        let written = self.write_create_outcome(&record, status.clone()).await;
+        let resolved = Box::pin(self.resolve_reply(&account, &desired, &attempt, reply));
+        let (status, next) = resolved.await;
+        let written = Box::pin(self.write_create_outcome(&record, status.clone()));
+        let written = written.await;
         if let Err(error) = &written {
             self.report_unwritten(&status, error);
             self.keep_unwritten(self.stored(), status.clone());

@@ -198,6 +198,22 @@ impl Reconciliation<'_> {
 mod tests {
     use super::*;
 
+    fn size<F>(_: impl FnOnce(&'static mut Reconciliation<'static>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_waits_by_the_thousand_takes_little_room() {
+        let (step, create) = (size(interpret), size(Reconciliation::create));
+        let look = size(|it| {
+            let not_before = it.facts.now;
+            let proof = crate::plan::step::Proof::Absence;
+            it.look_at_place(crate::plan::step::Look { not_before, proof })
+        });
+        let all = [step, create, look];
+        assert!(all.iter().all(|size| *size <= 6_144), "{all:?}");
+    }
+
     #[tokio::test]
     async fn a_panic_is_an_error_of_one_object() {
         for number in [1, 2] {

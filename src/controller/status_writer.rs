@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -43,32 +44,35 @@ pub(super) enum CreateOutcomeWrite {
 
 impl Reconciliation<'_> {
     /// Writes a status that differs from the object's. `false` when the object is not as it was planned on.
-    pub(super) async fn write(&mut self, status: Status) -> Result<bool, ClusterError> {
-        let stored = self.stored();
-        if status == stored {
-            self.forget_unwritten();
-            return Ok(true);
-        }
-        let version = ObjectVersion::of(&self.object);
-        let objects = &self.context.objects;
-        match objects.write_status(&self.object, &version, &status).await {
-            Ok(object) => {
-                self.note_status_written(object, status);
-                Ok(true)
+    pub(super) fn write(&mut self, status: Status) -> BoxFuture<'_, Result<bool, ClusterError>> {
+        // On the heap: thousands wait at once in futures that write at some point, and each would have room for that.
+        Box::pin(async move {
+            let stored = self.stored();
+            if status == stored {
+                self.forget_unwritten();
+                return Ok(true);
             }
-            Err(error) if is_stale(&error) || error.is_not_found() => {
-                self.is_interrupted = true;
-                let overtaken = self.reread_after_conflict(&version, error).await;
-                if overtaken.is_err() {
-                    self.keep_unwritten(stored, status);
+            let version = ObjectVersion::of(&self.object);
+            let objects = &self.context.objects;
+            match objects.write_status(&self.object, &version, &status).await {
+                Ok(object) => {
+                    self.note_status_written(object, status);
+                    Ok(true)
                 }
-                overtaken.map(|()| false)
+                Err(error) if is_stale(&error) || error.is_not_found() => {
+                    self.is_interrupted = true;
+                    let overtaken = self.reread_after_conflict(&version, error).await;
+                    if overtaken.is_err() {
+                        self.keep_unwritten(stored, status);
+                    }
+                    overtaken.map(|()| false)
+                }
+                Err(error) => {
+                    self.keep_unwritten(stored, status);
+                    Err(error)
+                }
             }
-            Err(error) => {
-                self.keep_unwritten(stored, status);
-                Err(error)
-            }
-        }
+        })
     }
 
     /// The status that the object has at the API server, as far as is known here.

@@ -46,27 +46,28 @@ impl Interpreter for Reconciliation<'_> {
         if changes && !self.write_known().await? {
             return Ok(Some(RoundEnd::Again));
         }
+        // Each on the heap: a step is waited for by thousands at once, and the largest of them has ten times the room of a look.
         let end = match step {
-            Step::ReadSecrets => return self.read_secrets().await,
-            Step::Look(look) => return self.look_at_place(look).await,
-            Step::GetById => return self.get_recorded().await,
+            Step::ReadSecrets => return Box::pin(self.read_secrets()).await,
+            Step::Look(look) => return Box::pin(self.look_at_place(look)).await,
+            Step::GetById => return Box::pin(self.get_recorded()).await,
             Step::ReadCrd => {
                 self.load_crd().await;
                 return Ok(None);
             }
-            Step::AddFinalizer => self.restore_metadata().await,
-            Step::RemoveFinalizer => self.let_go(None).await.map(|end| match end {
+            Step::AddFinalizer => Box::pin(self.restore_metadata()).await,
+            Step::RemoveFinalizer => Box::pin(self.let_go(None)).await.map(|end| match end {
                 RoundEnd::OnChange => RoundEnd::Again,
                 RoundEnd::Again | RoundEnd::After(_) => end,
             }),
             Step::Create => Box::pin(self.create()).await,
             Step::Update { id, drift } => Box::pin(self.update(&id, drift)).await,
-            Step::Delete { id } => return self.delete(&id).await,
-            Step::Claim(row) => self.record_claim(row).await,
-            Step::Adopt(row) => self.record_adoption(row).await,
-            Step::Disown { id, owner } => self.record_disown(&id, &owner).await,
-            Step::Release { retained } => self.let_go(retained).await,
-            Step::ReportFailure(failure) => self.write_failure(&failure).await,
+            Step::Delete { id } => return Box::pin(self.delete(&id)).await,
+            Step::Claim(row) => Box::pin(self.record_claim(row)).await,
+            Step::Adopt(row) => Box::pin(self.record_adoption(row)).await,
+            Step::Disown { id, owner } => Box::pin(self.record_disown(&id, &owner)).await,
+            Step::Release { retained } => Box::pin(self.let_go(retained)).await,
+            Step::ReportFailure(failure) => Box::pin(self.write_failure(&failure)).await,
             Step::ReportSweepFailure(failure) => {
                 let advice = advice(&failure);
                 let status = outcome::after_sweep_failure(&self.facts, &failure, advice);

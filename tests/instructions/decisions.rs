@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a program of the tests"
 )]
@@ -23,6 +24,11 @@ use recording_callback_operator::plan::step::decide::decide;
 use recording_callback_operator::platform::sign::{Unsigned, authorization};
 use recording_callback_operator::terms::target::Target;
 use serde_json::{Value, json};
+use tikv_jemallocator::Jemalloc;
+
+/// That of the operator.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const URL: &str = "https://hooks.example.com/record";
 const EVENT: &str = "RECORD_FILE_COMPLETE";
