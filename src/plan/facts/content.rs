@@ -239,20 +239,23 @@ impl From<&ReportedContent> for RemoteStatus {
 
 /// Whether two callback URLs are the same: scheme and host without case, an empty path equals `/`, absent equals empty.
 fn same_url(a: Option<&str>, b: Option<&str>) -> bool {
-    canonical_url(a.unwrap_or_default()) == canonical_url(b.unwrap_or_default())
+    let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
+    match (url_parts(a), url_parts(b)) {
+        (Some((scheme, authority, path)), Some(other)) => {
+            scheme.eq_ignore_ascii_case(other.0)
+                && authority.eq_ignore_ascii_case(other.1)
+                && path == other.2
+        }
+        (None, None) => a == b,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
 }
 
-/// Scheme and authority in lower case, an empty path written `/`.
-fn canonical_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
+/// Scheme, authority, and what follows; an empty path is `/`.
+fn url_parts(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    format!(
-        "{}://{}{path}",
-        scheme.to_ascii_lowercase(),
-        authority.to_ascii_lowercase()
-    )
+    Some((scheme, authority, path))
 }
 
 fn joined(events: &EventSet) -> String {
