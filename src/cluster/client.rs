@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use http::{Request, Response, Uri};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::{Body, ClientBuilder, DynBody};
@@ -62,16 +63,14 @@ pub fn call_opt<T>(
     op: impl Into<Cow<'static, str>>,
     future: impl Future<Output = kube::Result<T>>,
 ) -> impl Future<Output = Result<Option<T>, ClusterError>> {
-    let called = call(op, future);
-    async { if_there(called.await) }
+    call(op, future).map(if_there)
 }
 
 /// What was asked for by name, if it is there.
 pub fn if_there<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
     match answer {
-        Ok(found) => Ok(Some(found)),
         Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
+        answer => answer.map(Some),
     }
 }
 
@@ -276,10 +275,8 @@ fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterA
         cluster: name.clone(),
         what,
     };
-    let cluster = kubeconfig
-        .clusters
-        .iter()
-        .find(|cluster| cluster.name == *name);
+    let mut clusters = kubeconfig.clusters.iter();
+    let cluster = clusters.find(|cluster| cluster.name == *name);
     let cluster = cluster.and_then(|named| named.cluster.clone());
     let cluster = cluster.ok_or_else(|| bad("is not in the file"))?;
     let server = cluster.server.as_deref().unwrap_or_default();
@@ -312,10 +309,8 @@ fn chosen_context(
     let name = wanted
         .or(current)
         .ok_or_else(|| ClusterAccessError::NoContext(known()))?;
-    let context = kubeconfig
-        .contexts
-        .iter()
-        .find(|context| context.name == name);
+    let mut contexts = kubeconfig.contexts.iter();
+    let context = contexts.find(|context| context.name == name);
     context
         .and_then(|context| context.context.clone())
         .ok_or_else(|| ClusterAccessError::UnknownContext {
@@ -365,9 +360,8 @@ fn trusted(
     if config.accept_invalid_certs || !is_https {
         return Ok(Some(Vec::new()));
     }
-    let bundle = SYSTEM_BUNDLES
-        .iter()
-        .find_map(|path| std::fs::read(path).ok());
+    let mut bundles = SYSTEM_BUNDLES.iter();
+    let bundle = bundles.find_map(|path| std::fs::read(path).ok());
     Ok(bundle.map(|pem| {
         let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
         let usable = |der: &CertificateDer<'_>| RootCertStore::empty().add(der.clone()).is_ok();

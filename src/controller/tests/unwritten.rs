@@ -120,9 +120,12 @@ async fn it_is_not_forgotten_when_somebody_else_writes_the_status() {
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_over_is_not_deleted_before_a_status_tells_of_it() {
     let (script, mut world) = Script::with_world();
-    script.server(|call| match call.verb {
-        Verb::PatchStatus => CallFate::Refused(429, "TooManyRequests"),
-        _ => CallFate::Served,
+    script.server(|call| {
+        if call.verb == Verb::PatchStatus {
+            CallFate::Refused(429, "TooManyRequests")
+        } else {
+            CallFate::Served
+        }
     });
     let row = RowPatch {
         notify_callback_url: Some("https://hooks.example.com/record".to_owned()),

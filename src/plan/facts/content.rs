@@ -241,10 +241,9 @@ impl From<&ReportedContent> for RemoteStatus {
 fn same_url(a: Option<&str>, b: Option<&str>) -> bool {
     let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
     match (url_parts(a), url_parts(b)) {
-        (Some((scheme, authority, path)), Some(other)) => {
-            scheme.eq_ignore_ascii_case(other.0)
-                && authority.eq_ignore_ascii_case(other.1)
-                && path == other.2
+        (Some((scheme, host, path)), Some(other)) => {
+            let same = [(scheme, other.0), (host, other.1)];
+            path == other.2 && same.iter().all(|(a, b)| a.eq_ignore_ascii_case(b))
         }
         (None, None) => a == b,
         (Some(_), None) | (None, Some(_)) => false,
