@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::SharedAccount;
 use super::memory::ObjectMemory;
+use super::memory::versions::counts_before;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::declared::parse;
@@ -51,7 +52,15 @@ impl Leftover {
             status = unwritten.status.clone();
         }
         let has_posted = memory.posted.is_some();
-        let record = parse::record(object).or_else(|| memory.record.as_deref().cloned());
+        let (found, known) = (parse::record(object), memory.record.as_deref());
+        // One that knows nothing of our own create was made up, and went with the object.
+        let counts = |known: &&Record| {
+            let posted = memory.posted.as_deref();
+            found
+                .as_ref()
+                .is_none_or(|found| counts_before(known, found, posted))
+        };
+        let record = known.filter(counts).cloned().or(found);
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
         let left = status.callback_id.is_some() || is_open;

@@ -12,6 +12,7 @@ all=(
     bench::time::edit
     bench::time::take_overs
     bench::growth::memory_of_an_idle_operator
+    bench::growth::memory_while_creates_wait
     bench::growth::growth
     bench::growth::sweeps_of_one_project
     bench::growth::lists_anew

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::object::{PROJECT, domain, spec, verdict};
+use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::Script;
 use super::server::WatchDelivery;
 use super::trouble::CloudCallFate;
@@ -169,4 +169,28 @@ async fn a_create_is_not_forgotten_for_an_earlier_one_of_a_clock_that_was_ahead(
     let rows = world.rows(&domain("push"));
     assert_eq!(rows.len(), 1, "{}", world.story.whole());
     assert_eq!(rows[0].notify_callback_url.as_deref(), Some(url));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_create_made_goes_with_an_object_that_is_taken_away_with_a_made_up_record() {
+    let (script, mut world) = Script::with_world();
+    loses_creates(&script);
+    world.start();
+    world.apply("push", &never_adopts());
+    becomes_unknown(&world).await;
+    forge(&world, &[], "2026-11-25T11:00:00Z");
+    world.take_away(&key("push"));
+    let is_made = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
+    let story = || world.story.whole();
+    assert!(
+        world.until(Duration::from_mins(1), is_made).await,
+        "{}",
+        story()
+    );
+    let is_gone = |world: &ControllerWorld| world.rows(&domain("push")).is_empty();
+    assert!(
+        world.until(Duration::from_mins(3), is_gone).await,
+        "{}",
+        story()
+    );
 }

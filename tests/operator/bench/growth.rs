@@ -16,6 +16,8 @@ use crate::support::world::OperatorWorld;
 pub(super) const PROJECTS: usize = 4;
 /// So many objects of what does not grow, where no fewer are asked for.
 const MOST: usize = 10_000;
+/// MiB that a pod may take while 10,000 wait: three quarters of its limit.
+const MOST_WHILE_WAITING: f64 = 192.0;
 /// On so many domains, where one project has all.
 const DOMAINS: usize = 64;
 /// So many sweeps of each project are measured.
@@ -167,6 +169,31 @@ async fn growth() {
         created(&world, &observer, count).await;
         settled(&world, &observer, count).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures: make bench"]
+async fn memory_while_creates_wait() {
+    let count = at_most(MOST);
+    let world = OperatorWorld::new().await;
+    crowd::apply(&world, count, |_| json!({})).await;
+    let operator = OperatorProcess::start(&flags(&world, &[])).await;
+    let waiting = "recording_callback_resources{reason=\"RateLimited\"}";
+    // Some are created before the last one is told to wait.
+    let enough = number(count) * 0.9;
+    eventually("nine of ten wait for the quota", LONG, async || {
+        (process::metric(&operator, waiting).await >= enough).then_some(())
+    })
+    .await;
+    let memory = process::memory(&operator);
+    let most = Some(MOST_WHILE_WAITING);
+    figure(
+        "memory, while all wait for the quota",
+        count,
+        memory,
+        "MiB",
+        most,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
