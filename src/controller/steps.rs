@@ -108,7 +108,7 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         };
         let status = outcome::after_claim(&self.facts, &desired, &record, &row);
-        let is_made = self.facts.id() != Some(row.id.as_str());
+        let is_made = !self.facts.is_recorded(&row);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
         if self.write(status).await? && is_made && self.facts.posted_here {
             self.note_made(&row.id);

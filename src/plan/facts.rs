@@ -343,9 +343,14 @@ impl Facts {
         match (self.policies.observe, self.policies.deletion) {
             (true, _) => Deletion::Retain,
             (false, Some(policy)) => policy,
-            (false, None) if status.adopted == Some(true) && !is_open => Deletion::Retain,
+            (false, None) if self.keeps_adopted(status) && !is_open => Deletion::Retain,
             (false, None) => Deletion::Delete,
         }
+    }
+
+    /// Whether what was taken over stays when the object goes: it does unless the policy says otherwise.
+    pub fn keeps_adopted(&self, status: &Status) -> bool {
+        self.policies.deletion.is_none() && status.adopted == Some(true)
     }
 
     /// How many calls failed in a row.

@@ -174,7 +174,7 @@ fn closes_record(class: Class, several: bool) -> bool {
 /// A row that is ours was seen while it was not known whether the newest create happened: an attempt made it, or it is the recorded
 /// one, which was thought gone. Of that nothing is known but what was known before, however alike it is to what an attempt asked for.
 pub fn after_claim(facts: &Facts, desired: &Desired, record: &Record, row: &Row) -> Status {
-    let is_recorded = facts.id() == Some(row.id.as_str());
+    let is_recorded = facts.is_recorded(row);
     let author = facts
         .attempt_that_made(record, row)
         .filter(|_| !is_recorded);
@@ -291,7 +291,7 @@ fn last_seen_change(facts: &Facts) -> Option<String> {
     let remembered = facts.status.remote.as_ref();
     let remembered = remembered.and_then(|remote| remote.update_time.clone());
     let mut rows = facts.observed.rows().iter();
-    let seen = rows.find(|row| facts.id() == Some(row.id.as_str()));
+    let seen = rows.find(|row| facts.is_recorded(row));
     let seen = seen.and_then(|row| row.update_time);
     seen.map(|time| time.to_string()).or(remembered)
 }

@@ -26,10 +26,15 @@ pub enum OtherRows<'a> {
 }
 
 impl Facts {
+    /// Whether a row is the one whose id is recorded.
+    pub fn is_recorded(&self, row: &Row) -> bool {
+        self.id() == Some(row.id.as_str())
+    }
+
     /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.
     pub fn is_ours(&self, row: &Row) -> bool {
         !self.deleted.contains(&row.id)
-            && (self.id() == Some(row.id.as_str())
+            && (self.is_recorded(row)
                 || (!self.claimed_elsewhere.contains(&row.id)
                     && self
                         .claiming_record()
@@ -46,7 +51,7 @@ impl Facts {
         let rows = self.observed.rows();
         let recorded = rows
             .iter()
-            .find(|row| self.id() == Some(row.id.as_str()) && self.is_ours(row));
+            .find(|row| self.is_recorded(row) && self.is_ours(row));
         recorded.or_else(|| rows.iter().find(|row| self.is_ours(row)))
     }
 

@@ -132,7 +132,7 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
                 .observed
                 .rows()
                 .iter()
-                .find(|row| facts.id() == Some(row.id.as_str()));
+                .find(|row| facts.is_recorded(row));
             match found {
                 Some(row) => facts
                     .claiming_record()
@@ -148,8 +148,8 @@ fn through_another_address(facts: &Facts, target: &Target) -> Step {
 fn look_first(facts: &Facts, record: &Record) -> Step {
     let settled_at = facts.settled_at(record);
     // Only what creates made goes then.
-    let stays = facts.policies.deletion.is_none() && facts.status.adopted == Some(true);
-    let is_recorded = |row: &&Row| facts.id() == Some(row.id.as_str());
+    let stays = facts.keeps_adopted(&facts.status);
+    let is_recorded = |row: &&Row| facts.is_recorded(row);
     let mut rows = facts.observed.rows().iter();
     if let Some(row) = rows.find(|row| facts.is_ours(row) && !(stays && is_recorded(row))) {
         return delete_step(&row.id);

@@ -18,7 +18,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 /// Rows and `Date` headers may be dated by two clocks: an `update_time` this close to our last write's answer may be that write's.
 const TWO_CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// Times of rows have whole seconds: two changes so close may have one time.
-const ONE_SECOND: SignedDuration = SignedDuration::from_secs(2);
+const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
 
 /// Whether what lies at an object's place is not what its status says: then the object has to be decided on anew.
 /// `baseline` is the `update_time` that was first seen after our last write.
@@ -122,7 +122,7 @@ pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
     };
     let times = row.update_time.zip(facts.last_write);
     times.is_some_and(|(changed, ours)| {
-        let is_same_second = ours.duration_since(changed).abs() < ONE_SECOND;
+        let is_same_second = ours.duration_since(changed).abs() < RESOLUTION;
         changed < shifted(ours, -TWO_CLOCKS)
             || changed_at(before) == Some(changed) && !is_same_second
     })

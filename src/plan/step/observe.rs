@@ -73,7 +73,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
 fn observed_row(facts: &Facts) -> Option<&Row> {
     let rows = facts.observed.rows();
     rows.iter()
-        .find(|row| facts.id() == Some(row.id.as_str()))
+        .find(|row| facts.is_recorded(row))
         .or_else(|| rows.first())
 }
 
@@ -105,7 +105,9 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
 
 /// How the recorded callback stands to the spec; of another row only its values can be known.
 fn detect(facts: &Facts, desired: &Desired, row: &Row) -> Option<RowDrift> {
-    (facts.id() == Some(row.id.as_str())).then(|| drift::detect(facts, desired, row))
+    facts
+        .is_recorded(row)
+        .then(|| drift::detect(facts, desired, row))
 }
 
 /// Whether the cloud holds the spec, as far as can be seen.

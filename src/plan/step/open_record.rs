@@ -54,7 +54,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
 /// What becomes of a row that is ours, as soon as that is known.
 fn decide_own(facts: &Facts, settled_at: Timestamp) -> Option<Step> {
     let row = facts.own_row()?;
-    if facts.id() != Some(row.id.as_str()) {
+    if !facts.is_recorded(row) {
         return Some(Step::Claim(row.clone()));
     }
     if let OtherRows::Ours(other) = facts.rows_beside(row) {
@@ -88,8 +88,9 @@ fn first_look(facts: &Facts, record: &Record) -> Option<Timestamp> {
     (waits && facts.now < first).then_some(first)
 }
 
-/// When to look again for what the newest attempt may still make: after 1, 2, 4, 8... s, and once the settle time is over at the latest. A millisecond more than that,
-/// to which the times of a status and of a timer are kept: who comes back just before that moment can decide nothing.
+/// When to look again for what the newest attempt may still make: after 1, 2, 4, 8... s, and once the settle time is over at the latest. A
+/// millisecond more than that, to which the times of a status and of a timer are kept: who comes back just before that moment can decide
+/// nothing.
 pub(in crate::plan) fn next_look_for(
     facts: &Facts,
     record: &Record,
