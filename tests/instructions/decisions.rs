@@ -39,22 +39,22 @@ const NOW: &str = "2026-11-25T02:00:00Z";
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, what, count] = arguments.as_slice() else {
-        println!("usage: decisions settled|create|sign COUNT");
-        std::process::exit(2);
+        return usage();
     };
     let count: u32 = count.parse().unwrap();
+    let decided = |facts: Facts| timed(count, || drop(black_box(decide(black_box(&facts)))));
     let took = match what.as_str() {
+        "settled" => decided(settled()),
+        "create" => decided(to_create()),
         "sign" => timed(count, sign),
-        "create" => {
-            let facts = to_create();
-            timed(count, || drop(black_box(decide(black_box(&facts)))))
-        }
-        _ => {
-            let facts = settled();
-            timed(count, || drop(black_box(decide(black_box(&facts)))))
-        }
+        _ => return usage(),
     };
     println!("{}", took.as_nanos() / u128::from(count.max(1)));
+}
+
+fn usage() {
+    println!("usage: decisions settled|create|sign COUNT");
+    std::process::exit(2);
 }
 
 fn timed(count: u32, work: impl Fn()) -> Duration {

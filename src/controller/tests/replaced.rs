@@ -52,18 +52,24 @@ fn is_forged(object: &Value) -> bool {
     record.is_some_and(|record| record.contains(LAST))
 }
 
+/// A world whose object is being posted: the answer comes in 3 s.
+async fn while_posting() -> ControllerWorld {
+    let (script, mut world) = Script::with_world();
+    script.cloud(|call| CloudCallFate {
+        after: Duration::from_secs(if call.method == Method::POST { 3 } else { 0 }),
+        ..CloudCallFate::default()
+    });
+    world.start();
+    world.apply("push", &never_adopts());
+    let is_posted = |world: &ControllerWorld| world.count(&Method::POST) == 1;
+    assert!(world.until(Duration::from_secs(30), is_posted).await);
+    world
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_a_create_is_recorded_and_a_record_that_was_made_up_is_not() {
     for late in [0, 5] {
-        let (script, mut world) = Script::with_world();
-        script.cloud(|call| CloudCallFate {
-            after: Duration::from_secs(if call.method == Method::POST { 3 } else { 0 }),
-            ..CloudCallFate::default()
-        });
-        world.start();
-        world.apply("push", &never_adopts());
-        let is_posted = |world: &ControllerWorld| world.count(&Method::POST) == 1;
-        assert!(world.until(Duration::from_secs(30), is_posted).await);
+        let mut world = while_posting().await;
         world.server.set_delivery(WatchDelivery {
             delay: Duration::from_secs(late),
             ..WatchDelivery::default()
@@ -88,15 +94,7 @@ async fn the_answer_to_a_create_is_recorded_and_a_record_that_was_made_up_is_not
 
 #[tokio::test(start_paused = true)]
 async fn the_record_of_another_operator_that_went_on_is_not_written_over() {
-    let (script, mut world) = Script::with_world();
-    script.cloud(|call| CloudCallFate {
-        after: Duration::from_secs(if call.method == Method::POST { 3 } else { 0 }),
-        ..CloudCallFate::default()
-    });
-    world.start();
-    world.apply("push", &never_adopts());
-    let is_posted = |world: &ControllerWorld| world.count(&Method::POST) == 1;
-    assert!(world.until(Duration::from_secs(30), is_posted).await);
+    let world = while_posting().await;
     let object = world.object("push").unwrap();
     let record = object["metadata"]["annotations"][PENDING_OPERATION].as_str();
     let record: Value = serde_json::from_str(record.unwrap()).unwrap();
