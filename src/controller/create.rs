@@ -67,17 +67,28 @@ impl Reconciliation<'_> {
             self.give_back();
             return Ok(RoundEnd::Again);
         }
+        Box::pin(self.create_now(account, &desired, token, creating)).await
+    }
+
+    /// Writes ahead, POSTs and records what came of it: the right to that is there. On the heap while it lasts, since thousands wait for it.
+    async fn create_now(
+        &mut self,
+        account: Arc<SharedAccount>,
+        desired: &Desired,
+        token: Token,
+        creating: CreateInFlight,
+    ) -> Result<RoundEnd, ClusterError> {
         let planned = self.planned_now(&account);
-        let ahead = Box::pin(self.write_ahead(&account, &desired, planned, creating));
-        let Some((record, attempt, written, creating)) = ahead.await? else {
+        let ahead = self.write_ahead(&account, desired, planned, creating);
+        let Some((record, attempt, written, creating)) = Box::pin(ahead).await? else {
             return Ok(RoundEnd::Again);
         };
         let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
-        let posted = Box::pin(self.post(&account, &desired, &record, permit, creating));
+        let posted = Box::pin(self.post(&account, desired, &record, permit, creating));
         let reply = posted.await;
         self.note_sent();
         let was_removed = self.facts.id().is_some();
-        let resolved = Box::pin(self.resolve_reply(&account, &desired, &attempt, reply));
+        let resolved = Box::pin(self.resolve_reply(&account, desired, &attempt, reply));
         let (status, next) = resolved.await;
         let written = Box::pin(self.write_create_outcome(&record, status.clone()));
         let written = written.await;
