@@ -185,6 +185,12 @@ async fn transition(state: StartState, steps: &[TransitionStep]) -> Result<(), S
         .map_err(|problem| description(&world, format!("taken back {problem}")))?;
     cost.are_few(&world)
         .map_err(|problem| description(&world, format!("when it was taken back {problem}")))?;
+    let was_made_up = steps.iter().any(TransitionStep::opens_record_elsewhere);
+    let object = world.object("push").unwrap_or_default();
+    if was_made_up && annotations::is_posted_to(&object, table::OTHER_PROJECT) {
+        let problem = "a record that was made up and taken away is back".to_owned();
+        return Err(description(&world, problem));
+    }
     Ok(())
 }
 

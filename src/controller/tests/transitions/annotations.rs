@@ -98,6 +98,11 @@ pub(super) fn attempted_target(object: &Value) -> Option<ExpectedTarget> {
     })
 }
 
+/// Whether the object says that it was posted to this project.
+pub(super) fn is_posted_to(object: &Value, project: &str) -> bool {
+    attempted_target(object).is_some_and(|attempted| attempted.project == project)
+}
+
 /// A look that was asked for and not made.
 pub(super) fn unanswered(object: &Value) -> Option<String> {
     let asked = object["metadata"]["annotations"][RECONCILE_REQUESTED_AT].as_str()?;
@@ -121,6 +126,19 @@ async fn a_record_of_another_project_counts_as_long_as_it_stands_there() {
         assert_eq!(verdict(&object).1, expected, "{}", world.story.whole());
     }
     assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
+}
+
+#[test]
+fn a_record_of_another_project_that_was_made_up_is_not_put_back() {
+    let elsewhere = TransitionStep {
+        spot: Spot::Annotation(PENDING_OPERATION),
+        to: records().pop().unwrap(),
+    };
+    let without_callback = [StartState::Failing, StartState::WaitingForQuota];
+    let problems = without_callback
+        .into_iter()
+        .filter_map(|state| super::tried(state, std::slice::from_ref(&elsewhere)).err());
+    super::report(&Vec::from_iter(problems));
 }
 
 #[test]

@@ -306,6 +306,12 @@ impl TransitionStep {
             && record.is_some_and(|record| record.contains("OWN-UID"))
     }
 
+    /// Whether it says that this very object was posted to another project.
+    pub(in crate::controller::tests) fn opens_record_elsewhere(&self) -> bool {
+        let record = self.to.as_str();
+        self.opens_record() && record.is_some_and(|record| record.contains(OTHER_PROJECT))
+    }
+
     /// Whether it makes a new generation.
     pub(in crate::controller::tests) fn is_edit(&self) -> bool {
         matches!(self.spot, Spot::Spec(_))
