@@ -117,7 +117,7 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let earlier = || self.memory(|memory| memory.made.clone());
+                let earlier = || self.memory(|memory| memory.made.as_deref().map(str::to_owned));
                 let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),

@@ -3,6 +3,7 @@
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::num::NonZeroU64;
 
 use crate::api::status::Status;
 use crate::login::secret::References;
@@ -28,7 +29,7 @@ pub(super) struct Inputs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputsMark {
     /// Unset where the key was not read.
-    key: Option<u64>,
+    key: Option<NonZeroU64>,
     rest: u64,
 }
 
@@ -55,7 +56,7 @@ impl Inputs {
             is_forbidden,
         } = self;
         InputsMark {
-            key: (*key != SignKeyState::Unread).then(|| hash(key)),
+            key: (*key != SignKeyState::Unread).then(|| NonZeroU64::MIN | hash(key)),
             rest: hash(&(credentials, credential, target, is_forbidden)),
         }
     }

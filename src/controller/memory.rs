@@ -33,6 +33,7 @@ pub(super) struct Memories(Mutex<ObjectMemories>);
 
 type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 
+/// What is rare is apart: there is one for each object, and it has to stay within 512 bytes.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct ObjectMemory {
@@ -83,7 +84,7 @@ pub(super) struct ObjectMemory {
     /// How they failed, when they were too many.
     pub(super) sweep_failure: Option<Box<Failure>>,
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
-    pub(super) wait: Option<(Timestamp, Instant)>,
+    pub(super) wait: Option<Box<(Timestamp, Instant)>>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
     pub(super) unwritten: Option<Box<UnwrittenStatus>>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
@@ -91,7 +92,7 @@ pub(super) struct ObjectMemory {
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
     /// The id of what this process's own create made.
-    pub(super) made: Option<String>,
+    pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
@@ -99,7 +100,7 @@ pub(super) struct ObjectMemory {
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
     /// Whom the newest status of an object that only looks was decided with as the owner of its place.
-    pub(super) decided_owner: Option<DecidedOwner>,
+    pub(super) decided_owner: Option<Box<DecidedOwner>>,
     /// When a create last waited for another look, since the date of the last one was doubted.
     pub(super) doubted: Option<Instant>,
     /// The calls that the object may still cause.
@@ -238,7 +239,7 @@ impl ObjectMemory {
             .callback_id
             .as_ref()
             .filter(|id| Some(*id) != planned_on.callback_id.as_ref());
-        (id? == self.made.as_ref()?).then_some(unwritten)
+        (id?.as_str() == self.made.as_deref()?).then_some(unwritten)
     }
 
     /// What it was last decided on, or is being.
@@ -338,12 +339,12 @@ impl ObjectMemory {
         now: Timestamp,
         longest: Duration,
     ) -> Timestamp {
-        let until = match self.wait {
-            Some((known, until)) if known == announced => until,
+        let until = match self.wait.as_deref() {
+            Some((known, until)) if *known == announced => *until,
             Some(_) | None => {
                 let left = announced.duration_since(now).max(SignedDuration::ZERO);
                 let until = Instant::now() + left.unsigned_abs().min(longest);
-                self.wait = Some((announced, until));
+                self.wait = Some(Box::new((announced, until)));
                 until
             }
         };

@@ -155,7 +155,7 @@ impl<'a> Reconciliation<'a> {
     /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
     pub(super) fn note_made(&mut self, id: &str) {
         self.made = Some(id.to_owned());
-        self.memory(|memory| memory.made = Some(id.to_owned()));
+        self.memory(|memory| memory.made = Some(id.into()));
     }
 
     /// The cloud took what this round sends, key and all.

@@ -278,7 +278,7 @@ impl Reconciliation<'_> {
         let exact = self.again.filter(|again| next_second(*again) == next);
         let until = self.to_instant(exact.unwrap_or(next));
         let until = until.min(Instant::now() + backoff::LONGEST);
-        self.memory(|memory| memory.wait = Some((next, until)));
+        self.memory(|memory| memory.wait = Some(Box::new((next, until))));
     }
 
     /// Publishes an event about the object.

@@ -206,7 +206,7 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         if shows_plan {
-            self.memory(|memory| memory.decided_owner = Some(owner));
+            self.memory(|memory| memory.decided_owner = Some(Box::new(owner)));
         }
         Ok(wait.map_or(RoundEnd::OnChange, RoundEnd::After))
     }
