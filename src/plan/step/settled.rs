@@ -60,9 +60,11 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
                 && !operation_log::is_update_unknown(&facts.status)
         }
         SignKeyState::Unwanted => true,
-        SignKeyState::Unread | SignKeyState::Missing(_) | SignKeyState::Invalid(_) => {
+        SignKeyState::Unread | SignKeyState::Missing(_) => {
             !desired.wants_key || sent.key_digest.is_some()
         }
+        // No such key was ever sent.
+        SignKeyState::Invalid(_) => !desired.wants_key,
     }
 }
 
