@@ -186,10 +186,9 @@ const PARTS: [&[&str]; 8] = [
 
 fn without(parts: &'static [&'static str]) -> impl Fn(&Value, &mut Value) + Send {
     move |_, new| {
-        let status = new["status"].as_object_mut();
-        status.into_iter().for_each(|status| {
+        if let Some(status) = new["status"].as_object_mut() {
             status.retain(|name, _| !parts.contains(&name.as_str()));
-        });
+        }
     }
 }
 
