@@ -19,6 +19,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
+use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, receipt};
 use crate::live::answer::Answer;
@@ -36,8 +37,6 @@ use crate::plan::step::open_record::FIRST_LOOK;
 use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
-/// The API server accepted the record and does not hold it.
-const NOT_KEPT: &str = "an admission webhook takes the record of the create off the object";
 /// For so long a doubtful date holds up no second create.
 const DOUBT_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -217,8 +216,10 @@ impl Reconciliation<'_> {
             Ok(object) => {
                 let stored = object.annotations().get(PENDING_OPERATION);
                 let proof = stored.and_then(|stored| record.written_in(stored));
+                let proof = proof.filter(|_| is_protected(&object, None));
                 self.remember(object);
-                // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
+                // Something in the API server's way took one of them off: a process that died would leave what it posts to nobody, and
+                // the object would go without its delete.
                 let Some(proof) = proof else {
                     drop(creating);
                     self.give_back();

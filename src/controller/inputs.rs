@@ -79,6 +79,7 @@ impl Inputs {
             .filter(|_| conditions::is_ready(status));
         let another_key = match (&self.key, sent) {
             (SignKeyState::Digest(digest), Some(sent)) => sent.key_digest.as_ref() != Some(digest),
+            (SignKeyState::Invalid(_), Some(_)) => true,
             _ => false,
         };
         let refused = status.rejected_credential.as_ref();
@@ -154,6 +155,12 @@ mod tests {
         assert!(!one.are_news(None, None));
         assert!(!one.are_news(None, Some(&status("True", "one", None))));
         assert!(one.are_news(None, Some(&status("True", "other", None))));
+        let invalid = Inputs {
+            key: SignKeyState::Invalid("too short".to_owned()),
+            ..inputs("one", "ak")
+        };
+        assert!(invalid.are_news(None, Some(&status("True", "one", None))));
+        assert!(!invalid.are_news(None, Some(&status("False", "one", None))));
         let elsewhere =
             serde_json::json!({ "target": { "region": "cn-east-3", "projectID": "p" } });
         assert!(one.are_news(None, serde_json::from_value(elsewhere).ok().as_ref()));

@@ -47,6 +47,7 @@ mod transitions;
 mod trouble;
 mod unaskable;
 mod uninstalled;
+mod unkept;
 mod unrecorded;
 mod unwritten;
 mod world;

@@ -29,6 +29,9 @@ use crate::plan::step::delete::CRD_SOON;
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
 
+/// The API server accepted that the finalizer is taken off, and holds it.
+const PUT_BACK: &str = "an admission webhook puts it back";
+
 impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
     pub(super) async fn update(
@@ -279,10 +282,7 @@ impl Reconciliation<'_> {
             let version = ObjectVersion::of(&self.object);
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
-                Ok(object) => {
-                    self.note_status_written(object, status);
-                    return Ok(next);
-                }
+                Ok(object) => return self.note_status_written(object, status).map(|()| next),
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
                     if let Err(error) = self.reread_after_conflict(&version, error).await {
@@ -324,17 +324,18 @@ impl Reconciliation<'_> {
         let objects = &self.context.objects;
         self.note_released(true);
         match objects.release(&self.object, &version).await {
-            Ok(()) => {}
+            Ok(None) => {}
+            Ok(Some(object)) => {
+                self.remember(object);
+                return self.report_unreleased(PUT_BACK).await;
+            }
             Err(error) if error.is_not_found() => {}
             Err(error) => {
                 self.note_released(false);
-                let Some(why) = self.refusal(&version, error).await? else {
-                    return Ok(RoundEnd::Again);
+                return match self.refusal(&version, error).await? {
+                    Some(why) => self.report_unreleased(&why).await,
+                    None => Ok(RoundEnd::Again),
                 };
-                let now = self.to_cloud_time(Instant::now());
-                let (status, again) = release::after_refused_release(&self.facts, &why, now);
-                let wait = again.duration_since(now).unsigned_abs();
-                return self.end(status, RoundEnd::After(wait)).await;
             }
         }
         if let Some(id) = retained {
@@ -343,6 +344,15 @@ impl Reconciliation<'_> {
             self.publish_event(EventType::Normal, Reason::Retained, &note);
         }
         Ok(RoundEnd::OnChange)
+    }
+
+    /// The object has its finalizer still: it is not let go.
+    async fn report_unreleased(&mut self, why: &str) -> Result<RoundEnd, ClusterError> {
+        self.note_released(false);
+        let now = self.to_cloud_time(Instant::now());
+        let (status, again) = release::after_refused_release(&self.facts, why, now);
+        let wait = again.duration_since(now).unsigned_abs();
+        self.end(status, RoundEnd::After(wait)).await
     }
 }
 

@@ -86,7 +86,8 @@ pub(in crate::plan) enum RowDrift {
 /// How a row of ours stands to the spec, by what was sent and what the cloud made of that.
 pub(in crate::plan) fn detect(facts: &Facts, desired: &Desired, row: &Row) -> RowDrift {
     let was_sent = facts.status.sent.is_some();
-    if was_sent && !is_as_sent(facts, desired) || !was_sent && desired.wants_key {
+    let in_doubt = desired.wants_key || operation_log::is_update_unknown(&facts.status);
+    if was_sent && !is_as_sent(facts, desired) || !was_sent && in_doubt {
         return RowDrift::Unsent;
     }
     let holds = row.reports(&desired.content) && row.place == desired.place;

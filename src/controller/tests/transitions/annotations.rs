@@ -151,6 +151,6 @@ fn an_old_record_that_is_put_back_tells_nothing_of_what_was_sent_since() {
         spot: Spot::Spec(&["notifyCallbackURL"]),
         to: json!("https://other.example.com/"),
     };
-    let problem = super::tried(StartState::ReadOnly, &[forged, edit]).err();
+    let problem = super::tried(StartState::ReadOnly, &[forged, edit], super::Seen::AtOnce).err();
     super::report(&Vec::from_iter(problem));
 }

@@ -53,7 +53,7 @@ pub(super) fn reasons(
             return vec!["CredentialsMissing", "TargetChanged"];
         }
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
-        ExpectedReady::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
+        ExpectedReady::NotAllowed => return vec!["EndpointNotAllowed"],
         ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
@@ -115,7 +115,8 @@ pub(super) fn reasons(
     match sign_key(world, spec) {
         Err(_) if observed => return vec!["SignKeyMissing", "SignKeyInvalid", "ObserveOnly"],
         Err("missing") => return or_as_it_was(&["SignKeyMissing"]),
-        Err(_) => return or_as_it_was(&["SignKeyInvalid"]),
+        // What is no key needs to be put right, whoever was settled before.
+        Err(_) => return vec!["SignKeyInvalid"],
         Ok(_) => {}
     }
     if observed {
