@@ -356,3 +356,24 @@ async fn what_was_followed_is_made_anew_where_it_was() {
     assert_eq!(world.count(&Method::POST), 4, "{}", world.story.whole());
     assert_eq!(endpoint(&world), OTHER);
 }
+
+/// Nothing wakes an object whose Secret came to name another address while no operator ran; what is missing later must not be looked for at
+/// the former one.
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_came_while_no_operator_ran_is_followed_by_a_sweep() {
+    let (_script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.kill().await;
+    lead_to(&world, OTHER);
+    world.start();
+    let is_followed = |world: &ControllerWorld| endpoint(world) == OTHER;
+    let is_followed = world.until(LOOKED_FOR, is_followed).await;
+    assert!(is_followed, "{}", world.story.whole());
+    let id = world.rows(&domain("push"))[0].id.clone();
+    world.cloud().delete_row(&id);
+    let is_back = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
+    let is_back = world.until(LOOKED_FOR, is_back).await;
+    assert!(is_back, "{}", world.story.whole());
+    assert_eq!(changes_astray(&world), 1, "the create");
+}
