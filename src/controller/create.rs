@@ -203,7 +203,11 @@ impl Reconciliation<'_> {
         let attempt = Attempt::new(id, now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
         let record = match self.facts.claiming_record() {
-            Some(open) => open.clone().appended(attempt.clone()),
+            // Where the project has another address now, a callback of it was found there.
+            Some(open) => Record {
+                target: account.target().clone(),
+                ..open.clone().appended(attempt.clone())
+            },
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };
         let version = ObjectVersion::of(&self.object);

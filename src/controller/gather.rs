@@ -14,13 +14,18 @@ use crate::plan::facts::operation_log;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::earlier;
 use crate::plan::step::backoff;
+use crate::platform::account::AccountKey;
 use crate::terms::target::Target;
 
-/// What is known of an object without asking anybody.
-pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
+/// What is known of an object without asking anybody; and by whom that was seen which is news, if something is.
+pub(super) fn gather_facts(
+    context: &Context,
+    object: &RecordingCallback,
+    now: Timestamp,
+) -> (Facts, Option<AccountKey>) {
     let uid = parse::uid(object);
     let mut facts = parse::facts(object, context.settings, now);
-    context.memories.with(&uid, |memory| {
+    let seen_by = context.memories.with(&uid, |memory| {
         apply_unwritten(memory, &mut facts);
         forget_made_up(memory, &facts);
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
@@ -62,7 +67,9 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
         facts.sweep_failure = memory.sweep_failure.as_deref().cloned();
-        if let Some(news) = memory.news.clone() {
+        let news = memory.news.clone();
+        let seen_by = news.as_ref().map(|news| news.account.clone());
+        if let Some(news) = news {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);
             facts.get_result = news.get_result;
@@ -71,11 +78,12 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.baseline = memory.baseline(operation_log::last_write(&facts.status));
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);
+        seen_by
     });
     facts.knows_all = context.knows_all();
     // Also of what a sweep handed over: another object may have come to hold it since.
     facts.claimed_elsewhere = context.index.held_by_others(&uid, ids_at_hand(&facts));
-    facts
+    (facts, seen_by)
 }
 
 /// Creates go where the callback is, and before there is one where the credentials say: a record of another project that this process has

@@ -355,6 +355,8 @@ impl ObjectMemory {
 /// What was seen at an object's place by somebody who decides nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sighting {
+    /// By whom it was seen.
+    pub(super) account: AccountKey,
     /// What a list showed.
     pub(super) observed: Observed,
     /// When that list was begun: in what time at the cloud that was may be known better by now.

@@ -207,15 +207,14 @@ fn compare_rows(
             missing.objects.push(Arc::clone(kept));
         } else if is_missing
             || has_another_owner
-            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
+            || status.is_none_or(|status| {
+                drift::needs_decision(&status, baseline, rows)
+                    || drift::is_unfollowed(&status, target)
+            })
         {
-            hand_over(
-                context,
-                kept,
-                inventory.begun,
-                Observed::seen(begun, rows.to_vec(), false),
-                GetResult::Unasked,
-            );
+            let observed = Observed::seen(begun, rows.to_vec(), false);
+            let seen = sighting(account, inventory, observed, GetResult::Unasked);
+            hand_over(context, kept, seen);
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
             context.memories.with(&kept.uid, |memory| {
@@ -242,21 +241,26 @@ fn id(object: &RecordingCallback) -> Option<&str> {
     object.status.as_ref()?.callback_id.as_deref()
 }
 
-/// Has the object reconciled with what was seen.
-fn hand_over(
-    context: &Context,
-    object: &KeptObject,
-    begun: Instant,
+/// What the list of an account showed of an object.
+fn sighting(
+    account: &SharedAccount,
+    inventory: &Inventory,
     observed: Observed,
     get_result: GetResult,
-) {
+) -> Sighting {
+    Sighting {
+        account: account.identity_account().key().clone(),
+        observed,
+        begun: inventory.begun,
+        get_result,
+        not_found: None,
+    }
+}
+
+/// Has the object reconciled with what was seen.
+fn hand_over(context: &Context, object: &KeptObject, seen: Sighting) {
     context.memories.with(&object.uid, |memory| {
-        memory.news = Some(Box::new(Sighting {
-            observed,
-            begun,
-            get_result,
-            not_found: None,
-        }));
+        memory.news = Some(Box::new(seen));
     });
     context.trigger(object.object_ref());
 }

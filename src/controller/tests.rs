@@ -29,6 +29,7 @@ mod overtaken;
 mod pages;
 mod patience;
 mod queued;
+mod readdressed;
 mod refused;
 mod relists;
 mod replaced;

@@ -88,6 +88,16 @@ pub struct Requeue {
     pub with_look: bool,
 }
 
+impl Step {
+    /// The same, telling this where it is a rest.
+    fn telling(self, situation: Situation) -> Self {
+        match self {
+            Self::Requeue(rest) => Self::Requeue(Requeue { situation, ..rest }),
+            step => step,
+        }
+    }
+}
+
 impl Requeue {
     /// An end of which only a change matters.
     pub fn new(situation: Situation) -> Self {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
 use super::accounts::ServedObjects;
-use super::{cloud_time, count_failed_sweep, hand_over, id};
+use super::{cloud_time, count_failed_sweep, hand_over, id, sighting};
 use crate::controller::account::SharedAccount;
 use crate::controller::context::Context;
 use crate::controller::memory::ObjectMemory;
@@ -73,7 +73,8 @@ pub(super) async fn confirm_missing(
                 .deleted
                 .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &kept, inventory.begun, observed, GetResult::Gone);
+            let seen = sighting(account, &inventory, observed, GetResult::Gone);
+            hand_over(context, &kept, seen);
         }
     }
 }

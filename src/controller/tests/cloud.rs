@@ -19,6 +19,9 @@ use crate::platform::transport::{
     Deadline, Request, Response, Transport, TransportError, authority,
 };
 
+/// The address of another cloud, in which nothing lies.
+pub(super) const STRANGE: &str = "https://live.strange.myhuaweicloud.com";
+
 type CloudReply = Result<Response, TransportError>;
 
 /// One call that was made, whatever came of it.
@@ -32,6 +35,7 @@ pub(super) struct Made {
 #[derive(Clone)]
 pub(super) struct Road {
     pub(super) cloud: Cloud,
+    pub(super) stranger: Cloud,
     trouble: Arc<dyn Troubled>,
     story: EventStory,
     made: Arc<Mutex<Vec<Made>>>,
@@ -46,10 +50,16 @@ pub(super) struct CloudRoute {
 }
 
 impl Road {
-    pub(super) fn new(cloud: Cloud, trouble: Arc<dyn Troubled>, story: EventStory) -> Self {
+    pub(super) fn new(
+        cloud: Cloud,
+        stranger: Cloud,
+        trouble: Arc<dyn Troubled>,
+        story: EventStory,
+    ) -> Self {
         let (made, domains) = (Arc::default(), Arc::default());
         Self {
             cloud,
+            stranger,
             trouble,
             story,
             made,
@@ -114,11 +124,14 @@ impl Road {
     async fn carry_out(self, request: Request, fate: CloudCallFate) -> Option<CloudReply> {
         sleep(fate.before).await;
         let reply = if fate.carried_out {
+            let cloud = if request.url.starts_with(STRANGE) {
+                &self.stranger
+            } else {
+                &self.cloud
+            };
             let asked = asked(request);
             Some(received(
-                self.cloud
-                    .call(asked, live_simulator::ExchangeScheme::Tls)
-                    .await,
+                cloud.call(asked, live_simulator::ExchangeScheme::Tls).await,
             ))
         } else {
             None

@@ -33,6 +33,8 @@ const MOST_CALLS: usize = 18;
 const MOST_WRITES: usize = 26;
 /// What a create may have made is looked for after 1, 2, 4, 8 and 16 s, and at the end of the settle time.
 const LOOKS_FOR_CREATE: usize = 6;
+/// What is not found through another address is looked for after 5, 10, 20, 40 and 80 s, by a list and by id.
+const TRIES_ASTRAY: usize = 6;
 const FEW_SINGLES: usize = 17;
 const FEW_PAIRS: usize = 12;
 const USUAL_PAIRS: usize = 200;
@@ -168,7 +170,12 @@ async fn transition(state: StartState, steps: &[TransitionStep], seen: Seen) -> 
     } else {
         0
     };
-    if calls > most_calls + looks || writes > most_writes {
+    let tries = if steps.iter().any(TransitionStep::leads_astray) {
+        TRIES_ASTRAY
+    } else {
+        0
+    };
+    if calls > most_calls + looks + 2 * tries || writes > most_writes + tries {
         return Err(description(
             &world,
             format!("{calls} calls and {writes} writes while it lasts"),

@@ -76,10 +76,13 @@ impl ControllerWorld {
             latency_ms: 5,
             ..SimulatorSettings::default()
         };
+        let stranger = Cloud::with_clock(settings.clone(), wall);
         let cloud = Cloud::with_clock(settings, wall);
         for access_key in ["AKFIRST", "AKSECOND"] {
             let secret_key = format!("{access_key}-secret");
-            cloud.add_credential(KnownCredential::new(access_key, &secret_key, PROJECT));
+            for cloud in [&cloud, &stranger] {
+                cloud.add_credential(KnownCredential::new(access_key, &secret_key, PROJECT));
+            }
         }
         cloud.add_user(KnownUser::new(
             "company",
@@ -87,7 +90,7 @@ impl ControllerWorld {
             "not-easy-to-guess",
             PROJECT,
         ));
-        let road = Road::new(cloud, Arc::clone(trouble), story.clone());
+        let road = Road::new(cloud, stranger, Arc::clone(trouble), story.clone());
         let world = Self {
             server,
             road,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::Seen;
 use super::expected::ExpectedTarget;
 use super::states::{self, StartState};
 use super::table::{OTHER_PROJECT, Spot, TransitionStep};
@@ -135,9 +136,9 @@ fn a_record_of_another_project_that_was_made_up_is_not_put_back() {
         to: records().pop().unwrap(),
     };
     let without_callback = [StartState::Failing, StartState::WaitingForQuota];
-    let problems = without_callback
-        .into_iter()
-        .filter_map(|state| super::tried(state, std::slice::from_ref(&elsewhere)).err());
+    let problems = without_callback.into_iter().filter_map(|state| {
+        super::tried(state, std::slice::from_ref(&elsewhere), Seen::AtOnce).err()
+    });
     super::report(&Vec::from_iter(problems));
 }
 
@@ -151,6 +152,6 @@ fn an_old_record_that_is_put_back_tells_nothing_of_what_was_sent_since() {
         spot: Spot::Spec(&["notifyCallbackURL"]),
         to: json!("https://other.example.com/"),
     };
-    let problem = super::tried(StartState::ReadOnly, &[forged, edit], super::Seen::AtOnce).err();
+    let problem = super::tried(StartState::ReadOnly, &[forged, edit], Seen::AtOnce).err();
     super::report(&Vec::from_iter(problem));
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::annotations::attempted_target;
 use super::table::OTHER_PROJECT;
+use crate::controller::tests::cloud::STRANGE;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
 use crate::controller::tests::world::ControllerWorld;
 
@@ -54,6 +55,20 @@ pub(super) fn reasons(
         }
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
         ExpectedReady::NotAllowed => return vec!["EndpointNotAllowed"],
+        // Whatever is there is not what lies at home, or may lie there.
+        ExpectedReady::Strange => {
+            let key = sign_key(world, spec).is_err();
+            return [
+                ("TargetChanged", !observed),
+                ("ObserveOnly", observed),
+                ("Duplicate", circumstances.is_duplicate),
+                ("SignKeyMissing", key),
+                ("SignKeyInvalid", key),
+            ]
+            .into_iter()
+            .filter_map(|(reason, may)| may.then_some(reason))
+            .collect();
+        }
         ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
@@ -154,6 +169,8 @@ pub(super) fn is_refused(spec: &Value) -> bool {
 enum ExpectedReady {
     Missing,
     NotAllowed,
+    /// At another cloud.
+    Strange,
     /// Not sane enough for one word.
     Either,
     At(ExpectedTarget, ExpectedLogin),
@@ -247,6 +264,10 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
     let target = ExpectedTarget { region, project };
     // Elsewhere there may be anything.
     let is_refused = !works || value("security_token").is_some();
+    let is_strange = value("live_endpoint") == Some(STRANGE);
+    if is_strange && !is_refused && has_pair && target.is_usual() {
+        return ExpectedReady::Strange;
+    }
     let login = if !has_pair || is_refused && target.is_usual() {
         ExpectedLogin::Refused
     } else {

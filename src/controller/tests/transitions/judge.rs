@@ -85,6 +85,9 @@ pub(super) async fn judged(
 fn untrue(world: &ControllerWorld, has_new_secrets: bool) -> Option<String> {
     let object = world.object("push")?;
     let status = &object["status"];
+    if !world.road.stranger.mutations().is_empty() {
+        return Some("something was changed in another cloud".to_owned());
+    }
     if let Some(id) = status["callbackID"].as_str() {
         let owner = world.object("owner").unwrap_or_default();
         if owner["status"]["callbackID"] == id {
