@@ -1,21 +1,23 @@
 //! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile. No I/O;
 //! who of them owns the place is `plan::ownership`'s.
 
+mod entry;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
+use self::entry::{ClaimKey, IndexEntry};
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
-use crate::plan::ownership::{Candidate, find_owner, reserves_place};
+use crate::plan::ownership::{Candidate, find_owner};
 use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
@@ -23,9 +25,6 @@ pub struct Index {
     tables: Mutex<Tables>,
     settle_time: Duration,
 }
-
-/// Region and project id.
-type RegionProject = (String, String);
 
 /// UIDs in their order; of one object most of the time, for which a tree would be large.
 #[derive(Default)]
@@ -38,66 +37,6 @@ struct Tables {
     places: HashMap<Arc<Place>, SortedUids>,
     ids: HashMap<Arc<str>, SortedUids>,
 }
-
-/// What the index keeps of one object.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-struct IndexEntry {
-    /// `namespace/name`.
-    name: Box<str>,
-    uid: Arc<str>,
-    place: Arc<Place>,
-    id: Option<Arc<str>>,
-    project: Option<Arc<RegionProject>>,
-    /// Where a look with its own credentials succeeded.
-    looked_at: Option<Arc<RegionProject>>,
-    /// Whether those that came after it fail.
-    looks_fail: bool,
-    /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
-    let_go: bool,
-    /// The newest attempt of its record while that is open, and when it was first seen here.
-    attempt: Option<(Box<str>, Instant)>,
-    observes: bool,
-    created: Option<Timestamp>,
-    /// Whether its record is open.
-    open: bool,
-    deleting: bool,
-    /// The resourceVersion: the watch may be behind our own writes.
-    version: u64,
-}
-
-impl IndexEntry {
-    /// Which object it is.
-    fn object(&self) -> ObjectRef<RecordingCallback> {
-        let (namespace, name) = self.name.split_once('/').unwrap_or_default();
-        ObjectRef::new(name).within(namespace)
-    }
-
-    /// What others who want the same place go by.
-    fn claim(&self) -> ClaimKey<'_> {
-        let observes = self.observes || self.let_go;
-        (self.id.as_deref(), self.open, self.deleting, observes)
-    }
-
-    /// How it stands among those who want its place in a project.
-    fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
-        let has_looked = self.looked_at.as_deref() == Some(project);
-        let counts = |(_, seen): &(Box<str>, Instant)| {
-            reserves_place(seen.elapsed(), settle_time, has_looked, self.looks_fail)
-        };
-        Candidate {
-            name: self.name.to_string(),
-            uid: self.uid.to_string(),
-            created: self.created,
-            holds: self.id.is_some(),
-            open: self.attempt.as_ref().is_some_and(counts),
-            has_looked,
-            deleting: self.deleting,
-        }
-    }
-}
-
-/// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
-type ClaimKey<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
     /// An empty one.
