@@ -113,7 +113,7 @@ async fn identify_and_sweep(
 /// else may have noticed.
 fn report_strayed(context: &Context, object: &KeptObject) {
     if object.reason != Some(Reason::TargetChanged) {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 
@@ -258,7 +258,7 @@ fn hand_over(
             not_found: None,
         }));
     });
-    context.trigger(object.object_ref());
+    context.trigger(object);
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
@@ -284,7 +284,7 @@ fn count_failed_sweep(context: &Context, object: &KeptObject, failure: &Failure)
         is_news
     });
     if is_news {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 

@@ -4,15 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
-use crate::api::RecordingCallback;
+use super::ranks::{Rank, RegionProject};
 use crate::plan::facts::place::Place;
 use crate::plan::ownership::{Candidate, reserves_place};
-
-/// Region and project id.
-pub(super) type RegionProject = (String, String);
 
 /// What the index keeps of one object.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -38,19 +34,32 @@ pub(super) struct IndexEntry {
     pub(super) deleting: bool,
     /// The resourceVersion: the watch may be behind our own writes.
     pub(super) version: u64,
+    /// Where it was found to stand when that was last looked at.
+    pub(super) rank: Option<Arc<Rank>>,
 }
 
 impl IndexEntry {
-    /// Which object it is.
-    pub(super) fn object(&self) -> ObjectRef<RecordingCallback> {
-        let (namespace, name) = self.name.split_once('/').unwrap_or_default();
-        ObjectRef::new(name).within(namespace)
+    /// Whether it only looks, or not even that.
+    pub(super) fn wants_nothing(&self) -> bool {
+        self.observes || self.let_go
     }
 
-    /// What others who want the same place go by.
-    pub(super) fn claim(&self) -> ClaimKey<'_> {
-        let observes = self.observes || self.let_go;
-        (self.id.as_deref(), self.open, self.deleting, observes)
+    /// What others who want the same place go by. Of one that wants nothing it is the id that its status holds.
+    pub(super) fn claim(&self) -> Claim<'_> {
+        let wants = !self.wants_nothing();
+        Claim {
+            id: self.id.as_deref(),
+            open: self.open && wants,
+            deleting: self.deleting && wants,
+            wants,
+        }
+    }
+
+    /// Where it stands now.
+    pub(super) fn standing(&self, settle_time: Duration) -> Option<Rank> {
+        let project = self.project.as_ref().filter(|_| !self.wants_nothing())?;
+        let standing = self.as_candidate(project, settle_time).standing()?;
+        Some((Arc::clone(&self.place), Arc::clone(project), standing))
     }
 
     /// How it stands among those who want its place in a project.
@@ -61,7 +70,7 @@ impl IndexEntry {
         };
         Candidate {
             name: self.name.to_string(),
-            uid: self.uid.to_string(),
+            uid: Arc::clone(&self.uid),
             created: self.created,
             holds: self.id.is_some(),
             open: self.attempt.as_ref().is_some_and(counts),
@@ -71,5 +80,20 @@ impl IndexEntry {
     }
 }
 
-/// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
-pub(super) type ClaimKey<'a> = (Option<&'a str>, bool, bool, bool);
+/// What others see of an object; of one that is not there it is the default.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Claim<'a> {
+    pub(super) id: Option<&'a str>,
+    /// Whether its record is open.
+    pub(super) open: bool,
+    pub(super) deleting: bool,
+    /// Whether it wants the place.
+    pub(super) wants: bool,
+}
+
+impl Claim<'_> {
+    /// Whether it means something to others who have a better one, too.
+    pub(super) fn always_counts(&self) -> bool {
+        self.id.is_some() || self.open
+    }
+}
