@@ -61,8 +61,8 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
 async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
     let Group { account, served } = group;
     put_off(context, &served, pause);
-    identify_and_sweep(context, account, served.clone()).await;
-    put_off(context, &served, pause);
+    let next = identify_and_sweep(context, account, served.clone(), pause).await;
+    put_off(context, &served, next);
 }
 
 /// None of these is due for a while.
@@ -80,12 +80,13 @@ fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut Object
     }
 }
 
-/// Sweeps the account of these objects, once it is known.
+/// Sweeps the account of these objects, once it is known. Gives how long it may then pause.
 async fn identify_and_sweep(
     context: &Context,
     account: Option<Arc<SharedAccount>>,
     served: ServedObjects,
-) {
+    pause: Duration,
+) -> Duration {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -94,9 +95,10 @@ async fn identify_and_sweep(
         Ok(account) => account,
         Err(Some(failure)) => {
             gauge::set(context, &served, Some(&failure));
-            return note_failed_sweep(context, &served, &failure);
+            note_failed_sweep(context, &served, &failure);
+            return pause;
         }
-        Err(None) => return,
+        Err(None) => return pause,
     };
     let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
@@ -104,9 +106,10 @@ async fn identify_and_sweep(
     for object in &strayed {
         report_strayed(context, object);
     }
-    if !served.is_empty() {
-        sweep(context, &account, &served).await;
+    if served.is_empty() {
+        return pause;
     }
+    sweep(context, &account, &served, pause).await
 }
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
@@ -117,7 +120,12 @@ fn report_strayed(context: &Context, object: &KeptObject) {
     }
 }
 
-async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
+async fn sweep(
+    context: &Context,
+    account: &Arc<SharedAccount>,
+    served: &ServedObjects,
+    pause: Duration,
+) -> Duration {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
@@ -133,9 +141,13 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
             if is_answered {
                 set_inventory_gauges(context, account, &inventory);
             }
-            confirm_missing(context, account, missing, inventory).await;
+            let goes_on = confirm_missing(context, account, missing, inventory, pause).await;
+            if goes_on { Duration::ZERO } else { pause }
         }
-        Err(failure) => note_failed_sweep(context, &served, &failure),
+        Err(failure) => {
+            note_failed_sweep(context, &served, &failure);
+            pause
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod bystanders;
 mod chance;
 mod cloud;
 mod crowd;
+mod emptied;
 mod fail_over;
 mod forced;
 mod frugal;
