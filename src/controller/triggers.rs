@@ -101,12 +101,16 @@ impl Inbox {
     }
 
     fn add(&self, add: impl FnOnce(&mut PendingTriggers)) {
+        self.with(add);
+        self.is_filled.notify_one();
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut PendingTriggers) -> T) -> T {
         let mut pending = lock(&self.pending);
-        add(&mut pending);
+        let done = act(&mut pending);
         #[cfg(test)]
         PEAK.set(PEAK.get().max(pending.queue.len()));
-        drop(pending);
-        self.is_filled.notify_one();
+        done
     }
 
     async fn next(&self, index: &Index) -> Arc<str> {
@@ -116,7 +120,7 @@ impl Inbox {
             names
         };
         loop {
-            let next = lock(&self.pending).next(others);
+            let next = self.with(|pending| pending.next(others));
             if let Some(name) = next {
                 return name;
             }

@@ -13,7 +13,7 @@ use super::trouble::{Peace, Troubled};
 use super::world::{ControllerWorld, account};
 
 const NEIGHBOUR: &str = "neighbour";
-const MANY: usize = 300;
+const MANY: usize = 150;
 
 /// How many callbacks were asked for by id.
 fn asked(world: &ControllerWorld) -> usize {
