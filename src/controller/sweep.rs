@@ -30,6 +30,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
+use crate::platform::failures;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
@@ -38,6 +39,9 @@ use rounds::rounds;
 
 /// So many sweeps in a row are told that see nothing of an object: refused, or without its row, which can't be asked for.
 const TOLERATED: u32 = 3;
+
+/// A sweep that had no turn among the calls under way is made so much later.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
@@ -96,7 +100,7 @@ async fn identify_and_sweep(
         Err(Some(failure)) => {
             gauge::set(context, &served, Some(&failure));
             note_failed_sweep(context, &served, &failure);
-            return pause;
+            return pause_after(&failure, pause);
         }
         Err(None) => return pause,
     };
@@ -146,8 +150,17 @@ async fn sweep(
         }
         Err(failure) => {
             note_failed_sweep(context, &served, &failure);
-            pause
+            pause_after(&failure, pause)
         }
+    }
+}
+
+/// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
+fn pause_after(failure: &Failure, pause: Duration) -> Duration {
+    if failures::is_without_slot(failure) {
+        SOON.min(pause)
+    } else {
+        pause
     }
 }
 

@@ -22,6 +22,7 @@ mod keys;
 mod left;
 mod lies;
 mod life;
+mod no_room;
 mod object;
 mod observed;
 mod oracles;
