@@ -76,6 +76,8 @@ pub(super) struct ObjectMemory {
     pub(super) news: Option<Box<Sighting>>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
+    /// When a sweep that lacked its row last asked for its id.
+    pub(super) asked_for: Option<Instant>,
     /// How its account was reached by the newest sweep.
     pub(super) reach: Option<AccountReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which

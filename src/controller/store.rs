@@ -272,7 +272,7 @@ fn name(object: &RecordingCallback) -> String {
 }
 
 /// The same of a reference.
-pub(super) fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
+fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     format!("{namespace}/{}", object.name)
 }

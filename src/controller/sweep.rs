@@ -30,6 +30,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
+use crate::platform::failures;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
@@ -38,6 +39,9 @@ use rounds::rounds;
 
 /// So many sweeps in a row are told that see nothing of an object: refused, or without its row, which can't be asked for.
 const TOLERATED: u32 = 3;
+
+/// A sweep that had no turn among the calls under way is made so much later.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
@@ -61,8 +65,8 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
 async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
     let Group { account, served } = group;
     put_off(context, &served, pause);
-    identify_and_sweep(context, account, served.clone()).await;
-    put_off(context, &served, pause);
+    let next = identify_and_sweep(context, account, served.clone(), pause).await;
+    put_off(context, &served, next);
 }
 
 /// None of these is due for a while.
@@ -80,12 +84,13 @@ fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut Object
     }
 }
 
-/// Sweeps the account of these objects, once it is known.
+/// Sweeps the account of these objects, once it is known. Gives how long it may then pause.
 async fn identify_and_sweep(
     context: &Context,
     account: Option<Arc<SharedAccount>>,
     served: ServedObjects,
-) {
+    pause: Duration,
+) -> Duration {
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -94,9 +99,10 @@ async fn identify_and_sweep(
         Ok(account) => account,
         Err(Some(failure)) => {
             gauge::set(context, &served, Some(&failure));
-            return note_failed_sweep(context, &served, &failure);
+            note_failed_sweep(context, &served, &failure);
+            return pause_after(&failure, pause);
         }
-        Err(None) => return,
+        Err(None) => return pause,
     };
     let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
@@ -104,20 +110,26 @@ async fn identify_and_sweep(
     for object in &strayed {
         report_strayed(context, object);
     }
-    if !served.is_empty() {
-        sweep(context, &account, &served).await;
+    if served.is_empty() {
+        return pause;
     }
+    sweep(context, &account, &served, pause).await
 }
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
 /// else may have noticed.
 fn report_strayed(context: &Context, object: &KeptObject) {
     if object.reason != Some(Reason::TargetChanged) {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 
-async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
+async fn sweep(
+    context: &Context,
+    account: &Arc<SharedAccount>,
+    served: &ServedObjects,
+    pause: Duration,
+) -> Duration {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
@@ -133,9 +145,22 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
             if is_answered {
                 set_inventory_gauges(context, account, &inventory);
             }
-            confirm_missing(context, account, missing, inventory).await;
+            let goes_on = confirm_missing(context, account, missing, inventory, pause).await;
+            if goes_on { Duration::ZERO } else { pause }
         }
-        Err(failure) => note_failed_sweep(context, &served, &failure),
+        Err(failure) => {
+            note_failed_sweep(context, &served, &failure);
+            pause_after(&failure, pause)
+        }
+    }
+}
+
+/// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
+fn pause_after(failure: &Failure, pause: Duration) -> Duration {
+    if failures::is_without_slot(failure) {
+        SOON.min(pause)
+    } else {
+        pause
     }
 }
 
@@ -262,7 +287,7 @@ fn hand_over(context: &Context, object: &KeptObject, seen: Sighting) {
     context.memories.with(&object.uid, |memory| {
         memory.news = Some(Box::new(seen));
     });
-    context.trigger(object.object_ref());
+    context.trigger(object);
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
@@ -288,7 +313,7 @@ fn count_failed_sweep(context: &Context, object: &KeptObject, failure: &Failure)
         is_news
     });
     if is_news {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
-use crate::controller::context::{Context, Listed, Senders, StartConditions};
+use crate::controller::context::{Context, Listed, StartConditions};
 use crate::controller::externals::Externals;
 use crate::controller::lead;
 use crate::metrics::Metrics;
@@ -166,15 +166,11 @@ impl ControllerWorld {
     /// What the reconciles of a process share that does nothing by itself.
     pub(super) fn idle(&self) -> Context {
         let life = Life::begin();
-        let ((triggers, _), (leftovers, _)) = (unbounded_channel(), unbounded_channel());
+        let (leftovers, _) = unbounded_channel();
         let outside = self.outside(&life);
         let gates = StartConditions {
             listed: watch::channel(Listed::All).1,
             crd: CrdCheck::new(outside.kube.clone()),
-        };
-        let senders = Senders {
-            triggers,
-            leftovers,
         };
         let (metrics, leadership) = (Arc::clone(&self.metrics), self.leadership.clone());
         let stop = Stop::new();
@@ -184,7 +180,7 @@ impl ControllerWorld {
             metrics,
             leadership,
             stop,
-            senders,
+            leftovers,
             gates,
         )
     }
