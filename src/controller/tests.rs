@@ -17,6 +17,7 @@ mod frugal;
 mod ghosts;
 mod gone;
 mod half_done;
+mod in_use;
 mod keys;
 mod left;
 mod lies;
