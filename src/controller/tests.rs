@@ -30,6 +30,7 @@ mod overtaken;
 mod pages;
 mod patience;
 mod queued;
+mod recalled;
 mod refused;
 mod relists;
 mod replaced;
