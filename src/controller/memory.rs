@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
-use super::reach::AccountReach;
+use super::reach::SweepReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::lock::lock;
@@ -78,8 +78,8 @@ pub(super) struct ObjectMemory {
     pub(super) sweep_at: Option<Instant>,
     /// When a sweep that lacked its row last asked for its id.
     pub(super) asked_for: Option<Instant>,
-    /// How its account was reached by the newest sweep.
-    pub(super) reach: Option<AccountReach>,
+    /// How whoever calls for it was reached by the newest sweep.
+    pub(super) reach: Option<SweepReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
     /// could not be asked for.
     pub(super) failed_sweeps: u32,

@@ -33,7 +33,7 @@ use crate::plan::step::drift;
 use crate::platform::failures;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
-use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
+use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home, projects};
 use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
@@ -63,9 +63,9 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
 /// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before
 /// it is looked for again.
 async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
-    let Group { account, served } = group;
+    let served = group.served.clone();
     put_off(context, &served, pause);
-    let next = identify_and_sweep(context, account, served.clone(), pause).await;
+    let next = identify_and_sweep(context, group, pause).await;
     put_off(context, &served, next);
 }
 
@@ -85,12 +85,12 @@ fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut Object
 }
 
 /// Sweeps the account of these objects, once it is known. Gives how long it may then pause.
-async fn identify_and_sweep(
-    context: &Context,
-    account: Option<Arc<SharedAccount>>,
-    served: ServedObjects,
-    pause: Duration,
-) -> Duration {
+async fn identify_and_sweep(context: &Context, group: Group, pause: Duration) -> Duration {
+    let Group {
+        caller,
+        account,
+        served,
+    } = group;
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -98,7 +98,7 @@ async fn identify_and_sweep(
     let account = match identified {
         Ok(account) => account,
         Err(Some(failure)) => {
-            gauge::set(context, &served, Some(&failure));
+            gauge::set(context, &served, &caller, Some(&failure));
             note_failed_sweep(context, &served, &failure);
             return pause_after(&failure, pause);
         }
@@ -136,7 +136,8 @@ async fn sweep(
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    gauge::set(context, served, swept.as_ref().err());
+    let caller = Caller::Account(account.identity_account().key().clone());
+    gauge::set(context, served, &caller, swept.as_ref().err());
     let is_there = |object: &&Arc<KeptObject>| context.index.has(&object.uid);
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
