@@ -248,9 +248,12 @@ async fn what_was_seen_through_one_address_says_nothing_of_another() {
     let failed = &world.object("push").unwrap()["status"]["lastOperation"];
     assert_eq!(failed["outcome"], "Failed", "{}", world.story.whole());
     other_is_strange(&script);
-    script.server(|call| match call.verb {
-        Verb::PatchStatus => CallFate::Refused(403, "Forbidden"),
-        _ => CallFate::Served,
+    script.server(|call| {
+        if call.verb == Verb::PatchStatus {
+            CallFate::Refused(403, "Forbidden")
+        } else {
+            CallFate::Served
+        }
     });
     world.pass(LOOKED_FOR).await;
     lead_to(&world, OTHER);
