@@ -14,6 +14,9 @@ use crate::terms::failure::{Class, Failure, Operation};
 pub(super) const NOT_KEPT: &str =
     "an admission webhook takes the finalizer, or the record of the create, off the object";
 
+/// The API server accepted that the finalizer is taken off, and holds it.
+pub(super) const PUT_BACK: &str = "an admission webhook puts it back";
+
 impl Reconciliation<'_> {
     /// A write was not taken: why it is refused, and will be again. `None` where the object is not as it was planned on: it has been read
     /// afresh. An error is one that passes.

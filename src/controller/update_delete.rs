@@ -15,6 +15,7 @@ use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
 use crate::controller::memory::{ObjectMemory, Sighting};
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
+use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::Payload;
@@ -29,9 +30,6 @@ use crate::plan::step::delete::{CRD_SOON, left_unproven};
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
 use crate::terms::target::Target;
-
-/// The API server accepted that the finalizer is taken off, and holds it.
-const PUT_BACK: &str = "an admission webhook puts it back";
 
 impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.

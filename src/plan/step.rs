@@ -90,11 +90,11 @@ pub struct Requeue {
 
 impl Step {
     /// The same, telling this where it is a rest.
-    fn telling(self, situation: Situation) -> Self {
-        match self {
-            Self::Requeue(rest) => Self::Requeue(Requeue { situation, ..rest }),
-            step => step,
+    fn telling(mut self, situation: Situation) -> Self {
+        if let Self::Requeue(rest) = &mut self {
+            rest.situation = situation;
         }
+        self
     }
 }
 

@@ -150,10 +150,11 @@ fn look_through_another_address(facts: &Facts, target: &Target, record: &Record)
     if let (Some(row), Ok(_)) = (facts.own_row(), &facts.desired) {
         return Step::Claim(row.clone());
     }
-    match look_first(facts, record) {
-        Step::Release { .. } => not_found_there(facts, target),
-        step => step,
+    let step = look_first(facts, record);
+    if matches!(step, Step::Release { .. }) {
+        return not_found_there(facts, target);
     }
+    step
 }
 
 /// Nothing is let go, or called gone, for what another address does not show.

@@ -268,7 +268,7 @@ fn who_is_let_go_may_leave_what_no_look_has_shown() {
         &|it| it.status.closed_operation = it.newest_attempt_id()
     ));
     assert!(
-        !left(&|it| seen(it, &[row.clone()])),
+        !left(&|it| seen(it, std::slice::from_ref(&row))),
         "it is told by its id"
     );
     assert!(left(&|it| seen(it, &[row.clone(), beside.clone()])));

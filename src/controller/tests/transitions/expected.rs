@@ -56,19 +56,7 @@ pub(super) fn reasons(
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
         ExpectedReady::NotAllowed => return vec!["EndpointNotAllowed"],
         // Whatever is there is not what lies at home, or may lie there.
-        ExpectedReady::Strange => {
-            let key = sign_key(world, spec).is_err();
-            return [
-                ("TargetChanged", !observed),
-                ("ObserveOnly", observed),
-                ("Duplicate", circumstances.is_duplicate),
-                ("SignKeyMissing", key),
-                ("SignKeyInvalid", key),
-            ]
-            .into_iter()
-            .filter_map(|(reason, may)| may.then_some(reason))
-            .collect();
-        }
+        ExpectedReady::Strange => return astray(world, spec, observed, circumstances),
         ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
@@ -144,6 +132,25 @@ pub(super) fn reasons(
         return vec!["RequestRejected"];
     }
     vec!["Available", "Normalized"]
+}
+
+/// The same where the credentials lead to another cloud, of what lies at home or may lie there.
+fn astray(
+    world: &ControllerWorld,
+    spec: &Value,
+    observed: bool,
+    circumstances: Circumstances,
+) -> Vec<&'static str> {
+    let lacks_key = sign_key(world, spec).is_err();
+    let reasons = [
+        ("TargetChanged", !observed),
+        ("ObserveOnly", observed),
+        ("Duplicate", circumstances.is_duplicate),
+        ("SignKeyMissing", lacks_key),
+        ("SignKeyInvalid", lacks_key),
+    ];
+    let may = reasons.into_iter().filter(|(_, may)| *may);
+    may.map(|(reason, _)| reason).collect()
 }
 
 /// What the API server refuses, and an old object may have all the same.
