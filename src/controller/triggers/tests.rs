@@ -47,20 +47,20 @@ impl Stage {
         }
     }
 
-    fn tell(&self, place: Option<Arc<Place>>, but: &RecordingCallback) {
-        let uid = but.metadata.uid.as_deref().unwrap();
-        place
-            .iter()
-            .for_each(|place| self.triggers.others_at(place, uid));
-    }
-
     fn put(&self, object: &RecordingCallback) {
-        self.tell(self.index.put(object), object);
+        self.tell(self.index.put(object).as_ref(), object);
     }
 
     fn remove(&self, object: &RecordingCallback) {
         let gone = self.index.remove(object.metadata.uid.as_deref().unwrap());
-        self.tell(gone, object);
+        self.tell(gone.as_ref(), object);
+    }
+
+    fn tell(&self, place: Option<&Arc<Place>>, but: &RecordingCallback) {
+        if let Some(place) = place {
+            let uid = but.metadata.uid.as_deref().unwrap();
+            self.triggers.others_at(place, uid);
+        }
     }
 
     /// The next that is woken, if anybody is.
@@ -117,9 +117,9 @@ fn the_end_of_thousands_of_one_place_wakes_each_a_few_times() {
 fn who_is_woken_again_after_it_was_handed_on_is_handed_on_again() {
     let mut stage = Stage::new();
     let all: Vec<RecordingCallback> = (0..3).map(|number| one(number, false)).collect();
-    all.iter().for_each(|object| {
+    for object in &all {
         stage.index.put(object);
-    });
+    }
     let name = |number: usize| Arc::from(format!("media/push-{number:05}"));
     let place = stage.index.remove("uid-00002").unwrap();
     stage.triggers.object(&name(1));
