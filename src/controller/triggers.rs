@@ -137,13 +137,12 @@ impl PendingTriggers {
     }
 
     fn add_place(&mut self, place: &Arc<Place>, but: &str) {
-        match self.places.get_mut(place) {
-            Some(known) => *known = known.take().filter(|known| **known == *but),
-            None => {
-                self.places.insert(Arc::clone(place), Some(but.into()));
-                self.queue.push_back(Trigger::Place(Arc::clone(place)));
-            }
+        if let Some(known) = self.places.get_mut(place) {
+            known.take_if(|known| **known != *but);
+            return;
         }
+        self.places.insert(Arc::clone(place), Some(but.into()));
+        self.queue.push_back(Trigger::Place(Arc::clone(place)));
     }
 
     /// The next object. Whoever is at a place lines up behind what waits already.

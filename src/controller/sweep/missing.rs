@@ -36,7 +36,7 @@ pub(super) struct MissingRows {
 }
 
 /// Those whose turn it was.
-struct Asked {
+struct AskedMissing {
     gone: ServedObjects,
     /// Whether it is to be gone on with at once: all of them could be asked for, and others wait.
     goes_on: bool,
@@ -54,7 +54,7 @@ pub(super) async fn confirm_missing(
     let MissingRows { objects, count } = missing;
     let most = AT_ONCE.max(count / 8);
     let (turn, are_left) = whose_turn(context, objects, most, pause);
-    let Asked { gone, goes_on } = find_gone(context, account, turn).await;
+    let AskedMissing { gone, goes_on } = find_gone(context, account, turn).await;
     for object in &gone {
         let memories = &context.memories;
         memories.with(&object.uid, ObjectMemory::sees_again);
@@ -136,9 +136,13 @@ async fn confirm_gone(
 
 /// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for now, voids what the list
 /// lacked; one whose calls are used up, or whose id the cloud takes for none, is left for another sweep and says nothing of the others.
-async fn find_gone(context: &Context, account: &SharedAccount, missing: ServedObjects) -> Asked {
+async fn find_gone(
+    context: &Context,
+    account: &SharedAccount,
+    missing: ServedObjects,
+) -> AskedMissing {
     let memories = &context.memories;
-    let ended = |gone| Asked {
+    let ended = |gone| AskedMissing {
         gone,
         goes_on: false,
     };
@@ -184,7 +188,7 @@ async fn find_gone(context: &Context, account: &SharedAccount, missing: ServedOb
             GetResult::Unasked => return ended(ServedObjects::new()),
         }
     }
-    Asked {
+    AskedMissing {
         gone,
         goes_on: true,
     }

@@ -31,13 +31,13 @@ fn one(number: usize, observes: bool) -> RecordingCallback {
     .unwrap()
 }
 
-struct Stage {
+struct TriggerStage {
     index: Arc<Index>,
     triggers: Triggers,
     woken: Vec<Arc<str>>,
 }
 
-impl Stage {
+impl TriggerStage {
     fn new() -> Self {
         PEAK.set(0);
         Self {
@@ -47,20 +47,20 @@ impl Stage {
         }
     }
 
-    fn tell(&self, place: Option<Arc<Place>>, but: &RecordingCallback) {
-        let uid = but.metadata.uid.as_deref().unwrap();
-        place
-            .iter()
-            .for_each(|place| self.triggers.others_at(place, uid));
-    }
-
     fn put(&self, object: &RecordingCallback) {
-        self.tell(self.index.put(object), object);
+        self.tell(self.index.put(object).as_ref(), object);
     }
 
     fn remove(&self, object: &RecordingCallback) {
         let gone = self.index.remove(object.metadata.uid.as_deref().unwrap());
-        self.tell(gone, object);
+        self.tell(gone.as_ref(), object);
+    }
+
+    fn tell(&self, place: Option<&Arc<Place>>, but: &RecordingCallback) {
+        if let Some(place) = place {
+            let uid = but.metadata.uid.as_deref().unwrap();
+            self.triggers.others_at(place, uid);
+        }
     }
 
     /// The next that is woken, if anybody is.
@@ -73,10 +73,17 @@ impl Stage {
 }
 
 /// The inbox gets a turn after each event, or only when all are over.
-fn events_and_turns(observe: bool, has_turns: bool, happens: impl Fn(&Stage, &RecordingCallback)) {
-    let mut stage = Stage::new();
+fn events_and_turns(
+    observe: bool,
+    has_turns: bool,
+    happens: impl Fn(&TriggerStage, &RecordingCallback),
+) {
+    let mut stage = TriggerStage::new();
     let all: Vec<RecordingCallback> = (0..MANY).map(|number| one(number, observe)).collect();
-    for happens in [&Stage::put as &dyn Fn(&Stage, &RecordingCallback), &happens] {
+    for happens in [
+        &TriggerStage::put as &dyn Fn(&TriggerStage, &RecordingCallback),
+        &happens,
+    ] {
         for object in &all {
             happens(&stage, object);
             if has_turns {
@@ -100,26 +107,26 @@ fn events_and_turns(observe: bool, has_turns: bool, happens: impl Fn(&Stage, &Re
 #[test]
 fn a_restart_beside_thousands_of_one_place_wakes_each_a_few_times() {
     for has_turns in [true, false] {
-        events_and_turns(false, has_turns, Stage::put);
-        events_and_turns(true, has_turns, Stage::put);
+        events_and_turns(false, has_turns, TriggerStage::put);
+        events_and_turns(true, has_turns, TriggerStage::put);
     }
 }
 
 #[test]
 fn the_end_of_thousands_of_one_place_wakes_each_a_few_times() {
     for has_turns in [true, false] {
-        events_and_turns(false, has_turns, Stage::remove);
-        events_and_turns(true, has_turns, Stage::remove);
+        events_and_turns(false, has_turns, TriggerStage::remove);
+        events_and_turns(true, has_turns, TriggerStage::remove);
     }
 }
 
 #[test]
 fn who_is_woken_again_after_it_was_handed_on_is_handed_on_again() {
-    let mut stage = Stage::new();
+    let mut stage = TriggerStage::new();
     let all: Vec<RecordingCallback> = (0..3).map(|number| one(number, false)).collect();
-    all.iter().for_each(|object| {
+    for object in &all {
         stage.index.put(object);
-    });
+    }
     let name = |number: usize| Arc::from(format!("media/push-{number:05}"));
     let place = stage.index.remove("uid-00002").unwrap();
     stage.triggers.object(&name(1));

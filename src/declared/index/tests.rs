@@ -260,7 +260,11 @@ fn the_owner_is_who_it_is_when_all_are_asked() {
         .start_paused(true)
         .build()
         .unwrap();
-    proptest!(|(steps in steps)| {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(steps in steps)| {
         runtime.block_on(async {
             let index = Index::new(SETTLE);
             let projects = [target("theirs"), target("its own")];

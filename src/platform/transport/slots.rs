@@ -237,7 +237,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn hosts_that_hold_their_slots_for_long_leave_room_for_the_others() {
         let slots = Arc::new(CallSlots::new());
-        make_known(&slots, "quick", QUICK - Duration::from_secs(1));
+        make_known(&slots, "quick", QUICK / 2);
         let new = crowd(&slots, "silent", 1000);
         assert_eq!(new.len(), AT_ONCE * 3 / 4, "nobody knows them yet");
         assert_eq!(take(&slots, "quick", 10).len(), 10);
