@@ -11,7 +11,7 @@ use crate::terms::failure::Failure;
 
 /// An account that the cloud has answered: one that was made up never is. Whatever calls for its objects now, they are one.
 #[derive(PartialEq, Eq, Hash)]
-enum UsedAccount {
+enum AnsweredAccount {
     /// It was the last that saw them.
     SeenBy(AccountKey),
     /// Nobody has seen them since the start: those in one project.
@@ -41,7 +41,7 @@ pub(super) fn set(
 
 /// Sets the gauge. An account is in use when a callback of its own is compared.
 pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) {
-    let accounts = used_accounts(context, groups);
+    let accounts = answered_accounts(context, groups);
     let count = |reach| {
         let all = accounts.values();
         all.filter(|heard| heard.reach == reach).count()
@@ -54,10 +54,10 @@ pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) 
 }
 
 /// Of each account in use the best that is told.
-fn used_accounts<T>(
+fn answered_accounts<T>(
     context: &Context,
     groups: &HashMap<Caller, (T, Group)>,
-) -> HashMap<UsedAccount, HeardOfAccount> {
+) -> HashMap<AnsweredAccount, HeardOfAccount> {
     let mut accounts = HashMap::new();
     for (caller, (_, group)) in groups {
         let mark = CallerMark::of(caller);
@@ -71,8 +71,8 @@ fn used_accounts<T>(
             };
             let is_of_others = !seen_by.as_ref().is_some_and(|account| caller.is(account));
             let account = match (seen_by, object.home) {
-                (Some(account), _) => UsedAccount::SeenBy(account),
-                (None, Some(home)) => UsedAccount::Of(home),
+                (Some(account), _) => AnsweredAccount::SeenBy(account),
+                (None, Some(home)) => AnsweredAccount::Of(home),
                 (None, None) => continue,
             };
             let heard = HeardOfAccount {
