@@ -146,8 +146,11 @@ impl Reconciliation<'_> {
             && self.memory(|memory| {
                 let lately = memory
                     .doubted
+                    .as_ref()
                     .is_some_and(|at| at.elapsed() < DOUBT_INTERVAL);
-                memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
+                if !lately {
+                    memory.doubted = Some(Box::new(Instant::now()));
+                }
                 !lately
             })
     }

@@ -77,7 +77,7 @@ pub(super) struct ObjectMemory {
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
     /// When a sweep that lacked its row last asked for its id.
-    pub(super) asked_for: Option<Instant>,
+    pub(super) asked_for: Option<Box<Instant>>,
     /// How whoever calls for it was reached by the newest sweep.
     pub(super) reach: Option<SweepReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
@@ -104,7 +104,7 @@ pub(super) struct ObjectMemory {
     /// Whom the newest status of an object that only looks was decided with as the owner of its place.
     pub(super) decided_owner: Option<Box<DecidedOwner>>,
     /// When a create last waited for another look, since the date of the last one was doubted.
-    pub(super) doubted: Option<Instant>,
+    pub(super) doubted: Option<Box<Instant>>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,

@@ -77,7 +77,7 @@ fn whose_turn(
     // Sweeps that do not follow at once are further apart than this.
     let recent = pause * 3 / 4;
     missing.retain(|object| {
-        let asked = memories.with(&object.uid, |memory| memory.asked_for);
+        let asked = memories.with(&object.uid, |memory| memory.asked_for.as_deref().copied());
         asked.is_none_or(|at| at.elapsed() >= recent)
     });
     let failed = |object: &Arc<KeptObject>| memories.with(&object.uid, |it| it.failed_sweeps);
@@ -151,7 +151,7 @@ async fn find_gone(
         let object = kept.unpack();
         let Some(id) = id(&object) else { continue };
         let has_failed_before = memories.with(&kept.uid, |memory| {
-            memory.asked_for = Some(Instant::now());
+            memory.asked_for = Some(Box::new(Instant::now()));
             memory.failed_sweeps > 0
         });
         let budget = memories.budget(&kept.uid);
