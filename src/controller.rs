@@ -34,6 +34,7 @@ mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod update_delete;
 mod watches;
 mod weak_registry;
@@ -42,10 +43,8 @@ mod worker_slots;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::join_all;
-use futures::stream::{self, BoxStream};
-use kube::runtime::reflector::ObjectRef;
+use futures::stream;
 use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
@@ -59,7 +58,6 @@ use crate::config::RunConfig;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use context::{Context, Listed};
-use runner::Wake;
 use store::{KeptObject, ObjectStore};
 use watches::NamespaceWatch;
 
@@ -139,7 +137,6 @@ async fn lead(
     stop: Stop,
     crd: CrdCheck,
 ) -> anyhow::Result<()> {
-    let (triggers, triggered) = mpsc::unbounded_channel();
     let (leftovers, mut left) = mpsc::unbounded_channel();
     let (list, listed) = watch::channel(Listed::Nothing);
     let context = Arc::new(Context::new(
@@ -148,10 +145,7 @@ async fn lead(
         metrics,
         leadership,
         stop.clone(),
-        context::Senders {
-            triggers,
-            leftovers,
-        },
+        leftovers,
         context::StartConditions { listed, crd },
     ));
     // With a Lease of its own, and all that its namespaces hold, nobody else lets an object go.
@@ -159,16 +153,11 @@ async fn lead(
     let watches = NamespaceWatch::all(config, &outside.kube);
     let stores: Vec<ObjectStore> = watches.iter().map(|watch| watch.store.clone()).collect();
     context.store_in(&stores);
-    let mut inboxes = distribute(triggered, config);
-    let controllers = join_all(watches.iter().map(|watch| {
-        let inbox = inboxes.pop().unwrap_or_else(|| stream::pending().boxed());
-        let inbox = inbox.map(|object| Wake {
-            name: store::full_name(&object).into(),
-            why: "woken",
-        });
+    let woken = context.triggers.wakes(&context.index);
+    let controllers = join_all(watches.iter().zip(woken).map(|(watch, woken)| {
         let work = watch.work(&context, health, is_only_operator);
         let reconcile = |object| reconcile::reconcile(object, Arc::clone(&context));
-        runner::run(&watch.store, stream::select(work, inbox), &stop, reconcile)
+        runner::run(&watch.store, stream::select(work, woken), &stop, reconcile)
     }));
     let beside = async {
         tokio::join!(
@@ -198,39 +187,8 @@ async fn uninstall(context: &Context, stores: &[ObjectStore]) {
         let all = stores.iter().flat_map(ObjectStore::all);
         all.filter(is_deleted).for_each(|object| {
             context.memories.wake(&object.uid);
-            context.trigger(object.object_ref());
+            context.trigger(&object);
         });
         tokio::time::sleep(UNINSTALLING).await;
     }
-}
-
-/// Gives each controller the triggers of the objects that it serves.
-fn distribute(
-    mut triggers: mpsc::UnboundedReceiver<ObjectRef<RecordingCallback>>,
-    config: &RunConfig,
-) -> Vec<BoxStream<'static, ObjectRef<RecordingCallback>>> {
-    if config.namespaces.len() < 2 {
-        return vec![stream::poll_fn(move |cx| triggers.poll_recv(cx)).boxed()];
-    }
-    let (senders, inboxes): (Vec<_>, Vec<_>) = config
-        .namespaces
-        .iter()
-        .rev()
-        .map(|namespace| {
-            let (sender, mut inbox) = mpsc::unbounded_channel();
-            let inbox = stream::poll_fn(move |cx| inbox.poll_recv(cx)).boxed();
-            ((namespace.clone(), sender), inbox)
-        })
-        .unzip();
-    tokio::spawn(async move {
-        while let Some(object) = triggers.recv().await {
-            let sender = senders
-                .iter()
-                .find(|(namespace, _)| object.namespace.as_ref() == Some(namespace));
-            if let Some((_, sender)) = sender {
-                let _ = sender.send(object);
-            }
-        }
-    });
-    inboxes
 }

@@ -65,6 +65,7 @@ pub struct ClusterError {
 enum ErrorCause {
     Timeout(Duration),
     Kube(Arc<kube::Error>),
+    NotKept(&'static str),
 }
 
 impl ClusterError {
@@ -84,6 +85,14 @@ impl ClusterError {
         }
     }
 
+    /// The call `op` was answered as done, and of what it wrote this is not as it was written.
+    pub fn not_kept(op: impl Into<Cow<'static, str>>, part: &'static str) -> Self {
+        Self {
+            op: op.into(),
+            cause: ErrorCause::NotKept(part),
+        }
+    }
+
     /// No answer came in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause, ErrorCause::Timeout(_))
@@ -93,6 +102,7 @@ impl ClusterError {
     pub fn is_unanswered(&self) -> bool {
         match (&self.cause, self.status()) {
             (ErrorCause::Timeout(_), _) => true,
+            (ErrorCause::NotKept(_), _) => false,
             (_, Some(status)) => status.code >= 500 && status.reason == UNPARSED,
             (ErrorCause::Kube(error), None) => {
                 let is_sent = |error: &BoxError| !is_of_the_login(error.as_ref());
@@ -167,6 +177,7 @@ impl ClusterError {
         }
         match self.cause {
             ErrorCause::Timeout(_) => Some(UNREACHED),
+            ErrorCause::NotKept(_) => None,
             ErrorCause::Kube(ref error) => match (error.as_ref(), self.status()) {
                 (_, Some(status)) => refused(status),
                 (kube::Error::Auth(_), _) => Some(LOG_IN),
@@ -206,6 +217,12 @@ impl fmt::Display for ClusterError {
         match (&self.cause, self.status()) {
             (ErrorCause::Timeout(bound), _) => {
                 write!(f, "no answer from the API server in {bound:?}")
+            }
+            (ErrorCause::NotKept(part), _) => {
+                write!(
+                    f,
+                    "an admission webhook does not leave {part} as it is written"
+                )
             }
             (ErrorCause::Kube(_), Some(status)) => {
                 let said = one_line(without_quotation(&status.message));

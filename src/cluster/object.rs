@@ -100,12 +100,13 @@ impl ObjectClient {
             .await
     }
 
-    /// Takes the finalizer off the object, if it is still at this version.
+    /// Takes the finalizer off the object, if it is still at this version. Gives the object where it has it still: something in the API
+    /// server's way has put it back.
     pub async fn release(
         &self,
         object: &RecordingCallback,
         version: &ObjectVersion,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Option<RecordingCallback>, ClusterError> {
         let known = object.metadata.finalizers.as_deref().unwrap_or_default();
         let removal = if known.len() < MOST_FINALIZERS {
             without_finalizer(&object.metadata)
@@ -116,13 +117,13 @@ impl ObjectClient {
             without_finalizer(&self.gone_with_crd(answer).await?.metadata)
         };
         let Some(removal) = removal else {
-            return Ok(());
+            return Ok(None);
         };
         let mut operations = guarded(version);
         operations.push(removal);
-        self.patch("take the finalizer off", object, operations)
-            .await
-            .map(|_| ())
+        let op = "take the finalizer off";
+        let left = self.patch(op, object, operations).await?;
+        Ok(Some(left).filter(|left| without_finalizer(&left.metadata).is_some()))
     }
 
     /// Writes a status, if the object is still at this version.

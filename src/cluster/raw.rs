@@ -88,7 +88,11 @@ impl RawObjects {
             operations.push(removal);
             let patch = Patch::Json::<()>(json_patch::Patch(operations));
             let params = params();
-            match call("take the finalizer off", api.patch(&name, &params, &patch)).await {
+            let op = "take the finalizer off";
+            match call(op, api.patch(&name, &params, &patch)).await {
+                Ok(left) if is_held(&left) => {
+                    return Err(ClusterError::not_kept(op, "metadata.finalizers"));
+                }
                 Ok(_) => return Ok(ReleaseResult::Released),
                 Err(error) if error.is_not_found() => return Ok(ReleaseResult::Gone),
                 Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
@@ -119,6 +123,40 @@ impl RawObjects {
         match namespace {
             Some(namespace) => Api::namespaced_with(client, &segment(namespace), &self.resource),
             None => Api::all_with(client, &self.resource),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use kube::client::Body;
+    use serde_json::json;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+
+    fn stored(finalizers: &[&str]) -> DynamicObject {
+        let resource = ApiResource::erase::<RecordingCallback>(&());
+        let mut object = DynamicObject::new("push", &resource).within("media");
+        object.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
+        object
+    }
+
+    #[tokio::test]
+    async fn an_object_that_has_its_finalizer_still_is_not_let_go() {
+        for (left, is_let_go) in [(&[FINALIZER][..], false), (&["other"], true)] {
+            let answer = json!(stored(left)).to_string();
+            let service = service_fn(move |_: Request<Body>| {
+                let answer = Response::new(Full::new(Bytes::from(answer.clone())));
+                async move { Ok::<_, BoxError>(answer) }
+            });
+            let objects = RawObjects::new(Client::new(service, "default"));
+            let released = objects.release(&mut stored(&[FINALIZER])).await;
+            let words = released.map_err(|error| error.to_string());
+            assert_eq!(words.is_ok(), is_let_go, "{words:?}");
         }
     }
 }

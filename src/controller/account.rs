@@ -10,7 +10,9 @@ use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account as Login;
+use crate::platform::iam::ProjectUse;
 use crate::platform::quota::{Bucket, Token};
+use crate::platform::strikes::CredentialUse;
 use crate::platform::transport::Deadline;
 use crate::terms::failure::{Failure, Operation};
 use crate::terms::target::Target;
@@ -21,6 +23,8 @@ pub(super) struct SharedAccount {
     client: Arc<Client>,
     bucket: Bucket,
     looks: Arc<Looks>,
+    /// What is known of its credential and of its project is kept as long as this account is in use.
+    _kept: (CredentialUse, Option<ProjectUse>),
 }
 
 impl SharedAccount {
@@ -38,11 +42,14 @@ impl SharedAccount {
             client: Arc::clone(&client),
         });
         let looks = Looks::new(lister, bucket.clone(), barrier, domains);
+        let credential = client.strikes.in_use(&login.credential);
+        let project = client.iam.project_in_use(&login);
         Self {
             login,
             client,
             bucket,
             looks,
+            _kept: (credential, project),
         }
     }
 

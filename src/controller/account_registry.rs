@@ -1,15 +1,13 @@
 //! From an object's references to what calls need: its Secrets are read and judged, and become an account, which all who name the same
-//! share. Also recalls what statuses tell of refused credentials, and sets the gauges of quotas. Calls no more of the cloud than IAM.
+//! share. Sets the gauges of quotas, too. Calls no more of the cloud than IAM.
 
 mod found;
 mod limits;
+mod recall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use futures::{StreamExt as _, stream};
-use tokio::time::timeout;
 
 use self::found::{FoundSecrets, inputs, sign_key, values};
 use crate::api::RecordingCallback;
@@ -21,7 +19,6 @@ use crate::controller::externals::Externals;
 use crate::controller::inputs::{Inputs, SourcesMark};
 use crate::controller::memory::Memories;
 use crate::controller::secrets::{SecretCache, SecretName};
-use crate::controller::store::KeptObject;
 use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::index::Index;
 use crate::declared::parse;
@@ -43,10 +40,6 @@ use crate::platform::credentials::Credential;
 use crate::platform::endpoint::AllowList;
 use crate::platform::quota::Quota;
 use crate::terms::target::Target;
-
-/// How many Secrets are read at once when the process starts, and how long it waits for them.
-const RECALLED_AT_ONCE: usize = 32;
-const RECALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the Secrets that an object refers to say.
 pub(super) struct SecretsRead {
@@ -259,34 +252,6 @@ impl AccountRegistry {
             let ago = Duration::try_from(ago).unwrap_or_default();
             self.client.strikes.inherit(credential, ago);
         }
-    }
-
-    /// What an earlier process saw refused, before anything is called: the objects of one access key share their failures. Where
-    /// that is remembered, what settled objects has a try of its own: others of the same key may be to blame. A Secret that
-    /// can't be read by then holds up nobody: its own object brings the refusal along when it first calls.
-    pub(super) async fn recall_refusals(&self, objects: &[Arc<KeptObject>]) {
-        if !objects.iter().any(|object| object.is_refused) {
-            return;
-        }
-        let is_settled = |object: &KeptObject| object.has_id && object.is_ready;
-        let with_status = objects
-            .iter()
-            .filter(|object| object.is_refused || is_settled(object));
-        let all =
-            stream::iter(with_status).for_each_concurrent(RECALLED_AT_ONCE, |kept| async move {
-                let object = kept.unpack();
-                if let Ok(read) = self.read(&object, false).await
-                    && let Ok(login) = read.login
-                {
-                    if is_settled(kept) {
-                        self.client.strikes.vouch(&login.credential);
-                    }
-                    let digest = login.credential.digest(&kept.uid);
-                    self.inherit_refusal(&object, &login.credential, &digest);
-                }
-            });
-        // An error means that this is as long as the start waits.
-        let _ = timeout(RECALL_LIMIT, all).await;
     }
 
     /// Whether the sign key is still the one that was planned with, read afresh.

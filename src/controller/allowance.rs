@@ -6,6 +6,7 @@
 //! paid for when they come, so who asks for one call has to have what it may come to.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -37,13 +38,13 @@ pub(super) enum CallPurpose {
 pub(super) struct Allowance {
     left: u32,
     /// What was last to be paid for and was not there, and since when: the next question waits until it is, or what was told is old.
-    lacked: Option<(u32, Instant)>,
+    lacked: Option<Box<(u32, Instant)>>,
     /// When the newest part of `left` was added.
     refilled: Instant,
     /// The generation that it was given for.
     generation: Option<i64>,
     /// The requested look that it was given for, by its hash: whoever writes annotations must not fill our memory.
-    requested: Option<u64>,
+    requested: Option<NonZeroU64>,
 }
 
 impl Default for Allowance {
@@ -79,8 +80,8 @@ impl Allowance {
     pub(super) fn take(&mut self, call: CallPurpose) -> Result<(), Duration> {
         self.refill();
         self.lacked
-            .take_if(|(_, since)| since.elapsed() >= LACKED_FOR);
-        let lacked = self.lacked.map_or(0, |(calls, _)| calls);
+            .take_if(|lacked| lacked.1.elapsed() >= LACKED_FOR);
+        let lacked = self.lacked.as_ref().map_or(0, |lacked| lacked.0);
         let needed = match call {
             CallPurpose::Question => (2 * ONE + lacked).min(BURST),
             CallPurpose::Change => ONE,
@@ -96,7 +97,8 @@ impl Allowance {
         }
         let probe = self
             .lacked
-            .map(|(_, since)| LACKED_FOR.saturating_sub(since.elapsed()));
+            .as_ref()
+            .map(|lacked| LACKED_FOR.saturating_sub(lacked.1.elapsed()));
         Err(refilled.min(probe.unwrap_or(refilled)))
     }
 
@@ -112,7 +114,7 @@ impl Allowance {
         if is_there {
             self.left -= calls;
         } else {
-            self.lacked = Some((calls, Instant::now()));
+            self.lacked = Some(Box::new((calls, Instant::now())));
         }
         is_there
     }
@@ -128,10 +130,10 @@ impl Allowance {
     }
 }
 
-fn hash(token: &str) -> u64 {
+fn hash(token: &str) -> NonZeroU64 {
     let mut hasher = DefaultHasher::new();
     token.hash(&mut hasher);
-    hasher.finish()
+    NonZeroU64::MIN | hasher.finish()
 }
 
 #[cfg(test)]

@@ -173,6 +173,7 @@ impl Leftover {
         let slot = WorkerSlot::take(&context.workers, &meta.namespace).await;
         let mut reconciliation = Reconciliation::new(context, Arc::clone(&self.object), slot);
         self.assume(context, &mut reconciliation.facts, &account, deleted);
+        reconciliation.keep_news_of(&account);
         reconciliation.account = Some(Arc::clone(&account));
         let mut clean_up = CleanUp {
             leftover: self,
@@ -216,9 +217,9 @@ impl Leftover {
         let Some(last) = &self.account else {
             return present;
         };
-        // They may have been renewed since, but for the same project.
+        // They may have been renewed since, but for the same project, and at the same address: another may be that of another cloud.
         match present {
-            Ok(present) if present.target().same_project(last.target()) => Ok(present),
+            Ok(present) if present.target() == last.target() => Ok(present),
             Ok(_) | Err(_) => Ok(Arc::clone(last)),
         }
     }
@@ -326,7 +327,10 @@ impl Interpreter for CleanUp<'_> {
                 return Ok(None);
             }
             Step::Delete { id } => return Ok(self.delete(&id).await),
+            // Nothing is written down of an object that is gone.
+            Step::Claim(row) => return Ok(self.delete(&row.id).await),
             Step::Release { retained } => {
+                self.reconciliation.report_left_unproven();
                 AttemptEnd::Done(describe_end(retained.is_some(), !self.deleted.is_empty()))
             }
             Step::ReportFailure(failure) | Step::ReportSweepFailure(failure) => {
@@ -346,7 +350,6 @@ impl Interpreter for CleanUp<'_> {
             | Step::RemoveFinalizer
             | Step::Create
             | Step::Update { .. }
-            | Step::Claim(_)
             | Step::Adopt(_)
             | Step::Disown { .. } => {
                 AttemptEnd::Problem("this can't be done for an object that is gone".to_owned())

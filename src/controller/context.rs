@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 use super::deleted::DeletedIds;
 use super::leftover::Leftover;
 use super::memory::Memories;
-use super::store::ObjectStore;
+use super::store::{KeptObject, ObjectStore};
+use super::triggers::Triggers;
 use super::worker_slots::WorkerSlots;
 use crate::api::RecordingCallback;
 use crate::cluster::crd_check::CrdCheck;
@@ -27,6 +28,7 @@ use crate::declared::parse;
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
+use crate::plan::facts::place::Place;
 use crate::platform::account::Account;
 use crate::platform::clock::{Clock, WallClock};
 use crate::platform::quota::{Lane, Quota, Token};
@@ -55,7 +57,10 @@ pub(super) struct Context {
     pub(super) secret_poll_interval: Duration,
     /// Whether no object of the cluster is left to another operator.
     pub(super) serves_all: bool,
-    senders: Senders,
+    /// Objects to reconcile.
+    pub(super) triggers: Triggers,
+    /// Callbacks whose objects are gone.
+    leftovers: mpsc::UnboundedSender<Leftover>,
     listed: watch::Receiver<Listed>,
     stores: OnceLock<Vec<ObjectStore>>,
 }
@@ -79,14 +84,6 @@ pub(super) struct StartConditions {
     pub(super) crd: CrdCheck,
 }
 
-/// Ways to give work to what runs beside.
-pub(super) struct Senders {
-    /// Objects to reconcile.
-    pub(super) triggers: mpsc::UnboundedSender<ObjectRef<RecordingCallback>>,
-    /// Callbacks whose objects are gone.
-    pub(super) leftovers: mpsc::UnboundedSender<Leftover>,
-}
-
 impl Context {
     /// Everything that reconciles share, from the configuration.
     pub(super) fn new(
@@ -95,7 +92,7 @@ impl Context {
         metrics: Arc<Metrics>,
         leadership: Leadership,
         stop: Stop,
-        senders: Senders,
+        leftovers: mpsc::UnboundedSender<Leftover>,
         conditions: StartConditions,
     ) -> Self {
         let (client, wall) = (&outside.kube, Arc::clone(&outside.wall));
@@ -149,7 +146,8 @@ impl Context {
             stop,
             secret_poll_interval: config.secret_poll_interval,
             serves_all: config.namespaces.is_empty() && config.label_selector.is_none(),
-            senders,
+            triggers: Triggers::new(&config.namespaces),
+            leftovers,
             listed: conditions.listed,
         }
     }
@@ -204,28 +202,34 @@ impl Context {
 
     /// Takes note of an object that a write or read of our own returned.
     pub(super) fn update(&self, object: &RecordingCallback) {
-        for other in self.index.update(object) {
-            self.trigger(other);
-        }
+        self.tell_others(self.index.update(object), &parse::uid(object));
     }
 
     /// Takes note of an object as it is now, and wakes those that want its place when that changes whose it is.
     pub(super) fn index_object(&self, object: &RecordingCallback) {
-        for other in self.index.put(object) {
-            self.trigger(other);
+        self.tell_others(self.index.put(object), &parse::uid(object));
+    }
+
+    /// An object is gone, or no longer ours to serve: who wants its place is told.
+    pub(super) fn unindex(&self, uid: &str) {
+        self.tell_others(self.index.remove(uid), uid);
+    }
+
+    fn tell_others(&self, at: Option<Arc<Place>>, uid: &str) {
+        if let Some(place) = at {
+            self.triggers.others_at(&place, uid);
         }
     }
 
     /// Has a callback deleted whose object is gone.
     pub(super) fn clear_away(&self, leftover: Leftover) {
         // An error means that the controller has ended: the process can do no more for it.
-        let _ = self.senders.leftovers.send(leftover);
+        let _ = self.leftovers.send(leftover);
     }
 
     /// Has an object reconciled, although it did not change itself.
-    pub(super) fn trigger(&self, object: ObjectRef<RecordingCallback>) {
-        // An error means that the controller has ended: nobody reconciles any more.
-        let _ = self.senders.triggers.send(object);
+    pub(super) fn trigger(&self, object: &KeptObject) {
+        self.triggers.object(&object.name);
     }
 }
 

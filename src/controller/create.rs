@@ -19,6 +19,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
+use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, receipt};
 use crate::live::answer::Answer;
@@ -36,8 +37,6 @@ use crate::plan::step::open_record::FIRST_LOOK;
 use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
-/// The API server accepted the record and does not hold it.
-const NOT_KEPT: &str = "an admission webhook takes the record of the create off the object";
 /// For so long a doubtful date holds up no second create.
 const DOUBT_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -67,17 +66,28 @@ impl Reconciliation<'_> {
             self.give_back();
             return Ok(RoundEnd::Again);
         }
+        Box::pin(self.create_now(account, &desired, token, creating)).await
+    }
+
+    /// Writes ahead, POSTs and records what came of it: the right to that is there. On the heap while it lasts, since thousands wait for it.
+    async fn create_now(
+        &mut self,
+        account: Arc<SharedAccount>,
+        desired: &Desired,
+        token: Token,
+        creating: CreateInFlight,
+    ) -> Result<RoundEnd, ClusterError> {
         let planned = self.planned_now(&account);
-        let ahead = Box::pin(self.write_ahead(&account, &desired, planned, creating));
-        let Some((record, attempt, written, creating)) = ahead.await? else {
+        let ahead = self.write_ahead(&account, desired, planned, creating);
+        let Some((record, attempt, written, creating)) = Box::pin(ahead).await? else {
             return Ok(RoundEnd::Again);
         };
         let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
-        let posted = Box::pin(self.post(&account, &desired, &record, permit, creating));
+        let posted = Box::pin(self.post(&account, desired, &record, permit, creating));
         let reply = posted.await;
         self.note_sent();
         let was_removed = self.facts.id().is_some();
-        let resolved = Box::pin(self.resolve_reply(&account, &desired, &attempt, reply));
+        let resolved = Box::pin(self.resolve_reply(&account, desired, &attempt, reply));
         let (status, next) = resolved.await;
         let written = Box::pin(self.write_create_outcome(&record, status.clone()));
         let written = written.await;
@@ -106,7 +116,7 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::Again)
             }
             CreateOutcomeWrite::Gone => {
-                let earlier = || self.memory(|memory| memory.made.clone());
+                let earlier = || self.memory(|memory| memory.made.as_deref().map(str::to_owned));
                 let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
                     object: Arc::clone(&self.object),
@@ -136,8 +146,11 @@ impl Reconciliation<'_> {
             && self.memory(|memory| {
                 let lately = memory
                     .doubted
+                    .as_ref()
                     .is_some_and(|at| at.elapsed() < DOUBT_INTERVAL);
-                memory.doubted = memory.doubted.filter(|_| lately).or(Some(Instant::now()));
+                if !lately {
+                    memory.doubted = Some(Box::new(Instant::now()));
+                }
                 !lately
             })
     }
@@ -193,7 +206,11 @@ impl Reconciliation<'_> {
         let attempt = Attempt::new(id, now, &desired.content, key_digest);
         // What earlier attempts may still come to is not forgotten, though a later one was refused.
         let record = match self.facts.claiming_record() {
-            Some(open) => open.clone().appended(attempt.clone()),
+            // Where the project has another address now, a callback of it was found there.
+            Some(open) => Record {
+                target: account.target().clone(),
+                ..open.clone().appended(attempt.clone())
+            },
             None => Record::new(&self.facts.object.uid, account.target(), attempt.clone()),
         };
         let version = ObjectVersion::of(&self.object);
@@ -206,8 +223,10 @@ impl Reconciliation<'_> {
             Ok(object) => {
                 let stored = object.annotations().get(PENDING_OPERATION);
                 let proof = stored.and_then(|stored| record.written_in(stored));
+                let proof = proof.filter(|_| is_protected(&object, None));
                 self.remember(object);
-                // Something in the API server's way took the record off: a process that died would leave what it posts to nobody.
+                // Something in the API server's way took one of them off: a process that died would leave what it posts to nobody, and
+                // the object would go without its delete.
                 let Some(proof) = proof else {
                     drop(creating);
                     self.give_back();

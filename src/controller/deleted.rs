@@ -2,7 +2,7 @@
 //! every object of the project, or an object that replaces another would take the dead row over. Kept in memory only.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,19 +16,17 @@ const COUNTS_FOR: Duration = Duration::from_mins(10);
 
 /// The ids that were deleted lately, in all projects.
 #[derive(Default)]
-pub(super) struct DeletedIds(Mutex<LatelyNoted<DeletedId>>);
+pub(super) struct DeletedIds(Mutex<LatelyNoted<str>>);
 
-/// Region, project and id.
-type DeletedId = (String, String, String);
-
-/// What was noted a short while ago. Every object of a sweep asks: to ask costs no more for how much there is.
-struct LatelyNoted<K> {
-    newest: BTreeMap<K, Instant>,
+/// What was noted a short while ago, each once in memory: tens of thousands may have gone. Every object of a sweep asks: to ask costs no
+/// more for how much there is.
+struct LatelyNoted<K: ?Sized> {
+    newest: BTreeMap<Arc<K>, Instant>,
     /// In the order of time; one that was noted again is there again.
-    order: VecDeque<(Instant, K)>,
+    order: VecDeque<(Instant, Arc<K>)>,
 }
 
-impl<K> Default for LatelyNoted<K> {
+impl<K: ?Sized> Default for LatelyNoted<K> {
     fn default() -> Self {
         Self {
             newest: BTreeMap::new(),
@@ -37,9 +35,9 @@ impl<K> Default for LatelyNoted<K> {
     }
 }
 
-impl<K: Ord + Clone> LatelyNoted<K> {
-    fn note(&mut self, key: K, now: Instant) {
-        self.order.push_back((now, key.clone()));
+impl<K: Ord + ?Sized> LatelyNoted<K> {
+    fn note(&mut self, key: Arc<K>, now: Instant) {
+        self.order.push_back((now, Arc::clone(&key)));
         self.newest.insert(key, now);
     }
 
@@ -59,7 +57,7 @@ impl<K: Ord + Clone> LatelyNoted<K> {
 impl DeletedIds {
     /// An id of this project was deleted, or is known to be gone.
     pub(super) fn add(&self, target: &Target, id: &str) {
-        self.lately().note(key(target, id), Instant::now());
+        self.lately().note(key(target, id).into(), Instant::now());
     }
 
     /// The ids of this project that count as absent, of those given: every reconcile asks, and all that there are may be as many as
@@ -70,27 +68,27 @@ impl DeletedIds {
         ids: impl Iterator<Item = &'a str>,
     ) -> BTreeSet<String> {
         let lately = self.lately();
-        let absent = ids.filter(|id| lately.newest.contains_key(&key(target, id)));
+        let absent = ids.filter(|id| lately.newest.contains_key(&*key(target, id)));
         absent.map(str::to_owned).collect()
     }
 
     /// What of these rows of this project does not count as absent.
     pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
         let lately = self.lately();
-        rows.retain(|row| !lately.newest.contains_key(&key(target, &row.id)));
+        rows.retain(|row| !lately.newest.contains_key(&*key(target, &row.id)));
         rows
     }
 
-    fn lately(&self) -> MutexGuard<'_, LatelyNoted<DeletedId>> {
+    fn lately(&self) -> MutexGuard<'_, LatelyNoted<str>> {
         let mut lately = lock(&self.0);
         lately.forget_old(Instant::now());
         lately
     }
 }
 
-fn key(target: &Target, id: &str) -> DeletedId {
-    let (region, project) = (target.region.clone(), target.project_id.clone());
-    (region, project, id.to_owned())
+/// Region, project and id: no region and no project has a line's end.
+fn key(target: &Target, id: &str) -> String {
+    format!("{}\n{}\n{id}", target.region, target.project_id)
 }
 
 #[cfg(test)]
@@ -138,7 +136,7 @@ mod tests {
     }
 
     /// A key that counts how often keys are compared.
-    #[derive(Clone, PartialEq, Eq)]
+    #[derive(PartialEq, Eq)]
     struct CountedKey(usize);
 
     impl PartialOrd for CountedKey {
@@ -159,7 +157,7 @@ mod tests {
         const MANY: usize = 20_000;
         let (mut lately, began) = (LatelyNoted::default(), Instant::now());
         for number in 0..MANY {
-            lately.note(CountedKey(number), began);
+            lately.note(Arc::new(CountedKey(number)), began);
         }
         COMPARED.set(0);
         for number in 0..1_000 {
@@ -170,7 +168,7 @@ mod tests {
         assert!(compared <= 1_000 * 60, "{compared}");
         // What was noted again counts from then.
         advance(COUNTS_FOR / 2).await;
-        lately.note(CountedKey(7), Instant::now());
+        lately.note(Arc::new(CountedKey(7)), Instant::now());
         advance(COUNTS_FOR / 2).await;
         lately.forget_old(Instant::now());
         assert_eq!((lately.newest.len(), lately.order.len()), (1, 1));

@@ -11,22 +11,23 @@ use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
 use crate::plan::facts::operation_log;
+use crate::plan::facts::record::Record;
 use crate::plan::facts::time::earlier;
 use crate::plan::step::backoff;
+use crate::platform::account::AccountKey;
 use crate::terms::target::Target;
 
-/// What is known of an object without asking anybody.
-pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: Timestamp) -> Facts {
+/// What is known of an object without asking anybody; and by whom that was seen which is news, if something is.
+pub(super) fn gather_facts(
+    context: &Context,
+    object: &RecordingCallback,
+    now: Timestamp,
+) -> (Facts, Option<AccountKey>) {
     let uid = parse::uid(object);
     let mut facts = parse::facts(object, context.settings, now);
-    context.memories.with(&uid, |memory| {
+    let seen_by = context.memories.with(&uid, |memory| {
         apply_unwritten(memory, &mut facts);
-        // A create goes where the callback is: a record that says otherwise was made up, and counts only as long as it stands there.
-        let home = facts.id().and(facts.status.target.as_ref());
-        if let Some(home) = home.map(Target::from) {
-            let known = memory.record.take();
-            memory.record = known.filter(|known| known.target.same_project(&home));
-        }
+        forget_made_up(memory, &facts);
         // The annotation may be wiped, or an older one: what this process knows to be newer counts, and is put back.
         let closed = facts.status.closed_operation.as_deref();
         let is_open = memory.record.as_ref().is_some_and(|it| it.is_open(closed));
@@ -66,7 +67,9 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
         facts.sweep_failure = memory.sweep_failure.as_deref().cloned();
-        if let Some(news) = memory.news.clone() {
+        let news = memory.news.clone();
+        let seen_by = news.as_ref().map(|news| news.account.clone());
+        if let Some(news) = news {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);
             facts.get_result = news.get_result;
@@ -75,11 +78,27 @@ pub(super) fn gather_facts(context: &Context, object: &RecordingCallback, now: T
         facts.baseline = memory.baseline(operation_log::last_write(&facts.status));
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);
+        seen_by
     });
     facts.knows_all = context.knows_all();
     // Also of what a sweep handed over: another object may have come to hold it since.
     facts.claimed_elsewhere = context.index.held_by_others(&uid, ids_at_hand(&facts));
-    facts
+    (facts, seen_by)
+}
+
+/// Creates go where the callback is, and before there is one where the credentials say: a record of another project that this process has
+/// not written was made up, or is another's matter, and counts only as long as it stands on the object.
+fn forget_made_up(memory: &mut ObjectMemory, facts: &Facts) {
+    let recorded = facts.id().and(facts.status.target.as_ref());
+    let home = match (recorded, memory.account.as_deref()) {
+        (Some(recorded), _) => Target::from(recorded),
+        (None, Some(account)) => account.target().clone(),
+        (None, None) => return,
+    };
+    let posted = memory.posted.as_deref();
+    let is_own = |record: &Record| recorded.is_none() && record.newest_id() == posted;
+    let known = memory.record.take();
+    memory.record = known.filter(|it| it.target.same_project(&home) || is_own(it));
 }
 
 /// The ids that a decision on these facts can be about.

@@ -119,11 +119,8 @@ impl IndexUpdater {
 
     /// An object is gone, or no longer ours to serve: it is forgotten at once, and who wants its place is told.
     fn forget(&self, uid: &str) {
-        let others = self.context.index.remove(uid);
         self.context.memories.wake(uid);
         self.context.memories.forget(uid);
-        for other in others {
-            self.context.trigger(other);
-        }
+        self.context.unindex(uid);
     }
 }

@@ -3,6 +3,7 @@
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::num::NonZeroU64;
 
 use crate::api::status::Status;
 use crate::login::secret::References;
@@ -28,7 +29,7 @@ pub(super) struct Inputs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputsMark {
     /// Unset where the key was not read.
-    key: Option<u64>,
+    key: Option<NonZeroU64>,
     rest: u64,
 }
 
@@ -55,7 +56,7 @@ impl Inputs {
             is_forbidden,
         } = self;
         InputsMark {
-            key: (*key != SignKeyState::Unread).then(|| hash(key)),
+            key: (*key != SignKeyState::Unread).then(|| NonZeroU64::MIN | hash(key)),
             rest: hash(&(credentials, credential, target, is_forbidden)),
         }
     }
@@ -78,6 +79,7 @@ impl Inputs {
             .filter(|_| conditions::is_ready(status));
         let another_key = match (&self.key, sent) {
             (SignKeyState::Digest(digest), Some(sent)) => sent.key_digest.as_ref() != Some(digest),
+            (SignKeyState::Invalid(_), Some(_)) => true,
             _ => false,
         };
         let refused = status.rejected_credential.as_ref();
@@ -153,6 +155,12 @@ mod tests {
         assert!(!one.are_news(None, None));
         assert!(!one.are_news(None, Some(&status("True", "one", None))));
         assert!(one.are_news(None, Some(&status("True", "other", None))));
+        let invalid = Inputs {
+            key: SignKeyState::Invalid("too short".to_owned()),
+            ..inputs("one", "ak")
+        };
+        assert!(invalid.are_news(None, Some(&status("True", "one", None))));
+        assert!(!invalid.are_news(None, Some(&status("False", "one", None))));
         let elsewhere =
             serde_json::json!({ "target": { "region": "cn-east-3", "projectID": "p" } });
         assert!(one.are_news(None, serde_json::from_value(elsewhere).ok().as_ref()));

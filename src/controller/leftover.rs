@@ -70,7 +70,7 @@ impl Leftover {
             object: Arc::new(object.clone()),
             status,
             record: record.filter(|_| has_posted),
-            made: memory.made.clone(),
+            made: memory.made.as_deref().map(str::to_owned),
             account: memory.account.clone(),
         })
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
-use super::reach::AccountReach;
+use super::reach::SweepReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::lock::lock;
@@ -33,6 +33,7 @@ pub(super) struct Memories(Mutex<ObjectMemories>);
 
 type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 
+/// What is rare is apart: there is one for each object, and it has to stay within 512 bytes.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct ObjectMemory {
@@ -75,15 +76,17 @@ pub(super) struct ObjectMemory {
     pub(super) news: Option<Box<Sighting>>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
-    /// How its account was reached by the newest sweep.
-    pub(super) reach: Option<AccountReach>,
+    /// When a sweep that lacked its row last asked for its id.
+    pub(super) asked_for: Option<Box<Instant>>,
+    /// How whoever calls for it was reached by the newest sweep.
+    pub(super) reach: Option<SweepReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
     /// could not be asked for.
     pub(super) failed_sweeps: u32,
     /// How they failed, when they were too many.
     pub(super) sweep_failure: Option<Box<Failure>>,
     /// When the status says that the next attempt comes, and when that is by the monotonic clock: no step of a clock lengthens a wait.
-    pub(super) wait: Option<(Timestamp, Instant)>,
+    pub(super) wait: Option<Box<(Timestamp, Instant)>>,
     /// A status that was to be written and what it was based on, while the API server does not take it: what is in it happened all the same.
     pub(super) unwritten: Option<Box<UnwrittenStatus>>,
     /// When the newest change that the status tells of was first seen there: it can't have been later.
@@ -91,7 +94,7 @@ pub(super) struct ObjectMemory {
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
     /// The id of what this process's own create made.
-    pub(super) made: Option<String>,
+    pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
     /// The account that last saw the place, or wrote there.
@@ -99,9 +102,9 @@ pub(super) struct ObjectMemory {
     /// The `update_time` that was first seen after the write of that time.
     pub(super) baseline: Option<(Timestamp, Timestamp)>,
     /// Whom the newest status of an object that only looks was decided with as the owner of its place.
-    pub(super) decided_owner: Option<DecidedOwner>,
+    pub(super) decided_owner: Option<Box<DecidedOwner>>,
     /// When a create last waited for another look, since the date of the last one was doubted.
-    pub(super) doubted: Option<Instant>,
+    pub(super) doubted: Option<Box<Instant>>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
@@ -238,7 +241,7 @@ impl ObjectMemory {
             .callback_id
             .as_ref()
             .filter(|id| Some(*id) != planned_on.callback_id.as_ref());
-        (id? == self.made.as_ref()?).then_some(unwritten)
+        (id?.as_str() == self.made.as_deref()?).then_some(unwritten)
     }
 
     /// What it was last decided on, or is being.
@@ -338,12 +341,12 @@ impl ObjectMemory {
         now: Timestamp,
         longest: Duration,
     ) -> Timestamp {
-        let until = match self.wait {
-            Some((known, until)) if known == announced => until,
+        let until = match self.wait.as_deref() {
+            Some((known, until)) if *known == announced => *until,
             Some(_) | None => {
                 let left = announced.duration_since(now).max(SignedDuration::ZERO);
                 let until = Instant::now() + left.unsigned_abs().min(longest);
-                self.wait = Some((announced, until));
+                self.wait = Some(Box::new((announced, until)));
                 until
             }
         };
@@ -354,6 +357,8 @@ impl ObjectMemory {
 /// What was seen at an object's place by somebody who decides nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sighting {
+    /// By whom it was seen.
+    pub(super) account: AccountKey,
     /// What a list showed.
     pub(super) observed: Observed,
     /// When that list was begun: in what time at the cloud that was may be known better by now.

@@ -115,10 +115,11 @@ impl Reconciliation<'_> {
         self.facts.access = entry.access;
         self.facts.credential = entry.digest;
         self.account = entry.account;
-        if let Some(account) = &self.account {
+        if let Some(account) = self.account.clone() {
+            self.keep_news_of(&account);
             let key = account.identity_account().key();
             self.facts.account_has_seen = self.memory(|memory| {
-                memory.account = Some(Arc::clone(account));
+                memory.account = Some(Arc::clone(&account));
                 memory.seen_by.as_ref() == Some(key)
             });
             let ids = gather::ids_at_hand(&self.facts);

@@ -1,9 +1,31 @@
 //! How an account is reached, as its newest sweep tells. Pure.
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
 use crate::terms::failure::Failure;
 
-/// How the newest sweep of an account went.
+/// Stands for whoever a sweep called as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CallerMark(u64);
+
+impl CallerMark {
+    /// Another one for another caller.
+    pub(super) fn of(caller: &impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        caller.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+/// How a sweep went, and who called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SweepReach {
+    pub(super) caller: CallerMark,
+    pub(super) reach: AccountReach,
+}
+
+/// How the newest sweep of an account went; the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AccountReach {
     /// The cloud answered, be it that it throttles.
     Reached,

@@ -28,6 +28,7 @@ use crate::plan::facts::{Desired, Facts, GetResult, Observed};
 use crate::plan::outcome::waiting;
 use crate::plan::step::decide;
 use crate::plan::step::preconditions;
+use crate::platform::account::AccountKey;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Lane, Token};
 use crate::platform::transport::Deadline;
@@ -55,6 +56,8 @@ pub(super) struct Reconciliation<'a> {
     pub(super) slot: WorkerSlot<'a>,
     /// When the failure that is told now is over exactly: the status tells whole seconds.
     pub(super) again: Option<Timestamp>,
+    /// By whom what it began with as news was seen at the cloud.
+    seen_by: Option<AccountKey>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
     /// A change was sent, or a status written.
@@ -97,7 +100,7 @@ impl<'a> Reconciliation<'a> {
             Some(account) => context.clock.now(&account.target().endpoint),
             None => context.clock.local(),
         };
-        let mut facts = gather::gather_facts(context, &object, now);
+        let (mut facts, seen_by) = gather::gather_facts(context, &object, now);
         if let Some(home) = preconditions::recorded_target(&facts)
             .or_else(|| Some(account.as_ref()?.target().clone()))
         {
@@ -116,12 +119,23 @@ impl<'a> Reconciliation<'a> {
             sign_key: None,
             slot,
             again: None,
+            seen_by,
             is_interrupted: false,
             has_acted: false,
             made: None,
             brought,
             started: Instant::now(),
             changed,
+        }
+    }
+
+    /// What is news counts for the account by which it was seen. Another one, which may be at another cloud, is asked itself.
+    pub(super) fn keep_news_of(&mut self, account: &SharedAccount) {
+        let key = account.identity_account().key();
+        if self.seen_by.take().is_some_and(|seen_by| seen_by != *key) {
+            let facts = &mut self.facts;
+            (facts.observed, facts.get_result) = (Observed::Unasked, GetResult::Unasked);
+            (facts.not_found, facts.look_due) = (None, true);
         }
     }
 
@@ -155,7 +169,7 @@ impl<'a> Reconciliation<'a> {
     /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
     pub(super) fn note_made(&mut self, id: &str) {
         self.made = Some(id.to_owned());
-        self.memory(|memory| memory.made = Some(id.to_owned()));
+        self.memory(|memory| memory.made = Some(id.into()));
     }
 
     /// The cloud took what this round sends, key and all.

@@ -170,7 +170,7 @@ fn wake(context: &Context, kept: &KeptObject, sources: Option<SourcesMark>) {
         context.memories.wake(uid);
     }
     if !is_known {
-        context.trigger(kept.object_ref());
+        context.trigger(kept);
     }
 }
 

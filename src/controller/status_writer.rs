@@ -16,6 +16,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, OutcomePreconditions, is_stale};
 use crate::controller::memory::UnwrittenStatus;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::controller::refused_writes::changed_part;
 use crate::declared::parse;
 use crate::plan::facts::conditions;
 use crate::plan::facts::conditions::ConditionStatus;
@@ -55,10 +56,7 @@ impl Reconciliation<'_> {
             let version = ObjectVersion::of(&self.object);
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
-                Ok(object) => {
-                    self.note_status_written(object, status);
-                    Ok(true)
-                }
+                Ok(object) => self.note_status_written(object, status).map(|()| true),
                 Err(error) if is_stale(&error) || error.is_not_found() => {
                     self.is_interrupted = true;
                     let overtaken = self.reread_after_conflict(&version, error).await;
@@ -124,8 +122,8 @@ impl Reconciliation<'_> {
                 .await;
             let error = match written {
                 Ok(object) => {
-                    self.note_status_written(object, status);
-                    return Ok(CreateOutcomeWrite::Written);
+                    let noted = self.note_status_written(object, status);
+                    return noted.map(|()| CreateOutcomeWrite::Written);
                 }
                 Err(error) if error.is_not_found() => return Ok(CreateOutcomeWrite::Gone),
                 Err(error) => error,
@@ -226,8 +224,18 @@ impl Reconciliation<'_> {
         Ok(None)
     }
 
-    /// A write of ours went through: remembers the object as it is now, and tells a transition.
-    pub(super) fn note_status_written(&mut self, object: RecordingCallback, status: Status) {
+    /// A write of ours went through: remembers the object as it is now, and tells a transition. Where it is not stored as it was written it
+    /// counts as not written.
+    pub(super) fn note_status_written(
+        &mut self,
+        object: RecordingCallback,
+        status: Status,
+    ) -> Result<(), ClusterError> {
+        if let Some(part) = changed_part(&status, object.status.as_ref()) {
+            self.remember(object);
+            self.keep_unwritten(self.stored(), status);
+            return Err(ClusterError::not_kept("write the status", part));
+        }
         let before = self.stored();
         self.has_acted = true;
         self.facts.status = status;
@@ -241,7 +249,7 @@ impl Reconciliation<'_> {
         let Some(new) = new.filter(|new| {
             old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason))
         }) else {
-            return;
+            return Ok(());
         };
         let reason = Reason::parse(&new.reason).unwrap_or(Reason::Available);
         let calm = [
@@ -268,6 +276,7 @@ impl Reconciliation<'_> {
             "{message}"
         );
         self.publish_event(event_type, reason, &message);
+        Ok(())
     }
 
     /// The wait that the status announces begins now, by the monotonic clock.
@@ -278,7 +287,7 @@ impl Reconciliation<'_> {
         let exact = self.again.filter(|again| next_second(*again) == next);
         let until = self.to_instant(exact.unwrap_or(next));
         let until = until.min(Instant::now() + backoff::LONGEST);
-        self.memory(|memory| memory.wait = Some((next, until)));
+        self.memory(|memory| memory.wait = Some(Box::new((next, until))));
     }
 
     /// Publishes an event about the object.

@@ -10,6 +10,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::memory::DecidedOwner;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
+use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
 use crate::declared::parse;
@@ -86,19 +87,22 @@ impl Reconciliation<'_> {
         let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         let protected = objects.protect(&self.object, &version, record.as_deref());
-        match protected.await {
-            Ok(object) => self.remember(object),
-            Err(error) => {
-                if let Some(why) = self.refusal(&version, error).await? {
-                    let operation = self
-                        .facts
-                        .id()
-                        .map_or(Operation::Create, |_| Operation::Update);
-                    return self.report_unrecorded(operation, why).await;
-                }
+        let refusal = match protected.await {
+            Ok(object) => {
+                let is_kept = is_protected(&object, record.as_deref());
+                self.remember(object);
+                (!is_kept).then(|| NOT_KEPT.to_owned())
             }
-        }
-        Ok(RoundEnd::Again)
+            Err(error) => self.refusal(&version, error).await?,
+        };
+        let Some(why) = refusal else {
+            return Ok(RoundEnd::Again);
+        };
+        let operation = self
+            .facts
+            .id()
+            .map_or(Operation::Create, |_| Operation::Update);
+        self.report_unrecorded(operation, why).await
     }
 
     /// Records a row that is ours.
@@ -206,7 +210,7 @@ impl Reconciliation<'_> {
             return Ok(RoundEnd::Again);
         }
         if shows_plan {
-            self.memory(|memory| memory.decided_owner = Some(owner));
+            self.memory(|memory| memory.decided_owner = Some(Box::new(owner)));
         }
         Ok(wait.map_or(RoundEnd::OnChange, RoundEnd::After))
     }

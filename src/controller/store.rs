@@ -40,6 +40,8 @@ pub(super) struct KeptObject {
     pub(super) is_ready: bool,
     pub(super) is_deleted: bool,
     pub(super) has_id: bool,
+    /// Stands for the project that its callback is in, if it has one.
+    pub(super) home: Option<u64>,
     /// Whether its status tells of a credential that was refused.
     pub(super) is_refused: bool,
     /// Whether a sweep compares it: settled, or one that only looks.
@@ -205,6 +207,7 @@ impl Kept {
         let is_deleted = object.metadata.deletion_timestamp.is_some();
         let has_id = status.is_some_and(|status| status.callback_id.is_some());
         let reason = status.and_then(conditions::ready);
+        let home = status.and_then(|status| status.target.as_ref());
         let kept = Arc::new(KeptObject {
             name: name(object).into(),
             uid: parse::uid(object).into(),
@@ -214,6 +217,7 @@ impl Kept {
             is_ready: status.is_some_and(conditions::is_ready),
             is_deleted,
             has_id,
+            home: home.map(|home| hash(&(&home.region, &home.project_id))),
             is_refused: status.is_some_and(|status| status.rejected_credential.is_some()),
             is_compared: !is_deleted && !policies.suspend && (has_id || policies.observe),
             record: record_hash(object),
@@ -272,7 +276,7 @@ fn name(object: &RecordingCallback) -> String {
 }
 
 /// The same of a reference.
-pub(super) fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
+fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     format!("{namespace}/{}", object.name)
 }
@@ -284,9 +288,13 @@ pub(super) fn record_hash(object: &RecordingCallback) -> Option<u64> {
         .annotations
         .as_ref()?
         .get(PENDING_OPERATION)?;
+    Some(hash(record))
+}
+
+fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    record.hash(&mut hasher);
-    Some(hasher.finish())
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.

@@ -30,14 +30,18 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
+use crate::platform::failures;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
-use accounts::{Group, ServedObjects, groups, identify, is_at_home, projects};
+use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home, projects};
 use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
 /// So many sweeps in a row are told that see nothing of an object: refused, or without its row, which can't be asked for.
 const TOLERATED: u32 = 3;
+
+/// A sweep that had no turn among the calls under way is made so much later.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
@@ -59,10 +63,10 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
 /// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before
 /// it is looked for again.
 async fn sweep_turn(context: &Context, group: Group, pause: Duration) {
-    let Group { account, served } = group;
+    let served = group.served.clone();
     put_off(context, &served, pause);
-    identify_and_sweep(context, account, served.clone()).await;
-    put_off(context, &served, pause);
+    let next = identify_and_sweep(context, group, pause).await;
+    put_off(context, &served, next);
 }
 
 /// None of these is due for a while.
@@ -80,12 +84,13 @@ fn remember(context: &Context, served: &ServedObjects, note: impl Fn(&mut Object
     }
 }
 
-/// Sweeps the account of these objects, once it is known.
-async fn identify_and_sweep(
-    context: &Context,
-    account: Option<Arc<SharedAccount>>,
-    served: ServedObjects,
-) {
+/// Sweeps the account of these objects, once it is known. Gives how long it may then pause.
+async fn identify_and_sweep(context: &Context, group: Group, pause: Duration) -> Duration {
+    let Group {
+        caller,
+        account,
+        served,
+    } = group;
     let identified = match account {
         Some(account) => Ok(account),
         None => identify(context, &served).await,
@@ -93,10 +98,11 @@ async fn identify_and_sweep(
     let account = match identified {
         Ok(account) => account,
         Err(Some(failure)) => {
-            gauge::set(context, &served, Some(&failure));
-            return note_failed_sweep(context, &served, &failure);
+            gauge::set(context, &served, &caller, Some(&failure));
+            note_failed_sweep(context, &served, &failure);
+            return pause_after(&failure, pause);
         }
-        Err(None) => return,
+        Err(None) => return pause,
     };
     let (served, strayed): (ServedObjects, ServedObjects) = served
         .into_iter()
@@ -104,27 +110,34 @@ async fn identify_and_sweep(
     for object in &strayed {
         report_strayed(context, object);
     }
-    if !served.is_empty() {
-        sweep(context, &account, &served).await;
+    if served.is_empty() {
+        return pause;
     }
+    sweep(context, &account, &served, pause).await
 }
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
 /// else may have noticed.
 fn report_strayed(context: &Context, object: &KeptObject) {
     if object.reason != Some(Reason::TargetChanged) {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 
-async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedObjects) {
+async fn sweep(
+    context: &Context,
+    account: &Arc<SharedAccount>,
+    served: &ServedObjects,
+    pause: Duration,
+) -> Duration {
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
         let looks = account.looks();
         looks.sweep(Instant::now(), Lane::Background).await
     };
-    gauge::set(context, served, swept.as_ref().err());
+    let caller = Caller::Account(account.identity_account().key().clone());
+    gauge::set(context, served, &caller, swept.as_ref().err());
     let is_there = |object: &&Arc<KeptObject>| context.index.has(&object.uid);
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
@@ -133,9 +146,22 @@ async fn sweep(context: &Context, account: &Arc<SharedAccount>, served: &ServedO
             if is_answered {
                 set_inventory_gauges(context, account, &inventory);
             }
-            confirm_missing(context, account, missing, inventory).await;
+            let goes_on = confirm_missing(context, account, missing, inventory, pause).await;
+            if goes_on { Duration::ZERO } else { pause }
         }
-        Err(failure) => note_failed_sweep(context, &served, &failure),
+        Err(failure) => {
+            note_failed_sweep(context, &served, &failure);
+            pause_after(&failure, pause)
+        }
+    }
+}
+
+/// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
+fn pause_after(failure: &Failure, pause: Duration) -> Duration {
+    if failures::is_without_slot(failure) {
+        SOON.min(pause)
+    } else {
+        pause
     }
 }
 
@@ -207,15 +233,14 @@ fn compare_rows(
             missing.objects.push(Arc::clone(kept));
         } else if is_missing
             || has_another_owner
-            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
+            || status.is_none_or(|status| {
+                drift::needs_decision(&status, baseline, rows)
+                    || drift::is_unfollowed(&status, target)
+            })
         {
-            hand_over(
-                context,
-                kept,
-                inventory.begun,
-                Observed::seen(begun, rows.to_vec(), false),
-                GetResult::Unasked,
-            );
+            let observed = Observed::seen(begun, rows.to_vec(), false);
+            let seen = sighting(account, inventory, observed, GetResult::Unasked);
+            hand_over(context, kept, seen);
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
             context.memories.with(&kept.uid, |memory| {
@@ -242,23 +267,28 @@ fn id(object: &RecordingCallback) -> Option<&str> {
     object.status.as_ref()?.callback_id.as_deref()
 }
 
-/// Has the object reconciled with what was seen.
-fn hand_over(
-    context: &Context,
-    object: &KeptObject,
-    begun: Instant,
+/// What the list of an account showed of an object.
+fn sighting(
+    account: &SharedAccount,
+    inventory: &Inventory,
     observed: Observed,
     get_result: GetResult,
-) {
+) -> Sighting {
+    Sighting {
+        account: account.identity_account().key().clone(),
+        observed,
+        begun: inventory.begun,
+        get_result,
+        not_found: None,
+    }
+}
+
+/// Has the object reconciled with what was seen.
+fn hand_over(context: &Context, object: &KeptObject, seen: Sighting) {
     context.memories.with(&object.uid, |memory| {
-        memory.news = Some(Box::new(Sighting {
-            observed,
-            begun,
-            get_result,
-            not_found: None,
-        }));
+        memory.news = Some(Box::new(seen));
     });
-    context.trigger(object.object_ref());
+    context.trigger(object);
 }
 
 /// A sweep failed: that is news only when it says something about the credentials or is a refusal, and not at once.
@@ -284,7 +314,7 @@ fn count_failed_sweep(context: &Context, object: &KeptObject, failure: &Failure)
         is_news
     });
     if is_news {
-        context.trigger(object.object_ref());
+        context.trigger(object);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
@@ -15,6 +15,7 @@ use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
 use crate::controller::memory::{ObjectMemory, Sighting};
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
+use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::Payload;
@@ -25,9 +26,10 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::delete::CRD_SOON;
+use crate::plan::step::delete::{CRD_SOON, left_unproven};
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
+use crate::terms::target::Target;
 
 impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
@@ -212,6 +214,7 @@ impl Reconciliation<'_> {
         let id = self.facts.id().unwrap_or_default().to_owned();
         if failure.class == Class::Gone || self.is_gone(account, &id, &failure).await? {
             let news = Sighting {
+                account: account.identity_account().key().clone(),
                 observed: Observed::Unasked,
                 begun: Instant::now(),
                 get_result: GetResult::Gone,
@@ -279,10 +282,7 @@ impl Reconciliation<'_> {
             let version = ObjectVersion::of(&self.object);
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
-                Ok(object) => {
-                    self.note_status_written(object, status);
-                    return Ok(next);
-                }
+                Ok(object) => return self.note_status_written(object, status).map(|()| next),
                 Err(error) if error.is_not_found() => return Ok(RoundEnd::OnChange),
                 Err(error) if is_stale(&error) => {
                     if let Err(error) = self.reread_after_conflict(&version, error).await {
@@ -324,17 +324,18 @@ impl Reconciliation<'_> {
         let objects = &self.context.objects;
         self.note_released(true);
         match objects.release(&self.object, &version).await {
-            Ok(()) => {}
+            Ok(None) => {}
+            Ok(Some(object)) => {
+                self.remember(object);
+                return self.report_unreleased(PUT_BACK).await;
+            }
             Err(error) if error.is_not_found() => {}
             Err(error) => {
                 self.note_released(false);
-                let Some(why) = self.refusal(&version, error).await? else {
-                    return Ok(RoundEnd::Again);
+                return match self.refusal(&version, error).await? {
+                    Some(why) => self.report_unreleased(&why).await,
+                    None => Ok(RoundEnd::Again),
                 };
-                let now = self.to_cloud_time(Instant::now());
-                let (status, again) = release::after_refused_release(&self.facts, &why, now);
-                let wait = again.duration_since(now).unsigned_abs();
-                return self.end(status, RoundEnd::After(wait)).await;
             }
         }
         if let Some(id) = retained {
@@ -342,7 +343,35 @@ impl Reconciliation<'_> {
             let note = format!("The object is let go; the callback {id} stays at the cloud.");
             self.publish_event(EventType::Normal, Reason::Retained, &note);
         }
+        self.report_left_unproven();
         Ok(RoundEnd::OnChange)
+    }
+
+    /// The object has its finalizer still: it is not let go.
+    async fn report_unreleased(&mut self, why: &str) -> Result<RoundEnd, ClusterError> {
+        self.note_released(false);
+        let now = self.to_cloud_time(Instant::now());
+        let (status, again) = release::after_refused_release(&self.facts, why, now);
+        let wait = again.duration_since(now).unsigned_abs();
+        self.end(status, RoundEnd::After(wait)).await
+    }
+
+    /// What creates may have left of an object that was let go is known to nobody from now on.
+    pub(super) fn report_left_unproven(&self) {
+        let Some(record) = left_unproven(&self.facts) else {
+            return;
+        };
+        let place = parse::place(&self.object.spec);
+        let Target {
+            region,
+            project_id,
+            endpoint,
+        } = &record.target;
+        let note = format!(
+            "The object is let go while it is not known what came of its create: a callback for {place} may stay in region {region}, project {project_id} ({endpoint}). `recording-callback-operator orphans` lists it."
+        );
+        warn!(object = %self.name(), "{note}");
+        self.publish_event(EventType::Warning, Reason::OutcomeUnknown, &note);
     }
 }
 

@@ -26,6 +26,8 @@ use crate::controller::index_updater::IndexUpdater;
 
 /// Who owns a place can't be told before all objects are known; but a first list that takes longer holds up nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the start waits for the Secrets that refusals are recalled from.
+const RECALL_PATIENCE: Duration = Duration::from_secs(1);
 /// A namespace that is refused or silent for so long is taken for one that we are not to see; rights may be granted after the start.
 const REFUSED_FOR: Duration = Duration::from_mins(10);
 /// How often it is told how the watches stand.
@@ -134,8 +136,14 @@ impl NamespaceWatch {
     /// Waits for the first list, and takes over from the objects what an earlier process knew.
     async fn recall(&self, context: &Context) {
         self.store.listed().await;
-        Box::pin(context.accounts.recall_refusals(&self.store.all())).await;
+        let objects = self.store.all();
+        let mut recall = Box::pin(context.accounts.recall_refusals(&objects));
+        let recalled = timeout(RECALL_PATIENCE, &mut recall).await;
         self.knows.send_replace(Knowledge::Objects);
+        // Those that are late hold up nobody, and count when they come.
+        if recalled.is_err() {
+            recall.await;
+        }
     }
 
     /// Waits until the objects of the namespace are known or refused. The sender lives as long as this value.

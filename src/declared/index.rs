@@ -1,21 +1,24 @@
 //! Which objects want the same place, and which ids the statuses hold. Kept up to date by the watch, asked by every reconcile. No I/O;
 //! who of them owns the place is `plan::ownership`'s.
 
+mod entry;
+mod ranks;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
+use self::entry::IndexEntry;
+use self::ranks::{Ranks, RegionProject};
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
-use crate::plan::ownership::{Candidate, find_owner, reserves_place};
+use crate::plan::ownership::{Candidate, find_owner};
 use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
@@ -23,9 +26,6 @@ pub struct Index {
     tables: Mutex<Tables>,
     settle_time: Duration,
 }
-
-/// Region and project id.
-type RegionProject = (String, String);
 
 /// UIDs in their order; of one object most of the time, for which a tree would be large.
 #[derive(Default)]
@@ -37,67 +37,9 @@ struct Tables {
     entries: HashMap<Arc<str>, Box<IndexEntry>>,
     places: HashMap<Arc<Place>, SortedUids>,
     ids: HashMap<Arc<str>, SortedUids>,
+    /// Who takes part, and stands first at a place.
+    ranks: Ranks,
 }
-
-/// What the index keeps of one object.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-struct IndexEntry {
-    /// `namespace/name`.
-    name: Box<str>,
-    uid: Arc<str>,
-    place: Arc<Place>,
-    id: Option<Arc<str>>,
-    project: Option<Arc<RegionProject>>,
-    /// Where a look with its own credentials succeeded.
-    looked_at: Option<Arc<RegionProject>>,
-    /// Whether those that came after it fail.
-    looks_fail: bool,
-    /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
-    let_go: bool,
-    /// The newest attempt of its record while that is open, and when it was first seen here.
-    attempt: Option<(Box<str>, Instant)>,
-    observes: bool,
-    created: Option<Timestamp>,
-    /// Whether its record is open.
-    open: bool,
-    deleting: bool,
-    /// The resourceVersion: the watch may be behind our own writes.
-    version: u64,
-}
-
-impl IndexEntry {
-    /// Which object it is.
-    fn object(&self) -> ObjectRef<RecordingCallback> {
-        let (namespace, name) = self.name.split_once('/').unwrap_or_default();
-        ObjectRef::new(name).within(namespace)
-    }
-
-    /// What others who want the same place go by.
-    fn claim(&self) -> ClaimKey<'_> {
-        let observes = self.observes || self.let_go;
-        (self.id.as_deref(), self.open, self.deleting, observes)
-    }
-
-    /// How it stands among those who want its place in a project.
-    fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
-        let has_looked = self.looked_at.as_deref() == Some(project);
-        let counts = |(_, seen): &(Box<str>, Instant)| {
-            reserves_place(seen.elapsed(), settle_time, has_looked, self.looks_fail)
-        };
-        Candidate {
-            name: self.name.to_string(),
-            uid: self.uid.to_string(),
-            created: self.created,
-            holds: self.id.is_some(),
-            open: self.attempt.as_ref().is_some_and(counts),
-            has_looked,
-            deleting: self.deleting,
-        }
-    }
-}
-
-/// Id, whether the record is open, whether the object is being deleted, whether it only looks or not even that.
-type ClaimKey<'a> = (Option<&'a str>, bool, bool, bool);
 
 impl Index {
     /// An empty one.
@@ -108,8 +50,8 @@ impl Index {
         }
     }
 
-    /// Takes note of an object as it is now. Gives those that want the same place, if this may make another the owner.
-    pub fn put(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
+    /// Takes note of an object as it is now. Gives its place, if this may make another the owner: who else wants it is to be told.
+    pub fn put(&self, object: &RecordingCallback) -> Option<Arc<Place>> {
         let uid = parse::uid(object);
         let version = parse::version(object);
         let mut tables = self.lock();
@@ -118,8 +60,9 @@ impl Index {
             .get(uid.as_str())
             .is_some_and(|entry| entry.version > version)
         {
-            return Vec::new();
+            return None;
         }
+        let was_first = tables.is_first(&uid, self.settle_time);
         let before = tables.take(&uid);
         let status = object.status.as_ref();
         let closed = status.and_then(|status| status.closed_operation.as_deref());
@@ -164,31 +107,36 @@ impl Index {
             deleting: meta.deleting,
             id: id.map(Arc::from),
             version,
+            rank: None,
         };
-        let claimed = before
+        let claimed = before.as_ref().map(|entry| entry.claim());
+        let claimed = claimed.unwrap_or_default();
+        let (claim, place) = (entry.claim(), Arc::clone(&entry.place));
+        let has_moved = before
             .as_ref()
-            .map_or(ClaimKey::default(), |entry| entry.claim());
-        let others = if entry.claim() == claimed {
-            Vec::new()
-        } else {
-            tables.at(&entry.place)
-        };
+            .is_some_and(|it| it.project != entry.project);
+        let is_other = claim != claimed || has_moved;
+        let counts = claim.always_counts() || claimed.always_counts();
+        let uid = Arc::clone(&entry.uid);
         tables.add(Box::new(entry));
-        others
+        tables.rank(&uid, self.settle_time);
+        let counts = counts || was_first || tables.is_first(&uid, self.settle_time);
+        (is_other && counts).then_some(place)
     }
 
     /// The same for an object that a write or read of our own brought: one that left what is served here meanwhile stays forgotten.
-    pub fn update(&self, object: &RecordingCallback) -> Vec<ObjectRef<RecordingCallback>> {
+    pub fn update(&self, object: &RecordingCallback) -> Option<Arc<Place>> {
         if self.has(&parse::uid(object)) {
             self.put(object)
         } else {
-            Vec::new()
+            None
         }
     }
 
     /// A look with the object's own credentials succeeded in this project: from now on it takes part.
     pub fn note_look(&self, uid: &str, target: &Target) {
-        if let Some(entry) = self.lock().entries.get_mut(uid) {
+        let mut tables = self.lock();
+        if let Some(entry) = tables.entries.get_mut(uid) {
             let project = (target.region.clone(), target.project_id.clone());
             let known = entry.project.take().filter(|known| **known == project);
             let project = known.unwrap_or_else(|| Arc::new(project));
@@ -196,13 +144,16 @@ impl Index {
             entry.project = Some(project);
             entry.looks_fail = false;
         }
+        tables.rank(uid, self.settle_time);
     }
 
     /// A look with the object's own credentials failed: what its record may have made can't be told.
     pub fn note_failed_look(&self, uid: &str) {
-        if let Some(entry) = self.lock().entries.get_mut(uid) {
+        let mut tables = self.lock();
+        if let Some(entry) = tables.entries.get_mut(uid) {
             entry.looks_fail = true;
         }
+        tables.rank(uid, self.settle_time);
     }
 
     /// Resource versions went back: what is read from now on is not older than what was read before.
@@ -219,13 +170,26 @@ impl Index {
         }
     }
 
-    /// Forgets an object. Gives those that want the same place.
-    pub fn remove(&self, uid: &str) -> Vec<ObjectRef<RecordingCallback>> {
+    /// Forgets an object. Gives its place, if this may make another the owner.
+    pub fn remove(&self, uid: &str) -> Option<Arc<Place>> {
         let mut tables = self.lock();
-        let Some(entry) = tables.take(uid) else {
-            return Vec::new();
-        };
-        tables.at(&entry.place)
+        let was_first = tables.is_first(uid, self.settle_time);
+        let entry = tables.take(uid)?;
+        let counted = was_first || entry.claim().always_counts();
+        counted.then_some(entry.place)
+    }
+
+    /// The names of the objects that want this place or look at it, but for one.
+    pub fn names_at(&self, place: &Place, but: Option<&str>) -> Vec<Arc<str>> {
+        let tables = self.lock();
+        let users = tables.places.get(place).map(|users| users.0.iter());
+        users
+            .into_iter()
+            .flatten()
+            .filter(|user| but != Some(&***user))
+            .filter_map(|user| tables.entries.get(user))
+            .map(|entry| Arc::from(&*entry.name))
+            .collect()
     }
 
     /// The domains that these objects name.
@@ -251,29 +215,29 @@ impl Index {
 
     /// The object that owns the place of this one, if that is another.
     pub fn owner_elsewhere(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
-        let tables = self.lock();
-        let project = (target.region.clone(), target.project_id.clone());
-        let candidates: Vec<Candidate> = tables
-            .places
-            .get(place)?
-            .0
-            .iter()
-            .filter_map(|other| tables.entries.get(other))
-            .filter(|entry| !entry.observes && !entry.let_go)
-            .filter(|entry| *entry.uid == *uid || entry.project.as_deref() == Some(&project))
+        let mut tables = self.lock();
+        let project = Arc::new((target.region.clone(), target.project_id.clone()));
+        let place = Arc::clone(tables.places.get_key_value(place)?.0);
+        let first = tables.first(&place, &project, self.settle_time);
+        // It takes part itself, also where another project was its own until now.
+        let own = tables.entries.get(uid);
+        let own = own.filter(|own| own.place == place && !own.wants_nothing());
+        let first = first.and_then(|first| tables.entries.get(&first));
+        let both = first.into_iter().chain(own);
+        let both: Vec<Candidate> = both
             .map(|entry| entry.as_candidate(&project, self.settle_time))
             .collect();
-        find_owner(&candidates)
-            .filter(|owner| owner.uid != uid)
-            .map(|owner| OtherOwner {
-                name: owner.name.clone(),
-                id: tables
-                    .entries
-                    .get(owner.uid.as_str())
-                    .and_then(|it| it.id.as_deref().map(str::to_owned)),
-                deleting: owner.deleting,
-                unproven: !owner.holds && !owner.has_looked,
-            })
+        let owner = find_owner(&both).filter(|owner| *owner.uid != *uid)?;
+        let id = tables
+            .entries
+            .get(&owner.uid)
+            .and_then(|it| it.id.as_deref());
+        Some(OtherOwner {
+            name: owner.name.clone(),
+            id: id.map(str::to_owned),
+            deleting: owner.deleting,
+            unproven: !owner.holds && !owner.has_looked,
+        })
     }
 
     /// The ids that the statuses of other objects hold, of those given.
@@ -299,15 +263,42 @@ impl Index {
 }
 
 impl Tables {
-    /// The objects that want this place.
-    fn at(&self, place: &Place) -> Vec<ObjectRef<RecordingCallback>> {
-        let users = self.places.get(place).map(|users| users.0.iter());
-        users
-            .into_iter()
-            .flatten()
-            .filter_map(|user| self.entries.get(user))
-            .map(|entry| entry.object())
-            .collect()
+    /// Who stands first of those that want a place in a project.
+    fn first(
+        &mut self,
+        place: &Arc<Place>,
+        project: &Arc<RegionProject>,
+        settle_time: Duration,
+    ) -> Option<Arc<str>> {
+        loop {
+            let first = self.ranks.first(place, project)?;
+            let uid = Arc::clone(&first.2.uid);
+            let standing = self.entries.get(&uid)?.standing(settle_time);
+            if standing.as_ref() == Some(first) {
+                return Some(uid);
+            }
+            // Its record has been open for so long that it counts no more.
+            self.rank(&uid, settle_time);
+        }
+    }
+
+    /// Whether an object is the first of its place, where others may know it to be.
+    fn is_first(&mut self, uid: &str, settle_time: Duration) -> bool {
+        let entry = self.entries.get(uid);
+        let Some((place, project, _)) = entry.and_then(|entry| entry.rank.as_deref()) else {
+            return false;
+        };
+        let (place, project) = (Arc::clone(place), Arc::clone(project));
+        let first = self.first(&place, &project, settle_time);
+        first.is_some_and(|first| *first == *uid)
+    }
+
+    /// Has an object stand where it belongs by now.
+    fn rank(&mut self, uid: &str, settle_time: Duration) {
+        if let Some(entry) = self.entries.get_mut(uid) {
+            let now = entry.standing(settle_time);
+            entry.rank = self.ranks.replace(entry.rank.take(), now);
+        }
     }
 
     fn add(&mut self, entry: Box<IndexEntry>) {
@@ -321,7 +312,8 @@ impl Tables {
     }
 
     fn take(&mut self, uid: &str) -> Option<Box<IndexEntry>> {
-        let entry = self.entries.remove(uid)?;
+        let mut entry = self.entries.remove(uid)?;
+        entry.rank = self.ranks.replace(entry.rank.take(), None);
         let without = |users: Option<&mut SortedUids>| {
             users.is_some_and(|users| {
                 users.remove(uid);

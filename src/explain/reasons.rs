@@ -85,9 +85,9 @@ pub(super) fn text(reason: Reason) -> Text {
             "set the clock of the node; see the metric recording_callback_clock_offset_seconds",
         ),
         Reason::TargetChanged => (
-            "spec or credentials name another region or project than the callback was made in",
-            "calls nothing",
-            "put region and project back, or delete the object and create it anew",
+            "spec or credentials name another region or project than the callback was made in, or another endpoint through which it is not found",
+            "calls nothing in another region or project; through another endpoint it changes nothing and looks again, slowly",
+            "put region, project and endpoint back, or delete the object and create it anew; where the former endpoint is gone for good, delete it with deletionPolicy Retain",
         ),
         Reason::EndpointNotAllowed => (
             "the endpoint of the Secret, or of the region, is not among --allowed-endpoints",

@@ -115,8 +115,8 @@ pub(super) const INVENTORY_AGE: MetricRow = gauge(
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
     &["state"],
-    "Accounts in use (endpoint, project and credential of a settled object) by how their newest sweep went: reached, unreachable (no \
-     answer of the API) or refused (credential, permission or account)",
+    "Accounts in use (endpoint, project and credential by which settled objects were last seen, until then since the start their project) \
+     by how the newest sweep of these went: reached, unreachable (no answer of the API) or refused (credential, permission or account)",
 );
 pub(super) const CLOCK_OFFSET: MetricRow = gauge(
     "clock_offset_seconds",

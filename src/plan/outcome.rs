@@ -15,6 +15,7 @@ use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{CloudAccess, Desired, Facts, operation_log};
+use crate::plan::step::preconditions::former_endpoint;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -35,7 +36,11 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     let mut status = facts.status.clone();
     let situation = &rest.situation;
     let has_looked = facts.observed.begun().is_some();
-    let asked_again = situation.reason == Reason::CredentialsMissing && situation.next.is_some();
+    let waits_for_person = matches!(
+        situation.reason,
+        Reason::CredentialsMissing | Reason::TargetChanged
+    );
+    let asked_again = waits_for_person && situation.next.is_some();
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
         status.failures = Some(facts.failures() + 1);
     }
@@ -66,8 +71,10 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
         (_, true) => {}
         (_, false) => status.plan = None,
     }
+    // Another address of the project is followed once the callback was seen through it.
     if let (CloudAccess::Usable(target), Some(_), Stage::Ready) =
         (&facts.access, facts.id(), situation.stage)
+        && (facts.sees_recorded() || former_endpoint(facts, target).is_none())
     {
         status.target = Some(target.into());
     }

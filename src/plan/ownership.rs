@@ -3,6 +3,7 @@
 
 pub mod rows;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ pub struct Candidate {
     /// `namespace/name`.
     pub name: String,
     /// UID.
-    pub uid: String,
+    pub uid: Arc<str>,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Its status holds the id of a callback at this place.
@@ -32,12 +33,47 @@ pub struct Candidate {
     pub deleting: bool,
 }
 
-/// The owner: who holds an id, else whose record is open, else who has looked; of several such the older, then the lower UID.
+/// Where one stands among those who want a place: the least of all owns it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    lacks_id: bool,
+    is_closed: bool,
+    created: Option<Timestamp>,
+    /// UID.
+    pub uid: Arc<str>,
+}
+
+impl Standing {
+    /// Nobody stands before this.
+    pub fn least() -> Self {
+        Self {
+            lacks_id: false,
+            is_closed: false,
+            created: None,
+            uid: Arc::default(),
+        }
+    }
+}
+
+impl Candidate {
+    /// Who holds an id stands before whose record is open, and that before who has looked; of several such the older, then the lower UID.
+    /// Nobody else takes part.
+    pub fn standing(&self) -> Option<Standing> {
+        let takes_part = self.holds || self.open || (self.has_looked && !self.deleting);
+        takes_part.then(|| Standing {
+            lacks_id: !self.holds,
+            is_closed: !self.open,
+            created: self.created,
+            uid: Arc::clone(&self.uid),
+        })
+    }
+}
+
+/// The owner: of those that take part, who stands first.
 pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
-    candidates
-        .iter()
-        .filter(|c| c.holds || c.open || (c.has_looked && !c.deleting))
-        .min_by_key(|c| (!c.holds, !c.open, c.created, c.uid.as_str()))
+    let standing = |candidate: &&Candidate| candidate.standing();
+    let taking_part = candidates.iter().filter(|it| it.standing().is_some());
+    taking_part.min_by_key(standing)
 }
 
 /// Whether a record that is open, and was first seen so long ago, still keeps others from its place. Whoever may edit an object may
@@ -61,7 +97,7 @@ mod tests {
     fn candidate(uid: &str, created: i64) -> Candidate {
         Candidate {
             name: format!("media/{uid}"),
-            uid: uid.to_owned(),
+            uid: uid.into(),
             created: Timestamp::from_second(created).ok(),
             holds: false,
             open: false,
@@ -103,11 +139,11 @@ mod tests {
             ..candidate(uid, created)
         };
         assert_eq!(
-            find_owner(&[holder("b", 2), holder("c", 1)]).map(|c| c.uid.as_str()),
+            find_owner(&[holder("b", 2), holder("c", 1)]).map(|c| &*c.uid),
             Some("c")
         );
         assert_eq!(
-            find_owner(&[holder("b", 1), holder("a", 1)]).map(|c| c.uid.as_str()),
+            find_owner(&[holder("b", 1), holder("a", 1)]).map(|c| &*c.uid),
             Some("a")
         );
     }
@@ -123,7 +159,7 @@ mod tests {
             ..candidate("b", 1)
         };
         assert_eq!(
-            find_owner(&[unlooked, going, candidate("c", 9)]).map(|c| c.uid.as_str()),
+            find_owner(&[unlooked, going, candidate("c", 9)]).map(|c| &*c.uid),
             Some("c")
         );
         assert_eq!(find_owner(&[]), None);

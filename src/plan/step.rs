@@ -88,6 +88,16 @@ pub struct Requeue {
     pub with_look: bool,
 }
 
+impl Step {
+    /// The same, telling this where it is a rest.
+    fn telling(mut self, situation: Situation) -> Self {
+        if let Self::Requeue(rest) = &mut self {
+            rest.situation = situation;
+        }
+        self
+    }
+}
+
 impl Requeue {
     /// An end of which only a change matters.
     pub fn new(situation: Situation) -> Self {

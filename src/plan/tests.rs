@@ -9,6 +9,7 @@ mod observing;
 mod opened;
 mod ownership;
 mod pauses;
+mod readdressed;
 mod recorded;
 mod remembered;
 mod rules;

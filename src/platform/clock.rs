@@ -38,11 +38,12 @@ pub struct RequestSpan {
 /// The clocks of all endpoints.
 pub struct Clock {
     wall: WallClock,
+    /// Of those that are not right: which endpoints there are follows from what somebody writes into Secrets.
     offsets: Mutex<HashMap<String, Offset>>,
 }
 
 /// What is known of the clock of one endpoint.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 struct Offset {
     in_use: SignedDuration,
     /// Shown by the newest answer, and too far off to be believed yet.
@@ -128,6 +129,9 @@ impl Clock {
             };
         } else {
             known.doubted = Some(measured);
+        }
+        if *known == Offset::default() {
+            offsets.remove(endpoint);
         }
         measured
     }
@@ -236,6 +240,23 @@ mod tests {
         let clock = after(&["2026-11-25T02:00:30Z", "2026-11-25T02:10:00Z"]);
         let (believed, measured) = (clock.offset(ENDPOINT), clock.measured(ENDPOINT));
         assert_eq!((believed.as_secs(), measured.as_secs()), (30, 600));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_an_endpoint_whose_clock_is_right() {
+        let clock = after(&["2026-11-25T02:10:00Z", "2026-11-25T02:00:01Z"]);
+        let now = clock.local();
+        let span = RequestSpan {
+            sent: now,
+            received: now,
+        };
+        for host in 0..1_000 {
+            let endpoint = format!("https://live-{host}.example.com");
+            clock.observe(&endpoint, now, span);
+        }
+        assert_eq!(lock(&clock.offsets).len(), 0);
+        clock.observe(ENDPOINT, time("2026-11-25T02:00:30Z"), span);
+        assert_eq!(lock(&clock.offsets).len(), 1);
     }
 
     #[test]

@@ -150,10 +150,16 @@ pub fn failure_before_sending(operation: Operation, class: Class, problem: &str)
     Failure::new(operation, class, format!("not sent: {problem}"))
 }
 
+const NO_SLOT: &str = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
+
 /// The failure of a request whose turn did not come, since as many others are under way as may be.
 pub fn failure_without_slot(operation: Operation) -> Failure {
-    let problem = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
-    failure_before_sending(operation, Class::NotSent, problem)
+    failure_before_sending(operation, Class::NotSent, NO_SLOT)
+}
+
+/// Whether a failure says nothing but that: neither of the cloud nor of the way to it.
+pub fn is_without_slot(failure: &Failure) -> bool {
+    failure.class == Class::NotSent && failure.message.ends_with(NO_SLOT)
 }
 
 /// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.

@@ -10,8 +10,8 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use self::login::UserLogins;
-pub use self::project::ProjectLookupError;
 use self::project::Projects;
+pub use self::project::{ProjectLookupError, ProjectUse};
 use crate::platform::account::Account;
 use crate::platform::clock::Clock;
 use crate::platform::credentials::Credential;
@@ -57,7 +57,12 @@ impl Iam {
         self.logins.forget(account, refused);
     }
 
-    /// The id of the project that has the region's name, asked for once and kept. `endpoint` is the base URL of IAM, `operation` what it is
+    /// Keeps the project that was looked up for an account for as long as this is held.
+    pub fn project_in_use(&self, account: &Account) -> Option<ProjectUse> {
+        self.projects.in_use(account)
+    }
+
+    /// The id of the project that has the region's name, asked for once and kept while it is in use. `endpoint` is the base URL of IAM, `operation` what it is
     /// for, and what a failure is told as.
     pub async fn project(
         &self,

@@ -8,7 +8,7 @@ mod ledger;
 mod verdict;
 
 use std::{
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -92,6 +92,16 @@ impl Strikes {
             .vouch(&CredentialId::of(credential), Instant::now());
     }
 
+    /// Keeps what is known of a credential for as long as this is held: an account has it.
+    pub fn in_use(self: &Arc<Self>, credential: &Credential) -> CredentialUse {
+        let who = CredentialId::of(credential);
+        self.ledger().begin_use(&who);
+        CredentialUse {
+            strikes: Arc::clone(self),
+            who,
+        }
+    }
+
     /// Whether calls with this credential are stopped, and until when.
     pub fn stopped(&self, credential: &Credential) -> Option<Stopped> {
         let until = self
@@ -102,6 +112,18 @@ impl Strikes {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
+    }
+}
+
+/// An account has a credential.
+pub struct CredentialUse {
+    strikes: Arc<Strikes>,
+    who: CredentialId,
+}
+
+impl Drop for CredentialUse {
+    fn drop(&mut self) {
+        self.strikes.ledger().end_use(&self.who);
     }
 }
 

@@ -16,6 +16,15 @@ fn inputs(key: &str) -> InputsMark {
 }
 
 #[test]
+fn a_memory_has_the_room_that_an_allocator_gives() {
+    assert!(
+        size_of::<ObjectMemory>() <= 512,
+        "{}",
+        size_of::<ObjectMemory>()
+    );
+}
+
+#[test]
 fn a_look_that_was_put_off_is_come_back_for_whatever_was_reconciled_meanwhile() {
     let now = Instant::now();
     let in_a = |seconds| Some(now + Duration::from_secs(seconds));

@@ -19,6 +19,7 @@ pub(super) type ServedObjects = Vec<Arc<KeptObject>>;
 
 /// Objects that call as the same one.
 pub(super) struct Group {
+    pub(super) caller: Caller,
     /// `None` while it is not known.
     pub(super) account: Option<Arc<SharedAccount>>,
     pub(super) served: ServedObjects,
@@ -29,6 +30,13 @@ pub(super) struct Group {
 pub(super) enum Caller {
     Account(AccountKey),
     Login(Vec<String>),
+}
+
+impl Caller {
+    /// Whether it is this account.
+    pub(super) fn is(&self, account: &AccountKey) -> bool {
+        matches!(self, Self::Account(key) if key == account)
+    }
 }
 
 /// Those that have something to compare, and when that is due: for new ones at `first`.
@@ -49,9 +57,13 @@ pub(super) fn groups(
             continue;
         };
         let due = due(context, &served, account.as_ref(), first);
-        let (at, group) = groups.entry(caller).or_insert_with(|| {
-            let served = ServedObjects::new();
-            (due, Group { account, served })
+        let (at, group) = groups.entry(caller).or_insert_with_key(|caller| {
+            let group = Group {
+                caller: caller.clone(),
+                account,
+                served: ServedObjects::new(),
+            };
+            (due, group)
         });
         *at = due.min(*at);
         group.served.extend(served);

@@ -1,5 +1,6 @@
 //! What the list of a sweep lacks, and whether that is gone: asked for by id before anything is believed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
 use super::accounts::ServedObjects;
-use super::{cloud_time, count_failed_sweep, hand_over, id};
+use super::{cloud_time, count_failed_sweep, hand_over, id, sighting};
 use crate::controller::account::SharedAccount;
 use crate::controller::context::Context;
 use crate::controller::memory::ObjectMemory;
@@ -21,6 +22,10 @@ use crate::terms::failure::Class;
 /// When more than one callback is missing, a second sweep has to agree, so much later.
 const SECOND_OPINION: Duration = Duration::from_secs(5);
 
+/// So many are asked for after one sweep, and an eighth of them if that is more: of what else its account lacks or shows, the others'
+/// objects learn by the next one, which follows at once.
+const AT_ONCE: usize = 50;
+
 /// What a sweep lacked.
 #[derive(Default)]
 pub(super) struct MissingRows {
@@ -30,24 +35,74 @@ pub(super) struct MissingRows {
     pub(super) count: usize,
 }
 
-/// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too.
+/// Those whose turn it was.
+struct AskedMissing {
+    gone: ServedObjects,
+    /// Whether it is to be gone on with at once: all of them could be asked for, and others wait.
+    goes_on: bool,
+}
+
+/// What the list lacks is asked for by id. When that is more than one, a second sweep must lack it, too. Gives whether more is to be asked
+/// for after another sweep at once.
 pub(super) async fn confirm_missing(
     context: &Context,
     account: &Arc<SharedAccount>,
     missing: MissingRows,
     inventory: Arc<Inventory>,
-) {
+    pause: Duration,
+) -> bool {
     let MissingRows { objects, count } = missing;
-    let objects = find_gone(context, account, objects).await;
-    for object in &objects {
+    let most = AT_ONCE.max(count / 8);
+    let (turn, are_left) = whose_turn(context, objects, most, pause);
+    let AskedMissing { gone, goes_on } = find_gone(context, account, turn).await;
+    for object in &gone {
         let memories = &context.memories;
         memories.with(&object.uid, ObjectMemory::sees_again);
     }
-    if objects.is_empty() {
-        return;
+    if !gone.is_empty() {
+        confirm_gone(context, account, gone, inventory, count > 1).await;
     }
+    goes_on && are_left
+}
+
+/// Those that are asked for now, and whether others are left: one of each namespace after the other, and nobody a second time before
+/// all were. One that can't be asked for again and again comes last, so that it hides none of the others.
+fn whose_turn(
+    context: &Context,
+    mut missing: ServedObjects,
+    most: usize,
+    pause: Duration,
+) -> (ServedObjects, bool) {
+    let memories = &context.memories;
+    // Sweeps that do not follow at once are further apart than this.
+    let recent = pause * 3 / 4;
+    missing.retain(|object| {
+        let asked = memories.with(&object.uid, |memory| memory.asked_for.as_deref().copied());
+        asked.is_none_or(|at| at.elapsed() >= recent)
+    });
+    let failed = |object: &Arc<KeptObject>| memories.with(&object.uid, |it| it.failed_sweeps);
+    missing.sort_by_key(failed);
+    let mut of_namespace: HashMap<String, usize> = HashMap::new();
+    missing.sort_by_cached_key(|object| {
+        let before = of_namespace.entry(object.namespace().to_owned());
+        let before = before.and_modify(|count| *count += 1).or_default();
+        (failed(object), *before)
+    });
+    let are_left = missing.len() > most;
+    missing.truncate(most);
+    (missing, are_left)
+}
+
+/// Hands over what is gone, when the list lacks it, or where several are lacked a second one.
+async fn confirm_gone(
+    context: &Context,
+    account: &Arc<SharedAccount>,
+    objects: ServedObjects,
+    inventory: Arc<Inventory>,
+    are_several: bool,
+) {
     let mut inventory = inventory;
-    if count > 1 {
+    if are_several {
         sleep(SECOND_OPINION).await;
         match account
             .looks()
@@ -73,29 +128,33 @@ pub(super) async fn confirm_missing(
                 .deleted
                 .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            hand_over(context, &kept, inventory.begun, observed, GetResult::Gone);
+            let seen = sighting(account, &inventory, observed, GetResult::Gone);
+            hand_over(context, &kept, seen);
         }
     }
 }
 
 /// Asks for one id after the other: those that are gone. The first that is still there, or can't be asked for now, voids what the list
 /// lacked; one whose calls are used up, or whose id the cloud takes for none, is left for another sweep and says nothing of the others.
-/// One that can't be asked for again and again is asked for last, so that it hides none of the others.
 async fn find_gone(
     context: &Context,
     account: &SharedAccount,
-    mut missing: ServedObjects,
-) -> ServedObjects {
-    let failed = |object: &KeptObject| {
-        let memories = &context.memories;
-        memories.with(&object.uid, |memory| memory.failed_sweeps)
+    missing: ServedObjects,
+) -> AskedMissing {
+    let memories = &context.memories;
+    let ended = |gone| AskedMissing {
+        gone,
+        goes_on: false,
     };
-    missing.sort_by_key(|object| failed(object));
     let mut gone = ServedObjects::new();
     for kept in missing {
         let object = kept.unpack();
         let Some(id) = id(&object) else { continue };
-        let budget = context.memories.budget(&kept.uid);
+        let has_failed_before = memories.with(&kept.uid, |memory| {
+            memory.asked_for = Some(Box::new(Instant::now()));
+            memory.failed_sweeps > 0
+        });
+        let budget = memories.budget(&kept.uid);
         if !budget.spend(1) {
             continue;
         }
@@ -108,7 +167,7 @@ async fn find_gone(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"
                 );
-                return ServedObjects::new();
+                return ended(ServedObjects::new());
             }
             GetResult::Unknown(failure) => {
                 let problem = &failure.message;
@@ -116,19 +175,21 @@ async fn find_gone(
                     remote_id = id,
                     "a missing callback could not be asked for: {problem}"
                 );
-                let has_failed_before = failed(&kept) > 0;
                 count_failed_sweep(context, &kept, &failure);
                 if failure.class == Class::Rejected {
                     continue;
                 }
-                return if has_failed_before {
+                return ended(if has_failed_before {
                     gone
                 } else {
                     ServedObjects::new()
-                };
+                });
             }
-            GetResult::Unasked => return ServedObjects::new(),
+            GetResult::Unasked => return ended(ServedObjects::new()),
         }
     }
-    gone
+    AskedMissing {
+        gone,
+        goes_on: true,
+    }
 }

@@ -1,6 +1,7 @@
 //! The way to the simulated cloud, with whatever comes between.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::HOST;
 use live_simulator::{Cloud, Delivery};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::life::Life;
 use super::story::EventStory;
@@ -16,8 +17,11 @@ use super::trouble::{CloudCall, CloudCallFate, Troubled, TroubledAnswer};
 use super::world::wall;
 use crate::platform::clock::WallClock;
 use crate::platform::transport::{
-    Deadline, Request, Response, Transport, TransportError, authority,
+    CallSlot, Deadline, Request, Response, Transport, TransportError, authority,
 };
+
+/// The address of another cloud, in which nothing lies.
+pub(super) const STRANGE: &str = "https://live.strange.myhuaweicloud.com";
 
 type CloudReply = Result<Response, TransportError>;
 
@@ -32,9 +36,12 @@ pub(super) struct Made {
 #[derive(Clone)]
 pub(super) struct Road {
     pub(super) cloud: Cloud,
+    pub(super) stranger: Cloud,
     trouble: Arc<dyn Troubled>,
     story: EventStory,
     made: Arc<Mutex<Vec<Made>>>,
+    /// Whether the calls of others take all the room that there is.
+    is_full: Arc<AtomicBool>,
     /// The domain of each id that was ever told.
     domains: Arc<Mutex<HashMap<String, String>>>,
 }
@@ -46,15 +53,27 @@ pub(super) struct CloudRoute {
 }
 
 impl Road {
-    pub(super) fn new(cloud: Cloud, trouble: Arc<dyn Troubled>, story: EventStory) -> Self {
+    pub(super) fn new(
+        cloud: Cloud,
+        stranger: Cloud,
+        trouble: Arc<dyn Troubled>,
+        story: EventStory,
+    ) -> Self {
         let (made, domains) = (Arc::default(), Arc::default());
         Self {
             cloud,
+            stranger,
             trouble,
             story,
             made,
+            is_full: Arc::default(),
             domains,
         }
+    }
+
+    /// Whether others take all the room for calls from now on.
+    pub(super) fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 
     pub(super) fn way(&self, life: &Life) -> Arc<dyn Transport> {
@@ -114,11 +133,14 @@ impl Road {
     async fn carry_out(self, request: Request, fate: CloudCallFate) -> Option<CloudReply> {
         sleep(fate.before).await;
         let reply = if fate.carried_out {
+            let cloud = if request.url.starts_with(STRANGE) {
+                &self.stranger
+            } else {
+                &self.cloud
+            };
             let asked = asked(request);
             Some(received(
-                self.cloud
-                    .call(asked, live_simulator::ExchangeScheme::Tls)
-                    .await,
+                cloud.call(asked, live_simulator::ExchangeScheme::Tls).await,
             ))
         } else {
             None
@@ -202,6 +224,18 @@ impl CloudRoute {
 }
 
 impl Transport for CloudRoute {
+    fn slot<'a>(&'a self, _: &'a str, until: Instant) -> BoxFuture<'a, Option<CallSlot>> {
+        Box::pin(async move {
+            while self.road.is_full.load(Ordering::Relaxed) {
+                if Instant::now() >= until {
+                    return None;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+            Some(CallSlot::default())
+        })
+    }
+
     fn send(&self, request: Request, deadline: Deadline) -> BoxFuture<'_, CloudReply> {
         Box::pin(self.exchange(request, deadline))
     }

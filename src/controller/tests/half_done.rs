@@ -70,6 +70,8 @@ enum Disturbance {
     TakenBack,
     /// The call of this number at the API server fails in this way.
     Fails(usize, u8),
+    /// The write of this number among the effects is undone before it is stored.
+    Undone(usize),
     /// The process ends before or after the effect of this number.
     Ends(usize, bool),
 }
@@ -99,11 +101,11 @@ impl Counter {
         )
     }
 
-    /// Whether the process ends at this effect, and if so whether after it.
-    fn ends(&self) -> Option<bool> {
+    /// What disturbs this effect.
+    fn at_effect(&self) -> Option<Disturbance> {
         let number = self.effects.fetch_add(1, Ordering::SeqCst);
         match *self.disturbance.lock().unwrap() {
-            Some(Disturbance::Ends(at, carried_out)) if at == number => Some(carried_out),
+            at @ Some(Disturbance::Undone(of) | Disturbance::Ends(of, _)) if of == number => at,
             _ => None,
         }
     }
@@ -111,10 +113,12 @@ impl Counter {
 
 impl Troubled for Counter {
     fn at_server(&self, call: &ServerCall) -> CallFate {
-        if call.verb.writes()
-            && let Some(carried_out) = self.ends()
-        {
-            return CallFate::Fatal { carried_out };
+        if call.verb.writes() {
+            match self.at_effect() {
+                Some(Disturbance::Ends(_, carried_out)) => return CallFate::Fatal { carried_out },
+                Some(_) => return CallFate::Undone,
+                None => {}
+            }
         }
         if matches!(call.verb, Verb::List | Verb::Watch | Verb::Publish) {
             return CallFate::Served;
@@ -133,7 +137,7 @@ impl Troubled for Counter {
 
     fn at_cloud(&self, call: &CloudCall) -> CloudCallFate {
         if call.method != Method::GET
-            && let Some(carried_out) = self.ends()
+            && let Some(Disturbance::Ends(_, carried_out)) = self.at_effect()
         {
             return CloudCallFate {
                 carried_out,
@@ -359,6 +363,7 @@ impl Happening {
         }
         let fails = |at| (0..3).map(move |kind| Disturbance::Fails(at, kind));
         all.extend((0..calls).flat_map(fails));
+        all.extend((0..effects).map(Disturbance::Undone));
         let ends = |at| [false, true].map(|after| Disturbance::Ends(at, after));
         all.extend((0..effects).flat_map(ends));
         all

@@ -202,3 +202,53 @@ async fn what_came_back_while_it_was_suspended_is_as_it_was() {
     becomes(&world, "True", "Suspended", Duration::from_mins(2)).await;
     assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
 }
+
+/// What somebody makes of the Secret while no operator runs, or while nothing is done for the object.
+fn spoil(world: &ControllerWorld) {
+    world.secret(HOOKS, &[("sign", "too-short")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_none_any_more_is_told_by_who_starts_later() {
+    for suspend in [false, true] {
+        let mut world = settled(Duration::from_mins(10)).await;
+        if suspend {
+            world.merge("push", &json!({"spec": {"suspend": true}}));
+            becomes(&world, "True", "Suspended", SOON).await;
+        }
+        world.kill().await;
+        spoil(&world);
+        world.start();
+        let expected = if suspend {
+            ("Unknown", "Suspended")
+        } else {
+            ("False", "SignKeyInvalid")
+        };
+        becomes(&world, expected.0, expected.1, SOON).await;
+        world.secret(HOOKS, &[("sign", SIGN_KEY)]);
+        let healed = if suspend { "Suspended" } else { "Available" };
+        becomes(&world, "True", healed, SOON).await;
+        assert_eq!(made(&world, &Method::PUT), 0, "{}", world.story.whole());
+    }
+}
+
+/// A suspended object reads no key by itself, and one that only looks tells of it whether it was seen to change or not.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_none_any_more_is_not_the_one_that_was_sent() {
+    let mut world = settled(Duration::from_mins(10)).await;
+    world.merge("push", &json!({"spec": {"suspend": true}}));
+    becomes(&world, "True", "Suspended", SOON).await;
+    spoil(&world);
+    becomes(&world, "Unknown", "Suspended", SOON).await;
+    world.secret(HOOKS, &[("sign", SIGN_KEY)]);
+    becomes(&world, "True", "Suspended", SOON).await;
+
+    let observed = json!({"spec": {"suspend": false, "managementPolicy": "Observe"}});
+    world.merge("push", &observed);
+    becomes(&world, "True", "ObserveOnly", SOON).await;
+    world.kill().await;
+    spoil(&world);
+    world.start();
+    becomes(&world, "False", "ObserveOnly", SOON).await;
+    assert_eq!(made(&world, &Method::PUT), 0, "{}", world.story.whole());
+}

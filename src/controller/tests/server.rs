@@ -143,9 +143,14 @@ impl MemoryApiServer {
         self.act(|store| store.delivery = delivery);
     }
 
-    /// Whether records of creates stay on the objects.
-    pub(super) fn keep_records(&self, kept: bool) {
-        self.act(|store| store.keeps_records = kept);
+    /// From now on each write is as this admission webhook makes it.
+    pub(super) fn admit_by(&self, webhook: impl Fn(&Value, &mut Value) + Send + 'static) {
+        self.act(|store| store.webhook = Some(Box::new(webhook)));
+    }
+
+    /// No webhook is asked any more.
+    pub(super) fn admit_all(&self) {
+        self.act(|store| store.webhook = None);
     }
 
     fn act<T>(&self, act: impl FnOnce(&mut MemoryStore) -> T) -> T {
@@ -184,6 +189,12 @@ impl MemoryApiServer {
         let serve = || self.serve(life, &address, &body, is_partial);
         match fate {
             CallFate::Served => Ok(serve()),
+            CallFate::Undone => {
+                self.admit_by(|old, new| new.clone_from(old));
+                let answer = serve();
+                self.admit_all();
+                Ok(answer)
+            }
             CallFate::Late(wait) => {
                 tokio::time::sleep(wait).await;
                 life.or_nothing().await;

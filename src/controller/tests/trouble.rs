@@ -47,6 +47,8 @@ impl Verb {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CallFate {
     Served,
+    /// A write is answered as done, and a webhook has left all as it was.
+    Undone,
     /// Not carried out. "Page" is no Status but a text, "Unserved" says that the resource is not known, "Schema" that the content is not.
     Refused(u16, &'static str),
     /// The connection breaks, before or after it is carried out.

@@ -60,7 +60,12 @@ fn is_held(world: &ControllerWorld) -> bool {
 async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     let trouble: Arc<dyn Troubled> = Arc::new(Peace);
     let mut world = ControllerWorld::new(&trouble);
-    world.server.keep_records(false);
+    world.server.admit_by(|_, new| {
+        let annotations = &mut new["metadata"]["annotations"];
+        annotations
+            .as_object_mut()
+            .map(|all| all.remove(PENDING_OPERATION));
+    });
     world.start();
     world.apply("push", &spec("push"));
     world.pass(QUARTER).await;
@@ -73,7 +78,7 @@ async fn nothing_is_posted_while_the_api_server_keeps_no_record() {
     let versions = world.server.history().len();
     assert!(versions <= FEW, "{versions}: {}", world.story.whole());
 
-    world.server.keep_records(true);
+    world.server.admit_all();
     let held = world.until(QUARTER, is_held).await;
     assert!(held, "{}", world.story.whole());
 }

@@ -25,7 +25,7 @@ use crate::admin::Health;
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
-use crate::controller::context::{Context, Listed, Senders, StartConditions};
+use crate::controller::context::{Context, Listed, StartConditions};
 use crate::controller::externals::Externals;
 use crate::controller::lead;
 use crate::metrics::Metrics;
@@ -76,10 +76,13 @@ impl ControllerWorld {
             latency_ms: 5,
             ..SimulatorSettings::default()
         };
+        let stranger = Cloud::with_clock(settings.clone(), wall);
         let cloud = Cloud::with_clock(settings, wall);
         for access_key in ["AKFIRST", "AKSECOND"] {
             let secret_key = format!("{access_key}-secret");
-            cloud.add_credential(KnownCredential::new(access_key, &secret_key, PROJECT));
+            for cloud in [&cloud, &stranger] {
+                cloud.add_credential(KnownCredential::new(access_key, &secret_key, PROJECT));
+            }
         }
         cloud.add_user(KnownUser::new(
             "company",
@@ -87,7 +90,7 @@ impl ControllerWorld {
             "not-easy-to-guess",
             PROJECT,
         ));
-        let road = Road::new(cloud, Arc::clone(trouble), story.clone());
+        let road = Road::new(cloud, stranger, Arc::clone(trouble), story.clone());
         let world = Self {
             server,
             road,
@@ -163,15 +166,11 @@ impl ControllerWorld {
     /// What the reconciles of a process share that does nothing by itself.
     pub(super) fn idle(&self) -> Context {
         let life = Life::begin();
-        let ((triggers, _), (leftovers, _)) = (unbounded_channel(), unbounded_channel());
+        let (leftovers, _) = unbounded_channel();
         let outside = self.outside(&life);
         let gates = StartConditions {
             listed: watch::channel(Listed::All).1,
             crd: CrdCheck::new(outside.kube.clone()),
-        };
-        let senders = Senders {
-            triggers,
-            leftovers,
         };
         let (metrics, leadership) = (Arc::clone(&self.metrics), self.leadership.clone());
         let stop = Stop::new();
@@ -181,7 +180,7 @@ impl ControllerWorld {
             metrics,
             leadership,
             stop,
-            senders,
+            leftovers,
             gates,
         )
     }

@@ -106,9 +106,9 @@ async fn who_was_let_go_holds_neither_place_nor_id() {
         assert!(other_owner(&index).is_some(), "it is not let go yet");
         assert_eq!(index.is_held("e2fe84de"), id.is_some());
 
-        let woken = index.put(&holder(3, &["example.com/other"], id));
-        let woken: Vec<&str> = woken.iter().map(|object| object.name.as_str()).collect();
-        assert_eq!(woken, ["victim"], "who wants the place is told");
+        let told = index.put(&holder(3, &["example.com/other"], id)).unwrap();
+        let told = index.names_at(&told, Some("holder"));
+        assert_eq!(told, ["media/victim".into()], "who wants the place is told");
         assert_eq!(other_owner(&index), None);
         assert!(!index.is_held("e2fe84de"));
         let ids = ["e2fe84de"].into_iter();
@@ -125,7 +125,8 @@ async fn who_went_or_was_replaced_holds_neither_place_nor_id() {
     let mut other = object("holder", 3, None);
     other.metadata.uid = Some("another".to_owned());
     index.put(&other);
-    assert_eq!(index.remove("holder").len(), 2, "both are told");
+    let told = index.remove("holder").unwrap();
+    assert_eq!(index.names_at(&told, None).len(), 2, "both are told");
     assert_eq!(other_owner(&index), None);
     assert!(!index.is_held("e2fe84de") && !index.has("holder"));
 }
@@ -163,4 +164,129 @@ fn only_the_domains_of_those_who_ask_are_told() {
     let domains = index.domains(&uids(&["one", "two", "nobody"]));
     assert_eq!(domains, uids(&["push.example.com"]));
     assert!(index.domains(&uids(&[])).is_empty());
+}
+
+fn observe<T: serde::de::DeserializeOwned>() -> T {
+    serde_json::from_value(json!("Observe")).unwrap()
+}
+
+/// An object as it is under `Observe`.
+fn observer(uid: &str) -> RecordingCallback {
+    let mut object = object(uid, 1, Some("one"));
+    object.spec.management_policy = Some(observe());
+    object
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_of_one_who_does_not_matter() {
+    let index = Index::new(SETTLE);
+    assert_eq!(index.put(&observer("observer")), None);
+    assert_eq!(
+        index.put(&object("first", 1, None)),
+        None,
+        "it has not looked"
+    );
+    index.note_look("first", &target("theirs"));
+    assert_eq!(index.put(&object("second", 1, None)), None);
+    index.note_look("second", &target("theirs"));
+    let mut second = object("second", 2, None);
+    second.metadata.deletion_timestamp = holder(2, &[], None).metadata.deletion_timestamp;
+    second.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    assert_eq!(index.put(&second), None, "another is the owner as before");
+    for one in ["second", "observer"] {
+        assert_eq!(index.remove(one), None, "{one}");
+    }
+    let mut first = observer("first");
+    first.metadata.resource_version = Some("2".to_owned());
+    assert!(index.put(&first).is_some(), "the owner wants it no more");
+    first.status = holder(2, &[], Some("e2fe84de")).status;
+    assert!(index.put(&first).is_some(), "an id is told of in any case");
+    assert_eq!(index.put(&first), None, "that was told");
+    assert!(index.remove("first").is_some());
+}
+
+/// The owner, when all are asked.
+fn owner_among_all(index: &Index, uid: &str, target: &Target) -> Option<String> {
+    let tables = index.lock();
+    let project = (target.region.clone(), target.project_id.clone());
+    let all = tables.entries.values();
+    let candidates: Vec<Candidate> = all
+        .filter(|entry| !entry.observes && !entry.let_go)
+        .filter(|entry| *entry.uid == *uid || entry.project.as_deref() == Some(&project))
+        .map(|entry| entry.as_candidate(&project, SETTLE))
+        .collect();
+    let owner = find_owner(&candidates).filter(|owner| *owner.uid != *uid);
+    owner.map(|owner| owner.name.clone())
+}
+
+/// Something that happens to one of a few objects of one place.
+fn happens(index: &Index, version: u64, uid: &str, what: u32, other: bool) -> Option<Arc<Place>> {
+    let project = target(if other { "its own" } else { "theirs" });
+    let mut object = object(uid, version, other.then_some("one"));
+    let created = 100 + i64::from(uid.as_bytes()[0]) * if other { 1 } else { -1 };
+    let created = jiff::Timestamp::from_second(created).unwrap();
+    object.metadata.creation_timestamp = Some(created.into());
+    match what {
+        0 => return index.remove(uid),
+        1 => index.note_look(uid, &project),
+        2 => index.note_failed_look(uid),
+        3 => object.status = holder(1, &[], Some("e2fe84de")).status,
+        4 => object.status = holder(1, &[], None).status,
+        5 => object.spec.management_policy = Some(observe()),
+        6 | 7 => {
+            let finalizers: &[&str] = if what == 6 { &[FINALIZER] } else { &["other"] };
+            object.metadata = kube::api::ObjectMeta {
+                deletion_timestamp: holder(1, &[], None).metadata.deletion_timestamp,
+                finalizers: Some(finalizers.iter().map(ToString::to_string).collect()),
+                ..object.metadata
+            };
+        }
+        _ => {}
+    }
+    index.put(&object)
+}
+
+/// Whatever happens in whatever order, the owner is the one that is found when all are asked; and where it is another one, the others
+/// are told, unless that is for a look or for time that passed: of these each learns by its own.
+#[test]
+fn the_owner_is_who_it_is_when_all_are_asked() {
+    use proptest::prelude::*;
+    let uids = ["a", "b", "c", "d"];
+    let step = (0..4_usize, 0..10_u32, any::<bool>(), 0..60_u64);
+    let steps = prop::collection::vec(step, 1..40);
+    let place = Place::new("push.example.com", "live");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(steps in steps)| {
+        runtime.block_on(async {
+            let index = Index::new(SETTLE);
+            let projects = [target("theirs"), target("its own")];
+            let owners = |index: &Index| {
+                let all = uids.iter().flat_map(|uid| projects.iter().map(move |at| (*uid, at)));
+                let all = all.filter(|(uid, _)| index.has(uid));
+                all.map(|(uid, at)| ((uid, &at.project_id), owner_among_all(index, uid, at))).collect::<HashMap<_, _>>()
+            };
+            for (version, (at, what, other, passed)) in (1..).zip(steps) {
+                advance(Duration::from_secs(passed)).await;
+                let before = owners(&index);
+                let told = happens(&index, version, uids[at], what, other);
+                let now = owners(&index);
+                let others = now.iter().filter(|((uid, _), _)| *uid != uids[at]);
+                let is_other = others.filter(|(who, owner)| before.get(*who).is_some_and(|before| before != *owner)).count() > 0;
+                let is_own_business = matches!(what, 1 | 2);
+                assert!(told.is_some() || !is_other || is_own_business, "nobody is told: {before:?}, {now:?}");
+                for ((uid, project), owner) in now {
+                    let found = index.owner_elsewhere(uid, &place, &target(project));
+                    assert_eq!(found.map(|found| found.name), owner, "of {uid} in {project}");
+                }
+            }
+        });
+    });
 }

@@ -60,6 +60,15 @@ impl Observed {
         }
     }
 
+    /// Whether it was answered, by a look that would have shown whatever lies there.
+    pub fn tells_all(&self) -> bool {
+        match self {
+            Self::Unasked | Self::Unknown(_) => false,
+            Self::Absent { proven, .. } => *proven,
+            Self::Present { .. } | Self::Several { .. } => true,
+        }
+    }
+
     /// When the look began, if it was answered.
     pub fn begun(&self) -> Option<Timestamp> {
         match self {

@@ -3,10 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::facts::Facts;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::shifted;
+use crate::plan::facts::{Facts, GetResult};
 
 /// A row may be this much older than the attempt that made it: the look that showed the place free was not older, and rows and
 /// `Date` headers may be dated by two clocks.
@@ -29,6 +29,16 @@ impl Facts {
     /// Whether a row is the one whose id is recorded.
     pub fn is_recorded(&self, row: &Row) -> bool {
         self.id() == Some(row.id.as_str())
+    }
+
+    /// Whether the recorded callback was seen, by a look or by its id.
+    pub fn sees_recorded(&self) -> bool {
+        let got = match &self.get_result {
+            GetResult::Row(row) => Some(row),
+            GetResult::Unasked | GetResult::Unknown(_) | GetResult::Gone => None,
+        };
+        let mut seen = self.observed.rows().iter().chain(got);
+        seen.any(|row| self.is_recorded(row))
     }
 
     /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.

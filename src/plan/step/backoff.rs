@@ -31,9 +31,12 @@ pub fn delay(failure: &Failure, failures: u32, seed: &str) -> Duration {
 pub fn longest(status: &Status, settle_time: Duration) -> Duration {
     let reason = conditions::ready_reason(status);
     let class = match reason {
-        Some(Reason::RequestRejected | Reason::Conflict | Reason::CredentialsMissing) => {
-            Class::Rejected
-        }
+        Some(
+            Reason::RequestRejected
+            | Reason::Conflict
+            | Reason::CredentialsMissing
+            | Reason::TargetChanged,
+        ) => Class::Rejected,
         Some(Reason::CloudUnavailable | Reason::OutcomeUnknown) => Class::CloudDown,
         Some(Reason::ClockSkew) => Class::ClockSkew,
         Some(Reason::CredentialsRejected) => Class::Credential,
@@ -169,6 +172,7 @@ mod tests {
             (Reason::RequestRejected, 1, 7),
             (Reason::RequestRejected, 3, 25),
             (Reason::Conflict, 99, 721),
+            (Reason::TargetChanged, 1, 7),
             (Reason::CloudUnavailable, 1, 4),
             (Reason::CloudUnavailable, 9, 145),
             (Reason::OutcomeUnknown, 1, 31),

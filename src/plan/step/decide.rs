@@ -23,9 +23,9 @@ use crate::terms::lane::Lane;
 /// 8. `Duplicate`: another object owns the place, or may still own it while not all are known (`manage`).
 /// 9. `SignKeyMissing`, unless the callback has that very key; `SignKeyInvalid`.
 /// 10. Nothing new while a backoff runs.
-/// 11. What a look shows: `OutcomeUnknown` while a record is open (`open_record`), `TargetChanged` where the callback is not found at a new
-///     address of its project, `Conflict` with rows that are not ours (`foreign`), `Contended`, `Updating`, `Normalized` or `Available`
-///     (`maintain`); or the look's failure.
+/// 11. What a look shows: `OutcomeUnknown` while a record is open (`open_record`), `TargetChanged` where neither the callback nor what a
+///     create may have made is found at a new address of its project, `Conflict` with rows that are not ours (`foreign`), `Contended`,
+///     `Updating`, `Normalized` or `Available` (`maintain`); or the look's failure.
 ///
 /// What a step comes to is told when it is done (`outcome`); a wait for the quota (`RateLimited`) by who waits.
 pub fn decide(facts: &Facts) -> Step {

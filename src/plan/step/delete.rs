@@ -6,10 +6,12 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, Observed};
+use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, GetResult, Observed};
+use crate::plan::step::drift::look_counts_at;
+use crate::plan::step::maintain::{look_again_at, looked_for_again};
 use crate::plan::step::open_record::next_look_for;
 use crate::plan::step::preconditions::{
-    backoff, endpoint_changed, other_target, requeue_ambiguous, requeue_without_access,
+    backoff, former_endpoint, other_target, requeue_ambiguous, requeue_without_access,
     target_changed, target_changed_address, unusable,
 };
 use crate::plan::step::settled::stage_while_suspended;
@@ -111,36 +113,53 @@ fn may_call(facts: &Facts) -> Step {
     if let Some(next) = backoff(facts) {
         return requeue_at(next);
     }
-    if endpoint_changed(facts, target) {
-        return through_another_address(facts, target);
-    }
-    match facts.claiming_record() {
-        Some(record) => look_first(facts, record),
-        None => facts
-            .id()
-            .map_or(Step::Release { retained: None }, delete_step),
+    let moved = former_endpoint(facts, target).is_some();
+    match (facts.claiming_record(), facts.id()) {
+        (_, Some(id)) if moved => through_another_address(facts, target, id),
+        (Some(record), _) if moved => look_through_another_address(facts, target, record),
+        (Some(record), _) => look_first(facts, record),
+        (None, id) => id.map_or(Step::Release { retained: None }, delete_step),
     }
 }
 
 /// The project has another address now: it is believed once the recorded id is found there.
-fn through_another_address(facts: &Facts, target: &Target) -> Step {
+fn through_another_address(facts: &Facts, target: &Target, id: &str) -> Step {
     match &facts.observed {
-        Observed::Unasked => look(facts.now, Proof::Presence),
-        Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
-        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
-            let found = facts
-                .observed
-                .rows()
-                .iter()
-                .find(|row| facts.is_recorded(row));
-            match found {
-                Some(row) => facts
-                    .claiming_record()
-                    .map_or_else(|| delete_step(&row.id), |record| look_first(facts, record)),
-                None => requeue(target_changed_address(facts, target).with_release_hint(facts)),
-            }
-        }
+        Observed::Unasked => return look(facts.now, Proof::Presence),
+        Observed::Unknown(failure) => return Step::ReportFailure(failure.clone()),
+        Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {}
     }
+    if facts.sees_recorded() {
+        let record = facts.claiming_record();
+        return record.map_or_else(|| delete_step(id), |record| look_first(facts, record));
+    }
+    let counts_at = look_counts_at(facts);
+    if !facts.observed.since(counts_at) {
+        return look_again_at(facts, counts_at).telling(looked_for_again(Reason::Deleting));
+    }
+    match &facts.get_result {
+        GetResult::Unasked => Step::GetById,
+        GetResult::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        GetResult::Row(_) | GetResult::Gone => not_found_there(facts, target),
+    }
+}
+
+/// The same where no id is recorded: what a create made shows that both addresses lead to one cloud. It is written down before it is deleted,
+/// since nothing shows that any more afterwards.
+fn look_through_another_address(facts: &Facts, target: &Target, record: &Record) -> Step {
+    if let (Some(row), Ok(_)) = (facts.own_row(), &facts.desired) {
+        return Step::Claim(row.clone());
+    }
+    let step = look_first(facts, record);
+    if matches!(step, Step::Release { .. }) {
+        return not_found_there(facts, target);
+    }
+    step
+}
+
+/// Nothing is let go, or called gone, for what another address does not show.
+fn not_found_there(facts: &Facts, target: &Target) -> Step {
+    requeue(target_changed_address(facts, target).with_release_hint(facts))
 }
 
 /// More than the recorded id may be ours: look, and delete all that is. A record that was closed because a row of an earlier
@@ -178,6 +197,18 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             Step::Requeue(Requeue::new(situation).until(again))
         }
     }
+}
+
+/// The record of creates of which nobody knows that they left nothing, where the object is let go now: beside the recorded callback, which
+/// is told by its id.
+pub fn left_unproven(facts: &Facts) -> Option<&Record> {
+    let record = facts.claiming_record().filter(|_| facts.object.deleting)?;
+    let observed = &facts.observed;
+    let is_left = |row: &Row| facts.is_ours(row) && !facts.is_recorded(row);
+    let was_seen = observed.tells_all() && observed.since(facts.settled_at(record));
+    let shows_none = was_seen && !observed.rows().iter().any(is_left);
+    let was_rechecked = facts.rechecked && facts.open_record().is_none();
+    (!shows_none && !was_rechecked).then_some(record)
 }
 
 /// DELETE an id of ours.

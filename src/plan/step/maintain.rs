@@ -13,7 +13,7 @@ use crate::plan::step::drift::{
     RowDrift, changed_after, detect, is_known, is_untouched, look_counts_at,
 };
 use crate::plan::step::foreign::{decide_foreign, report_several};
-use crate::plan::step::preconditions::{endpoint_changed, target_changed_address};
+use crate::plan::step::preconditions::{former_endpoint, target_changed_address};
 use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, recheck_at};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
@@ -21,7 +21,7 @@ use crate::terms::target::Target;
 
 /// The next step.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target, id: &str) -> Step {
-    let moved = endpoint_changed(facts, target);
+    let moved = former_endpoint(facts, target).is_some();
     match &facts.observed {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
@@ -43,8 +43,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
                     fail_after_gone_answer(facts)
                 }
                 Some(row) => decide_by_row(facts, desired, row),
-                None if moved => requeue(target_changed_address(facts, target)),
-                None => decide_missing(facts, desired),
+                None => decide_missing(facts, desired, target),
             }
         }
     }
@@ -146,20 +145,19 @@ fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 }
 
 /// The recorded row was not in the list.
-fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
+fn decide_missing(facts: &Facts, desired: &Desired, target: &Target) -> Step {
+    let moved = former_endpoint(facts, target).is_some();
     let counts_at = look_counts_at(facts);
-    let proven = matches!(
-        facts.observed,
-        Observed::Absent { proven: true, .. } | Observed::Present { .. } | Observed::Several { .. }
-    );
-    if !facts.observed.since(counts_at) || !proven {
+    if !facts.observed.since(counts_at) || !facts.observed.tells_all() {
         let step = look_again_at(facts, counts_at);
-        return with_updating_reported(facts, desired, step);
+        return with_updating_reported(facts, desired, moved, step);
     }
     match (&facts.get_result, &facts.observed) {
         (GetResult::Unasked, _) => Step::GetById,
         (GetResult::Unknown(failure), _) => Step::ReportFailure(failure.clone()),
         (GetResult::Row(row), _) => decide_by_row(facts, desired, row),
+        // Nobody knows that this address leads to where the callback is.
+        (GetResult::Gone, _) if moved => requeue(target_changed_address(facts, target)),
         (GetResult::Gone, seen) => match (facts.own_row(), seen) {
             // An earlier attempt came to something after all.
             (Some(row), _) => Step::Claim(row.clone()),
@@ -173,22 +171,24 @@ fn decide_missing(facts: &Facts, desired: &Desired) -> Step {
     }
 }
 
-/// The step, with a status that does not say Ready of a generation that was never sent.
-fn with_updating_reported(facts: &Facts, desired: &Desired, step: Step) -> Step {
-    let is_untold = facts.is_new_generation() && !is_as_sent(facts, desired);
-    if let (true, Step::Requeue(rest)) = (is_untold, &step) {
-        let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
-        let situation = Situation::new(Reason::Updating, Stage::Progressing, message);
-        return Step::Requeue(Requeue {
-            situation,
-            ..rest.clone()
-        });
+/// The step, with a status that does not say Ready of a generation that was never sent, or whose account has not shown the callback yet.
+fn with_updating_reported(facts: &Facts, desired: &Desired, moved: bool, step: Step) -> Step {
+    let is_untold = facts.is_new_generation() && (moved || !is_as_sent(facts, desired));
+    if is_untold {
+        step.telling(looked_for_again(Reason::Updating))
+    } else {
+        step
     }
-    step
+}
+
+/// What a list lacked that was read too soon.
+pub(in crate::plan) fn looked_for_again(reason: Reason) -> Situation {
+    let message = "The recorded callback was not in the list, which was read too soon after the last write to count: it is looked for again.";
+    Situation::new(reason, Stage::Progressing, message)
 }
 
 /// A look came too soon after our own write: look again when it counts.
-fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
+pub(in crate::plan) fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
     if facts.now >= moment {
         return look(facts.now, Proof::Absence);
     }

@@ -11,8 +11,8 @@ use crate::plan::facts::{
 };
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{
-    backoff, backoff_of_hidden, other_target, requeue_ambiguous, requeue_without_access,
-    target_changed, unusable, wait_for_lists,
+    backoff, backoff_of_hidden, former_endpoint, other_target, requeue_ambiguous,
+    requeue_without_access, target_changed, target_changed_address, unusable, wait_for_lists,
 };
 use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
 use crate::plan::step::situation::{Situation, Stage};
@@ -43,9 +43,9 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
         return requeue_at(next);
     }
     let step = match (facts.open_record(), facts.id()) {
-        (Some(record), _) => open_record::decide(facts, desired, record),
+        (Some(record), _) => open_record::decide(facts, desired, target, record),
         (None, Some(id)) => maintain::decide(facts, desired, target, id),
-        (None, None) => decide_first_create(facts, desired),
+        (None, None) => decide_first_create(facts, desired, target),
     };
     match &facts.key {
         SignKeyState::Missing(problem) if matches!(step, Step::Create | Step::Update { .. }) => {
@@ -139,7 +139,7 @@ fn key_missing(problem: &str) -> Situation {
 }
 
 /// No id and nothing open: the first create, or the next one after a rejection.
-fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
+fn decide_first_create(facts: &Facts, desired: &Desired, target: &Target) -> Step {
     if let Some(row) = facts.own_row() {
         return Step::Claim(row.clone());
     }
@@ -151,6 +151,10 @@ fn decide_first_create(facts: &Facts, desired: &Desired) -> Step {
     match &facts.observed {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         seen if !seen.since(not_before) => look(not_before, Proof::Absence),
+        // What earlier attempts made may lie where they went.
+        seen if seen.tells_all() && former_endpoint(facts, target).is_some() => {
+            requeue(target_changed_address(facts, target))
+        }
         Observed::Absent { proven: true, .. } => {
             backoff_of_hidden(facts).map_or(Step::Create, requeue_at)
         }

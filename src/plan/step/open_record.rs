@@ -10,15 +10,23 @@ use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, operation_log};
 use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::foreign::{decide_foreign, report_several};
-use crate::plan::step::preconditions::backoff_of_change;
+use crate::plan::step::preconditions::{
+    backoff_of_change, former_endpoint, target_changed_address,
+};
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Proof, Requeue, Step, look};
+use crate::plan::step::{Proof, Requeue, Step, look, requeue};
+use crate::terms::target::Target;
 
 /// When an outcome that is told as unknown is looked at first, from the attempt on.
 pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// The outcome of a POST is not known: look, claim what is ours, and create anew only when nothing can come any more.
-pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record) -> Step {
+pub(in crate::plan) fn decide(
+    facts: &Facts,
+    desired: &Desired,
+    target: &Target,
+    record: &Record,
+) -> Step {
     let settled_at = facts.settled_at(record);
     let enough = |begun: Timestamp| begun >= settled_at;
     if let Some(step) = decide_own(facts, settled_at) {
@@ -33,6 +41,13 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, record: &Record)
             None => look(facts.now, Proof::Absence),
         },
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
+        // That nothing of it is here says nothing of where the create went.
+        seen if seen.since(settled_at)
+            && seen.tells_all()
+            && former_endpoint(facts, target).is_some() =>
+        {
+            requeue(target_changed_address(facts, target))
+        }
         Observed::Absent {
             begun,
             proven: true,

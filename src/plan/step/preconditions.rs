@@ -105,30 +105,47 @@ pub(in crate::plan) fn target_changed(home: &Target, target: &Target) -> Situati
     )
 }
 
-/// Whether the credentials now name another address of the same project than the callback was made through.
-pub(in crate::plan) fn endpoint_changed(facts: &Facts, target: &Target) -> bool {
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .filter(|_| facts.id().is_some());
-    home.is_some_and(|home| home.endpoint != target.endpoint)
+/// The address through which the callback was made, or through which a create went that may have made something, if the credentials now
+/// name another of the same project. Whether both lead to one cloud is not known before something of ours is found through the new one.
+pub(in crate::plan) fn former_endpoint<'a>(facts: &'a Facts, target: &Target) -> Option<&'a str> {
+    let home = facts.status.target.as_ref();
+    let home = home.filter(|_| facts.id().is_some());
+    // What a closed record has to do with a callback was known when that was found through the address that its status names.
+    let attempted = match facts.status.callback_id {
+        Some(_) => facts.open_record(),
+        None => facts.claiming_record(),
+    };
+    let home = home.map(|home| home.endpoint.as_str());
+    let attempted = attempted.map(|record| record.target.endpoint.as_str());
+    let mut endpoints = home.into_iter().chain(attempted);
+    endpoints.find(|endpoint| *endpoint != target.endpoint)
 }
 
-/// The same project has another address now, and the callback is not found there.
+/// The same project has another address now, and what is ours is not found there. It is looked for again like a conflict: the address may
+/// come to lead to it.
 pub(in crate::plan) fn target_changed_address(facts: &Facts, target: &Target) -> Situation {
-    let mut situation = target_changed(target, target);
-    let home = facts
-        .status
-        .target
-        .as_ref()
-        .map(|t| t.endpoint.as_str())
-        .unwrap_or_default();
-    situation.message = format!(
-        "The credentials now name the endpoint {} instead of {home}, and the recorded callback is not found there. Nothing is changed. Give back the former endpoint.",
+    let former = former_endpoint(facts, target).unwrap_or_default();
+    let (what, remedy) = if facts.id().is_some() {
+        (
+            "the recorded callback is not found there",
+            "Give back the former endpoint, or delete the object with it and create it anew.",
+        )
+    } else {
+        (
+            "what a create may have made through the former one is not found there",
+            "Give back the former endpoint: through it is found out what came of the create. Where it is gone for good, delete the object and create it anew.",
+        )
+    };
+    let remedy = if facts.object.deleting {
+        "Give back the former endpoint."
+    } else {
+        remedy
+    };
+    let message = format!(
+        "The credentials now name the endpoint {} instead of {former}, and {what}. Nothing is changed, and it is looked for again. {remedy}",
         target.endpoint
     );
-    situation
+    Situation::new(Reason::TargetChanged, Stage::Stalled, message).at(next_look(facts))
 }
 
 /// Whose the place is can't be told before the objects of every namespace that is served are known: an owner may be among them.

@@ -37,14 +37,15 @@ pub(in crate::plan) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
         && !must_recheck(facts)
 }
 
-/// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent).
+/// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent). What a PUT may have brought
+/// that was not answered is not known: a row may show it later.
 pub(in crate::plan) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
     let same = match (&facts.status.sent, &facts.status.remote) {
         (Some(sent), _) => Content::from(sent).is_same(&desired.content),
         (None, Some(remote)) => ReportedContent::from(remote).holds(&desired.content),
         (None, None) => false,
     };
-    same && is_key_as_sent(facts, desired)
+    same && is_key_as_sent(facts, desired) && !operation_log::is_update_unknown(&facts.status)
 }
 
 /// The same of the key alone.
@@ -60,9 +61,11 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
                 && !operation_log::is_update_unknown(&facts.status)
         }
         SignKeyState::Unwanted => true,
-        SignKeyState::Unread | SignKeyState::Missing(_) | SignKeyState::Invalid(_) => {
+        SignKeyState::Unread | SignKeyState::Missing(_) => {
             !desired.wants_key || sent.key_digest.is_some()
         }
+        // No such key was ever sent.
+        SignKeyState::Invalid(_) => !desired.wants_key,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::PlanWorld;
+use super::world::{EffectFate, PlanWorld};
 use crate::plan::facts::conditions;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::row::Row;
@@ -325,4 +325,24 @@ fn looks_that_are_refused_for_long_stall_like_changes() {
         ("Failed", Some(6))
     );
     assert!(status.operations.is_empty(), "looks are no changes");
+}
+
+#[test]
+fn what_an_update_may_have_brought_that_was_taken_back_is_written_over() {
+    let (mut world, row) = settled();
+    world.edit(1);
+    world.fates = vec![EffectFate::Lost];
+    world.run(1);
+    world.edit(0);
+    let mut facts = swept(&mut world, &row);
+    // The row as a list shows it that may lag tells nothing.
+    for observed in [Observed::Unasked, facts.observed.clone()] {
+        facts.observed = observed;
+        let step = decide(&facts);
+        assert!(matches!(step, Step::Update { drift: None, .. }), "{step:?}");
+    }
+    // Nor does that of a callback that was taken over.
+    facts.status.sent = None;
+    let step = decide(&facts);
+    assert!(matches!(step, Step::Update { drift: None, .. }), "{step:?}");
 }

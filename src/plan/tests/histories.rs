@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{Death, EffectFate, FOREIGN, PlanWorld, SETTLE};
+use super::world::{ALIAS, Death, EffectFate, FOREIGN, HOME, PlanWorld, SETTLE, STRANGE};
 use crate::plan::facts::Adoption;
 use crate::plan::facts::conditions;
 
@@ -19,6 +19,7 @@ enum HistoryEvent {
     Wipe,
     Lag(i64),
     Request,
+    Address(&'static str),
 }
 
 /// `foreign` are the URLs of rows that somebody else makes.
@@ -41,6 +42,7 @@ fn event(foreign: std::ops::Range<usize>) -> impl Strategy<Value = HistoryEvent>
         1 => Just(HistoryEvent::Wipe),
         1 => (0..SETTLE / 2 - 2).prop_map(HistoryEvent::Lag),
         1 => Just(HistoryEvent::Request),
+        2 => prop_oneof![Just(HOME), Just(ALIAS), Just(STRANGE)].prop_map(HistoryEvent::Address),
     ]
 }
 
@@ -57,6 +59,7 @@ fn play(world: &mut PlanWorld, events: &[HistoryEvent]) {
             HistoryEvent::Wipe => world.wipe(),
             HistoryEvent::Lag(seconds) => world.list_lag = *seconds,
             HistoryEvent::Request => world.requested = Some(number.to_string()),
+            HistoryEvent::Address(endpoint) => world.go_by(endpoint),
         }
     }
     world.quiet();

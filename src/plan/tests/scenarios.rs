@@ -290,27 +290,3 @@ fn when_the_recorded_callback_is_removed_what_an_earlier_attempt_made_is_claimed
     assert!(conditions::is_ready(&world.status), "{:#?}", world.status);
     assert_eq!(world.status.callback_id, Some(world.rows[0].row.id.clone()));
 }
-
-#[test]
-fn another_address_of_the_project_is_believed_once_the_callback_is_found_there() {
-    let mut world = PlanWorld::new();
-    world.run(60);
-    world.endpoint = "https://live.elsewhere.example.com".to_owned();
-    let rows = std::mem::take(&mut world.rows);
-    world.dependency_changed = true;
-    world.run(60);
-    assert_eq!(
-        conditions::ready(&world.status).unwrap().reason,
-        "TargetChanged"
-    );
-    world.delete();
-    world.run(600);
-    assert!(
-        !world.gone,
-        "nothing is known to be gone through a strange address"
-    );
-    world.rows = rows;
-    world.dependency_changed = true;
-    world.quiet();
-    assert!(world.gone && world.rows.is_empty());
-}

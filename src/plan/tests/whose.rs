@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{requeue_of, usable, with};
+use super::given::{at, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -15,6 +15,7 @@ use crate::plan::facts::time::later;
 use crate::plan::facts::{Adoption, CloudAccess, Facts, GetResult, Observed, OtherOwner};
 use crate::plan::outcome::release;
 use crate::plan::step::decide::decide;
+use crate::plan::step::delete::left_unproven;
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, Step, dispute, maintain};
@@ -223,14 +224,69 @@ fn another_project_or_another_address_is_told_with_both() {
     let absent = with(&moved, &|it| {
         it.observed = Observed::seen(it.now, Vec::new(), true);
     });
-    let situation = requeue_of(decide(&absent)).situation;
+    assert_eq!(decide(&absent), Step::GetById, "a list may lack it");
+    let gone = with(&absent, &|it| it.get_result = GetResult::Gone);
+    let rest = requeue_of(decide(&gone));
+    let situation = &rest.situation;
     assert_eq!(situation.reason, Reason::TargetChanged);
+    assert_eq!(rest.again, situation.next, "it is looked for again");
+    assert!(rest.again.is_some_and(|again| again > facts.now));
     for word in [home.endpoint.as_str(), "https://other.example.com"] {
         assert!(situation.message.contains(word), "{}", situation.message);
     }
     // Who has no callback is nowhere.
     let nowhere = with(&moved, &|it| it.status.callback_id = None);
     assert!(matches!(decide(&nowhere), Step::Look(_)));
+}
+
+#[test]
+fn who_is_let_go_may_leave_what_no_look_has_shown() {
+    let (facts, row) = (usable(), settled().1);
+    let attempt = |id: &str| Attempt::new(id.to_owned(), at(&facts, -100), &content(0), None);
+    let record = Record::new("uid", &settled().2, attempt("first"));
+    let several = record.clone().appended(attempt("newest"));
+    let left = |change: &dyn Fn(&mut Facts)| {
+        let facts = with(&facts, &|it| {
+            it.object.deleting = true;
+            it.record = Some(record.clone());
+            change(it);
+        });
+        left_unproven(&facts).is_some()
+    };
+    let seen = |it: &mut Facts, rows: &[Row]| {
+        it.observed = Observed::seen(it.now, rows.to_vec(), true);
+    };
+    let beside = Row {
+        id: "beside".to_owned(),
+        create_time: Some(at(&facts, -100)),
+        ..row.clone()
+    };
+    assert!(left(&|_| {}));
+    assert!(!left(&|it| it.object.deleting = false));
+    assert!(!left(&|it| it.record = None));
+    assert!(!left(
+        &|it| it.status.closed_operation = it.newest_attempt_id()
+    ));
+    assert!(
+        !left(&|it| seen(it, std::slice::from_ref(&row))),
+        "it is told by its id"
+    );
+    assert!(left(&|it| seen(it, &[row.clone(), beside.clone()])));
+    assert!(left(
+        &|it| it.observed = Observed::seen(it.now, Vec::new(), false)
+    ));
+    assert!(left(&|it| {
+        it.observed = Observed::seen(at(it, -80), Vec::new(), true);
+    }));
+    let closed = |it: &mut Facts| {
+        it.record = Some(several.clone());
+        it.status.closed_operation = it.newest_attempt_id();
+    };
+    assert!(left(&closed));
+    assert!(!left(&|it| {
+        closed(it);
+        it.rechecked = true;
+    }));
 }
 
 #[test]

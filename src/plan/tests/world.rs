@@ -27,6 +27,10 @@ const URLS: [&str; 4] = [
     "https://c.example.com/",
     "https://foreign.example.com/",
 ];
+/// Where the credentials lead at first, another address of the same cloud, and that of another one, which holds nothing.
+pub(super) const HOME: &str = "https://live.cn-north-4.myhuaweicloud.com";
+pub(super) const ALIAS: &str = "https://live.alias.example.com";
+pub(super) const STRANGE: &str = "https://live.strange.example.com";
 /// A URL that no spec of these tests names.
 pub(super) const FOREIGN: usize = 3;
 
@@ -139,7 +143,7 @@ impl PlanWorld {
             key: SignKeyState::Unwanted,
             dependency_changed: false,
             other_owner: None,
-            endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+            endpoint: HOME.to_owned(),
             posts: 0,
             puts: 0,
             deletes: 0,
@@ -160,6 +164,26 @@ impl PlanWorld {
             self.generation += 1;
             self.gone = !self.finalizer;
         }
+    }
+
+    /// The credentials name this address from now on. To another cloud they lead only while something may lie at this one: else the
+    /// callback is made there, as it should be.
+    pub(super) fn go_by(&mut self, endpoint: &str) {
+        if endpoint != STRANGE || self.home().is_some() {
+            endpoint.clone_into(&mut self.endpoint);
+            self.dependency_changed = true;
+        }
+    }
+
+    /// The address through which the callback was made, or may have been.
+    fn home(&self) -> Option<String> {
+        let named = self.status.target.as_ref();
+        let named = named.filter(|_| self.status.callback_id.is_some());
+        let closed = self.status.closed_operation.as_deref();
+        let record = self.annotation.as_ref().or(self.known.as_ref());
+        let record = record.filter(|it| it.is_open(closed) || it.has_several_attempts());
+        let attempted = || record.map(|record| record.target.endpoint.clone());
+        named.map(|named| named.endpoint.clone()).or_else(attempted)
     }
 
     /// `kubectl replace`: the process sees it at once, and has seen what was there. That it dies in the same moment is beyond help.
@@ -229,6 +253,11 @@ impl PlanWorld {
         self.fates.clear();
         self.death = None;
         self.list_lag = 0;
+        // Whatever another address has led to: who gives back the one that the condition names is helped.
+        self.run(60);
+        if let Some(home) = self.home() {
+            self.go_by(&home);
+        }
         let last = later(self.moment(), Duration::from_mins(30));
         self.run(last.as_second() - self.now);
     }

@@ -1,5 +1,5 @@
-//! The project that a region stands for, when the credentials name none. Asked once, kept for good. Of several that could be meant none
-//! is guessed.
+//! The project that a region stands for, when the credentials name none. Asked once, kept as long as some account has it. Of several that
+//! could be meant none is guessed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::{sync::Mutex, time::Instant};
 
+use crate::platform::account::Account;
 use crate::platform::credentials::Credential;
 use crate::platform::iam::login::{UserLogins, at};
 use crate::platform::iam::slots::{SlotContent, Slots};
@@ -23,24 +24,39 @@ use crate::platform::temporary::TemporaryKeys;
 use crate::platform::{codes, failures};
 use crate::terms::failure::{Class, Failure, Operation};
 
+/// What no account has is kept for so long after it was asked for: credentials change as often as somebody writes them.
+const UNUSED: Duration = Duration::from_mins(30);
+
 /// What a look-up brought, and until when a failure counts.
 #[derive(Default)]
 struct LookedUp {
     result: Option<Result<String, ProjectLookupError>>,
     until: Option<Instant>,
+    /// When it was last asked for.
+    used: Option<Instant>,
 }
 
 impl LookedUp {
     fn counts(&self, now: Instant) -> bool {
         self.result.is_some() && self.until.is_none_or(|until| now < until)
     }
+
+    fn is_used(&self, now: Instant) -> bool {
+        self.used.is_some_and(|used| now < used + UNUSED)
+    }
 }
 
 /// Locked while somebody asks IAM.
 impl SlotContent for Mutex<LookedUp> {
     fn counts(&self, now: Instant) -> bool {
-        self.try_lock().is_ok_and(|known| known.counts(now))
+        self.try_lock()
+            .is_ok_and(|known| known.counts(now) && known.is_used(now))
     }
+}
+
+/// An account has a project that was looked up.
+pub struct ProjectUse {
+    _known: Arc<Mutex<LookedUp>>,
 }
 
 /// IAM's endpoint, the region, and the credential that asks.
@@ -49,6 +65,16 @@ struct ProjectKey {
     endpoint: String,
     region: String,
     credential: String,
+}
+
+impl ProjectKey {
+    fn new(endpoint: &str, credential: &Credential, region: &str) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
+            credential: credential.digest("project"),
+        }
+    }
 }
 
 /// What a look-up proves its identity with.
@@ -97,13 +123,10 @@ impl Projects {
         region: &str,
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {
-        let key = ProjectKey {
-            endpoint: endpoint.to_owned(),
-            region: region.to_owned(),
-            credential: credential.digest("project"),
-        };
+        let key = ProjectKey::new(endpoint, credential, region);
         let slot = self.known.slot(&key);
         let mut known = slot.lock_owned().await;
+        known.used = Some(Instant::now());
         if known.counts(Instant::now())
             && let Some(result) = &known.result
         {
@@ -116,10 +139,25 @@ impl Projects {
             *known = LookedUp {
                 result: Some(result.clone()),
                 until,
+                used: Some(Instant::now()),
             };
             result
         })
         .await
+    }
+
+    /// Keeps what was found for an account for as long as this is held; none where its project was not looked up.
+    pub(super) fn in_use(&self, account: &Account) -> Option<ProjectUse> {
+        let (endpoint, region) = (&account.iam_endpoint, &account.target.region);
+        let key = ProjectKey::new(endpoint, &account.credential, region);
+        let known = self.known.known(&key)?;
+        Some(ProjectUse { _known: known })
+    }
+
+    /// How many look-ups are known.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
     }
 
     async fn ask(

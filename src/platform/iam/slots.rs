@@ -36,6 +36,11 @@ impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
         slots.entry(key.clone()).or_default().clone()
     }
 
+    /// The slot of a key, if there is one.
+    pub(super) fn known(&self, key: &K) -> Option<Arc<T>> {
+        lock(&self.0).get(key).cloned()
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -275,6 +275,29 @@ async fn a_project_is_looked_up_once() {
     );
 }
 
+/// Credentials change as often as somebody writes them.
+#[tokio::test(start_paused = true)]
+async fn a_project_is_kept_as_long_as_an_account_has_it() {
+    const OTHERS: usize = 50;
+    let stage = IamStage::new((0..=OTHERS).map(|_| Ok(answer(200, ONE))));
+    let key = credential(&KEY);
+    stage.project(&key).await.unwrap();
+    let target = account("p-1").target;
+    let account = Account::new(target, key.clone(), IAM.to_owned());
+    let in_use = stage.iam.project_in_use(&account);
+    assert!(in_use.is_some());
+    for number in 0..OTHERS {
+        let ak = format!("TESTAK{number:010}");
+        let other = credential(&[("ak", &ak), KEY[1]]);
+        stage.project(&other).await.unwrap();
+        tokio::time::advance(Duration::from_mins(10)).await;
+    }
+    stage.project(&key).await.unwrap();
+    assert_eq!(stage.calls(), 1 + OTHERS);
+    let kept = stage.iam.projects.count();
+    assert!(kept <= 5, "{kept} are kept");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_look_up_is_not_repeated_for_a_while() {
     let none = Ok(answer(200, r#"{"projects":[]}"#));

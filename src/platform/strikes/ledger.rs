@@ -15,8 +15,13 @@ const OF_ONE: usize = 2;
 const OF_ALL: usize = 4;
 /// How long a refusal counts, and how long a credential is stopped.
 const MEMORY: Duration = Duration::from_mins(5);
-/// A credential that was not used for so long is in use no more: every one in use sweeps at least once a day.
-const UNUSED: Duration = Duration::from_hours(48);
+/// What no account in use has is known for so long after its last call: longer than any wait for the next try. How many are known follows
+/// from how many accounts there are, and not from how often their Secrets are written.
+const UNUSED: Duration = Duration::from_mins(30);
+/// One that settled an object before this process began is known for so long before its first call: every one sweeps at least once a day.
+const UNTRIED: Duration = Duration::from_hours(48);
+/// After so long it is looked which of them count no more, if others did not give cause to before.
+const TIDIED_EVERY: Duration = Duration::from_mins(1);
 
 /// A credential, and the principal whom the cloud locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +71,9 @@ pub(super) enum Admission {
 pub(super) struct Ledger {
     credentials: HashMap<String, CredentialRecord>,
     principals: HashMap<String, PrincipalRecord>,
+    /// From so many on it is looked which of them count: not at each call, when there are thousands.
+    tidied_at: usize,
+    tidied: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -79,6 +87,8 @@ struct CredentialRecord {
     refusals: usize,
     stopped: Option<Instant>,
     used: Option<Instant>,
+    /// How many accounts have it that are in use.
+    accounts: usize,
 }
 
 #[derive(Default)]
@@ -92,7 +102,8 @@ struct PrincipalRecord {
 impl Ledger {
     /// Asks for a call.
     pub(super) fn enter(&mut self, who: &CredentialId, now: Instant) -> Admission {
-        self.forget_old(now);
+        self.tidy(now);
+        self.forget_old(who, now);
         if let Some(until) = self.stopped(who, now) {
             return Admission::Stopped { until };
         }
@@ -138,9 +149,7 @@ impl Ledger {
             CredentialVerdict::Accepted => {
                 *record = CredentialRecord {
                     worked: true,
-                    probing: record.probing,
-                    used: record.used,
-                    ..CredentialRecord::default()
+                    ..record.unjudged()
                 };
             }
             CredentialVerdict::Refused => {
@@ -149,29 +158,31 @@ impl Ledger {
                 record.vouched = false;
                 if record.refusals >= OF_ONE {
                     *record = CredentialRecord {
-                        probing: record.probing,
                         stopped: Some(now + MEMORY),
-                        used: record.used,
-                        ..CredentialRecord::default()
+                        ..record.unjudged()
                     };
                 }
             }
+        }
+        if principal.is_as_new() {
+            self.principals.remove(&who.principal);
         }
     }
 
     /// Stops a credential that another process saw refused, as if it had been so as often as may be.
     pub(super) fn inherit(&mut self, who: &CredentialId, ago: Duration, now: Instant) {
         let left = MEMORY.saturating_sub(ago);
+        self.forget_old(who, now);
         let own = self.credentials.get(&who.credential);
         if left.is_zero() || own.is_some_and(CredentialRecord::is_own) {
             return;
         }
-        let record = CredentialRecord {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        *record = CredentialRecord {
             stopped: Some(now + left),
             used: Some(now),
-            ..CredentialRecord::default()
+            ..record.unjudged()
         };
-        self.credentials.insert(who.credential.clone(), record);
         let principal = self.principals.entry(who.principal.clone()).or_default();
         let at = now.checked_sub(ago).unwrap_or(now);
         principal.refusals.extend([at; OF_ONE]);
@@ -180,10 +191,24 @@ impl Ledger {
 
     /// Lets a credential have one try of its own. What this process saw of it itself counts more.
     pub(super) fn vouch(&mut self, who: &CredentialId, now: Instant) {
+        self.forget_old(who, now);
         let record = self.credentials.entry(who.credential.clone()).or_default();
         if record.refusals == 0 && record.stopped.is_none() {
             record.vouched = true;
             record.used = Some(now);
+        }
+    }
+
+    /// An account has this credential from now on: what is known of it is not forgotten before that is over.
+    pub(super) fn begin_use(&mut self, who: &CredentialId) {
+        let record = self.credentials.entry(who.credential.clone()).or_default();
+        record.accounts += 1;
+    }
+
+    /// An account that had it is in use no more.
+    pub(super) fn end_use(&mut self, who: &CredentialId) {
+        if let Some(record) = self.credentials.get_mut(&who.credential) {
+            record.accounts = record.accounts.saturating_sub(1);
         }
     }
 
@@ -216,20 +241,69 @@ impl Ledger {
         self.credentials.len()
     }
 
+    /// From how many on it is looked next which of them count.
+    #[cfg(test)]
+    pub(super) fn tidied_at(&self) -> usize {
+        self.tidied_at
+    }
+
+    /// Forgets what is over of one.
+    fn forget_old(&mut self, who: &CredentialId, now: Instant) {
+        if let Some(record) = self.credentials.get_mut(&who.credential) {
+            record.forget_old(now);
+        }
+        if let Some(principal) = self.principals.get_mut(&who.principal) {
+            principal.forget_old(now);
+        }
+    }
+
+    /// Forgets of whom nothing counts any more, once there are many or some time has passed.
+    fn tidy(&mut self, now: Instant) {
+        let known = self.credentials.len() + self.principals.len();
+        let lately = |tidied: Instant| now < tidied + TIDIED_EVERY;
+        if known < self.tidied_at && self.tidied.is_some_and(lately) {
+            return;
+        }
+        self.credentials.retain(|_, record| {
+            record.forget_old(now);
+            record.counts(now)
+        });
+        self.principals.retain(|_, principal| {
+            principal.forget_old(now);
+            !principal.is_as_new()
+        });
+        self.credentials.shrink_to(2 * self.credentials.len());
+        self.principals.shrink_to(2 * self.principals.len());
+        self.tidied_at = 2 * (self.credentials.len() + self.principals.len()) + 1;
+        self.tidied = Some(now);
+    }
+}
+
+impl PrincipalRecord {
     fn forget_old(&mut self, now: Instant) {
-        for principal in self.principals.values_mut() {
-            principal.refusals.retain(|at| now < *at + MEMORY);
-        }
-        self.principals
-            .retain(|_, principal| principal.probes > 0 || !principal.refusals.is_empty());
-        for record in self.credentials.values_mut() {
-            record.stopped = record.stopped.filter(|until| now < *until);
-        }
-        self.credentials.retain(|_, record| record.counts(now));
+        self.refusals.retain(|at| now < *at + MEMORY);
+    }
+
+    fn is_as_new(&self) -> bool {
+        self.probes == 0 && self.refusals.is_empty()
     }
 }
 
 impl CredentialRecord {
+    /// The same without what became of its calls.
+    fn unjudged(&self) -> Self {
+        Self {
+            probing: self.probing,
+            used: self.used,
+            accounts: self.accounts,
+            ..Self::default()
+        }
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        self.stopped = self.stopped.filter(|until| now < *until);
+    }
+
     /// Whether it makes one call at a time.
     fn must_prove_itself(&self) -> bool {
         !self.worked || self.refusals > 0
@@ -245,10 +319,12 @@ impl CredentialRecord {
         self.worked || self.vouched
     }
 
-    /// Whether a new one would be treated otherwise. What is in use is never forgotten, and of what is not, nothing is kept for long.
+    /// Whether a new one would be treated otherwise. What is in use is not forgotten, and of what is not, nothing is kept for long.
     fn counts(&self, now: Instant) -> bool {
+        let is_in_use = self.accounts > 0 || self.probing || self.stopped.is_some();
         let knows = self.worked || self.vouched || self.refusals > 0;
-        let is_used = self.used.is_some_and(|used| now < used + UNUSED);
-        self.probing || self.stopped.is_some() || (knows && is_used)
+        let kept_for = if self.vouched { UNTRIED } else { UNUSED };
+        let is_used = self.used.is_some_and(|used| now < used + kept_for);
+        is_in_use || (knows && is_used)
     }
 }

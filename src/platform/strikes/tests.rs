@@ -1,6 +1,6 @@
 //! The rules of strikes in virtual time, and that no order of events breaks them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tokio::time::advance;
@@ -197,7 +197,8 @@ fn call_at_once(strikes: &Strikes, credential: &Credential) {
 
 #[tokio::test(start_paused = true)]
 async fn no_number_of_other_credentials_makes_one_in_use_forgotten() {
-    let (strikes, good) = (Strikes::new(), pair("TESTAK", "good"));
+    let (strikes, good) = (Arc::new(Strikes::new()), pair("TESTAK", "good"));
+    let _in_use = strikes.in_use(&good);
     call(&strikes, &good, Accepted).await.unwrap();
     for day in 0..3 {
         for number in 0..1_500 {
@@ -213,7 +214,55 @@ async fn no_number_of_other_credentials_makes_one_in_use_forgotten() {
     }
     call(&strikes, &good, Accepted).await.unwrap();
     let kept = strikes.ledger().credentials();
-    assert!(kept <= 3_100, "{kept} are kept");
+    assert_eq!(kept, 5, "only those of the last half hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_account_has_is_known_until_that_is_over() {
+    let (strikes, key) = (Arc::new(Strikes::new()), pair("TESTAK", "one"));
+    let [first, second] = [strikes.in_use(&key), strikes.in_use(&key)];
+    let other = pair("OTHER", "one");
+    call(&strikes, &key, Accepted).await.unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
+    drop(first);
+    advance(Duration::from_hours(72)).await;
+    call(&strikes, &other, Unknown).await.unwrap();
+    call(&strikes, &key, Refused).await.unwrap();
+    assert!(strikes.stopped(&key).is_some(), "by the second refusal");
+    drop(second);
+    advance(Duration::from_hours(1)).await;
+    call(&strikes, &other, Unknown).await.unwrap();
+    assert_eq!(strikes.ledger().credentials(), 1);
+}
+
+/// Somebody writes another value into each of many Secrets, again and again, and each is refused.
+#[tokio::test(start_paused = true)]
+async fn values_that_are_written_anew_are_known_for_half_an_hour() {
+    const SECRETS: usize = 50;
+    let strikes = Strikes::new();
+    let mut most = 0;
+    for minute in 0..120 {
+        for secret in 0..SECRETS {
+            let value = pair(&format!("TESTAK{secret}M{minute}"), "wrong");
+            call(&strikes, &value, Refused).await.unwrap();
+        }
+        advance(Duration::from_mins(1)).await;
+        most = most.max(strikes.ledger().credentials());
+    }
+    assert!(most <= SECRETS * 32, "{most} were known at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_credentials_are_looked_through_a_few_times_only() {
+    let strikes = Arc::new(Strikes::new());
+    let (mut held, mut looked) = (Vec::new(), BTreeSet::new());
+    for number in 0..4_096 {
+        let key = pair(&format!("TESTAK{number}"), "one");
+        held.push(strikes.in_use(&key));
+        call(&strikes, &key, Accepted).await.unwrap();
+        looked.insert(strikes.ledger().tidied_at());
+    }
+    assert!(looked.len() <= 14, "{} times", looked.len());
 }
 
 /// More refusals than all credentials of one key may have in 5 minutes.

@@ -286,7 +286,12 @@ impl Transport for HttpTransport {
         request: Request,
         deadline: Deadline,
     ) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(self.exchange(request, deadline))
+        Box::pin(async move {
+            let (host, begun) = (authority(&request.url).to_owned(), Instant::now());
+            let reply = self.exchange(request, deadline).await;
+            self.slots.note(&host, begun.elapsed());
+            reply
+        })
     }
 }
 

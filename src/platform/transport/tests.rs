@@ -47,6 +47,32 @@ async fn send(method: Method, url: String) -> Result<Response, TransportError> {
     transport(wall).send(request(method, url), deadline).await
 }
 
+/// Others hold so many calls for long that only who was quick before gets one more.
+#[tokio::test]
+async fn a_host_that_was_quick_has_room_beside_any_that_are_not_known() {
+    let server = RawServer::start(|_| ok()).await;
+    let (wall, url) = (steady(), server.url());
+    let transport = transport(Arc::clone(&wall));
+    let take = |host: String| {
+        let transport = &transport;
+        async move {
+            tokio::task::yield_now().await;
+            transport.slot(&host, Instant::now()).await
+        }
+    };
+    let slot = take(url.clone()).await;
+    let deadline = Deadline::after(&wall, PATIENCE);
+    let sent = transport.send(request(Method::GET, url.clone()), deadline);
+    sent.await.unwrap();
+    drop(slot);
+    let mut others = Vec::new();
+    while let Some(slot) = take(format!("https://{}.example.com", others.len())).await {
+        others.push(slot);
+    }
+    assert!(take("https://new.example.com".to_owned()).await.is_none());
+    assert!(take(url).await.is_some(), "beside {} others", others.len());
+}
+
 #[tokio::test]
 async fn a_redirect_is_an_answer_like_any_other() {
     let server = RawServer::start(|_| {

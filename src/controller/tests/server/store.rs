@@ -13,6 +13,9 @@ use crate::controller::tests::world::wall;
 /// Namespace and name.
 pub(crate) type StoreKey = (String, String);
 
+/// Changes what is to be stored, beside which it is given what was stored before.
+pub(crate) type AdmissionWebhook = Box<dyn Fn(&Value, &mut Value) + Send>;
+
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreRefusal {
@@ -100,8 +103,8 @@ pub(super) struct MemoryStore {
     pub(super) expiries: u64,
     pub(super) secrets: BTreeMap<StoreKey, BTreeMap<String, String>>,
     pub(super) crd: StoredCrd,
-    /// Unless an admission webhook takes the record of a create off.
-    pub(super) keeps_records: bool,
+    /// What an admission webhook makes of each write.
+    pub(super) webhook: Option<AdmissionWebhook>,
 }
 
 impl MemoryStore {
@@ -118,7 +121,7 @@ impl MemoryStore {
             expiries: 0,
             secrets: BTreeMap::new(),
             crd: StoredCrd::Served,
-            keeps_records: true,
+            webhook: None,
         }
     }
 
@@ -222,11 +225,8 @@ impl MemoryStore {
         {
             return Err(NO_NEW_FINALIZER);
         }
-        if !self.keeps_records
-            && let Some(annotations) = new.pointer_mut("/metadata/annotations")
-            && let Some(annotations) = annotations.as_object_mut()
-        {
-            annotations.remove(crate::api::PENDING_OPERATION);
+        if let Some(webhook) = &self.webhook {
+            webhook(old, &mut new);
         }
         Ok(self.commit(key, new))
     }

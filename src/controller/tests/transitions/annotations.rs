@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::Seen;
 use super::expected::ExpectedTarget;
 use super::states::{self, StartState};
 use super::table::{OTHER_PROJECT, Spot, TransitionStep};
@@ -98,6 +99,11 @@ pub(super) fn attempted_target(object: &Value) -> Option<ExpectedTarget> {
     })
 }
 
+/// Whether the object says that it was posted to this project.
+pub(super) fn is_posted_to(object: &Value, project: &str) -> bool {
+    attempted_target(object).is_some_and(|attempted| attempted.project == project)
+}
+
 /// A look that was asked for and not made.
 pub(super) fn unanswered(object: &Value) -> Option<String> {
     let asked = object["metadata"]["annotations"][RECONCILE_REQUESTED_AT].as_str()?;
@@ -124,6 +130,19 @@ async fn a_record_of_another_project_counts_as_long_as_it_stands_there() {
 }
 
 #[test]
+fn a_record_of_another_project_that_was_made_up_is_not_put_back() {
+    let elsewhere = TransitionStep {
+        spot: Spot::Annotation(PENDING_OPERATION),
+        to: records().pop().unwrap(),
+    };
+    let without_callback = [StartState::Failing, StartState::WaitingForQuota];
+    let problems = without_callback.into_iter().filter_map(|state| {
+        super::tried(state, std::slice::from_ref(&elsewhere), Seen::AtOnce).err()
+    });
+    super::report(&Vec::from_iter(problems));
+}
+
+#[test]
 fn an_old_record_that_is_put_back_tells_nothing_of_what_was_sent_since() {
     let forged = TransitionStep {
         spot: Spot::Annotation(PENDING_OPERATION),
@@ -133,6 +152,6 @@ fn an_old_record_that_is_put_back_tells_nothing_of_what_was_sent_since() {
         spot: Spot::Spec(&["notifyCallbackURL"]),
         to: json!("https://other.example.com/"),
     };
-    let problem = super::tried(StartState::ReadOnly, &[forged, edit]).err();
+    let problem = super::tried(StartState::ReadOnly, &[forged, edit], Seen::AtOnce).err();
     super::report(&Vec::from_iter(problem));
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::annotations::attempted_target;
 use super::table::OTHER_PROJECT;
+use crate::controller::tests::cloud::STRANGE;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
 use crate::controller::tests::world::ControllerWorld;
 
@@ -53,7 +54,9 @@ pub(super) fn reasons(
             return vec!["CredentialsMissing", "TargetChanged"];
         }
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
-        ExpectedReady::NotAllowed => return or_as_it_was(&["EndpointNotAllowed"]),
+        ExpectedReady::NotAllowed => return vec!["EndpointNotAllowed"],
+        // Whatever is there is not what lies at home, or may lie there.
+        ExpectedReady::Strange => return astray(world, spec, observed, circumstances),
         ExpectedReady::Either => {
             return or_as_it_was(&[
                 "CredentialsMissing",
@@ -115,7 +118,8 @@ pub(super) fn reasons(
     match sign_key(world, spec) {
         Err(_) if observed => return vec!["SignKeyMissing", "SignKeyInvalid", "ObserveOnly"],
         Err("missing") => return or_as_it_was(&["SignKeyMissing"]),
-        Err(_) => return or_as_it_was(&["SignKeyInvalid"]),
+        // What is no key needs to be put right, whoever was settled before.
+        Err(_) => return vec!["SignKeyInvalid"],
         Ok(_) => {}
     }
     if observed {
@@ -128,6 +132,25 @@ pub(super) fn reasons(
         return vec!["RequestRejected"];
     }
     vec!["Available", "Normalized"]
+}
+
+/// The same where the credentials lead to another cloud, of what lies at home or may lie there.
+fn astray(
+    world: &ControllerWorld,
+    spec: &Value,
+    observed: bool,
+    circumstances: Circumstances,
+) -> Vec<&'static str> {
+    let lacks_key = sign_key(world, spec).is_err();
+    let reasons = [
+        ("TargetChanged", !observed),
+        ("ObserveOnly", observed),
+        ("Duplicate", circumstances.is_duplicate),
+        ("SignKeyMissing", lacks_key),
+        ("SignKeyInvalid", lacks_key),
+    ];
+    let may = reasons.into_iter().filter(|(_, may)| *may);
+    may.map(|(reason, _)| reason).collect()
 }
 
 /// What the API server refuses, and an old object may have all the same.
@@ -153,6 +176,8 @@ pub(super) fn is_refused(spec: &Value) -> bool {
 enum ExpectedReady {
     Missing,
     NotAllowed,
+    /// At another cloud.
+    Strange,
     /// Not sane enough for one word.
     Either,
     At(ExpectedTarget, ExpectedLogin),
@@ -246,6 +271,10 @@ fn standing(world: &ControllerWorld, spec: &Value) -> ExpectedReady {
     let target = ExpectedTarget { region, project };
     // Elsewhere there may be anything.
     let is_refused = !works || value("security_token").is_some();
+    let is_strange = value("live_endpoint") == Some(STRANGE);
+    if is_strange && !is_refused && has_pair && target.is_usual() {
+        return ExpectedReady::Strange;
+    }
     let login = if !has_pair || is_refused && target.is_usual() {
         ExpectedLogin::Refused
     } else {

@@ -85,6 +85,9 @@ pub(super) async fn judged(
 fn untrue(world: &ControllerWorld, has_new_secrets: bool) -> Option<String> {
     let object = world.object("push")?;
     let status = &object["status"];
+    if !world.road.stranger.mutations().is_empty() {
+        return Some("something was changed in another cloud".to_owned());
+    }
     if let Some(id) = status["callbackID"].as_str() {
         let owner = world.object("owner").unwrap_or_default();
         if owner["status"]["callbackID"] == id {
@@ -156,6 +159,9 @@ fn wrong(world: &ControllerWorld, judged: JudgedTransition) -> Option<String> {
     if status == "stale" || !may.contains(&reason.as_str()) {
         return Some(format!("it is {status} {reason}, not {may:?}"));
     }
+    if (status.as_str(), reason.as_str()) == ("True", "Suspended") {
+        return unlike_before(world, &object);
+    }
     let is_elsewhere = may.starts_with(&["Available", "Conflict", "PermissionDenied"]);
     if matches!(reason.as_str(), "Available" | "Normalized") && !is_elsewhere {
         return not_held(world, &object);
@@ -163,6 +169,19 @@ fn wrong(world: &ControllerWorld, judged: JudgedTransition) -> Option<String> {
     // What can't be called can't look either.
     let waits = judged.lasts && state.tells().contains(&reason.as_str());
     if waits { None } else { unanswered(&object) }
+}
+
+/// What is suspended is as it was only while its spec is what was sent, and its key the one that was.
+fn unlike_before(world: &ControllerWorld, object: &Value) -> Option<String> {
+    let id = object["status"]["callbackID"].as_str();
+    let rows = world.cloud().rows().into_iter();
+    let mut own = rows.filter(|row| Some(row.id.as_str()) == id);
+    let row = own.next()?;
+    let difference = oracles::difference(world, &object["spec"], &row);
+    // One that is not there may be the one that was sent.
+    let is_missing = expected::sign_key(world, &object["spec"]) == Err("missing");
+    let difference = difference.filter(|field| !is_missing || *field != "the sign key");
+    difference.map(|field| format!("it is suspended and as it was, with another {field}"))
 }
 
 fn not_held(world: &ControllerWorld, object: &Value) -> Option<String> {

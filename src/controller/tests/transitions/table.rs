@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::annotations;
 use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
+use crate::controller::tests::cloud::STRANGE;
 use crate::controller::tests::object::{ACCOUNT, HOOKS, PROJECT, domain};
 use crate::controller::tests::world::{ControllerWorld, OTHER_SIGN_KEY, SIGN_KEY};
 use crate::platform::credentials::KEYS;
@@ -142,6 +143,7 @@ fn of_credentials(key: &str) -> Option<Vec<Value>> {
         "region" => vec![absent, json!("cn-east-3"), json!("Not a region")],
         "live_endpoint" => vec![
             json!("https://live.other.myhuaweicloud.com"),
+            json!(STRANGE),
             json!("https://evil.example.com"),
             json!("no endpoint"),
         ],
@@ -208,6 +210,9 @@ impl TransitionStep {
     /// Makes the change, in the world of the object `push`.
     pub(in crate::controller::tests) fn apply(&self, world: &ControllerWorld) {
         let object = world.object("push").unwrap_or_default();
+        if self.leads_astray() && !is_somewhere(&object) {
+            return;
+        }
         match self.spot {
             // A field within one that is absent is absent: the API server takes no half of it.
             Spot::Spec([within, _]) if object["spec"][*within].is_null() => {}
@@ -306,10 +311,29 @@ impl TransitionStep {
             && record.is_some_and(|record| record.contains("OWN-UID"))
     }
 
+    /// Whether it says that this very object was posted to another project.
+    pub(in crate::controller::tests) fn opens_record_elsewhere(&self) -> bool {
+        let record = self.to.as_str();
+        self.opens_record() && record.is_some_and(|record| record.contains(OTHER_PROJECT))
+    }
+
+    /// Whether it leads to another cloud. What lies nowhere yet would be made there, as it should be.
+    pub(in crate::controller::tests) fn leads_astray(&self) -> bool {
+        self.to == STRANGE
+    }
+
     /// Whether it makes a new generation.
     pub(in crate::controller::tests) fn is_edit(&self) -> bool {
         matches!(self.spot, Spot::Spec(_))
     }
+}
+
+/// Whether the object has a callback, or a create of unknown outcome.
+fn is_somewhere(object: &Value) -> bool {
+    let (status, annotations) = (&object["status"], &object["metadata"]["annotations"]);
+    let is_posting =
+        annotations[PENDING_OPERATION].is_string() && status["closedOperation"].is_null();
+    status["callbackID"].is_string() || is_posting
 }
 
 #[test]

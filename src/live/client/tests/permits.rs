@@ -77,6 +77,7 @@ async fn a_page_of_a_proxy_with_a_429_slows_the_account_down_too() {
 #[tokio::test(start_paused = true)]
 async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
     let stage = Arc::new(ClientStage::new(&USER));
+    let _in_use = stage.client.strikes.in_use(&stage.account.credential);
     stage.reply(stage::issued("made-1"));
     stage.reply(answer(200, LISTED));
     list(&stage, &stage.account).await.unwrap();

@@ -1,6 +1,6 @@
 //! The cloud: rows, what becomes of changes, and what a list shows.
 
-use super::{EffectFate, PlanWorld, WorldRemote};
+use super::{EffectFate, PlanWorld, STRANGE, WorldRemote};
 use crate::plan::facts::content::Content;
 use crate::plan::facts::row::Row;
 use crate::terms::failure::Class;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 impl PlanWorld {
     /// Carries a POST out as fate has it.
     pub(super) fn post(&mut self, fate: Option<EffectFate>) -> Option<Result<Row, Class>> {
+        assert_ne!(self.endpoint, STRANGE, "it is made in two clouds");
         match fate {
             Some(EffectFate::Refused) => return Some(Err(Class::Rejected)),
             Some(EffectFate::Throttled) => return Some(Err(Class::Throttled)),
@@ -26,6 +27,7 @@ impl PlanWorld {
     }
 
     pub(super) fn remove(&mut self, id: &str) {
+        assert_ne!(self.endpoint, STRANGE, "what lies there is nobody's");
         self.deletes += 1;
         let adopted =
             self.status.adopted == Some(true) && self.status.callback_id.as_deref() == Some(id);
@@ -80,9 +82,10 @@ impl PlanWorld {
     }
 
     pub(super) fn list(&self) -> Vec<Row> {
+        let is_home = self.endpoint != STRANGE;
         self.rows
             .iter()
-            .filter(|remote| remote.visible_at <= self.now)
+            .filter(|remote| is_home && remote.visible_at <= self.now)
             .map(|remote| remote.row.clone())
             .collect()
     }

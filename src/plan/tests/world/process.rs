@@ -1,6 +1,6 @@
 //! The process: one reconcile at a time, step by step as the controller does it, and dead wherever the test says.
 
-use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, SWEEP};
+use super::{Dead, Death, EffectFate, PlanWorld, SETTLE, STRANGE, SWEEP};
 use crate::api::status::Status;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::record::{Attempt, Record};
@@ -61,7 +61,9 @@ impl PlanWorld {
                 }
                 Step::GetById => {
                     let id = facts.id().unwrap_or_default().to_owned();
-                    let row = self.rows.iter().find(|remote| remote.row.id == id);
+                    let is_home = self.endpoint != STRANGE;
+                    let mut rows = self.rows.iter().filter(|_| is_home);
+                    let row = rows.find(|remote| remote.row.id == id);
                     facts.get_result =
                         row.map_or(GetResult::Gone, |remote| GetResult::Row(remote.row.clone()));
                 }
@@ -146,7 +148,10 @@ impl PlanWorld {
             digest,
         );
         let record = match facts.open_record() {
-            Some(open) => open.clone().appended(attempt.clone()),
+            Some(open) => Record {
+                target: self.target(),
+                ..open.clone().appended(attempt.clone())
+            },
             None => Record::new("uid", &self.target(), attempt.clone()),
         };
         self.effect(|world| {
@@ -174,6 +179,7 @@ impl PlanWorld {
     }
 
     pub(super) fn update(&mut self, facts: &Facts, id: &str) -> Result<Option<i64>, Dead> {
+        assert_ne!(self.endpoint, STRANGE, "what lies there is nobody's");
         self.puts += 1;
         let fate = self.fates.pop();
         let wanted = self.spec.content.clone();

@@ -29,7 +29,7 @@ impl PairWorld {
             let counts = newest.is_some_and(|it| self.now < it.at.as_second() + RECORD_COUNTS);
             Some(Candidate {
                 name: format!("media/{at}"),
-                uid: at.to_string(),
+                uid: at.to_string().into(),
                 created: Some(moment(DAWN)),
                 holds: id.is_some(),
                 open: open && counts,
@@ -38,7 +38,7 @@ impl PairWorld {
             })
         };
         let candidates: Vec<Candidate> = (0..2).filter_map(candidate).collect();
-        let owner = find_owner(&candidates).filter(|owner| owner.uid != who.to_string())?;
+        let owner = find_owner(&candidates).filter(|owner| *owner.uid != who.to_string())?;
         let other = self.objects[1 - who].as_ref();
         Some(OtherOwner {
             name: owner.name.clone(),

@@ -1,0 +1,246 @@
+//! A write of ours is answered as done, and is not what it was when it is stored: an admission webhook undoes it, in full or in part. It is
+//! not believed, not made again and again, and told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use live_simulator::RowPatch;
+use serde_json::{Value, json};
+
+use super::object::{PROJECT, domain, ready, spec, verdict};
+use super::script::{Script, settle};
+use super::trouble::{CallFate, Verb};
+use super::world::ControllerWorld;
+use crate::api::FINALIZER;
+
+/// Writes of metadata in a quarter of an hour: each waits longer than the one before.
+const FEW: usize = 20;
+const QUARTER: Duration = Duration::from_mins(15);
+/// Longer than any pause between two tries.
+const HEALING: Duration = Duration::from_secs(150);
+/// A status that is not stored as it was written is written again every 5 s.
+const STATUSES: usize = 200;
+
+/// Counts the writes of metadata, and those of statuses.
+#[derive(Clone, Default)]
+struct Writes(Arc<[AtomicUsize; 2]>);
+
+impl Writes {
+    fn counted(script: &Script) -> Self {
+        let writes = Self::default();
+        let counted = writes.clone();
+        script.server(move |call| {
+            let kinds = [Verb::Patch, Verb::PatchStatus];
+            if let Some(kind) = kinds.iter().position(|verb| *verb == call.verb) {
+                counted.0[kind].fetch_add(1, Ordering::SeqCst);
+            }
+            CallFate::Served
+        });
+        writes
+    }
+
+    fn figures(&self) -> [usize; 2] {
+        [0, 1].map(|kind| self.0[kind].load(Ordering::SeqCst))
+    }
+}
+
+/// Each write leaves our finalizer as it was: neither put on nor taken off.
+fn keep_finalizers(world: &ControllerWorld) {
+    world.server.admit_by(|old, new| {
+        let held = old["metadata"]["finalizers"].clone();
+        new["metadata"]["finalizers"] = held;
+    });
+}
+
+fn message(world: &ControllerWorld) -> String {
+    ready(&world.object("push").unwrap_or_default())["message"].to_string()
+}
+
+fn is_held(world: &ControllerWorld) -> bool {
+    let object = world.object("push").unwrap_or_default();
+    let finalizers = &object["metadata"]["finalizers"];
+    let rows = world.rows(&domain("push"));
+    verdict(&object).0 == "True"
+        && *finalizers == json!([FINALIZER])
+        && rows.len() == 1
+        && object["status"]["callbackID"] == rows[0].id.as_str()
+        && object["spec"]["notifyCallbackURL"].as_str() == rows[0].notify_callback_url.as_deref()
+}
+
+/// It is told, with few writes, and all is well when the webhook is gone.
+async fn is_told_and_heals(world: &ControllerWorld, writes: &Writes) {
+    let before = writes.figures();
+    world.pass(QUARTER).await;
+    let story = world.story.whole();
+    assert!(message(world).contains("webhook"), "{story}");
+    let [metadata, statuses] = writes.figures();
+    let figures = [metadata - before[0], statuses - before[1]];
+    assert!(
+        figures.iter().all(|few| *few <= FEW),
+        "{figures:?}\n{story}"
+    );
+    world.server.admit_all();
+    let held = world.until(HEALING, is_held).await;
+    assert!(held, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_posted_for_an_object_that_keeps_no_finalizer() {
+    let (script, mut world) = Script::with_world();
+    let writes = Writes::counted(&script);
+    keep_finalizers(&world);
+    world.start();
+    world.apply("push", &spec("push"));
+    world.pass(QUARTER).await;
+    assert_eq!(world.count(&Method::POST), 0, "{}", world.story.whole());
+    is_told_and_heals(&world, &writes).await;
+    assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_over_by_an_object_that_keeps_no_finalizer() {
+    let (script, mut world) = Script::with_world();
+    let writes = Writes::counted(&script);
+    let row = RowPatch {
+        notify_callback_url: Some("https://hooks.example.com/record".to_owned()),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    cloud.insert_row(PROJECT, &domain("push"), "live", &row);
+    keep_finalizers(&world);
+    world.start();
+    world.apply("push", &spec("push"));
+    is_told_and_heals(&world, &writes).await;
+    let status = &world.object("push").unwrap()["status"];
+    assert_eq!(status["adopted"], true, "{}", world.story.whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_does_not_get_its_finalizer_back_says_so() {
+    let (script, mut world) = Script::with_world();
+    let writes = Writes::counted(&script);
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.merge("push", &json!({"metadata": {"finalizers": null}}));
+    keep_finalizers(&world);
+    let url = "https://hooks.example.com/other";
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+    is_told_and_heals(&world, &writes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_finalizer_comes_back_says_so() {
+    for observes in [false, true] {
+        let (script, mut world) = Script::with_world();
+        let writes = Writes::counted(&script);
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        keep_finalizers(&world);
+        let before = writes.figures();
+        if observes {
+            world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
+        } else {
+            world.delete("push");
+        }
+        world.pass(QUARTER).await;
+        let story = world.story.whole();
+        assert!(message(&world).contains("webhook"), "{observes}\n{story}");
+        let after = writes.figures();
+        assert!(after[0] - before[0] <= FEW, "{after:?} {story}");
+        assert!(after[1] - before[1] <= FEW, "{after:?} {story}");
+        world.server.admit_all();
+        let is_over = |world: &ControllerWorld| {
+            let object = world.object("push").unwrap_or_default();
+            let finalizers = object["metadata"]["finalizers"].as_array();
+            finalizers.is_none_or(Vec::is_empty)
+        };
+        let is_over = world.until(HEALING, is_over).await;
+        assert!(is_over, "{}", world.story.whole());
+        let rows = world.rows(&domain("push")).len();
+        assert_eq!(rows, usize::from(observes), "{}", world.story.whole());
+        world.kill().await;
+    }
+}
+
+/// What decisions are made by, each taken off by itself, and all at once.
+const PARTS: [&[&str]; 8] = [
+    &["callbackID"],
+    &["closedOperation"],
+    &["sent"],
+    &["adopted"],
+    &["operations"],
+    &["failures", "nextAttemptTime"],
+    &["conditions"],
+    &[
+        "callbackID",
+        "closedOperation",
+        "sent",
+        "adopted",
+        "remote",
+        "target",
+        "operations",
+    ],
+];
+
+fn without(parts: &'static [&'static str]) -> impl Fn(&Value, &mut Value) + Send {
+    move |_, new| {
+        if let Some(status) = new["status"].as_object_mut() {
+            status.retain(|name, _| !parts.contains(&name.as_str()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_status_does_not_keep_is_not_forgotten() {
+    for parts in PARTS {
+        let (script, mut world) = Script::with_world();
+        let writes = Writes::counted(&script);
+        world.server.admit_by(without(parts));
+        world.start();
+        let mut never = spec("push");
+        never["adoptionPolicy"] = json!("Never");
+        world.apply("push", &never);
+        world.pass(QUARTER).await;
+        let url = "https://hooks.example.com/other";
+        world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+        world.pass(QUARTER).await;
+        let story = || format!("{parts:?}\n{}", world.story.whole());
+        assert_eq!(world.rows(&domain("push")).len(), 1, "{}", story());
+        assert_eq!(world.count(&Method::POST), 1, "{}", story());
+        assert!(world.count(&Method::PUT) <= 1, "{}", story());
+        assert!(world.calls().len() <= FEW, "{}", story());
+        let [_, statuses] = writes.figures();
+        assert!(statuses <= 2 * STATUSES, "{statuses} {}", story());
+        world.server.admit_all();
+        let held = world.until(HEALING, is_held).await;
+        assert!(held, "{}", story());
+        assert_eq!(world.count(&Method::PUT), 1, "{}", story());
+        world.delete("push");
+        let is_gone = |world: &ControllerWorld| world.object("push").is_none();
+        assert!(world.until(HEALING, is_gone).await, "{}", story());
+        assert!(world.rows(&domain("push")).is_empty(), "{}", story());
+        world.kill().await;
+    }
+}
+
+/// Whoever is refused comes back ever more slowly though the status does not say how often that was.
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_no_status_keeps_is_counted_all_the_same() {
+    let (script, mut world) = Script::with_world();
+    let _writes = Writes::counted(&script);
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world
+        .server
+        .admit_by(without(&["failures", "nextAttemptTime", "operations"]));
+    let refused = json!(["RECORD_START"]);
+    world.merge(
+        "push",
+        &json!({"spec": {"notifyEventSubscription": refused}}),
+    );
+    world.pass(QUARTER).await;
+    let puts = world.count(&Method::PUT);
+    assert!(puts <= 9, "{puts}\n{}", world.story.whole());
+}

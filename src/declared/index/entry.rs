@@ -1,0 +1,99 @@
+//! What the index keeps of one object, and what that makes of it for others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::ranks::{Rank, RegionProject};
+use crate::plan::facts::place::Place;
+use crate::plan::ownership::{Candidate, reserves_place};
+
+/// What the index keeps of one object.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(super) struct IndexEntry {
+    /// `namespace/name`.
+    pub(super) name: Box<str>,
+    pub(super) uid: Arc<str>,
+    pub(super) place: Arc<Place>,
+    pub(super) id: Option<Arc<str>>,
+    pub(super) project: Option<Arc<RegionProject>>,
+    /// Where a look with its own credentials succeeded.
+    pub(super) looked_at: Option<Arc<RegionProject>>,
+    /// Whether those that came after it fail.
+    pub(super) looks_fail: bool,
+    /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
+    pub(super) let_go: bool,
+    /// The newest attempt of its record while that is open, and when it was first seen here.
+    pub(super) attempt: Option<(Box<str>, Instant)>,
+    pub(super) observes: bool,
+    pub(super) created: Option<Timestamp>,
+    /// Whether its record is open.
+    pub(super) open: bool,
+    pub(super) deleting: bool,
+    /// The resourceVersion: the watch may be behind our own writes.
+    pub(super) version: u64,
+    /// Where it was found to stand when that was last looked at.
+    pub(super) rank: Option<Arc<Rank>>,
+}
+
+impl IndexEntry {
+    /// Whether it only looks, or not even that.
+    pub(super) fn wants_nothing(&self) -> bool {
+        self.observes || self.let_go
+    }
+
+    /// What others who want the same place go by. Of one that wants nothing it is the id that its status holds.
+    pub(super) fn claim(&self) -> Claim<'_> {
+        let wants = !self.wants_nothing();
+        Claim {
+            id: self.id.as_deref(),
+            open: self.open && wants,
+            deleting: self.deleting && wants,
+            wants,
+        }
+    }
+
+    /// Where it stands now.
+    pub(super) fn standing(&self, settle_time: Duration) -> Option<Rank> {
+        let project = self.project.as_ref().filter(|_| !self.wants_nothing())?;
+        let standing = self.as_candidate(project, settle_time).standing()?;
+        Some((Arc::clone(&self.place), Arc::clone(project), standing))
+    }
+
+    /// How it stands among those who want its place in a project.
+    pub(super) fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
+        let has_looked = self.looked_at.as_deref() == Some(project);
+        let counts = |(_, seen): &(Box<str>, Instant)| {
+            reserves_place(seen.elapsed(), settle_time, has_looked, self.looks_fail)
+        };
+        Candidate {
+            name: self.name.to_string(),
+            uid: Arc::clone(&self.uid),
+            created: self.created,
+            holds: self.id.is_some(),
+            open: self.attempt.as_ref().is_some_and(counts),
+            has_looked,
+            deleting: self.deleting,
+        }
+    }
+}
+
+/// What others see of an object; of one that is not there it is the default.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Claim<'a> {
+    pub(super) id: Option<&'a str>,
+    /// Whether its record is open.
+    pub(super) open: bool,
+    pub(super) deleting: bool,
+    /// Whether it wants the place.
+    pub(super) wants: bool,
+}
+
+impl Claim<'_> {
+    /// Whether it means something to others who have a better one, too.
+    pub(super) fn always_counts(&self) -> bool {
+        self.id.is_some() || self.open
+    }
+}
