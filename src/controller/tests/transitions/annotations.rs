@@ -136,10 +136,11 @@ fn a_record_of_another_project_that_was_made_up_is_not_put_back() {
         to: records().pop().unwrap(),
     };
     let without_callback = [StartState::Failing, StartState::WaitingForQuota];
-    let problems = without_callback.into_iter().filter_map(|state| {
-        super::tried(state, std::slice::from_ref(&elsewhere), Seen::AtOnce).err()
-    });
-    super::report(&Vec::from_iter(problems));
+    let tried = |state| super::tried(state, std::slice::from_ref(&elsewhere), Seen::AtOnce);
+    let problems = without_callback
+        .into_iter()
+        .filter_map(|state| tried(state).err());
+    super::report(&problems.collect::<Vec<_>>());
 }
 
 #[test]
