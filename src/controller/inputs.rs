@@ -21,6 +21,8 @@ pub(super) struct Inputs {
     pub(super) credential: Option<String>,
     /// Region and project, where they are named.
     pub(super) target: (Option<String>, Option<String>),
+    /// The address that they lead to.
+    pub(super) endpoint: Option<String>,
     /// They name an endpoint that is not allowed.
     pub(super) is_forbidden: bool,
 }
@@ -53,11 +55,12 @@ impl Inputs {
             credentials,
             credential,
             target,
+            endpoint,
             is_forbidden,
         } = self;
         InputsMark {
             key: (*key != SignKeyState::Unread).then(|| NonZeroU64::MIN | hash(key)),
-            rest: hash(&(credentials, credential, target, is_forbidden)),
+            rest: hash(&(credentials, credential, target, endpoint, is_forbidden)),
         }
     }
 
@@ -70,8 +73,8 @@ impl Inputs {
         }
     }
 
-    /// Another process sent another key for what is settled, had another credential refused, created in another project, or was
-    /// allowed to call where they lead.
+    /// Another process sent another key for what is settled, had another credential refused, created in another project or
+    /// through another address, or was allowed to call where they lead.
     fn differ_from(&self, status: &Status) -> bool {
         let sent = status
             .sent
@@ -95,7 +98,9 @@ impl Inputs {
         };
         let target = status.target.as_ref();
         target.is_some_and(|target| {
-            differs(region, &target.region) || differs(project_id, &target.project_id)
+            differs(region, &target.region)
+                || differs(project_id, &target.project_id)
+                || differs(&self.endpoint, &target.endpoint)
         })
     }
 }
@@ -123,6 +128,7 @@ mod tests {
             credentials: Some(Ok(credential.to_owned())),
             credential: Some(credential.to_owned()),
             target: (Some("cn-north-4".to_owned()), None),
+            endpoint: None,
             is_forbidden: false,
         }
     }
@@ -164,6 +170,11 @@ mod tests {
         let elsewhere =
             serde_json::json!({ "target": { "region": "cn-east-3", "projectID": "p" } });
         assert!(one.are_news(None, serde_json::from_value(elsewhere).ok().as_ref()));
+        let moved = Inputs {
+            endpoint: Some("https://live.example.com".to_owned()),
+            ..inputs("one", "ak")
+        };
+        assert!(moved.are_news(None, Some(&status("True", "one", None))));
         let forbidden = Inputs {
             is_forbidden: true,
             ..inputs("one", "ak")

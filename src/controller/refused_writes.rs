@@ -108,6 +108,14 @@ pub(super) fn changed_part(written: &Status, stored: Option<&Status>) -> Option<
         ("status.operations", newest(written) != newest(stored)),
         ("status.failures", written.failures != stored.failures),
         (
+            "status.rejectedCredential",
+            written.rejected_credential != stored.rejected_credential,
+        ),
+        (
+            "status.lastHandledReconcileAt",
+            written.last_handled_reconcile_at != stored.last_handled_reconcile_at,
+        ),
+        (
             "status.nextAttemptTime",
             written.next_attempt_time != stored.next_attempt_time,
         ),

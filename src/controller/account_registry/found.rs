@@ -74,5 +74,6 @@ pub(super) fn inputs(
             login.map(|login| login.region.clone()),
             login.and_then(|login| login.project_id.clone()),
         ),
+        endpoint: login.map(|login| login.live_endpoint.clone()),
     }
 }

@@ -10,6 +10,7 @@ fn inputs(key: &str) -> InputsMark {
         credentials: None,
         credential: None,
         target: (None, None),
+        endpoint: None,
         is_forbidden: false,
     };
     inputs.mark()
