@@ -233,10 +233,7 @@ fn compare_rows(
             missing.objects.push(Arc::clone(kept));
         } else if is_missing
             || has_another_owner
-            || status.is_none_or(|status| {
-                drift::needs_decision(&status, baseline, rows)
-                    || drift::is_unfollowed(&status, target)
-            })
+            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
         {
             let observed = Observed::seen(begun, rows.to_vec(), false);
             let seen = sighting(account, inventory, observed, GetResult::Unasked);

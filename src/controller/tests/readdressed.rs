@@ -378,7 +378,7 @@ async fn what_was_followed_is_made_anew_where_it_was() {
 /// Nothing wakes an object whose Secret came to name another address while no operator ran; what is missing later must not be looked for at
 /// the former one.
 #[tokio::test(start_paused = true)]
-async fn an_alias_that_came_while_no_operator_ran_is_followed_by_a_sweep() {
+async fn an_alias_that_came_while_no_operator_ran_is_followed() {
     let (_script, mut world) = Script::with_world();
     world.start();
     settle(&world, "push", &spec("push")).await;

@@ -12,7 +12,6 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, conditions, operation_log};
 use crate::plan::step::settled::{is_as_sent, plans_update};
-use crate::terms::target::Target;
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
@@ -39,13 +38,6 @@ pub fn needs_decision(status: &Status, baseline: Option<Timestamp>, rows: &[Row]
     plans_update(status)
         || !row.is_same(remote)
         || (keyed && is_rewritten(status, last_write, baseline, row))
-}
-
-/// Whether the status names another address than the one through which its callback is seen, which is to be followed.
-pub fn is_unfollowed(status: &Status, target: &Target) -> bool {
-    let home = status.target.as_ref();
-    let home = home.filter(|_| status.callback_id.is_some());
-    home.is_some_and(|home| home.endpoint != target.endpoint)
 }
 
 /// Whether a row was written by somebody else since: a key can't be seen, but its row has another `update_time` then. Two clocks
