@@ -4,6 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -41,13 +42,13 @@ pub(super) struct KeptObject {
     pub(super) is_deleted: bool,
     pub(super) has_id: bool,
     /// Stands for the project that its callback is in, if it has one.
-    pub(super) home: Option<u64>,
+    pub(super) home: Option<NonZeroU64>,
     /// Whether its status tells of a credential that was refused.
     pub(super) is_refused: bool,
     /// Whether a sweep compares it: settled, or one that only looks.
     pub(super) is_compared: bool,
     /// Stands for its record, if it has one.
-    pub(super) record: Option<u64>,
+    pub(super) record: Option<NonZeroU64>,
     /// A hash of all that may give work.
     trigger: u64,
     /// When its newest event came.
@@ -282,7 +283,7 @@ fn full_name(object: &ObjectRef<RecordingCallback>) -> String {
 }
 
 /// Stands for the record of an object, if it has one.
-pub(super) fn record_hash(object: &RecordingCallback) -> Option<u64> {
+pub(super) fn record_hash(object: &RecordingCallback) -> Option<NonZeroU64> {
     let record = object
         .metadata
         .annotations
@@ -291,10 +292,10 @@ pub(super) fn record_hash(object: &RecordingCallback) -> Option<u64> {
     Some(hash(record))
 }
 
-fn hash(value: &impl Hash) -> u64 {
+fn hash(value: &impl Hash) -> NonZeroU64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
-    hasher.finish()
+    NonZeroU64::MIN | hasher.finish()
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.

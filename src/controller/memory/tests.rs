@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::controller::inputs::Inputs;
+use crate::controller::store::KeptObject;
 use crate::plan::facts::SignKeyState;
 
 fn inputs(key: &str) -> InputsMark {
@@ -16,13 +17,13 @@ fn inputs(key: &str) -> InputsMark {
     inputs.mark()
 }
 
+/// The sizes that an allocator gives; one that is shared has two counters beside it.
 #[test]
-fn a_memory_has_the_room_that_an_allocator_gives() {
-    assert!(
-        size_of::<ObjectMemory>() <= 512,
-        "{}",
-        size_of::<ObjectMemory>()
-    );
+fn what_is_kept_of_each_object_fills_the_room_that_it_gets() {
+    let memory = size_of::<ObjectMemory>();
+    assert!(memory <= 512, "{memory}");
+    let kept = size_of::<KeptObject>() + 2 * size_of::<usize>();
+    assert!(kept <= 128, "{kept}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! account has in trouble must not matter to it, nor what somebody writes into Secrets.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
@@ -15,7 +16,7 @@ enum AnsweredAccount {
     /// It was the last that saw them.
     SeenBy(AccountKey),
     /// Nobody has seen them since the start: those in one project.
-    Of(u64),
+    Of(NonZeroU64),
 }
 
 /// How a sweep of an account's objects went. What it told itself goes before what others did that call for them now.
