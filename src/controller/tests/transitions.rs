@@ -229,13 +229,22 @@ async fn transition(state: StartState, steps: &[TransitionStep], seen: Seen) -> 
         .map_err(|problem| description(&world, format!("taken back {problem}")))?;
     cost.are_few(&world)
         .map_err(|problem| description(&world, format!("when it was taken back {problem}")))?;
-    let was_made_up = steps.iter().any(TransitionStep::opens_record_elsewhere);
-    let object = world.object("push").unwrap_or_default();
-    if was_made_up && annotations::is_posted_to(&object, table::OTHER_PROJECT) {
+    if made_up_is_back(&world, steps) {
         let problem = "a record that was made up and taken away is back".to_owned();
         return Err(description(&world, problem));
     }
     Ok(())
+}
+
+/// Whether the object says again that it was posted to another project, as somebody made up and took away.
+fn made_up_is_back(world: &ControllerWorld, steps: &[TransitionStep]) -> bool {
+    let was_made_up = steps.iter().any(TransitionStep::opens_record_elsewhere);
+    // Where the credentials led there, too, it was as good as any.
+    let led_there =
+        |step: &TransitionStep| step.to == table::OTHER_PROJECT || step.to == table::ELSEWHERE;
+    let was_believed = steps.iter().any(led_there);
+    let object = world.object("push").unwrap_or_default();
+    was_made_up && !was_believed && annotations::is_posted_to(&object, table::OTHER_PROJECT)
 }
 
 /// How many calls and writes there were so far.

@@ -89,14 +89,25 @@ pub(super) fn filled(value: &Value, world: &ControllerWorld) -> Value {
 
 /// Where creates may have made something, as the object itself says.
 pub(super) fn attempted_target(object: &Value) -> Option<ExpectedTarget> {
+    let target = claiming_record(object)?.target;
+    Some(ExpectedTarget {
+        region: target.region,
+        project: target.project_id,
+    })
+}
+
+/// Through which address they were sent.
+pub(super) fn attempted_endpoint(object: &Value) -> Option<String> {
+    Some(claiming_record(object)?.target.endpoint)
+}
+
+fn claiming_record(object: &Value) -> Option<Record> {
     let annotation = object["metadata"]["annotations"][PENDING_OPERATION].as_str()?;
     let record = Record::parse(annotation, object["metadata"]["uid"].as_str()?)?;
     let closed = object["status"]["closedOperation"].as_str();
     let newest = record.attempts.last()?.id.as_str();
-    (record.attempts.len() > 1 || closed != Some(newest)).then_some(ExpectedTarget {
-        region: record.target.region,
-        project: record.target.project_id,
-    })
+    let claims = record.attempts.len() > 1 || closed != Some(newest);
+    claims.then_some(record)
 }
 
 /// Whether the object says that it was posted to this project.

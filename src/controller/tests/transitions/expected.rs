@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::annotations::attempted_target;
+use super::annotations::{attempted_endpoint, attempted_target};
 use super::table::OTHER_PROJECT;
 use crate::controller::tests::cloud::STRANGE;
 use crate::controller::tests::object::{NAMESPACE, PROJECT};
@@ -54,6 +54,9 @@ pub(super) fn reasons(
             return vec!["CredentialsMissing", "TargetChanged"];
         }
         ExpectedReady::Missing => return or_as_it_was(&["CredentialsMissing"]),
+        ExpectedReady::NotAllowed if is_going && names_elsewhere(object) => {
+            return vec!["EndpointNotAllowed", "TargetChanged"];
+        }
         ExpectedReady::NotAllowed => return vec!["EndpointNotAllowed"],
         // Whatever is there is not what lies at home, or may lie there.
         ExpectedReady::Strange => return astray(world, spec, observed, circumstances),
@@ -64,6 +67,7 @@ pub(super) fn reasons(
                 "InvalidSpec",
                 "TargetChanged",
                 "PermissionDenied",
+                "CredentialsRejected",
                 // Who has no key to send calls nobody, so nobody says what else is wrong.
                 "SignKeyMissing",
                 "SignKeyInvalid",
@@ -125,13 +129,29 @@ pub(super) fn reasons(
     if observed {
         return vec!["ObserveOnly"];
     }
-    if circumstances.foreign_row && object["status"]["callbackID"].is_null() {
-        return vec!["Conflict"];
+    let mut reasons = if circumstances.foreign_row && object["status"]["callbackID"].is_null() {
+        vec!["Conflict"]
+    } else if is_refused(spec) {
+        vec!["RequestRejected"]
+    } else {
+        vec!["Available", "Normalized"]
+    };
+    // What a create may have made through the former address is not found through this one, where somebody made that record up.
+    if is_readdressed(world, object) {
+        reasons.push("TargetChanged");
     }
-    if is_refused(spec) {
-        return vec!["RequestRejected"];
-    }
-    vec!["Available", "Normalized"]
+    reasons
+}
+
+/// Whether creates that may have made something were sent through another address than the present one.
+fn is_readdressed(world: &ControllerWorld, object: &Value) -> bool {
+    let name = object["spec"]["credentialsSecretRef"]["name"].as_str();
+    let values = name
+        .and_then(|name| secret(world, name))
+        .unwrap_or_default();
+    let endpoint = values.get("live_endpoint");
+    let attempted = attempted_endpoint(object).filter(|_| object["status"]["callbackID"].is_null());
+    attempted.is_some_and(|attempted| endpoint.is_some_and(|endpoint| *endpoint != attempted))
 }
 
 /// The same where the credentials lead to another cloud, of what lies at home or may lie there.
