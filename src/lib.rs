@@ -15,6 +15,7 @@ pub mod explain;
 #[cfg(test)]
 #[path = "../tests/fuzz/mod.rs"]
 mod fuzz;
+mod hash;
 pub mod live;
 mod lock;
 pub mod log;

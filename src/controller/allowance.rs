@@ -5,11 +5,12 @@
 //! Every call counts: also the login and the second try after a refused date, token or key, and each page of a filtered list. Those are
 //! paid for when they come, so who asks for one call has to have what it may come to.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::hash::hash;
 
 /// So many calls at once: enough for the longest list of a domain that the cloud gives (40 pages), and a change.
 const BURST: u32 = 39 + 1 + ONE;
@@ -128,12 +129,6 @@ impl Allowance {
             self.refilled = Instant::now();
         }
     }
-}
-
-fn hash(token: &str) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
-    token.hash(&mut hasher);
-    NonZeroU64::MIN | hasher.finish()
 }
 
 #[cfg(test)]

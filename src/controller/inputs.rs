@@ -2,10 +2,10 @@
 //!
 //! That a Secret changed is known by comparing, never by having noticed it: what was noticed is lost with the first error after it.
 
-use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::num::NonZeroU64;
 
 use crate::api::status::Status;
+use crate::hash::hash;
 use crate::login::secret::References;
 use crate::plan::facts::SignKeyState;
 use crate::plan::facts::conditions;
@@ -32,13 +32,13 @@ pub(super) struct Inputs {
 pub(super) struct InputsMark {
     /// Unset where the key was not read.
     key: Option<NonZeroU64>,
-    rest: u64,
+    rest: NonZeroU64,
 }
 
 /// Stands for all that the inputs of objects with the same references follow from, but for the objects themselves: what they refer to,
 /// and what their Secrets were found to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SourcesMark(u64);
+pub(super) struct SourcesMark(NonZeroU64);
 
 impl SourcesMark {
     /// The Secrets that are referred to have these editions.
@@ -59,7 +59,7 @@ impl Inputs {
             is_forbidden,
         } = self;
         InputsMark {
-            key: (*key != SignKeyState::Unread).then(|| NonZeroU64::MIN | hash(key)),
+            key: (*key != SignKeyState::Unread).then(|| hash(key)),
             rest: hash(&(credentials, credential, target, endpoint, is_forbidden)),
         }
     }
@@ -110,12 +110,6 @@ impl InputsMark {
     fn is_of(self, present: Self) -> bool {
         self.rest == present.rest && (self.key.is_none() || self.key == present.key)
     }
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

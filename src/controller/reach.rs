@@ -1,19 +1,19 @@
 //! How an account is reached, as its newest sweep tells. Pure.
 
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::hash::Hash;
+use std::num::NonZeroU64;
 
+use crate::hash::hash;
 use crate::terms::failure::Failure;
 
 /// Stands for whoever a sweep called as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CallerMark(u64);
+pub(super) struct CallerMark(NonZeroU64);
 
 impl CallerMark {
     /// Another one for another caller.
     pub(super) fn of(caller: &impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        caller.hash(&mut hasher);
-        Self(hasher.finish())
+        Self(hash(caller))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::api::{PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback};
 use crate::cluster::packed::PackedObject;
 use crate::controller::ObjectEvent;
 use crate::declared::parse;
+use crate::hash::hash;
 use crate::lock::lock;
 use crate::login::secret::References;
 use crate::plan::facts::conditions;
@@ -290,12 +291,6 @@ pub(super) fn record_hash(object: &RecordingCallback) -> Option<NonZeroU64> {
         .as_ref()?
         .get(PENDING_OPERATION)?;
     Some(hash(record))
-}
-
-fn hash(value: &impl Hash) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    NonZeroU64::MIN | hasher.finish()
 }
 
 /// A hash of all that may give work: our own writes to the status do not. After something was missed everything does.

@@ -1,16 +1,17 @@
 //! Names and versions of the objects that a watch has brought. Pure.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::num::NonZeroU64;
 
 use kube::Resource as _;
 use kube::api::ObjectMeta;
 use kube::runtime::watcher;
 
 use super::StoredEvent;
+use crate::hash::hash;
 
 /// Stands for namespace and name: there are many, and they are only compared.
-pub(super) type BroughtName = u64;
+pub(super) type BroughtName = NonZeroU64;
 
 /// What is known of each object that is not as it was brought; nothing of one that was not.
 pub(super) type Differences = BTreeMap<BroughtName, Option<BroughtVersion>>;
@@ -19,9 +20,9 @@ pub(super) type Differences = BTreeMap<BroughtName, Option<BroughtVersion>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BroughtVersion {
     /// Stands for the UID.
-    uid: u64,
+    uid: NonZeroU64,
     /// Stands for the resourceVersion.
-    version: u64,
+    version: NonZeroU64,
     /// The resourceVersion, where it is a number.
     number: u64,
 }
@@ -94,10 +95,4 @@ pub(super) fn named(metadata: &ObjectMeta) -> (BroughtName, BroughtVersion) {
             number: number.unwrap_or_default(),
         },
     )
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
