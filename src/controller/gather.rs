@@ -67,14 +67,13 @@ pub(super) fn gather_facts(
         facts.look_due = memory.look_at.is_some_and(|at| at <= Instant::now());
         facts.rewrites = memory.rewrites(now);
         facts.sweep_failure = memory.sweep_failure.as_deref().cloned();
-        let news = memory.news.clone();
-        let seen_by = news.as_ref().map(|news| news.account.clone());
-        if let Some(news) = news {
+        let seen_by = memory.news.clone().map(|news| {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);
             facts.get_result = news.get_result;
             facts.not_found = news.not_found;
-        }
+            news.account
+        });
         facts.baseline = memory.baseline(operation_log::last_write(&facts.status));
         let (generation, requested) = (facts.object.generation, facts.object.requested.as_deref());
         memory.allowance.renew_for(generation, requested);

@@ -62,8 +62,8 @@ impl Iam {
         self.projects.in_use(account)
     }
 
-    /// The id of the project that has the region's name, asked for once and kept while it is in use. `endpoint` is the base URL of IAM, `operation` what it is
-    /// for, and what a failure is told as.
+    /// The id of the project that has the region's name, asked for once and kept while it is in use. `endpoint` is the base URL of IAM,
+    /// `operation` what it is for, and what a failure is told as.
     pub async fn project(
         &self,
         endpoint: &str,

@@ -55,34 +55,32 @@ enum Seen {
 
 #[test]
 fn single_transitions() {
-    let steps = table::steps();
-    let all = STATES
-        .iter()
-        .flat_map(|state| steps.iter().map(|step| (*state, step)));
-    let share = extent("TRANSITION_SHARE", FEW_SINGLES, 1);
-    let (mut problems, mut count) = (Vec::new(), 0_usize);
-    for (state, step) in all.step_by(share) {
-        count += 1;
-        problems.extend(tried(state, std::slice::from_ref(step), Seen::AtOnce).err());
-    }
-    print_extent(&format!("{count} changes of one field"));
-    report(&problems);
+    each_alone(&STATES, Seen::AtOnce, "changes of one field");
 }
 
 /// What changes while no operator runs is found by the next one: nothing but what holds now tells it.
 #[test]
 fn transitions_that_nobody_sees() {
+    each_alone(
+        &UNSEEN_IN,
+        Seen::Late,
+        "changes of one field while none runs",
+    );
+}
+
+/// Each change of one field, from each of these states.
+fn each_alone(states: &[StartState], seen: Seen, what: &str) {
     let steps = table::steps();
-    let all = UNSEEN_IN
+    let all = states
         .iter()
         .flat_map(|state| steps.iter().map(|step| (*state, step)));
     let share = extent("TRANSITION_SHARE", FEW_SINGLES, 1);
     let (mut problems, mut count) = (Vec::new(), 0_usize);
     for (state, step) in all.step_by(share) {
         count += 1;
-        problems.extend(tried(state, std::slice::from_ref(step), Seen::Late).err());
+        problems.extend(tried(state, std::slice::from_ref(step), seen).err());
     }
-    print_extent(&format!("{count} changes of one field while none runs"));
+    print_extent(&format!("{count} {what}"));
     report(&problems);
 }
 
