@@ -1,7 +1,8 @@
 //! How many calls are under way at once. Each holds a descriptor, and whoever names hosts that never answer must not take those of the
-//! others: the host that has fewest is served first, and of those that hold a slot for long there is a bound together, however many they
-//! are. Sends nothing.
+//! others: the host that has fewest is served first, of equals the one whose calls take least, and of those that hold a slot for long
+//! there is a bound together, however many they are. Sends nothing.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,10 +16,11 @@ use crate::lock::lock;
 const AT_ONCE: usize = 256;
 /// How many to one host.
 const TO_ONE_HOST: usize = 128;
-/// A call that holds its slot for longer is slow.
+/// A host whose calls hold their slots for longer, on the average, is slow.
 const QUICK: Duration = Duration::from_secs(5);
-/// A host is not taken for slow while its last quick call is not longer ago: more than an account's sweep has its turn once.
-const QUICK_FOR: Duration = Duration::from_mins(15);
+/// What the last call counts for in the average, as a part of it: one call that meets the time limit (15 s) makes no host slow, the
+/// second in a row does, and so does every other one.
+const PART_OF_LAST: u32 = 4;
 /// Of so many hosts it is remembered how long their calls took.
 const MOST_KNOWN: usize = 4096;
 
@@ -63,7 +65,7 @@ impl CallSlots {
 
     /// A call to this host that had a slot has ended, after so long.
     pub(super) fn note(&self, host: &str, took: Duration) {
-        lock(&self.0).note(host, took < QUICK, Instant::now());
+        lock(&self.0).note(host, took, Instant::now());
         self.grant();
     }
 
@@ -91,9 +93,15 @@ struct HostQueues<T> {
     taken: usize,
     /// Those that are called, or are to be called.
     hosts: BTreeMap<String, HostQueue<T>>,
-    /// When a call to a host ended last that says how it is.
-    known: BTreeMap<String, (HostPace, Instant)>,
+    known: BTreeMap<String, KnownHost>,
     arrivals: u64,
+}
+
+/// How long the calls to a host held their slots, on the average, and when the last ended.
+#[derive(Clone, Copy)]
+struct KnownHost {
+    average: Duration,
+    at: Instant,
 }
 
 /// How long the calls to a host hold their slots.
@@ -106,9 +114,30 @@ enum HostPace {
 }
 
 struct HostQueue<T> {
-    pace: HostPace,
+    /// As in [`KnownHost`].
+    average: Option<Duration>,
     held: usize,
     waiting: BTreeMap<u64, T>,
+}
+
+impl KnownHost {
+    /// A host of which this is known, and then a call took so long. Pure.
+    fn after(known: Option<Self>, took: Duration, at: Instant) -> Self {
+        let average = known.map_or(took, |known| {
+            (known.average * (PART_OF_LAST - 1) + took) / PART_OF_LAST
+        });
+        Self { average, at }
+    }
+}
+
+impl<T> HostQueue<T> {
+    fn pace(&self) -> HostPace {
+        match self.average {
+            None => HostPace::New,
+            Some(average) if average < QUICK => HostPace::Quick,
+            Some(_) => HostPace::Slow,
+        }
+    }
 }
 
 impl<T> HostQueues<T> {
@@ -126,10 +155,10 @@ impl<T> HostQueues<T> {
     /// Lines up, and tells where.
     fn push(&mut self, host: &str, waiter: T) -> u64 {
         self.arrivals += 1;
-        let pace = self.known.get(host).map_or(HostPace::New, |known| known.0);
+        let average = self.known.get(host).map(|known| known.average);
         let queue = self.hosts.entry(host.to_owned());
         let queue = queue.or_insert_with(|| HostQueue {
-            pace,
+            average,
             held: 0,
             waiting: BTreeMap::new(),
         });
@@ -151,30 +180,27 @@ impl<T> HostQueues<T> {
         }
     }
 
-    /// A call to a host that holds a slot has ended, quickly or not.
-    fn note(&mut self, host: &str, is_quick: bool, now: Instant) {
+    /// A call to a host that holds a slot has ended, after so long.
+    fn note(&mut self, host: &str, took: Duration, now: Instant) {
         let Some(queue) = self.hosts.get_mut(host) else {
             return;
         };
-        let known = self.known.get(host);
-        let pace = match known {
-            _ if is_quick => HostPace::Quick,
-            Some((HostPace::Quick, at)) if now.duration_since(*at) < QUICK_FOR => return,
-            Some(_) | None => HostPace::Slow,
-        };
-        queue.pace = pace;
+        let known = self.known.get(host).copied();
+        let known_now = KnownHost::after(known, took, now);
+        queue.average = Some(known_now.average);
         if known.is_none() && self.known.len() >= MOST_KNOWN {
-            let least = self.known.iter().min_by_key(|(_, known)| **known);
+            let worth = |known: &KnownHost| (Reverse(known.average), known.at);
+            let least = self.known.iter().min_by_key(|(_, known)| worth(known));
             let least = least.map(|(host, _)| host.clone());
             least.and_then(|host| self.known.remove(&host));
         }
-        self.known.insert(host.to_owned(), (pace, now));
+        self.known.insert(host.to_owned(), known_now);
     }
 
     /// Whether the hosts of a pace may have one more together: slow ones half of all, and with those of whom nobody knows three quarters.
     fn has_room(&self, pace: HostPace) -> bool {
         let held = |most: HostPace| {
-            let alike = self.hosts.values().filter(|queue| queue.pace <= most);
+            let alike = self.hosts.values().filter(|queue| queue.pace() <= most);
             alike.map(|queue| queue.held).sum::<usize>()
         };
         let of_four = |quarters: usize| self.total * quarters / 4;
@@ -185,7 +211,8 @@ impl<T> HostQueues<T> {
         }
     }
 
-    /// Gives a slot to who is next, if there is one for it: to the host that has fewest, and of equals to who came first; slow ones last.
+    /// Gives a slot to who is next, if there is one for it: to the host that has fewest, of equals to the one whose calls take least (in
+    /// whole seconds), and then to who came first; slow ones last.
     fn grant(&mut self) -> Option<T> {
         if self.taken == self.total {
             return None;
@@ -194,8 +221,9 @@ impl<T> HostQueues<T> {
         let rooms = rooms.map(|pace| self.has_room(pace));
         let waiting = self.hosts.values_mut().filter_map(|queue| {
             let (first, _) = queue.waiting.first_key_value()?;
-            let key = (queue.pace == HostPace::Slow, queue.held, *first);
-            let has_room = rooms.get(queue.pace as usize) == Some(&true);
+            let (pace, average) = (queue.pace(), queue.average.unwrap_or(QUICK).as_secs());
+            let key = (pace == HostPace::Slow, queue.held, average, *first);
+            let has_room = rooms.get(pace as usize) == Some(&true);
             (queue.held < self.to_one && has_room).then_some((key, queue))
         });
         let (_, queue) = waiting.min_by_key(|(key, _)| *key)?;

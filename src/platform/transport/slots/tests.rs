@@ -59,19 +59,60 @@ async fn hosts_that_hold_their_slots_for_long_leave_room_for_the_others() {
     assert!(waits.now_or_never().is_some());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_host_that_was_quick_is_not_slow_for_one_call() {
+/// What a time limit is, usually.
+const TIMED_OUT: Duration = Duration::from_secs(15);
+
+#[test]
+fn a_host_that_was_quick_is_slow_for_the_second_slow_call_and_for_every_other_one() {
     let slots = Arc::new(CallSlots::new());
-    let pace = |slots: &CallSlots| lock(&slots.0).known["host"].0;
-    make_known(&slots, "host", Duration::ZERO);
-    tokio::time::advance(QUICK_FOR / 2).await;
-    make_known(&slots, "host", QUICK);
-    assert_eq!(pace(&slots), HostPace::Quick);
-    tokio::time::advance(QUICK_FOR / 2).await;
-    make_known(&slots, "host", QUICK);
-    assert_eq!(pace(&slots), HostPace::Slow, "it was so for long");
-    make_known(&slots, "host", Duration::ZERO);
-    assert_eq!(pace(&slots), HostPace::Quick, "it is well again");
+    let call = |took: Duration| {
+        make_known(&slots, "host", took);
+        let mut queues = lock(&slots.0);
+        let arrival = queues.push("host", oneshot::channel().0);
+        let pace = queues.hosts["host"].pace();
+        queues.leave("host", arrival);
+        pace
+    };
+    assert_eq!(call(Duration::ZERO), HostPace::Quick);
+    assert_eq!(call(TIMED_OUT), HostPace::Quick, "once");
+    assert_eq!(call(TIMED_OUT), HostPace::Slow, "twice in a row");
+    let well = (0..4).map(|_| call(Duration::ZERO)).last();
+    assert_eq!(well, Some(HostPace::Quick), "it is well again");
+    for _ in 0..3 {
+        call(TIMED_OUT);
+        call(Duration::ZERO);
+    }
+    let one_good_deed = call(Duration::ZERO);
+    assert_eq!(one_good_deed, HostPace::Quick);
+    let every_other = (0..6).map(|number| call(TIMED_OUT * (number % 2)));
+    assert_eq!(every_other.last(), Some(HostPace::Slow));
+}
+
+/// All of them were quick, and then one call of each took long; with one more they are slow, whatever they were.
+#[test]
+fn hosts_that_were_quick_once_do_not_stand_before_one_that_is_quick() {
+    let slots = Arc::new(CallSlots::new());
+    make_known(&slots, "quick", Duration::from_millis(100));
+    for number in 0..1000 {
+        let host = format!("was-quick-{number}");
+        make_known(&slots, &host, Duration::ZERO);
+        make_known(&slots, &host, TIMED_OUT);
+    }
+    let mut held = crowd(&slots, "was-quick", 1000);
+    assert_eq!(held.len(), AT_ONCE, "one slow call makes none of them slow");
+    let before = (0..1000).map(|number| format!("was-quick-{number}"));
+    let before: Vec<String> = before.collect();
+    let before = before
+        .iter()
+        .map(|host| Box::pin(unconstrained(slots.take(host))));
+    let mut before: Vec<_> = before.collect();
+    for waits in &mut before {
+        assert!(waits.as_mut().now_or_never().is_none());
+    }
+    let mut waits = Box::pin(unconstrained(slots.take("quick")));
+    assert!(waits.as_mut().now_or_never().is_none(), "all are taken");
+    held.pop();
+    assert!(waits.now_or_never().is_some(), "it came last");
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,11 +149,13 @@ fn one_host_has_half_and_all_together_no_more_than_there_are() {
 #[test]
 fn a_slot_that_comes_free_goes_to_the_host_that_has_fewest() {
     let mut queues = HostQueues::new(4, 3);
-    let known = (HostPace::Quick, Instant::now());
-    let quick = ["a", "b"].map(|host| (host.to_owned(), known));
+    let took = |average| KnownHost {
+        average,
+        at: Instant::now(),
+    };
+    let quick = ["a", "b"].map(|host| (host.to_owned(), took(Duration::ZERO)));
     queues.known.extend(quick);
-    let slow = (HostPace::Slow, Instant::now());
-    queues.known.insert("slow".to_owned(), slow);
+    queues.known.insert("slow".to_owned(), took(QUICK));
     let push = |queues: &mut HostQueues<_>, host| queues.push(host, host);
     let first = push(&mut queues, "a");
     for host in ["a", "a", "a", "a", "b", "b"] {
