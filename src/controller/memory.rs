@@ -78,6 +78,8 @@ pub(super) struct ObjectMemory {
     pub(super) sweep_at: Option<Instant>,
     /// When a sweep that lacked its row last asked for its id.
     pub(super) asked_for: Option<Box<Instant>>,
+    /// Sweeps lack its row, and the last that asked for its id was shown it.
+    pub(super) is_denied: bool,
     /// How whoever calls for it was reached by the newest sweep.
     pub(super) reach: Option<SweepReach>,
     /// Sweeps in a row that saw nothing of it: refused for the credential, the permission or the account, or without its row, which
@@ -263,6 +265,7 @@ impl ObjectMemory {
     /// A sweep has shown what the cloud holds of it.
     pub(super) fn sees_again(&mut self) {
         self.failed_sweeps = 0;
+        self.is_denied = false;
         self.sweep_failure = None;
     }
 

@@ -206,6 +206,10 @@ fn compare_rows(
         let status = status.then(|| parse::status(&object, begun));
         let last_write = status.as_ref().and_then(operation_log::last_write);
         let is_missing = id(&object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
+        if is_missing && status.as_ref().is_some_and(operation_log::is_created_again) {
+            // It is known to be gone, and whoever makes it again looks before each attempt.
+            continue;
+        }
         let settle_time = context.settings.settle_time;
         let target = account.target();
         let owner = context.index.owner_elsewhere(&kept.uid, &place, target);

@@ -94,7 +94,7 @@ impl Index {
             place: Arc::new(parse::place(&object.spec)),
             project,
             looked_at: before.as_ref().and_then(|entry| entry.looked_at.clone()),
-            looks_fail: before.as_ref().is_some_and(|entry| entry.looks_fail),
+            look_failed: before.as_ref().and_then(|entry| entry.look_failed),
             let_go,
             attempt,
             observes: parse::policies(&object.spec).observe,
@@ -142,7 +142,7 @@ impl Index {
             let project = known.unwrap_or_else(|| Arc::new(project));
             entry.looked_at = Some(Arc::clone(&project));
             entry.project = Some(project);
-            entry.looks_fail = false;
+            entry.look_failed = None;
         }
         tables.rank(uid, self.settle_time);
     }
@@ -151,7 +151,7 @@ impl Index {
     pub fn note_failed_look(&self, uid: &str) {
         let mut tables = self.lock();
         if let Some(entry) = tables.entries.get_mut(uid) {
-            entry.looks_fail = true;
+            entry.look_failed = Some(Instant::now());
         }
         tables.rank(uid, self.settle_time);
     }

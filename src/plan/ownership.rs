@@ -10,6 +10,9 @@ use jiff::Timestamp;
 
 use crate::plan::facts::observed::FRESH;
 
+/// So long after a look of its own has failed an object is one whose looks fail: longer than the longest pause between two of them.
+pub(in crate::plan) const FAILED_LOOK_COUNTS_FOR: Duration = Duration::from_mins(15);
+
 /// An object that wants the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
@@ -78,14 +81,16 @@ pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
 
 /// Whether a record that is open, and was first seen so long ago, still keeps others from its place. Whoever may edit an object may
 /// write one, so it must not count for ever; and as long as a create may show late, or a look that missed it is believed, it must.
-/// Failing looks make it count for longer only of who has `has_looked` there before: anybody may write a record with credentials that
-/// never work.
+/// Failing looks (`failed_since`: how long ago the newest one failed, where none has succeeded since) make it count for longer only of
+/// who has `has_looked` there before: anybody may write a record with credentials that never work. Who looks no more, since it was
+/// suspended or has lost its Secret, has no failing looks after a while.
 pub fn reserves_place(
     seen_since: Duration,
     settle_time: Duration,
     has_looked: bool,
-    looks_fail: bool,
+    failed_since: Option<Duration>,
 ) -> bool {
+    let looks_fail = failed_since.is_some_and(|since| since < FAILED_LOOK_COUNTS_FOR);
     let is_unprovable = has_looked && looks_fail;
     is_unprovable || seen_since < settle_time + FRESH.unsigned_abs()
 }

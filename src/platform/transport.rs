@@ -6,6 +6,7 @@ mod connector;
 mod deadline;
 mod failure;
 mod http_transport;
+mod kept_alive;
 mod no_proxy;
 mod probe;
 mod proxy;

@@ -1,6 +1,7 @@
 //! What the list of a sweep lacks, and whether that is gone: asked for by id before anything is believed.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +67,8 @@ pub(super) async fn confirm_missing(
 }
 
 /// Those that are asked for now, and whether others are left: one of each namespace after the other, and nobody a second time before
-/// all were. One that can't be asked for again and again comes last, so that it hides none of the others.
+/// all were. One that can't be asked for again and again comes last, and before it one that is there each time, so that they hide none
+/// of the others.
 fn whose_turn(
     context: &Context,
     mut missing: ServedObjects,
@@ -80,7 +82,9 @@ fn whose_turn(
         let asked = memories.with(&object.uid, |memory| memory.asked_for.as_deref().copied());
         asked.is_none_or(|at| at.elapsed() >= recent)
     });
-    let failed = |object: &Arc<KeptObject>| memories.with(&object.uid, |it| it.failed_sweeps);
+    let failed = |object: &Arc<KeptObject>| {
+        memories.with(&object.uid, |it| (it.failed_sweeps, it.is_denied))
+    };
     missing.sort_by_key(failed);
     let mut of_namespace: HashMap<String, usize> = HashMap::new();
     missing.sort_by_cached_key(|object| {
@@ -163,6 +167,11 @@ async fn find_gone(
         match account.get_by_id(token, id).await {
             GetResult::Gone => gone.push(kept),
             GetResult::Row(_) => {
+                let deny = |it: &mut ObjectMemory| mem::replace(&mut it.is_denied, true);
+                if memories.with(&kept.uid, deny) {
+                    // Its list was voided once for that. It must not hide for ever what else its account lacks.
+                    continue;
+                }
                 info!(
                     remote_id = id,
                     "a list lacked a callback that is there: what it lacked is not believed"

@@ -21,8 +21,8 @@ pub(super) struct IndexEntry {
     pub(super) project: Option<Arc<RegionProject>>,
     /// Where a look with its own credentials succeeded.
     pub(super) looked_at: Option<Arc<RegionProject>>,
-    /// Whether those that came after it fail.
-    pub(super) looks_fail: bool,
+    /// When the newest look failed, where none has succeeded since.
+    pub(super) look_failed: Option<Instant>,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
     pub(super) let_go: bool,
     /// The newest attempt of its record while that is open, and when it was first seen here.
@@ -66,7 +66,8 @@ impl IndexEntry {
     pub(super) fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
         let has_looked = self.looked_at.as_deref() == Some(project);
         let counts = |(_, seen): &(Box<str>, Instant)| {
-            reserves_place(seen.elapsed(), settle_time, has_looked, self.looks_fail)
+            let failed_since = self.look_failed.map(|at| at.elapsed());
+            reserves_place(seen.elapsed(), settle_time, has_looked, failed_since)
         };
         Candidate {
             name: self.name.to_string(),

@@ -75,8 +75,14 @@ async fn a_record_counts_for_others_for_a_while_or_with_a_look() {
     index.put(&object("young", 6, Some("three")));
     index.note_look("young", &target("theirs"));
     advance(Duration::from_mins(1)).await;
+    for _ in 0..6 {
+        index.note_failed_look("young");
+        advance(Duration::from_mins(12)).await;
+        assert_eq!(other_owner(&index), proven);
+    }
+    advance(Duration::from_mins(3)).await;
+    assert_eq!(other_owner(&index), None, "it looks no more");
     index.note_failed_look("young");
-    advance(Duration::from_hours(1)).await;
     assert_eq!(other_owner(&index), proven);
     index.note_look("young", &target("theirs"));
     assert_eq!(other_owner(&index), None, "a look that works ends it");

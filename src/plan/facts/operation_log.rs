@@ -69,6 +69,14 @@ pub fn is_unknown_create(entry: &OperationStatus) -> bool {
     (operation(entry), outcome(entry)) == (Some(Operation::Create), Some(Outcome::Unknown))
 }
 
+/// Whether the newest change was a create that failed and is to be tried again. Where there is an id, its callback was found to be gone.
+pub fn is_created_again(status: &Status) -> bool {
+    let failed = |entry: &OperationStatus| {
+        operation(entry) == Some(Operation::Create) && outcome(entry) != Some(Outcome::Succeeded)
+    };
+    status.next_attempt_time.is_some() && status.operations.first().is_some_and(failed)
+}
+
 /// The entry of a call that succeeded.
 pub fn success_entry(
     operation: Operation,

@@ -13,7 +13,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Deletion, Facts, difference, operation_log};
-use crate::plan::ownership::reserves_place;
+use crate::plan::ownership::{FAILED_LOOK_COUNTS_FOR, reserves_place};
 use crate::plan::step::backoff;
 use crate::plan::step::decide::lane;
 use crate::plan::step::situation::{Situation, Stage, describe_failure};
@@ -86,19 +86,22 @@ fn a_record_reserves_its_place_while_a_look_may_miss_what_it_made() {
     let settle = Duration::from_secs(30);
     let bound = settle + FRESH.unsigned_abs();
     let just_before = bound.checked_sub(Duration::from_millis(1)).unwrap();
-    for (seen_since, has_looked, looks_fail, expected) in [
-        (Duration::ZERO, false, false, true),
-        (just_before, false, false, true),
-        (bound, false, false, false),
-        (bound, true, false, false),
-        (bound, false, true, false),
-        (bound * 100, true, true, true),
-        (Duration::ZERO, true, true, true),
+    let failed = Some(backoff::LONGEST + settle);
+    let failed_long_ago = Some(FAILED_LOOK_COUNTS_FOR);
+    for (seen_since, has_looked, failed_since, expected) in [
+        (Duration::ZERO, false, None, true),
+        (just_before, false, None, true),
+        (bound, false, None, false),
+        (bound, true, None, false),
+        (bound, false, failed, false),
+        (bound * 100, true, failed, true),
+        (bound * 100, true, failed_long_ago, false),
+        (Duration::ZERO, true, failed, true),
     ] {
-        let reserves = reserves_place(seen_since, settle, has_looked, looks_fail);
+        let reserves = reserves_place(seen_since, settle, has_looked, failed_since);
         assert_eq!(
             reserves, expected,
-            "{seen_since:?} {has_looked} {looks_fail}"
+            "{seen_since:?} {has_looked} {failed_since:?}"
         );
     }
 }

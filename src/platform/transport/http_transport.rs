@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connector::Connector;
 use super::deadline::Deadline;
+use super::kept_alive::{self, KeptAlive};
 use super::proxy::{Proxies, Proxy};
 use super::slots::{CallSlot, CallSlots};
 use super::trust::{Found, Source, Trust};
@@ -28,10 +29,6 @@ use super::{
 use crate::lock::lock;
 use crate::platform::clock::WallClock;
 
-/// Shorter than the idle limit of any gateway, so that a pooled connection is seldom a dead one.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// So many connections to a host are kept for the next calls. Who makes more at once connects anew.
-const POOL_IDLE: usize = 32;
 /// How old what was read of the certificates' files may be when a call is made.
 pub(super) const TRUST_AGE: Duration = Duration::from_secs(10);
 
@@ -52,6 +49,7 @@ pub struct HttpTransport {
     trust_age: Duration,
     trusting: Mutex<Trusting>,
     slots: Arc<CallSlots>,
+    kept_alive: Mutex<KeptAlive>,
 }
 
 /// The client that goes by the authorities as they were last read. It is made anew when they are others, so that no connection
@@ -108,6 +106,7 @@ impl HttpTransport {
                 read: Instant::now(),
             }),
             slots: Arc::new(CallSlots::new()),
+            kept_alive: Mutex::default(),
         })
     }
 
@@ -180,8 +179,9 @@ impl HttpTransport {
                 TransportError::NotSent(with_host(message))
             }
         };
+        let is_kept = self.is_kept_alive(&host);
         let sending = async {
-            if is_bare_change {
+            if is_bare_change || !is_kept {
                 let clocks = (deadline, &self.wall);
                 single::send(client.connector, outgoing, clocks, &receipt).await
             } else {
@@ -201,14 +201,18 @@ impl HttpTransport {
             Ok(Err(error)) => {
                 let untrusted = lock(&self.trusting).trust.problem.clone();
                 let words = failure::describe(error.as_ref(), untrusted.as_deref());
-                let pooled = error.downcast_ref::<legacy::Error>();
-                Err(failed(
-                    &words,
-                    pooled.is_some_and(legacy::Error::is_connect),
-                ))
+                let connecting = match error.downcast_ref::<legacy::Error>() {
+                    Some(pooled) => pooled.is_connect(),
+                    None => !receipt.is_handed_over(),
+                };
+                Err(failed(&words, connecting))
             }
             Err(_) => Err(failed("no answer before the deadline", false)),
         }
+    }
+
+    fn is_kept_alive(&self, host: &str) -> bool {
+        lock(&self.kept_alive).admits(host, Instant::now())
     }
 
     fn outgoing(
@@ -257,8 +261,8 @@ fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTrans
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connector = Connector::new(Arc::new(tls), Arc::clone(proxies));
     let pooled = Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE)
+        .pool_idle_timeout(kept_alive::IDLE_TIMEOUT)
+        .pool_max_idle_per_host(kept_alive::TO_ONE_HOST)
         .pool_timer(TokioTimer::new())
         .retry_canceled_requests(false)
         .build(connector.clone());
@@ -290,6 +294,8 @@ impl Transport for HttpTransport {
             let (host, begun) = (authority(&request.url).to_owned(), Instant::now());
             let reply = self.exchange(request, deadline).await;
             self.slots.note(&host, begun.elapsed());
+            // Its connection has been idle since now, not since the call began.
+            self.is_kept_alive(&host);
             reply
         })
     }

@@ -73,6 +73,27 @@ async fn a_host_that_was_quick_has_room_beside_any_that_are_not_known() {
     assert!(take(url).await.is_some(), "beside {} others", others.len());
 }
 
+/// Quick answers of any number of hosts leave no more open connections than those of a few.
+#[tokio::test]
+async fn connections_are_kept_to_a_few_hosts_however_many_are_called() {
+    let mut servers = Vec::new();
+    for _ in 0..40 {
+        servers.push(RawServer::start(|_| ok()).await);
+    }
+    let (wall, of_each) = (steady(), [Method::GET, Method::POST, Method::PUT]);
+    let transport = transport(Arc::clone(&wall));
+    for method in &of_each {
+        for server in &servers {
+            let deadline = Deadline::after(&wall, PATIENCE);
+            let sent = transport.send(request(method.clone(), server.url()), deadline);
+            assert_eq!(sent.await.unwrap().status, StatusCode::OK, "{method}");
+        }
+    }
+    let connections: Vec<_> = servers.iter().map(RawServer::connections).collect();
+    let kept = connections.iter().filter(|count| **count < of_each.len());
+    assert_eq!(kept.count(), 16, "{connections:?}");
+}
+
 #[tokio::test]
 async fn a_redirect_is_an_answer_like_any_other() {
     let server = RawServer::start(|_| {
