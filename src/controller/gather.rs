@@ -55,6 +55,8 @@ pub(super) fn gather_facts(
             .last_write
             .map(|stated| memory.last_write(stated, now));
         facts.wrote = memory.wrote.map(|at| earlier(now, at.elapsed()));
+        let lost_update = memory.lost_update.as_ref();
+        facts.lost_update = lost_update.map(|it| it.at(now)).unwrap_or_default();
         let longest = backoff::longest(&facts.status, facts.settings.settle_time);
         facts.next_attempt = facts
             .next_attempt

@@ -1,5 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
+pub(super) mod lost_update;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -10,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::lost_update::LostUpdateMemory;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
@@ -25,7 +27,7 @@ use crate::plan::step::contention::HOUR;
 use crate::plan::step::drift;
 use crate::platform::account::AccountKey;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
-use crate::terms::failure::Failure;
+use crate::terms::failure::{Failure, Operation};
 
 /// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
 #[derive(Default)]
@@ -93,6 +95,8 @@ pub(super) struct ObjectMemory {
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
+    /// The newest update that was given up and may have happened.
+    pub(super) lost_update: Option<Box<LostUpdateMemory>>,
     /// The id of what this process's own create made.
     pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
@@ -280,8 +284,11 @@ impl ObjectMemory {
     }
 
     /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
-    pub(super) fn note_wrote(&mut self) {
+    pub(super) fn note_wrote(&mut self, given_up: Option<Operation>) {
         self.wrote = Some(Instant::now());
+        if given_up == Some(Operation::Update) {
+            self.lost_update.get_or_insert_default().given_up = self.wrote;
+        }
     }
 
     /// Somebody else rewrote our values, and we repaired them.

@@ -13,7 +13,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::{ObjectMemory, Sighting};
+use crate::controller::memory::Sighting;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;
@@ -136,8 +136,9 @@ impl Reconciliation<'_> {
         self.note_sent();
         self.context.accounts.void_place(account.target(), place);
         let reply = reply?;
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.memory(ObjectMemory::note_wrote);
+        let failure = reply.as_ref().err();
+        if failure.is_none_or(Failure::may_have_changed) {
+            self.memory(|memory| memory.note_wrote(failure.map(|it| it.operation)));
         }
         Some(reply)
     }
