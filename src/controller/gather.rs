@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::memory::ObjectMemory;
+use super::memory::unwritten::UnwrittenStatus;
 use super::memory::versions::counts_before;
-use super::memory::{ObjectMemory, UnwrittenStatus};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::facts::Facts;

@@ -1,6 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
 pub(super) mod lost_update;
+pub(super) mod unwritten;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::lost_update::LostUpdateMemory;
+use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
@@ -240,7 +242,9 @@ impl ObjectMemory {
     /// The status that names what our own create made, where the API server did not take that yet.
     pub(super) fn unwritten_create(&self) -> Option<&UnwrittenStatus> {
         let unwritten = self.unwritten.as_deref()?;
-        let UnwrittenStatus { planned_on, status } = unwritten;
+        let UnwrittenStatus {
+            planned_on, status, ..
+        } = unwritten;
         let id = status
             .callback_id
             .as_ref()
@@ -374,22 +378,6 @@ pub(super) struct Sighting {
     pub(super) get_result: GetResult,
     /// A change that was answered as if the callback were gone.
     pub(super) not_found: Option<Failure>,
-}
-
-/// A status that the API server did not take yet.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct UnwrittenStatus {
-    /// The status that the object had.
-    pub(super) planned_on: Status,
-    /// The status that it was to get.
-    pub(super) status: Status,
-}
-
-impl UnwrittenStatus {
-    /// Whether two statuses say the same of an object's callback: which it is, and that its create is over.
-    pub(super) fn say_the_same(one: &Status, other: &Status) -> bool {
-        one.callback_id == other.callback_id && one.closed_operation == other.closed_operation
-    }
 }
 
 #[cfg(test)]

@@ -310,11 +310,11 @@ impl ModelWorld {
                     Doing::Nothing => true,
                     Doing::Decided(reconciliation) => {
                         let looks = matches!(reconciliation.step, Step::Look(_) | Step::Requeue(_));
-                        looks
-                            && conditions::has_reason(
-                                &reconciliation.object.status,
-                                Reason::Conflict,
-                            )
+                        let status = &reconciliation.object.status;
+                        let lost = operation_log::lost_update(status, world.settle_time());
+                        // Each process looks once after an update that was given up.
+                        let is_new = lost != world.operators[who].memory.update_rechecked;
+                        looks && (conditions::has_reason(status, Reason::Conflict) || is_new)
                     }
                     Doing::Posting(..) | Doing::WritingOutcome(..) | Doing::Ending(..) => false,
                 })
