@@ -35,6 +35,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod triggers;
+mod unproven;
 mod update_delete;
 mod watches;
 mod weak_registry;

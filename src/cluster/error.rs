@@ -93,6 +93,11 @@ impl ClusterError {
         }
     }
 
+    /// What was written is not what is stored: something in its way changes it.
+    pub fn is_not_kept(&self) -> bool {
+        matches!(self.cause, ErrorCause::NotKept(_))
+    }
+
     /// No answer came in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause, ErrorCause::Timeout(_))

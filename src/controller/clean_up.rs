@@ -17,12 +17,11 @@ use super::clean_up_slots::CleanUpSlots;
 use super::context::Context;
 use super::gather::ids_at_hand;
 use super::leftover::{Leftover, LeftoverEnd};
+use super::unproven::report_unproven;
 use super::worker_slots::WorkerSlot;
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::EventType;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::plan::facts::reason::Reason;
 use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
 use crate::plan::step::Step;
@@ -41,6 +40,9 @@ const STILL_THERE: &str = "the object is still there, so its callback stays at t
 /// What is told of a callback that somebody else took over.
 const TAKEN_OVER: &str = "the callback belongs to another object now";
 
+/// What is told of a record that anybody may have written: nothing is asked or deleted for it.
+const OF_A_RECORD: &str = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made,";
+
 /// How a try ended.
 enum AttemptEnd {
     /// Nothing is left to do.
@@ -57,7 +59,8 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
             if !leftover.is_ours {
-                return leftover.report_unproven(context);
+                report_unproven(context, &leftover.object, OF_A_RECORD);
+                return leftover.forget(context);
             }
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
@@ -91,17 +94,6 @@ impl Drop for Unfinished {
 }
 
 impl Leftover {
-    /// Nothing is asked or deleted for a record that anybody may have written.
-    fn report_unproven(&self, context: &Context) {
-        let note = "The object went with the record of a create that this process has not made, and whose outcome is not known. If a callback was made, `recording-callback-operator orphans` lists it.";
-        warn!(object = self.name(), "{note}");
-        let (event_type, reason) = (EventType::Warning, Reason::OutcomeUnknown);
-        context
-            .events
-            .publish(&self.object, event_type, reason, note);
-        self.forget(context);
-    }
-
     /// What came back meanwhile is served, and remembered.
     fn forget(&self, context: &Context) {
         let uid = parse::uid(&self.object);

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::memory::ObjectMemory;
+use super::memory::unwritten::UnwrittenStatus;
 use super::memory::versions::counts_before;
-use super::memory::{ObjectMemory, UnwrittenStatus};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
@@ -55,6 +56,8 @@ pub(super) fn gather_facts(
             .last_write
             .map(|stated| memory.last_write(stated, now));
         facts.wrote = memory.wrote.map(|at| earlier(now, at.elapsed()));
+        let lost_update = memory.lost_update.as_ref();
+        facts.lost_update = lost_update.map(|it| it.at(now)).unwrap_or_default();
         let longest = backoff::longest(&facts.status, facts.settings.settle_time);
         facts.next_attempt = facts
             .next_attempt

@@ -1,5 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
+pub(super) mod lost_update;
+pub(super) mod unwritten;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -10,6 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::lost_update::LostUpdateMemory;
+use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
@@ -25,7 +29,7 @@ use crate::plan::step::contention::HOUR;
 use crate::plan::step::drift;
 use crate::platform::account::AccountKey;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
-use crate::terms::failure::Failure;
+use crate::terms::failure::{Failure, Operation};
 
 /// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
 #[derive(Default)]
@@ -95,6 +99,8 @@ pub(super) struct ObjectMemory {
     pub(super) write_seen: Option<(Timestamp, Instant)>,
     /// When this process last made a change that happened, or may have.
     pub(super) wrote: Option<Instant>,
+    /// The newest update that was given up and may have happened.
+    pub(super) lost_update: Option<Box<LostUpdateMemory>>,
     /// The id of what this process's own create made.
     pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
@@ -238,7 +244,9 @@ impl ObjectMemory {
     /// The status that names what our own create made, where the API server did not take that yet.
     pub(super) fn unwritten_create(&self) -> Option<&UnwrittenStatus> {
         let unwritten = self.unwritten.as_deref()?;
-        let UnwrittenStatus { planned_on, status } = unwritten;
+        let UnwrittenStatus {
+            planned_on, status, ..
+        } = unwritten;
         let id = status
             .callback_id
             .as_ref()
@@ -283,8 +291,11 @@ impl ObjectMemory {
     }
 
     /// A change happened, or may have: what is seen at its place has to be younger than that by the settle time to count.
-    pub(super) fn note_wrote(&mut self) {
+    pub(super) fn note_wrote(&mut self, given_up: Option<Operation>) {
         self.wrote = Some(Instant::now());
+        if given_up == Some(Operation::Update) {
+            self.lost_update.get_or_insert_default().given_up = self.wrote;
+        }
     }
 
     /// Somebody else rewrote our values, and we repaired them.
@@ -370,22 +381,6 @@ pub(super) struct Sighting {
     pub(super) get_result: GetResult,
     /// A change that was answered as if the callback were gone.
     pub(super) not_found: Option<Failure>,
-}
-
-/// A status that the API server did not take yet.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct UnwrittenStatus {
-    /// The status that the object had.
-    pub(super) planned_on: Status,
-    /// The status that it was to get.
-    pub(super) status: Status,
-}
-
-impl UnwrittenStatus {
-    /// Whether two statuses say the same of an object's callback: which it is, and that its create is over.
-    pub(super) fn say_the_same(one: &Status, other: &Status) -> bool {
-        one.callback_id == other.callback_id && one.closed_operation == other.closed_operation
-    }
 }
 
 #[cfg(test)]

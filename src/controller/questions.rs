@@ -235,6 +235,8 @@ impl Reconciliation<'_> {
         facts.now = shifted(facts.now, by);
         facts.record_first_seen = shifted(facts.record_first_seen, by);
         facts.wrote = facts.wrote.map(|at| shifted(at, by));
+        let given_up = &mut facts.lost_update.given_up;
+        *given_up = given_up.map(|at| shifted(at, by));
         facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
         facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
     }

@@ -29,6 +29,8 @@ use crate::terms::failure::Failure;
 const ROUNDS: usize = 8;
 /// When to come back after the rounds were used up.
 const PAUSE_AFTER_ROUNDS: Duration = Duration::from_secs(1);
+/// First and longest pause after an error of the API server.
+const WRITE_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(2));
 
 /// Why a reconcile did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +61,10 @@ pub(super) async fn reconcile(
     context.metrics.reconciled(outcome, began.elapsed());
     let next = match result {
         Ok(next) => next,
-        Err(failed) => return Some(requeue_after_error(&object.name, &failed)),
+        Err(failed) => {
+            let tries = context.memories.write_tries(&object.uid);
+            return Some(requeue_after_error(&object.name, &failed, tries));
+        }
     };
     let after = match next {
         RoundEnd::Again => PAUSE_AFTER_ROUNDS,
@@ -82,20 +87,32 @@ async fn catch_panic<T>(
     })
 }
 
-/// When to come back after an error of the API server: soon, since it says nothing about the cloud.
-fn requeue_after_error(name: &str, failed: &ReconcileError) -> RequeueAfter {
-    match failed {
-        ReconcileError::Cluster(failed) => warn!(object = name, "{failed}; tried again in 5 s"),
-        ReconcileError::Panic(text) => error!(
-            object = name,
-            "a mistake in this program: {text}; tried again in a minute"
-        ),
-    }
+/// When to come back after an error of the API server: soon, since it says nothing about the cloud. A status that it refuses or does not
+/// keep, as long as somebody has it so, is tried ever more slowly. `tries` is how often in a row that was.
+fn requeue_after_error(name: &str, failed: &ReconcileError, tries: u32) -> RequeueAfter {
+    let after = match failed {
+        ReconcileError::Cluster(error) => {
+            let (first, longest) = WRITE_PAUSES;
+            let doublings = if error.is_not_kept() || error.is_refusal() {
+                tries.saturating_sub(1).min(16)
+            } else {
+                0
+            };
+            let after = first.saturating_mul(1 << doublings).min(longest);
+            let seconds = after.as_secs();
+            warn!(object = name, "{error}; tried again in {seconds} s");
+            after
+        }
+        ReconcileError::Panic(text) => {
+            error!(
+                object = name,
+                "a mistake in this program: {text}; tried again in a minute"
+            );
+            Duration::from_mins(1)
+        }
+    };
     RequeueAfter {
-        after: match failed {
-            ReconcileError::Cluster(_) => Duration::from_secs(5),
-            ReconcileError::Panic(_) => Duration::from_mins(1),
-        },
+        after,
         why: "retried after an error",
     }
 }

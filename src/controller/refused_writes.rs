@@ -1,13 +1,17 @@
 //! What becomes of a write of finalizer and record that the API server does not take: it is planned anew, tried again soon, or told, and then
 //! tried ever more slowly. One that it takes and does not store, since something in its way changes it, is such a write, too. Calls no cloud.
 
-use crate::api::status::Status;
+use jiff::Timestamp;
+
+use crate::api::status::{OperationStatus, Status};
 use crate::api::{PENDING_OPERATION, RecordingCallback};
 use crate::cluster::error::{ClusterError, one_line};
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::declared::parse;
-use crate::plan::facts::{conditions, operation_log};
+use crate::plan::facts::conditions::{self, ConditionStatus};
+use crate::plan::facts::operation_log::{self, Outcome};
+use crate::plan::facts::reason::Reason;
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// The API server accepted finalizer and record, and does not hold them.
@@ -75,53 +79,58 @@ pub(super) fn is_protected(object: &RecordingCallback, record: Option<&str>) -> 
 pub(super) fn changed_part(written: &Status, stored: Option<&Status>) -> Option<&'static str> {
     let nothing = Status::default();
     let stored = stored.unwrap_or(&nothing);
-    let differs = |part: fn(&Status) -> bool| part(written) != part(stored);
-    let newest = |status: &Status| {
-        let newest = status.operations.first();
-        newest.map(|it| {
-            (
-                operation_log::operation(it),
-                operation_log::outcome(it),
-                it.time,
-            )
-        })
-    };
-    let ready = |status: &Status| {
-        (
-            conditions::ready_status(status),
-            conditions::ready_reason(status),
-        )
-    };
+    // All fields by name: what becomes of a new one is decided here.
+    let Status {
+        observed_generation,
+        callback_id,
+        target,
+        adopted,
+        operations,
+        failures,
+        next_attempt_time,
+        closed_operation,
+        sent,
+        remote,
+        rejected_credential,
+        last_handled_reconcile_at,
+        // By what they say of Ready.
+        conditions: _,
+        // These tell a person what the others, or the cloud, say.
+        request_id: _,
+        deletion_policy: _,
+        last_operation: _,
+        plan: _,
+    } = written;
     let parts = [
-        (
-            "status.callbackID",
-            written.callback_id != stored.callback_id,
-        ),
+        ("status.callbackID", *callback_id != stored.callback_id),
         (
             "status.closedOperation",
-            written.closed_operation != stored.closed_operation,
+            *closed_operation != stored.closed_operation,
         ),
-        ("status.adopted", written.adopted != stored.adopted),
-        ("status.target", differs(|status| status.target.is_some())),
-        ("status.sent", differs(|status| status.sent.is_some())),
-        ("status.remote", differs(|status| status.remote.is_some())),
-        ("status.operations", newest(written) != newest(stored)),
-        ("status.failures", written.failures != stored.failures),
+        ("status.adopted", *adopted != stored.adopted),
+        ("status.target", target.is_some() != stored.target.is_some()),
+        ("status.sent", sent.is_some() != stored.sent.is_some()),
+        ("status.remote", remote.is_some() != stored.remote.is_some()),
+        (
+            "status.operations",
+            newest(operations) != newest(&stored.operations),
+        ),
+        ("status.failures", *failures != stored.failures),
         (
             "status.rejectedCredential",
-            written.rejected_credential != stored.rejected_credential,
+            *rejected_credential != stored.rejected_credential,
         ),
         (
             "status.lastHandledReconcileAt",
-            written.last_handled_reconcile_at != stored.last_handled_reconcile_at,
+            *last_handled_reconcile_at != stored.last_handled_reconcile_at,
         ),
         (
             "status.nextAttemptTime",
-            written.next_attempt_time != stored.next_attempt_time,
+            *next_attempt_time != stored.next_attempt_time,
         ),
         (
             "status.observedGeneration",
-            written.observed_generation != stored.observed_generation,
+            *observed_generation != stored.observed_generation,
         ),
         ("status.conditions", ready(written) != ready(stored)),
     ];
@@ -129,4 +138,23 @@ pub(super) fn changed_part(written: &Status, stored: Option<&Status>) -> Option<
         .iter()
         .find(|(_, differs)| *differs)
         .map(|(part, _)| *part)
+}
+
+/// What of the newest change is decided by.
+fn newest(
+    operations: &[OperationStatus],
+) -> Option<(Option<Operation>, Option<Outcome>, Option<Timestamp>)> {
+    let newest = operations.first()?;
+    let (operation, outcome) = (
+        operation_log::operation(newest),
+        operation_log::outcome(newest),
+    );
+    Some((operation, outcome, newest.time))
+}
+
+fn ready(status: &Status) -> (Option<ConditionStatus>, Option<Reason>) {
+    (
+        conditions::ready_status(status),
+        conditions::ready_reason(status),
+    )
 }

@@ -14,7 +14,7 @@ use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, OutcomePreconditions, is_stale};
-use crate::controller::memory::UnwrittenStatus;
+use crate::controller::memory::unwritten::UnwrittenStatus;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::refused_writes::changed_part;
 use crate::declared::parse;
@@ -80,8 +80,14 @@ impl Reconciliation<'_> {
 
     /// What happened is not forgotten because it can't be written: else the same change would be made again and again.
     pub(super) fn keep_unwritten(&self, planned_on: Status, status: Status) {
-        let unwritten = UnwrittenStatus { planned_on, status };
-        self.memory(|memory| memory.unwritten = Some(Box::new(unwritten)));
+        self.memory(|memory| {
+            let before = memory.unwritten.as_ref().map_or(0, |it| it.tries);
+            memory.unwritten = Some(Box::new(UnwrittenStatus {
+                planned_on,
+                status,
+                tries: before.saturating_add(1),
+            }));
+        });
     }
 
     fn forget_unwritten(&self) {

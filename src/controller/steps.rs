@@ -22,7 +22,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
-use crate::plan::step::{Requeue, Step};
+use crate::plan::step::{Requeue, Step, settled};
 use crate::terms::failure::Operation;
 use crate::terms::target::Target;
 
@@ -206,8 +206,12 @@ impl Reconciliation<'_> {
                 .map(|owner| owner.name.clone()),
         );
         let shows_plan = status.plan.is_some() && self.facts.observed.begun().is_some();
+        let rechecked = settled::rechecked_update(&self.facts, &requeue);
         if !self.write(status).await? {
             return Ok(RoundEnd::Again);
+        }
+        if rechecked.is_some() {
+            self.memory(|memory| memory.lost_update.get_or_insert_default().rechecked = rechecked);
         }
         if shows_plan {
             self.memory(|memory| memory.decided_owner = Some(Box::new(owner)));

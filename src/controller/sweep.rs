@@ -30,7 +30,6 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
-use crate::platform::failures;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home, projects};
@@ -158,7 +157,7 @@ async fn sweep(
 
 /// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
 fn pause_after(failure: &Failure, pause: Duration) -> Duration {
-    if failures::is_without_slot(failure) {
+    if failure.had_no_slot {
         SOON.min(pause)
     } else {
         pause

@@ -20,6 +20,7 @@ mod gone;
 mod half_done;
 mod in_use;
 mod keys;
+mod late_updates;
 mod left;
 mod lies;
 mod life;

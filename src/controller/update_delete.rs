@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
@@ -13,7 +13,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::{ObjectMemory, Sighting};
+use crate::controller::memory::Sighting;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;
@@ -26,10 +26,9 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::delete::{CRD_SOON, left_unproven};
+use crate::plan::step::delete::CRD_SOON;
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
-use crate::terms::target::Target;
 
 impl Reconciliation<'_> {
     /// PUTs all fields to an id. `drift` is how somebody else had changed the row.
@@ -136,8 +135,9 @@ impl Reconciliation<'_> {
         self.note_sent();
         self.context.accounts.void_place(account.target(), place);
         let reply = reply?;
-        if reply.as_ref().err().is_none_or(Failure::may_have_changed) {
-            self.memory(ObjectMemory::note_wrote);
+        let failure = reply.as_ref().err();
+        if failure.is_none_or(Failure::may_have_changed) {
+            self.memory(|memory| memory.note_wrote(failure.map(|it| it.operation)));
         }
         Some(reply)
     }
@@ -354,24 +354,6 @@ impl Reconciliation<'_> {
         let (status, again) = release::after_refused_release(&self.facts, why, now);
         let wait = again.duration_since(now).unsigned_abs();
         self.end(status, RoundEnd::After(wait)).await
-    }
-
-    /// What creates may have left of an object that was let go is known to nobody from now on.
-    pub(super) fn report_left_unproven(&self) {
-        let Some(record) = left_unproven(&self.facts) else {
-            return;
-        };
-        let place = parse::place(&self.object.spec);
-        let Target {
-            region,
-            project_id,
-            endpoint,
-        } = &record.target;
-        let note = format!(
-            "The object is let go while it is not known what came of its create: a callback for {place} may stay in region {region}, project {project_id} ({endpoint}). `recording-callback-operator orphans` lists it."
-        );
-        warn!(object = %self.name(), "{note}");
-        self.publish_event(EventType::Warning, Reason::OutcomeUnknown, &note);
     }
 }
 

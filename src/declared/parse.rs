@@ -18,8 +18,8 @@ use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::{
-    Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
-    PlanSettings, Policies, Rewrites, SignKeyState,
+    Adoption, CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, LostUpdate,
+    ObjectFacts, Observed, PlanSettings, Policies, Rewrites, SignKeyState,
 };
 
 /// What the cloud subscribes to when nothing is said.
@@ -38,6 +38,7 @@ pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp)
         desired: desired(&object.spec),
         last_write: operation_log::last_write(&status),
         wrote: None,
+        lost_update: LostUpdate::default(),
         next_attempt: status.next_attempt_time,
         status,
         record: record(object),

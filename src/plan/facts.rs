@@ -61,6 +61,8 @@ pub struct Facts {
     pub last_write: Option<Timestamp>,
     /// When this process last changed something there, by the monotonic clock: no `Date` brings that forward.
     pub wrote: Option<Timestamp>,
+    /// What this process knows of the newest update that was given up.
+    pub lost_update: LostUpdate,
     /// When the attempt comes that the status announces, whatever became of the clocks since.
     pub next_attempt: Option<Timestamp>,
     /// A look that came too soon to count is to be made again, and it is time.
@@ -259,6 +261,15 @@ pub enum CrdPresence {
     Going,
     /// It can't be read.
     Unknown(String),
+}
+
+/// The newest update of which it is not known whether it was carried out, as a process knows of it beside the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LostUpdate {
+    /// When this process gave it up, by the monotonic clock: no `Date` brings the end of its settle time forward.
+    pub given_up: Option<Timestamp>,
+    /// The time in the status of the one after whose settle time the callback was seen to be as told.
+    pub rechecked: Option<Timestamp>,
 }
 
 /// Rewrites of our callback by somebody else, those that were repaired.

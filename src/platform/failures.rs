@@ -103,6 +103,7 @@ pub fn failure_of_answer(
         request_id: request_id(&response.headers, secrets)
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
+        had_no_slot: false,
     }
 }
 
@@ -150,16 +151,13 @@ pub fn failure_before_sending(operation: Operation, class: Class, problem: &str)
     Failure::new(operation, class, format!("not sent: {problem}"))
 }
 
-const NO_SLOT: &str = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
-
 /// The failure of a request whose turn did not come, since as many others are under way as may be.
 pub fn failure_without_slot(operation: Operation) -> Failure {
-    failure_before_sending(operation, Class::NotSent, NO_SLOT)
-}
-
-/// Whether a failure says nothing but that: neither of the cloud nor of the way to it.
-pub fn is_without_slot(failure: &Failure) -> bool {
-    failure.class == Class::NotSent && failure.message.ends_with(NO_SLOT)
+    let problem = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
+    Failure {
+        had_no_slot: true,
+        ..failure_before_sending(operation, Class::NotSent, problem)
+    }
 }
 
 /// Whether a refused signature is explained by its date: the cloud's own, of the same answer, is too far off.

@@ -9,7 +9,6 @@ use tracing::debug;
 
 use crate::cluster::object::ObjectVersion;
 use crate::controller::account::SharedAccount;
-use crate::controller::memory::ObjectMemory;
 use crate::controller::reconciliation::Reconciliation;
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::payload;
@@ -43,7 +42,9 @@ impl Reconciliation<'_> {
             if place_may_be_taken(&reply) {
                 let (target, place) = (account.target(), &desired.place);
                 context.accounts.void_place(target, place);
-                context.memories.with(&uid, ObjectMemory::note_wrote);
+                context
+                    .memories
+                    .with(&uid, |memory| memory.note_wrote(None));
             }
             drop(creating); // a look may wait for it
             reply

@@ -15,13 +15,11 @@ use super::trouble::{CallFate, Verb};
 use super::world::ControllerWorld;
 use crate::api::FINALIZER;
 
-/// Writes of metadata in a quarter of an hour: each waits longer than the one before.
+/// Writes of metadata, or of statuses, in a quarter of an hour: each waits longer than the one before.
 const FEW: usize = 20;
 const QUARTER: Duration = Duration::from_mins(15);
 /// Longer than any pause between two tries.
 const HEALING: Duration = Duration::from_secs(150);
-/// A status that is not stored as it was written is written again every 5 s.
-const STATUSES: usize = 200;
 
 /// Counts the writes of metadata, and those of statuses.
 #[derive(Clone, Default)]
@@ -212,7 +210,7 @@ async fn what_a_status_does_not_keep_is_not_forgotten() {
         assert!(world.count(&Method::PUT) <= 1, "{}", story());
         assert!(world.calls().len() <= FEW, "{}", story());
         let [_, statuses] = writes.figures();
-        assert!(statuses <= 2 * STATUSES, "{statuses} {}", story());
+        assert!(statuses <= 2 * FEW, "{statuses} {}", story());
         world.server.admit_all();
         let held = world.until(HEALING, is_held).await;
         assert!(held, "{}", story());

@@ -188,9 +188,11 @@ impl ControllerWorld {
     /// The samples of a metric that the newest process tells.
     pub(super) fn samples(&self, metric: &str) -> Vec<String> {
         let page = self.metrics.encode();
-        let named = page
-            .lines()
-            .filter(|line| line.starts_with(&format!("recording_callback_{metric}{{")));
+        let is_named = |line: &&str| {
+            let rest = line.strip_prefix(&format!("recording_callback_{metric}"));
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        };
+        let named = page.lines().filter(is_named);
         named.map(str::to_owned).collect()
     }
 

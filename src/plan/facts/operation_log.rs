@@ -1,9 +1,11 @@
 //! The log of changes at the cloud: `lastOperation` and `operations` of a status. Pure.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::api::status::{OperationStatus, Status};
-use crate::plan::facts::time::next_second;
+use crate::plan::facts::time::{later, next_second};
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// How many entries `operations` has at most.
@@ -199,6 +201,26 @@ pub fn is_update_unknown(status: &Status) -> bool {
     newest.is_some_and(|entry| {
         (operation(entry), outcome(entry)) == (Some(Operation::Update), Some(Outcome::Unknown))
     })
+}
+
+/// When the newest update was given up that the cloud may carry out, or may have, later than all that was answered since: those came within
+/// its settle time. None where the callback was made after it.
+pub fn lost_update(status: &Status, settle_time: Duration) -> Option<Timestamp> {
+    let mut answered = None;
+    for entry in &status.operations {
+        match (operation(entry), outcome(entry)) {
+            (Some(Operation::Update), Some(Outcome::Succeeded)) => {
+                answered = answered.max(entry.time)
+            }
+            (Some(Operation::Update), Some(Outcome::Unknown)) => {
+                let may_come = |lost: &Timestamp| Some(later(*lost, settle_time)) > answered;
+                return entry.time.filter(may_come);
+            }
+            (Some(Operation::Create), Some(Outcome::Succeeded | Outcome::Unknown)) => return None,
+            (_, _) => {}
+        }
+    }
+    None
 }
 
 /// How often the same failure was told in a row, and since when.

@@ -11,7 +11,7 @@ use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, conditions, operation_log};
-use crate::plan::step::settled::{is_as_sent, plans_update};
+use crate::plan::step::settled::{is_as_sent, is_update_settled, plans_update, unchecked_update};
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
@@ -91,14 +91,16 @@ pub(in crate::plan) fn detect(facts: &Facts, desired: &Desired, row: &Row) -> Ro
         return RowDrift::Unsent;
     }
     let holds = row.reports(&desired.content) && row.place == desired.place;
+    let is_late = may_be_late(facts, row);
     let rewritten = is_rewritten(&facts.status, facts.last_write, facts.baseline, row)
-        || is_untouched(facts, row);
+        || is_untouched(facts, row)
+        || is_late && is_update_settled(facts) && !knows_time(&facts.status);
     let rewritten = desired.wants_key && rewritten;
     match (holds, is_known(facts, row)) {
         (true, _) if !rewritten => RowDrift::Held,
         (false, _) if !was_sent => RowDrift::Unsent,
         (false, true) => RowDrift::Normalized,
-        (false, false) if is_answer(facts, row) => RowDrift::Normalized,
+        (false, false) if is_answer(facts, row) && !is_late => RowDrift::Normalized,
         _ => RowDrift::Different,
     }
 }
@@ -113,6 +115,17 @@ pub(in crate::plan) fn is_known(facts: &Facts, row: &Row) -> bool {
 fn is_answer(facts: &Facts, row: &Row) -> bool {
     let is_empty = facts.status.remote.as_ref().is_some_and(is_unseen);
     is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
+}
+
+/// Whether what the row says may be our own doing: an update that was given up, and that the cloud carried out later than the one that was
+/// answered. What it asked for is known to nobody after a restart, but until when it is carried out.
+pub(in crate::plan) fn may_be_late(facts: &Facts, row: &Row) -> bool {
+    let Some(lost) = unchecked_update(facts) else {
+        return false;
+    };
+    let latest = shifted(later(lost, facts.settings.settle_time), TWO_CLOCKS);
+    let is_in_time = row.update_time.is_none_or(|changed| changed <= latest);
+    is_in_time && !is_untouched(facts, row)
 }
 
 /// Whether the row is as it was before our last write, which was answered as done, without a body: older than any clock has that write,
@@ -131,6 +144,13 @@ pub(in crate::plan) fn is_untouched(facts: &Facts, row: &Row) -> bool {
 
 fn changed_at(remote: &RemoteStatus) -> Option<Timestamp> {
     remote.update_time.as_ref()?.parse().ok()
+}
+
+/// Whether our last write was answered with when it was made. Where it was not, and another may have been carried out after it, nothing
+/// shows whose key the row has.
+fn knows_time(status: &Status) -> bool {
+    let answered = status.remote.as_ref().filter(|it| !is_unseen(it));
+    answered.is_some_and(|it| it.update_time.is_some())
 }
 
 /// Whether no row was seen since our last write.

@@ -10,11 +10,11 @@ use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference};
 use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::drift::{
-    RowDrift, changed_after, detect, is_known, is_untouched, look_counts_at,
+    RowDrift, changed_after, detect, is_known, is_untouched, look_counts_at, may_be_late,
 };
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{former_endpoint, target_changed_address};
-use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, recheck_at};
+use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, next_recheck};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
 use crate::terms::target::Target;
@@ -82,7 +82,7 @@ pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Ste
     } else {
         available(facts, desired)
     };
-    Step::Requeue(Requeue::new(situation).until(recheck_at(facts)))
+    Step::Requeue(Requeue::new(situation).until(next_recheck(facts)))
 }
 
 /// The recorded row was seen.
@@ -117,15 +117,24 @@ fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
 /// Somebody else changed the row. It counts once our own last write can't be what is seen.
 fn decide_drifted(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     let counts_at = look_counts_at(facts);
-    if !facts.observed.since(counts_at) && !changed_after(facts, row) {
+    let fields = difference::describe(&difference::between(&row.reported(), &desired.content));
+    let is_own = may_be_late(facts, row);
+    // No look tells more of a key.
+    let counts = changed_after(facts, row) || is_own && fields.is_empty();
+    if !facts.observed.since(counts_at) && !counts {
         return look_again_at(facts, counts_at);
+    }
+    if is_own {
+        return Step::Update {
+            id: row.id.clone(),
+            drift: None,
+        };
     }
     if let Some(next) = contention::backoff_until(facts) {
         // The row is not recorded: what is recorded counts as what the cloud made of our own write.
         let situation = contention::contended(&row.id).at(next);
         return Step::Requeue(Requeue::new(situation).until(next));
     }
-    let fields = difference::describe(&difference::between(&row.reported(), &desired.content));
     let drift = if is_untouched(facts, row) {
         let kept = if fields.is_empty() {
             "its key"
@@ -253,7 +262,9 @@ pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
 
 /// Settled, by what was seen, unless something else keeps rewriting it.
 fn settled(facts: &Facts, situation: Situation, remote: Option<&Row>) -> Step {
-    let again = recheck_at(facts).into_iter().chain(contention::end(facts));
+    let again = next_recheck(facts)
+        .into_iter()
+        .chain(contention::end(facts));
     let situation = contention::unless_contended(facts, situation);
     let rest = Requeue::new(situation).with_row(remote);
     Step::Requeue(rest.until(again.min()))

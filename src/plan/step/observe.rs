@@ -12,7 +12,7 @@ use crate::plan::step::preconditions::{
     is_attempted_elsewhere, other_target, requeue_ambiguous, requeue_without_access,
     target_changed, unusable,
 };
-use crate::plan::step::settled::{UPDATE, is_key_as_sent};
+use crate::plan::step::settled::{UPDATE, is_key_as_sent, recheck_update_at};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
@@ -23,13 +23,17 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
         && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
         && !facts.dependency_changed
+        && recheck_update_at(facts).is_none_or(|at| facts.now < at)
         && !is_attempted_elsewhere(facts);
     if is_planned && facts.observed == Observed::Unasked {
         return match &facts.sweep_failure {
             Some(failure) if conditions::is_ready(&facts.status) => {
                 Step::ReportSweepFailure(failure.clone())
             }
-            _ => requeue(Situation::unchanged()),
+            _ => {
+                let rest = Requeue::new(Situation::unchanged());
+                Step::Requeue(rest.until(recheck_update_at(facts)))
+            }
         };
     }
     let target = match &facts.access {
@@ -64,7 +68,8 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
             );
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
             let news = row.filter(|_| facts.status.sent.is_none());
-            Step::Requeue(Requeue::new(situation).with_row(news))
+            let rest = Requeue::new(situation).with_row(news);
+            Step::Requeue(rest.until(recheck_update_at(facts)))
         }
     }
 }

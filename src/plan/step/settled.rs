@@ -10,6 +10,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, operation_log};
+use crate::plan::step::Requeue;
 use crate::plan::step::situation::Stage;
 
 /// The word of a plan that brings our callback to the spec.
@@ -143,7 +144,8 @@ fn is_reported(facts: &Facts) -> bool {
     )
 }
 
-/// Whether a closed record with several attempts still has to be looked at, and may be by now.
+/// Whether the place still has to be looked at for what an earlier change may have brought, and may be by now: after a closed record with
+/// several attempts, and after an update that was given up.
 pub(in crate::plan) fn must_recheck(facts: &Facts) -> bool {
     let several = facts
         .record
@@ -151,6 +153,47 @@ pub(in crate::plan) fn must_recheck(facts: &Facts) -> bool {
         .is_some_and(Record::has_several_attempts)
         && !facts.rechecked;
     several && recheck_at(facts).is_none_or(|at| facts.now >= at)
+        || recheck_update_at(facts).is_some_and(|at| facts.now >= at)
+}
+
+/// When that comes next.
+pub(in crate::plan) fn next_recheck(facts: &Facts) -> Option<Timestamp> {
+    let both = [recheck_at(facts), recheck_update_at(facts)];
+    both.into_iter().flatten().min()
+}
+
+/// When the callback is to be looked at for what an update brought that was given up. What was sent last is sent again instead.
+pub(in crate::plan) fn recheck_update_at(facts: &Facts) -> Option<Timestamp> {
+    let lost = unchecked_update(facts)?;
+    let is_sent_again = operation_log::is_update_unknown(&facts.status) && !facts.only_observes();
+    let at = update_settled_at(facts, lost);
+    (!is_sent_again && !facts.observed.since(at)).then_some(at)
+}
+
+/// The newest update that was given up and may have been carried out later than what was answered since, as far as no look has shown
+/// what it came to.
+pub(in crate::plan) fn unchecked_update(facts: &Facts) -> Option<Timestamp> {
+    let lost = operation_log::lost_update(&facts.status, facts.settings.settle_time)?;
+    (facts.lost_update.rechecked != Some(lost)).then_some(lost)
+}
+
+/// From when on a look tells what it came to. One from the future counts from when it was first seen.
+fn update_settled_at(facts: &Facts, lost: Timestamp) -> Timestamp {
+    let seen = facts.last_write.map_or(lost, |seen| lost.min(seen));
+    let given_up = facts.lost_update.given_up.map_or(seen, |at| at.max(seen));
+    later(given_up, facts.settings.settle_time)
+}
+
+/// The update that was given up of which a rest tells, after a look that counts, what it came to.
+pub fn rechecked_update(facts: &Facts, rest: &Requeue) -> Option<Timestamp> {
+    let is_told = matches!(rest.situation.stage, Stage::Ready | Stage::NotReady) && !rest.with_look;
+    unchecked_update(facts).filter(|_| is_told && is_update_settled(facts))
+}
+
+/// Whether what was seen tells what the update came to that was given up.
+pub(in crate::plan) fn is_update_settled(facts: &Facts) -> bool {
+    let lost = unchecked_update(facts);
+    lost.is_some_and(|lost| facts.observed.since(update_settled_at(facts, lost)))
 }
 
 /// When a closed record with several attempts may be looked at: the settle time after it was closed.

@@ -58,6 +58,7 @@ fn failure(class: Class) -> Failure {
         message: "no permission".to_owned(),
         request_id: None,
         retry_after: None,
+        had_no_slot: false,
     }
 }
 
@@ -345,4 +346,40 @@ fn what_an_update_may_have_brought_that_was_taken_back_is_written_over() {
     facts.status.sent = None;
     let step = decide(&facts);
     assert!(matches!(step, Step::Update { drift: None, .. }), "{step:?}");
+}
+
+#[test]
+fn what_a_lost_update_brings_late_is_our_own_doing() {
+    let (mut world, row) = settled();
+    let mut facts = swept(&mut world, &row);
+    let (given_up, lost) = (facts.now, failure(Class::CloudDown));
+    let lost = Failure {
+        operation: Operation::Update,
+        ..lost
+    };
+    facts.status = outcome::after_failure(&facts, &lost, None, given_up).0;
+    let after = |seconds| later(given_up, Duration::from_secs(seconds));
+    facts.now = after(3);
+    let mut facts = updated_without_answer(facts);
+    facts.now = after(40);
+    let step = |facts: &Facts, update_time| {
+        let row = Row {
+            update_time,
+            ..rewritten(&row)
+        };
+        let observed = Observed::seen(facts.now, vec![row], false);
+        decide(&Facts {
+            observed,
+            ..facts.clone()
+        })
+    };
+    // It is not the cloud's wording either, of which no answer told.
+    for in_time in [Some(after(1)), Some(after(10)), Some(after(90)), None] {
+        let step = step(&facts, in_time);
+        assert!(matches!(step, Step::Update { drift: None, .. }), "{step:?}");
+    }
+    let is_blamed = |step| matches!(step, Step::Update { drift: Some(_), .. });
+    assert!(is_blamed(step(&facts, Some(after(91)))));
+    facts.lost_update.rechecked = Some(given_up);
+    assert!(is_blamed(step(&facts, Some(after(10)))));
 }

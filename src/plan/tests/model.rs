@@ -32,6 +32,8 @@ const UNTOUCHED: &str = "nothing is deleted or overwritten that may not be";
 const NO_ORPHAN: &str = "no callback of ours is left that nobody knows of, once quiet";
 const PROGRESS: &str = "Ready and true, in Conflict or gone, once quiet";
 const NOT_BESIDE: &str = "nothing is posted beside what was there for every look";
+const BLAMELESS: &str =
+    "nobody is blamed for what nobody else did, nor is it left to a sweep to be found";
 const AT_REST: &str =
     "what is right stays so: one more reconcile and one more sweep call and write nothing";
 
@@ -115,7 +117,8 @@ impl Model for Protocol {
             }),
             Property::always(UNTOUCHED, |model: &Self, state: &ModelState| {
                 let end = model.end(state);
-                !matches!(end, ModelVerdict::Wrong(wrong) if wrong != Wrong::PostedBeside)
+                let others = [Wrong::PostedBeside, Wrong::Blamed];
+                !matches!(end, ModelVerdict::Wrong(wrong) if !others.contains(&wrong))
             }),
             Property::always(NO_ORPHAN, |model: &Self, state: &ModelState| {
                 model.end(state) != ModelVerdict::Orphan
@@ -125,6 +128,9 @@ impl Model for Protocol {
             }),
             Property::always(NOT_BESIDE, |model: &Self, state: &ModelState| {
                 model.end(state) != ModelVerdict::Wrong(Wrong::PostedBeside)
+            }),
+            Property::always(BLAMELESS, |model: &Self, state: &ModelState| {
+                model.end(state) != ModelVerdict::Wrong(Wrong::Blamed)
             }),
             Property::always(AT_REST, |model: &Self, state: &ModelState| {
                 model.end(state) != ModelVerdict::Restless

@@ -11,8 +11,9 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
+use crate::plan::step::Requeue;
 use crate::plan::step::settled as rules;
-use crate::plan::step::situation::Stage;
+use crate::plan::step::situation::{Situation, Stage};
 use crate::terms::failure::{Class, Failure, Operation};
 
 fn desired(facts: &Facts) -> Desired {
@@ -229,6 +230,39 @@ fn a_record_of_several_attempts_is_looked_at_once_more_after_the_settle_time() {
         rules::must_recheck(&facts),
         "nobody knows when it was closed"
     );
+}
+
+#[test]
+fn an_update_that_was_given_up_is_looked_after_when_its_settle_time_is_over() {
+    let given_up = Failure::new(Operation::Update, Class::CloudDown, "");
+    let mut facts = settled().0;
+    let at = facts.now;
+    let entry = operation_log::failure_entry(&given_up, at, 1);
+    operation_log::record_change(&mut facts.status, entry);
+    let answered = later(at, Duration::from_secs(3));
+    let entry = operation_log::success_entry(Operation::Update, Some(200), None, answered, 1);
+    operation_log::record_change(&mut facts.status, entry);
+    facts.last_write = Some(answered);
+    let due = later(at, facts.settings.settle_time);
+    facts.now = due;
+    let rest = Requeue::new(Situation::new(Reason::Available, Stage::Ready, ""));
+    let changes: [FactsChange<'_>; 3] = [
+        &|it| it.now = later(at, Duration::from_secs(29)),
+        &|it| it.lost_update.rechecked = Some(at),
+        // However far ahead a clock was meanwhile.
+        &|it| it.lost_update.given_up = Some(later(at, Duration::from_secs(1))),
+    ];
+    assert_each_ends(&facts, |facts, _| rules::must_recheck(facts), &changes);
+    assert_eq!(rules::next_recheck(&facts), Some(due));
+    assert_eq!(rules::rechecked_update(&facts, &rest), None);
+    facts.observed = Observed::seen(due, Vec::new(), true);
+    assert_eq!(rules::rechecked_update(&facts, &rest), Some(at));
+    assert_eq!(rules::next_recheck(&facts), None);
+    let put_off = Requeue {
+        with_look: true,
+        ..rest
+    };
+    assert_eq!(rules::rechecked_update(&facts, &put_off), None);
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub(super) struct PlanWorld {
     known: Option<Record>,
     deleted: BTreeSet<String>,
     rechecked: Option<String>,
+    update_rechecked: Option<Timestamp>,
     get_result: GetResult,
     next_sweep: i64,
     look_at: Option<Timestamp>,
@@ -137,6 +138,7 @@ impl PlanWorld {
             known: None,
             deleted: BTreeSet::new(),
             rechecked: None,
+            update_rechecked: None,
             get_result: GetResult::Unasked,
             next_sweep: 1_800_000_000 + SWEEP,
             look_at: None,
@@ -232,6 +234,7 @@ impl PlanWorld {
                 self.known = None;
                 self.deleted.clear();
                 self.rechecked = None;
+                self.update_rechecked = None;
                 self.look_at = None;
                 self.get_result = GetResult::Unasked;
                 Some(0)

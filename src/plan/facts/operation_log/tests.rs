@@ -256,3 +256,37 @@ fn repeats_of_a_change_are_counted_in_its_log_and_of_a_look_in_the_newest_call()
         None
     );
 }
+
+#[test]
+fn an_update_is_lost_until_one_is_answered_after_its_settle_time() {
+    let settle_time = Duration::from_secs(30);
+    let entry = |operation, class: Option<Class>, second| match class {
+        Some(class) => failed(operation, class, second),
+        None => success_entry(operation, Some(200), None, moment(second), 1),
+    };
+    let lost = |changes: &[(Operation, Option<Class>, i64)]| {
+        let mut status = Status::default();
+        for (operation, class, second) in changes {
+            record_change(&mut status, entry(*operation, *class, *second));
+        }
+        lost_update(&status, settle_time).map(Timestamp::as_second)
+    };
+    let (update, down) = (Operation::Update, Some(Class::CloudDown));
+    let mut changes = vec![(Operation::Create, None, 1), (update, None, 2)];
+    assert_eq!(lost(&changes), None);
+    changes.push((update, down, 100));
+    assert_eq!(lost(&changes), Some(100));
+    changes.push((update, None, 110));
+    assert_eq!(lost(&changes), Some(100), "it may come later");
+    changes.push((update, Some(Class::Rejected), 115));
+    changes.push((Operation::Delete, None, 116));
+    assert_eq!(lost(&changes), Some(100));
+    let mut several = changes.clone();
+    several.extend([(update, down, 120), (update, None, 125)]);
+    assert_eq!(lost(&several), Some(120));
+    let answered = |second| [changes.as_slice(), &[(update, None, second)]].concat();
+    assert_eq!(lost(&answered(129)), Some(100));
+    assert_eq!(lost(&answered(130)), None);
+    changes.push((Operation::Create, None, 120));
+    assert_eq!(lost(&changes), None, "of another callback");
+}

@@ -1,7 +1,7 @@
 //! What can happen between any two calls, and what it does to the world.
 
 use super::cloud;
-use super::operator::{Doing, ModelOperator, OperatorMemory};
+use super::operator::{Doing, OperatorMemory};
 use super::world::{ModelFault, ModelWorld};
 use crate::plan::step::Step;
 use crate::plan::tests::world::FOREIGN;
@@ -60,7 +60,7 @@ impl ModelAction {
         match self {
             Self::Step(who) => world.step(who, None),
             Self::StepInto(who, fault) => world.step(who, Some(fault)),
-            Self::Crash(who) => world.operators[who] = ModelOperator::default(),
+            Self::Crash(who) => world.crash(who),
             Self::Sweep(who) => world.sweep(who, false),
             Self::FailedSweep(who) => world.sweep(who, true),
             Self::Commit(at) => world.commit(at),

@@ -16,7 +16,7 @@ use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::Requeue;
+use crate::plan::step::{Requeue, settled};
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 use crate::terms::failure::{Class, Failure, Operation};
 
@@ -243,7 +243,10 @@ impl ModelWorld {
     }
 
     /// Nothing to do for now.
-    pub(super) fn rest(&mut self, who: usize, planned: i64, rest: &Requeue) {
+    pub(super) fn rest(&mut self, who: usize, facts: &Facts, rest: &Requeue) {
+        let (planned, memory) = (facts.now.as_second(), &mut self.operators[who].memory);
+        let rechecked = settled::rechecked_update(facts, rest);
+        memory.update_rechecked = rechecked.or(memory.update_rechecked);
         let again = rest.again.map(Timestamp::as_second);
         if rest.with_look {
             self.operators[who].memory.look_at = again;

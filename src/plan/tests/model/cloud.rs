@@ -158,6 +158,7 @@ impl ModelWorld {
 
     /// Somebody else writes our row: what nobody can see where there is a key, else what everybody can.
     pub(super) fn rewrite(&mut self, at: usize) {
+        self.rewritten = true;
         let remote = &mut self.rows[at];
         let mut row = Row::clone(&remote.row);
         row.update_time = Some(moment(self.now));

@@ -11,8 +11,8 @@ use super::world::{ModelWorld, target};
 use crate::plan::facts::operation_log;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{
-    CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, ObjectFacts, Observed,
-    PlanSettings, Policies, Rewrites, SignKeyState,
+    CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, LostUpdate, ObjectFacts,
+    Observed, PlanSettings, Policies, Rewrites, SignKeyState,
 };
 use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -61,6 +61,14 @@ impl ModelWorld {
             }),
             last_write: operation_log::last_write(&object.status),
             wrote: None,
+            lost_update: LostUpdate {
+                given_up: None,
+                rechecked: if self.lies(Mechanism::RecheckedUpdate) {
+                    operation_log::lost_update(&object.status, self.settle_time())
+                } else {
+                    memory.update_rechecked
+                },
+            },
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: known.record.as_deref().cloned(),

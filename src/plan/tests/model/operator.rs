@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
+use jiff::Timestamp;
+
 use super::server::ModelObject;
 use super::shared::SharedModel;
 use super::twins::Mechanism;
-use super::world::{ModelFault, ModelWorld};
+use super::world::{ModelFault, ModelWorld, Wrong};
 use crate::api::status::Status;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
@@ -33,6 +35,7 @@ pub(super) struct OperatorMemory {
     pub(super) record: Option<SharedModel<Record>>,
     pub(super) deleted: BTreeSet<String>,
     pub(super) rechecked: Option<String>,
+    pub(super) update_rechecked: Option<Timestamp>,
     pub(super) look_at: Option<i64>,
     /// A PUT found the id gone.
     pub(super) gone: bool,
@@ -136,6 +139,11 @@ impl ModelOperator {
         }
     }
 
+    /// Whether it has decided on an update.
+    pub(super) fn updates(&self) -> bool {
+        matches!(&self.doing, Doing::Decided(it) if matches!(it.step, Step::Update { .. }))
+    }
+
     /// Whether it relies on a place that it saw free, or may have posted there.
     pub(super) fn is_creating(&self) -> bool {
         match &self.doing {
@@ -155,6 +163,12 @@ impl ModelWorld {
         let is_rotated = self.setup.keyed && operator.memory.key != self.key;
         operator.doing != Doing::Nothing
             || (occasion.is_some() && (due || is_rotated || occasion != operator.left))
+    }
+
+    /// A process ends. What it has done is unknown unless it was written.
+    pub(super) fn crash(&mut self, who: usize) {
+        let died = std::mem::take(&mut self.operators[who]);
+        self.rewritten |= matches!(died.doing, Doing::Ending(..));
     }
 
     /// The next step of an operator. A fault meets the call that it makes.
@@ -245,7 +259,7 @@ impl ModelWorld {
             if let Step::Requeue(rest) = &step
                 && outcome::after_requeue(&facts, rest) == object.status
             {
-                return self.rest(who, known.now, rest);
+                return self.rest(who, &facts, rest);
             }
             let reconciliation = ModelReconciliation {
                 object,
@@ -288,6 +302,9 @@ impl ModelWorld {
                 self.again(who);
             }
             Step::Create => self.write_ahead(who, reconciliation, &facts),
+            Step::Update { drift: Some(_), .. } if !self.rewritten => {
+                self.wrong = Some(Wrong::Blamed);
+            }
             Step::Update { id, .. } => self.update(who, reconciliation, &id, fault),
             Step::Delete { id } => self.delete(who, reconciliation, &id, fault),
             Step::Claim(row) => self.claim(who, &reconciliation, &facts, &row),
@@ -318,7 +335,7 @@ impl ModelWorld {
             Step::Requeue(rest) => {
                 let status = outcome::after_requeue(&facts, &rest);
                 match self.patch(reconciliation.version, |object| object.status = status) {
-                    Some(_) => self.rest(who, reconciliation.known.now, &rest),
+                    Some(_) => self.rest(who, &facts, &rest),
                     None => self.again(who),
                 }
             }

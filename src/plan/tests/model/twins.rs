@@ -5,8 +5,8 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use super::world::ModelSetup;
 use super::{
-    AT_REST, KEYED, ModelReach, NO_ORPHAN, NOT_BESIDE, ONE, ONE_OPERATOR, PROGRESS, Protocol,
-    SHORT, UNTOUCHED, describe_path, reach, setup,
+    AT_REST, BLAMELESS, KEYED, ModelReach, NO_ORPHAN, NOT_BESIDE, ONE, ONE_OPERATOR, PROGRESS,
+    Protocol, SHORT, UNTOUCHED, describe_path, reach, setup,
 };
 use crate::plan::facts::Adoption;
 
@@ -43,12 +43,14 @@ pub(super) enum Mechanism {
     Sweep,
     /// Off: an update that may have happened is told as something else.
     DoubtedKey,
+    /// Off: after an update that was given up, and the next one, the callback is not looked at.
+    RecheckedUpdate,
     /// Off: a look that was put off is forgotten when something else comes first.
     PutOffLook,
 }
 
 /// Each with the start from which it is caught, and the property that catches it.
-const TWINS: [(Mechanism, (ModelSetup, ModelReach), &str); 16] = [
+const TWINS: [(Mechanism, (ModelSetup, ModelReach), &str); 17] = [
     (Mechanism::WriteAhead, (BARE, reach(1, 0)), NO_ORPHAN),
     (Mechanism::AppendedAttempts, (BARE, reach(1, 2)), ONE),
     (
@@ -72,6 +74,7 @@ const TWINS: [(Mechanism, (ModelSetup, ModelReach), &str); 16] = [
     (Mechanism::UpdateTime, (KEYED, reach(1, 0)), PROGRESS),
     (Mechanism::Sweep, (KEYED, reach(1, 0)), PROGRESS),
     (Mechanism::DoubtedKey, (KEYED, reach(3, 0)), PROGRESS),
+    (Mechanism::RecheckedUpdate, (KEYED, reach(2, 1)), BLAMELESS),
     (Mechanism::PutOffLook, (KEYED, reach(3, 0)), AT_REST),
 ];
 

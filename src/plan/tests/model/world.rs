@@ -67,6 +67,8 @@ pub(super) struct ModelWorld {
     pub(super) operators: [ModelOperator; 2],
     pub(super) next_id: u32,
     pub(super) next_attempt: u32,
+    /// Somebody has written our row and told nobody: somebody else, or a process that died of it.
+    pub(super) rewritten: bool,
     /// The object was let go by the policy `Retain`.
     pub(super) retained: bool,
     pub(super) wrong: Option<Wrong>,
@@ -92,6 +94,8 @@ pub(super) enum Wrong {
     RetainedDeleted,
     StalePut,
     PostedBeside,
+    /// A difference that nobody else made is told as somebody else's, or only a sweep finds it.
+    Blamed,
 }
 
 /// How a world is once nothing more happens to it.
@@ -163,6 +167,7 @@ impl ModelWorld {
             operators: [ModelOperator::default(), ModelOperator::default()],
             next_id: 0,
             next_attempt: 0,
+            rewritten: false,
             retained: false,
             wrong: None,
         };
@@ -284,6 +289,9 @@ impl ModelWorld {
             for who in self.operators() {
                 if self.is_compared(who) {
                     self.sweep(who, false);
+                    if self.operators[who].updates() && !self.rewritten {
+                        self.wrong = Some(Wrong::Blamed);
+                    }
                 }
             }
         }
@@ -302,11 +310,11 @@ impl ModelWorld {
                     Doing::Nothing => true,
                     Doing::Decided(reconciliation) => {
                         let looks = matches!(reconciliation.step, Step::Look(_) | Step::Requeue(_));
-                        looks
-                            && conditions::has_reason(
-                                &reconciliation.object.status,
-                                Reason::Conflict,
-                            )
+                        let status = &reconciliation.object.status;
+                        let lost = operation_log::lost_update(status, world.settle_time());
+                        // Each process looks once after an update that was given up.
+                        let is_new = lost != world.operators[who].memory.update_rechecked;
+                        looks && (conditions::has_reason(status, Reason::Conflict) || is_new)
                     }
                     Doing::Posting(..) | Doing::WritingOutcome(..) | Doing::Ending(..) => false,
                 })

@@ -5,14 +5,14 @@ use crate::api::status::Status;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::{
-    CloudAccess, CrdPresence, Facts, GetResult, ObjectFacts, Observed, PlanSettings, Rewrites,
-    SignKeyState,
+    CloudAccess, CrdPresence, Facts, GetResult, LostUpdate, ObjectFacts, Observed, PlanSettings,
+    Rewrites, SignKeyState,
 };
 use crate::plan::outcome;
 use crate::plan::outcome::Receipt;
 use crate::plan::outcome::release;
-use crate::plan::step::Step;
 use crate::plan::step::decide::decide;
+use crate::plan::step::{Step, settled};
 use crate::terms::failure::{Class, Failure, Operation};
 use crate::terms::target::Target;
 use std::collections::BTreeSet;
@@ -52,9 +52,7 @@ impl PlanWorld {
                         .as_ref()
                         .and_then(|r| r.newest())
                         .map(|newest| newest.id.clone());
-                    if crate::plan::step::settled::recheck_at(&facts)
-                        .is_some_and(|due| facts.observed.since(due))
-                    {
+                    if settled::recheck_at(&facts).is_some_and(|due| facts.observed.since(due)) {
                         self.rechecked = newest;
                         facts.rechecked = true;
                     }
@@ -130,6 +128,8 @@ impl PlanWorld {
                         self.look_at = rest.again;
                     }
                     self.write(outcome::after_requeue(&facts, &rest))?;
+                    let rechecked = settled::rechecked_update(&facts, &rest);
+                    self.update_rechecked = rechecked.or(self.update_rechecked);
                     return Ok(rest
                         .again
                         .map(|again| again.duration_since(facts.now).as_secs()));
@@ -290,6 +290,10 @@ impl PlanWorld {
             desired: Ok(self.spec.clone()),
             last_write: operation_log::last_write(&self.status),
             wrote: None,
+            lost_update: LostUpdate {
+                given_up: None,
+                rechecked: self.update_rechecked,
+            },
             next_attempt: self.status.next_attempt_time,
             status: self.status.clone(),
             record_first_seen: self.moment(),
@@ -346,5 +350,6 @@ pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
         message: "as the test has it".to_owned(),
         request_id: None,
         retry_after: None,
+        had_no_slot: false,
     }
 }

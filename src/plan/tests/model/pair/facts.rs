@@ -7,8 +7,8 @@ use super::world::{DAWN, Neglect, PairKnown, PairObject, PairWorld, THEIRS, clai
 use crate::plan::facts::operation_log;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::{
-    Adoption, CloudAccess, CrdPresence, Desired, Facts, GetResult, ObjectFacts, Observed,
-    OtherOwner, PlanSettings, Policies, Rewrites, SignKeyState,
+    Adoption, CloudAccess, CrdPresence, Desired, Facts, GetResult, LostUpdate, ObjectFacts,
+    Observed, OtherOwner, PlanSettings, Policies, Rewrites, SignKeyState,
 };
 use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::tests::model::shared::SharedModel;
@@ -98,6 +98,10 @@ impl PairWorld {
             }),
             last_write: operation_log::last_write(&object.status),
             wrote: None,
+            lost_update: LostUpdate {
+                given_up: None,
+                rechecked: known.update_rechecked,
+            },
             next_attempt: object.status.next_attempt_time,
             status: object.status.clone(),
             record: object.record.clone(),

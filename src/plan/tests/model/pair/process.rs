@@ -358,7 +358,10 @@ impl PairReconciliation<'_> {
 
     fn requeue(&mut self, rest: &Requeue) -> PairNext {
         let status = outcome::after_requeue(&self.facts, rest);
+        let rechecked = settled::rechecked_update(&self.facts, rest);
         self.write(status);
+        let known = self.known();
+        known.update_rechecked = rechecked.or(known.update_rechecked);
         let again = rest.again.map(Timestamp::as_second);
         if rest.with_look {
             self.known().look_at = again;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use crate::api::status::Status;
 use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::place::Place;
@@ -78,6 +80,7 @@ pub(super) struct PairKnown {
     pub(super) gone: bool,
     pub(super) look_at: Option<i64>,
     pub(super) rechecked: Option<String>,
+    pub(super) update_rechecked: Option<Timestamp>,
     pub(super) wake: Option<i64>,
     /// What it was reconciled for last.
     seen: Option<PairOccasion>,
