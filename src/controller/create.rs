@@ -7,26 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
-use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
+use crate::api::{PENDING_OPERATION, RecordingCallback};
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, receipt};
+use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
 use crate::plan::facts::observed::FRESH;
-use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
@@ -86,7 +86,6 @@ impl Reconciliation<'_> {
         let posted = Box::pin(self.post(&account, desired, &record, permit, creating));
         let reply = posted.await;
         self.note_sent();
-        let was_removed = self.facts.id().is_some();
         let resolved = Box::pin(self.resolve_reply(&account, desired, &attempt, reply));
         let (status, next) = resolved.await;
         let written = Box::pin(self.write_create_outcome(&record, status.clone()));
@@ -105,12 +104,7 @@ impl Reconciliation<'_> {
             written
         };
         match written? {
-            CreateOutcomeWrite::Written => {
-                if was_removed {
-                    self.report_removed();
-                }
-                Ok(next)
-            }
+            CreateOutcomeWrite::Written => Ok(next),
             CreateOutcomeWrite::Overtaken => {
                 self.refresh().await?;
                 Ok(RoundEnd::Again)
@@ -119,7 +113,7 @@ impl Reconciliation<'_> {
                 let earlier = || self.memory(|memory| memory.made.as_deref().map(str::to_owned));
                 let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
-                    object: Arc::clone(&self.object),
+                    object: self.last_seen(),
                     status,
                     record: Some(record),
                     account: Some(account),
@@ -131,11 +125,15 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Told once the outcome is written.
-    fn report_removed(&self) {
-        self.context.metrics.drift_repaired();
-        let note = "The callback was removed at the cloud; it is created again.";
-        self.publish_event(EventType::Warning, Reason::Drifted, note);
+    /// The object as it went, or as it was last, as far as that was seen: how it was when it was posted may be long ago.
+    fn last_seen(&self) -> Arc<RecordingCallback> {
+        let uid = &self.facts.object.uid;
+        let newest = self.context.newest(&ObjectRef::from_obj(&*self.object));
+        let newest = newest.filter(|newest| parse::uid(newest) == *uid);
+        let last = || self.memory(|memory| memory.written.clone());
+        newest
+            .or_else(last)
+            .unwrap_or_else(|| Arc::clone(&self.object))
     }
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and
@@ -336,7 +334,9 @@ impl Reconciliation<'_> {
         let rows = context.deleted.without_deleted(account.target(), seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
-        let row = self.facts.own_row()?;
+        // A recorded callback that was thought gone says nothing of the create: the list may be behind, and what it made is still to be seen.
+        let row = self.facts.own_row();
+        let row = row.filter(|row| !self.facts.is_recorded(row))?;
         let record = self.facts.record.as_ref();
         let made = record.and_then(|record| self.facts.attempt_that_made(record, row));
         Some((row.clone(), made))

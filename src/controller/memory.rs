@@ -41,7 +41,7 @@ type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct ObjectMemory {
-    /// The newest version that a write of ours returned; the watch may be behind it.
+    /// The newest version that a write of ours returned, which the watch may be behind; or the last, of what went during its create.
     pub(super) written: Option<Arc<RecordingCallback>>,
     /// The version that the watch brought last and that is no more: a read or write of ours that began later showed an older one. The API
     /// server's storage went back.

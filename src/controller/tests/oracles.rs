@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use super::cloud::Made;
 use super::object::{NAMESPACE, verdict};
+use super::removed;
 use super::scenario::AdversaryScenario;
 use super::server::StoreKey;
+use super::suspended;
 use super::trouble::CloudCall;
 use super::world::{ControllerWorld, wall};
 
@@ -159,6 +161,10 @@ pub(super) fn whole_course(scenario: &AdversaryScenario) -> Result<(), String> {
     frugal(scenario)?;
     not_taken_over(scenario)?;
     truthful(scenario)?;
+    suspended::as_before(&scenario.world.server.history())?;
+    if scenario.adversary.is_honest() {
+        removed::repairs_are_made(&scenario.world)?;
+    }
     orphans(scenario)
 }
 
