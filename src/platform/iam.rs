@@ -3,6 +3,7 @@
 mod login;
 mod project;
 mod slots;
+mod tokens;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
