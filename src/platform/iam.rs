@@ -68,7 +68,7 @@ impl Iam {
     pub async fn project(
         &self,
         endpoint: &str,
-        credential: &Credential,
+        credential: &Arc<Credential>,
         region: &str,
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {
