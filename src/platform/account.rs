@@ -118,10 +118,10 @@ impl Identity {
 }
 
 impl Identity {
-    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the whole id of the access key, or the user's
-    /// name.
+    /// The name of its bucket: no two identities have the same, and none is long.
     pub fn bucket(&self) -> String {
-        format!("{} {}", self.endpoint, self.name)
+        let whole = length_prefixed(&[&self.endpoint, &self.name]);
+        hex(digest::digest(&digest::SHA256, &whole).as_ref())
     }
 
     /// Stands for it in metrics: 8 hex digits of a hash, since names are a tenant's.
