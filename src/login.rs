@@ -3,6 +3,8 @@
 pub mod ambient;
 pub mod secret;
 
+use std::sync::Arc;
+
 use crate::api::RecordingCallbackSpec;
 use crate::cluster::secret::Values;
 use crate::live::client::Client;
@@ -21,7 +23,7 @@ pub type LoginError = (Reason, String);
 /// Who calls, and where; all of it allowed.
 pub struct Login {
     /// As whom.
-    pub credential: Credential,
+    pub credential: Arc<Credential>,
     /// Region of the project.
     pub region: String,
     /// To be asked of IAM when absent.
@@ -74,7 +76,7 @@ impl Login {
             String::new()
         };
         Ok(Self {
-            credential: set.credential,
+            credential: Arc::new(set.credential),
             region,
             project_id,
             live_endpoint,
@@ -88,7 +90,7 @@ impl Login {
         if let Some(stopped) = client.strikes.stopped(&self.credential) {
             return Err(CloudAccess::Unknown(stopped.failure(Operation::List)));
         }
-        if let Credential::Ambient(temporary) = &self.credential {
+        if let Credential::Ambient(temporary) = &*self.credential {
             ambient::obtain(temporary, namespace).await?;
         }
         let project_id = match self.project_id {

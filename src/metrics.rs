@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,9 +20,11 @@ use crate::terms::failure::Operation;
 
 mod ages;
 mod process;
+mod requests;
 mod table;
 
 use ages::Ages;
+use requests::CountedRequests;
 pub use table::markdown;
 
 /// How a reconciliation ended.
@@ -51,13 +52,6 @@ impl ReconcileResult {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    operation: &'static str,
-    http_status: Option<u16>,
-    error_code: &'static str,
-}
-
 /// A label whose values are words of this program.
 type WordLabel = [(&'static str, &'static str); 1];
 /// So many labels whose values are told from outside, and bounded there.
@@ -81,7 +75,7 @@ fn identity_labels(region: &str, identity: &str) -> NameLabels<2> {
 pub struct Metrics {
     registry: Registry,
     error_label: fn(&str) -> &'static str,
-    api_requests: Family<RequestLabels, Counter>,
+    api_requests: CountedRequests,
     api_duration: Histogram,
     api_outcome_unknown: Counter,
     quota_wait: Family<WordLabel, Histogram, fn() -> Histogram>,
@@ -106,7 +100,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::default(),
             error_label,
-            api_requests: Family::default(),
+            api_requests: CountedRequests::default(),
             api_duration: seconds(),
             api_outcome_unknown: Counter::default(),
             quota_wait: Family::new_with_constructor(seconds),
@@ -139,7 +133,7 @@ impl Metrics {
         self.registry
             .register_collector(Box::new(process::ProcessCollector));
         let to = self.registry.sub_registry_with_prefix(table::PREFIX);
-        table::API_REQUESTS.register(to, self.api_requests.clone());
+        table::API_REQUESTS.register(to, self.api_requests.family());
         table::API_DURATION.register(to, self.api_duration.clone());
         table::API_OUTCOME_UNKNOWN.register(to, self.api_outcome_unknown.clone());
         table::QUOTA_WAIT.register(to, self.quota_wait.clone());
@@ -170,13 +164,7 @@ impl Metrics {
         duration: Duration,
     ) {
         let error_code = error_code.map_or("", self.error_label);
-        let operation = operation.as_str();
-        let labels = RequestLabels {
-            operation,
-            http_status,
-            error_code,
-        };
-        self.api_requests.get_or_create(&labels).inc();
+        self.api_requests.add(operation, http_status, error_code);
         self.api_duration.observe(duration.as_secs_f64());
     }
 

@@ -4,12 +4,14 @@
 mod found;
 mod limits;
 mod recall;
+mod single;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::found::{FoundSecrets, inputs, sign_key, values};
+use self::single::SingleCopies;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{self as cluster, Keys};
@@ -43,7 +45,7 @@ use crate::terms::target::Target;
 
 /// What the Secrets that an object refers to say.
 pub(super) struct SecretsRead {
-    pub(super) sign_key: Option<SignKey>,
+    pub(super) sign_key: Option<Arc<SignKey>>,
     pub(super) login: Result<Login, LoginError>,
     /// The same as one value that can be compared.
     pub(super) inputs: Inputs,
@@ -80,6 +82,7 @@ pub(super) struct AccountRegistry {
     memories: Arc<Memories>,
     accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
     barriers: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
+    single: SingleCopies,
     /// The labels of the quotas that were told last.
     labelled_quotas: Mutex<BTreeSet<(String, String)>>,
 }
@@ -111,6 +114,7 @@ impl AccountRegistry {
             memories,
             accounts: Mutex::default(),
             barriers: Mutex::default(),
+            single: SingleCopies::default(),
             labelled_quotas: Mutex::default(),
         }
     }
@@ -154,7 +158,7 @@ impl AccountRegistry {
         let login = self.login(object, &found);
         let inputs = inputs(object, &found, key, &login);
         Ok(SecretsRead {
-            sign_key,
+            sign_key: sign_key.map(|key| self.single.sign_key(key)),
             login,
             inputs,
         })
@@ -210,10 +214,11 @@ impl AccountRegistry {
             account: None,
             digest: None,
         };
-        let login = match login {
+        let mut login = match login {
             Ok(login) => login,
             Err((reason, sentence)) => return closed(CloudAccess::Unusable(reason, sentence)),
         };
+        login.credential = self.single.credential(login.credential);
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit_refusal(object, &login.credential, &digest);
         let digest = Some(digest);

@@ -52,7 +52,7 @@ pub(super) struct Reconciliation<'a> {
     pub(super) object: Arc<RecordingCallback>,
     pub(super) facts: Facts,
     pub(super) account: Option<Arc<SharedAccount>>,
-    pub(super) sign_key: Option<SignKey>,
+    pub(super) sign_key: Option<Arc<SignKey>>,
     pub(super) slot: WorkerSlot<'a>,
     /// When the failure that is told now is over exactly: the status tells whole seconds.
     pub(super) again: Option<Timestamp>,

@@ -10,6 +10,7 @@ mod at_rest;
 mod bystanders;
 mod chance;
 mod cloud;
+mod copies;
 mod crowd;
 mod emptied;
 mod fail_over;

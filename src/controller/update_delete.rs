@@ -45,7 +45,7 @@ impl Reconciliation<'_> {
         };
         let deadline = self.deadline(&account, planned);
         let key = self.sign_key.clone();
-        let call = account.update(token, id, payload(&desired, key.as_ref()), deadline);
+        let call = account.update(token, id, payload(&desired, key.as_deref()), deadline);
         let Some(reply) = self.send(&account, &desired.place, call).await else {
             return Ok(RoundEnd::Again);
         };

@@ -58,8 +58,8 @@ const fn histogram(
 pub(super) const API_REQUESTS: MetricRow = counter(
     "api_requests_total",
     &["operation", "http_status", "error_code"],
-    "Calls to the cloud; http_status is empty when there was no answer, error_code is empty on success and `other` for a code \
-     that the operator does not know",
+    "Calls to the cloud; http_status is empty when there was no answer and a class, such as `4xx`, for a status that is not usual; \
+     error_code is empty on success and `other` for a code that the operator does not know, or that comes after 400 others",
 );
 pub(super) const API_DURATION: MetricRow = histogram(
     "api_request_duration_seconds",

@@ -151,6 +151,47 @@ async fn a_thousand_codes_that_the_cloud_makes_up_are_one_series() {
 }
 
 #[tokio::test]
+async fn a_cloud_that_answers_whatever_there_is_makes_few_series() {
+    let metrics = Metrics::new(crate::live::codes::label, false);
+    let called = |status, code| metrics.api_request(Operation::List, status, code, Duration::ZERO);
+    called(Some(429), Some("APIG.0308"));
+    let before = series(&metrics).len();
+    let families = crate::live::codes::FAMILIES;
+    let codes: Vec<_> = families.iter().flat_map(|(_, table)| *table).collect();
+    let operations = [
+        Operation::Create,
+        Operation::Update,
+        Operation::Delete,
+        Operation::Get,
+        Operation::List,
+    ];
+    let told = [200, 401, 429, 500].into_iter();
+    for status in told.chain((100..=999).step_by(9)) {
+        for operation in operations {
+            for code in &codes {
+                metrics.api_request(operation, Some(status), Some(code.code), Duration::ZERO);
+            }
+            metrics.api_request(operation, Some(status), None, Duration::ZERO);
+        }
+    }
+    let added = series(&metrics).len() - before;
+    assert!(added <= 800, "{added} more");
+
+    // What there is goes on being told, and so does each status that means something.
+    called(Some(429), Some("APIG.0308"));
+    called(Some(429), Some("LIVE.100011007"));
+    let listed = samples(&metrics.encode(), "api_requests_total");
+    let has = |labels: &str| {
+        let labels = format!("{{operation=\"List\",http_status={labels}}} ");
+        listed.iter().any(|sample| sample.starts_with(&labels))
+    };
+    assert!(has(r#""429",error_code="APIG.0308""#), "{listed:?}");
+    for status in ["200", "401", "429", "500", "2xx", "4xx", "5xx", "other"] {
+        assert!(has(&format!(r#""{status}",error_code="""#)), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_reason_that_no_object_has_any_more_goes_to_zero() {
     let metrics = used();
     let conflict = |text: &str| {

@@ -18,8 +18,8 @@ use crate::terms::target::Target;
 pub struct Account {
     /// Where.
     pub target: Target,
-    /// As whom.
-    pub credential: Credential,
+    /// As whom. It may be long, and is shared by the accounts of all projects that it is used for.
+    pub credential: Arc<Credential>,
     /// Base URL of IAM without a final slash, for a credential that needs tokens; else it may be empty.
     pub iam_endpoint: String,
     key: AccountKey,
@@ -47,7 +47,12 @@ pub struct Identity {
 
 impl Account {
     /// Derives what tells accounts apart.
-    pub fn new(target: Target, credential: Credential, iam_endpoint: String) -> Self {
+    pub fn new(
+        target: Target,
+        credential: impl Into<Arc<Credential>>,
+        iam_endpoint: String,
+    ) -> Self {
+        let credential = credential.into();
         let whole = length_prefixed(&[&target.endpoint, &target.region, &target.project_id]);
         let whole = [whole, credential.unambiguous()].concat();
         let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().into());
@@ -113,10 +118,10 @@ impl Identity {
 }
 
 impl Identity {
-    /// The name of its bucket: no two identities have the same. Not to be shown: it holds the whole id of the access key, or the user's
-    /// name.
+    /// The name of its bucket: no two identities have the same, and none is long.
     pub fn bucket(&self) -> String {
-        format!("{} {}", self.endpoint, self.name)
+        let whole = length_prefixed(&[&self.endpoint, &self.name]);
+        hex(digest::digest(&digest::SHA256, &whole).as_ref())
     }
 
     /// Stands for it in metrics: 8 hex digits of a hash, since names are a tenant's.

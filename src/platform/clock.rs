@@ -7,10 +7,12 @@ use std::{
     collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use tokio::time::Instant;
 
 use crate::lock::lock;
 
@@ -22,6 +24,9 @@ const RESOLUTION: SignedDuration = SignedDuration::from_secs(2);
 
 /// An offset that is further from the one in use has to be shown twice.
 const JUMP: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long the clock of an endpoint that is called no more is remembered, where others come: sweeps of those in use come more often.
+const UNSEEN: Duration = Duration::from_mins(30);
 
 /// The years 2020 to 2099, in seconds since 1970.
 const PLAUSIBLE: Range<i64> = 1_577_836_800..4_102_444_800;
@@ -43,11 +48,18 @@ pub struct Clock {
 }
 
 /// What is known of the clock of one endpoint.
-#[derive(Default, PartialEq)]
 struct Offset {
     in_use: SignedDuration,
     /// Shown by the newest answer, and too far off to be believed yet.
     doubted: Option<SignedDuration>,
+    /// When the newest answer came.
+    seen: Instant,
+}
+
+impl Offset {
+    fn is_none(&self) -> bool {
+        self.in_use.is_zero() && self.doubted.is_none()
+    }
 }
 
 impl Clock {
@@ -119,18 +131,27 @@ impl Clock {
         } else {
             SignedDuration::ZERO
         };
+        let seen = Instant::now();
         let mut offsets = lock(&self.offsets);
-        let known = offsets.entry(endpoint.to_owned()).or_default();
+        if !offsets.contains_key(endpoint) {
+            if measured.is_zero() {
+                return measured;
+            }
+            offsets.retain(|_, known| seen.saturating_duration_since(known.seen) < UNSEEN);
+        }
+        let known = offsets.entry(endpoint.to_owned()).or_insert(Offset {
+            in_use: SignedDuration::ZERO,
+            doubted: None,
+            seen,
+        });
+        known.seen = seen;
         let agrees = |other: SignedDuration| measured.saturating_sub(other).abs() <= JUMP;
         if agrees(known.in_use) || known.doubted.is_some_and(agrees) {
-            *known = Offset {
-                in_use: measured,
-                doubted: None,
-            };
+            (known.in_use, known.doubted) = (measured, None);
         } else {
             known.doubted = Some(measured);
         }
-        if *known == Offset::default() {
+        if known.is_none() {
             offsets.remove(endpoint);
         }
         measured
@@ -257,6 +278,28 @@ mod tests {
         assert_eq!(lock(&clock.offsets).len(), 0);
         clock.observe(ENDPOINT, time("2026-11-25T02:00:30Z"), span);
         assert_eq!(lock(&clock.offsets).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_known_of_clocks_that_nobody_asks_is_forgotten() {
+        let clock = after(&["2026-11-25T02:00:30Z"]);
+        let now = clock.local();
+        let span = RequestSpan {
+            sent: now,
+            received: now,
+        };
+        let wrong = time("2026-11-25T02:00:30Z");
+        for round in 0..10 {
+            for host in 0..1_000 {
+                let endpoint = format!("https://live-{round}-{host}.example.com");
+                clock.observe(&endpoint, wrong, span);
+            }
+            clock.observe(ENDPOINT, wrong, span);
+            tokio::time::advance(Duration::from_mins(31)).await;
+        }
+        let kept = lock(&clock.offsets).len();
+        assert!(kept <= 1_001, "{kept} are kept");
+        assert_eq!(clock.offset(ENDPOINT).as_secs(), 30, "it is in use");
     }
 
     #[test]

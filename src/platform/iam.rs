@@ -3,6 +3,7 @@
 mod login;
 mod project;
 mod slots;
+mod tokens;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -67,7 +68,7 @@ impl Iam {
     pub async fn project(
         &self,
         endpoint: &str,
-        credential: &Credential,
+        credential: &Arc<Credential>,
         region: &str,
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {

@@ -35,7 +35,7 @@ impl Reconciliation<'_> {
             return Err(lease_not_fresh());
         }
         let key = self.sign_key.clone();
-        let call = account.create(permit, payload(desired, key.as_ref()));
+        let call = account.create(permit, payload(desired, key.as_deref()));
         let (context, uid) = (self.context, self.facts.object.uid.clone());
         let mut call = Box::pin(async {
             let reply = call.await;

@@ -80,7 +80,7 @@ proptest! {
             Err(sentence) => assert_presentable(&sentence, SENTENCE, &secrets),
             Ok(login) => {
                 prop_assert!(AllowList::default().check(&Endpoint::parse(&login.live_endpoint).unwrap()).is_ok());
-                if let Credential::AkSk(pair) = &login.credential {
+                if let Credential::AkSk(pair) = &*login.credential {
                     prop_assert!(pair.ak.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
                 }
                 // What Debug prints may come into a log.

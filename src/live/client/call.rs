@@ -284,7 +284,7 @@ impl Client {
             ],
             body: call.body.clone(),
         };
-        let (request, proof) = match &account.credential {
+        let (request, proof) = match &*account.credential {
             Credential::AkSk(pair) => {
                 let now = now();
                 (draft.signed(pair, now, secrets), RequestAuth::Signed(now))

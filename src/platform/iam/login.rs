@@ -1,32 +1,25 @@
 //! Logins of users. One at a time for each user, whatever project it is for; a token serves until it is renewed, and tells the id of its
 //! project. Whoever has one does not wait for its renewal. Nothing is tried again here: a failure is the answer to all who ask soon after.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
-    time::Instant,
-};
+use tokio::{sync::OwnedMutexGuard, time::Instant};
 
-use crate::lock::lock;
 use crate::platform::account::Account;
 use crate::platform::credentials::Credential;
 use crate::platform::failures;
-use crate::platform::iam::slots::{SlotContent, Slots};
+use crate::platform::iam::slots::Slots;
+use crate::platform::iam::tokens::{CachedToken, LoginSlot};
 use crate::platform::iam::wire;
 use crate::platform::keys::User;
 use crate::platform::lifetime::lifetime;
 use crate::platform::redact::Redactor;
 use crate::platform::request::Draft;
 use crate::platform::run_to_end::run_to_end;
-use crate::platform::service::{ServiceAddress, ServiceClient, holdoff};
+use crate::platform::service::{ServiceAddress, ServiceClient};
 use crate::platform::strikes::Strikes;
 use crate::terms::failure::{Failure, Operation};
 
@@ -48,31 +41,6 @@ pub(super) struct UserLogins {
 struct LoginKey {
     endpoint: String,
     credential: String,
-}
-
-/// What is known of a user, and whose turn it is to log in.
-#[derive(Default)]
-struct LoginSlot {
-    cache: Mutex<UserTokens>,
-    /// Held while IAM is asked.
-    renewal: Arc<AsyncMutex<()>>,
-}
-
-/// What a user was given, by project id.
-#[derive(Default)]
-struct UserTokens {
-    tokens: HashMap<String, CachedToken>,
-    /// What became of a login, and until when there is no other.
-    failed: HashMap<String, (Failure, Instant)>,
-}
-
-/// A token and when it is to be replaced.
-pub(super) struct CachedToken {
-    pub(super) token: SecretString,
-    renew: Instant,
-    expire: Instant,
-    /// The project that it is scoped to, as IAM tells it.
-    project: Option<wire::IamProject>,
 }
 
 impl UserLogins {
@@ -281,78 +249,6 @@ impl LoginKey {
 
     fn of(account: &Account) -> Self {
         Self::new(&account.iam_endpoint, &account.credential)
-    }
-}
-
-impl LoginSlot {
-    fn cache(&self) -> MutexGuard<'_, UserTokens> {
-        lock(&self.cache)
-    }
-}
-
-impl UserTokens {
-    /// The token of a project, if it has not ended.
-    fn current(&self, project: &str, now: Instant) -> Option<&CachedToken> {
-        self.tokens
-            .get(project)
-            .filter(|issued| now < issued.expire)
-    }
-
-    /// The id of the project of this name, if a token tells it that has not ended.
-    fn project_of(&self, name: &str, now: Instant) -> Option<String> {
-        let mut current = self.tokens.values().filter(|issued| now < issued.expire);
-        current.find_map(|issued| issued.id_of(name))
-    }
-
-    fn keep(&mut self, project: String, issued: CachedToken) -> SecretString {
-        let now = Instant::now();
-        self.tokens.retain(|_, issued| now < issued.expire);
-        self.failed.remove(&project);
-        let token = issued.token.clone();
-        self.tokens.insert(project, issued);
-        token
-    }
-
-    fn fail(&mut self, project: String, failure: &Failure) {
-        let now = Instant::now();
-        self.failed.retain(|_, (_, until)| now < *until);
-        let until = now + holdoff(failure);
-        self.failed.insert(project, (failure.clone(), until));
-    }
-
-    /// Whether a login failed a moment ago.
-    fn has_failed(&self, project: &str, now: Instant) -> bool {
-        let failed = self.failed.get(project);
-        failed.is_some_and(|(_, until)| now < *until)
-    }
-
-    /// The failure of a login a moment ago. Whoever is told it first answers for it; for the others nothing was sent. Not whoever asked for
-    /// the login: that one may have given up.
-    fn take_failure(&mut self, project: &str, now: Instant) -> Option<Failure> {
-        let (failure, until) = self.failed.get_mut(project)?;
-        (now < *until).then(|| Failure {
-            http_status: failure.http_status.take(),
-            ..failure.clone()
-        })
-    }
-}
-
-impl SlotContent for LoginSlot {
-    fn counts(&self, now: Instant) -> bool {
-        let cache = self.cache();
-        let failed = cache.failed.values();
-        let tokens = cache.tokens.values();
-        failed.into_iter().any(|(_, until)| now < *until)
-            || tokens.into_iter().any(|issued| now < issued.expire)
-    }
-}
-
-impl CachedToken {
-    /// The id of its project, if that has this name.
-    fn id_of(&self, name: &str) -> Option<String> {
-        let project = self.project.as_ref();
-        let project = project.filter(|project| project.is_named(name))?;
-        project.id().map(str::to_owned)
     }
 }
 

@@ -119,7 +119,7 @@ impl Projects {
     pub(super) async fn find(
         self: &Arc<Self>,
         endpoint: &str,
-        credential: &Credential,
+        credential: &Arc<Credential>,
         region: &str,
         operation: Operation,
     ) -> Result<String, ProjectLookupError> {
@@ -132,7 +132,7 @@ impl Projects {
         {
             return result.clone();
         }
-        let (projects, credential) = (Arc::clone(self), credential.clone());
+        let (projects, credential) = (Arc::clone(self), Arc::clone(credential));
         run_to_end(async move {
             let result = projects.ask(&key, &credential, operation).await;
             let until = lookup_holdoff(&result).map(|keeps| Instant::now() + keeps);

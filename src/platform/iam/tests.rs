@@ -104,7 +104,7 @@ impl IamStage {
     }
 
     async fn token(&self, account: &Account) -> Result<String, Failure> {
-        let Credential::Password(user) = &account.credential else {
+        let Credential::Password(user) = &*account.credential else {
             panic!("{account:?}")
         };
         let token = self.iam.token(account, user, Operation::List).await?;
@@ -112,8 +112,9 @@ impl IamStage {
     }
 
     async fn project(&self, credential: &Credential) -> Result<String, ProjectLookupError> {
+        let credential = Arc::new(credential.clone());
         self.iam
-            .project(IAM, credential, "cn-north-4", Operation::List)
+            .project(IAM, &credential, "cn-north-4", Operation::List)
             .await
     }
 }

@@ -11,6 +11,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 const COST: u64 = 60_000_000_000;
 /// The pause after a throttled call, unless the cloud asks for a longer one.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+/// An identity that makes no calls can't earn a higher rate. What it was throttled for is over after so long.
+const OVER: Duration = Duration::from_mins(5);
 
 /// The rate of one identity.
 #[derive(Debug)]
@@ -144,14 +146,16 @@ impl Rate {
         self.filled.duration_since(now) + self.time_for(missing)
     }
 
-    /// Whether a new rate would allow no more than this one does.
+    /// Whether nothing is lost with this rate: a new one would allow no more, or what made this one slower is long over.
     pub(super) fn is_as_new(&mut self, now: Instant) -> bool {
         self.fill(now);
         let quiet = self
             .spent
             .back()
             .is_none_or(|at| now.duration_since(*at) > WINDOW);
-        quiet && self.held == 0 && self.limit == self.full && self.level >= COST
+        let is_over = |at: Instant| now.saturating_duration_since(at) > OVER;
+        let is_slow = self.limit < self.full && !self.throttled.is_none_or(is_over);
+        quiet && self.held == 0 && !is_slow && self.level >= COST
     }
 
     fn fill(&mut self, now: Instant) {

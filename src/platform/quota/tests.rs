@@ -305,3 +305,29 @@ async fn an_identity_has_one_bucket_also_when_nobody_holds_it_for_a_while() {
         "one and two are forgotten"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_holds_is_forgotten_though_it_was_throttled() {
+    const MANY: usize = 1_000;
+    let quota = Quota::new(270);
+    let throttled = async |identity: &str| {
+        let bucket = quota.bucket(identity);
+        let token = bucket.acquire(Lane::Create, "a").await;
+        token.spend().throttled(None);
+        bucket
+    };
+    let held = throttled("held").await;
+    for number in 0..MANY {
+        drop(throttled(&format!("gone {number}")).await);
+    }
+    let last = format!("gone {}", MANY - 1);
+    assert_eq!(quota.bucket(&last).limit(), 135, "it may come back");
+    sleep(MINUTE * 6).await;
+    for number in 0..=2 * MANY {
+        drop(quota.bucket(&format!("new {number}")));
+    }
+    let kept = quota.buckets.lock().unwrap().len();
+    assert!(kept <= 3, "{kept} are kept");
+    assert_eq!(quota.bucket(&last).limit(), 270);
+    assert_eq!((held.limit(), quota.bucket("held").limit()), (135, 135));
+}

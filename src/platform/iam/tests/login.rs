@@ -212,7 +212,7 @@ fn account_of(username: &str) -> Account {
 }
 
 async fn token_of(iam: &Iam, account: &Account) -> Result<SecretString, Failure> {
-    let Credential::Password(user) = &account.credential else {
+    let Credential::Password(user) = &*account.credential else {
         panic!()
     };
     iam.token(account, user, Operation::List).await
