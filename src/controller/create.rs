@@ -25,7 +25,7 @@ use crate::controller::update_delete::{advice, receipt};
 use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
-use crate::live::looks::{CreateInFlight, LookRequest, Proof};
+use crate::live::looks::{CreateInFlight, LookRequest, Proof, WaitForSweeps};
 use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
@@ -168,12 +168,14 @@ impl Reconciliation<'_> {
         if self.report_wait(wait).await?.is_err() {
             return Ok(None);
         }
+        let mut waited = WaitForSweeps::default();
         loop {
-            let Ok(token) = self.wait(looks.create_token(lane, &namespace)).await else {
+            let token = looks.create_token(lane, &namespace, &mut waited);
+            let Ok(token) = self.wait(token).await else {
                 self.give_back();
                 return Ok(None);
             };
-            if let Some(creating) = looks.try_pass() {
+            if let Some(creating) = looks.try_pass(&waited) {
                 return Ok(Some((token.charged_to(&self.budget()), creating)));
             }
         }

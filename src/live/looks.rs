@@ -21,7 +21,7 @@ use std::{
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-pub use self::barrier::{CreateBarrier, CreateInFlight};
+pub use self::barrier::{CreateBarrier, CreateInFlight, WaitForSweeps};
 use self::board::Board;
 pub use self::kept::Inventory;
 use self::kept::SeenInventories;
@@ -83,21 +83,26 @@ impl Looks {
     }
 
     /// Waits for the token of a create, at a moment when no sweep needs the project quiet: while one runs, no create is given a token, the
-    /// sweep gets them.
-    pub async fn create_token(&self, lane: Lane, namespace: &str) -> Token {
+    /// sweep gets them. One that has waited long enough for sweeps waits for its token only.
+    pub async fn create_token(
+        &self,
+        lane: Lane,
+        namespace: &str,
+        waited: &mut WaitForSweeps,
+    ) -> Token {
         loop {
-            self.barrier.open().await;
+            self.barrier.open(waited).await;
             let token = self.bucket.acquire(lane, namespace).await;
-            if self.barrier.is_open() {
+            if self.barrier.is_open(waited) {
                 return token;
             }
         }
     }
 
-    /// Lets a create pass whose token is there, unless a sweep needs the project quiet. Whoever holds the result must not look, since a
+    /// Lets a create pass whose token is there, unless it is to wait for a sweep still. Whoever holds the result must not look, since a
     /// look may wait for it.
-    pub fn try_pass(&self) -> Option<CreateInFlight> {
-        self.barrier.try_pass()
+    pub fn try_pass(&self, waited: &WaitForSweeps) -> Option<CreateInFlight> {
+        self.barrier.try_pass(waited)
     }
 
     /// Keeps what was seen, and no longer than it is of use, though nobody asks again.
@@ -118,6 +123,11 @@ impl Looks {
             board.forget_old_writes();
         }
         next
+    }
+
+    /// Whether the cloud has ever answered this account.
+    fn is_answered(&self) -> bool {
+        self.lock().is_answered
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {

@@ -2,9 +2,16 @@
 //!
 //! Creates do not exclude each other, nor do sweeps.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+/// For so long a create waits for sweeps, all in all, however many there are; then it passes, and what they read proves no place free. So
+/// much less than a look serves a create that it may still be made.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The barrier of one project at one endpoint; all credentials that address the project share it.
 #[derive(Debug)]
@@ -18,6 +25,16 @@ struct Traffic {
     sweeps: usize,
     /// How many creates have ever passed.
     passed: u64,
+}
+
+/// For how long a create has waited for sweeps.
+#[derive(Debug, Default)]
+pub struct WaitForSweeps(Duration);
+
+impl WaitForSweeps {
+    fn is_over(&self) -> bool {
+        self.0 >= PATIENCE
+    }
 }
 
 /// How the creates stood at a moment.
@@ -35,22 +52,25 @@ impl CreateBarrier {
         })
     }
 
-    /// Waits until no sweep needs the project quiet.
-    pub(super) async fn open(&self) {
+    /// Waits until no sweep needs the project quiet, or the create has waited long enough.
+    pub(super) async fn open(&self, waited: &mut WaitForSweeps) {
         let mut traffic = self.traffic.subscribe();
-        // Can't fail: the sender is `self`.
-        drop(traffic.wait_for(|traffic| traffic.sweeps == 0).await);
+        let began = Instant::now();
+        let open = traffic.wait_for(|traffic| traffic.sweeps == 0);
+        // Can't fail but by its time: the sender is `self`.
+        drop(timeout(PATIENCE.saturating_sub(waited.0), open).await);
+        waited.0 += began.elapsed();
     }
 
-    /// Whether no sweep needs the project quiet.
-    pub(super) fn is_open(&self) -> bool {
-        self.traffic.borrow().sweeps == 0
+    /// Whether no sweep needs the project quiet, or the create has waited long enough.
+    pub(super) fn is_open(&self, waited: &WaitForSweeps) -> bool {
+        self.traffic.borrow().sweeps == 0 || waited.is_over()
     }
 
-    /// Lets a create pass, unless a sweep needs the project quiet.
-    pub(super) fn try_pass(self: &Arc<Self>) -> Option<CreateInFlight> {
+    /// Lets a create pass, unless a sweep needs the project quiet and it has not waited long enough.
+    pub(super) fn try_pass(self: &Arc<Self>, waited: &WaitForSweeps) -> Option<CreateInFlight> {
         let passed = self.traffic.send_if_modified(|traffic| {
-            let open = traffic.sweeps == 0;
+            let open = traffic.sweeps == 0 || waited.is_over();
             traffic.creates += usize::from(open);
             traffic.passed += u64::from(open);
             open

@@ -72,6 +72,8 @@ pub(super) struct Board {
     pub(super) kept: SeenInventories,
     /// How many callbacks the project had when it was last asked.
     pub(super) size: Option<u64>,
+    /// The cloud has answered this account here: it may list the project.
+    pub(super) is_answered: bool,
     waiting: HashMap<LookScope, WaitingLook>,
     /// By scope, and there by number.
     under_way: HashMap<LookScope, BTreeMap<u64, UnderWay>>,

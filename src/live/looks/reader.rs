@@ -32,7 +32,7 @@ const PASSES: usize = 3;
 /// For so long a sweep may stand still, waiting for its turn or an answer, before creates wait for it no longer: they may be another
 /// account's. More than a call takes.
 const STANDSTILL: Duration = Duration::from_secs(20);
-/// The same before the cloud has answered at all: whoever names a project need not have a right to it, nor a login that ends.
+/// The same before it is answered at all.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
 /// Waits for a token in the highest lane of those who wait for it: in the turn of a namespace, or, to go on, before all of them.
@@ -138,7 +138,10 @@ impl ListReader {
     ) -> Result<Inventory, LookError> {
         self.is_for_creates = proof == Proof::Absence;
         self.budget = first.budget();
-        self.keep_creates_off().await;
+        // Who names a project need not have a right to it, nor a login that ends: such a one holds up nobody.
+        if self.looks.is_answered() {
+            self.keep_creates_off().await;
+        }
         match self.read(None, first).await? {
             ReadList::Still(inventory) => Ok(inventory),
             ReadList::TooLong(start) => {
@@ -216,6 +219,7 @@ impl ListReader {
         let mark = self.looks.barrier.mark();
         let mut answer = self.give_way(lister.page(first, domain, 0, PAGE)).await?;
         self.is_answered = true;
+        self.looks.lock().is_answered = true;
         let total = answer.value.total;
         let start = FirstAnswer {
             total,

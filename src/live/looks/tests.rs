@@ -17,7 +17,7 @@ use tokio::{
 
 use self::cloud::LooksCloud;
 use super::kept::LIST_KEPT;
-use super::{CreateBarrier, CreateInFlight, LookRequest, LookResult, Looks, Proof};
+use super::{CreateBarrier, CreateInFlight, LookRequest, LookResult, Looks, Proof, WaitForSweeps};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Bucket, Lane, Quota, Token};
@@ -27,9 +27,12 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 /// The right to make a create, as its worker takes it.
 async fn acquire_create(looks: &Looks, namespace: &str) -> (Token, CreateInFlight) {
+    let mut waited = WaitForSweeps::default();
     loop {
-        let token = looks.create_token(Lane::Create, namespace).await;
-        if let Some(creating) = looks.try_pass() {
+        let token = looks
+            .create_token(Lane::Create, namespace, &mut waited)
+            .await;
+        if let Some(creating) = looks.try_pass(&waited) {
             return (token, creating);
         }
     }

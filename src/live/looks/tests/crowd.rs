@@ -131,13 +131,15 @@ async fn a_sweep_beside_creates_is_no_proof_of_absence_but_one_that_creates_wait
 async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
     let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     let cloud = Arc::clone(&account.cloud);
+    account.looks.look(ask(&place(5000))).await.unwrap();
+    let before = cloud.calls().len();
     sleep(MINUTE).await;
     let (token, creating) = acquire_create(&account.looks, "media").await;
     let waiting: Vec<_> = (0..4)
         .map(|number| account.look(ask(&place(number))))
         .collect();
     sleep(Duration::from_secs(1)).await;
-    assert!(cloud.calls().is_empty(), "a create is on its way");
+    assert_eq!(cloud.calls().len(), before, "a create is on its way");
     cloud.post(token, &place(9000)).await;
     drop(creating);
     // Another credential of the same project has looks of its own, and the same gate.
@@ -148,7 +150,8 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
         BTreeSet::new,
     );
     sleep(Duration::from_millis(10)).await;
-    assert_eq!(cloud.calls().len(), 2, "the sweep has begun");
+    let has_begun = cloud.calls().len() - before;
+    assert_eq!(has_begun, 2, "the sweep has begun");
     let start = Instant::now();
     drop(acquire_create(&other, "media").await);
     assert!(
@@ -164,6 +167,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
 #[tokio::test(start_paused = true)]
 async fn while_a_sweep_for_creates_runs_it_gets_the_tokens_and_no_create_does() {
     let account = LooksAccount::new(LooksCloud::with((0..3900).map(place)));
+    account.looks.look(ask(&place(5000))).await.unwrap();
     let creates: Vec<_> = (9000..9090)
         .map(|number| {
             let (looks, cloud) = (Arc::clone(&account.looks), Arc::clone(&account.cloud));
