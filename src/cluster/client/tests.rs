@@ -16,6 +16,7 @@ current-context: here
 contexts:
 - {{name: here, context: {{cluster: main, user: me, namespace: media}}}}
 - {{name: there, context: {{cluster: other, user: me}}}}
+- {{name: empty, context: {{cluster: main, user: '', namespace: ''}}}}
 clusters:
 - name: main
   cluster: {cluster}
@@ -42,6 +43,13 @@ fn a_kubeconfig_becomes_a_client_without_retries_of_its_own() {
     assert!(!config.default_retry);
     assert_eq!(config.connect_timeout, Some(CONNECT_LIMIT));
     assert_eq!(config.proxy_url, None);
+}
+
+/// In a path an empty namespace is every one.
+#[test]
+fn a_context_whose_namespace_is_empty_has_none() {
+    let config = find("{server: 'http://127.0.0.1:1'}", Some("empty")).unwrap();
+    assert_eq!(config.default_namespace, "default");
 }
 
 #[test]
