@@ -50,6 +50,26 @@ fn the_defaults() {
     assert!(!config.host_name.is_empty());
 }
 
+/// `CONTEXT` and the like are words of other programs, too, and a person does not see them.
+#[test]
+fn the_environment_steers_run_and_every_other_command_only_to_its_kubeconfig() {
+    let grammar = Cli::command();
+    for command in grammar.get_subcommands() {
+        let name = command.get_name();
+        for flag in command.get_arguments() {
+            let variable = flag.get_env().and_then(OsStr::to_str);
+            if name == "run" {
+                assert!(variable.is_some(), "{name}: {flag}");
+            } else {
+                assert!(
+                    matches!(variable, None | Some("KUBECONFIG")),
+                    "{name}: {flag}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn flags_say_otherwise() {
     let config = run(
