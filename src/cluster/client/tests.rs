@@ -16,7 +16,6 @@ current-context: here
 contexts:
 - {{name: here, context: {{cluster: main, user: me, namespace: media}}}}
 - {{name: there, context: {{cluster: other, user: me}}}}
-- {{name: empty, context: {{cluster: main, user: '', namespace: ''}}}}
 clusters:
 - name: main
   cluster: {cluster}
@@ -48,8 +47,12 @@ fn a_kubeconfig_becomes_a_client_without_retries_of_its_own() {
 /// In a path an empty namespace is every one.
 #[test]
 fn a_context_whose_namespace_is_empty_has_none() {
-    let config = find("{server: 'http://127.0.0.1:1'}", Some("empty")).unwrap();
-    assert_eq!(config.default_namespace, "default");
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("config");
+    let text = kubeconfig("{server: 'http://127.0.0.1:1'}");
+    fs::write(&file, text.replace("namespace: media", "namespace: ''")).unwrap();
+    let access = ClusterAccess::find(&[file], None, None).unwrap();
+    assert_eq!(access.config.default_namespace, "default");
 }
 
 #[test]
