@@ -80,17 +80,19 @@ fn summary(objects: &[RecordingCallback], subject: &str) -> Finding {
 /// Why an object is not ready, unless it is. One without a condition has not been met by an operator, and a condition says nothing of a
 /// spec that is newer.
 fn reason(object: &RecordingCallback) -> Option<String> {
-    let unanswered = unanswered(object);
-    let is_older = |one: &Unanswered| matches!(one, Unanswered::Spec { .. });
     let status = object.status.as_ref();
-    match status.and_then(conditions::ready) {
-        None => Some(NOT_SEEN.to_owned()),
-        Some(_) if unanswered.iter().any(is_older) => Some(NOT_TAKEN_UP.to_owned()),
-        Some(ready) if conditions::condition_status(ready) == Some(ConditionStatus::True) => {
-            (!unanswered.is_empty()).then(|| NOT_ANSWERED.to_owned())
-        }
-        Some(ready) => Some(ready.reason.clone()),
-    }
+    let Some(ready) = status.and_then(conditions::ready) else {
+        return Some(NOT_SEEN.to_owned());
+    };
+    let is_ready = conditions::condition_status(ready) == Some(ConditionStatus::True);
+    let reason = match unanswered(object).first() {
+        Some(Unanswered::Object) => NOT_SEEN,
+        Some(Unanswered::Spec { .. }) => NOT_TAKEN_UP,
+        Some(Unanswered::Look) if is_ready => NOT_ANSWERED,
+        None if is_ready => return None,
+        Some(Unanswered::Look) | None => &ready.reason,
+    };
+    Some(reason.to_owned())
 }
 
 /// What to do about a reason.
