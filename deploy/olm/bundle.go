@@ -81,7 +81,7 @@ func (r *rendered) install() v1alpha1.StrategyDetailsDeployment {
 	}})
 	account := pod.ServiceAccountName
 	return v1alpha1.StrategyDetailsDeployment{
-		DeploymentSpecs:    []v1alpha1.StrategyDeploymentSpec{{Name: r.deployment.Name, Spec: spec}},
+		DeploymentSpecs:    []v1alpha1.StrategyDeploymentSpec{{Name: r.deployment.Name, Spec: spec, Label: r.deployment.Labels}},
 		Permissions:        []v1alpha1.StrategyDeploymentPermissions{{ServiceAccountName: account, Rules: r.work}},
 		ClusterPermissions: []v1alpha1.StrategyDeploymentPermissions{{ServiceAccountName: account, Rules: r.cluster}},
 	}

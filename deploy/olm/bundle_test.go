@@ -44,6 +44,13 @@ func TestBundle(t *testing.T) {
 	if user := deployment.Template.Spec.SecurityContext.RunAsUser; user != nil {
 		t.Errorf("the user is the platform's choice, not %d", *user)
 	}
+	// The manager takes them from nowhere else, and by them doctor finds an operator.
+	labels := csv.Spec.InstallStrategy.StrategySpec.DeploymentSpecs[0].Label
+	for _, label := range []string{"live.huaweicloud.com/operator", "app.kubernetes.io/instance"} {
+		if labels[label] != "recording-callback-operator" {
+			t.Errorf("the Deployment's label %s is %q", label, labels[label])
+		}
+	}
 	secrets := 0
 	for _, rule := range csv.Spec.InstallStrategy.StrategySpec.Permissions[0].Rules {
 		if slices.Contains(rule.Resources, "secrets") {

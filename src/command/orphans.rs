@@ -10,7 +10,6 @@ use super::output::{TableRow, print_message, print_problems, render_with, table}
 use super::readable::ReadObjects;
 use super::remote::{ListedProject, UnclaimedRow, look, sources};
 use super::{CommandOutput, ExitStatus};
-use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
 use crate::terms::target::Target;
 
@@ -91,13 +90,12 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     let in_scope = before.whole.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
-    let allowed = args.cloud.allowed(None);
-    let timeout = args.cloud.request_timeout;
-    let cloud = CommandCloud::new(cluster, &allowed, Grant::All, timeout)?;
-    let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
+    let cloud = CommandCloud::of(cluster, &args.cloud)?;
+    let held = before.held();
+    let seen = look(cluster.server(), &cloud, sources(in_scope), &held).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
-    let report = seen.ownership(&now).with_ids_held_before(before.all());
+    let report = seen.ownership(&now).with_ids_held_before(held);
     let mut problems = now.problems;
     let mut orphans = Vec::new();
     for ListedProject { target, rows } in &seen.projects {

@@ -1,8 +1,6 @@
 //! The operators of a cluster: by their Deployments, or the one in whose container this runs. Only reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use kube::Client;
 
@@ -10,19 +8,14 @@ use super::finding::Finding;
 use crate::cluster::container::{ContainerEnvironment, ContainerText};
 use crate::cluster::operator_deployments::{self, Installed};
 use crate::cluster::rights::RightsSubject;
+use crate::command::first_process::operator_here;
 use crate::config::elsewhere::{
     GivenArgument, GivenText, LEASE_NAME, LEASE_NAMESPACE, NAMESPACES, RunElsewhere, RunFlag,
     run_elsewhere, run_variables,
 };
-use crate::config::{self, Command, RunConfig};
 use crate::platform::transport::PROXY_VARIABLES;
 
 pub(super) const CHECK: &str = "Operator";
-
-/// The command line of a container's first process.
-const FIRST_PROCESS: &str = "/proc/1/cmdline";
-
-const PROGRAM: &str = "recording-callback-operator";
 
 /// What to do where something of an operator can't be told from here.
 pub(super) const LOOK_INSIDE: &str =
@@ -44,6 +37,8 @@ pub(super) struct InstalledOperator {
     pub(super) release: String,
     pub(super) namespace: String,
     name: String,
+    /// Somebody lets none of its pods run: it does nothing, and is not to.
+    pub(super) is_stopped: bool,
 }
 
 impl InstalledOperator {
@@ -70,15 +65,13 @@ impl InstalledOperator {
                 .unwrap_or_else(|| installed.name.clone()),
             namespace: namespace.clone(),
             name: installed.name.clone(),
+            is_stopped: installed.wanted == 0,
         }
     }
 
     /// The operator that is the first process of this container.
     fn here(client: &Client) -> Option<Self> {
-        let line = fs::read_to_string(FIRST_PROCESS).ok()?;
-        let mut words = line.split_terminator('\0');
-        let program = Path::new(words.next()?);
-        let config = (program.file_name()? == PROGRAM).then(|| own_configuration(words))??;
+        let config = operator_here()?;
         Some(Self {
             whose: RightsSubject::CurrentUser,
             namespace: client.default_namespace().to_owned(),
@@ -87,6 +80,7 @@ impl InstalledOperator {
             settings: Ok(config.into()),
             environment: None,
             pods: None,
+            is_stopped: false,
         })
     }
 
@@ -150,6 +144,17 @@ fn showable(text: ContainerText) -> GivenText {
     }
 }
 
+/// Those of which pods are to run; all, where that is none.
+pub(super) fn acting(operators: &[InstalledOperator]) -> Vec<&InstalledOperator> {
+    let running = operators.iter().filter(|operator| !operator.is_stopped);
+    let running: Vec<_> = running.collect();
+    if running.is_empty() {
+        operators.iter().collect()
+    } else {
+        running
+    }
+}
+
 /// The operators that serve a namespace, or any; of these only those of a release, by its name or that of the Deployment.
 pub(super) async fn find(
     client: &Client,
@@ -210,10 +215,17 @@ fn replicas(installed: &Installed) -> Finding {
         image,
         ready,
         wanted,
+        updated,
+        older,
         ..
     } = installed;
     let subject = format!("{namespace}/{name}");
-    let detail = format!("{ready} of {wanted} replicas ready, {image}");
+    let mut detail = format!("{ready} of {wanted} replicas ready, {image}");
+    let is_rolled_out = updated >= wanted && *older <= 0;
+    if *wanted > 0 && !is_rolled_out {
+        // Older pods are ready for as long as newer ones do not start.
+        detail = format!("{detail} in {updated} of its pods, {older} are as it said before");
+    }
     if *wanted == 0 {
         let remedy = format!("kubectl scale deployment {name} -n {namespace} --replicas=2");
         Finding::warning(CHECK, subject, detail, remedy)
@@ -222,15 +234,68 @@ fn replicas(installed: &Installed) -> Finding {
             "kubectl describe deployment {name} -n {namespace}; a pod says in /readyz and in its log what it waits for"
         );
         Finding::warning(CHECK, subject, detail, remedy)
+    } else if !is_rolled_out {
+        let remedy = format!(
+            "wait for kubectl rollout status deployment {name} -n {namespace}; if it does not end, describe the newest pod. Until then \
+             what is told here of flags, rights and quota is so of the newer pods only"
+        );
+        Finding::warning(CHECK, subject, detail, remedy)
     } else {
         Finding::ok(CHECK, subject, detail)
     }
 }
 
-/// What the program makes of these arguments, if it knows them all, and of the variables that it has here, too.
-fn own_configuration<'a>(args: impl Iterator<Item = &'a str>) -> Option<RunConfig> {
-    match config::parse(std::iter::once(PROGRAM).chain(args).map(Into::into)) {
-        Ok(Command::Run(config)) => Some(*config),
-        Ok(_) | Err(_) => None,
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::finding::CheckResult;
+    use super::*;
+    use crate::cluster::container::{ContainerArgument, ContainerProcess};
+
+    /// A Deployment of this name that is rolled out, with so many pods that run with these flags.
+    fn installed(name: &str, pods: i32, flags: &str) -> Installed {
+        let argument = |word: &str| ContainerArgument {
+            written: word.to_owned(),
+            text: ContainerText::Plain(word.to_owned()),
+        };
+        let arguments = std::iter::once("run").chain(flags.split_whitespace());
+        Installed {
+            namespace: "system".to_owned(),
+            name: name.to_owned(),
+            release: None,
+            service_account: name.to_owned(),
+            process: ContainerProcess {
+                arguments: arguments.map(argument).collect(),
+                environment: ContainerEnvironment::default(),
+            },
+            image: "image".to_owned(),
+            ready: pods,
+            wanted: pods,
+            updated: pods,
+            older: 0,
+            pods: String::new(),
+        }
+    }
+
+    /// The operator of it.
+    pub(in super::super) fn operator(name: &str, pods: i32, flags: &str) -> InstalledOperator {
+        InstalledOperator::of(&installed(name, pods, flags))
+    }
+
+    #[test]
+    fn pods_that_are_ready_count_only_where_they_are_as_the_deployment_says() {
+        let of = |ready, updated, older| {
+            let mut installed = installed("a", 2, "");
+            (installed.ready, installed.updated, installed.older) = (ready, updated, older);
+            let finding = replicas(&installed);
+            (finding.result, finding.detail)
+        };
+        assert_eq!(of(2, 2, 0).0, CheckResult::Ok);
+        assert_eq!(of(1, 2, 0).0, CheckResult::Warning);
+        for (updated, older) in [(1, 2), (0, 2), (2, 1), (1, 0)] {
+            let (result, detail) = of(2, updated, older);
+            assert_eq!(result, CheckResult::Warning, "{detail}");
+            let words = format!("in {updated} of its pods, {older} are as it said before");
+            assert!(detail.contains(&words), "{detail}");
+        }
     }
 }
