@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::ResourceExt as _;
-
 use crate::api::RecordingCallback;
+use crate::command::full_name;
 use crate::declared::parse;
 use crate::plan::facts::conditions;
 use crate::plan::facts::place::Place;
@@ -81,11 +80,7 @@ impl OwnershipReport {
         let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
         let recorded = record.as_ref().map(|record| &record.target);
         let claimant = Claimant {
-            name: format!(
-                "{}/{}",
-                object.namespace().unwrap_or_default(),
-                object.name_any()
-            ),
+            name: full_name(object),
             reason,
             project: target
                 .or_else(|| {
@@ -168,6 +163,7 @@ impl OwnershipReport {
 
 #[cfg(test)]
 mod tests {
+    use kube::ResourceExt as _;
     use serde_json::{Value, json};
 
     use super::*;
