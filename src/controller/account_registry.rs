@@ -227,9 +227,9 @@ impl AccountRegistry {
                     digest,
                 }
             }
-            Err(access) => AccountLookup {
+            Err(error) => AccountLookup {
                 digest,
-                ..closed(access)
+                ..closed(error.into())
             },
         }
     }
