@@ -9,7 +9,8 @@
 )]
 
 pub mod crd;
-pub mod docs;
+#[cfg(test)]
+mod docs;
 #[cfg(test)]
 pub(crate) mod generated;
 pub mod json_schema;

@@ -1,5 +1,5 @@
 //! The commands by which a person works with the objects of a cluster: beside the operator, or in its place. Each has the rights of
-//! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `cloud`; none changes anything there.
+//! its kubeconfig. Those that call the cloud, or read a Secret for it, go through `command_cloud`; none changes anything there.
 
 mod circuit_breaker;
 pub mod command_cloud;
@@ -21,6 +21,7 @@ pub mod status;
 mod unanswered;
 
 use anyhow::anyhow;
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
@@ -32,6 +33,10 @@ use crate::cluster::client::{ClusterAccess, ClusterAccessError};
 use crate::config::ClusterArgs;
 use crate::config::objects::ObjectSelection;
 use crate::similar::did_you_mean;
+use crate::stop::Stop;
+
+/// How many objects are worked on at once.
+const AT_ONCE: usize = 8;
 
 /// What a command has to say at its end.
 #[derive(Debug)]
@@ -79,6 +84,29 @@ fn now() -> Timestamp {
 pub fn cluster_access(cluster: &ClusterArgs) -> Result<ClusterAccess, ClusterAccessError> {
     let usual = ClusterArgs::usual_kubeconfig();
     ClusterAccess::find(&cluster.kubeconfigs(), usual.as_deref(), cluster.context())
+}
+
+/// Does this with each object, some at once, until it is asked to stop. What came of it, and a sentence if objects are left.
+async fn each<T, F: Future<Output = T>>(
+    objects: Vec<DynamicObject>,
+    stop: &Stop,
+    work: impl Fn(DynamicObject) -> F,
+) -> (Vec<T>, Option<String>) {
+    let count = objects.len();
+    let work = stream::iter(objects)
+        .take_until(stop.requested())
+        .map(work)
+        .buffered(AT_ONCE);
+    let done: Vec<T> = work.collect().await;
+    let left = count - done.len();
+    let problem = format!("asked to stop: {left} objects are as they were");
+    (done, (left > 0).then_some(problem))
+}
+
+/// Namespace and name of an object, as people write them.
+fn full_name(object: &impl ResourceExt) -> String {
+    let namespace = object.namespace().unwrap_or_default();
+    format!("{namespace}/{}", object.name_any())
 }
 
 /// The one object that is named, or all in the namespaces that are.

@@ -1,5 +1,6 @@
-//! The grammar of the command line: flags, those of `run` with their environment twins, validated. Only this file and those in
-//! `config/` read them; what the cloud's SDK, proxies and certificates go by is read in `platform::ambient` and `platform::transport`.
+//! The grammar of the command line: flags, those of `run` with their environment twins, validated. Only this file and those in `config/`
+//! read them, save that `command::completion` looks at words that are no command yet. What the cloud's SDK, proxies and certificates go by
+//! is read in `platform::ambient` and `platform::transport`.
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 

@@ -14,11 +14,29 @@ use crate::platform::account::Account;
 use crate::platform::credentials::{Credential, CredentialSet};
 use crate::platform::endpoint::{AllowList, CloudService, Endpoint};
 use crate::platform::iam::ProjectLookupError;
-use crate::terms::failure::Operation;
+use crate::terms::failure::{Failure, Operation};
 use crate::terms::target::Target;
 
 /// Why there is no login: the condition's reason and sentence.
 pub type LoginError = (Reason, String);
+
+/// Why it is not known which account a login means.
+#[derive(Debug)]
+pub enum IdentifyError {
+    /// Nobody can tell the project, or gives the operator a key of its own: the sentence says why.
+    Ambiguous(String),
+    /// The cloud could not be asked, or refused.
+    Unknown(Failure),
+}
+
+impl From<IdentifyError> for CloudAccess {
+    fn from(error: IdentifyError) -> Self {
+        match error {
+            IdentifyError::Ambiguous(sentence) => Self::Ambiguous(sentence),
+            IdentifyError::Unknown(failure) => Self::Unknown(failure),
+        }
+    }
+}
 
 /// Who calls, and where; all of it allowed.
 pub struct Login {
@@ -86,9 +104,13 @@ impl Login {
 
     /// Completes it with its project, which may take a look-up at IAM. A credential that is stopped gets no further, so that it
     /// waits for no quota.
-    pub async fn identify(self, client: &Client, namespace: &str) -> Result<Account, CloudAccess> {
+    pub async fn identify(
+        self,
+        client: &Client,
+        namespace: &str,
+    ) -> Result<Account, IdentifyError> {
         if let Some(stopped) = client.strikes.stopped(&self.credential) {
-            return Err(CloudAccess::Unknown(stopped.failure(Operation::List)));
+            return Err(IdentifyError::Unknown(stopped.failure(Operation::List)));
         }
         if let Credential::Ambient(temporary) = &*self.credential {
             ambient::obtain(temporary, namespace).await?;
@@ -106,9 +128,9 @@ impl Login {
                 .await
                 .map_err(|problem| match problem {
                     ProjectLookupError::Ambiguous(sentence) => {
-                        CloudAccess::Ambiguous(format!("{sentence}."))
+                        IdentifyError::Ambiguous(format!("{sentence}."))
                     }
-                    ProjectLookupError::Failed(failure) => CloudAccess::Unknown(failure),
+                    ProjectLookupError::Failed(failure) => IdentifyError::Unknown(failure),
                 })?,
         };
         let target = Target {

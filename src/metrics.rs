@@ -19,13 +19,14 @@ use crate::plan::facts::reason::Reason;
 use crate::terms::failure::Operation;
 
 mod ages;
+#[cfg(test)]
+mod page;
 mod process;
 mod requests;
 mod table;
 
 use ages::Ages;
 use requests::CountedRequests;
-pub use table::markdown;
 
 /// How a reconciliation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,27 +98,35 @@ impl Metrics {
     /// All at zero. `error_label` gives an error code's label, `other` for one that is not known: the cloud must not be able to
     /// make labels.
     pub fn new(error_label: fn(&str) -> &'static str, read_only: bool) -> Self {
-        let mut metrics = Self {
-            registry: Registry::default(),
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(process::ProcessCollector));
+        let to = registry.sub_registry_with_prefix(table::PREFIX);
+        let constant: Gauge = Gauge::default();
+        constant.set(i64::from(read_only));
+        table::READ_ONLY.register(to, constant);
+        table::BUILD_INFO.register(to, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let api_requests = CountedRequests::default();
+        table::API_REQUESTS.register(to, api_requests.family());
+        let metrics = Self {
             error_label,
-            api_requests: CountedRequests::default(),
-            api_duration: seconds(),
-            api_outcome_unknown: Counter::default(),
-            quota_wait: Family::new_with_constructor(seconds),
-            quota_limit: Family::default(),
-            reconcile: Family::default(),
-            reconcile_duration: seconds(),
-            resources: Family::default(),
-            drift_repaired: Counter::default(),
-            unmanaged: Family::default(),
-            inventory: Ages::default(),
-            accounts: Family::default(),
-            clock_offset: Gauge::default(),
-            watch_up: Family::default(),
-            watch_missed: Counter::default(),
-            leader: Gauge::default(),
+            api_requests,
+            api_duration: table::API_DURATION.registered(to, seconds()),
+            api_outcome_unknown: table::API_OUTCOME_UNKNOWN.registered(to, Counter::default()),
+            quota_wait: table::QUOTA_WAIT.registered(to, Family::new_with_constructor(seconds)),
+            quota_limit: table::QUOTA_LIMIT.registered(to, Family::default()),
+            reconcile: table::RECONCILE.registered(to, Family::default()),
+            reconcile_duration: table::RECONCILE_DURATION.registered(to, seconds()),
+            resources: table::RESOURCES.registered(to, Family::default()),
+            drift_repaired: table::DRIFT_REPAIRED.registered(to, Counter::default()),
+            unmanaged: table::UNMANAGED.registered(to, Family::default()),
+            inventory: table::INVENTORY_AGE.registered(to, Ages::default()),
+            accounts: table::ACCOUNTS.registered(to, Family::default()),
+            clock_offset: table::CLOCK_OFFSET.registered(to, Gauge::default()),
+            watch_up: table::WATCH_UP.registered(to, Family::default()),
+            watch_missed: table::WATCH_MISSED.registered(to, Counter::default()),
+            leader: table::LEADER.registered(to, Gauge::default()),
+            registry,
         };
-        metrics.register(read_only);
         for outcome in ReconcileResult::ALL {
             drop(
                 metrics
@@ -127,32 +136,6 @@ impl Metrics {
         }
         metrics.set_resources(&BTreeMap::new());
         metrics
-    }
-
-    fn register(&mut self, read_only: bool) {
-        self.registry
-            .register_collector(Box::new(process::ProcessCollector));
-        let to = self.registry.sub_registry_with_prefix(table::PREFIX);
-        table::API_REQUESTS.register(to, self.api_requests.family());
-        table::API_DURATION.register(to, self.api_duration.clone());
-        table::API_OUTCOME_UNKNOWN.register(to, self.api_outcome_unknown.clone());
-        table::QUOTA_WAIT.register(to, self.quota_wait.clone());
-        table::QUOTA_LIMIT.register(to, self.quota_limit.clone());
-        table::RECONCILE.register(to, self.reconcile.clone());
-        table::RECONCILE_DURATION.register(to, self.reconcile_duration.clone());
-        table::RESOURCES.register(to, self.resources.clone());
-        table::DRIFT_REPAIRED.register(to, self.drift_repaired.clone());
-        table::UNMANAGED.register(to, self.unmanaged.clone());
-        table::INVENTORY_AGE.register(to, self.inventory.clone());
-        table::ACCOUNTS.register(to, self.accounts.clone());
-        table::CLOCK_OFFSET.register(to, self.clock_offset.clone());
-        table::WATCH_UP.register(to, self.watch_up.clone());
-        table::WATCH_MISSED.register(to, self.watch_missed.clone());
-        table::LEADER.register(to, self.leader.clone());
-        let constant: Gauge = Gauge::default();
-        constant.set(i64::from(read_only));
-        table::READ_ONLY.register(to, constant);
-        table::BUILD_INFO.register(to, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 
     /// A call to the cloud was answered, or ended without an answer.

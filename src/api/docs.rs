@@ -1,4 +1,5 @@
-//! `docs/api.md`, made from the CRD, so that the docs, `kubectl explain` and the rules never differ. Text only.
+//! `docs/api.md`, made from the CRD, so that the docs, `kubectl explain` and the rules never differ. Compiled for tests only: one of
+//! them compares the page with this.
 
 use std::iter;
 
@@ -7,10 +8,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaPropsOrArray,
 };
 
-use super::{FINALIZER, PENDING_OPERATION, RECONCILE_REQUESTED_AT, crd};
+use super::{FINALIZER, PENDING_OPERATION, RECONCILE_REQUESTED_AT, crd, generated};
 
 /// The reference of the resource, in Markdown.
-pub fn markdown() -> String {
+fn markdown() -> String {
     let crd = crd::crd();
     let mut lines = Vec::new();
     for version in &crd.spec.versions {
@@ -164,28 +165,22 @@ fn code_list(words: &[impl AsRef<str>]) -> String {
     words.join(", ")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::generated;
+#[test]
+fn the_page_is_current() {
+    generated::assert_current("docs/api.md", &markdown());
+}
 
-    #[test]
-    fn the_page_is_current() {
-        generated::assert_current("docs/api.md", &markdown());
-    }
-
-    #[test]
-    fn every_field_has_a_row() {
-        let page = markdown();
-        for field in [
-            "publishDomain",
-            "signKeySecretRef.key",
-            "conditions[].lastTransitionTime",
-        ] {
-            assert!(
-                page.contains(&format!("\n| `{field}` |")),
-                "{field} has no row"
-            );
-        }
+#[test]
+fn every_field_has_a_row() {
+    let page = markdown();
+    for field in [
+        "publishDomain",
+        "signKeySecretRef.key",
+        "conditions[].lastTransitionTime",
+    ] {
+        assert!(
+            page.contains(&format!("\n| `{field}` |")),
+            "{field} has no row"
+        );
     }
 }

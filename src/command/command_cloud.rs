@@ -167,18 +167,8 @@ impl CommandCloud {
         self.client.get_by_id(token, account, id).await
     }
 
-    /// One page of what an account's project holds.
-    pub async fn page(
-        &self,
-        account: &Account,
-        offset: u32,
-        limit: u32,
-    ) -> Result<Answer<Page>, Failure> {
-        self.page_of(account, &ListFilter::All, offset, limit).await
-    }
-
-    /// The same of what a filter lets through.
-    pub(super) async fn page_of(
+    /// One page of what an account's project holds, as far as a filter lets it through.
+    pub(super) async fn page(
         &self,
         account: &Account,
         filter: &ListFilter,

@@ -15,7 +15,7 @@ mod usage;
 
 use self::finding::{Finding, render_findings};
 use super::command_cluster::{CommandCluster, at_cluster, ended};
-use super::output::{print_problems, render_with};
+use super::output::render_found;
 use super::{CommandOutput, ExitStatus, now};
 use crate::config::doctor::DoctorArgs;
 use crate::config::run::host_name;
@@ -25,11 +25,9 @@ pub async fn run(args: DoctorArgs) -> CommandOutput {
     let examined = at_cluster(&args.scope.cluster, async |cluster| {
         let findings = Box::pin(examine(cluster, &args)).await?;
         let problems: Vec<String> = findings.iter().filter_map(Finding::problem).collect();
-        print_problems(&problems);
-        Ok(CommandOutput {
-            text: render_with(args.print.output, &findings, &problems, render_findings)?,
-            exit: ExitStatus::of(findings.iter().all(|finding| !finding.is_failure())),
-        })
+        let told = render_found(args.print.output, &findings, &problems, render_findings)?;
+        let exit = ExitStatus::of(findings.iter().all(|finding| !finding.is_failure()));
+        Ok(CommandOutput { exit, ..told })
     });
     ended(examined.await, args.print.output)
 }

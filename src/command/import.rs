@@ -13,7 +13,7 @@ use super::command_cloud::CommandCloud;
 use super::command_cluster::{CommandCluster, at_cluster, failed};
 use super::output::{print_message, print_problems};
 use super::readable::ReadObjects;
-use super::remote::{ListedProject, look, sources};
+use super::remote::{ListedProject, OwnershipReport, look, sources};
 use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::error::ClusterError;
@@ -38,7 +38,6 @@ pub async fn run(args: ImportArgs) -> CommandOutput {
 async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<CommandOutput> {
     let namespace = cluster.namespace(args.namespace.as_deref());
     let raw = cluster.objects();
-    let rehearsal = Rehearsal::new(cluster.client().clone(), ApplyMode::Client);
     // Whoever may not see all objects can't say that none holds a callback.
     let before = ReadObjects::of(raw.list(None).await?);
     let cloud = CommandCloud::of(cluster, &args.cloud)?;
@@ -54,11 +53,40 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
     let report = seen.ownership(&now).with_ids_held_before(held);
-    let mut names = Names::taken(now.all(), namespace);
-    let mut problems = now.problems;
-    problems.extend(seen.problems);
-    let mut wanted = Vec::new();
-    for ListedProject { target, rows } in &seen.projects {
+    let names = Names::taken(now.all(), namespace);
+    let (wanted, several) = wanted(&seen.projects, &report, &source, names);
+    let (manifests, refused) = rehearse(cluster, wanted).await?;
+    let problems = [now.problems, seen.problems, several, refused];
+    let mut problems = problems.concat();
+    let text = delivered(&manifests, args, &mut problems)?;
+    print_problems(&problems);
+    if manifests.is_empty() && problems.is_empty() {
+        print_message("nothing to import: no callback of the project is without an object");
+    }
+    if !manifests.is_empty() {
+        print_message(
+            "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",
+        );
+    }
+    Ok(CommandOutput {
+        text,
+        exit: ExitStatus::of(problems.is_empty()),
+    })
+}
+
+/// A manifest, and what is said of its callback.
+type TitledManifest = (String, Value);
+
+/// A manifest for each callback that an object can take over, and a sentence for each that none can. Says what else there is to know of
+/// them.
+fn wanted(
+    projects: &[ListedProject],
+    report: &OwnershipReport,
+    source: &RecordingCallback,
+    mut names: Names,
+) -> (Vec<TitledManifest>, Vec<String>) {
+    let (mut wanted, mut problems) = (Vec::new(), Vec::new());
+    for ListedProject { target, rows } in projects {
         for found in report.orphans(target, rows) {
             let (row, place) = (found.row, &found.row.place);
             let title = format!("{} {} {}", place.domain(), place.app(), row.id);
@@ -75,36 +103,32 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
                 ));
                 continue;
             }
-            wanted.push((title, manifest(row, &source, &names.next(place))));
+            wanted.push((title, manifest(row, source, &names.next(place))));
         }
     }
+    (wanted, problems)
+}
+
+/// The manifests that the API server would take, and a sentence for each that it would refuse.
+async fn rehearse(
+    cluster: &CommandCluster,
+    wanted: Vec<TitledManifest>,
+) -> Result<(Vec<Value>, Vec<String>), ClusterError> {
+    let rehearsal = Rehearsal::new(cluster.client().clone(), ApplyMode::Client);
     let mut rehearsed = stream::iter(wanted)
         .map(async |(title, manifest)| {
             let refusal = refusal(cluster, &rehearsal, &manifest).await;
             (title, manifest, refusal)
         })
         .buffered(AT_ONCE);
-    let mut manifests = Vec::new();
+    let (mut manifests, mut problems) = (Vec::new(), Vec::new());
     while let Some((title, manifest, refused)) = rehearsed.next().await {
         match refused? {
             None => manifests.push(manifest),
             Some(refusal) => problems.push(format!("{title}: {refusal}")),
         }
     }
-    let text = delivered(&manifests, args, &mut problems)?;
-    print_problems(&problems);
-    if manifests.is_empty() && problems.is_empty() {
-        print_message("nothing to import: no callback of the project is without an object");
-    }
-    if !manifests.is_empty() {
-        print_message(
-            "the cloud does not show sign keys: where notifications are signed, add signKeySecretRef when you first change the object",
-        );
-    }
-    Ok(CommandOutput {
-        text,
-        exit: ExitStatus::of(problems.is_empty()),
-    })
+    Ok((manifests, problems))
 }
 
 /// An object that has the credentials, region and project that are asked for.

@@ -1,21 +1,17 @@
 //! `retry`, `suspend` and `resume`: the annotation and the field that a person would set by hand. Writes nothing else, calls no cloud.
 
 use anyhow::{Context as _, bail};
-use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::command_cluster::{CommandCluster, at_cluster, ended};
-use super::output::{TableRow, print_message, print_problems, render_with, table};
-use super::{CommandOutput, ExitStatus, chosen, now};
+use super::output::{TableRow, print_message, render_found, table};
+use super::{CommandOutput, chosen, each, now};
 use crate::api::RECONCILE_REQUESTED_AT;
 use crate::config::objects::ObjectsArgs;
 use crate::stop::Stop;
-
-/// How many objects are written at once.
-const AT_ONCE: usize = 8;
 
 const DROPPED: &str = "the API server took it and did not keep it: its CRD is older than this program, apply the present one: \
                        recording-callback-operator crd | kubectl apply --server-side -f -";
@@ -95,26 +91,13 @@ async fn set_all(
         found = chosen(cluster, &args.objects) => found?,
         () = stop.requested() => bail!("asked to stop: nothing was changed"),
     };
-    let count = found.len();
-    let rows: Vec<Marked> = stream::iter(found)
-        .take_until(stop.requested())
-        .map(|object| set(cluster, object, mark))
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    if count == 0 {
+    if found.is_empty() {
         print_message("there is no RecordingCallback there");
     }
-    let mut problems: Vec<String> = rows.iter().filter_map(Marked::problem).collect();
-    if rows.len() < count {
-        let left = count - rows.len();
-        problems.push(format!("asked to stop: {left} objects are as they were"));
-    }
-    print_problems(&problems);
-    Ok(CommandOutput {
-        text: render_with(args.print.output, &rows, &problems, table)?,
-        exit: ExitStatus::of(problems.is_empty()),
-    })
+    let (rows, left) = each(found, &stop, |object| set(cluster, object, mark)).await;
+    let problems = rows.iter().filter_map(Marked::problem).chain(left);
+    let problems: Vec<String> = problems.collect();
+    render_found(args.print.output, &rows, &problems, table)
 }
 
 async fn set(cluster: &CommandCluster, object: DynamicObject, mark: &Mark) -> Marked {

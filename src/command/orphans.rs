@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
 
+use super::CommandOutput;
 use super::command_cloud::CommandCloud;
 use super::command_cluster::{CommandCluster, at_cluster, ended};
-use super::output::{TableRow, print_message, print_problems, render_with, table};
+use super::output::{TableRow, print_message, render_found, table};
 use super::readable::ReadObjects;
 use super::remote::{ListedProject, UnclaimedRow, look, sources};
-use super::{CommandOutput, ExitStatus};
 use crate::config::orphans::OrphansArgs;
 use crate::terms::target::Target;
 
@@ -104,17 +104,13 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     }
     let unseen = seen.problems.into_iter();
     problems.extend(unseen.map(|problem| format!("not looked at: {problem}")));
-    print_problems(&problems);
     if orphans.is_empty() && problems.is_empty() {
         print_message(&match seen.projects.len() {
             0 => "no object there names a project, so none is looked at".to_owned(),
             count => format!("every callback of {count} projects is held by an object"),
         });
     }
-    Ok(CommandOutput {
-        text: render_with(args.print.output, &orphans, &problems, table)?,
-        exit: ExitStatus::of(problems.is_empty()),
-    })
+    render_found(args.print.output, &orphans, &problems, table)
 }
 
 #[cfg(test)]

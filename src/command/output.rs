@@ -1,4 +1,5 @@
-//! Prints what a command found: a table for people, JSON and YAML for programs. What it says at once goes to stderr.
+//! What a command found, made into text: a table for people, JSON and YAML for programs, which `main` prints. What is said at once goes to
+//! stderr from here.
 
 mod fitting;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::progress::beside;
+use super::{CommandOutput, ExitStatus};
 use crate::cluster::error::one_line;
 use crate::config::objects::Output;
 use crate::platform::redact::is_obeyed;
@@ -48,6 +50,20 @@ pub fn render_with<T: Serialize>(
         Output::Table => text(items),
         Output::Json => format!("{value:#}\n"),
         Output::Yaml => serde_saphyr::to_string(&value)?,
+    })
+}
+
+/// What a command ends with that found these: all of them, and on stderr what could not be told.
+pub(super) fn render_found<T: Serialize>(
+    output: Output,
+    items: &[T],
+    problems: &[String],
+    text: impl FnOnce(&[T]) -> String,
+) -> anyhow::Result<CommandOutput> {
+    print_problems(problems);
+    Ok(CommandOutput {
+        text: render_with(output, items, problems, text)?,
+        exit: ExitStatus::of(problems.is_empty()),
     })
 }
 

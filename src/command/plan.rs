@@ -132,32 +132,8 @@ async fn plans(
 ) -> anyhow::Result<Vec<Planned>> {
     let cloud = CommandCloud::of(cluster, &args.cloud)?;
     let known = KnownObjects::read(cluster, wanted).await?;
-    let context = DryRunContext {
-        cloud,
-        index: Index::new(args.settle_time),
-        settings: PlanSettings {
-            settle_time: args.settle_time,
-            stall_after: args.stall_after,
-            read_only: false,
-        },
-        since: Instant::now(),
-        domains: domains(wanted),
-    };
-    for object in known.objects.values() {
-        // One that can't be read owns nothing: the operator leaves it alone, too.
-        if let Ok(object) = object.clone().try_parse() {
-            context.index.put(&object);
-        }
-    }
-    let mode = if args.server_side {
-        ApplyMode::Server {
-            manager: args.field_manager.clone(),
-            force: args.force_conflicts,
-        }
-    } else {
-        ApplyMode::Client
-    };
-    let rehearsal = Rehearsal::new(cluster.client().clone(), mode);
+    let context = dry_run_context(args, wanted, cloud, &known);
+    let rehearsal = Rehearsal::new(cluster.client().clone(), apply_mode(args));
     // All of them before the cloud is waited for: a call that nobody awaits meanwhile would run into its limit.
     let rehearsed: Vec<_> = stream::iter(wanted)
         .map(async |manifest| {
@@ -186,6 +162,44 @@ async fn plans(
         planned.noted(manifest.note.clone())
     });
     Ok(plans.collect())
+}
+
+/// What all dry runs go by; every object that is known may own a place or hold an id.
+fn dry_run_context(
+    args: &PlanArgs,
+    wanted: &[WantedManifest],
+    cloud: CommandCloud,
+    known: &KnownObjects,
+) -> DryRunContext {
+    let context = DryRunContext {
+        cloud,
+        index: Index::new(args.settle_time),
+        settings: PlanSettings {
+            settle_time: args.settle_time,
+            stall_after: args.stall_after,
+            read_only: false,
+        },
+        since: Instant::now(),
+        domains: domains(wanted),
+    };
+    for object in known.objects.values() {
+        // One that can't be read owns nothing: the operator leaves it alone, too.
+        if let Ok(object) = object.clone().try_parse() {
+            context.index.put(&object);
+        }
+    }
+    context
+}
+
+fn apply_mode(args: &PlanArgs) -> ApplyMode {
+    if args.server_side {
+        ApplyMode::Server {
+            manager: args.field_manager.clone(),
+            force: args.force_conflicts,
+        }
+    } else {
+        ApplyMode::Client
+    }
 }
 
 /// In how many ingest domains there are objects.

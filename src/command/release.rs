@@ -6,20 +6,16 @@
 mod row;
 
 use anyhow::{Context as _, bail};
-use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
 
 use self::row::{ReleaseWord, Released};
 use super::command_cluster::{CommandCluster, at_cluster, ended};
-use super::output::{print_message, print_problems, render_with, table};
-use super::{CommandOutput, ExitStatus, chosen};
+use super::output::{print_message, render_found, table};
+use super::{CommandOutput, chosen, each};
 use crate::cluster::lease::liveness::{self, Holder, Holding, WantedLeases};
 use crate::cluster::raw::{ReleaseResult, is_held};
 use crate::config::ReleaseArgs;
 use crate::stop::Stop;
-
-/// How many objects are let go at once.
-const AT_ONCE: usize = 8;
 
 /// Lets go what `args` name, until it is asked to stop.
 pub async fn run(args: ReleaseArgs) -> CommandOutput {
@@ -49,24 +45,11 @@ async fn release_all(
             () = stop.requested() => bail!("asked to stop: nothing was let go"),
         }
     }
-    let count = found.len();
     // What was begun is finished, so that every id is told.
-    let rows: Vec<Released> = stream::iter(found)
-        .take_until(stop.requested())
-        .map(|object| release(cluster, object))
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    let mut problems: Vec<String> = rows.iter().filter_map(Released::problem).collect();
-    if rows.len() < count {
-        let left = count - rows.len();
-        problems.push(format!("asked to stop: {left} objects are as they were"));
-    }
-    print_problems(&problems);
-    Ok(CommandOutput {
-        text: render_with(args.print.output, &rows, &problems, table)?,
-        exit: ExitStatus::of(problems.is_empty()),
-    })
+    let (rows, left) = each(found, &stop, |object| release(cluster, object)).await;
+    let problems = rows.iter().filter_map(Released::problem).chain(left);
+    let problems: Vec<String> = problems.collect();
+    render_found(args.print.output, &rows, &problems, table)
 }
 
 async fn refuse_beside_an_operator(

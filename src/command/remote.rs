@@ -1,4 +1,5 @@
-//! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans` and `import`. Changes nothing.
+//! What a project holds, beside what the objects of the cluster say of it: the common ground of `orphans`, `import` and `doctor`. Changes
+//! nothing there or here, but for a large project's reading, which is kept in the user's cache.
 
 mod large;
 mod ownership_report;
@@ -10,8 +11,8 @@ use tokio::time::Instant;
 
 pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
-pub(super) use self::ownership_report::UnclaimedRow;
-use self::ownership_report::{OwnershipReport, recorded_project};
+use self::ownership_report::recorded_project;
+pub(super) use self::ownership_report::{OwnershipReport, UnclaimedRow};
 use super::command_cloud::{CommandCloud, failure_with_remedy};
 use super::now;
 use super::output::print_message;
@@ -19,7 +20,7 @@ use super::readable::ReadObjects;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::config;
-use crate::plan::facts::CloudAccess;
+use crate::login::IdentifyError;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
 use crate::platform::quota::Lane;
@@ -278,12 +279,8 @@ async fn enter(
     };
     let namespace = object.namespace().unwrap_or_default();
     let identified = login.identify(cloud.client(), &namespace).await;
-    Ok(identified.map_err(|access| match access {
-        CloudAccess::Unknown(failure) => failure_with_remedy(&failure),
-        CloudAccess::Ambiguous(sentence) => sentence,
-        CloudAccess::Unusable(reason, sentence) => format!("{}: {sentence}", reason.as_str()),
-        CloudAccess::Unread | CloudAccess::Usable(_) => {
-            "the credentials could not be read".to_owned()
-        }
+    Ok(identified.map_err(|error| match error {
+        IdentifyError::Unknown(failure) => failure_with_remedy(&failure),
+        IdentifyError::Ambiguous(sentence) => sentence,
     }))
 }

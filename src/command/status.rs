@@ -1,4 +1,4 @@
-//! `status`: the story of one object, from what the API server holds of it. Calls no cloud.
+//! `status`: the stories of objects, from what the API server holds of them. Calls no cloud, changes nothing.
 
 mod story;
 mod text;

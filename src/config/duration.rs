@@ -1,39 +1,20 @@
 //! Durations as people write them: `30s`, `10m`, `1h30m`, `500ms`. Pure.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Units from the longest to the shortest, which is the order they may be written in.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+use jiff::SignedDuration;
+use jiff::fmt::friendly::{Spacing, SpanPrinter};
 
-/// A duration such as `1h30m`.
+/// A duration such as `1h30m`, in no other of the spellings that jiff knows.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || format!("{text:?} is not a duration: write for instance 30s, 10m, 1h30m or 500ms");
-    let (mut rest, mut total, mut units) = (text, 0_u64, UNITS.iter());
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        let (_, factor) = units
-            .by_ref()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let part = number.checked_mul(*factor);
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
-        rest = tail;
-    }
-    if text.is_empty() {
-        Err(wrong())
-    } else {
-        Ok(Duration::from_millis(total))
-    }
+    let is_plain = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, 'h' | 'm' | 's'));
+    let parsed = text.parse::<SignedDuration>().ok().filter(|_| is_plain);
+    let duration = parsed.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| {
+        format!("{text:?} is not a duration: write for instance 30s, 10m, 1h30m or 500ms")
+    })
 }
 
 /// A parser that refuses what is shorter than `least` or longer than `most`.
@@ -50,20 +31,9 @@ pub(super) fn between(
 
 /// The duration as it would be written, to the millisecond.
 pub fn show(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut text = String::new();
-    for (unit, factor) in UNITS {
-        if rest >= factor {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{}{unit}", rest / factor);
-            rest %= factor;
-        }
-    }
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let printer = SpanPrinter::new().spacing(Spacing::None);
+    printer.unsigned_duration_to_string(&Duration::from_millis(millis))
 }
 
 #[cfg(test)]

@@ -44,61 +44,30 @@ pub struct RunFlag<T: 'static> {
     value: fn(&RunConfig) -> &T,
 }
 
-/// `--namespaces`.
-pub const NAMESPACES: RunFlag<Namespaces> = RunFlag {
-    name: "namespaces",
-    value: |config| &config.namespaces,
-};
-/// `--label-selector`.
-pub const LABEL_SELECTOR: RunFlag<Option<String>> = RunFlag {
-    name: "label-selector",
-    value: |config| &config.label_selector,
-};
-/// `--leader-elect`.
-pub const LEADER_ELECT: RunFlag<bool> = RunFlag {
-    name: "leader-elect",
-    value: |config| &config.leader_elect,
-};
-/// `--lease-name`.
-pub const LEASE_NAME: RunFlag<String> = RunFlag {
-    name: "lease-name",
-    value: |config| &config.lease_name,
-};
-/// `--lease-namespace`.
-pub const LEASE_NAMESPACE: RunFlag<Option<String>> = RunFlag {
-    name: "lease-namespace",
-    value: |config| &config.lease_namespace,
-};
-/// `--check-crd`.
-pub const CHECK_CRD: RunFlag<bool> = RunFlag {
-    name: "check-crd",
-    value: |config| &config.check_crd,
-};
-/// `--listen`.
-pub const LISTEN: RunFlag<SocketAddr> = RunFlag {
-    name: "listen",
-    value: |config| &config.listen,
-};
-/// `--requests-per-minute`.
-pub const REQUESTS_PER_MINUTE: RunFlag<u32> = RunFlag {
-    name: "requests-per-minute",
-    value: |config| &config.requests_per_minute,
-};
-/// `--resync-interval`.
-pub const RESYNC_INTERVAL: RunFlag<Duration> = RunFlag {
-    name: "resync-interval",
-    value: |config| &config.resync_interval,
-};
-/// `--allowed-endpoints`.
-pub const ALLOWED_ENDPOINTS: RunFlag<AllowList> = RunFlag {
-    name: "allowed-endpoints",
-    value: |config| &config.allowed_endpoints,
-};
-/// `--ambient-credentials-namespaces`.
-pub const AMBIENT_CREDENTIALS_NAMESPACES: RunFlag<Grant> = RunFlag {
-    name: "ambient-credentials-namespaces",
-    value: |config| &config.ambient_credentials_namespaces,
-};
+macro_rules! run_flags {
+    ($($flag:ident: $of:ty = $name:literal, $field:ident;)*) => {$(
+        #[doc = concat!("`--", $name, "`.")]
+        pub const $flag: RunFlag<$of> = RunFlag {
+            name: $name,
+            value: |config| &config.$field,
+        };
+    )*};
+}
+
+run_flags! {
+    NAMESPACES: Namespaces = "namespaces", namespaces;
+    LABEL_SELECTOR: Option<String> = "label-selector", label_selector;
+    LEADER_ELECT: bool = "leader-elect", leader_elect;
+    LEASE_NAME: String = "lease-name", lease_name;
+    LEASE_NAMESPACE: Option<String> = "lease-namespace", lease_namespace;
+    CHECK_CRD: bool = "check-crd", check_crd;
+    LISTEN: SocketAddr = "listen", listen;
+    REQUESTS_PER_MINUTE: u32 = "requests-per-minute", requests_per_minute;
+    RESYNC_INTERVAL: Duration = "resync-interval", resync_interval;
+    ALLOWED_ENDPOINTS: AllowList = "allowed-endpoints", allowed_endpoints;
+    AMBIENT_CREDENTIALS_NAMESPACES: Grant =
+        "ambient-credentials-namespaces", ambient_credentials_namespaces;
+}
 
 impl RunElsewhere {
     /// What a flag is, or why that is not known.

@@ -96,12 +96,7 @@ impl Namespaces {
         if text.trim() == "*" {
             return Err("to serve every namespace leave the list empty".to_owned());
         }
-        Ok(Self(
-            items(text)?
-                .into_iter()
-                .map(label)
-                .collect::<Result<_, _>>()?,
-        ))
+        Ok(Self(labels(text)?))
     }
 }
 
@@ -119,12 +114,7 @@ impl Grant {
         if text.trim() == "*" {
             return Ok(Self::All);
         }
-        Ok(Self::Only(
-            items(text)?
-                .into_iter()
-                .map(label)
-                .collect::<Result<_, _>>()?,
-        ))
+        Ok(Self::Only(labels(text)?))
     }
 
     /// Whether `namespace` is one of them.
@@ -134,6 +124,10 @@ impl Grant {
             Self::Only(namespaces) => namespaces.iter().any(|name| name == namespace),
         }
     }
+}
+
+fn labels(text: &str) -> Result<Vec<String>, String> {
+    items(text)?.into_iter().map(label).collect()
 }
 
 /// The items of a list separated by commas, each once.

@@ -232,9 +232,9 @@ impl AccountRegistry {
                     digest,
                 }
             }
-            Err(access) => AccountLookup {
+            Err(error) => AccountLookup {
                 digest,
-                ..closed(access)
+                ..closed(error.into())
             },
         }
     }

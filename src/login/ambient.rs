@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::api::RecordingCallbackSpec;
 use crate::config::names::Grant;
 use crate::live::client::Client;
-use crate::login::{Login, LoginError};
-use crate::plan::facts::CloudAccess;
+use crate::login::{IdentifyError, Login, LoginError};
 use crate::plan::facts::reason::Reason;
 use crate::platform::ambient::{Ambient, AmbientError, Environment, METADATA};
 use crate::platform::endpoint::AllowList;
@@ -69,13 +68,13 @@ impl AmbientLogin {
 pub(super) async fn obtain(
     temporary: &Arc<TemporaryKeys>,
     namespace: &str,
-) -> Result<(), CloudAccess> {
+) -> Result<(), IdentifyError> {
     let key = temporary.key(Operation::List).await;
     key.map(drop).map_err(|problem| match problem {
-        TemporaryKeyError::Missing(sentence) => CloudAccess::Ambiguous(format!(
+        TemporaryKeyError::Missing(sentence) => IdentifyError::Ambiguous(format!(
             "{sentence} Or set spec.credentialsSecretRef to a Secret of namespace {namespace}."
         )),
-        TemporaryKeyError::Failed(failure) => CloudAccess::Unknown(failure),
+        TemporaryKeyError::Failed(failure) => IdentifyError::Unknown(failure),
     })
 }
 

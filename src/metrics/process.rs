@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 /// The names, for the docs.
+#[cfg(test)]
 pub(super) const NAMES: [&str; 7] = [
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",

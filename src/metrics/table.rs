@@ -1,17 +1,15 @@
 //! Names, labels and meanings of the metrics: what is registered and what the docs say come from the same rows. Data only.
 
-use std::fmt::Write as _;
-
 use prometheus_client::registry::{Metric, Registry};
-
-use super::process;
 
 pub(super) const PREFIX: &str = "recording_callback";
 
 /// One metric, by the name that it has on a dashboard, without the prefix.
 pub(super) struct MetricRow {
     pub(super) name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the docs"))]
     pub(super) kind: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the docs"))]
     pub(super) labels: &'static [&'static str],
     pub(super) help: &'static str,
 }
@@ -147,6 +145,7 @@ pub(super) const BUILD_INFO: MetricRow = MetricRow {
     help: "Always 1",
 };
 
+#[cfg(test)]
 pub(super) const ALL: [&MetricRow; 18] = [
     &API_REQUESTS,
     &API_DURATION,
@@ -169,6 +168,12 @@ pub(super) const ALL: [&MetricRow; 18] = [
 ];
 
 impl MetricRow {
+    /// The metric, registered: its clones count together.
+    pub(super) fn registered<M: Metric + Clone>(&self, registry: &mut Registry, metric: M) -> M {
+        self.register(registry, metric.clone());
+        metric
+    }
+
     /// Registers under the name that the format wants: it adds `_total` and `_info` by itself.
     pub(super) fn register(&self, registry: &mut Registry, metric: impl Metric) {
         let name = self
@@ -177,36 +182,4 @@ impl MetricRow {
             .trim_end_matches("_info");
         registry.register(name, self.help, metric);
     }
-}
-
-/// The reference of the metrics, in Markdown.
-pub fn markdown() -> String {
-    let mut text = String::from(
-        "# Metrics\n\n\
-         Served at `/metrics` of `--listen` in the OpenMetrics text format. No label is per object; per-object state for dashboards \
-         comes from kube-state-metrics.\n\n\
-         | Metric | Type | Labels | Meaning |\n|---|---|---|---|\n",
-    );
-    for row in ALL {
-        let labels: Vec<String> = row
-            .labels
-            .iter()
-            .map(|label| format!("`{label}`"))
-            .collect();
-        // Writing to a string can't fail.
-        let _ = writeln!(
-            text,
-            "| `{PREFIX}_{}` | {} | {} | {} |",
-            row.name,
-            row.kind,
-            labels.join(", "),
-            row.help
-        );
-    }
-    let _ = writeln!(
-        text,
-        "\nOn Linux also what every Prometheus client tells of its process: `{}`.",
-        process::NAMES.join("`, `")
-    );
-    text
 }

@@ -227,8 +227,3 @@ async fn the_age_of_the_inventory_grows_by_itself_and_ends_with_the_project() {
     assert!(samples(&text, "inventory_age_seconds").is_empty(), "{text}");
     assert!(samples(&text, "unmanaged_callbacks").is_empty(), "{text}");
 }
-
-#[test]
-fn the_reference_is_current() {
-    crate::api::generated::assert_current("docs/metrics.md", &markdown());
-}

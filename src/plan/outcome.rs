@@ -16,6 +16,7 @@ use crate::plan::facts::row::Row;
 use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{CloudAccess, Desired, Facts, operation_log};
+use crate::plan::step::held::SpecHeld;
 use crate::plan::step::preconditions::former_endpoint;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff, contention, maintain, observe, settled, situation};
@@ -50,7 +51,7 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
         situation.reason,
         Reason::ObserveOnly | Reason::Suspended | Reason::Duplicate
     );
-    if situation.stage == Stage::Ready || is_idle {
+    if matches!(situation.stage, Stage::Ready(_)) || is_idle {
         status.failures = Some(0);
     }
     if situation.reason == Reason::Suspended {
@@ -76,7 +77,7 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
         (_, false) => status.plan = None,
     }
     // Another address of the project is followed once the callback was seen through it.
-    if let (CloudAccess::Usable(target), Some(_), Stage::Ready) =
+    if let (CloudAccess::Usable(target), Some(_), Stage::Ready(_)) =
         (&facts.access, facts.id(), situation.stage)
         && (facts.sees_recorded() || former_endpoint(facts, target).is_none())
     {
@@ -259,12 +260,8 @@ pub fn after_adoption(facts: &Facts, desired: &Desired, row: &Row) -> Status {
     status.closed_operation = facts.newest_attempt_id();
     status.sent = None;
     operation_log::restore_last_change(&mut status);
-    let as_wanted = row.reports(&desired.content) && !desired.wants_key;
-    let situation = if as_wanted {
-        maintain::available(facts, desired)
-    } else {
-        updating()
-    };
+    let held = SpecHeld::by_row(desired, row).filter(|_| !desired.wants_key);
+    let situation = held.map_or_else(updating, |held| maintain::available(facts, desired, held));
     finish(facts, status, &situation)
 }
 
@@ -356,13 +353,13 @@ fn written(facts: &Facts, desired: &Desired, status: &Status, row: Option<&Row>)
         status: status.clone(),
         ..facts.clone()
     };
-    if !settled::is_as_sent(&after, desired) {
+    let Some(held) = SpecHeld::as_sent(&after, desired) else {
         return updating();
-    }
+    };
     let situation =
         match row.filter(|row| !row.holds(&desired.content) || row.place != desired.place) {
-            Some(row) => maintain::normalized(row, desired),
-            None => maintain::available(&after, desired),
+            Some(row) => maintain::normalized(row, desired, held),
+            None => maintain::available(&after, desired, held),
         };
     contention::unless_contended(&after, situation)
 }

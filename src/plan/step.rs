@@ -7,6 +7,7 @@ pub mod delete;
 pub(crate) mod dispute;
 pub mod drift;
 pub mod foreign;
+pub mod held;
 pub mod interpreter;
 pub mod maintain;
 pub mod manage;

@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ring::digest;
-use secrecy::ExposeSecret;
 
 use crate::platform::credentials::Credential;
-use crate::platform::keys::{User, keyed_digest, length_prefixed};
+use crate::platform::keys::{length_prefixed, token_digest};
 use crate::platform::redact::shortened;
 use crate::platform::sign::hex;
 use crate::terms::target::Target;
@@ -79,40 +78,22 @@ impl Account {
 
 impl Identity {
     fn new(endpoint: &str, credential: &Credential) -> Self {
-        let (name, shown) = match credential {
-            Credential::AkSk(pair) => (
-                length_prefixed(&["ak", pair.ak.as_str()]),
-                shortened(pair.ak.as_str()),
-            ),
-            Credential::Password(User {
-                username,
-                domain_name,
-                ..
-            }) => (
-                length_prefixed(&["user", domain_name, username]),
-                format!("{domain_name}/{username}"),
-            ),
+        let shown = match credential {
+            Credential::AkSk(pair) => shortened(pair.ak.as_str()),
+            Credential::Password(user) => format!("{}/{}", user.domain_name, user.username),
             Credential::Token(token) => {
-                let digest = keyed_digest("token", token.expose_secret().as_bytes());
-                let start: String = digest.chars().take(8).collect();
-                (
-                    length_prefixed(&["token", &digest]),
-                    format!("token {start}"),
-                )
+                let start: String = token_digest(token).chars().take(8).collect();
+                format!("token {start}")
             }
-            Credential::Ambient(temporary) => (
-                length_prefixed(&["ambient", temporary.identity()]),
-                temporary.name().to_owned(),
-            ),
+            Credential::Ambient(temporary) => temporary.name().to_owned(),
         };
-        let hash = hex(digest::digest(&digest::SHA256, &name).as_ref());
-        let label = hash.chars().take(8).collect();
-        let name = String::from_utf8_lossy(&name).into_owned();
+        let name = credential.principal();
+        let hash = hex(digest::digest(&digest::SHA256, name.as_bytes()).as_ref());
         Self {
             endpoint: endpoint.to_owned(),
             name,
             shown,
-            label,
+            label: hash.chars().take(8).collect(),
         }
     }
 }

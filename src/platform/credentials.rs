@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use crate::platform::keys::{AccessKey, KeyPair, User};
-use crate::platform::keys::{keyed_digest, length_prefixed};
+use crate::platform::keys::{keyed_digest, length_prefixed, token_digest};
 use crate::platform::redact::Redactor;
 use crate::platform::temporary::TemporaryKeys;
 
@@ -241,6 +241,17 @@ impl Credential {
     /// Tells whether a credential is the one that was meant, without being one: 16 bytes, in hex, of its HMAC-SHA256 with `salt` for a key.
     pub fn digest(&self, salt: &str) -> String {
         keyed_digest(salt, &self.unambiguous())
+    }
+
+    /// Whom the cloud counts calls for, and locks: all credentials of one access key or user have the same. Not to be shown.
+    pub(crate) fn principal(&self) -> String {
+        let whole = match self {
+            Self::AkSk(pair) => length_prefixed(&["ak", pair.ak.as_str()]),
+            Self::Password(user) => length_prefixed(&["user", &user.domain_name, &user.username]),
+            Self::Token(token) => length_prefixed(&["token", &token_digest(token)]),
+            Self::Ambient(temporary) => length_prefixed(&["ambient", temporary.identity()]),
+        };
+        String::from_utf8_lossy(&whole).into_owned()
     }
 
     /// The whole credential as bytes that no other one has. That of this process is the same for all keys that are made for it.

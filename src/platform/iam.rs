@@ -1,4 +1,5 @@
-//! IAM: tokens for users, and the project that a region stands for. The only caller of IAM.
+//! IAM: tokens for users, and the project that a region stands for. Nobody else asks it for these; for keys of this process itself
+//! `temporary` does.
 
 mod login;
 mod project;

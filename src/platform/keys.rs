@@ -82,6 +82,11 @@ pub(crate) fn keyed_digest(key: &str, message: &[u8]) -> String {
     hex(start)
 }
 
+/// Stands for a token, of which nothing is shown.
+pub(crate) fn token_digest(token: &SecretString) -> String {
+    keyed_digest("token", token.expose_secret().as_bytes())
+}
+
 /// Length-prefixed, so that no two lists of parts are alike.
 pub(crate) fn length_prefixed(parts: &[&str]) -> Vec<u8> {
     parts

@@ -5,12 +5,19 @@
 use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str};
 use ring::{digest, hmac};
 
 /// The only algorithm that Live needs.
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// A header with this name replaces the digest of a body in the canonical request.
 const CONTENT_DIGEST: &str = "x-sdk-content-sha256";
+/// All but `A-Z a-z 0-9 - . _ ~`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A request as far as the signature covers it.
 #[derive(Clone, Copy)]
@@ -123,7 +130,7 @@ fn string_to_sign(date: &str, canonical_request: &str) -> String {
 
 /// Every segment decoded and encoded anew, with a slash at the end that the wire does not have.
 fn canonical_path(path: &str) -> String {
-    let decoded = percent_decode(path);
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
     let segments: Vec<_> = decoded
         .split(|byte| *byte == b'/')
         .map(encode_bytes)
@@ -135,44 +142,8 @@ fn canonical_path(path: &str) -> String {
     path
 }
 
-fn percent_decode(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        let pair = match tail {
-            [high, low, after @ ..] if *first == b'%' => nibble(*high)
-                .zip(nibble(*low))
-                .map(|(high, low)| (high << 4 | low, after)),
-            [..] => None,
-        };
-        if let Some((byte, after)) = pair {
-            decoded.push(byte);
-            rest = after;
-        } else {
-            decoded.push(*first);
-        }
-    }
-    decoded
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-}
-
 fn encode_bytes(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len()), |mut text, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-                text.push(char::from(*byte));
-            } else {
-                let _ = write!(text, "%{byte:02X}");
-            }
-            text
-        })
+    percent_encoding::percent_encode(bytes, ENCODED).to_string()
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -266,6 +237,6 @@ mod tests {
 
     #[test]
     fn a_broken_escape_stays_as_it_is() {
-        assert_eq!(percent_decode("a%2Fb%zz%4"), b"a/b%zz%4");
+        assert_eq!(canonical_path("a%2Fb%zz%4"), "a/b%25zz%254/");
     }
 }

@@ -13,7 +13,7 @@ use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
 use crate::command::command_cloud::{CommandCloud, remedy};
 use crate::command::command_cluster::CommandCluster;
-use crate::command::remote::{CredentialSource, sources};
+use crate::command::remote::{CredentialSource, ListFilter, sources};
 use crate::config::doctor::DoctorArgs;
 use crate::config::duration::show;
 use crate::config::elsewhere::{
@@ -23,7 +23,7 @@ use crate::config::elsewhere::{
 use crate::config::names::Grant;
 use crate::explain;
 use crate::live::answer::PAGE;
-use crate::plan::facts::CloudAccess;
+use crate::login::IdentifyError;
 use crate::plan::facts::reason::Reason;
 use crate::plan::step::situation::{describe_failure, reason_of};
 use crate::platform::account::{Account, Identity};
@@ -83,31 +83,11 @@ pub(super) async fn examine(
             findings.push(Finding::unknown(CREDENTIALS, &source.name, detail, remedy));
             continue;
         }
-        let account = match enter(&cloud, &source, not_known).await {
-            Ok(account) => account,
-            Err(finding) => {
-                findings.push(finding);
-                continue;
-            }
-        };
-        findings.push(Finding::ok(
-            CREDENTIALS,
-            &source.name,
-            who(&account, source.objects.len()),
-        ));
-        let is_same = |used: &&mut UsedAccount<'_>| used.account.key() == account.key();
-        if let Some(used) = used.iter_mut().find(is_same) {
-            used.objects.extend(source.objects);
-            continue;
-        }
-        match look(&cloud, &account).await {
-            Ok((callbacks, finding)) => {
-                findings.push(finding);
-                used.push(UsedAccount {
-                    account,
-                    callbacks,
-                    objects: source.objects,
-                });
+        match enter(&cloud, &source, not_known).await {
+            Ok(account) => {
+                let detail = who(&account, source.objects.len());
+                findings.push(Finding::ok(CREDENTIALS, &source.name, detail));
+                findings.extend(use_account(&cloud, account, source.objects, &mut used).await);
             }
             Err(finding) => findings.push(finding),
         }
@@ -120,6 +100,30 @@ pub(super) async fn examine(
     }
     findings.extend(quotas(&used, operators));
     Ok(findings)
+}
+
+/// Adds these objects to those of their account, which is looked at once.
+async fn use_account<'a>(
+    cloud: &CommandCloud,
+    account: Account,
+    objects: Vec<&'a RecordingCallback>,
+    used: &mut Vec<UsedAccount<'a>>,
+) -> Option<Finding> {
+    let is_same = |used: &&mut UsedAccount<'_>| used.account.key() == account.key();
+    if let Some(used) = used.iter_mut().find(is_same) {
+        used.objects.extend(objects);
+        return None;
+    }
+    let (callbacks, finding) = match look(cloud, &account).await {
+        Ok(seen) => seen,
+        Err(finding) => return Some(finding),
+    };
+    used.push(UsedAccount {
+        account,
+        callbacks,
+        objects,
+    });
+    Some(finding)
 }
 
 /// What the operators go by, which is the same for all where it is known; nothing without an operator.
@@ -184,13 +188,10 @@ async fn enter(
     };
     match login.identify(cloud.client(), &namespace).await {
         Ok(account) => Ok(account),
-        Err(CloudAccess::Unknown(failure)) => Err(failed(&source.name, &failure)),
-        Err(CloudAccess::Ambiguous(sentence)) => Err(refused(Reason::CredentialsMissing, sentence)),
-        Err(CloudAccess::Unusable(reason, sentence)) => Err(refused(reason, sentence)),
-        Err(CloudAccess::Unread | CloudAccess::Usable(_)) => Err(refused(
-            Reason::CredentialsMissing,
-            "they could not be read".to_owned(),
-        )),
+        Err(IdentifyError::Unknown(failure)) => Err(failed(&source.name, &failure)),
+        Err(IdentifyError::Ambiguous(sentence)) => {
+            Err(refused(Reason::CredentialsMissing, sentence))
+        }
     }
 }
 
@@ -219,7 +220,7 @@ async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding),
         Ok(Some(proxy)) => format!("by the proxy {proxy}"),
         Ok(None) | Err(_) => "directly".to_owned(),
     };
-    let answer = cloud.page(account, 0, 1).await;
+    let answer = cloud.page(account, &ListFilter::All, 0, 1).await;
     let answer = answer.map_err(|failure| {
         let mut finding = failed(&subject, &failure);
         finding.detail = format!("{} Called {way}.", finding.detail);

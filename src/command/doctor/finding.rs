@@ -36,14 +36,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn ok(check: &'static str, subject: impl Into<String>, detail: String) -> Self {
-        Self {
-            check,
-            subject: subject.into(),
-            result: CheckResult::Ok,
-            detail,
-            remedy: None,
-            is_kept_back: false,
-        }
+        Self::new(CheckResult::Ok, check, subject, detail, None)
     }
 
     pub(super) fn warning(
@@ -52,7 +45,8 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(CheckResult::Warning, check, subject, detail, remedy)
+        let remedy = Some(remedy.into());
+        Self::new(CheckResult::Warning, check, subject, detail, remedy)
     }
 
     pub(super) fn failed(
@@ -61,7 +55,8 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(CheckResult::Failed, check, subject, detail, remedy)
+        let remedy = Some(remedy.into());
+        Self::new(CheckResult::Failed, check, subject, detail, remedy)
     }
 
     pub(super) fn unknown(
@@ -70,7 +65,8 @@ impl Finding {
         detail: String,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::bad(CheckResult::Unknown, check, subject, detail, remedy)
+        let remedy = Some(remedy.into());
+        Self::new(CheckResult::Unknown, check, subject, detail, remedy)
     }
 
     /// What could not be checked since the API server did not answer, or with a refusal; `right` is what a refusal asks for.
@@ -107,19 +103,19 @@ impl Finding {
         }
     }
 
-    fn bad(
+    fn new(
         result: CheckResult,
         check: &'static str,
         subject: impl Into<String>,
         detail: String,
-        remedy: impl Into<String>,
+        remedy: Option<String>,
     ) -> Self {
         Self {
             check,
             subject: subject.into(),
             result,
             detail,
-            remedy: Some(remedy.into()),
+            remedy,
             is_kept_back: false,
         }
     }

@@ -7,6 +7,7 @@ use kube::core::DynamicObject;
 use super::finding::Finding;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
+use crate::command::full_name;
 use crate::command::unanswered::{Unanswered, unanswered};
 use crate::explain;
 use crate::plan::facts::conditions;
@@ -39,7 +40,7 @@ pub(super) fn examine(
     let mut objects = Vec::new();
     let mut unreadable = Vec::new();
     for object in listed {
-        let name = name(&object);
+        let name = full_name(&object);
         match object.try_parse::<RecordingCallback>() {
             Ok(object) => objects.push(object),
             Err(error) => unreadable.push(Finding::failed(
@@ -61,7 +62,7 @@ fn summary(objects: &[RecordingCallback], subject: &str) -> Finding {
     for object in objects {
         match reason(object) {
             None => ready += 1,
-            Some(reason) => others.entry(reason).or_default().push(name(object)),
+            Some(reason) => others.entry(reason).or_default().push(full_name(object)),
         }
     }
     let detail = format!("{} in all, {ready} ready", objects.len());
@@ -105,11 +106,6 @@ fn remedy(reason: &str) -> String {
     };
     let remedy = remedy.unwrap_or("see status NAME -n NAMESPACE");
     format!("{reason}: {remedy}")
-}
-
-fn name(object: &impl kube::ResourceExt) -> String {
-    let namespace = object.namespace().unwrap_or_default();
-    format!("{namespace}/{}", object.name_any())
 }
 
 fn some(names: &[String]) -> String {

@@ -84,6 +84,37 @@ fn of(
     secrets: &SecretVariables,
     endpoints: &BTreeSet<&str>,
 ) -> Vec<Finding> {
+    let findings = void_variables(subject, proxies, secrets);
+    if !findings.is_empty() || endpoints.is_empty() {
+        return findings;
+    }
+    let routes: BTreeSet<String> = endpoints
+        .iter()
+        .filter_map(|endpoint| {
+            let variable = proxies.variable_for(endpoint)?;
+            let proxy = match secrets.get(variable) {
+                Some(_) => format!("the proxy of {variable}"),
+                None => proxies.way_to(endpoint).ok()??,
+            };
+            Some(format!("{endpoint} by {proxy}"))
+        })
+        .collect();
+    if !routes.is_empty() {
+        let routes = routes.into_iter().collect::<Vec<_>>().join(", ");
+        return vec![Finding::ok(CHECK, subject, format!("calls go to {routes}"))];
+    }
+    let unused = proxies.named().map(|variable| {
+        let detail = format!(
+            "{variable} is set, and no call takes it: NO_PROXY excepts where calls go, or they go by another scheme"
+        );
+        let remedy = "if calls are to go by the proxy, correct NO_PROXY";
+        Finding::warning(CHECK, subject, detail, remedy)
+    });
+    unused.into_iter().collect()
+}
+
+/// Variables that can't be used, or do nothing.
+fn void_variables(subject: &str, proxies: &Proxies, secrets: &SecretVariables) -> Vec<Finding> {
     let mut findings = Vec::new();
     for bad in proxies.unusable() {
         let remedy = format!("correct {}, or take it away", bad.variable);
@@ -107,31 +138,6 @@ fn of(
     for sentence in proxies.ineffective().into_iter().chain(void) {
         let remedy = "take it away, or correct it";
         findings.push(Finding::warning(CHECK, subject, sentence, remedy));
-    }
-    if !findings.is_empty() || endpoints.is_empty() {
-        return findings;
-    }
-    let routes: BTreeSet<String> = endpoints
-        .iter()
-        .filter_map(|endpoint| {
-            let variable = proxies.variable_for(endpoint)?;
-            let proxy = match secrets.get(variable) {
-                Some(_) => format!("the proxy of {variable}"),
-                None => proxies.way_to(endpoint).ok()??,
-            };
-            Some(format!("{endpoint} by {proxy}"))
-        })
-        .collect();
-    let unused = proxies.named().filter(|_| routes.is_empty());
-    if let Some(variable) = unused {
-        let detail = format!(
-            "{variable} is set, and no call takes it: NO_PROXY excepts where calls go, or they go by another scheme"
-        );
-        let remedy = "if calls are to go by the proxy, correct NO_PROXY";
-        findings.push(Finding::warning(CHECK, subject, detail, remedy));
-    } else if !routes.is_empty() {
-        let routes = routes.into_iter().collect::<Vec<_>>().join(", ");
-        findings.push(Finding::ok(CHECK, subject, format!("calls go to {routes}")));
     }
     findings
 }

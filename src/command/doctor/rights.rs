@@ -8,6 +8,7 @@ use kube::Client;
 use super::finding::Finding;
 use super::operators::{InstalledOperator, LOOK_INSIDE};
 use crate::api::RecordingCallback;
+use crate::cluster::error::ClusterError;
 use crate::cluster::rights::{
     NeededRight, Question, RIGHTS, RightScope, RightsSubject, SECRETS, has,
 };
@@ -60,29 +61,14 @@ async fn of(
             return Finding::unknown(CHECK, subject, detail, LOOK_INSIDE);
         }
     };
-    let questions = needed.iter().flat_map(|(right, namespace, name)| {
-        right.verbs.iter().map(|verb| Question {
-            right,
-            verb,
-            namespace: namespace.as_deref(),
-            name: name.as_deref(),
-        })
-    });
-    // Side by side: one after the other they would take minutes at an API server that is slow.
-    let answers = stream::iter(questions)
-        .map(async |question| Ok((question, has(client, whose, question).await?)))
-        .buffered(AT_ONCE)
-        .try_collect::<Vec<_>>();
-    let answers = match answers.await {
-        Ok(answers) => answers,
+    let missing = match missing(client, whose, &needed).await {
+        Ok(missing) => missing,
         Err(error) => {
             let remedy =
                 "allow create on subjectaccessreviews, or run doctor in the operator's pod";
             return Finding::kept_back(CHECK, subject, &error, remedy);
         }
     };
-    let missing = answers.iter().filter(|(_, has)| !has);
-    let missing: Vec<String> = missing.map(|(question, _)| words(question)).collect();
     if missing.is_empty() {
         return Finding::ok(CHECK, subject, "all that the work needs".to_owned());
     }
@@ -95,6 +81,30 @@ async fn of(
     }
     let remedy = "bind the chart's roles to it: helm upgrade, or apply install.yaml again";
     Finding::failed(CHECK, subject, detail, remedy)
+}
+
+/// What they lack of these rights, in words.
+async fn missing(
+    client: &Client,
+    whose: &RightsSubject,
+    needed: &[Needed],
+) -> Result<Vec<String>, ClusterError> {
+    let questions = needed.iter().flat_map(|(right, namespace, name)| {
+        right.verbs.iter().map(|verb| Question {
+            right,
+            verb,
+            namespace: namespace.as_deref(),
+            name: name.as_deref(),
+        })
+    });
+    // Side by side: one after the other they would take minutes at an API server that is slow.
+    let answers = stream::iter(questions)
+        .map(async |question| Ok((question, has(client, whose, question).await?)))
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?;
+    let missing = answers.iter().filter(|(_, has)| !has);
+    Ok(missing.map(|(question, _)| words(question)).collect())
 }
 
 type Needed = (&'static NeededRight, Option<String>, Option<String>);

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kube::ResourceExt as _;
-
 use super::finding::{Finding, counted};
 use crate::api::RecordingCallback;
 use crate::command::command_cloud::CommandCloud;
+use crate::command::full_name;
 use crate::live::answer::PAGE;
 use crate::live::codes;
 use crate::live::rules::RecordRule;
@@ -91,10 +90,9 @@ fn judge(known: &KnownRules, objects: &[&RecordingCallback], subject: String) ->
             if known.rules.iter().any(|rule| rule.is_of(&place)) {
                 return None;
             }
-            let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-            let others = others(known, &place);
+            let (name, others) = (full_name(*object), others(known, &place));
             Some(format!(
-                "{namespace}/{name} ({} {}{others})",
+                "{name} ({} {}{others})",
                 place.domain(),
                 place.app()
             ))

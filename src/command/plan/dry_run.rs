@@ -13,6 +13,7 @@ use crate::command::command_cloud::{CommandCloud, failure_with_remedy};
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::looks::LookRequest;
+use crate::login::IdentifyError;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, PlanSettings, SignKeyState};
 use crate::plan::step::interpreter::{Interpreter, interpret};
@@ -164,14 +165,9 @@ impl<'a> DryRun<'a> {
                 self.facts.access = CloudAccess::Usable(account.target.clone());
                 self.account = Some(account);
             }
-            Err(CloudAccess::Unusable(_, problem) | CloudAccess::Ambiguous(problem)) => {
-                return Ok(Some(problem));
-            }
-            Err(CloudAccess::Unknown(failure)) => {
+            Err(IdentifyError::Ambiguous(problem)) => return Ok(Some(problem)),
+            Err(IdentifyError::Unknown(failure)) => {
                 return Ok(Some(failure_with_remedy(&failure)));
-            }
-            Err(access @ (CloudAccess::Unread | CloudAccess::Usable(_))) => {
-                self.facts.access = access;
             }
         }
         self.find_other_owner();

@@ -228,7 +228,7 @@ impl PageSource for CloudProject<'_> {
         filter: &'a ListFilter,
         offset: u32,
     ) -> BoxFuture<'a, Result<Page, Failure>> {
-        let page = self.cloud.page_of(self.account, filter, offset, PAGE);
+        let page = self.cloud.page(self.account, filter, offset, PAGE);
         Box::pin(async move { Ok(page.await?.value) })
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::ResourceExt as _;
-
 use crate::api::RecordingCallback;
+use crate::command::full_name;
 use crate::declared::parse;
 use crate::plan::facts::conditions;
 use crate::plan::facts::place::Place;
@@ -91,11 +90,7 @@ impl OwnershipReport {
         let record = parse::record(object);
         let closed = status.and_then(|status| status.closed_operation.as_deref());
         let claimant = Claimant {
-            name: format!(
-                "{}/{}",
-                object.namespace().unwrap_or_default(),
-                object.name_any()
-            ),
+            name: full_name(object),
             reason,
             project: recorded_project(object).or(entered),
             is_open: record
@@ -170,6 +165,7 @@ impl OwnershipReport {
 
 #[cfg(test)]
 mod tests {
+    use kube::ResourceExt as _;
     use serde_json::{Value, json};
 
     use super::*;

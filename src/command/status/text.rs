@@ -16,7 +16,28 @@ pub(super) fn render_stories(stories: &[ObjectStory], now: Timestamp) -> String 
     stories.join("\n")
 }
 
+/// A line of a story: what it is about, and what it says.
+type StoryLine = (&'static str, String);
+
 fn one(story: &ObjectStory, now: Timestamp) -> String {
+    let mut text = String::new();
+    for (head, body) in lines(story, now) {
+        let head = if head.is_empty() {
+            String::new()
+        } else {
+            format!("{head}:")
+        };
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{head:<13}{}", printable(&body));
+    }
+    let operations = operations(&story.status);
+    if !operations.is_empty() {
+        let _ = write!(text, "\n{}", table(&operations));
+    }
+    text
+}
+
+fn lines(story: &ObjectStory, now: Timestamp) -> Vec<StoryLine> {
     let status = &story.status;
     let mut lines = vec![
         ("Object", format!("{}/{}", story.namespace, story.name)),
@@ -30,20 +51,7 @@ fn one(story: &ObjectStory, now: Timestamp) -> String {
     if let Some(time) = story.deletion_time {
         lines.push(("Deleted", moment(time, now)));
     }
-    for type_ in ["Ready", "Reconciling", "Stalled"] {
-        let Some(condition) = story.condition(type_) else {
-            continue;
-        };
-        let since = condition.last_transition_time;
-        let since = since.map_or_else(String::new, |time| format!(" since {}", moment(time, now)));
-        lines.push((
-            type_,
-            format!("{} {}{since}", condition.status, condition.reason),
-        ));
-        if type_ == "Ready" && !condition.message.is_empty() {
-            lines.push(("", condition.message.clone()));
-        }
-    }
+    lines.extend(condition_lines(story, now));
     if let Some(time) = status.next_attempt_time {
         let failures = status.failures.unwrap_or_default();
         let after = match failures {
@@ -61,21 +69,26 @@ fn one(story: &ObjectStory, now: Timestamp) -> String {
     );
     lines.extend(story.pending.iter().map(|text| ("Pending", text.clone())));
     lines.extend(story.advice.iter().map(|text| ("To do", text.clone())));
-    let mut text = String::new();
-    for (head, body) in lines {
-        let head = if head.is_empty() {
-            String::new()
-        } else {
-            format!("{head}:")
+    lines
+}
+
+fn condition_lines(story: &ObjectStory, now: Timestamp) -> Vec<StoryLine> {
+    let mut lines = Vec::new();
+    for type_ in ["Ready", "Reconciling", "Stalled"] {
+        let Some(condition) = story.condition(type_) else {
+            continue;
         };
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{head:<13}{}", printable(&body));
+        let since = condition.last_transition_time;
+        let since = since.map_or_else(String::new, |time| format!(" since {}", moment(time, now)));
+        lines.push((
+            type_,
+            format!("{} {}{since}", condition.status, condition.reason),
+        ));
+        if type_ == "Ready" && !condition.message.is_empty() {
+            lines.push(("", condition.message.clone()));
+        }
     }
-    let operations = operations(status);
-    if !operations.is_empty() {
-        let _ = write!(text, "\n{}", table(&operations));
-    }
-    text
+    lines
 }
 
 fn target(status: &Status) -> String {

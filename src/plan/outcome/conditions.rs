@@ -25,7 +25,7 @@ pub(super) fn set_conditions(
         .and_then(condition_status)
         .unwrap_or(ConditionStatus::Unknown);
     let (ready, also) = match situation.stage {
-        Stage::Ready => (ConditionStatus::True, None),
+        Stage::Ready(_) => (ConditionStatus::True, None),
         Stage::Progressing => (ConditionStatus::False, Some(ConditionKind::Reconciling)),
         Stage::Stalled => (ConditionStatus::False, Some(ConditionKind::Stalled)),
         Stage::NotReady => (ConditionStatus::False, None),

@@ -2,7 +2,7 @@
 
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::{Facts, conditions};
-use crate::plan::step::settled;
+use crate::plan::step::held;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::terms::failure::{Class, Failure};
 
@@ -36,5 +36,5 @@ pub(in crate::plan) fn was_settled(facts: &Facts) -> bool {
         && facts
             .desired
             .as_ref()
-            .is_ok_and(|desired| settled::is_as_sent(facts, desired))
+            .is_ok_and(|desired| held::is_as_sent(facts, desired))
 }

@@ -52,7 +52,7 @@ fn is_seen_otherwise(facts: &Facts) -> bool {
     let differs = |row: &Row| {
         let desired = facts.desired.as_ref();
         let seen = desired.map(|desired| detect(facts, desired, row));
-        !matches!(seen, Ok(RowDrift::Held | RowDrift::Normalized))
+        !matches!(seen, Ok(RowDrift::Held(_) | RowDrift::Normalized(_)))
     };
     match &facts.observed {
         _ if facts.get_result == GetResult::Gone => true,

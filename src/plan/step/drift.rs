@@ -11,7 +11,8 @@ use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, conditions, operation_log};
-use crate::plan::step::settled::{is_as_sent, is_update_settled, plans_update, unchecked_update};
+use crate::plan::step::held::SpecHeld;
+use crate::plan::step::settled::{is_update_settled, plans_update, unchecked_update};
 
 /// A row changed this much later than our last write was answered was changed by somebody else, if nothing better is known.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
@@ -82,9 +83,9 @@ pub(in crate::plan) enum RowDrift {
     /// Spec or key are not those that were sent last.
     Unsent,
     /// It says what the spec says.
-    Held,
+    Held(SpecHeld),
     /// It is what the cloud made of our own write.
-    Normalized,
+    Normalized(SpecHeld),
     /// Somebody else wrote it.
     Different,
 }
@@ -93,20 +94,24 @@ pub(in crate::plan) enum RowDrift {
 pub(in crate::plan) fn detect(facts: &Facts, desired: &Desired, row: &Row) -> RowDrift {
     let was_sent = facts.status.sent.is_some();
     let in_doubt = desired.wants_key || operation_log::is_update_unknown(&facts.status);
-    if was_sent && !is_as_sent(facts, desired) || !was_sent && in_doubt {
+    let accepted = was_sent
+        .then(|| SpecHeld::as_sent(facts, desired))
+        .flatten();
+    if accepted.is_none() && (was_sent || in_doubt) {
         return RowDrift::Unsent;
     }
-    let holds = row.reports(&desired.content) && row.place == desired.place;
+    let seen = SpecHeld::by_row(desired, row).filter(|_| row.place == desired.place);
     let is_late = may_be_late(facts, row);
     let rewritten = is_rewritten(&facts.status, facts.last_write, facts.baseline, row)
         || is_untouched(facts, row)
         || is_late && is_update_settled(facts) && !knows_time(&facts.status);
     let rewritten = desired.wants_key && rewritten;
-    match (holds, is_known(facts, row)) {
-        (true, _) if !rewritten => RowDrift::Held,
-        (false, _) if !was_sent => RowDrift::Unsent,
-        (false, true) => RowDrift::Normalized,
-        (false, false) if is_answer(facts, row) && !is_late => RowDrift::Normalized,
+    match (seen, accepted) {
+        (Some(held), _) if !rewritten => RowDrift::Held(held),
+        (None, None) => RowDrift::Unsent,
+        (None, Some(held)) if is_known(facts, row) || is_answer(facts, row) && !is_late => {
+            RowDrift::Normalized(held)
+        }
         _ => RowDrift::Different,
     }
 }

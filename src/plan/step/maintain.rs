@@ -14,8 +14,9 @@ use crate::plan::step::drift::{
     RowDrift, changed_after, detect, is_known, is_untouched, look_counts_at, may_be_late,
 };
 use crate::plan::step::foreign::{decide_foreign, report_several};
+use crate::plan::step::held::{SpecHeld, is_as_sent};
 use crate::plan::step::preconditions::{former_endpoint, target_changed_address};
-use crate::plan::step::settled::{is_as_sent, is_remembered, must_recheck, next_recheck};
+use crate::plan::step::settled::{is_remembered, must_recheck, next_recheck};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
 use crate::terms::target::Target;
@@ -26,10 +27,12 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
     match &facts.observed {
         Observed::Unknown(failure) => Step::ReportFailure(failure.clone()),
         Observed::Unasked if must_look(facts, desired) || moved => look(facts.now, Proof::Presence),
-        Observed::Unasked if is_as_sent(facts, desired) => decide_by_status(facts, desired),
-        Observed::Unasked => Step::Update {
-            id: id.to_owned(),
-            drift: None,
+        Observed::Unasked => match SpecHeld::as_sent(facts, desired) {
+            Some(held) => decide_by_status(facts, desired, held),
+            None => Step::Update {
+                id: id.to_owned(),
+                drift: None,
+            },
         },
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let get_result = match &facts.get_result {
@@ -77,11 +80,11 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
 }
 
 /// Settled, by what the status remembers: nothing to ask, nothing to tell that was not told.
-pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired) -> Step {
+pub(in crate::plan) fn decide_by_status(facts: &Facts, desired: &Desired, held: SpecHeld) -> Step {
     let situation = if conditions::has_reason(&facts.status, Reason::Normalized) {
         Situation::unchanged()
     } else {
-        available(facts, desired)
+        available(facts, desired, held)
     };
     Step::Requeue(Requeue::new(situation).until(next_recheck(facts)))
 }
@@ -106,11 +109,11 @@ fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
             id: row.id.clone(),
             drift: None,
         },
-        RowDrift::Held => settled(facts, available(facts, desired), news),
-        RowDrift::Normalized if known || facts.observed.since(counts_at) => {
-            settled(facts, normalized(row, desired), news)
+        RowDrift::Held(held) => settled(facts, available(facts, desired, held), news),
+        RowDrift::Normalized(held) if known || facts.observed.since(counts_at) => {
+            settled(facts, normalized(row, desired, held), news)
         }
-        RowDrift::Normalized => look_again_at(facts, counts_at),
+        RowDrift::Normalized(_) => look_again_at(facts, counts_at),
         RowDrift::Different => decide_drifted(facts, desired, row),
     }
 }
@@ -211,7 +214,7 @@ pub(in crate::plan) fn look_again_at(facts: &Facts, moment: Timestamp) -> Step {
 }
 
 /// The cloud holds the spec.
-pub(in crate::plan) fn available(facts: &Facts, desired: &Desired) -> Situation {
+pub(in crate::plan) fn available(facts: &Facts, desired: &Desired, held: SpecHeld) -> Situation {
     let mut message = "The cloud holds this spec.".to_owned();
     if desired.content.url.is_none() {
         message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
@@ -222,7 +225,7 @@ pub(in crate::plan) fn available(facts: &Facts, desired: &Desired) -> Situation 
             " The sign key that was sent before may stay at the cloud: no call is known to clear one, and none shows it. To be rid of it for sure, delete this object and create it anew.",
         );
     }
-    Situation::new(Reason::Available, Stage::Ready, message)
+    Situation::new(Reason::Available, Stage::Ready(held), message)
 }
 
 /// The row is ours, and what else lies at its place has to be judged before the object can be ready.
@@ -238,7 +241,7 @@ pub(in crate::plan) fn beside_others(row: &Row) -> Situation {
 }
 
 /// The cloud keeps other values than we sent.
-pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
+pub(in crate::plan) fn normalized(row: &Row, desired: &Desired, held: SpecHeld) -> Situation {
     let mut fields = difference::describe(&difference::between(&row.reported(), &desired.content));
     if row.place != desired.place {
         let place = format!("place: {} at the cloud, {} here", row.place, desired.place);
@@ -250,7 +253,7 @@ pub(in crate::plan) fn normalized(row: &Row, desired: &Desired) -> Situation {
     }
     Situation::new(
         Reason::Normalized,
-        Stage::Ready,
+        Stage::Ready(held),
         format!(
             "The cloud accepted this spec and keeps it in other words ({fields}). That is not repaired."
         ),

@@ -14,7 +14,7 @@ use crate::plan::step::preconditions::{
     backoff, backoff_of_hidden, former_endpoint, other_target, requeue_ambiguous,
     requeue_without_access, target_changed, target_changed_address, unusable, wait_for_lists,
 };
-use crate::plan::step::settled::{has_its_key, is_settled, needs_no_reads};
+use crate::plan::step::settled::{check_settled, check_without_reads, has_its_key};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at};
 use crate::terms::target::Target;
@@ -22,7 +22,7 @@ use crate::terms::target::Target;
 /// The next step: preconditions first, then what the record and the status know, then what a look shows.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
     if let Some(failure) = &facts.sweep_failure
-        && is_settled(facts, desired)
+        && check_settled(facts, desired).is_some()
     {
         match facts.access {
             CloudAccess::Unread => return Step::ReadSecrets,
@@ -61,27 +61,27 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
 
 /// Where to call, if this object may call the cloud now; else the step that tells why not.
 fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
-    let settled = needs_no_reads(facts, desired);
-    let target = match &facts.access {
-        CloudAccess::Usable(target) => target,
-        CloudAccess::Unread if settled && !facts.dependency_changed => {
-            return Err(Box::new(maintain::decide_by_status(facts, desired)));
+    let target = match (&facts.access, check_without_reads(facts, desired)) {
+        (CloudAccess::Usable(target), _) => target,
+        (CloudAccess::Unread, Some(held)) if !facts.dependency_changed => {
+            return Err(Box::new(maintain::decide_by_status(facts, desired, held)));
         }
-        CloudAccess::Unread => return Err(Box::new(Step::ReadSecrets)),
-        CloudAccess::Unusable(Reason::CredentialsMissing, _)
-        | CloudAccess::Ambiguous(_)
-        | CloudAccess::Unknown(_)
-            if settled =>
-        {
-            return Err(Box::new(maintain::decide_by_status(facts, desired)));
+        (CloudAccess::Unread, _) => return Err(Box::new(Step::ReadSecrets)),
+        (
+            CloudAccess::Unusable(Reason::CredentialsMissing, _)
+            | CloudAccess::Ambiguous(_)
+            | CloudAccess::Unknown(_),
+            Some(held),
+        ) => {
+            return Err(Box::new(maintain::decide_by_status(facts, desired, held)));
         }
-        CloudAccess::Unusable(reason, message) => {
+        (CloudAccess::Unusable(reason, message), _) => {
             return Err(Box::new(requeue(unusable(*reason, message))));
         }
-        CloudAccess::Ambiguous(sentence) => {
+        (CloudAccess::Ambiguous(sentence), None) => {
             return Err(Box::new(requeue_ambiguous(facts, sentence)));
         }
-        CloudAccess::Unknown(failure) => {
+        (CloudAccess::Unknown(failure), None) => {
             return Err(Box::new(requeue_without_access(facts, failure)));
         }
     };

@@ -9,11 +9,12 @@ use crate::plan::facts::{
 };
 use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::drift::RowDrift;
+use crate::plan::step::held::{SpecHeld, is_key_as_sent};
 use crate::plan::step::preconditions::{
     is_attempted_elsewhere, other_target, requeue_ambiguous, requeue_without_access,
     target_changed, unusable,
 };
-use crate::plan::step::settled::{UPDATE, is_key_as_sent, recheck_update_at};
+use crate::plan::step::settled::{UPDATE, recheck_update_at};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
@@ -56,8 +57,8 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
         Observed::Absent { .. } | Observed::Present { .. } | Observed::Several { .. } => {
             let row = observed_row(facts);
             let (plan, message) = compare(facts, desired, row);
-            let holds = row.is_some_and(|row| is_held(facts, desired, row));
-            let stage = if holds { Stage::Ready } else { Stage::NotReady };
+            let held = row.and_then(|row| find_held(facts, desired, row));
+            let stage = held.map_or(Stage::NotReady, Stage::Ready);
             let why = if facts.policies.observe {
                 "managementPolicy is Observe"
             } else {
@@ -120,13 +121,13 @@ fn detect(facts: &Facts, desired: &Desired, row: &Row) -> Option<RowDrift> {
 }
 
 /// Whether the cloud holds the spec, as far as can be seen.
-fn is_held(facts: &Facts, desired: &Desired, row: &Row) -> bool {
+fn find_held(facts: &Facts, desired: &Desired, row: &Row) -> Option<SpecHeld> {
     match detect(facts, desired, row) {
-        Some(RowDrift::Held | RowDrift::Normalized) => true,
-        Some(RowDrift::Different) => false,
+        Some(RowDrift::Held(held) | RowDrift::Normalized(held)) => Some(held),
+        Some(RowDrift::Different) => None,
         // Somebody else may have brought it to a spec that was not sent; with which key, nobody can see.
-        Some(RowDrift::Unsent) => row.reports(&desired.content) && is_key_as_sent(facts, desired),
-        None => row.reports(&desired.content),
+        Some(RowDrift::Unsent) if !is_key_as_sent(facts, desired) => None,
+        Some(RowDrift::Unsent) | None => SpecHeld::by_row(desired, row),
     }
 }
 
@@ -153,7 +154,10 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         Adoption::Never => false,
     };
     let detect = detect(facts, desired, row);
-    let (ours, normalized) = (facts.is_ours(row), detect == Some(RowDrift::Normalized));
+    let (ours, normalized) = (
+        facts.is_ours(row),
+        matches!(detect, Some(RowDrift::Normalized(_))),
+    );
     let is_changed = match detect {
         Some(detect) => matches!(detect, RowDrift::Unsent | RowDrift::Different),
         None => !differences.is_empty(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::status::Status;
 use crate::plan::facts::conditions::ConditionStatus;
-use crate::plan::facts::content::{Content, ReportedContent};
+use crate::plan::facts::content::ReportedContent;
 use crate::plan::facts::operation_log::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
@@ -12,6 +12,7 @@ use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, operation_log};
 use crate::plan::step::Requeue;
+use crate::plan::step::held::{SpecHeld, is_as_sent};
 use crate::plan::step::situation::Stage;
 
 /// The word of a plan that brings our callback to the spec.
@@ -25,51 +26,22 @@ pub(in crate::plan) fn plans_update(status: &Status) -> bool {
 }
 
 /// Whether the status says that the cloud holds the spec, and nothing asks to look again: no credential is needed to go on.
-pub(in crate::plan) fn is_settled(facts: &Facts, desired: &Desired) -> bool {
+pub(in crate::plan) fn check_settled(facts: &Facts, desired: &Desired) -> Option<SpecHeld> {
     // An id that another status holds, too, is settled by who owns the place, and only then.
-    facts
+    let is_its_own = facts
         .id()
         .is_some_and(|id| !facts.claimed_elsewhere.contains(id))
-        && facts.open_record().is_none()
-        && is_as_sent(facts, desired)
-        && is_remembered(facts, desired)
+        && facts.open_record().is_none();
+    if !is_its_own {
+        return None;
+    }
+    let held = SpecHeld::as_sent(facts, desired)?;
+    let is_quiet = is_remembered(facts, desired)
         && facts.unanswered().is_none()
         && !facts.look_due
         && facts.observed == Observed::Unasked
-        && !must_recheck(facts)
-}
-
-/// Whether the spec and the key, as far as it is known, are what was last sent (or seen, when nothing was sent). What a PUT may have brought
-/// that was not answered is not known: a row may show it later.
-pub(in crate::plan) fn is_as_sent(facts: &Facts, desired: &Desired) -> bool {
-    let same = match (&facts.status.sent, &facts.status.remote) {
-        (Some(sent), _) => Content::from(sent).is_same(&desired.content),
-        (None, Some(remote)) => ReportedContent::from(remote).holds(&desired.content),
-        (None, None) => false,
-    };
-    same && is_key_as_sent(facts, desired) && !operation_log::is_update_unknown(&facts.status)
-}
-
-/// The same of the key alone.
-pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool {
-    let Some(sent) = &facts.status.sent else {
-        return !desired.wants_key;
-    };
-    let sent_key = SentKey::of(Some(sent));
-    match &facts.key {
-        // A PUT that may have happened may have brought another key, and none shows in a row.
-        SignKeyState::Digest(digest) => {
-            sent_key == SentKey::Known(digest)
-                && !facts.key_in_doubt
-                && !operation_log::is_update_unknown(&facts.status)
-        }
-        SignKeyState::Unwanted => true,
-        SignKeyState::Unread | SignKeyState::Missing(_) => {
-            !desired.wants_key || sent_key.is_known()
-        }
-        // No such key was ever sent.
-        SignKeyState::Invalid(_) => !desired.wants_key,
-    }
+        && !must_recheck(facts);
+    is_quiet.then_some(held)
 }
 
 /// What suspending leaves of Ready: as it was while what was last sent is what the spec wants. Of another spec that is said only of a
@@ -77,10 +49,11 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
 /// that while was seen must not matter.
 pub(in crate::plan) fn stage_while_suspended(facts: &Facts) -> Stage {
     let is_known = !facts.is_new_generation() || !lacks_key(facts);
-    let desired = facts.desired.as_ref().ok();
-    match desired.filter(|desired| is_known && is_as_sent(facts, desired)) {
+    let desired = facts.desired.as_ref().ok().filter(|_| is_known);
+    let held = desired.and_then(|desired| Some((desired, SpecHeld::as_sent(facts, desired)?)));
+    match held {
         None => Stage::Unknown,
-        Some(desired) if is_back_again(facts, desired) => Stage::Ready,
+        Some((desired, held)) if is_back_again(facts, desired) => Stage::Ready(held),
         Some(_) => Stage::Kept,
     }
 }
@@ -131,8 +104,8 @@ pub(in crate::plan) fn is_remembered(facts: &Facts, desired: &Desired) -> bool {
 
 /// Whether nothing has to be read to go on as before: it is settled, and Ready says so of this very spec. What was only looked at,
 /// or is another spec, has its credentials, its key and its target read first.
-pub(in crate::plan) fn needs_no_reads(facts: &Facts, desired: &Desired) -> bool {
-    is_settled(facts, desired) && is_reported(facts) && !facts.is_new_generation()
+pub(in crate::plan) fn check_without_reads(facts: &Facts, desired: &Desired) -> Option<SpecHeld> {
+    check_settled(facts, desired).filter(|_| is_reported(facts) && !facts.is_new_generation())
 }
 
 /// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
@@ -198,7 +171,8 @@ fn update_settled_at(facts: &Facts, lost: Timestamp) -> Timestamp {
 
 /// The update that was given up of which a rest tells, after a look that counts, what it came to.
 pub fn rechecked_update(facts: &Facts, rest: &Requeue) -> Option<Timestamp> {
-    let is_told = matches!(rest.situation.stage, Stage::Ready | Stage::NotReady) && !rest.with_look;
+    let is_told =
+        matches!(rest.situation.stage, Stage::Ready(_) | Stage::NotReady) && !rest.with_look;
     unchecked_update(facts).filter(|_| is_told && is_update_settled(facts))
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{Facts, OtherOwner, operation_log};
+use crate::plan::step::held::SpecHeld;
 use crate::terms::failure::{Class, Failure};
 
 /// So many rejections of the same kind in a row may mean that it takes a person.
@@ -27,8 +28,8 @@ pub struct Situation {
 /// The rows of the table of states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Ready is True.
-    Ready,
+    /// Ready is True, by this evidence.
+    Ready(SpecHeld),
     /// Ready is False, Reconciling is True.
     Progressing,
     /// Ready is False, Stalled is True.

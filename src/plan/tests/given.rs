@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::levels::settled;
 use crate::plan::facts::time::shifted;
 use crate::plan::facts::{CloudAccess, Facts, SignKeyState};
+use crate::plan::step::held::SpecHeld;
 use crate::plan::step::{Requeue, Step};
 
 /// What is changed of facts.
@@ -16,6 +17,12 @@ pub(super) fn usable() -> Facts {
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
     facts
+}
+
+/// Evidence that the cloud holds what is wanted; one is like another.
+pub(super) fn held() -> SpecHeld {
+    let (facts, row, _) = settled();
+    SpecHeld::by_row(&facts.desired.unwrap(), &row).unwrap()
 }
 
 /// The facts with this changed.

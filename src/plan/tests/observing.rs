@@ -1,6 +1,6 @@
 //! What is told of an object that only looks: what managing it would do, and when that is worked out anew.
 
-use super::given::requeue_of;
+use super::given::{held, requeue_of};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -104,7 +104,7 @@ fn a_callback_of_its_own_would_be_brought_to_the_spec() {
     let says = format!("The callback {} says what the spec says.", row.id);
     assert_eq!(
         told(&facts),
-        ("None".to_owned(), Vec::new(), Stage::Ready, says)
+        ("None".to_owned(), Vec::new(), Stage::Ready(held()), says)
     );
     assert_eq!(rested(&facts).remote, None, "what was sent is remembered");
 
@@ -143,7 +143,7 @@ fn what_the_cloud_made_of_our_own_write_stays() {
     let (action, fields, stage, sentence) = told(&facts);
     assert_eq!(
         (action.as_str(), fields.len(), stage),
-        ("None", 0, Stage::Ready)
+        ("None", 0, Stage::Ready(held()))
     );
     assert!(
         sentence.contains("is this spec in the cloud's own words ("),
@@ -183,7 +183,13 @@ fn a_callback_of_somebody_else_would_be_adopted_by_policy() {
     let (facts, row) = without_callback();
     let different = with_url(&row, 3);
     for (row, adoption, action, fields, stage) in [
-        (&row, Adoption::IfIdentical, "Adopt", 0, Stage::Ready),
+        (
+            &row,
+            Adoption::IfIdentical,
+            "Adopt",
+            0,
+            Stage::Ready(held()),
+        ),
         (
             &different,
             Adoption::IfIdentical,
@@ -191,9 +197,9 @@ fn a_callback_of_somebody_else_would_be_adopted_by_policy() {
             1,
             Stage::NotReady,
         ),
-        (&row, Adoption::Always, "Adopt", 0, Stage::Ready),
+        (&row, Adoption::Always, "Adopt", 0, Stage::Ready(held())),
         (&different, Adoption::Always, "Adopt", 1, Stage::NotReady),
-        (&row, Adoption::Never, "None", 0, Stage::Ready),
+        (&row, Adoption::Never, "None", 0, Stage::Ready(held())),
         (&different, Adoption::Never, "None", 1, Stage::NotReady),
     ] {
         let mut facts = facts.clone();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::given::{FactsChange, at, with};
+use super::given::{FactsChange, at, held, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -203,7 +203,7 @@ fn a_contest_is_left_alone_for_10_minutes_and_over_after_an_hour() {
         assert_eq!(told(2, Some(-5), urged), (None, Some(-5)));
     }
 
-    let available = || Situation::new(Reason::Available, Stage::Ready, "");
+    let available = || Situation::new(Reason::Available, Stage::Ready(held()), "");
     facts.rewrites = Rewrites {
         count: 2,
         repaired: Some(facts.now),

@@ -1,7 +1,7 @@
 //! Credentials that name another address of the project: it is believed once something of ours is found there, and nothing is given up
 //! before.
 
-use super::given::{at, requeue_of, usable, with};
+use super::given::{at, held, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::{ALIAS, EffectFate, PlanWorld, SETTLE, STRANGE, SWEEP, content};
 use crate::api::status::Status;
@@ -179,7 +179,7 @@ fn another_address_is_followed_by_what_it_shows_of_the_recorded_callback() {
             it.observed = Observed::seen(it.now, vec![row.clone()], true);
         });
         let rest = requeue_of(decide(&looks));
-        assert_eq!(rest.situation.stage, Stage::Ready);
+        assert_eq!(rest.situation.stage, Stage::Ready(held()));
         let status = outcome::after_requeue(&looks, &rest);
         assert_eq!(
             status.target.as_ref().map(Target::from),

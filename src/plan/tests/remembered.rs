@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{FactsChange, requeue_of, with};
+use super::given::{FactsChange, held, requeue_of, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -15,6 +15,7 @@ use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
 use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::Requeue;
 use crate::plan::step::decide::decide;
+use crate::plan::step::held::{is_as_sent, is_key_as_sent};
 use crate::plan::step::settled as rules;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -59,6 +60,14 @@ fn assert_each_ends(
     }
 }
 
+fn is_settled(facts: &Facts, desired: &Desired) -> bool {
+    rules::check_settled(facts, desired).is_some()
+}
+
+fn needs_no_reads(facts: &Facts, desired: &Desired) -> bool {
+    rules::check_without_reads(facts, desired).is_some()
+}
+
 #[test]
 fn a_settled_object_is_settled_no_more_by_any_one_thing() {
     let facts = settled().0;
@@ -75,8 +84,8 @@ fn a_settled_object_is_settled_no_more_by_any_one_thing() {
         &|it| it.observed = Observed::seen(it.now, Vec::new(), false),
         &|it| record(it, 2, true),
     ];
-    assert_each_ends(&facts, rules::is_settled, &changes);
-    assert!(rules::is_settled(
+    assert_each_ends(&facts, is_settled, &changes);
+    assert!(is_settled(
         &with(&facts, &|it| record(it, 1, true)),
         &desired(&facts)
     ));
@@ -86,9 +95,9 @@ fn a_settled_object_is_settled_no_more_by_any_one_thing() {
         &|it| it.object.generation += 1,
         &|it| it.look_due = true,
     ];
-    assert_each_ends(&facts, rules::needs_no_reads, &told_otherwise);
+    assert_each_ends(&facts, needs_no_reads, &told_otherwise);
     let normalized = with(&facts, &|it| set_ready(it, "True", Reason::Normalized));
-    assert!(rules::needs_no_reads(&normalized, &desired(&facts)));
+    assert!(needs_no_reads(&normalized, &desired(&facts)));
 }
 
 #[test]
@@ -128,7 +137,7 @@ fn the_key_is_as_sent_by_its_digest_or_as_far_as_it_is_known() {
             it.key = key.clone();
             change(it);
         });
-        rules::is_key_as_sent(&facts, &desired(&facts))
+        is_key_as_sent(&facts, &desired(&facts))
     };
     let digest = |word: &str| SignKeyState::Digest(word.to_owned());
     let unsent = |it: &mut Facts| it.status.sent.as_mut().unwrap().key_digest = None;
@@ -204,7 +213,7 @@ fn what_was_not_sent_is_as_it_was_seen() {
         &|it| it.status.remote.as_mut().unwrap().sign_type = Some("MD5".to_owned()),
         &|it| it.desired.as_mut().unwrap().wants_key = true,
     ];
-    assert_each_ends(&facts, rules::is_as_sent, &seen_otherwise);
+    assert_each_ends(&facts, is_as_sent, &seen_otherwise);
 }
 
 #[test]
@@ -267,7 +276,7 @@ fn an_update_that_was_given_up_is_looked_after_when_its_settle_time_is_over() {
     facts.last_write = Some(answered);
     let due = later(at, facts.settings.settle_time);
     facts.now = due;
-    let rest = Requeue::new(Situation::new(Reason::Available, Stage::Ready, ""));
+    let rest = Requeue::new(Situation::new(Reason::Available, Stage::Ready(held()), ""));
     let changes: [FactsChange<'_>; 3] = [
         &|it| it.now = later(at, Duration::from_secs(29)),
         &|it| it.lost_update.rechecked = Some(at),
@@ -321,12 +330,15 @@ fn suspending_leaves_ready_as_it_was_while_the_spec_is_what_was_sent() {
         set_ready(it, "Unknown", Reason::Suspended);
         it.key = SignKeyState::Digest("digest".to_owned());
     });
-    assert_eq!(stage(&back, &|_| {}), Stage::Ready);
+    assert_eq!(stage(&back, &|_| {}), Stage::Ready(held()));
     assert_eq!(
         stage(&back, &|it| it.status.last_operation = None),
-        Stage::Ready
+        Stage::Ready(held())
     );
-    assert_eq!(stage(&back, &|it| it.status.failures = None), Stage::Ready);
+    assert_eq!(
+        stage(&back, &|it| it.status.failures = None),
+        Stage::Ready(held())
+    );
     let troubles: [FactsChange<'_>; 11] = [
         &|it| set_ready(it, "False", Reason::Suspended),
         &|it| set_ready(it, "Unknown", Reason::Available),

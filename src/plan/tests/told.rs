@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::usable;
+use super::given::{held, usable};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -88,7 +88,7 @@ fn a_conflict_that_takes_a_person_and_credentials_that_may_come_are_counted() {
         (asked_again(Reason::CredentialsMissing), 4),
         (asked_again(Reason::SignKeyMissing), 3),
         (rest(Reason::Suspended, Stage::Kept), 0),
-        (rest(Reason::Available, Stage::Ready), 0),
+        (rest(Reason::Available, Stage::Ready(held())), 0),
     ] {
         let status = outcome::after_requeue(&facts, &rest);
         assert_eq!(status.failures, Some(failures), "{rest:?}");
@@ -131,7 +131,7 @@ fn what_was_seen_is_remembered_as_far_as_it_is_news() {
     assert_eq!(only_looks(true, false), (false, true, false));
 
     let (_, row, _) = settled();
-    let seen = rest(Reason::Available, Stage::Ready).with_row(Some(&row));
+    let seen = rest(Reason::Available, Stage::Ready(held())).with_row(Some(&row));
     let mut managed = facts;
     managed.status.remote = None;
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{FactsChange, requeue_of, usable, with};
+use super::given::{FactsChange, held, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -33,7 +33,7 @@ fn told(status: &Status) -> Vec<(&str, &str)> {
 fn each_stage_has_its_conditions() {
     let facts = usable();
     for (stage, ready, also) in [
-        (Stage::Ready, "True", None),
+        (Stage::Ready(held()), "True", None),
         (Stage::Progressing, "False", Some("Reconciling")),
         (Stage::Stalled, "False", Some("Stalled")),
         (Stage::NotReady, "False", None),
@@ -91,7 +91,7 @@ fn a_condition_tells_since_when_it_has_been_so() {
     );
     assert_eq!(tell(Stage::Stalled, Reason::Creating, 4), [1, 4]);
     assert_eq!(tell(Stage::Stalled, Reason::Updating, 5), [1, 4]);
-    assert_eq!(tell(Stage::Ready, Reason::Updating, 6), [6]);
+    assert_eq!(tell(Stage::Ready(held()), Reason::Updating, 6), [6]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::given::{at, requeue_of, usable, with};
+use super::given::{at, held, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -308,7 +308,7 @@ fn what_the_cloud_keeps_in_other_words_is_told_field_by_field_and_by_place() {
         (&other, field.to_owned()),
         (&both, format!("{place}; {field}")),
     ] {
-        let message = maintain::normalized(row, &desired).message;
+        let message = maintain::normalized(row, &desired, held()).message;
         assert!(message.contains(&format!("({words})")), "{message}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::given::{FactsChange, at, requeue_of, usable, with};
+use super::given::{FactsChange, at, held, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
@@ -199,14 +199,14 @@ fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
         detect(&facts, facts.desired.as_ref().unwrap(), row)
     };
     let unsent = |it: &mut Facts| it.status.sent = None;
-    assert_eq!(stands(&row, &|_| {}), RowDrift::Held);
+    assert_eq!(stands(&row, &|_| {}), RowDrift::Held(held()));
     assert_eq!(stands(&other, &|_| {}), RowDrift::Different);
     assert_eq!(
         stands(&row, &|it| it.desired.as_mut().unwrap().content =
             content(1)),
         RowDrift::Unsent
     );
-    assert_eq!(stands(&row, &unsent), RowDrift::Held);
+    assert_eq!(stands(&row, &unsent), RowDrift::Held(held()));
     assert_eq!(stands(&other, &unsent), RowDrift::Unsent);
     assert_eq!(
         stands(&row, &|it| {
@@ -217,15 +217,15 @@ fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
     );
     assert_eq!(
         stands(&other, &|it| it.status.remote = Some((&other).into())),
-        RowDrift::Normalized
+        RowDrift::Normalized(held())
     );
     let mut elsewhere = row.clone();
     elsewhere.place = crate::plan::facts::place::Place::new("push.example.com", "other");
-    assert_eq!(stands(&elsewhere, &|_| {}), RowDrift::Normalized);
+    assert_eq!(stands(&elsewhere, &|_| {}), RowDrift::Normalized(held()));
     // What came of a write without an answer is that write's, unless its time denies it.
     assert_eq!(
         stands(&changed(&facts, &other, 0), &unseen),
-        RowDrift::Normalized
+        RowDrift::Normalized(held())
     );
     assert_eq!(
         stands(&changed(&facts, &other, 1), &unseen),
@@ -244,9 +244,12 @@ fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
             remote.update_time = before.update_time.map(|time| time.to_string());
         })
     };
-    assert_eq!(seen_at(1), RowDrift::Normalized);
+    assert_eq!(seen_at(1), RowDrift::Normalized(held()));
     assert_eq!(seen_at(2), RowDrift::Different);
-    assert_eq!(stands(&changed(&facts, &row, -61), &unseen), RowDrift::Held);
+    assert_eq!(
+        stands(&changed(&facts, &row, -61), &unseen),
+        RowDrift::Held(held())
+    );
     let keyed_unseen = |it: &mut Facts| {
         with_key(it);
         unseen(it);
@@ -259,7 +262,7 @@ fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
         stands(&changed(&facts, &row, 61), &with_key),
         RowDrift::Different
     );
-    assert_eq!(stands(&row, &with_key), RowDrift::Held);
+    assert_eq!(stands(&row, &with_key), RowDrift::Held(held()));
 }
 
 #[test]
@@ -319,7 +322,7 @@ fn what_is_available_says_what_to_know_of_it() {
     let facts = written().0;
     let message = |change: FactsChange<'_>| {
         let facts = with(&facts, change);
-        maintain::available(&facts, facts.desired.as_ref().unwrap()).message
+        maintain::available(&facts, facts.desired.as_ref().unwrap(), held()).message
     };
     let (silent, keeps) = (
         " No notifyCallbackURL is given, so nobody is notified.",

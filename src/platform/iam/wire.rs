@@ -1,4 +1,4 @@
-//! The JSON of IAM. The only file that names a field of it.
+//! The JSON of IAM about tokens of users and projects. The only file that names a field of it.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};

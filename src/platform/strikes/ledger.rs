@@ -2,11 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::platform::credentials::Credential;
-use crate::platform::keys::{User, keyed_digest};
 use crate::platform::strikes::verdict::CredentialVerdict;
 
 /// So many refusals stop one credential.
@@ -32,26 +30,9 @@ pub(super) struct CredentialId {
 
 impl CredentialId {
     pub(super) fn of(credential: &Credential) -> Self {
-        let principal = match credential {
-            Credential::AkSk(pair) => format!("key {}", pair.ak.as_str()),
-            Credential::Password(User {
-                username,
-                domain_name,
-                ..
-            }) => {
-                format!("user {domain_name}/{username}")
-            }
-            Credential::Ambient(temporary) => format!("ambient {}", temporary.identity()),
-            Credential::Token(token) => {
-                format!(
-                    "token {}",
-                    keyed_digest("token", token.expose_secret().as_bytes())
-                )
-            }
-        };
         Self {
             credential: credential.digest("strikes"),
-            principal,
+            principal: credential.principal(),
         }
     }
 }

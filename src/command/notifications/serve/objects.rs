@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::api::RecordingCallback;
 use crate::cluster::raw::RawObjects;
+use crate::command::full_name;
 use crate::command::readable::ReadObjects;
 use crate::live::notification::Notification;
 
@@ -54,11 +54,10 @@ struct DeclaredPlace {
 
 impl DeclaredPlace {
     fn new(object: &RecordingCallback) -> Self {
-        let namespace = object.namespace().unwrap_or_default();
         Self {
             domain: object.spec.publish_domain.clone(),
             app: object.spec.app.clone(),
-            name: format!("{namespace}/{}", object.name_any()),
+            name: full_name(object),
         }
     }
 
